@@ -35,19 +35,10 @@ GO = "1.26.8"
 OLDEST_GO = (1, 21)
 """From here on Go fetches the toolchain that a module asks for by itself."""
 
-IMAGE_PACKAGES = [
-    "systemd",
-    "systemd-sysv",
-    "dbus",
-    "libpam-systemd",
-    "openssh-server",
-    "python3",
-    "sudo",
-    "iproute2",
-    "procps",
-    "ca-certificates",
-    "less",
-]
+IMAGE_PACKAGES = (
+    *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "python3"),
+    *("sudo", "iproute2", "procps", "ca-certificates", "less"),
+)
 """What a Debian image of Lightsail holds and this project touches; nothing that a deploy should have to install."""
 IMAGE_ARCHIVE = ("bubblewrap", "cron")
 """Packages in the image's cache, not installed: for apt inside a host they stand for the mirror it can't reach."""
