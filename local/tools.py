@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,8 @@ PACKAGES = {
     "ssh": "openssh-client",
 }
 """A program and the distribution's package that has it."""
+CHECKS = {"shellcheck": "shellcheck", "chromium": "chromium"}
+"""What the checks and the page's tests need on top."""
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """Debian's own archive keys, which Ubuntu lacks until its package debian-archive-keyring is there."""
 
@@ -68,9 +70,9 @@ def _whole(target: Path) -> Iterator[Path | None]:
         half.rename(target)
 
 
-def packages(steps: Steps) -> None:
+def packages(steps: Steps, wanted: Mapping[str, str] = PACKAGES) -> None:
     """Install the distribution's packages whose programs are missing."""
-    missing = sorted({package for program, package in PACKAGES.items() if not shutil.which(program)})
+    missing = sorted({package for program, package in wanted.items() if not shutil.which(program)})
     if not KEYRING.exists():
         missing.append("debian-archive-keyring")
     if not missing:
@@ -138,14 +140,18 @@ def _toolchain(old_go: str) -> Path:
 
 def image(steps: Steps) -> Path:
     """Return the root file system that the local Lightsail starts its Debian hosts from."""
-    command = _image_command(Path("ROOT"))
-    target = cache() / "images" / f"debian_12-{_digest(*command)}"
+    target = image_folder()
     with _whole(target) as half:
         if half is not None:
             steps.tell("building a Debian root file system (a minute, once)")
             half.chmod(0o755)
             steps.run("image", _image_command(half))
     return target
+
+
+def image_folder() -> Path:
+    """Where the image is, or will be once `image` has run."""
+    return cache() / "images" / f"debian_12-{_digest(*_image_command(Path('ROOT')))}"
 
 
 def _image_command(root: Path) -> list[str]:

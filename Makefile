@@ -1,0 +1,29 @@
+# The two commands of the README are `make demo` and `make test`; both do all of their own set-up.
+SHELL := /bin/sh
+BIN := .venv/bin
+
+.PHONY: help demo down test check tools
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+tools:
+	@local/bootstrap
+
+demo: tools ## the whole chain on this machine; BOOKINGS=FILE your own bookings, CLAUDE=real the real API
+	@$(BIN)/python -m local demo $(if $(BOOKINGS),--bookings '$(BOOKINGS)') $(if $(CLAUDE),--claude '$(CLAUDE)')
+
+down: tools ## end the demo; nothing of it is left behind
+	@$(BIN)/python -m local down
+
+test: tools ## all tests, the chain on real hosts among them
+	@$(BIN)/python -m local tools
+	@$(BIN)/pytest
+
+check: tools ## lint, types, architecture, units, shell
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m local tools
+	shellcheck local/bootstrap .ci/run

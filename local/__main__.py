@@ -1,0 +1,84 @@
+"""The local cloud from the command line: `python -m local demo | down | env`."""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from local import cloud, demo, environment, hosts, tools
+from local.site import Site
+from local.steps import Failed, Steps
+
+
+def main() -> int:
+    """Run one command; returns its exit code."""
+    args = _arguments()
+    site = Site()
+    try:
+        return int(args.command(site, args) or 0)
+    except Failed as error:
+        sys.stderr.write(f"jada: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        demo.interrupted()
+        return 130
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description="This machine as jada's cloud.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    shown = commands.add_parser("demo", help="make a box, make it a worker, give it work, prove it; it stays up")
+    shown.add_argument("--bookings", type=Path, help="a CSV of bookings; without it a season is generated")
+    shown.add_argument(
+        "--claude", choices=["double", "real"], default="double",
+        help="who plays the model; 'real' needs ANTHROPIC_API_KEY and costs money",
+    )  # fmt: skip
+    shown.set_defaults(command=_demo)
+    commands.add_parser("down", help="remove all of it; only the tools' cache stays").set_defaults(command=_down)
+    ready = commands.add_parser("tools", help="install and build what demo and tests need, into the cache")
+    ready.set_defaults(command=_tools)
+    env = commands.add_parser("env", help='print shell lines: eval "$(python -m local env)"')
+    env.set_defaults(command=_env)
+    return parser.parse_args()
+
+
+def _demo(site: Site, args: argparse.Namespace) -> None:
+    if args.bookings and not args.bookings.is_file():
+        raise Failed(f"BOOKINGS: there is no file {args.bookings}")
+    if args.claude == "real" and not os.environ.get("ANTHROPIC_API_KEY"):
+        raise Failed("CLAUDE=real needs ANTHROPIC_API_KEY in the environment; without it the double plays the model")
+    _check()
+    choice = demo.Choice(str(args.bookings.resolve()) if args.bookings else None, args.claude)
+    with cloud.alone():
+        demo.run(site, choice, Steps(site.state / "logs"))
+
+
+def _tools(_site: Site, _args: argparse.Namespace) -> None:
+    _check()
+    steps = Steps(tools.cache() / "logs")
+    with steps.step("tools: what is missing is installed or built, once"):
+        tools.packages(steps, {**tools.PACKAGES, **tools.CHECKS})
+        tools.engine(steps)
+        tools.image(steps)
+
+
+def _down(site: Site, _args: argparse.Namespace) -> None:
+    with cloud.alone():
+        cloud.stop(site)
+    sys.stdout.write("jada: the local cloud is gone; the tools' cache stays\n")
+
+
+def _env(site: Site, _args: argparse.Namespace) -> None:
+    engine = shutil.which("pulumi")
+    folder = Path(engine).parent if engine else tools.engine(Steps(site.state / "logs"))
+    sys.stdout.write(environment.exports(environment.variables(site, folder, os.environ["PATH"])))
+
+
+def _check() -> None:
+    if obstacles := hosts.obstacles():
+        raise Failed("this machine can't be the cloud:\n" + "\n".join(f"  - {obstacle}" for obstacle in obstacles))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

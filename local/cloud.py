@@ -1,0 +1,116 @@
+"""This machine as the cloud: start its network and its doubles, stop them, and leave nothing behind."""
+
+import fcntl
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from local import hosts, network
+from local.process import Process, wait_until
+from local.site import BOOKINGS, CLAUDE, GOOGLE, LIGHTSAIL, Site
+from local.steps import Failed
+
+PORTS = {"lightsail": LIGHTSAIL, "claude": CLAUDE, "google": GOOGLE, "bookings": BOOKINGS}
+"""What a cloud consists of, and where each listens."""
+LOCK = Path("/run/lock/jada-local.lock")
+PATIENCE_S = 30
+"""How long a double may take until it answers: on a loaded machine an import alone takes seconds."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold this machine's one local cloud; raises `Failed` that names the process which holds it already."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Failed(
+                f"the local cloud is held by {lock.read().strip() or 'another process'}: wait for it, or end it."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} ({' '.join(sys.argv[-2:])})")
+        lock.flush()
+        yield
+
+
+def start(site: Site, programs: dict[str, Sequence[str]]) -> None:
+    """Bring up the network and every part that does not answer; `programs` has the module of each and its arguments.
+
+    Raises `Failed` with the end of its log for one that does not come up.
+    """
+    site.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    network.ensure(site)
+    for name, port in PORTS.items():
+        if Process.recorded(_pid(site, name)) is None or not _answers(site, port):
+            _start(site, name, port, programs[name])
+    for name, port in PORTS.items():
+        if not wait_until(lambda name=name, port=port: _answers(site, port) or not _runs(site, name), PATIENCE_S):  # type: ignore[misc]
+            raise Failed(f"{name} does not answer on {site.url(port)}:\n{_tail(site, name)}")
+        if not _runs(site, name):
+            raise Failed(f"{name} ended at its start:\n{_tail(site, name)}")
+
+
+def stop(site: Site) -> None:
+    """Remove all of this cloud: doubles, hosts, network and state. From whatever state it is in; twice is fine."""
+    for process in _inside(site):
+        process.end()
+    hosts.sweep(site)
+    network.remove(site)
+    shutil.rmtree(site.state, ignore_errors=True)
+
+
+def _start(site: Site, name: str, port: int, program: Sequence[str]) -> None:
+    if process := Process.recorded(_pid(site, name)):
+        process.end()
+    command = [
+        *("nsenter", f"--net=/run/netns/{site.edge}", "--", sys.executable, "-m", *program),
+        *("--host", site.cloud_address, "--port", str(port), "--state", str(site.state / name)),
+    ]
+    with _log(site, name).open("ab") as log:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            cwd=Path(__file__).parent.parent,
+        )  # fmt: skip
+    if process := Process.of(child.pid):
+        process.record(_pid(site, name))
+
+
+def _inside(site: Site) -> list[Process]:
+    """All processes in the edge's namespace: the doubles, also one that was started but not yet recorded."""
+    listed = subprocess.run(["ip", "netns", "pids", site.edge], capture_output=True, text=True, check=False).stdout
+    return [process for pid in listed.split() if (process := Process.of(int(pid)))]
+
+
+def _answers(site: Site, port: int) -> bool:
+    connection = http.client.HTTPConnection(site.cloud_address, port, timeout=2)
+    try:
+        connection.request("GET", "/_local/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _runs(site: Site, name: str) -> bool:
+    return Process.recorded(_pid(site, name)) is not None
+
+
+def _pid(site: Site, name: str) -> Path:
+    return site.state / f"{name}.pid"
+
+
+def _log(site: Site, name: str) -> Path:
+    return site.state / f"{name}.log"
+
+
+def _tail(site: Site, name: str) -> str:
+    lines = _log(site, name).read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+    return "\n".join(f"     │ {line}" for line in lines)

@@ -1,0 +1,266 @@
+"""The main job on one machine: make a box, make it a worker, give it work, prove it, and say where to look."""
+
+import contextlib
+import http
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import urllib3
+from rich.table import Table
+
+from local import cloud, environment, tools
+from local.process import wait_until
+from local.site import BOOKINGS, GOOGLE, Site
+from local.steps import Failed, Steps
+from wire.client import Client, Refused, Unreachable
+from wire.secret import Secret
+from wire.types import Budget, File, NewTask, Reply, State, SyncOutcome, Task
+
+FAB = str(environment.ROOT / ".venv" / "bin" / "fab")
+SHEET = "jada-bookings"
+TASK_PATIENCE_S = 600
+"""How long the three tasks may take: a bound for a hang, far above what they need."""
+
+TASKS = (
+    NewTask(
+        title="Season occupancy",
+        description=(
+            "Work out from bookings.csv how full each hotel was in each month. A stay occupies the nights from its"
+            " arrival up to its departure; cancelled stays and no-shows occupy none. Take as a hotel's rooms the most"
+            " that were occupied in any one night. Hand over occupancy.csv with the columns hotel, month, room_nights,"
+            " rooms, nights, occupancy_percent, and name the busiest month."
+        ),
+    ),
+    NewTask(
+        title="Check every booking",
+        description="Read bookings.csv batch by batch and report every booking whose dates or numbers can't be right.",
+    ),
+    NewTask(
+        title="Ask about the group booking",
+        description="A group has not confirmed. Ask a person whether to keep its rooms or to release them; report it.",
+    ),
+)
+ANSWER = "Keep them until Friday, then release."
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a demo was asked for: a bookings file or the generated season, the double or the real API."""
+
+    bookings: str | None
+    claude: str
+
+
+def run(site: Site, choice: Choice, steps: Steps) -> None:
+    """Run the whole demo. Raises `Failed`, told for the person who reads it; what is up stays up for `down`."""
+    with steps.step("tools: what is missing is installed or built, once"):
+        tools.packages(steps)
+        engine, image = tools.engine(steps), tools.image(steps)
+    env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}
+    env.pop("ANTHROPIC_API_KEY", None)
+    with steps.step("cloud: Lightsail, Claude, Google and the booking system on this machine"):
+        _cloud(site, choice, image, steps)
+    with steps.step("pulumi up: the box, its static IP and its firewall"):
+        steps.run("stack", ["pulumi", "stack", "select", "--create", "local"], env=env, cwd=environment.ROOT)
+        up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
+        steps.run("up", up, env=env, cwd=environment.ROOT)
+    with steps.step("fab secrets: five secrets, over SSH, to a folder of root's alone"):
+        _secrets(site, choice)
+        _fab(steps, env, "secrets", "--from", str(site.state / "secrets"))
+    with steps.step("fab deploy: first the system, then a release"):
+        _fab(steps, env, "deploy")
+    with _dashboard(site, env) as client:
+        with steps.step("work: three tasks, through the queue, on the host"):
+            done = _work(site, client, steps)
+        with steps.step("sync: the bookings into the sheet, and a second run that writes nothing"):
+            _sync(client, env, steps)
+        bill = [(task, len(client.sessions(task.id))) for task in done]
+    with steps.step("fab verify: the host, proven over the same SSH"):
+        steps.tell(_fab(steps, env, "verify").strip().splitlines()[-1])
+    _remember(site, choice)
+    _closing(site, bill, steps)
+
+
+def remembered(site: Site) -> Choice | None:
+    """Return what the demo that is up was made of, or None where none came to its end."""
+    try:
+        return Choice(**json.loads((site.state / "demo.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _remember(site: Site, choice: Choice) -> None:
+    (site.state / "demo.json").write_text(json.dumps(asdict(choice)), encoding="utf-8")
+
+
+def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
+    """Start the cloud; what an interrupted or another demo left is removed first."""
+    if site.state.exists() and remembered(site) != choice:
+        steps.tell("removing what an earlier demo left")
+        cloud.stop(site)
+    relay = ["local.relay", "--outside", f"/proc/{os.getpid()}/ns/net"]
+    programs = {
+        "lightsail": ["local.lightsail", "--image", str(image)],
+        "claude": relay if choice.claude == "real" else ["local.claude"],
+        "google": ["local.google"],
+        "bookings": ["local.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
+    }
+    cloud.start(site, programs)
+
+
+def _secrets(site: Site, choice: Choice) -> None:
+    """Put the five secrets into a folder of ours, made once, so that a second run changes none of them."""
+    folder = site.state / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    google = site.url(GOOGLE)
+    made = {
+        "anthropic_api_key": lambda: os.environ["ANTHROPIC_API_KEY"] if choice.claude == "real" else _token(),
+        "dashboard_token": _token,
+        "bookings_token": _token,
+        "port_sheet_token.json": lambda: _post(f"{google}/_local/tokens"),
+        "port_sheet_client.json": lambda: _get(f"{google}/_local/client").decode(),
+    }
+    for name, make in made.items():
+        if not (folder / name).exists():
+            with (folder / name).open("x", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+                file.write(make())
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _fab(steps: Steps, env: dict[str, str], task: str, *args: str) -> str:
+    return steps.run(f"fab-{task}", [FAB, task, "--stack", "local", *args], env=env, cwd=environment.ROOT)
+
+
+@contextlib.contextmanager
+def _dashboard(site: Site, env: dict[str, str]) -> Iterator[Client]:
+    """Open the operator's own tunnel to the host's dashboard and yield a client of its REST API."""
+    port = _free_port()
+    token = Secret((site.state / "secrets" / "dashboard_token").read_text(encoding="utf-8").strip())
+    client = Client(f"http://127.0.0.1:{port}", token, retries=5)
+    command = [FAB, "dashboard", "--stack", "local", "--port", str(port)]
+    log = (site.state / "logs" / "tunnel.log").open("wb")
+    with log, subprocess.Popen(command, env=env, cwd=environment.ROOT, stdout=log, stderr=log) as tunnel:
+        try:
+            if not wait_until(lambda: _healthy(client) or tunnel.poll() is not None, 30) or tunnel.poll() is not None:
+                raise Failed(f"no tunnel to the dashboard; its log: {log.name}")
+            yield client
+        finally:
+            tunnel.terminate()
+
+
+def _healthy(client: Client) -> bool:
+    try:
+        return client.health()["status"] == "ok"
+    except (Unreachable, Refused):
+        return False
+
+
+def _work(site: Site, client: Client, steps: Steps) -> list[Task]:
+    """Queue the three tasks, answer the one that asks, and wait until all are done."""
+    token = (site.state / "secrets" / "bookings_token").read_text(encoding="utf-8").strip()
+    bookings = File(name="bookings.csv", content=_get(f"{site.url(BOOKINGS)}/v1/bookings.csv", token))
+    contexts: tuple[tuple[File, ...], ...] = ((bookings,), (bookings,), ())
+    budget = Budget(sessions=10, usd_micros=5_000_000)
+    queued = [
+        client.add_task(NewTask(title=t.title, description=t.description, context=files, budget=budget))
+        for t, files in zip(TASKS, contexts, strict=True)
+    ]
+    shown: dict[str, State] = {}
+    deadline = time.monotonic() + TASK_PATIENCE_S
+    while time.monotonic() < deadline:
+        tasks = [client.task(task.id) for task in queued]
+        for task in tasks:
+            _progress(client, task, shown, steps)
+        if all(task.state is State.DONE for task in tasks):
+            return tasks
+        time.sleep(0.5)
+    raise Failed(f"the tasks did not end in {TASK_PATIENCE_S} s: {', '.join(f'{t.title} is {t.state}' for t in tasks)}")
+
+
+def _progress(client: Client, task: Task, shown: dict[str, State], steps: Steps) -> None:
+    """Tell a change of state; answer a question; give up at what no answer of ours can mend."""
+    if shown.get(task.id) == task.state:
+        return
+    shown[task.id] = task.state
+    steps.tell(f"{task.title}: {task.state}" + (f", session {task.sessions_used}" if task.sessions_used else ""))
+    if task.state in (State.FAILED, State.CANCELLED):
+        raise Failed(f"the task {task.title!r} came to {task.state}: {task.reason}. Look: fab task.show {task.id}")
+    if task.state is State.NEEDS_YOU and task.waiting:
+        if task.waiting.tool_use_id is None:
+            raise Failed(f"the task {task.title!r} needs you: {task.waiting.text}")
+        steps.tell(f"it asks: {task.waiting.text}")
+        steps.tell(f"you answer: {ANSWER}")
+        client.reply(task.id, Reply(text=ANSWER), version=task.version)
+
+
+def _sync(client: Client, env: dict[str, str], steps: Steps) -> None:
+    """Start the sync's unit twice, as cron does, and hold its second report to "unchanged"."""
+    for expected in ((SyncOutcome.CHANGED, SyncOutcome.UNCHANGED), (SyncOutcome.UNCHANGED,)):
+        _fab(steps, env, "ssh", "--command", "sudo systemctl start port-sheet-sync.service")
+        run = client.sync_runs()[0]
+        steps.tell(f"{run.outcome}: {run.rows_read} bookings read, {run.added} added, {run.changed} changed")
+        if run.outcome not in expected:
+            raise Failed(f"the sync came to {run.outcome}: {run.cause or ''} {run.cure or ''}")
+
+
+def _closing(site: Site, bill: list[tuple[Task, int]], steps: Steps) -> None:
+    table = Table(title="What the tasks came to", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in ("task", "state", "sessions", "cost", "result"):
+        table.add_column(column, justify="right" if column in ("sessions", "cost") else "left")
+    for task, sessions in bill:
+        cost = f"${task.usd_micros_spent / 1e6:.4f}"
+        table.add_row(task.title, str(task.state), str(sessions), cost, (task.result or "").split("\n")[0][:90])
+    out = steps.console.print
+    out()
+    out(table)
+    out(f"""
+[bold]What was made[/]  one box, jada-orchestrator: a Debian host with systemd, in a network of its own, behind its
+               firewall; a worker on it; three tasks; a sheet in step. {steps.total:.0f} s in all.
+
+[bold]Where to look[/]  first: [cyan]eval "$(.venv/bin/python -m local env)"[/]
+  the page       fab dashboard            the queue, what waits for you, every transcript
+  a report       fab task.get {bill[0][0].id} --to .
+  the sheet      {site.url(GOOGLE)}/spreadsheets/d/{SHEET}
+  the host       fab status, fab logs, fab ssh
+  the cloud      pulumi stack, aws lightsail get-instances
+  prove it       fab verify, pulumi up and fab deploy again (no change), or change a setting and look
+
+[bold]How to end it[/]  make down            (nothing of it is left behind; the tools' cache stays)
+""")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _get(url: str, token: str | None = None) -> bytes:
+    answer = urllib3.request("GET", url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=60)
+    if answer.status != http.HTTPStatus.OK:
+        raise Failed(f"{url} answered {answer.status}: {answer.data[:300]!r}")
+    return answer.data
+
+
+def _post(url: str) -> str:
+    answer = urllib3.request("POST", url, json={}, timeout=60)
+    if answer.status >= http.HTTPStatus.BAD_REQUEST:
+        raise Failed(f"{url} answered {answer.status}: {answer.data[:300]!r}")
+    return answer.data.decode()
+
+
+def interrupted() -> None:
+    """Say what an interrupted demo left, and how to go on."""
+    sys.stderr.write("\njada: interrupted. `make demo` starts anew, `make down` removes what is up.\n")

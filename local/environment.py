@@ -1,0 +1,39 @@
+"""The environment in which `pulumi`, `fab`, `aws` and `pytest` act on the local cloud, as a value."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.site import LIGHTSAIL, Site
+
+ROOT = Path(__file__).parent.parent
+SHIMS = Path(__file__).parent / "pulumi" / "bin"
+PULUMI_STATE = "pulumi"
+
+
+def variables(site: Site, engine: Path, path: str) -> dict[str, str]:
+    """Return what differs from an ordinary shell: tools first on `path`, state in files, the double's address.
+
+    The credentials are made up, so that nothing of this can reach a real account.
+    """
+    return {
+        "PATH": os.pathsep.join([str(SHIMS), str(ROOT / ".venv" / "bin"), str(engine), path]),
+        "JADA_STACK": "local",
+        "PULUMI_BACKEND_URL": f"file://{site.state / PULUMI_STATE}",
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_HOME": str(site.state / "pulumi-home"),
+        "AWS_ENDPOINT_URL_LIGHTSAIL": site.url(LIGHTSAIL),
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_PAGER": "",
+    }
+
+
+def exports(values: Mapping[str, str]) -> str:
+    """Return shell lines for `eval` that set these variables."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -1,0 +1,85 @@
+"""Stand in the Claude double's place and pass every call to the real API: what `make demo CLAUDE=real` runs.
+
+The hosts reach nothing but the cloud's own address, so this listens there and calls out from the machine's network.
+The key comes from the host's session with each request, and goes nowhere else.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import urllib3
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from local import serve
+
+API = "https://api.anthropic.com"
+HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "keep-alive"})
+"""Headers of one connection, or that the two connections must each make for themselves (RFC 9110, 7.6.1)."""
+_NEW_NETWORK = 0x40000000
+
+
+def create(target: str, outside: Path | None = None) -> Starlette:
+    """Return the relay to `target`; it calls from the network namespace `outside` (a file), or from its own."""
+    pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=10, read=600))
+
+    async def relay(request: Request) -> Response:
+        headers = {k: v for k, v in request.headers.items() if k not in HOP}
+        url = f"{target}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
+        body = await request.body()
+        try:
+            answer = await run_in_threadpool(
+                pool.request, request.method, url, body=body, headers=headers, preload_content=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            message = f"{target} can't be reached: {error}"
+            return JSONResponse({"type": "error", "error": {"type": "api_error", "message": message}}, 502)
+        kept = {k: v for k, v in answer.headers.items() if k.lower() not in HOP | {"content-encoding"}}
+        return StreamingResponse(answer.stream(decode_content=True), answer.status, kept)
+
+    @contextlib.asynccontextmanager
+    async def leave(_app: Starlette) -> AsyncIterator[None]:
+        # The port is open by now and stays where it is; connections made from here on belong to the other namespace.
+        if outside:
+            _enter(outside)
+        yield
+
+    def health(_request: Request) -> Response:
+        return JSONResponse({"name": "claude", "relays_to": target})
+
+    everything = Route("/{path:path}", relay, methods=["GET", "POST", "DELETE"])
+    return Starlette(routes=[Route("/_local/health", health), everything], lifespan=leave)
+
+
+def _enter(namespace: Path) -> None:
+    handle = os.open(namespace, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).setns(handle, _NEW_NETWORK):
+            raise OSError(ctypes.get_errno(), f"can't enter {namespace}")
+    finally:
+        os.close(handle)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.relay", description="Pass Messages API calls to the real API."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8701, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--state", type=Path, help="taken for likeness with the doubles; a relay keeps nothing")
+    parser.add_argument("--to", default=API, help="the API (default: %(default)s)")
+    parser.add_argument("--outside", type=Path, help="a network namespace to call out from, such as /proc/1/ns/net")
+    args = parser.parse_args()
+    serve.run("claude", create(args.to, args.outside), args.host, args.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The relay changes nothing of a call but the connection it travels on."""
+
+import json
+
+import pytest
+import urllib3
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
+
+from local import relay, serve
+
+
+async def echo(request: Request):
+    seen = {
+        "method": request.method,
+        "url": request.url.path + "?" + request.url.query,
+        "key": request.headers["x-api-key"],
+    }
+    return JSONResponse({**seen, "body": (await request.body()).decode()}, 429, {"retry-after": "7"})
+
+
+def events(_request):
+    return StreamingResponse(iter(["event: ping\n\n", "event: message_stop\n\n"]), media_type="text/event-stream")
+
+
+@pytest.fixture
+def url():
+    api = Starlette(routes=[Route("/v1/messages", echo, methods=["POST"]), Route("/events", events)])
+    with serve.running(api) as target, serve.running(relay.create(target)) as url:
+        yield url
+
+
+def test_a_call_arrives_whole_and_its_answer_comes_back_whole(url):
+    answer = urllib3.request(
+        "POST", f"{url}/v1/messages?beta=true", body=b"{}", headers={"x-api-key": "k"}, retries=False
+    )
+    assert (answer.status, answer.headers["retry-after"]) == (429, "7")
+    assert json.loads(answer.data) == {"method": "POST", "url": "/v1/messages?beta=true", "key": "k", "body": "{}"}
+
+
+def test_a_stream_comes_through(url):
+    assert urllib3.request("GET", f"{url}/events").data == b"event: ping\n\nevent: message_stop\n\n"
+
+
+def test_an_api_that_is_away_is_told_in_the_apis_own_form():
+    with serve.running(relay.create("http://127.0.0.1:1")) as url:
+        answer = urllib3.request("GET", f"{url}/v1/models", retries=False)
+    assert answer.status == 502
+    assert "can't be reached" in answer.json()["error"]["message"]
+
+
+def test_the_relay_itself_is_asked_for_its_health(url):
+    assert urllib3.request("GET", f"{url}/_local/health").json()["name"] == "claude"
