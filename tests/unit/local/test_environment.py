@@ -1,0 +1,28 @@
+"""The shell of the local cloud reaches the local cloud alone."""
+
+import subprocess
+from pathlib import Path
+
+from local import environment
+from local.site import Site
+
+
+def variables():
+    return environment.variables(Site(), Path("/engine"), "/usr/bin")
+
+
+def test_our_tools_come_before_the_machines():
+    assert variables()["PATH"].split(":")[-2:] == ["/engine", "/usr/bin"]
+    assert variables()["PATH"].startswith(str(environment.SHIMS))
+
+
+def test_nothing_of_it_can_reach_a_real_account():
+    assert variables()["AWS_ACCESS_KEY_ID"] == variables()["AWS_SECRET_ACCESS_KEY"] == "local"
+    assert variables()["AWS_ENDPOINT_URL_LIGHTSAIL"] == "http://10.77.0.1:8700"
+    assert variables()["PULUMI_BACKEND_URL"].startswith("file:///")
+
+
+def test_a_shell_reads_what_is_printed():
+    lines = environment.exports({"ODD": "it's; $HOME"})
+    shown = subprocess.run(["sh", "-c", f'{lines}printf %s "$ODD"'], capture_output=True, text=True, check=True).stdout
+    assert shown == "it's; $HOME"

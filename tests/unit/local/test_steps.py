@@ -1,0 +1,59 @@
+"""Progress that a tired person can read, in a log as on a terminal."""
+
+import io
+import sys
+
+import pytest
+from rich.console import Console
+
+from local.steps import Failed, Steps
+
+
+@pytest.fixture
+def out():
+    return io.StringIO()
+
+
+@pytest.fixture
+def steps(tmp_path, out):
+    return Steps(tmp_path / "logs", Console(file=out, width=100))
+
+
+def test_a_log_has_plain_lines_with_begin_end_and_seconds(steps, out):
+    with steps.step("tools"):
+        steps.tell("building [one]")
+    assert [line.strip() for line in out.getvalue().splitlines()] == ["…  tools", "building [one]", "✓  tools  0.0 s"]
+
+
+def test_a_step_that_fails_says_so_and_fails(steps, out):
+    def fail():
+        with steps.step("tools"):
+            raise Failed("no disk")
+
+    with pytest.raises(Failed):
+        fail()
+    assert "✗  tools" in out.getvalue()
+
+
+def test_a_commands_whole_output_is_kept(steps, tmp_path):
+    assert steps.run("hello", [sys.executable, "-c", "print('hello')"]) == "hello\n"
+    assert (tmp_path / "logs" / "hello.log").read_text() == "hello\n"
+
+
+def test_a_failed_command_shows_its_tail_and_where_the_rest_is(steps, tmp_path):
+    script = "import sys; [print('line', i) for i in range(100)]; sys.exit(3)"
+    with pytest.raises(Failed) as failure:
+        steps.run("long", [sys.executable, "-c", script])
+    told = str(failure.value)
+    assert "ended with 3" in told
+    assert "line 99" in told
+    assert "line 50" not in told
+    assert str(tmp_path / "logs" / "long.log") in told
+
+
+def test_the_live_line_is_for_terminals(tmp_path, out):
+    steps = Steps(tmp_path, Console(file=out, force_terminal=True, width=100))
+    with steps.step("tools"):
+        pass
+    assert "…" not in out.getvalue()
+    assert "✓" in out.getvalue()
