@@ -1,0 +1,192 @@
+"""Why a run failed: every failure by a stable name, with its cause and its cure for the person who reads it at night.
+
+The causes of Google's errors are those of its OAuth and Sheets documentation; the endpoint tells many apart by nothing
+but a code, so our own record of the credential narrows them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+REAUTHENTICATE = "re-authenticate with /opt/jada-agent/scripts/auth_ga.py (docs/google.md shows how)"
+_TESTING = timedelta(days=7)
+"""How long a refresh token lives while the consent screen's publishing status is Testing."""
+_UNUSED = timedelta(days=180)
+"""Google drops a refresh token that nobody used for six months."""
+_LATER = "nothing to do at once: the next run tries again; look at https://www.google.com/appsstatus if it lasts"
+_CLOCK = "set the host's clock right (`timedatectl` shows it; systemd-timesyncd keeps it)"
+
+
+class Failed(Exception):
+    """A run can't go on. `kind` is the failure's stable name; `passing`: the same call may succeed in a moment."""
+
+    def __init__(self, kind: str, cause: str, cure: str, *, passing: bool = False) -> None:
+        super().__init__(f"{kind}: cause: {_line(cause)}; cure: {_line(cure)}")
+        self.kind, self.cause, self.cure, self.passing = kind, _line(cause), _line(cure), passing
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What we know of the credential by ourselves: when it was issued, when it dies, when it last worked."""
+
+    issued_at: datetime | None = None
+    dies_at: datetime | None = None
+    last_ok: datetime | None = None
+
+
+_CLIENT = "compare the client of the Google Cloud console with port_sheet_client.json, then " + REAUTHENTICATE
+_TOKEN_ERRORS: Mapping[str, tuple[str, str, str]] = {
+    "invalid_client": ("client_invalid", "Google does not know the OAuth client, or its secret was changed", _CLIENT),
+    "deleted_client": (
+        "client_deleted",
+        "the OAuth client was deleted: by a person, or by Google after six months without use",
+        "restore it in the Google Cloud console within 30 days, or make a new one, then " + REAUTHENTICATE,
+    ),
+    "unauthorized_client": ("client_invalid", "the token was issued to another OAuth client than this one", _CLIENT),
+    "invalid_scope": (
+        "token_scope",
+        "the token does not carry the scope for spreadsheets",
+        REAUTHENTICATE + " and leave the box for spreadsheets ticked",
+    ),
+    "admin_policy_enforced": (
+        "admin_policy",
+        "a rule of the Google Workspace forbids this app the access to spreadsheets",
+        "ask the Workspace's administrator to trust the app's client id, then " + REAUTHENTICATE,
+    ),
+}
+
+
+def of_refresh(args: Sequence[Any], record: Record, now: datetime) -> Failed:
+    """Name a failed refresh by the arguments of google-auth's RefreshError: a text, and mostly the body.
+
+    Its own `retryable` is not asked: it says False of a 503 that was retried.
+    """
+    body = args[1] if len(args) > 1 and isinstance(args[1], Mapping) else {}
+    error, said = body.get("error"), str(body.get("error_description") or "")
+    if error == "invalid_grant":
+        if "jwt" in said.lower():
+            return Failed("clock_off", f"Google refused a token by its time stamps: {said}", _CLOCK)
+        return Failed(
+            "token_dead", _why_dead(record, now) + (f" (Google says: {said})" if said else ""), REAUTHENTICATE
+        )
+    if isinstance(error, str) and error in _TOKEN_ERRORS:
+        kind, cause, cure = _TOKEN_ERRORS[error]
+        return Failed(kind, f"{cause} ({error}{': ' + said if said else ''})", cure)
+    text = str(args[0]) if args else "no reason given"
+    if "reauth" in text.lower() or "rapt" in text.lower():
+        cause = "the Google Workspace demands that the person signs in again after a time (invalid_rapt)"
+        return Failed("reauth_demanded", cause, "have the app trusted in the Admin console, and " + REAUTHENTICATE)
+    if isinstance(error, str) and error not in ("internal_failure", "server_error", "temporarily_unavailable"):
+        cause = f"Google's token endpoint refused the token: {error}: {said or 'no description'}"
+        return Failed("token_refused", cause, REAUTHENTICATE)
+    return Failed("token_endpoint_down", f"Google's token endpoint is out of order: {text}", _LATER)
+
+
+def scope_missing(granted: Sequence[str]) -> Failed:
+    """Name a token that refreshes, but does not open spreadsheets."""
+    kind, cause, cure = _TOKEN_ERRORS["invalid_scope"]
+    return Failed(kind, f"{cause}; it carries {', '.join(granted) or 'none'}", cure)
+
+
+def _why_dead(record: Record, now: datetime) -> str:
+    if record.dies_at and now >= record.dies_at:
+        return f"the refresh token's time was over at {record.dies_at:%Y-%m-%d %H:%M} UTC, as Google announced" + (
+            ": the app's publishing status is Testing" if record.issued_at == record.dies_at - _TESTING else ""
+        )
+    if record.last_ok and now - record.last_ok >= _UNUSED:
+        return f"the refresh token was not used for six months (last on {record.last_ok:%Y-%m-%d})"
+    if not record.dies_at and record.issued_at and _TESTING <= now - record.issued_at < _TESTING + timedelta(days=1):
+        return "the refresh token died 7 days after it was issued, as tokens of an app in status Testing do"
+    worked = f"; it last worked at {record.last_ok:%Y-%m-%d %H:%M} UTC" if record.last_ok else ""
+    return (
+        "the refresh token is no longer valid: access was revoked by the account's owner or administrator, a newer"
+        f" token displaced it (100 live ones an account), or the app's status is Testing (7 days){worked}"
+    )
+
+
+def of_sheets(status: int, body: Mapping[str, Any], spreadsheet: str) -> Failed:
+    """Name an error answer of the Sheets API by its status and the `error` of its body."""
+    said = str(body.get("message", ""))[:300]
+    named = _of_reasons(body) or (_of_bad_request(body, said, spreadsheet) if status == 400 else None)
+    if named:
+        return named
+    if status in _SHEET_STATUS:
+        kind, cause, cure = _SHEET_STATUS[status]
+        return Failed(kind, f"{cause.format(spreadsheet)}: {said}", cure, passing=status == 429)
+    if status >= 500:
+        return Failed("sheets_down", f"the Sheets API is out of order: status {status} {said}", _LATER, passing=True)
+    cause = f"the Sheets API refused a call: status {status} {body.get('status', '')}: {said}"
+    return Failed("sheets_refused", cause, "this is a fault of the sync, or the API changed: report it with this line")
+
+
+def _of_reasons(body: Mapping[str, Any]) -> Failed | None:
+    reasons = {str(detail.get("reason")): detail for detail in body.get("details", ()) if isinstance(detail, Mapping)}
+    if "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in reasons:
+        return scope_missing(())
+    if "SERVICE_DISABLED" in reasons:
+        where = reasons["SERVICE_DISABLED"].get("metadata", {}).get("activationUrl", "https://console.cloud.google.com")
+        cause = "the Google Sheets API is not enabled in the OAuth client's project"
+        return Failed("sheets_api_disabled", cause, f"enable it at {where}, wait some minutes")
+    return None
+
+
+def _of_bad_request(body: Mapping[str, Any], said: str, spreadsheet: str) -> Failed | None:
+    if body.get("status") == "FAILED_PRECONDITION":
+        cause = f"the file {spreadsheet} is an Excel file kept in Drive, no Google sheet"
+        return Failed(
+            "sheet_is_excel", cause, "open it, File > Save as Google Sheets, and set sync.spreadsheet_id anew"
+        )
+    if "unable to parse range" in said.lower():
+        cause = f"the spreadsheet {spreadsheet} has no sheet (tab) of the configured name: {said}"
+        cure = "rename the tab back, or set sync.worksheet to its name, and deploy"
+        return Failed("worksheet_missing", cause, cure)
+    return None
+
+
+_SHEET_STATUS: Mapping[int, tuple[str, str, str]] = {
+    401: ("sheet_unauthorized", "the Sheets API does not accept the access token for {}", REAUTHENTICATE),
+    403: (
+        "sheet_forbidden",
+        "the account of the token may not edit the spreadsheet {}",
+        "share the spreadsheet with that account as Editor; look for a protected range on its columns",
+    ),
+    404: (
+        "sheet_missing",
+        "there is no spreadsheet {}, or the account of the token can't see it",
+        "restore it from Drive's trash, or set sync.spreadsheet_id, or share it with that account as Editor",
+    ),
+    429: (
+        "sheets_quota",
+        "the Sheets API's quota of the minute is used up for {}",
+        "nothing to do at once; if it lasts, something else uses the same Google Cloud project",
+    ),
+}
+
+
+def of_transport(name: str, error: Exception) -> Failed:
+    """Name a call that got no answer; `name` says from whom."""
+    said = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in said and ("expired" in said or "not yet valid" in said):
+        return Failed("clock_off", f"the certificate of {name} is not valid at this host's time: {said}", _CLOCK)
+    cure = "look at the host's network and name resolution, and whether the address in [sync] is right"
+    return Failed(f"{name}_unreachable", f"no answer from {name}: {said}", cure, passing=True)
+
+
+def of_bookings(status: int, url: str, body: str) -> Failed:
+    """Name an error answer of the booking system."""
+    if status in (401, 403):
+        cause = f"the booking system at {url} does not accept our token (status {status})"
+        return Failed("bookings_token", cause, "put the right one in place with `fab secrets` (bookings_token)")
+    if status == 429 or status >= 500:
+        cause = f"the booking system at {url} is out of order: status {status}"
+        return Failed(
+            "bookings_down", cause, "ask who runs the booking system; the first run after it is back catches up"
+        )
+    cause = f"the booking system at {url} refused the call: status {status}: {body[:200]}"
+    return Failed("bookings_refused", cause, "compare sync.bookings_url and the window in [sync] with the system's API")
+
+
+def _line(text: str) -> str:
+    """One line, whatever the other side put into its message."""
+    return " ".join(text.split())[:1000]

@@ -1,0 +1,75 @@
+"""What the sync remembers between runs: the base of each booking, the last success, when which token last worked."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sync.plan import Base
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS base (id TEXT PRIMARY KEY, cells TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class History:
+    """The memory in a folder; `columns` are our columns, the state last. One process at a time uses it.
+
+    Raises `sqlite3.Error` when the disk refuses or the file is damaged.
+    """
+
+    def __init__(self, folder: Path, columns: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+        self._db = sqlite3.connect(folder / "history.sqlite", isolation_level=None)
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _TABLES)
+
+    def base(self) -> Base:
+        """Return the settled cells of each booking; those of a column that is new since then are None."""
+        then = json.loads(self._note("columns") or "[]")
+        places = [then.index(name) if name in then else None for name in self._columns]
+        rows = ((key, json.loads(text)) for key, text in self._db.execute("SELECT id, cells FROM base"))
+        return {key: tuple(None if place is None else cells[place] for place in places) for key, cells in rows}
+
+    def settle(self, old: Base, new: Base, at: datetime) -> None:
+        """Keep a verified run: the new base in place of the old one, and the time; all of it or nothing."""
+        gone = [(key,) for key in old if key not in new]
+        changed = [(key, json.dumps(cells)) for key, cells in new.items() if old.get(key) != cells]
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            if json.loads(self._note("columns") or "[]") != list(self._columns):
+                self._db.execute("DELETE FROM base")
+                changed = [(key, json.dumps(cells)) for key, cells in new.items()]
+            self._db.executemany("DELETE FROM base WHERE id = ?", gone)
+            self._db.executemany("REPLACE INTO base VALUES (?, ?)", changed)
+            self._keep("columns", json.dumps(self._columns))
+            self._keep("last_success", at.isoformat())
+
+    def last_success(self) -> datetime | None:
+        """Return the end of the last verified run."""
+        return _time(self._note("last_success"))
+
+    def token_worked(self, token: str, at: datetime) -> None:
+        """Note that the token of this fingerprint was just accepted."""
+        self._keep("token_ok", json.dumps({"token": token, "at": at.isoformat()}))
+
+    def token_last_ok(self, token: str) -> datetime | None:
+        """Return when the token of this fingerprint was last accepted."""
+        noted = json.loads(self._note("token_ok") or "{}")
+        return _time(noted["at"]) if noted.get("token") == token else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _note(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def _keep(self, name: str, value: str) -> None:
+        self._db.execute("REPLACE INTO note VALUES (?, ?)", (name, value))
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

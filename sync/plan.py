@@ -1,0 +1,210 @@
+"""What to write so that the sheet follows the source: a pure three-way comparison of source, sheet and base.
+
+*Base* is what the source said when sheet and source were last settled. Cells are compared one by one and in our
+columns alone; the last of these is the state, by which the sync marks the rows it keeps.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Cell = str | int | float
+"""A cell as a sheet keeps it: text or number, `""` when blank. Whole numbers are `int`, so that 2.0 reads as 2."""
+Cells = tuple[Cell, ...]
+Base = Mapping[str, tuple[Cell | None, ...]]
+"""The settled cells of each booking, the state last; None where a column is new to us."""
+
+LIVE, REMOVED, DUPLICATE = "live", "removed", "duplicate"
+"""The state of a row of ours: in the source, gone from it, or a further row of a booking that has one already."""
+STATE = -1
+"""The place of the state among our columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the sheet that names a booking: its number (the header is 1), and its cells in our columns."""
+
+    number: int
+    key: str
+    cells: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Cells to write into one row, by their place among our columns."""
+
+    number: int
+    key: str
+    cells: Mapping[int, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A cell that both sides changed, or that differs while no base is known; `written`: the source won."""
+
+    key: str
+    column: int
+    source: Cell
+    sheet: Cell
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who wins, where the arrival stands, and the first and last arrival the source was asked for ("" is open)."""
+
+    arrival: int
+    restore_edits: bool = False
+    sheet_wins: bool = False
+    window: tuple[str, str] = ("", "")
+
+    def covers(self, arrival: object) -> bool:
+        """Tell whether a booking with this arrival would be in the source if it existed."""
+        first, last = self.window
+        return (not first or str(arrival) >= first) and (not last or str(arrival) <= last)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write, what to tell, and the base once it is written."""
+
+    added: Mapping[str, Cells]
+    changes: tuple[Change, ...]
+    settled: Base
+    removed: tuple[str, ...] = ()
+    put_back: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether the sheet is to be changed at all."""
+        return bool(self.added or self.changes)
+
+
+def diff(source: Mapping[str, Cells], sheet: Sequence[Row], base: Base, policy: Policy) -> Plan:
+    """Plan the writes. `source` has cells without the state. A row whose key we never had is a person's, and left."""
+    rows, further = _first_rows(sheet)
+    live = {key: (*cells, LIVE) for key, cells in source.items()}
+    compared = [_compare(rows[key], cells, base.get(key), policy) for key, cells in live.items() if key in rows]
+    gone = {key: row for key, row in rows.items() if key not in live and _ours(row, base, policy)}
+    removed = [_mark(row, REMOVED) for row in gone.values() if row.cells[STATE] != REMOVED]
+    doubled = [row for row in further if row.key in live or row.key in base]
+    marked = [_mark(row, DUPLICATE) for row in doubled if row.cells[STATE] != DUPLICATE]
+    written = [Change(c.row.number, c.row.key, c.writes) for c in compared if c.writes]
+    return Plan(
+        added={key: cells for key, cells in live.items() if key not in rows},
+        changes=(*written, *removed, *marked),
+        settled={**_settled_without_source(live, gone, base, policy), **live},
+        removed=tuple(change.key for change in removed),
+        put_back=tuple(key for key in live if key not in rows and key in base),
+        duplicates=tuple(row.key for row in doubled),
+        edited=tuple(c.row.key for c in compared if c.edited),
+        conflicts=tuple(conflict for c in compared for conflict in c.conflicts),
+    )
+
+
+def misplaced(plan: Plan, before: Sequence[Row], after: Sequence[Row]) -> tuple[Change, ...]:
+    """Find the cells that hit another booking because rows moved between our reading and our writing.
+
+    No write to a sheet can be conditional. A cell that holds what we meant for the row's old booking, and held
+    something else when its booking was read before, is given that back.
+    """
+    known = {row.key: row for row in before}
+    now = {row.number: row for row in after}
+    repairs = []
+    for change in plan.changes:
+        row = now.get(change.number)
+        if row and row.key != change.key and row.key in known:
+            old = known[row.key].cells
+            cells = {i: old[i] for i, cell in change.cells.items() if row.cells[i] == cell != old[i]}
+            repairs += [Change(row.number, row.key, cells)] if cells else []
+    return tuple(repairs)
+
+
+def lost(source: Mapping[str, Cells], plan: Plan, base: Base, policy: Policy) -> int:
+    """Count the bookings that the source had and lacks now, whether the sheet still shows them or not."""
+    known = {k for k, cells in base.items() if cells[STATE] == LIVE and policy.covers(cells[policy.arrival])}
+    return len((known | set(plan.removed)) - source.keys())
+
+
+class _Verdict(enum.Enum):
+    SAME = enum.auto()
+    WRITE = enum.auto()
+    EDIT = enum.auto()
+    CONFLICT = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    row: Row
+    writes: dict[int, Cell] = field(default_factory=dict)
+    conflicts: list[Conflict] = field(default_factory=list)
+    edited: bool = False
+
+
+def _compare(row: Row, wanted: Cells, base: tuple[Cell | None, ...] | None, policy: Policy) -> _Compared:
+    if row.cells == wanted:
+        return _Compared(row)
+    known = base or (None,) * len(wanted)
+    verdicts = [_judge(*cells) for cells in zip(wanted, row.cells, known, strict=True)]
+    # The state says what we know of the row; a person has their own columns to say something else.
+    verdicts[STATE] = _Verdict.SAME if row.cells[STATE] == wanted[STATE] else _Verdict.WRITE
+    over = {
+        _Verdict.WRITE: True,
+        _Verdict.EDIT: policy.restore_edits,
+        _Verdict.CONFLICT: not policy.sheet_wins,
+        _Verdict.SAME: False,
+    }
+    return _Compared(
+        row,
+        writes={i: wanted[i] for i, verdict in enumerate(verdicts) if over[verdict]},
+        conflicts=[
+            Conflict(row.key, i, wanted[i], row.cells[i], over[verdict])
+            for i, verdict in enumerate(verdicts)
+            if verdict is _Verdict.CONFLICT
+        ],
+        edited=_Verdict.EDIT in verdicts,
+    )
+
+
+def _judge(source: Cell, sheet: Cell, base: Cell | None) -> _Verdict:
+    if sheet == source:
+        return _Verdict.SAME
+    if sheet == base or (base is None and sheet == ""):
+        return _Verdict.WRITE
+    return _Verdict.EDIT if source == base else _Verdict.CONFLICT
+
+
+def _first_rows(sheet: Sequence[Row]) -> tuple[dict[str, Row], list[Row]]:
+    """Choose the row of each booking, and list what further rows name it: one marked before stays a duplicate."""
+    chosen: dict[str, Row] = {}
+    for row in sheet:
+        held = chosen.get(row.key)
+        if held is None or (held.cells[STATE] == DUPLICATE != row.cells[STATE]):
+            chosen[row.key] = row
+    numbers = {row.number for row in chosen.values()}
+    return chosen, [row for row in sheet if row.number not in numbers]
+
+
+def _ours(row: Row, base: Base, policy: Policy) -> bool:
+    """Tell whether a row without a booking in the source is one of ours that the source would have shown.
+
+    Its mark stands in for a lost base: a new host still knows which rows the sync made.
+    """
+    known = base.get(row.key, row.cells if row.cells[STATE] in (LIVE, REMOVED) else None)
+    return known is not None and policy.covers(known[policy.arrival])
+
+
+def _mark(row: Row, state: str) -> Change:
+    return Change(row.number, row.key, {len(row.cells) + STATE: state})
+
+
+def _settled_without_source(live: Mapping[str, Cells], gone: Mapping[str, Row], base: Base, policy: Policy) -> Base:
+    """Keep the base of removed rows, should the booking come back, and of those outside the window."""
+    removed = {key: (*base.get(key, row.cells)[:STATE], REMOVED) for key, row in gone.items()}
+    outside = {
+        key: cells for key, cells in base.items() if key not in live and not policy.covers(cells[policy.arrival])
+    }
+    return {**outside, **removed}
