@@ -1,0 +1,1 @@
+"""The Messages API of the local cloud: plays scripts, and refuses what the real one refuses."""

@@ -1,0 +1,60 @@
+"""What all scripted models can do: run a command, write a program, hand over, finish."""
+
+import importlib.resources
+from collections.abc import Sequence
+
+from local.claude.answer import Call, Reply
+from local.claude.conversation import Conversation
+
+PATIENCE = 3
+"""Failed calls after which a script gives up instead of running into its turn limit."""
+
+
+def bash(command: str) -> Call:
+    """Run a command in the workspace."""
+    return Call("bash", {"command": command})
+
+
+def write(program: str) -> str:
+    """Return the command that writes one of our programs into the workspace under its own name."""
+    text = importlib.resources.files("local.claude.scripts.programs").joinpath(program).read_text("utf-8")
+    return f"cat > {program} <<'END_OF_PROGRAM'\n{text}END_OF_PROGRAM"
+
+
+def finish(result: str, files: Sequence[str] = ()) -> Call:
+    """Hand over the result, with files of the workspace."""
+    return Call("finish", {"result": result, "files": list(files)})
+
+
+def in_steps(talk: Conversation, steps: Sequence[Reply], last: Call) -> Reply:
+    """Take one step after another, a failed one again; then `last`. Gives up when too much fails."""
+    failed = [result for result in talk.results if result.is_error]
+    done = len(talk.results) - len(failed)
+    if len(failed) >= PATIENCE:
+        return (finish(f"It could not be done: {failed[-1].text.strip()[:500]}"),)
+    return steps[done] if done < len(steps) else (last,)
+
+
+def output(talk: Conversation, start: str) -> str:
+    """Return the latest line of all results that begins with `start`, without it; empty when there is none."""
+    lines = [line for result in talk.results for line in result.text.splitlines() if line.startswith(start)]
+    return lines[-1].removeprefix(start).strip() if lines else ""
+
+
+def asked_to_hand_over(talk: Conversation) -> bool:
+    """Whether the last message asks for a checkpoint."""
+    return talk.answers > 0 and "checkpoint" in talk.last.lower()
+
+
+def checkpoint(talk: Conversation) -> Reply:
+    """Hand over to the next session."""
+    so_far = talk.results[-1].text.strip()[-600:] if talk.results else "nothing yet"
+    files = sorted(
+        {word for result in talk.results for word in result.text.split() if word.endswith((".csv", ".json"))}
+    )
+    asked = talk.first.strip().splitlines()[0]
+    told = (
+        f"Asked: {asked}\nDone: {len(talk.results)} tool calls; the latest said: {so_far}\n"
+        f"Next: go on from the files in the workspace.\nFiles: {', '.join(files) or 'see the workspace'}"
+    )
+    return (told,)
