@@ -1,0 +1,46 @@
+"""The program that `pulumi up` runs: settings → provider → hosts, each behind its firewall → inventory."""
+
+import os
+
+import pulumi
+import pulumi_aws as aws
+
+from infra import firewall, host, settings
+
+
+def build(chosen: settings.Settings) -> None:
+    """Declare everything, and export `inventory`: {region, endpoint, hosts: [{name, username, address, …}]}."""
+    provider = _provider(chosen)
+    hosts = [host.make(name, chosen, provider) for name in chosen.hosts]
+    for each in hosts:
+        firewall.close(each.name, each.instance, chosen, provider)
+    inventory = {"region": chosen.region, "endpoint": chosen.endpoint, "hosts": [each.entry() for each in hosts]}
+    pulumi.export("inventory", inventory)
+
+
+def _provider(chosen: settings.Settings) -> aws.Provider:
+    if chosen.endpoint is None:
+        return aws.Provider("aws", region=chosen.region)
+    return aws.Provider(
+        "aws",
+        region=chosen.region,
+        endpoints=[aws.ProviderEndpointArgs(lightsail=chosen.endpoint)],
+        # Each of these would call AWS itself.
+        skip_credentials_validation=True,
+        skip_metadata_api_check=True,
+        skip_region_validation=True,
+        skip_requesting_account_id=True,
+    )
+
+
+def _settings() -> settings.Settings:
+    config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
+    try:
+        return settings.read(pulumi.get_stack(), config, os.environ)
+    except settings.Refused as refused:
+        # A RunError is shown by its message alone, without a traceback.
+        raise pulumi.RunError(str(refused)) from None
+
+
+if __name__ == "__main__":
+    build(_settings())

@@ -1,0 +1,74 @@
+"""Pulumi's own mocks: they answer as AWS would, and keep what the program registered, options and all."""
+
+import asyncio
+import contextvars
+
+import pytest
+from pulumi.runtime import mocks, rpc, run_in_stack
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs
+from pulumi.runtime.settings import set_root_resource
+
+from infra import __main__ as program
+from infra import settings
+
+CONFIG = {"jada:region": "eu-west-1", "jada:operator-cidrs": '["203.0.113.7/32"]'}
+LOCAL = {**CONFIG, "jada:endpoint": "http://10.77.0.1:8700"}
+
+
+class Cloud(mocks.Mocks):
+    """Gives each host a user and addresses, as Lightsail does."""
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict]:
+        outputs = dict(args.inputs)
+        if "lightsail/instance:" in args.typ:
+            outputs |= {"username": "admin", "publicIpAddress": "192.0.2.1", "privateIpAddress": "172.26.0.1"}
+        if "lightsail/staticIp:" in args.typ:
+            outputs |= {"ipAddress": "192.0.2.99"}
+        return args.name, outputs
+
+    def call(self, args: MockCallArgs) -> dict:
+        raise NotImplementedError(args.token)
+
+
+class Monitor(mocks.MockMonitor):
+    """Keeps each registration whole: the mocks see inputs alone, never `protect` or `retain_on_delete`."""
+
+    def __init__(self) -> None:
+        super().__init__(Cloud())
+        self.requests: list = []
+        self.outputs: dict = {}
+
+    def RegisterResource(self, request):  # noqa: N802 - the name is the engine's
+        self.requests.append(request)
+        return super().RegisterResource(request)
+
+    def RegisterResourceOutputs(self, request):  # noqa: N802 - the name is the engine's
+        self.outputs = rpc.deserialize_properties(request.outputs)
+        return super().RegisterResourceOutputs(request)
+
+    def of(self, kind: str) -> list:
+        """The registrations of one type, such as `Instance`, in order."""
+        return [request for request in self.requests if request.type.endswith(f":{kind}")]
+
+
+@pytest.fixture
+def declare():
+    """Run the program's declarations for a configuration, without an engine."""
+
+    def run(stack: str, **changed: str | None) -> Monitor:
+        config = {
+            **(LOCAL if stack == "local" else CONFIG),
+            **{f"jada:{k.replace('_', '-')}": v for k, v in changed.items()},
+        }
+        chosen = settings.read(stack, {k: v for k, v in config.items() if v is not None}, {})
+        monitor = Monitor()
+
+        async def inside() -> None:
+            mocks.set_mocks(Cloud(), project="jada", stack=stack, preview=False, monitor=monitor)
+            set_root_resource(None)  # the mocks' own: run_in_stack makes the one that carries the outputs
+            await run_in_stack(lambda: program.build(chosen))
+
+        contextvars.copy_context().run(asyncio.run, inside())
+        return monitor
+
+    return run
