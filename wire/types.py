@@ -202,7 +202,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A claimed task with all that its session needs; `checkpoint` is what the session before handed over."""
+    """A claimed task with all that its session needs; `checkpoint` is what the session before handed over.
+
+    `answers` and `notes` are all a person said to this session, oldest first, those of earlier claims included: a note
+    is a text to a task that was stuck or out of budget, an answer to no call.
+    """
 
     task: Task
     lease: Lease
@@ -210,6 +214,7 @@ class Claim:
     context: tuple[File, ...] = ()
     checkpoint: str | None = None
     answers: tuple[Answer, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
