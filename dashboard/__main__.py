@@ -1,0 +1,97 @@
+"""Run the dashboard: `python -m dashboard --settings FILE --state DIR`; the token in $CREDENTIALS_DIRECTORY."""
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sqlite3
+import sys
+import tomllib
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from dashboard import app
+from dashboard.settings import Settings, load
+from dashboard.stores.sqlite import SqliteStore
+from wire.secret import Secret
+from wire.values import Invalid
+
+
+class Server(uvicorn.Server):
+    """uvicorn that tells systemd when it serves."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say READY=1 where $NOTIFY_SOCKET asks for it (sd_notify(3))."""
+        await super().startup(sockets)
+        notify(os.environ.get("NOTIFY_SOCKET", ""))
+
+
+def notify(address: str) -> None:
+    """Send READY=1 to systemd's socket, if there is one; a leading @ means an abstract one."""
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.sendto(b"READY=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
+
+
+def main(argv: list[str]) -> int:
+    """Serve until SIGTERM; return the exit code."""
+    args = _arguments(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    os.umask(0o077)
+    try:
+        settings, token = load(args.settings), _token()
+        listener = listen(settings)
+        store = SqliteStore(args.state / "queue.db")
+    except (Invalid, OSError, tomllib.TOMLDecodeError, sqlite3.Error) as error:
+        sys.stderr.write(f"dashboard: {error}\n")
+        return 1
+    with listener:
+        _serve(app.create(store, token, settings), listener)
+    store.close()
+    return 0
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dashboard", description="The queue and the page.")
+    parser.add_argument("--settings", type=Path, required=True, help="jada.toml; the [dashboard] section is read")
+    parser.add_argument("--state", type=Path, required=True, help="folder of queue.db, this user's own")
+    return parser.parse_args(argv)
+
+
+def _token() -> Secret:
+    """Read the token that systemd's LoadCredential= put there; raises OSError, `Invalid`."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise Invalid("CREDENTIALS_DIRECTORY", "is not set: start the dashboard by its unit, which loads its token")
+    token = Secret((Path(folder) / "dashboard_token").read_text().strip())
+    if len(token.reveal()) < 16:
+        raise Invalid("dashboard_token", "is shorter than 16 characters: set it again with `fab secrets`")
+    return token
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Bind the port; raises OSError that names it."""
+    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.address, settings.port))
+    except OSError as error:
+        listener.close()
+        message = f"can't listen on {settings.address} port {settings.port}: {error.strerror}"
+        raise OSError(message) from error
+    return listener
+
+
+def _serve(application: Starlette, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        application, loop="asyncio", http="h11", ws="none", access_log=False, log_config=None, server_header=False
+    )
+    asyncio.run(Server(config).serve(sockets=[listener]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,62 @@
+"""The dashboard as one ASGI application: the API, the page, and the watch beside them."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dashboard import api
+from dashboard.guard import Guard
+from dashboard.queue import Queue
+from dashboard.record import Changed, Clock, Conflict, Unknown, utc_now
+from dashboard.settings import Settings
+from dashboard.stores import Store
+from wire.secret import Secret
+from wire.values import Invalid
+
+log = logging.getLogger(__name__)
+
+
+def create(store: Store, token: Secret, settings: Settings | None = None, clock: Clock = utc_now) -> Starlette:
+    """Make the application. It keeps the token's hash alone; closing the store stays with the caller."""
+    settings = settings or Settings()
+    queue = Queue(store, settings, clock)
+    token_hash = hashlib.sha256(token.reveal().encode()).digest()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(_watch(queue, settings.watch_s))
+        yield
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+
+    errors = (Invalid, UnicodeEncodeError, Unknown, Conflict, Changed, HTTPException, Exception)
+    return Starlette(
+        routes=api.routes(queue, token_hash),
+        middleware=[Middleware(Guard, refuse=_refuse)],
+        exception_handlers=dict.fromkeys(errors, _refuse),
+        lifespan=lifespan,
+    )
+
+
+async def _watch(queue: Queue, every_s: float) -> None:
+    """Let the watch look again and again; its failure is logged and must not end it."""
+    while True:
+        try:
+            await run_in_threadpool(queue.look)
+        except Exception:
+            log.exception("the watch could not look; it tries again in %s s", every_s)
+        await asyncio.sleep(every_s)
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    return api.answer_problem(error)

@@ -1,0 +1,330 @@
+"""All moves of the state machine, as pure functions from a record to the next: no I/O, time passed in.
+
+queued -> running -> done | failed | cancelled | queued | needs_you; needs_you -> queued | done | cancelled;
+queued -> cancelled; failed -> queued. A move that changes nothing returns the record it was given.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from dashboard.record import UNFINISHED, Changed, Conflict, Found, Key, Lost, Pool, Purse, Record, moment, stamp
+from wire.types import (
+    Answer,
+    Budget,
+    Event,
+    Exit,
+    FileInfo,
+    Need,
+    NewTask,
+    Reply,
+    Session,
+    SessionEnd,
+    State,
+    Task,
+    Waiting,
+)
+from wire.values import Invalid, decode
+
+SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.UNAVAILABLE, Exit.DRAINED})
+"""After these exits the session goes on at the next claim, under its id."""
+PATIENCE = timedelta(minutes=5)
+"""How long a task rests when the API was unavailable and the session did not say until when."""
+MOST_TURNS, MOST_USD_MICROS = 10_000, 10**12
+"""Beyond these a session's totals are a mistake, and would not fit a store's integers."""
+
+
+def draft(new: NewTask, task_id: str, now: datetime, digest: str = "") -> Record:
+    """Make the record of a new task. Raises `Invalid`."""
+    at = stamp(now)
+    task = Task(
+        id=task_id,
+        title=new.title,
+        description=new.description,
+        state=State.QUEUED,
+        priority=new.priority,
+        budget=new.budget,
+        version=1,
+        created_at=at,
+        updated_at=at,
+        not_before=stamp(moment(new.not_before, "not_before")) if new.not_before else None,
+        parent=new.parent,
+        dedupe_key=new.dedupe_key,
+        context=tuple(FileInfo(name=f.name, size=len(f.content)) for f in new.context),
+    )
+    pool = Pool(sessions=new.budget.sessions, usd_micros=new.budget.usd_micros)
+    return Record(task=task, root=task_id, pool=pool, digest=digest)
+
+
+def admit(record: Record, key: Key | None, found: Found) -> Record:
+    """Return the record to insert, or the one that stands for it already. Raises `Invalid`."""
+    if key and found.key and found.keyed:
+        if found.key.digest != key.digest:
+            raise Invalid("Idempotency-Key", "was used for another request; use a new one for each new task")
+        return found.keyed
+    if found.same_id:
+        if found.same_id.digest != record.digest:
+            raise Invalid("id", "belongs to another task")
+        return found.same_id
+    if found.same_work:
+        return found.same_work
+    return _child(record, found) if record.task.parent else record
+
+
+def alone(record: Record, same_work: Record | None) -> None:
+    """Raise `Conflict` when another unfinished task does the same work as this one, brought back to life."""
+    if same_work and same_work.task.id != record.task.id and record.task.state in UNFINISHED:
+        raise Conflict(f"task {same_work.task.id} does the same work (dedupe_key {record.task.dedupe_key}) already")
+
+
+def _child(record: Record, found: Found) -> Record:
+    """Bind a child: at no higher priority than its parent, within what is left to the family."""
+    if not found.parent or not found.purse:
+        raise Invalid("parent", "is no task here")
+    if found.purse.sessions < 1 or found.purse.usd_micros + found.purse.reserved < 1:
+        raise Invalid("parent", "has no sessions or dollars left to share; a person has to grant it more first")
+    asked, left = record.task.budget, found.purse
+    budget = Budget(
+        sessions=min(asked.sessions, left.sessions),
+        usd_micros=min(asked.usd_micros, left.usd_micros + left.reserved),
+    )
+    priority = min(record.task.priority, found.parent.task.priority)
+    task = replace(record.task, budget=budget, priority=priority)
+    return replace(record, task=task, root=found.parent.root, pool=Pool())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """Who claims, and with what: `session_id` is used when the task needs a new session."""
+
+    host: str
+    session_id: str
+    ttl_s: float
+    suspended_only: bool = False
+
+
+def claim(record: Record, purse: Purse, by: Claimant, now: datetime) -> Record:
+    """Give the task to a holder under the next fence, or move it to needs_you when its budget is used up.
+
+    The session reserves what the task and its family have left. Raises `Lost` when it can't be claimed now.
+    """
+    if not claimable(record, now) or (by.suspended_only and not record.goes_on):
+        raise Lost
+    own = record.task.budget.usd_micros - record.task.usd_micros_spent
+    money = min(own, purse.usd_micros + record.reserved)
+    if own > 0 >= money and purse.reserved > record.reserved:
+        raise Lost  # a relative's session holds the rest: what it leaves may still suffice
+    lack = _lack(record, purse, money)
+    if lack:
+        return _need(replace(record, reserved=0, lease_until=None), now, Need.BUDGET, lack)
+    return _start(record, by, money, now)
+
+
+def purse(family: Iterable[Record]) -> Purse:
+    """Sum up what is left to a family, given all its records."""
+    members = list(family)
+    reserved = sum(r.reserved for r in members)
+    return Purse(
+        sessions=sum(r.pool.sessions - r.task.sessions_used for r in members),
+        usd_micros=sum(r.pool.usd_micros - r.task.usd_micros_spent for r in members) - reserved,
+        reserved=reserved,
+    )
+
+
+def claimable(record: Record, now: datetime) -> bool:
+    """Whether a claim may take it: queued and due, or running on a lease that is past."""
+    task = record.task
+    if task.state is State.RUNNING:
+        return record.lease_until is not None and record.lease_until < now.timestamp()
+    return task.state is State.QUEUED and (task.not_before is None or task.not_before <= stamp(now))
+
+
+def _lack(record: Record, purse: Purse, money: int) -> str | None:
+    task = record.task
+    if money <= 0:
+        return f"Its dollars are used up: {usd(task.usd_micros_spent)} of {usd(task.budget.usd_micros)} spent."
+    if not record.goes_on and (task.sessions_used >= task.budget.sessions or purse.sessions < 1):
+        return f"Its sessions are used up: {task.sessions_used} of {task.budget.sessions}."
+    return None
+
+
+def usd(micros: int) -> str:
+    """Write micro-dollars as people read them."""
+    return f"${micros / 1_000_000:.2f}"
+
+
+def _start(record: Record, by: Claimant, money: int, now: datetime) -> Record:
+    at = stamp(now)
+    new = not record.goes_on
+    if new or record.session is None:
+        session = Session(id=by.session_id, task=record.task.id, host=by.host, started_at=at, updated_at=at)
+        record = replace(record, answers=(), notes=())
+    else:
+        session = replace(record.session, host=by.host, updated_at=at, exit=None, suspended=False, reason="")
+    lease_until = now.timestamp() + by.ttl_s
+    return replace(
+        moved(
+            record,
+            now,
+            state=State.RUNNING,
+            fence=record.task.fence + 1,
+            sessions_used=record.task.sessions_used + new,
+            not_before=None,
+            reason=None,
+        ),
+        session=session,
+        reserved=money,
+        lease_until=lease_until,
+    )
+
+
+def hold(record: Record, session_id: str, fence: int) -> None:
+    """Raise `Conflict` unless this session, under this fence, is the task's latest holder."""
+    if record.session is None or record.session.id != session_id or record.task.fence != fence:
+        raise Conflict("the fence is stale: the task was claimed again; stop, and merge nothing")
+
+
+def unheld(events: Sequence[Event], held: int) -> list[Event]:
+    """Return the records after number `held`, which must go on from there without a gap. Raises `Conflict`."""
+    fresh = [event for event in events if event.n > held]
+    if [event.n for event in fresh] != list(range(held + 1, held + 1 + len(fresh))):
+        raise Conflict(f"a gap: records are held up to {held}, deliver from {held + 1} on, in order")
+    return fresh
+
+
+def heartbeat(record: Record, fence: int, ttl_s: float, now: datetime) -> Record:
+    """Renew the lease; one that is past revives. A cancelled task's record is returned as it is. Raises `Conflict`."""
+    if record.task.fence != fence:
+        raise Conflict("the fence is stale: the task was claimed again; stop, and merge nothing")
+    if record.task.state is State.CANCELLED:
+        return record
+    if record.task.state is not State.RUNNING:
+        raise Conflict(f"the task is {record.task.state}, not running")
+    return replace(record, lease_until=now.timestamp() + ttl_s)
+
+
+def end(record: Record, session_id: str, end: SessionEnd, now: datetime) -> Record:
+    """Settle how a session's process ended, with the task's next state. Sent again it changes nothing.
+
+    Raises `Conflict`, `Invalid`.
+    """
+    hold(record, session_id, end.fence)
+    if record.ended_fence == end.fence:
+        return record
+    settled = _settle(record, end, now)
+    return settled if record.task.state is not State.RUNNING else _outcome(settled, end, now)
+
+
+def _settle(record: Record, end: SessionEnd, now: datetime) -> Record:
+    """Book what the session used; what is left of its reservation is free again."""
+    session = record.session
+    if session is None or not 0 <= end.turns <= MOST_TURNS:
+        raise Invalid("turns", f"must be from 0 to {MOST_TURNS}")
+    if not 0 <= end.usd_micros <= MOST_USD_MICROS:
+        raise Invalid("usd_micros", f"must be from 0 to {MOST_USD_MICROS}")
+    total = max(session.usd_micros, end.usd_micros)  # a holder that lost its journal knows less than we do
+    spent = record.task.usd_micros_spent + total - session.usd_micros
+    ended = replace(
+        session,
+        exit=end.exit,
+        suspended=end.exit in SUSPENDED and record.task.state is State.RUNNING,
+        reason=end.reason,
+        turns=max(session.turns, end.turns),
+        usd_micros=total,
+        updated_at=stamp(now),
+    )
+    return replace(moved(record, now, usd_micros_spent=spent), session=ended, reserved=0, ended_fence=end.fence)
+
+
+def _outcome(record: Record, end: SessionEnd, now: datetime) -> Record:  # noqa: PLR0911 - one return for each exit
+    """The table of exits (see `wire.types.Exit`)."""
+    match end.exit:
+        case Exit.FINISHED:
+            files = tuple(FileInfo(name=f.name, size=len(f.content)) for f in end.files)
+            return _leave(record, now, state=State.DONE, result=end.result, files=files)
+        case Exit.TURN_LIMIT if record.task.sessions_used >= record.task.budget.sessions:
+            used = f"{record.task.sessions_used} of {record.task.budget.sessions}"
+            return _need(record, now, Need.BUDGET, f"Its sessions are used up: {used}. {end.reason}".strip())
+        case Exit.ASKED if end.question is None:
+            raise Invalid("question", "missing: exit 2 says that a person was asked")
+        case Exit.ASKED if end.question is not None:
+            return _need(record, now, Need.QUESTION, end.question.text, end.question.tool_use_id)
+        case Exit.BUDGET:
+            return _need(record, now, Need.BUDGET, end.reason or "The session used up its dollars or its time.")
+        case Exit.STUCK:
+            return _need(record, now, Need.STUCK, end.reason or "The session could not go on.")
+        case Exit.FAULT:
+            return _leave(record, now, state=State.FAILED, reason=end.reason)
+        case Exit.UNAVAILABLE:
+            until = moment(end.not_before, "not_before") if end.not_before else now + PATIENCE
+            return _leave(record, now, state=State.QUEUED, not_before=stamp(until), reason=end.reason)
+        case Exit.TURN_LIMIT | Exit.DRAINED:
+            return _leave(record, now, state=State.QUEUED, reason=end.reason)
+    return record
+
+
+def reply(record: Record, reply: Reply, version: int, now: datetime) -> Record:
+    """Take a person's answer to what waits. Raises `Changed`, `Conflict`, `Invalid`."""
+    if record.task.version != version:
+        raise Changed(f"the task is in version {record.task.version} by now; read it again before you answer")
+    waiting = record.task.waiting
+    if waiting is None:
+        raise Conflict(f"the task is {record.task.state} and waits for nobody")
+    if waiting.kind is Need.ALARM:
+        raise Conflict("an alarm closes itself when its cause is gone; follow its cure")
+    text = (reply.text or "").strip()
+    if waiting.kind is Need.BUDGET:
+        if not reply.sessions and not reply.usd_micros:
+            raise Invalid("sessions", "grant sessions or dollars (usd_micros): the task waits for budget")
+    elif not text:
+        raise Invalid("text", "missing: the task waits for an answer in words")
+    return _answered(_granted(record, reply), waiting, text, now)
+
+
+def _granted(record: Record, reply: Reply) -> Record:
+    old, pool = record.task.budget, record.pool
+    sums = {"sessions": old.sessions + reply.sessions, "usd_micros": old.usd_micros + reply.usd_micros}
+    grown = Pool(sessions=pool.sessions + reply.sessions, usd_micros=pool.usd_micros + reply.usd_micros)
+    return replace(record, task=replace(record.task, budget=decode(Budget, sums)), pool=grown)
+
+
+def _answered(record: Record, waiting: Waiting, text: str, now: datetime) -> Record:
+    if waiting.tool_use_id:
+        record = replace(record, answers=(*record.answers, Answer(tool_use_id=waiting.tool_use_id, text=text)))
+    elif text:
+        record = replace(record, notes=(*record.notes, text))
+    return _leave(record, now, state=State.QUEUED)
+
+
+def cancel(record: Record, now: datetime) -> Record:
+    """Cancel what is unfinished; a running holder learns it from its next heartbeat. Raises `Conflict`."""
+    if record.task.state is State.CANCELLED:
+        return record
+    if record.task.state not in UNFINISHED:
+        raise Conflict(f"the task is {record.task.state}: there is nothing left to cancel")
+    return _leave(record, now, state=State.CANCELLED)
+
+
+def retry(record: Record, now: datetime) -> Record:
+    """Queue a failed task again: it gets a new session, with the last checkpoint. Raises `Conflict`."""
+    if record.task.state is not State.FAILED:
+        raise Conflict(f"the task is {record.task.state}: only a failed one can be tried again")
+    return _leave(record, now, state=State.QUEUED)
+
+
+def _need(record: Record, now: datetime, kind: Need, text: str, tool_use_id: str | None = None) -> Record:
+    waiting = Waiting(kind=kind, text=text, since=stamp(now), tool_use_id=tool_use_id)
+    return _leave(record, now, state=State.NEEDS_YOU, waiting=waiting)
+
+
+def _leave(record: Record, now: datetime, **changes: Any) -> Record:
+    """Let go of the lease, the reservation and what was waited for, and change the task."""
+    rest = {"waiting": None, "not_before": None, **changes}
+    return replace(moved(record, now, **rest), reserved=0, lease_until=None)
+
+
+def moved(record: Record, now: datetime, **changes: Any) -> Record:
+    """Change fields of the task, and its version."""
+    task = replace(record.task, **{"version": record.task.version + 1, "updated_at": stamp(now), **changes})
+    return replace(record, task=task)
