@@ -1,0 +1,118 @@
+"""One SSH connection to a host whose key is known beforehand, and what runs over it: commands, programs, bytes."""
+
+import base64
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import paramiko
+from fabric import Config, Connection
+
+from provision.access import Access, private_key
+from provision.refusal import Refusal
+
+ONHOST = Path(__file__).parent / "onhost"
+
+
+class Host:
+    """An open connection; made by `connected`. Everything runs as root through `sudo -n`."""
+
+    def __init__(self, name: str, client: paramiko.SSHClient) -> None:
+        self.name = name
+        self._client = client
+
+    def run(self, command: Sequence[str], stdin: bytes = b"") -> bytes:
+        """Run a command as root and return its output; raises `Refusal` with the end of its errors."""
+        return b"".join(self.lines(command, stdin))
+
+    def lines(self, command: Sequence[str], stdin: bytes = b"") -> Iterator[bytes]:
+        """Run a command as root and yield its output line by line, as it comes."""
+        try:
+            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
+            sent.channel.sendall(stdin)
+            sent.channel.shutdown_write()
+            for line in out:
+                yield line.encode() if isinstance(line, str) else line
+            errors = err.read().decode(errors="replace").strip().splitlines()
+            status = out.channel.recv_exit_status()
+        except (paramiko.SSHException, OSError) as error:
+            raise Refusal(f"{self.name}: the connection broke: {error}", "run it again: it is safe to") from error
+        if status:
+            said = " / ".join(errors[-3:]) or "nothing"
+            raise Refusal(
+                f"{self.name}: `{shlex.join(command)[:80]}` ended with {status}: {said}",
+                "fix the cause on the host, run again",
+            )
+
+    def program(self, name: str, argument: Any) -> Any:
+        """Run a program of `onhost/` with a JSON argument, both over stdin, and return the JSON that it prints."""
+        source = (ONHOST / f"{name}.py").read_text(encoding="utf-8")
+        call = f"\nimport json\nprint(json.dumps(main(json.loads({json.dumps(argument)!r}))))\n"
+        return json.loads(self.run(["python3", "-I", "-"], (source + call).encode()))
+
+    def upload(self, path: str, content: bytes) -> None:
+        """Write a file, root's alone, making its folder. A torn one is found by whoever checks its hash."""
+        self.run(["install", "-D", "-m", "0600", "/dev/stdin", path], content)
+
+
+@contextmanager
+def connected(access: Access, timeout_s: float) -> Iterator[Host]:
+    """Log in with the certificate to a host with the right key, or raise `Refusal` with what was wrong."""
+    connection = _connection(access, timeout_s)
+    try:
+        _open(connection, access, timeout_s)
+        yield Host(access.name, connection.client)
+    finally:
+        connection.close()
+        connection.client.close()
+
+
+def _connection(access: Access, timeout_s: float) -> Connection:
+    options = {
+        "pkey": private_key(access),
+        "allow_agent": False,
+        "look_for_keys": False,
+        "banner_timeout": timeout_s,
+        "auth_timeout": timeout_s,
+    }
+    # The operator's own ~/.ssh/config must not lead elsewhere.
+    config = Config(overrides={"load_ssh_configs": False})
+    connection = Connection(
+        access.address, user=access.username, port=access.port, config=config,
+        connect_timeout=timeout_s, connect_kwargs=options,
+    )  # fmt: skip
+    known = connection.client.get_host_keys()
+    where = access.address if access.port == 22 else f"[{access.address}]:{access.port}"
+    for algorithm, blob in access.host_keys:
+        known.add(where, algorithm, paramiko.PKey.from_type_string(algorithm, base64.b64decode(blob)))
+    # Fabric's own policy takes any key of an unknown host.
+    connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    return connection
+
+
+def _open(connection: Connection, access: Access, timeout_s: float) -> None:
+    who = f"{access.name} ({access.address})"
+    try:
+        connection.open()
+    except paramiko.BadHostKeyException as error:
+        raise Refusal(
+            f"{who} shows another host key ({error.key.get_name()}) than Lightsail saw: it may not be that machine",
+            "don't log in. If the instance was rebuilt or its keys were changed, reboot it; Lightsail reads them again",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        raise Refusal(
+            f"{who} does not accept the certificate, though it is valid: it was signed by a CA that sshd does not trust",
+            "check TrustedUserCAKeys and CASignatureAlgorithms in the host's sshd (Lightsail's console can look)",
+        ) from error
+    except OSError as error:
+        raise Refusal(
+            f"{who} does not answer on port {access.port} within {timeout_s:g} s: {error or 'no answer'}",
+            "is your address in the firewall's CIDRs (pulumi config), and has the host finished booting?",
+        ) from error
+    except paramiko.SSHException as error:
+        raise Refusal(
+            f"{who}: SSH failed: {error}", "does sshd run there, with host keys that Lightsail has seen?"
+        ) from error

@@ -1,0 +1,99 @@
+"""Which hosts a stack has: infra's output `inventory`, read from Pulumi's state and checked against the stack's name.
+
+The output is {"region", "endpoint" or null, "hosts": [{"name", "username", "address", "private_address"}]}.
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from provision.refusal import Refusal
+from wire.values import Invalid, decode, rule
+
+LOCAL = "local"
+"""The one stack that lives on this machine, and the only one that may go unnamed."""
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LIGHTSAIL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A host as infra made it: the instance's name, its login user, and its public and private IPv4 address."""
+
+    name: str = rule(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
+    username: str
+    address: str
+    private_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """A stack's hosts, and where its Lightsail API is: `endpoint` is null for AWS's own."""
+
+    region: str
+    endpoint: str | None = None
+    hosts: tuple[Host, ...] = ()
+
+
+def stack_name(given: str | None, environ: Mapping[str, str]) -> str:
+    """Return the stack to act on: the one given, else JADA_STACK, else local."""
+    return given or environ.get("JADA_STACK") or LOCAL
+
+
+def parse(outputs: str) -> Inventory:
+    """Read the JSON of `pulumi stack output --json`; raises `Refusal` when infra's output isn't in it."""
+    data = json.loads(outputs)
+    if "inventory" not in data:
+        raise Refusal("the stack has no output `inventory`: nothing was made yet", "run `pulumi up` first")
+    try:
+        return decode(Inventory, data["inventory"], "inventory")
+    except Invalid as error:
+        raise Refusal(f"the stack's output is not what provision reads: {error}", "run `pulumi up` again") from error
+
+
+def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
+    """Ask Pulumi for a stack's outputs and check that stack and cloud belong together."""
+    command = ["pulumi", "stack", "output", "--json", "--stack", stack]
+    try:
+        done = subprocess.run(command, cwd=root, env=dict(environ), capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise Refusal("`pulumi` is not on PATH", 'for the local stack: eval "$(python -m local env)"') from None
+    if done.returncode:
+        words = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise Refusal(f"Pulumi knows no stack {stack!r} here: {words}", "run `pulumi up`, or name another with --stack")
+    inventory = parse(done.stdout)
+    guard(stack, inventory, environ)
+    return inventory
+
+
+def guard(stack: str, inventory: Inventory, environ: Mapping[str, str]) -> None:
+    """Refuse, by name, a local stack that would reach AWS and a real one that would reach this machine."""
+    if stack == LOCAL:
+        if not inventory.endpoint:
+            raise Refusal("stack local has no local endpoint: it would act on a real account", "run `pulumi up` again")
+        return
+    if inventory.endpoint:
+        raise Refusal(
+            f"stack {stack} is a real one, but its Lightsail API is the double at {inventory.endpoint}",
+            "name the local stack with --stack local, or unset `endpoint` and run `pulumi up`",
+        )
+    for name in ENDPOINT_VARIABLES:
+        if environ.get(name):
+            raise Refusal(f"stack {stack} is a real one, but {name} leads elsewhere", f"unset {name} and run again")
+
+
+def choose(inventory: Inventory, name: str | None) -> tuple[Host, ...]:
+    """Return the host of that name, or all of them; raises `Refusal` when there is none."""
+    chosen = tuple(host for host in inventory.hosts if name in (None, host.name))
+    if not chosen:
+        known = ", ".join(host.name for host in inventory.hosts) or "none"
+        raise Refusal(
+            f"no host {name or ''} in this stack; it has {known}".replace("  ", " "), "give --host one of them"
+        )
+    return chosen
+
+
+def only(inventory: Inventory, name: str | None) -> Host:
+    """Return the one host that a command for a single host means: the named one, else the first."""
+    return choose(inventory, name)[0]

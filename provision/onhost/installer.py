@@ -1,0 +1,164 @@
+"""Carry out a plan on the host: the system forward, then the release; on failure the release before is put back.
+
+Reads its orders as JSON from standard input and prints a line of JSON for each step. It goes on when the connection
+breaks: half a deploy is worse than an unseen one. A lock keeps two apart.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from provision.onhost import system, tree, units
+
+HOME = Path("/opt/jada-agent")
+LOCK = Path("/run/lock/jada-deploy.lock")
+
+
+class Refused(Exception):
+    """Nothing was done, and why."""
+
+
+def main() -> int:
+    """Do what standard input says; exit 0 when the host is as planned, 1 when not (the last line says how it is)."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    orders = json.load(sys.stdin)
+    try:
+        with _alone():
+            _check_unchanged(orders["seen"])
+            _bring_forward(orders["system"])
+            _release(orders)
+    except (Refused, system.Failed, tree.Damaged, units.Unhealthy, OSError) as error:
+        _tell(failed=str(error))
+        return 1
+    _tell(finished=True)
+    return 0
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with LOCK.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused("another deploy is at work on this host: wait for it, then run again") from None
+        yield
+
+
+def _check_unchanged(seen: str | None) -> None:
+    """A plan made for another release than the one that is now current is no plan."""
+    link = HOME / "current"
+    now = link.readlink().name if link.is_symlink() else None
+    if now != seen:
+        raise Refused(f"the host changed since the plan: current was {seen}, now it is {now}; run again")
+
+
+def _bring_forward(steps: dict[str, Any]) -> None:
+    if steps["packages"] or steps["files"]:
+        with _step("wait for the host's first boot"):
+            system.wait_until_ready()
+    if steps["packages"]:
+        with _step(f"install {', '.join(steps['packages'])}"):
+            system.install(steps["packages"])
+    for file in steps["files"]:
+        with _step(f"write {file['path']}"):
+            system.write(file)
+
+
+def _release(orders: dict[str, Any]) -> None:
+    folder, venv = HOME / "releases" / orders["id"], HOME / "venvs" / orders["lock"]
+    if orders["wheels"]:
+        with _step("make the virtual environment, offline, each wheel by its hash"):
+            tree.make_venv(tree.read_verified(Path(orders["wheels"]["path"]), orders["wheels"]["sha256"]), venv)
+    if orders["archive"]:
+        with _step(f"unpack release {orders['id']}"):
+            _unpack(orders["archive"], folder, venv)
+    if orders["switch"] or orders["links"]:
+        with _step("make users, folders and links"):
+            _accounts(folder)
+            tree.link_all(orders["links"])
+    _switch(orders)
+    for gone in tree.prune(HOME, [*orders["keep"], orders["id"]]):
+        _tell(done=f"remove {gone}", seconds=0)
+    shutil.rmtree(HOME / "staging", ignore_errors=True)
+
+
+def _unpack(archive: dict[str, str], folder: Path, venv: Path) -> None:
+    content = tree.read_verified(Path(archive["path"]), archive["sha256"])
+    shutil.rmtree(folder, ignore_errors=True)
+    tree.unpack(content, folder)
+    tree.finish_release(folder, venv)
+
+
+def _accounts(release: Path) -> None:
+    for command in (
+        ["systemd-sysusers", "etc/sysusers.d/jada.conf"],
+        ["systemd-tmpfiles", "--create", "etc/tmpfiles.d/jada.conf"],
+    ):
+        program, *rest = command
+        done = subprocess.run(
+            [program, *rest[:-1], str(release / rest[-1])], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise system.Failed(f"{program}: {done.stderr.strip()}")
+
+
+def _switch(orders: dict[str, Any]) -> None:
+    """Make the release current and prove it; else put the one before back and say so."""
+    if not (orders["switch"] or orders["restart"] or orders["links"]):
+        return
+    try:
+        _go(orders["id"], orders, f"switch to release {orders['id']}")
+    except units.Unhealthy as error:
+        raise units.Unhealthy(f"{error}\n{_back(orders)}") from error
+
+
+def _go(release: str, orders: dict[str, Any], what: str) -> None:
+    with _step(what):
+        tree.link(HOME / "current", f"releases/{release}")
+        # Cron reads a file again when its folder's time changes; the link itself does not.
+        os.utime("/etc/cron.d")
+        units.reload()
+        units.enable(orders["enable"])
+    for unit in orders["restart"]:
+        with _step(f"restart {unit}"):
+            units.restart(unit)
+    with _step("wait until the host is healthy"):
+        units.wait_healthy(orders["healthy"], orders["health_s"])
+
+
+def _back(orders: dict[str, Any]) -> str:
+    before = orders["seen"]
+    if before is None or before == orders["id"]:
+        for unit in orders["restart"]:
+            units.stop(unit)
+        return "There is no release before it to go back to; what was restarted is stopped."
+    try:
+        _go(before, orders, f"go back to release {before}")
+    except units.Unhealthy as error:
+        return f"Going back to release {before} failed as well: {error}"
+    return f"The release before, {before}, is back and healthy."
+
+
+@contextmanager
+def _step(text: str) -> Iterator[None]:
+    _tell(begin=text)
+    began = time.monotonic()
+    yield
+    _tell(done=text, seconds=round(time.monotonic() - began, 2))
+
+
+def _tell(**news: Any) -> None:
+    try:
+        sys.stdout.write(json.dumps(news) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody listens any more; the work goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

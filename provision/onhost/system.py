@@ -1,0 +1,98 @@
+"""The host's own state, brought forward: packages and configuration files. Nothing of it is ever rolled back."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
+"""Waits up to five minutes for another apt: a new box runs its own at first."""
+SSHD_KEPT = (
+    "trustedusercakeys",
+    "casignaturealgorithms",
+    "port",
+    "allowusers",
+    "allowgroups",
+    "authorizedprincipalsfile",
+)
+"""What sshd's effective settings must not lose: without them nobody gets in again."""
+
+
+class Failed(Exception):
+    """A step that failed, told for a person."""
+
+
+def wait_until_ready() -> None:
+    """Wait for cloud-init, where there is one: it installs and writes as well."""
+    if shutil.which("cloud-init"):
+        subprocess.run(["cloud-init", "status", "--wait"], capture_output=True, check=False, timeout=600)
+
+
+def install(names: list[str]) -> None:
+    """Install packages; the lists are fetched only when they don't know one."""
+    command = [*APT, "install", "-y", "--no-install-recommends", *names]
+    if _apt(command).returncode == 0:
+        return
+    _apt([*APT, "update"])
+    done = _apt(command)
+    if done.returncode:
+        raise Failed(f"apt-get can't install {' '.join(names)}: {_end(done)}")
+
+
+def write(file: dict[str, Any]) -> None:
+    """Put a configuration file in place and make its program read it; `kind` says how, and what must survive."""
+    APPLIED[file["kind"]](Path(file["path"]), file["content"])
+
+
+def _sshd(path: Path, content: str) -> None:
+    """Take the drop-in back unless sshd accepts it and still lets certificates in."""
+    before, old = _sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
+    _replace(path, content)
+    tested = subprocess.run(["sshd", "-t"], capture_output=True, text=True, check=False)
+    lost = [key for key in SSHD_KEPT if _sshd_settings().get(key) != before.get(key)]
+    if tested.returncode or lost:
+        if old is None:
+            path.unlink()
+        else:
+            _replace(path, old)
+        raise Failed(f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}")
+    _systemctl("reload", "ssh")
+
+
+def _sshd_settings() -> dict[str, str]:
+    shown = subprocess.run(["sshd", "-T"], capture_output=True, text=True, check=False).stdout
+    return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
+
+
+def _journald(path: Path, content: str) -> None:
+    _replace(path, content)
+    _systemctl("restart", "systemd-journald")
+    subprocess.run(["journalctl", "--flush"], capture_output=True, check=False)
+
+
+APPLIED: dict[str, Callable[[Path, str], None]] = {"sshd": _sshd, "journald": _journald}
+
+
+def _replace(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(content, encoding="utf-8")
+    new.chmod(0o644)
+    new.replace(path)
+
+
+def _systemctl(verb: str, unit: str) -> None:
+    done = subprocess.run(["systemctl", verb, unit], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"systemctl {verb} {unit}: {_end(done)}")
+
+
+def _apt(command: list[str]) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+def _end(done: subprocess.CompletedProcess[str]) -> str:
+    return " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])

@@ -1,0 +1,95 @@
+"""Releases and virtual environments as folders: each appears whole or not at all, and `current` is one rename."""
+
+import compileall
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+class Damaged(Exception):
+    """What was uploaded is not what the plan named."""
+
+
+def read_verified(path: Path, digest: str) -> bytes:
+    """Return a file's content; raises `Damaged` unless its SHA-256 is `digest`."""
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise Damaged(f"{path.name} arrived damaged; run the deploy again")
+    return content
+
+
+def unpack(archive: bytes, folder: Path) -> None:
+    """Unpack a tar archive into a folder that appears under its name only when it is whole; root's, readable by all."""
+    half = folder.with_name(f".{folder.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True, mode=0o755)
+    half.chmod(0o755)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(half, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(half)  # noqa: S202 - ours, hash checked; an early 3.11 has no filters
+    half.rename(folder)
+
+
+def finish_release(folder: Path, venv: Path) -> None:
+    """Check a release's files against its manifest, link its environment, compile what unprivileged units import."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for name, digest in manifest["files"].items():
+        read_verified(folder / name, digest)
+    link(folder / "venv", str(venv))
+    compileall.compile_dir(folder / "app", quiet=2, force=True)
+
+
+def make_venv(wheels: bytes, venv: Path) -> None:
+    """Make a virtual environment from a wheelhouse, offline, every wheel checked by its hash; marked when complete."""
+    shutil.rmtree(venv, ignore_errors=True)
+    house = venv.with_name(f".{venv.name}.wheels")
+    shutil.rmtree(house, ignore_errors=True)
+    try:
+        unpack(wheels, house)
+        # No ensurepip: it would need the distribution's python3-venv.
+        _run(["python3", "-m", "venv", "--without-pip", str(venv)])
+        pip = next(house.glob("pip-*.whl")) / "pip"
+        _run([
+            str(venv / "bin" / "python"), str(pip), "install", "--quiet", "--no-index", "--no-cache-dir",
+            "--disable-pip-version-check", "--require-hashes", "--find-links", str(house),
+            "-r", str(house / "requirements.txt"),
+        ])  # fmt: skip
+        (venv / "complete").touch()
+    finally:
+        shutil.rmtree(house, ignore_errors=True)
+
+
+def link(path: Path, target: str) -> None:
+    """Make a symbolic link in one rename, over whatever link or file is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(path)
+
+
+def link_all(links: Mapping[str, str]) -> None:
+    """Make the links that the plan names."""
+    for path, target in links.items():
+        link(Path(path), target)
+
+
+def prune(home: Path, keep: Iterable[str]) -> list[str]:
+    """Remove the releases not named in `keep` and the environments that no remaining one uses; return what went."""
+    kept = set(keep)
+    gone = [path for path in (home / "releases").glob("*") if path.name not in kept]
+    used = {(path / "venv").readlink().name for path in (home / "releases").glob("*") if path not in gone}
+    gone += [path for path in (home / "venvs").glob("*") if path.name not in used]
+    for path in gone:
+        shutil.rmtree(path)
+    return [f"{path.parent.name}/{path.name}" for path in gone]
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Damaged(f"{command[1]} … ended with {done.returncode}: {done.stderr.strip()[-500:]}")

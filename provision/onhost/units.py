@@ -1,0 +1,82 @@
+"""Units on this host: reload, restart, and wait until they prove that they work."""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+HEALTH_URL = "http://127.0.0.1:8765/v1/health"
+
+
+class Unhealthy(Exception):
+    """A unit that did not come up, with the end of its journal."""
+
+
+def reload() -> None:
+    """Make systemd read its units again: links did not change, what they lead to did."""
+    _systemctl("daemon-reload")
+
+
+def enable(units: list[str]) -> None:
+    """Make units start at boot."""
+    _systemctl("enable", "--quiet", *units)
+
+
+def restart(unit: str) -> None:
+    """Restart a unit and wait for its READY; raises `Unhealthy`."""
+    # A unit that failed too often before gets a fresh start.
+    subprocess.run(["systemctl", "reset-failed", unit], capture_output=True, check=False)
+    try:
+        _systemctl("restart", unit)
+    except Unhealthy:
+        raise Unhealthy(f"{unit} did not start; its journal ends:\n{journal(unit)}") from None
+
+
+def stop(unit: str) -> None:
+    """Stop a unit: there is no release to go back to."""
+    subprocess.run(["systemctl", "stop", unit], capture_output=True, check=False)
+
+
+def wait_healthy(units: list[str], seconds: float) -> None:
+    """Wait until all units are active and the dashboard answers; raises `Unhealthy` when the time is over."""
+    deadline = time.monotonic() + seconds
+    while (wrong := _wrong(units)) is not None:
+        if time.monotonic() > deadline:
+            raise Unhealthy(f"not healthy after {seconds:g} s: {wrong}")
+        time.sleep(0.3)
+
+
+def _wrong(units: list[str]) -> str | None:
+    for unit in units:
+        state = _show(unit, "ActiveState")
+        if state != "active":
+            return f"{unit} is {state}; its journal ends:\n{journal(unit)}"
+    return None if "jada-dashboard.service" not in units else _page()
+
+
+def _page() -> str | None:
+    try:
+        with urllib.request.urlopen(HEALTH_URL, timeout=5) as answer:
+            status = json.load(answer).get("status")
+    except (OSError, ValueError) as error:
+        return f"the dashboard does not answer at {HEALTH_URL}: {error}"
+    return None if status == "ok" else f"the dashboard says {status!r} at {HEALTH_URL}"
+
+
+def journal(unit: str, lines: int = 15) -> str:
+    """Return the end of a unit's journal, each line set in."""
+    command = ["journalctl", "--unit", unit, "--lines", str(lines), "--no-pager", "--output", "cat"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return "\n".join(f"    {line}" for line in shown.splitlines())
+
+
+def _show(unit: str, name: str) -> str:
+    command = ["systemctl", "show", unit, f"--property={name}", "--value"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _systemctl(*words: str) -> None:
+    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unhealthy(f"systemctl {' '.join(words)}: {done.stderr.strip()}")

@@ -1,0 +1,54 @@
+"""What a person sees while something takes time: a line for each step with its seconds; colour on a terminal only."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+
+SLOW_S = 2.0
+"""From here on a step says that it is under way."""
+
+
+class Progress:
+    """Steps on a console. In a log a slow step's line is printed when it has become slow, and again at its end."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print one line."""
+        self.console.print(escape(text), style=style or None)
+
+    def done(self, text: str, seconds: float) -> None:
+        """Print that a step is done; its seconds when they were many."""
+        took = f"  [dim]{seconds:.1f} s[/]" if seconds >= SLOW_S else ""
+        self.console.print(f"  [green]✓[/] {escape(text)}{took}")
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        """Show a step: under way, done with its seconds, or failed."""
+        began = time.monotonic()
+        try:
+            with self._under_way(text):
+                yield
+        except BaseException:
+            self.console.print(f"  [red]✗[/] {escape(text)}  [dim]{time.monotonic() - began:.1f} s[/]")
+            raise
+        self.done(text, time.monotonic() - began)
+
+    @contextmanager
+    def _under_way(self, text: str) -> Iterator[None]:
+        if self.console.is_terminal:
+            with self.console.status(escape(text)):
+                yield
+            return
+        timer = threading.Timer(SLOW_S, self.say, [f"  … {text}"])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()

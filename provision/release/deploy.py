@@ -1,0 +1,121 @@
+"""A deploy, as its steps: probe, build, plan, upload, install. Each host by itself; safe to run again at any point."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provision.connection import ONHOST, Host
+from provision.progress import Progress
+from provision.refusal import Refusal
+from provision.release import bundle, plan, wheels
+from provision.secrets import NAMES
+from provision.settings import Settings
+
+STAGING = "/opt/jada-agent/staging"
+MAIN = "import sys\nfrom provision.onhost.installer import main\nsys.exit(main())\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is deployed: the work tree, the operator's settings file in it, and the section [deploy] of that."""
+
+    root: Path
+    file: Path
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan with what it was made from."""
+
+    plan: plan.Plan
+    bundle: bundle.Bundle
+    house: wheels.Wheelhouse
+
+
+def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
+    """Look at the host, build the release for it, and compare the two; print the plan."""
+    with progress.step(f"{host.name}: look at the host"):
+        probed = plan.read(host.program("probe", plan.question()))
+    with progress.step("build the release"):
+        house = wheels.wheelhouse(source.root, wheels.Target(probed.python, probed.machine, probed.glibc))
+        built = bundle.collect(source.root, source.file, house.key)
+    made = plan.make(probed, built, source.settings.keep_releases)
+    for line in plan.lines(made):
+        progress.say(f"    {line}")
+    for name in made.missing:
+        progress.say(f"    missing secret {name}: {NAMES[name]}; give it with `fab secrets`", "yellow")
+    return Prepared(made, built, house)
+
+
+def deploy(host: Host, source: Source, progress: Progress) -> bool:
+    """Bring a host to what the work tree says; return whether anything changed. Raises `Refusal`, saying how it is."""
+    prepared = prepare(host, source, progress)
+    if prepared.plan.nothing:
+        return False
+    if prepared.plan.blocking:
+        raise Refusal(f"{host.name} lacks secrets: {', '.join(prepared.plan.blocking)}", "run `fab secrets` first")
+    uploaded = upload(host, prepared, progress)
+    orders = plan.orders(prepared.plan, health_s=source.settings.health_s, **uploaded)
+    install(host, orders, progress)
+    return True
+
+
+def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]:
+    """Send what the host lacks to a folder of root's; return each one's path there and SHA-256, or None."""
+    sent: dict[str, Any] = {"wheels": None, "archive": None}
+    if prepared.plan.make_venv:
+        with progress.step("fetch the wheels, unless they are in the cache"):
+            wheels.fetch(prepared.house)
+        sent["wheels"] = _send(host, "wheels", wheels.archive(prepared.house), progress)
+    if prepared.plan.upload:
+        sent["archive"] = _send(host, "release", bundle.archive(prepared.bundle), progress)
+    return sent
+
+
+def install(host: Host, orders: dict[str, Any], progress: Progress) -> None:
+    """Run the installer on the host and show its steps as they happen; raises `Refusal` with what it said at the end."""
+    program = installer()
+    path = _send(host, "installer", program, progress)["path"]
+    failed: str | None = "the installer ended without a word"
+    try:
+        for line in host.lines(["python3", "-I", path], json.dumps(orders).encode()):
+            failed = _show(json.loads(line), failed, progress.done)
+    except Refusal:
+        if failed is None:
+            raise
+    if failed:
+        raise Refusal(f"{host.name}: {failed}", "mend the cause and deploy again; nothing else is needed")
+
+
+def installer() -> bytes:
+    """Return the installer and its neighbours as a zip that Python runs: the same bytes for the same source."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py"), MAIN)
+        archive.writestr(zipfile.ZipInfo("provision/__init__.py"), "")
+        for path in sorted(ONHOST.glob("*.py")):
+            archive.writestr(zipfile.ZipInfo(f"provision/onhost/{path.name}"), path.read_bytes())
+    return out.getvalue()
+
+
+def _show(news: dict[str, Any], failed: str | None, done: Callable[[str, float], None]) -> str | None:
+    """Show one line of the installer's; return the failure that stands after it, None when it has finished."""
+    if "done" in news:
+        done(news["done"], news["seconds"])
+    if news.get("finished"):
+        return None
+    return str(news["failed"]) if "failed" in news else failed
+
+
+def _send(host: Host, what: str, content: bytes, progress: Progress) -> dict[str, str]:
+    digest = hashlib.sha256(content).hexdigest()
+    path = f"{STAGING}/{what}-{digest[:16]}"
+    with progress.step(f"upload {what}, {len(content) / 1e6:.1f} MB"):
+        host.upload(path, content)
+    return {"path": path, "sha256": digest}

@@ -1,0 +1,170 @@
+"""From what a host is and what it should be to what is to be done, as a value; nothing is touched."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provision.release.bundle import SERVICES, UNITS, Bundle
+from provision.secrets import NAMES, needed_to_start
+from provision.system.desired import ConfigFile, all_packages, config_files, packages
+from wire.values import decode
+
+HOME = "/opt/jada-agent"
+LINKS = {
+    f"{HOME}/scripts": "current/scripts",
+    "/etc/jada": f"{HOME}/current/etc",
+    "/etc/cron.d/port-sheet-sync": f"{HOME}/current/etc/port-sheet-sync",
+    "/etc/sysusers.d/jada.conf": f"{HOME}/current/etc/sysusers.d/jada.conf",
+    "/etc/tmpfiles.d/jada.conf": f"{HOME}/current/etc/tmpfiles.d/jada.conf",
+    **{f"/etc/systemd/system/{unit}": f"{HOME}/current/units/{unit}" for unit in UNITS},
+}
+"""Link → target. All lead through `current`, so that its one rename switches everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What `onhost/probe.py` saw of a host; its docstrings say what each is."""
+
+    os: str
+    python: str
+    machine: str
+    glibc: str
+    packages: dict[str, bool]
+    files: dict[str, str | None]
+    links: dict[str, str | None]
+    current: str | None
+    releases: dict[str, dict[str, Any]]
+    venvs: tuple[str, ...]
+    units: dict[str, dict[str, Any]]
+    secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that nobody gave."""
+
+    release: str
+    lock: str
+    seen: str | None
+    packages: tuple[str, ...]
+    files: tuple[ConfigFile, ...]
+    make_venv: bool
+    upload: bool
+    links: Mapping[str, str]
+    enable: tuple[str, ...]
+    restart: Mapping[str, str]
+    keep: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def switch(self) -> bool:
+        """Whether another release becomes current."""
+        return self.seen != self.release
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the host is as it should be."""
+        return not any([self.packages, self.files, self.switch, self.links, self.enable, self.restart])
+
+    @property
+    def blocking(self) -> tuple[str, ...]:
+        """The missing secrets without which a service can't start."""
+        return tuple(name for name in self.missing if name in needed_to_start())
+
+
+def question() -> dict[str, Any]:
+    """Return what the probe is to look at."""
+    return {
+        "packages": list(all_packages()),
+        "files": [file.path for file in config_files()],
+        "links": list(LINKS),
+        "units": list(UNITS),
+    }
+
+
+def read(answer: Any) -> Probed:
+    """Read the probe's answer."""
+    return decode(Probed, answer, "probe")
+
+
+def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
+    """Compare a host with what it should be. Raises `Refusal` for a system that we don't know."""
+    return Plan(
+        release=bundle.id,
+        lock=bundle.lock,
+        seen=probed.current,
+        packages=tuple(name for name in packages(probed.os) if not probed.packages.get(name)),
+        files=tuple(file for file in config_files() if probed.files.get(file.path) != file.digest),
+        make_venv=bundle.lock not in probed.venvs,
+        upload=bundle.id not in probed.releases,
+        links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
+        enable=tuple(unit for unit in SERVICES if probed.units[unit].get("UnitFileState") != "enabled"),
+        restart={unit: why for unit in SERVICES if (why := _why_restart(probed, bundle, unit))},
+        keep=_keep(probed, bundle, keep_releases),
+        missing=tuple(name for name in NAMES if name not in probed.secrets),
+    )
+
+
+def lines(plan: Plan) -> Iterator[str]:
+    """Say a plan for a person, one line for each thing that will change."""
+    if plan.packages:
+        yield f"install      {', '.join(plan.packages)}"
+    for file in plan.files:
+        yield f"write        {file.path}"
+    if plan.make_venv:
+        yield f"environment  {plan.lock}: made anew, offline"
+    if plan.upload:
+        yield f"release      {plan.release}: uploaded"
+    for path, target in plan.links.items():
+        yield f"link         {path} → {target}"
+    if plan.switch:
+        yield f"switch       {plan.seen or 'nothing'} → {plan.release}"
+    for unit in plan.enable:
+        yield f"enable       {unit}"
+    for unit, why in plan.restart.items():
+        yield f"restart      {unit}: {why}"
+    if plan.nothing:
+        yield f"nothing to do: release {plan.release} is current and runs"
+
+
+def orders(plan: Plan, *, health_s: int, wheels: Any, archive: Any) -> dict[str, Any]:
+    """Return the installer's orders; `wheels` and `archive` are {"path", "sha256"} of what was uploaded, or None."""
+    return {
+        "id": plan.release,
+        "lock": plan.lock,
+        "seen": plan.seen,
+        "system": {
+            "packages": list(plan.packages),
+            "files": [{"path": file.path, "content": file.content, "kind": file.kind} for file in plan.files],
+        },
+        "wheels": wheels,
+        "archive": archive,
+        "links": dict(plan.links),
+        "switch": plan.switch,
+        "enable": list(plan.enable),
+        "restart": list(plan.restart),
+        "healthy": list(SERVICES),
+        "health_s": health_s,
+        "keep": list(plan.keep),
+    }
+
+
+def _why_restart(probed: Probed, bundle: Bundle, unit: str) -> str | None:
+    state = probed.units[unit]
+    if state.get("ActiveState") != "active":
+        return f"it is {state.get('ActiveState') or 'unknown'}"
+    running = probed.releases.get(state.get("release") or "")
+    if running is None:
+        return "it runs from no release that is still here"
+    before, after = running["units"].get(unit, {}), bundle.units[unit]
+    changed = [what for what in after if before.get(what) != after[what]]
+    return f"its {' and '.join(changed)} changed" if changed else None
+
+
+def _keep(probed: Probed, bundle: Bundle, keep_releases: int) -> tuple[str, ...]:
+    """The releases to keep: the newest, the one before this, and those that a process still runs from."""
+    running = {unit["release"] for unit in probed.units.values() if unit.get("release")}
+    others = [name for name in probed.releases if name != bundle.id]
+    first = [probed.current] if probed.current in others else []
+    newest = [*first, *(name for name in others if name not in first)][: keep_releases - 1]
+    return tuple(dict.fromkeys([*newest, *sorted(running & set(probed.releases))]))

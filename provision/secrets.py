@@ -1,0 +1,112 @@
+"""The secrets of a host: from whom they come, how they get there, and who reads them. Values are never shown."""
+
+import base64
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from provision.connection import Host
+from provision.refusal import Refusal
+from wire.secret import Secret
+
+FOLDER = "/home/jada/secrets"
+NAMES = {
+    "anthropic_api_key": "the worker's key to Claude",
+    "dashboard_token": "the queue's bearer token; made on the host when you give none",
+    "bookings_token": "the sync's token for the booking system",
+    "port_sheet_token.json": "Google's refresh token for the port sheet, as auth_ga.py writes it",
+    "port_sheet_client.json": "the OAuth client that the refresh token was issued to",
+}
+"""Each secret, and what it is for."""
+READERS = {
+    "anthropic_api_key": ("jada-agent.service",),
+    "dashboard_token": ("jada-dashboard.service", "jada-agent.service"),
+}
+"""The services that hold a copy of a secret while they run: a changed one means a restart. The sync reads anew."""
+MADE_ON_HOST = ("dashboard_token",)
+
+
+def needed_to_start() -> tuple[str, ...]:
+    """Return the secrets without which a service can't start."""
+    return tuple(READERS)
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that holds a secret: JADA_SECRET_PORT_SHEET_TOKEN_JSON and the like."""
+    return "JADA_SECRET_" + name.upper().replace(".", "_")
+
+
+def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]:
+    """Take the secrets that the environment or the files of a folder give; raises `Refusal` for an empty one."""
+    found: dict[str, Secret] = {}
+    for name in NAMES:
+        text = environ.get(variable(name))
+        if folder is not None and (folder / name).is_file():
+            text = (folder / name).read_text(encoding="utf-8")
+        if text is not None:
+            found[name] = _checked(name, text)
+    return found
+
+
+def ask(missing: Iterable[str], prompt: Callable[[str], str] = getpass.getpass) -> dict[str, Secret]:
+    """Ask a person for secrets, unseen; an empty answer leaves one out."""
+    answers = {name: prompt(f"{name} ({NAMES[name]}; Enter leaves it out): ") for name in missing}
+    return {name: _checked(name, text) for name, text in answers.items() if text.strip()}
+
+
+def held(host: Host) -> tuple[str, ...]:
+    """Return the names of the secrets that a host has."""
+    return tuple(host.program("keeper", {"folder": FOLDER})["held"])
+
+
+def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
+    """Write secrets on a host, over the connection's stdin, and restart what holds a changed one.
+
+    Returns {"changed": names, "made": names, "held": names, "restarted": units}.
+    """
+    order = {
+        "folder": FOLDER,
+        "secrets": {name: base64.b64encode(secret.reveal().encode()).decode() for name, secret in secrets.items()},
+        "make": list(MADE_ON_HOST),
+        "readers": {name: list(units) for name, units in READERS.items()},
+    }
+    answer: dict[str, Any] = host.program("keeper", order)
+    return answer
+
+
+def completed(given: Mapping[str, Secret], host: Host) -> dict[str, Secret]:
+    """Ask for what neither was given nor is on the host, where there is a terminal to ask at."""
+    there = {*given, *held(host), *MADE_ON_HOST}
+    return {**given, **(ask(name for name in NAMES if name not in there) if sys.stdin.isatty() else {})}
+
+
+def told(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Say what `send` came to, by name: changed, made, kept, restarted, and what is still missing."""
+    for word in ("changed", "made"):
+        if answer[word]:
+            yield f"{word}: {', '.join(answer[word])}"
+    if kept := [name for name in answer["held"] if name not in (*answer["changed"], *answer["made"])]:
+        yield f"as before: {', '.join(kept)}"
+    if answer["restarted"]:
+        yield f"restarted, because they read them: {', '.join(answer['restarted'])}"
+    for name, purpose in NAMES.items():
+        if name not in answer["held"]:
+            yield f"missing: {name}, {purpose} ({variable(name)}, or a file of that name with --from)"
+
+
+def _checked(name: str, text: str) -> Secret:
+    text = text.strip()
+    if not text:
+        raise Refusal(f"the secret {name} is empty", f"it is {NAMES[name]}: give it, or leave it out")
+    if name.endswith(".json"):
+        try:
+            json.loads(text)
+        except ValueError:
+            # Not chained: the error's text would quote the secret.
+            raise Refusal(f"the secret {name} is not valid JSON", f"it is {NAMES[name]}; give the file as is") from None
+    elif "\n" in text:
+        raise Refusal(f"the secret {name} has more than one line", f"it is {NAMES[name]}: one line")
+    return Secret(text + "\n")

@@ -1,0 +1,56 @@
+"""What the operator sets for deploys: the section [deploy]; and the check of every section before anything travels."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provision.refusal import Refusal
+from wire.values import Invalid, decode, rule
+
+SECTIONS = ("agent", "sync", "dashboard", "deploy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect."""
+
+    keep_releases: int = rule(default=3, least=2, most=20)
+    health_s: int = rule(default=120, least=10, most=900)
+    connect_s: int = rule(default=15, least=1, most=120)
+
+
+def load(path: Path) -> Settings:
+    """Read the section [deploy]; raises `Invalid` with the key's name."""
+    return decode(Settings, _sections(path).get("deploy", {}), "deploy")
+
+
+def checked(path: Path) -> Settings:
+    """Read all sections, each through the part it belongs to, and return ours. Raises `Refusal` by the key's name."""
+    # Read here, not at the top: a part's settings are needed for this check alone.
+    from agent import settings as agent  # noqa: PLC0415 - see above
+    from dashboard import settings as dashboard  # noqa: PLC0415 - see above
+    from sync import settings as sync  # noqa: PLC0415 - see above
+
+    try:
+        _check_names(_sections(path))
+        for part in (agent, dashboard, sync):
+            part.load(path)
+        return load(path)
+    except Invalid as error:
+        raise Refusal(f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes") from error
+
+
+def _check_names(sections: dict[str, Any]) -> None:
+    for name in sections:
+        if name not in SECTIONS:
+            raise Invalid(name, f"unknown; known are {', '.join(SECTIONS)}")
+
+
+def _sections(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Invalid(str(path), f"can't be read: {error.strerror}") from error
+    except ValueError as error:  # TOML and UTF-8 alike
+        raise Invalid(str(path), f"is not valid TOML: {error}") from error

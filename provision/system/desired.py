@@ -1,0 +1,55 @@
+"""What every host has, as data: packages for each blueprint, and configuration files with what makes them count."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from provision.refusal import Refusal
+
+FILES = Path(__file__).parent / "files"
+PACKAGES = {
+    "debian_12": ("bubblewrap", "cron"),
+    "ubuntu_24_04": ("bubblewrap", "cron"),
+}
+"""Packages that a blueprint's image lacks, or may lack: the sandbox of the tools, and cron."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file of the system. `kind` names the program that reads it, and with it how the file is tried and applied."""
+
+    path: str
+    content: str
+    kind: str
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its content."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+def packages(blueprint: str) -> tuple[str, ...]:
+    """Return the packages for a system as the probe names it; raises `Refusal` for one we have not tried."""
+    if blueprint not in PACKAGES:
+        raise Refusal(
+            f"the host runs {blueprint}, for which no packages are known",
+            f"use a blueprint of {', '.join(PACKAGES)} (pulumi config), or add a row to provision/system/desired.py",
+        )
+    return PACKAGES[blueprint]
+
+
+def all_packages() -> tuple[str, ...]:
+    """Return every package that any blueprint needs: what a probe asks for before it knows the system."""
+    return tuple(sorted({name for names in PACKAGES.values() for name in names}))
+
+
+def config_files() -> tuple[ConfigFile, ...]:
+    """Return the configuration files of every host."""
+    return (
+        ConfigFile("/etc/ssh/sshd_config.d/10-jada.conf", _source("sshd.conf"), "sshd"),
+        ConfigFile("/etc/systemd/journald.conf.d/50-jada.conf", _source("journald.conf"), "journald"),
+    )
+
+
+def _source(name: str) -> str:
+    return (FILES / name).read_text(encoding="utf-8")
