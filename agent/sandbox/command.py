@@ -1,0 +1,70 @@
+"""The command line of a sandbox, as a value: what a tool call can see, and nothing is run here.
+
+Own user, pid, mount, network, ipc and uts namespaces; /usr to read, the workspace to write, a /tmp that goes with the
+call. The host's /proc is never shown: `/proc/<pid>/root` of a process of the same user leads out of any sandbox.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+WORKSPACE = "/workspace"
+"""Where the task's folder is inside."""
+FILE_SIZE_KB = 1024 * 1024
+"""The largest file that a call may write: 1 GB, so that one runaway redirect does not fill the disk."""
+
+_ETC = ("alternatives", "group", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")
+_TMP, _SHARED = "/tmp", "/dev/shm"  # noqa: S108 - the sandbox's own, not the host's
+_PATHS = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+
+
+def bubblewrap(
+    workspace: Path,
+    inside: Sequence[str],
+    *,
+    memory_mb: int,
+    own_proc: bool,
+    report: int,
+    data: Sequence[tuple[int, str]] = (),
+) -> list[str]:
+    """Return the argv that runs `inside` in a sandbox; `data` are open files to show read-only: (descriptor, path);
+    `report` is an open descriptor whose number it finds in its environment as REPORT_FD.
+
+    `own_proc`: give it a /proc of its own pid namespace. Where the kernel refuses that (a unit with mounts over
+    /proc), it stays empty. The sandbox dies with the process that started it.
+    """
+    options = [
+        *("--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"),
+        *("--setenv", "PATH", _PATHS, "--setenv", "HOME", _TMP, "--setenv", "LANG", "C.UTF-8"),
+        *("--setenv", "REPORT_FD", str(report)),
+        *("--ro-bind", "/usr", "/usr"),
+        *_links("bin", "sbin", "lib", "lib64"),
+        *(word for name in _ETC for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),
+        *(("--proc", "/proc") if own_proc else ("--tmpfs", "/proc", "--remount-ro", "/proc")),
+        *("--dev", "/dev", *_memory(_SHARED, memory_mb), "--remount-ro", "/dev", *_memory(_TMP, memory_mb)),
+        *(word for fd, path in data for word in ("--ro-bind-data", str(fd), path)),
+        *("--bind", str(workspace), WORKSPACE, "--chdir", WORKSPACE, "--remount-ro", "/"),
+    ]
+    return ["bwrap", *options, "--", *inside]
+
+
+def limited(inside: Sequence[str], *, memory_mb: int, pids: int, life: int) -> list[str]:
+    """Return `inside` behind limits, for use within the sandbox: memory of each process, processes of all, file size.
+
+    Set inside, because the kernel counts processes per user namespace. It never counts them for root, so a bound on
+    processes needs what the daemon has anyway: a user of its own. `life` is the reading end of a pipe that the
+    starter holds open: when it closes, all are killed. bwrap's own --die-with-parent misses a starter that is killed
+    while the sandbox is being made.
+    """
+    watch = f"( ( read -r -u {life}; kill -KILL -1 ) >/dev/null 2>&1 & )"
+    limits = f"ulimit -c 0 -f {FILE_SIZE_KB} -v {memory_mb * 1024} -u {pids}"
+    return ["/bin/bash", "-c", f'{watch}; {limits} && exec "$@" {life}<&-', "limits", *inside]
+
+
+def _memory(path: str, memory_mb: int) -> tuple[str, ...]:
+    """A folder in memory, of a size of its own: it does not count towards a process's limit."""
+    return ("--size", str(memory_mb * 1024 * 1024), "--tmpfs", path)
+
+
+def _links(*names: str) -> list[str]:
+    """The root's links into /usr, as every host with a merged /usr has them."""
+    return [word for name in names for word in ("--symlink", f"usr/{name}", f"/{name}")]

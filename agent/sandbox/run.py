@@ -1,0 +1,154 @@
+"""Run a program in a sandbox within time, memory and output; nothing of it is alive when the call returns."""
+
+import contextlib
+import os
+import selectors
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from agent.sandbox.command import bubblewrap, limited
+from agent.settings import ToolLimits
+
+REPORT_LIMIT = 64 * 1024
+"""Bytes that a program inside may write, at $REPORT_FD, for us and not for the model."""
+_CHUNK = 64 * 1024
+_LOOK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A program for the sandbox: its argv, what it reads on stdin, files to show it (path inside → content)."""
+
+    argv: Sequence[str]
+    stdin: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a program left: stdout and stderr together, `left_out` bytes less in the middle; its exit code, or None
+    when its time was up; what it reported.
+    """
+
+    head: bytes
+    left_out: int
+    tail: bytes
+    code: int | None
+    report: bytes
+
+
+class Broken(Exception):
+    """The sandbox itself can't start: a fault of the host, not of what was to run in it."""
+
+
+class Sandbox:
+    """Runs jobs over one workspace. `clock` is a monotonic time in seconds; `until` says by when all must have ended,
+    asked again and again, because a drain moves it forward.
+    """
+
+    def __init__(
+        self, workspace: Path, limits: ToolLimits, clock: Callable[[], float], until: Callable[[], float]
+    ) -> None:
+        self._workspace = workspace
+        self._limits = limits
+        self._clock = clock
+        self._until = until
+        self._own_proc = True
+        self._own_proc = self._starts()
+
+    def run(self, job: Job, keep: int | None = None) -> Outcome:
+        """Run a job to its end, or to the end of its time; `keep` bytes of output (from settings unless given)."""
+        with contextlib.ExitStack() as files:
+            stdin = files.enter_context(_memory_file(job.stdin))
+            data = [(files.enter_context(_memory_file(content)), path) for path, content in job.files.items()]
+            reader, writer = _pipe(files)
+            life, _ours = _pipe(files)
+            process = self._start(job, stdin, data, writer.fileno(), life.fileno())
+            writer.close()
+            return self._collect(process, reader.fileno(), keep or self._limits.output_kb * 1024)
+
+    def _start(
+        self, job: Job, stdin: int, data: Sequence[tuple[int, str]], report: int, life: int
+    ) -> subprocess.Popen[bytes]:
+        memory = self._limits.memory_mb
+        inside = limited(job.argv, memory_mb=memory, pids=self._limits.pids, life=life)
+        argv = bubblewrap(self._workspace, inside, memory_mb=memory, own_proc=self._own_proc, report=report, data=data)
+        passed = [report, life, *(fd for fd, _ in data)]
+        out, err, env = subprocess.PIPE, subprocess.STDOUT, {"PATH": os.defpath}
+        try:
+            return subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=err, pass_fds=passed, env=env)
+        except FileNotFoundError as error:
+            raise Broken("bubblewrap (bwrap) is not installed on this host: apt install bubblewrap") from error
+
+    def _collect(self, process: subprocess.Popen[bytes], reader: int, keep: int) -> Outcome:
+        """Read what comes until all are gone, or kill them all: a killed bwrap takes its pid namespace with it."""
+        output, report = _Middle(keep), _Middle(REPORT_LIMIT)
+        ends = self._clock() + self._limits.seconds
+        with process, selectors.DefaultSelector() as open_ends:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe, by the line above
+            open_ends.register(process.stdout, selectors.EVENT_READ, output)
+            open_ends.register(reader, selectors.EVENT_READ, report)
+            while open_ends.get_map() and (left := min(ends, self._until()) - self._clock()) > 0:
+                for key, _ in open_ends.select(min(left, _LOOK_S)):
+                    if not key.data.take(os.read(key.fd, _CHUNK)):
+                        open_ends.unregister(key.fileobj)
+            in_time = not open_ends.get_map()
+            if not in_time:
+                process.kill()
+        return Outcome(
+            bytes(output.head),
+            output.left_out,
+            bytes(output.tail),
+            process.returncode if in_time else None,
+            bytes(report.head + report.tail),
+        )
+
+    def _starts(self) -> bool:
+        """Try a sandbox with a /proc of its own; where that is refused, one without must work."""
+        if self.run(Job(["/bin/true"])).code == 0:
+            return True
+        self._own_proc = False
+        outcome = self.run(Job(["/bin/true"]))
+        if outcome.code != 0:
+            raise Broken(f"no sandbox can be made on this host: {outcome.head.decode(errors='replace').strip()}")
+        return False
+
+
+class _Middle:
+    """Bytes as they come, of which head and tail stay: `yes` for a minute takes no more memory than its limit."""
+
+    def __init__(self, keep: int) -> None:
+        self._half = max(keep // 2, 1)
+        self.head = bytearray()
+        self.tail = bytearray()
+        self.left_out = 0
+
+    def take(self, data: bytes) -> int:
+        """Take what was read; 0 at the end of the stream."""
+        room = self._half - len(self.head)
+        self.head += data[:room]
+        self.tail += data[room:] if room < len(data) else b""
+        if (over := len(self.tail) - self._half) > 0:
+            del self.tail[:over]
+            self.left_out += over
+        return len(data)
+
+
+def _pipe(files: contextlib.ExitStack) -> tuple[BinaryIO, BinaryIO]:
+    reader, writer = os.pipe()
+    return files.enter_context(os.fdopen(reader, "rb", 0)), files.enter_context(os.fdopen(writer, "wb", 0))
+
+
+@contextlib.contextmanager
+def _memory_file(content: bytes) -> Iterator[int]:
+    fd = os.memfd_create("jada", os.MFD_CLOEXEC)
+    try:
+        with open(fd, "wb", closefd=False) as file:
+            file.write(content)
+        os.lseek(fd, 0, os.SEEK_SET)
+        yield fd
+    finally:
+        os.close(fd)

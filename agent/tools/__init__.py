@@ -1,0 +1,1 @@
+"""What the model can do: tools whose calls become results, never exceptions."""

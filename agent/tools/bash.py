@@ -1,0 +1,62 @@
+"""The bash tool: each call a fresh shell in a fresh sandbox, which takes over the last one's folder and exports."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.sandbox.run import REPORT_LIMIT, Job, Sandbox
+from agent.tools.result import Failed, Result, text
+from wire.values import decode, rule
+
+DEFINITION = {"type": "bash_20250124", "name": "bash"}
+
+_COMMAND, _STATE = "/run/jada/command", "/run/jada/state"
+# A trap, because it runs on `exit` too.
+_SHELL = f"""
+jada_report=$REPORT_FD; unset REPORT_FD OLDPWD
+. {_STATE} 2>/dev/null
+trap 'jada_code=$?; {{ export -p; printf "cd -- %q 2>/dev/null\\n" "$PWD"; }} >&$jada_report; exit $jada_code' EXIT
+. {_COMMAND}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    command: str = rule(default="", pattern=r"[^\0]*")
+    restart: bool = False
+
+
+class Bash:
+    """Bash over one sandbox; `state` is the file, out of the sandbox's sight, that carries folder and exports."""
+
+    def __init__(self, sandbox: Sandbox, state: Path) -> None:
+        self._sandbox = sandbox
+        self._state = state
+
+    def run(self, given: object) -> Result:
+        """Run a command; its exit code is told when it is not 0. Raises `Failed` and `wire.values.Invalid`."""
+        asked = decode(_Input, given)
+        if asked.restart:
+            self._state.unlink(missing_ok=True)
+            return Result("The shell starts afresh: in /workspace, with nothing exported.")
+        if not asked.command.strip():
+            raise Failed("Give a command, or restart: true.")
+        return self._execute(asked.command)
+
+    def _execute(self, command: str) -> Result:
+        state = self._state.read_bytes() if self._state.exists() else b""
+        files = {_COMMAND: command.encode(), _STATE: state}
+        outcome = self._sandbox.run(Job(["/bin/bash", "--noprofile", "--norc", "-c", _SHELL, "bash"], files=files))
+        if outcome.code is None:
+            said = (
+                f"{text(outcome)}\n[stopped: the time was up. Files written so far remain; all its processes are gone]"
+            )
+            return Result(said.lstrip(), is_error=True)
+        if 0 < len(outcome.report) < REPORT_LIMIT:
+            self._state.write_bytes(outcome.report)
+        return Result(_with_code(text(outcome), outcome.code))
+
+
+def _with_code(output: str, code: int) -> str:
+    if code == 0:
+        return output or "(no output)"
+    return f"{output.rstrip()}\n[exit code {code}]".lstrip()

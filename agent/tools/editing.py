@@ -1,0 +1,118 @@
+"""View and edit text files. This file runs inside the sandbox as a program of its own: standard library alone.
+
+stdin: the call's input as JSON. stdout: the answer. Exit code 1: the answer tells what was wrong.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class Wrong(Exception):
+    """The call can't be done as asked."""
+
+
+def view(path: Path, asked: dict[str, Any]) -> str:
+    """Return a file's numbered lines (`view_range`: first and last, -1 for the end), or what a folder holds."""
+    if path.is_dir():
+        return "\n".join(sorted(_entries(path)))
+    lines = _read(path).splitlines()
+    first, last = asked.get("view_range") or (1, -1)
+    last = len(lines) if last == -1 else last
+    if not 1 <= first <= max(len(lines), 1) or last < first - 1:
+        raise Wrong(f"view_range must lie within lines 1 to {len(lines)}.")
+    return "\n".join(f"{n:6}\t{line}" for n, line in enumerate(lines[first - 1 : last], first)) or "(empty file)"
+
+
+def create(path: Path, asked: dict[str, Any]) -> str:
+    """Write a file, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, asked["file_text"])
+    return f"Wrote {path}."
+
+
+def str_replace(path: Path, asked: dict[str, Any]) -> str:
+    """Replace a text that occurs exactly once; without `new_str` it is taken out."""
+    text, old = _read(path), asked["old_str"]
+    found = text.count(old) if old else 0
+    if found != 1:
+        raise Wrong(
+            f"old_str occurs {found} times in {path}: give a text that occurs exactly once. Nothing was changed."
+        )
+    _write(path, text.replace(old, asked.get("new_str") or ""))
+    return f"Replaced it in {path}."
+
+
+def insert(path: Path, asked: dict[str, Any]) -> str:
+    """Insert a text behind line `insert_line`; 0 is the start of the file."""
+    lines, at, new = _read(path).splitlines(keepends=True), asked["insert_line"], asked["insert_text"]
+    if not 0 <= at <= len(lines):
+        raise Wrong(f"insert_line must lie between 0 and {len(lines)}.")
+    if at and not lines[at - 1].endswith("\n"):
+        lines[at - 1] += "\n"
+    end = "" if new.endswith("\n") or at == len(lines) else "\n"
+    _write(path, "".join([*lines[:at], new + end, *lines[at:]]))
+    return f"Inserted it in {path}."
+
+
+COMMANDS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
+    "view": view,
+    "create": create,
+    "str_replace": str_replace,
+    "insert": insert,
+}
+
+
+def edit(asked: dict[str, Any], folder: Path) -> str:
+    """Do what is asked; relative paths count from `folder`. Raises `Wrong`."""
+    try:
+        command = COMMANDS[asked["command"]]
+        return command(folder / asked["path"], asked)
+    except KeyError as error:
+        raise Wrong(f"Missing or unknown: {error}. Commands are {', '.join(COMMANDS)}.") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise Wrong(f"An input has the wrong type or value: {error}") from error
+    except OSError as error:
+        raise Wrong(f"{asked['path']}: {error.strerror}.") from error
+
+
+def _entries(folder: Path) -> list[str]:
+    """Two levels deep, hidden ones left out, as the tool's own description has it."""
+    found = [*folder.glob("*"), *folder.glob("*/*")]
+    shown = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    return [f"{path}/" if path.is_dir() else str(path) for path in shown] or ["(empty folder)"]
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise Wrong(f"{path} is not UTF-8 text: look at it with bash.") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file as one step, its mode kept: a killed call leaves the old one or the new one."""
+    new = path.with_name(f".{path.name}.new")
+    with new.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+    if path.exists():
+        new.chmod(path.stat().st_mode)
+    new.replace(os.path.realpath(path))
+
+
+def main() -> int:
+    """Answer the call on stdin; 1 when it can't be done as asked."""
+    try:
+        answer, code = edit(json.load(sys.stdin), Path.cwd()), 0
+    except Wrong as wrong:
+        answer, code = str(wrong), 1
+    sys.stdout.write(answer)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""The text editor tool and the collection of files: both read and write inside the sandbox alone, so that a symbolic
+link of the model's making leads nowhere else.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from agent.sandbox.run import Job, Sandbox
+from agent.tools import editing
+from agent.tools.result import Failed, Result, text
+from wire.types import FILE_LIMIT, FILE_NAME, File
+
+DEFINITION = {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}
+
+_PYTHON = ("/usr/bin/python3", "-I", "-S")
+_EDITING = Path(editing.__file__).read_bytes()
+_READ = """
+import os, stat, sys
+try:
+    fd = os.open(sys.argv[1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode): sys.exit("not a regular file")
+except OSError as error: sys.exit(error.strerror)
+with open(fd, "rb") as file: sys.stdout.buffer.write(file.read(int(sys.argv[2])))
+"""
+
+
+def edit(sandbox: Sandbox, given: object) -> Result:
+    """View or change a text file; `given` is the call's input as the API's tool type defines it."""
+    asked = json.dumps(given).encode()
+    outcome = sandbox.run(Job([*_PYTHON, "/run/jada/editing"], stdin=asked, files={"/run/jada/editing": _EDITING}))
+    if outcome.code is None:
+        raise Failed("The time was up; the file is as before, or changed as asked: look.")
+    return Result(text(outcome), is_error=outcome.code != 0)
+
+
+def collect(sandbox: Sandbox, name: str) -> File:
+    """Return a file of the workspace by its plain name; raises `Failed` with what is wrong with it."""
+    if not re.fullmatch(FILE_NAME, name):
+        raise Failed(f"{name!r} can't be handed over: plain names of files that lie in /workspace itself, please.")
+    outcome = sandbox.run(Job([*_PYTHON, "-c", _READ, name, str(FILE_LIMIT + 1)]), keep=2 * FILE_LIMIT + 4)
+    content = outcome.head + outcome.tail
+    if outcome.code != 0:
+        raise Failed(f"{name} can't be handed over: {content.decode(errors='replace').strip() or 'it took too long'}.")
+    if len(content) > FILE_LIMIT:
+        raise Failed(f"{name} is over {FILE_LIMIT // 1024 // 1024} MB: hand over less, or compress it.")
+    return File(name=name, content=content)

@@ -1,0 +1,189 @@
+"""What a program in the sandbox can and can't do, tried for real."""
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from agent.sandbox.run import Job, Sandbox
+from agent.settings import ToolLimits
+
+FORKS = """
+import os, time
+children = 0
+try:
+    while os.fork(): children += 1
+    time.sleep(100)
+except BlockingIOError: print(children)
+"""
+
+
+def shell(sandbox, command, **options):
+    return sandbox.run(Job(["/bin/bash", "-c", command]), **options)
+
+
+def alive(mark):
+    """Processes whose command line holds `mark`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += [path] if mark.encode() in path.read_bytes() else []
+        except OSError:
+            continue
+    return found
+
+
+def until(condition, seconds=5):
+    deadline = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return met
+
+
+def test_output_and_exit_code_come_back(sandbox):
+    outcome = shell(sandbox, "echo out; echo err >&2; exit 3")
+    assert (outcome.head + outcome.tail, outcome.code) == (b"out\nerr\n", 3)
+
+
+def test_python_works_inside(sandbox):
+    outcome = sandbox.run(Job(["/usr/bin/python3", "-c", "import csv, sqlite3, json; print(6 * 7)"]))
+    assert outcome.head == b"42\n"
+
+
+def test_files_written_in_the_workspace_stay(sandbox, workspace):
+    shell(sandbox, "echo kept > file; echo gone > /tmp/file")
+    assert (workspace / "file").read_text() == "kept\n"
+    assert shell(sandbox, "cat /tmp/file").code == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/shadow", "/etc/jada", "/home", "/root", "/var/lib", "/run/credentials", "/sys", "/proc/1/root/root"]
+)
+def test_secrets_and_state_of_the_host_are_not_there(sandbox, path):
+    assert shell(sandbox, f"ls {path}").code != 0
+
+
+def test_the_folder_beside_the_workspace_is_not_there(sandbox, workspace):
+    (workspace.parent / "journal.jsonl").write_text("secret")
+    (workspace / "link").symlink_to(workspace.parent)
+    assert b"secret" not in shell(sandbox, f"cat {workspace.parent}/journal.jsonl link/* ../journal.jsonl").head
+
+
+@pytest.mark.parametrize("path", ["/file", "/usr/file", "/etc/file", "/dev/file"])
+def test_only_the_workspace_and_its_own_tmp_can_be_written(sandbox, path):
+    assert b"Read-only file system" in shell(sandbox, f"echo x > {path}").head
+
+
+def test_the_environment_is_clean(sandbox, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "canary")
+    names = {line.split(b"=")[0] for line in shell(sandbox, "env").head.splitlines()}
+    assert names == {b"PATH", b"HOME", b"LANG", b"REPORT_FD", b"PWD", b"SHLVL", b"_"}
+
+
+def test_no_network_is_there_not_even_the_hosts_loopback(sandbox):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert shell(sandbox, f"exec 5<>/dev/tcp/127.0.0.1/{port}").code != 0
+    assert shell(sandbox, "ls /sys/class/net || cat /proc/net/dev | grep -c :").head.endswith(b"\n1\n")
+
+
+def test_the_hosts_processes_are_out_of_sight(sandbox):
+    assert shell(sandbox, f"kill -0 {os.getpid()}").code != 0
+
+
+def test_a_process_that_forked_away_twice_is_gone_after_the_call(sandbox):
+    mark = "31415.9265"
+    shell(sandbox, f"(setsid sh -c 'setsid sleep {mark} &' &); until pgrep sleep; do :; done")
+    assert until(lambda: not alive(mark))
+
+
+def test_a_call_ends_when_its_time_is_up_and_keeps_what_it_said(make_sandbox):
+    began = time.monotonic()
+    outcome = shell(make_sandbox(seconds=1), "echo before; sleep 2718.28 & sleep 2718.28")
+    assert (outcome.head, outcome.code) == (b"before\n", None)
+    assert time.monotonic() - began < 4
+    assert until(lambda: not alive("2718.28"))
+
+
+def test_a_drain_ends_a_call_before_its_own_time(workspace):
+    began = time.monotonic()
+    sandbox = Sandbox(workspace, ToolLimits(seconds=60), time.monotonic, lambda: began + 1)
+    assert shell(sandbox, "sleep 50").code is None
+    assert time.monotonic() - began < 4
+
+
+def test_endless_output_is_cut_in_the_middle_and_takes_no_memory(make_sandbox):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcome = shell(make_sandbox(seconds=2, output_kb=2), "echo first; yes")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10_000
+    assert len(outcome.head) == len(outcome.tail) == 1024
+    assert outcome.head.startswith(b"first\n")
+    assert outcome.left_out > 1_000_000
+
+
+def test_what_came_last_is_the_tail(make_sandbox):
+    outcome = shell(make_sandbox(output_kb=1), "seq 100000; echo last")
+    assert outcome.tail.endswith(b"last\n")
+    assert len(outcome.head) + outcome.left_out + len(outcome.tail) == 588_895 + 5
+
+
+def test_memory_of_a_process_is_bounded(make_sandbox):
+    outcome = make_sandbox(memory_mb=64).run(Job(["/usr/bin/python3", "-c", "x = bytearray(100_000_000)"]))
+    assert b"MemoryError" in outcome.head
+
+
+def test_memory_that_files_take_is_bounded(make_sandbox):
+    assert b"No space left" in shell(make_sandbox(memory_mb=32), "head -c 50M /dev/zero > /tmp/x").head
+
+
+def test_what_goes_to_the_report_is_apart_from_the_output(sandbox):
+    outcome = shell(sandbox, "echo mine >&$REPORT_FD; echo yours")
+    assert (outcome.report, outcome.head) == (b"mine\n", b"yours\n")
+
+
+def test_a_killed_session_takes_its_sandbox_along(workspace):
+    program = (
+        "import sys, time; from pathlib import Path; from agent.settings import ToolLimits\n"
+        "from agent.sandbox.run import Job, Sandbox\n"
+        "sandbox = Sandbox(Path(sys.argv[1]), ToolLimits(), time.monotonic, lambda: float('inf'))\n"
+        "print('ready', flush=True); sandbox.run(Job(['/bin/sleep', '1618.03']))\n"
+    )
+    session = subprocess.Popen([sys.executable, "-c", program, str(workspace)], stdout=subprocess.PIPE)
+    session.stdout.readline()
+    assert until(lambda: alive("/bin/sleep\x001618.03"))
+    session.kill()
+    session.wait()
+    assert until(lambda: not alive("/bin/sleep\x001618.03"))
+
+
+@pytest.mark.root
+def test_a_fork_bomb_is_bounded_for_the_user_that_the_daemon_is():
+    """The kernel counts no processes of root, so this one runs as nobody."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, 65534, 65534)
+        here, there = get_context("fork").Pipe()
+        child = get_context("fork").Process(target=_bomb, args=(folder, there))
+        child.start()
+        assert here.poll(30)
+        children, bomb = here.recv()
+        assert 5 < int(children) < 10
+        assert bomb is None
+        child.join()
+        assert until(lambda: not alive("1414.21"))
+
+
+def _bomb(folder, there):
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    sandbox = Sandbox(Path(folder), ToolLimits(seconds=3, pids=10), time.monotonic, lambda: float("inf"))
+    count = sandbox.run(Job(["/usr/bin/python3", "-c", FORKS]))
+    bomb = shell(sandbox, "bomb() { bomb | bomb & }; bomb; exec sleep 1414.21")
+    there.send((count.head, bomb.code))

@@ -1,0 +1,66 @@
+"""The editor and the collection of files, through the sandbox."""
+
+import os
+
+import pytest
+
+from agent.tools.editor import collect, edit
+from agent.tools.result import Failed
+from wire.types import FILE_LIMIT
+
+
+def test_the_editor_works_on_the_workspace(sandbox, workspace):
+    assert edit(sandbox, {"command": "create", "path": "/workspace/a.txt", "file_text": "ö\n"}).content == (
+        "Wrote /workspace/a.txt."
+    )
+    assert (workspace / "a.txt").read_text() == "ö\n"
+    assert edit(sandbox, {"command": "view", "path": "a.txt"}).content == "     1\tö"
+
+
+def test_what_can_not_be_done_is_an_error_result(sandbox):
+    result = edit(sandbox, {"command": "create", "path": "/usr/a", "file_text": ""})
+    assert (result.is_error, result.content) == (True, "/usr/a: Read-only file system.")
+
+
+@pytest.mark.parametrize("given", ["text", None, [], {"command": "view"}])
+def test_nonsense_is_an_error_result_without_a_traceback(sandbox, given):
+    result = edit(sandbox, given)
+    assert result.is_error
+    assert "Traceback" not in result.content
+
+
+def test_a_link_out_of_the_workspace_leads_nowhere(sandbox, workspace):
+    secret = workspace.parent / "secret"
+    secret.write_text("canary")
+    (workspace / "link").symlink_to(secret)
+    edit(sandbox, {"command": "create", "path": "link", "file_text": "overwritten"})
+    assert secret.read_text() == "canary"
+
+
+def test_a_file_is_collected_as_it_is(sandbox, workspace):
+    content = os.urandom(300_000)
+    (workspace / "report.bin").write_bytes(content)
+    assert collect(sandbox, "report.bin").content == content
+
+
+def test_ten_megabytes_go_and_one_byte_more_does_not(sandbox, workspace):
+    (workspace / "big").write_bytes(bytes(FILE_LIMIT))
+    assert len(collect(sandbox, "big").content) == FILE_LIMIT
+    (workspace / "big").write_bytes(bytes(FILE_LIMIT + 1))
+    with pytest.raises(Failed, match="over 10 MB"):
+        collect(sandbox, "big")
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", ".hidden", "", "a\nb"])
+def test_only_plain_names_are_collected(sandbox, name):
+    with pytest.raises(Failed, match="plain names"):
+        collect(sandbox, name)
+
+
+def test_links_folders_pipes_and_what_is_missing_are_not_collected(sandbox, workspace):
+    (workspace / "link").symlink_to("/etc/passwd")
+    (workspace / "folder").mkdir()
+    os.mkfifo(workspace / "pipe")
+    for name in ("link", "folder", "pipe", "missing"):
+        with pytest.raises(Failed, match=f"{name} can't be handed over"):
+            collect(sandbox, name)
