@@ -14,22 +14,25 @@ _TESTING = timedelta(days=7)
 """How long a refresh token lives while the consent screen's publishing status is Testing."""
 _UNUSED = timedelta(days=180)
 """Google drops a refresh token that nobody used for six months."""
+_WAIT_S, _QUOTA_WAIT_S = 2, 30
+"""Before the next try after an outage, and after the quota of a minute was used up."""
 _LATER = "nothing to do at once: the next run tries again; look at https://www.google.com/appsstatus if it lasts"
 _CLOCK = "set the host's clock right (`timedatectl` shows it; systemd-timesyncd keeps it)"
 
 
 class Failed(Exception):
-    """A run can't go on. `kind` is the failure's stable name; `passing`: the same call may succeed in a moment."""
+    """A run can't go on. `kind` is the failure's stable name; `wait_s`: seconds after which a try is worth it, or 0."""
 
-    def __init__(self, kind: str, cause: str, cure: str, *, passing: bool = False) -> None:
+    def __init__(self, kind: str, cause: str, cure: str, *, wait_s: float = 0) -> None:
         super().__init__(f"{kind}: cause: {_line(cause)}; cure: {_line(cure)}")
-        self.kind, self.cause, self.cure, self.passing = kind, _line(cause), _line(cure), passing
+        self.kind, self.cause, self.cure, self.wait_s = kind, _line(cause), _line(cure), wait_s
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What we know of the credential by ourselves: when it was issued, when it dies, when it last worked."""
+    """What we know of the credential by ourselves, `now`: when it was issued, when it dies, when it last worked."""
 
+    now: datetime
     issued_at: datetime | None = None
     dies_at: datetime | None = None
     last_ok: datetime | None = None
@@ -57,7 +60,10 @@ _TOKEN_ERRORS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def of_refresh(args: Sequence[Any], record: Record, now: datetime) -> Failed:
+_TOKEN_OUTAGES = ("internal_failure", "server_error", "temporarily_unavailable", "rate_limited", "rate_limit_exceeded")
+
+
+def of_refresh(args: Sequence[Any], record: Record | None = None) -> Failed:
     """Name a failed refresh by the arguments of google-auth's RefreshError: a text, and mostly the body.
 
     Its own `retryable` is not asked: it says False of a 503 that was retried.
@@ -68,7 +74,9 @@ def of_refresh(args: Sequence[Any], record: Record, now: datetime) -> Failed:
         if "jwt" in said.lower():
             return Failed("clock_off", f"Google refused a token by its time stamps: {said}", _CLOCK)
         return Failed(
-            "token_dead", _why_dead(record, now) + (f" (Google says: {said})" if said else ""), REAUTHENTICATE
+            "token_dead",
+            (_why_dead(record) if record else _DEAD) + (f" (Google says: {said})" if said else ""),
+            REAUTHENTICATE,
         )
     if isinstance(error, str) and error in _TOKEN_ERRORS:
         kind, cause, cure = _TOKEN_ERRORS[error]
@@ -77,7 +85,7 @@ def of_refresh(args: Sequence[Any], record: Record, now: datetime) -> Failed:
     if "reauth" in text.lower() or "rapt" in text.lower():
         cause = "the Google Workspace demands that the person signs in again after a time (invalid_rapt)"
         return Failed("reauth_demanded", cause, "have the app trusted in the Admin console, and " + REAUTHENTICATE)
-    if isinstance(error, str) and error not in ("internal_failure", "server_error", "temporarily_unavailable"):
+    if isinstance(error, str) and error not in _TOKEN_OUTAGES:
         cause = f"Google's token endpoint refused the token: {error}: {said or 'no description'}"
         return Failed("token_refused", cause, REAUTHENTICATE)
     return Failed("token_endpoint_down", f"Google's token endpoint is out of order: {text}", _LATER)
@@ -89,20 +97,22 @@ def scope_missing(granted: Sequence[str]) -> Failed:
     return Failed(kind, f"{cause}; it carries {', '.join(granted) or 'none'}", cure)
 
 
-def _why_dead(record: Record, now: datetime) -> str:
-    if record.dies_at and now >= record.dies_at:
-        return f"the refresh token's time was over at {record.dies_at:%Y-%m-%d %H:%M} UTC, as Google announced" + (
-            ": the app's publishing status is Testing" if record.issued_at == record.dies_at - _TESTING else ""
-        )
-    if record.last_ok and now - record.last_ok >= _UNUSED:
+_DEAD = (
+    "the refresh token is no longer valid: access was revoked by the account's owner or administrator, a newer token"
+    " displaced it (100 live ones an account), or the app's publishing status is Testing (7 days)"
+)
+
+
+def _why_dead(record: Record) -> str:
+    if record.dies_at and record.now >= record.dies_at:
+        testing = record.issued_at and record.dies_at - record.issued_at < _TESTING + timedelta(hours=1)
+        why = ": the app's publishing status is Testing" if testing else ""
+        return f"the refresh token's time was over at {record.dies_at:%Y-%m-%d %H:%M} UTC, as Google announced{why}"
+    if record.last_ok and record.now - record.last_ok >= _UNUSED:
         return f"the refresh token was not used for six months (last on {record.last_ok:%Y-%m-%d})"
-    if not record.dies_at and record.issued_at and _TESTING <= now - record.issued_at < _TESTING + timedelta(days=1):
-        return "the refresh token died 7 days after it was issued, as tokens of an app in status Testing do"
-    worked = f"; it last worked at {record.last_ok:%Y-%m-%d %H:%M} UTC" if record.last_ok else ""
-    return (
-        "the refresh token is no longer valid: access was revoked by the account's owner or administrator, a newer"
-        f" token displaced it (100 live ones an account), or the app's status is Testing (7 days){worked}"
-    )
+    if not record.dies_at and record.issued_at and _TESTING <= record.now - record.issued_at < _TESTING * 2:
+        return "the refresh token died when 7 days old or little more, as tokens of an app in status Testing do"
+    return _DEAD + (f"; it last worked at {record.last_ok:%Y-%m-%d %H:%M} UTC" if record.last_ok else "")
 
 
 def of_sheets(status: int, body: Mapping[str, Any], spreadsheet: str) -> Failed:
@@ -113,9 +123,9 @@ def of_sheets(status: int, body: Mapping[str, Any], spreadsheet: str) -> Failed:
         return named
     if status in _SHEET_STATUS:
         kind, cause, cure = _SHEET_STATUS[status]
-        return Failed(kind, f"{cause.format(spreadsheet)}: {said}", cure, passing=status == 429)
-    if status >= 500:
-        return Failed("sheets_down", f"the Sheets API is out of order: status {status} {said}", _LATER, passing=True)
+        return Failed(kind, f"{cause.format(spreadsheet)}: {said}", cure, wait_s=_QUOTA_WAIT_S if status == 429 else 0)
+    if status >= 500 and status != 501:
+        return Failed("sheets_down", f"the Sheets API is out of order: status {status} {said}", _LATER, wait_s=_WAIT_S)
     cause = f"the Sheets API refused a call: status {status} {body.get('status', '')}: {said}"
     return Failed("sheets_refused", cause, "this is a fault of the sync, or the API changed: report it with this line")
 
@@ -170,7 +180,7 @@ def of_transport(name: str, error: Exception) -> Failed:
     if "CERTIFICATE_VERIFY_FAILED" in said and ("expired" in said or "not yet valid" in said):
         return Failed("clock_off", f"the certificate of {name} is not valid at this host's time: {said}", _CLOCK)
     cure = "look at the host's network and name resolution, and whether the address in [sync] is right"
-    return Failed(f"{name}_unreachable", f"no answer from {name}: {said}", cure, passing=True)
+    return Failed(f"{name}_unreachable", f"no answer from {name}: {said}", cure, wait_s=_WAIT_S)
 
 
 def of_bookings(status: int, url: str, body: str) -> Failed:

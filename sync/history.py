@@ -1,11 +1,14 @@
 """What the sync remembers between runs: the base of each booking, the last success, when which token last worked."""
 
+import contextlib
+import fcntl
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from sync.failure import Failed
 from sync.plan import Base
 
 _TABLES = """
@@ -14,8 +17,27 @@ CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 """
 
 
+class Busy(Failed):
+    """Another run holds the memory: two at once would both add the same rows."""
+
+
+@contextlib.contextmanager
+def opened(folder: Path, columns: Sequence[str]) -> Iterator["History"]:
+    """Open the memory in a folder for this run alone. Raises `Busy`, `OSError`, `sqlite3.Error`."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy("already_running", "another run of the sync is under way", "wait for its end") from None
+        history = History(folder, columns)
+        try:
+            yield history
+        finally:
+            history.close()
+
+
 class History:
-    """The memory in a folder; `columns` are our columns, the state last. One process at a time uses it.
+    """The memory in a folder; `columns` are our columns, the state last. `opened` gives it out.
 
     Raises `sqlite3.Error` when the disk refuses or the file is damaged.
     """

@@ -1,0 +1,106 @@
+"""`python -m sync`: one run; its outcome goes to the journal, to the dashboard and into the exit code."""
+
+import argparse
+import logging
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sync import credentials, report
+from sync.failure import Failed
+from sync.history import Busy, opened
+from sync.run import Done, World, preview, secret, sync
+from sync.settings import STATE, Settings, load
+from wire.client import Client
+from wire.values import Invalid
+
+_log = logging.getLogger("sync")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run once. Returns 0 only when the sheet was proven to be in step; or, with --dry-run, when the plan was printed.
+
+    Anything else prints one line with its cause and its cure to stderr.
+    """
+    options = _options(arguments)
+    logging.basicConfig(level=logging.INFO, format="[port-sheet] %(message)s", stream=sys.stdout, force=True)
+    # systemd sets it for LoadCredential=; by hand it is a folder with the same files.
+    secrets = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
+    try:
+        settings = load(options.settings)
+    except Invalid as error:
+        return _tell(Failed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
+    started = _now()
+    what = preview if options.dry_run else sync
+    try:
+        outcome = _attempt(what, settings, secrets, options.state)
+    except Busy as busy:  # no outcome of its own: the other run reports
+        return _tell(busy)
+    if isinstance(outcome, Done):
+        _tell_done(outcome, settings, dry=options.dry_run)
+    code = _tell(outcome) if isinstance(outcome, Failed) else 0
+    if not options.dry_run:
+        _report(outcome, settings, secrets, started)
+    return code
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sync", description="Bring the booking sheet in step.")
+    parser.add_argument("--settings", type=Path, required=True, help="jada.<stack>.toml; its section [sync] is read")
+    parser.add_argument("--state", type=Path, required=True, help="the folder of the sync's memory")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
+    return parser.parse_args(arguments)
+
+
+def _attempt(what: Callable[[World], Done], settings: Settings, secrets: Path, state: Path) -> Done | Failed:
+    try:
+        with opened(state, (*settings.columns, STATE)) as history:
+            return what(World(settings, secrets, history, _now, time.sleep))
+    except Busy:
+        raise
+    except Failed as failed:
+        return failed
+    except (sqlite3.Error, OSError) as error:
+        cure = f"see that {state} is writable and not full; a damaged history.sqlite may be moved aside"
+        return Failed("memory_unusable", f"the sync's memory in {state} can't be used: {error}", cure)
+    except Exception as error:  # noqa: BLE001 - no run fails silently: what nobody foresaw is told like the rest
+        _log.exception("unforeseen")
+        cause = f"the sync itself is at fault: {type(error).__name__}: {error}"
+        return Failed("sync_fault", cause, "report it with the lines above this one")
+
+
+def _tell(failed: Failed) -> int:
+    sys.stderr.write(f"[port-sheet] {failed}\n")
+    return 1
+
+
+def _tell_done(done: Done, settings: Settings, *, dry: bool) -> None:
+    for line in report.lines(done.plan, (*settings.columns, STATE)):
+        _log.info("%s%s", "would be: " if dry else "", line)
+    step = "nothing was written" if dry else "the sheet is in step, verified"
+    _log.info("%d bookings; %s", done.bookings, step)
+
+
+def _report(outcome: Done | Failed, settings: Settings, secrets: Path, started: datetime) -> None:
+    try:
+        dies_at = credentials.read(secrets / credentials.TOKEN_FILE, settings.token_url).dies_at
+    except Failed:
+        dies_at = None
+    try:
+        client = Client(settings.dashboard_url, secret(secrets, "dashboard_token"))
+    except Failed as failed:
+        _log.error("the dashboard was not told of this run: %s", failed)
+        return
+    report.send(client, report.of(outcome, (started, _now()), dies_at))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

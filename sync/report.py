@@ -1,0 +1,82 @@
+"""What a run says: lines for the journal, and the sync run that the dashboard is told of."""
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from sync.failure import Failed
+from sync.plan import Change, Plan
+from sync.run import Done
+from wire.client import Client, Refused, Unreachable
+from wire.types import SyncOutcome, SyncRun
+
+_EXAMPLES = 5
+_log = logging.getLogger(__name__)
+
+
+def lines(plan: Plan, columns: Sequence[str]) -> Iterator[str]:
+    """Yield what a plan comes to, with examples; each conflict in full, for its loser is kept nowhere else."""
+    changed = _changed(plan)
+    yield from _some("rows added", list(plan.added))
+    yield from _some("rows changed", [_describe(change, columns) for change in changed])
+    yield from _some("rows marked as removed", plan.removed)
+    yield from _some("of the added, rows that someone had deleted", plan.put_back)
+    yield from _some("rows marked as duplicates, to be deleted by a person", plan.duplicates)
+    yield from _some("rows edited by a person", plan.edited)
+    for conflict in plan.conflicts:
+        who = "the source's was written" if conflict.written else "the sheet's was kept"
+        yield (
+            f"conflict: booking {conflict.key}, {columns[conflict.column]}: "
+            f"source {conflict.source!r}, sheet {conflict.sheet!r}; {who}"
+        )
+
+
+def of(outcome: Done | Failed, times: tuple[datetime, datetime], dies_at: datetime | None) -> SyncRun:
+    """Make the report of a run; `times` are its start and its end."""
+    run = SyncRun(
+        started_at=_text(times[0]),
+        finished_at=_text(times[1]),
+        outcome=SyncOutcome.FAILED,
+        token_dies_at=_text(dies_at) if dies_at else None,
+    )
+    if isinstance(outcome, Failed):
+        return dataclasses.replace(run, error=outcome.kind, cause=outcome.cause, cure=outcome.cure)
+    return dataclasses.replace(
+        run,
+        outcome=SyncOutcome.CHANGED if outcome.plan.writes else SyncOutcome.UNCHANGED,
+        rows_read=outcome.bookings,
+        added=len(outcome.plan.added),
+        changed=len(_changed(outcome.plan)),
+        removed=len(outcome.plan.removed),
+        conflicts=len(outcome.plan.conflicts),
+    )
+
+
+def send(client: Client, run: SyncRun) -> None:
+    """Tell the dashboard. One that can't be told is a line in the journal: the sheet does not depend on it, and the
+    dashboard misses the report by itself.
+    """
+    try:
+        client.report(run)
+    except (Unreachable, Refused) as error:
+        _log.error("the dashboard did not take this run's report: %s", error)
+
+
+def _changed(plan: Plan) -> list[Change]:
+    apart = {*plan.removed, *plan.duplicates}
+    return [change for change in plan.changes if change.key not in apart]
+
+
+def _describe(change: Change, columns: Sequence[str]) -> str:
+    return f"{change.key}: " + ", ".join(f"{columns[place]} = {cell!r}" for place, cell in change.cells.items())
+
+
+def _some(what: str, items: Sequence[str]) -> Iterator[str]:
+    if items:
+        more = f"; and {len(items) - _EXAMPLES} more" if len(items) > _EXAMPLES else ""
+        yield f"{what}: {len(items)} ({'; '.join(items[:_EXAMPLES])}{more})"
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
