@@ -1,0 +1,5 @@
+"""The local cloud's hosts: Debian with systemd in a container, each with its own network, disk and limits."""
+
+from local.hosts.sweep import obstacles, sweep
+
+__all__ = ["obstacles", "sweep"]

@@ -1,0 +1,103 @@
+"""A host's machine: a systemd-nspawn container with its own systemd, in its network namespace and control group.
+
+A running container belongs to nobody: it outlives the program that started it, and is found again by its group.
+"""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from local import network
+from local.cgroups import Group, group, layout
+from local.commands import CommandFailed, run
+from local.process import wait_until
+from local.site import Site
+
+BOOT_S, STOP_S = 30, 20
+"""How long a start waits for sshd, and a stop for an orderly end; some twenty times what they take."""
+_OWN_LIMITS = "for c in memory pids cpu; do mount -o remount,bind,rw /sys/fs/cgroup/$c; done; systemctl daemon-reexec"
+
+
+def command(site: Site, number: int, root: Path) -> list[str]:
+    """The command line of host `number` with its file system at `root`."""
+    return [
+        *("systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--register=no", "--keep-unit"),
+        f"--network-namespace-path={network.NAMESPACES / network.namespace(site, number)}",
+        *(f"--machine={site.name}-h{number}", "--console=pipe", "--resolv-conf=off", "--timezone=off"),
+        # For IPAddressDeny, and for sandboxes, inside: a virtual machine would allow them too.
+        "--capability=CAP_NET_ADMIN,CAP_BPF",
+        "--system-call-filter=bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self",
+    ]
+
+
+def boot(site: Site, number: int, root: Path, memory: int) -> None:
+    """Start the host, at most `memory` bytes, and wait until its sshd listens (or BOOT_S have passed).
+
+    One that already runs is left as it is. Raises `CommandFailed` with the end of its console if it doesn't stay up.
+    """
+    cell, folder = group(site.name, number), root.parent
+    if first_process(cell) is None:
+        cell.kill()
+        cell.launch(command(site, number, root), memory, folder)
+    if not wait_until(lambda: first_process(cell) is not None or cell.exit_code(folder) is not None, BOOT_S):
+        raise CommandFailed(f"the host in {root} did not start:\n{_tail(folder)}")
+    wait_until(lambda: _listens(first_process(cell)) or not cell.processes(), BOOT_S)
+    pid = first_process(cell)
+    if pid is None:
+        raise CommandFailed(f"the host in {root} ended while it booted:\n{_tail(folder)}")
+    _allow_own_limits(pid)
+
+
+def power_off(site: Site, number: int) -> None:
+    """Shut the host down in order; what is left after STOP_S is killed."""
+    cell = group(site.name, number)
+    pid = first_process(cell)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGRTMIN + 4)
+        wait_until(lambda: not cell.processes(), STOP_S)
+    kill(site, number)
+
+
+def kill(site: Site, number: int) -> None:
+    """Cut the host's power: everything in its group is killed and the group removed."""
+    cell = group(site.name, number)
+    cell.kill()
+    cell.remove()
+
+
+def first_process(cell: Group) -> int | None:
+    """The id, out here, of the container's own process 1; None when it doesn't run."""
+    return next((pid for pid in cell.processes() if _id_inside(pid) == "1"), None)
+
+
+def _id_inside(pid: int) -> str:
+    """The id a process has in a namespace directly below ours, or nothing."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+        ids = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
+        return ids[2] if len(ids) == 3 else ""
+    return ""
+
+
+def _listens(pid: int | None) -> bool:
+    """Whether something listens on port 22 (0016) in this process's network; state 0A is LISTEN."""
+    with contextlib.suppress(OSError):
+        rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()]
+        return any(row[1].endswith(":0016") and row[3] == "0A" for row in rows[1:])
+    return False
+
+
+def _allow_own_limits(pid: int) -> None:
+    """On version 1 nspawn mounts the groups read-only, and the host's systemd would ignore MemoryMax and TasksMax."""
+    mounts = Path(f"/proc/{pid}/mounts").read_text(encoding="utf-8")
+    if layout() == "v1" and any(" /sys/fs/cgroup/memory cgroup ro" in line for line in mounts.splitlines()):
+        run("nsenter", f"--target={pid}", "--mount", "--pid", "--ipc", "--uts", "sh", "-c", _OWN_LIMITS)
+
+
+def _tail(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = (folder / "console.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-15:])
+    return "its console said nothing"

@@ -1,0 +1,99 @@
+"""A host's disk: its own layer over the image it was made from, and what the first boot of a cloud image does."""
+
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.commands import run, succeeds
+
+USER = "admin"
+"""The login user of Lightsail's Debian images."""
+_CA = "etc/ssh/lightsail_instance_ca.pub"
+_CONFIG = """
+TrustedUserCAKeys /{ca}
+PasswordAuthentication no
+{old}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the first boot gives a host: its name and address, the CA (a public key line) whose certificates open it,
+    whether that CA signs in the old SHA-1 form, and the key of a key pair, if one was asked for.
+    """
+
+    hostname: str
+    address: str
+    authority: str
+    old_certificates: bool = False
+    authorized_key: str = ""
+
+
+def mounted(folder: Path) -> Path:
+    """Where the disk kept in `folder` appears while it is mounted."""
+    return folder / "merged"
+
+
+def mount(image: Path, folder: Path, identity: Identity) -> Path:
+    """Mount the disk over `image`, prepared once as at a first boot; returns its root. Run twice it does nothing."""
+    prepared, root = folder / "prepared", mounted(folder)
+    if not prepared.exists():
+        remove(folder)  # a preparation cut short begins anew
+    for name in ("upper", "work", "merged"):
+        (folder / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not root.is_mount():
+        layers = f"lowerdir={image},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+        run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
+    if not prepared.exists():
+        _first_boot(root, identity)
+        prepared.touch()
+    return root
+
+
+def unmount(folder: Path) -> None:
+    """Unmount the disk, if it is mounted."""
+    if mounted(folder).is_mount():
+        run("umount", str(mounted(folder)))
+
+
+def remove(folder: Path) -> None:
+    """Unmount the disk and delete its layer."""
+    unmount(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def host_keys(root: Path) -> dict[str, str]:
+    """The host's public keys: algorithm → base64, as `GetInstanceAccessDetails` tells them."""
+    lines = [path.read_text(encoding="ascii").split() for path in sorted(root.glob("etc/ssh/ssh_host_*_key.pub"))]
+    return {fields[0]: fields[1] for fields in lines}
+
+
+def _first_boot(root: Path, identity: Identity) -> None:
+    (root / "etc/hostname").write_text(f"{identity.hostname}\n", encoding="ascii")
+    names = f"127.0.0.1 localhost\n{identity.address} {identity.hostname}\n::1 localhost ip6-localhost\n"
+    (root / "etc/hosts").write_text(names, encoding="ascii")
+    (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
+    _user(root, identity.authorized_key)
+    _sshd(root, identity)
+
+
+def _user(root: Path, key: str) -> None:
+    if not succeeds("chroot", str(root), "id", USER):
+        run("chroot", str(root), "useradd", "--uid=1000", "--create-home", "--shell=/bin/bash", USER)
+    sudoers = root / "etc/sudoers.d/90-cloud-init-users"
+    sudoers.write_text(f"{USER} ALL=(ALL) NOPASSWD:ALL\n", encoding="ascii")
+    sudoers.chmod(0o440)
+    if key:
+        keys = root / f"home/{USER}/.ssh/authorized_keys"
+        run("chroot", str(root), "install", "-d", "-m0700", f"-o{USER}", f"-g{USER}", f"/home/{USER}/.ssh")
+        keys.write_text(f"{key}\n", encoding="ascii")
+        keys.chmod(0o600)
+        shutil.chown(keys, 1000, 1000)
+
+
+def _sshd(root: Path, identity: Identity) -> None:
+    (root / _CA).write_text(f"{identity.authority}\n", encoding="ascii")
+    old = "CASignatureAlgorithms +ssh-rsa\n" if identity.old_certificates else ""
+    with (root / "etc/ssh/sshd_config").open("a", encoding="ascii") as config:
+        config.write(_CONFIG.format(ca=_CA, old=old))
+    run("chroot", str(root), "ssh-keygen", "-A")
