@@ -1,0 +1,68 @@
+"""Pulumi's host for Python programs, for machines that lack the official one: a Go module that no proxy serves.
+
+The engine starts `pulumi-language-python ENGINE_ADDRESS` and asks it to run the program of the stack. Pulumi's own
+automation package serves the same calls for programs in its own process; this hands it one read from a folder.
+"""
+
+import os
+import runpy
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pulumi.automation._server import LanguageServer
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+
+from local.pulumi.plugin import LOCAL, Foreign, serve
+
+EXECUTABLE = "pulumi-language-python"
+SHIMS = Path(__file__).parent / "bin"
+
+
+class LanguageHost(LanguageServer):
+    """Runs the program in the folder that the engine names, as the official host does: `__main__.py` by runpy."""
+
+    def __init__(self, engine_address: str) -> None:
+        super().__init__(_nothing)
+        self._engine_address = engine_address
+
+    def Handshake(self, request: Any, context: Any) -> language_pb2.LanguageHandshakeResponse:  # noqa: ARG002, N802 - gRPC's
+        """Agree to work with this engine."""
+        return language_pb2.LanguageHandshakeResponse()
+
+    def Run(self, request: Any, context: Any) -> language_pb2.RunResponse:  # noqa: N802 - gRPC's
+        """Run the program, or refuse a stack that isn't local before a line of it runs."""
+        if request.stack != LOCAL:
+            return language_pb2.RunResponse(error=str(Foreign(EXECUTABLE, request.stack)))
+        self.program = lambda: _run(request.info.program_directory)
+        request.args[:] = [self._engine_address]
+        response: language_pb2.RunResponse = super().Run(request, context)  # type: ignore[no-untyped-call] # has no types
+        return response
+
+
+def official(path: str) -> str | None:
+    """Return the official host, if any folder of `path` other than ours has one."""
+    elsewhere = [folder for folder in path.split(os.pathsep) if folder and Path(folder).resolve() != SHIMS.resolve()]
+    return shutil.which(EXECUTABLE, path=os.pathsep.join(elsewhere))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Give way to the official host, or serve; the engine's address is the last argument."""
+    if host := official(os.environ.get("PATH", "")):
+        os.execv(host, [host, *arguments])  # noqa: S606 - the engine's own arguments, no shell
+    language_host = LanguageHost(arguments[-1])
+    serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(language_host, server))
+
+
+def _nothing() -> None:
+    """Stand in for a program until the engine names one."""
+
+
+def _run(folder: str) -> None:
+    runpy.run_path(folder, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,173 @@
+"""Pulumi's AWS provider for this machine: `aws:lightsail/*` at the endpoint of the provider's configuration.
+
+It answers the engine as the real one does (its rules are in `rules`, its calls in `resources`), for stack `local` and
+an endpoint on this machine alone; its credentials are made up, so that AWS could answer no stray call.
+"""
+
+import importlib.metadata
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.rpc import UNKNOWN
+
+from local.pulumi import plugin, replies, resources, rules
+
+EXECUTABLE = "pulumi-resource-aws"
+VERSION = importlib.metadata.version("pulumi_aws")
+"""The release of the real provider that the program was written for; the engine compares."""
+# What only AWS can say, by type: unknown while a preview has yet to create it.
+COMPUTED = {
+    rules.INSTANCE: "arn createdAt cpuCount ramSize isStaticIp privateIpAddress publicIpAddress ipv6Addresses username",
+    rules.STATIC_IP: "arn ipAddress supportCode",
+    rules.ATTACHMENT: "ipAddress",
+}
+
+
+class Unknown(Exception):
+    """A type of resource that this provider does not build."""
+
+
+def answering(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse what is not of stack local before a call, and tell the engine in one sentence what went wrong in it."""
+
+    def answer(provider: "Provider", request: Any, context: Any) -> Any:
+        try:
+            plugin.refuse_foreign(EXECUTABLE, request.urn)
+            return method(provider, request)
+        except resources.Unfinished as unfinished:
+            return replies.abort_unfinished(context, unfinished)
+        except (plugin.Foreign, Unknown, ClientError, BotoCoreError, ValueError) as error:
+            return replies.abort(context, f"{error}")
+
+    return answer
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """The engine's calls, in its order: configuration, then check, diff and one change for each resource."""
+
+    def __init__(self) -> None:
+        self._resources: Mapping[str, resources.Resource] = {}
+
+    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:  # noqa: ARG002, N802 - gRPC's
+        """Tell the version."""
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    @answering
+    def CheckConfig(self, request: Any) -> provider_pb2.CheckResponse:  # noqa: N802 - gRPC's
+        """Refuse a configuration that leads to AWS."""
+        fault = rules.endpoint_fault(_config(request.news))
+        faults = {"endpoints": fault} if fault else {}
+        return provider_pb2.CheckResponse(inputs=request.news, failures=replies.failures(faults))
+
+    @answering
+    def DiffConfig(self, request: Any) -> provider_pb2.DiffResponse:  # noqa: N802 - gRPC's
+        """Let any change of the configuration take effect in place."""
+        same = replies.plain(request.olds) == replies.plain(request.news)
+        return provider_pb2.DiffResponse(changes=replies.NONE if same else replies.SOME)
+
+    def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:  # noqa: N802 - gRPC's
+        """Connect to the endpoint; a state may hold a configuration that `CheckConfig` never saw."""
+        config = _config(request.args)
+        if fault := rules.endpoint_fault(config):
+            replies.abort(context, f"endpoints {fault}")
+        self._resources = resources.all_of(_client(config), resources.Patience())
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    @answering
+    def Check(self, request: Any) -> provider_pb2.CheckResponse:  # noqa: N802 - gRPC's
+        """Add defaults, and name what is missing or not built."""
+        token = _token(request.urn)
+        inputs = rules.with_defaults(token, replies.plain(request.news))
+        failures = replies.failures(rules.faults(token, inputs))
+        return provider_pb2.CheckResponse(inputs=replies.struct(inputs), failures=failures)
+
+    @answering
+    def Diff(self, request: Any) -> provider_pb2.DiffResponse:  # noqa: N802 - gRPC's
+        """Tell what changes, and whether that replaces."""
+        old, new = replies.plain(request.old_inputs), replies.plain(request.news)
+        return replies.diff(rules.change(_token(request.urn), old, new), old, new)
+
+    @answering
+    def Create(self, request: Any) -> provider_pb2.CreateResponse:  # noqa: N802 - gRPC's
+        """Make a resource, or in a preview foretell it."""
+        token, inputs = _token(request.urn), replies.plain(request.properties)
+        if request.preview:
+            foretold = inputs | dict.fromkeys(COMPUTED.get(token, "").split(), UNKNOWN)
+            return provider_pb2.CreateResponse(properties=replies.struct(foretold))
+        resource_id = self._resources[token].create(inputs)
+        return provider_pb2.CreateResponse(id=resource_id, properties=self._outputs(token, resource_id, inputs))
+
+    @answering
+    def Read(self, request: Any) -> provider_pb2.ReadResponse:  # noqa: N802 - gRPC's
+        """Read a resource for a refresh or an import; what is gone has no id."""
+        found = self._resources[_token(request.urn)].read(request.id, replies.plain(request.inputs))
+        if found is None:
+            return provider_pb2.ReadResponse()
+        inputs, properties = replies.struct(found.inputs), replies.struct(found.outputs)
+        return provider_pb2.ReadResponse(id=found.resource_id, inputs=inputs, properties=properties)
+
+    @answering
+    def Update(self, request: Any) -> provider_pb2.UpdateResponse:  # noqa: N802 - gRPC's
+        """Change an instance in place; every other type's changes replace."""
+        token, new = _token(request.urn), replies.plain(request.news)
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=replies.struct(replies.plain(request.olds) | new))
+        resource = self._resources[token]
+        if isinstance(resource, resources.Instance):
+            resource.update(request.id, replies.plain(request.old_inputs), new)
+        return provider_pb2.UpdateResponse(properties=self._outputs(token, request.id, new))
+
+    @answering
+    def Delete(self, request: Any) -> Any:  # noqa: N802 - gRPC's
+        """Remove a resource."""
+        self._resources[_token(request.urn)].delete(request.id, replies.plain(request.properties))
+        return replies.EMPTY
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - gRPC's
+        """Let what is under way finish: it is the state that would be wrong otherwise."""
+        return replies.EMPTY
+
+    def _outputs(self, token: str, resource_id: str, inputs: rules.Properties) -> Any:
+        found = self._resources[token].read(resource_id, inputs)
+        if found is None:
+            raise ValueError(f"{resource_id} was made, and is gone: somebody deleted it meanwhile; run this again")
+        return replies.struct(found.outputs)
+
+
+def main() -> None:
+    """Serve the engine that started this process."""
+    plugin.serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server))
+
+
+def _token(urn: str) -> str:
+    token = urn.split("::")[2].rpartition("$")[2]
+    if token not in rules.KINDS:
+        raise Unknown(f"{token} is not built into the local cloud; it has {', '.join(rules.KINDS)}")
+    return token
+
+
+def _config(struct: Any) -> dict[str, Any]:
+    """Return a provider's configuration; the engine carries what isn't text as JSON."""
+    config = replies.plain(struct)
+    return {**config, "endpoints": json.loads(config.get("endpoints", "[]"))}
+
+
+def _client(config: Mapping[str, Any]) -> Any:
+    endpoint = next(e["lightsail"] for e in config["endpoints"] if e.get("lightsail"))
+    return boto3.client(
+        "lightsail",
+        region_name=config.get("region", "us-east-1"),
+        endpoint_url=endpoint,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(connect_timeout=3, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3}),
+    )
+
+
+if __name__ == "__main__":
+    main()
