@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-REAUTHENTICATE = "re-authenticate with /opt/jada-agent/scripts/auth_ga.py (docs/google.md shows how)"
+REAUTHENTICATE = (
+    "re-authenticate on the host: sudo /opt/jada-agent/current/venv/bin/python /opt/jada-agent/scripts/auth_ga.py"
+    " (docs/google.md shows how from your own machine)"
+)
 _TESTING = timedelta(days=7)
 """How long a refresh token lives while the consent screen's publishing status is Testing."""
 _UNUSED = timedelta(days=180)

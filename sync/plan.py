@@ -90,7 +90,7 @@ def diff(source: Mapping[str, Cells], sheet: Sequence[Row], base: Base, policy: 
     compared = [_compare(rows[key], cells, base.get(key), policy) for key, cells in live.items() if key in rows]
     gone = {key: row for key, row in rows.items() if key not in live and _ours(row, base, policy)}
     removed = [_mark(row, REMOVED) for row in gone.values() if row.cells[STATE] != REMOVED]
-    doubled = [row for row in further if row.key in live or row.key in base]
+    doubled = [row for row in further if row.key in live or row.key in gone]
     marked = [_mark(row, DUPLICATE) for row in doubled if row.cells[STATE] != DUPLICATE]
     written = [Change(c.row.number, c.row.key, c.writes) for c in compared if c.writes]
     return Plan(
