@@ -32,7 +32,6 @@ class Settings:
     sessions_per_day: int = rule(default=5, least=1, most=1000)
     session_minutes: int = rule(default=120, least=1, most=1440)
     usd_per_day: float = rule(default=10.0, least=0.01, most=10_000)
-    usd_per_task: float = rule(default=5.0, least=0.01, most=10_000)
     max_tokens: int = rule(default=8192, least=256, most=128_000)
     hand_over_tokens: int = rule(default=90_000, least=10_000, most=900_000)
     prices: str | None = None

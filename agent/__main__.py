@@ -1,0 +1,81 @@
+"""`python -m agent`: the worker's daemon, as jada-agent.service runs it."""
+
+import argparse
+import fcntl
+import logging
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+from agent.daemon import Daemon
+from agent.day import Day
+from agent.link import Link
+from agent.notify import Notify
+from agent.settings import load
+from agent.signals import Signals
+from agent.spawn import Release
+from wire.client import Client
+from wire.secret import Secret
+from wire.values import Invalid
+
+
+def main() -> None:
+    """Read what there is to know, once, and work until a signal."""
+    parser = argparse.ArgumentParser(prog="python -m agent", description="Works on the tasks of a dashboard's queue.")
+    parser.add_argument("--settings", type=Path, default=Path("/etc/jada/jada.toml"), help="(default: %(default)s)")
+    parser.add_argument("--state", type=Path, default=Path("/var/lib/jada-agent"), help="(default: %(default)s)")
+    arguments = parser.parse_args()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        work(arguments.settings, arguments.state)
+    except (Invalid, OSError) as error:
+        sys.exit(f"agent: {error}")
+
+
+def work(settings_path: Path, state: Path) -> None:
+    """Compose the daemon and run it. Raises `Invalid` for wrong settings, OSError for a state folder in use."""
+    settings = load(settings_path)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _lock(state / "daemon.lock")
+    token = Secret(_credential("dashboard_token"))
+    # Short tries: a dashboard that hangs must hold up neither heartbeat nor watchdog; the daemon asks again itself.
+    client = Client(settings.dashboard_url, token, timeout_s=5, retries=1)
+    with Signals() as signals, os.fdopen(lock):
+        Daemon(
+            settings=settings,
+            state=state,
+            link=Link(client),
+            day=Day(state / "state.json", time.time),
+            signals=signals,
+            notify=Notify(os.environ.get("NOTIFY_SOCKET")),
+            release=Release.own(),
+            host=socket.gethostname(),
+            environment=dict(os.environ),
+            watchdog_s=int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2_000_000,
+        ).run()
+
+
+def _lock(path: Path) -> int:
+    """Hold the state folder for this process alone, until it ends."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(
+            error.errno, "another daemon works with this state folder; stop it first", str(path)
+        ) from None
+    return fd
+
+
+def _credential(name: str) -> str:
+    """Read one of the unit's credentials (LoadCredential=)."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise Invalid("CREDENTIALS_DIRECTORY", f"is not set: it names the folder that has {name}; systemd sets it")
+    return (Path(folder) / name).read_text("utf-8").rstrip("\n")
+
+
+if __name__ == "__main__":
+    main()

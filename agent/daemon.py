@@ -1,0 +1,239 @@
+"""The daemon: settles what is left behind, claims a task, holds its session, settles it, and begins again.
+
+One step does one unit of work and says whether there was any. Signals set a flag that is looked at between the parts
+of a step. A step may end anywhere by kill -9: the folders of the sessions say what is left to do.
+"""
+
+import contextlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent import durable
+from agent.day import Day
+from agent.journal import Held
+from agent.lease import Lease, boottime
+from agent.link import PAUSE_S, Away, Link
+from agent.notify import Notify
+from agent.outbox import STALE, Outbox, unsettled
+from agent.settings import SessionSettings, Settings
+from agent.signals import Signals
+from agent.spawn import Child, Release
+from wire.client import Refused
+from wire.types import Claim, ClaimRequest, Exit, Heartbeat, SessionEnd
+
+TICK_S = 1.0
+"""Seconds between two looks at a running session; its end is seen at once, by SIGCHLD."""
+DRAIN_S = 12.0
+"""Seconds that a session has to drain: its request in flight gets 8 of them."""
+
+log = logging.getLogger(__name__)
+
+
+class _Cancelled(Exception):
+    """Nobody wants the task any more."""
+
+
+@dataclass(kw_only=True)
+class Daemon:
+    """The worker of one host; `state` is its folder, `watchdog_s` how often systemd wants to hear from it."""
+
+    settings: Settings
+    state: Path
+    link: Link
+    day: Day
+    signals: Signals
+    notify: Notify
+    release: Release
+    host: str
+    environment: Mapping[str, str]
+    watchdog_s: float = 10.0
+    _told: str = ""
+
+    def run(self) -> None:
+        """Work until a signal asks to stop."""
+        (self.state / "sessions").mkdir(parents=True, exist_ok=True)
+        self.notify.ready()
+        while not self.signals.stop:
+            if not self.step():
+                self._rest()
+        self.notify.stopping()
+
+    def step(self) -> bool:
+        """Do one unit of work, if there is one; return whether there was."""
+        self.notify.alive("looking for work")
+        left = next(unsettled(self.state / "sessions", self.link), None)
+        if left is not None:
+            return self._settle(left)
+        try:
+            return self._work()
+        except Away:
+            return False
+
+    def _work(self) -> bool:
+        sent_at = boottime()
+        claim = self._claim()
+        if claim is None:
+            return False
+        lease = Lease(claim.lease.fence, claim.lease.ttl_s, sent_at)
+        log.info("task %s, session %s, fence %d: %s", claim.task.id, claim.session.id, lease.fence, claim.task.title)
+        outbox = self._prepare(claim)
+        if outbox is None:
+            return False
+        return self._hold(lease, outbox) and self._settle(outbox)
+
+    def _claim(self) -> Claim | None:
+        used = self.day.used
+        if used.spent >= self._usd_micros_per_day:
+            self._tell(f"the day's ${self.settings.usd_per_day:.2f} are spent: nothing is claimed until midnight UTC")
+            return None
+        full = len(used.sessions) >= self.settings.sessions_per_day
+        if full:
+            self._tell(f"{len(used.sessions)} sessions began today, the limit: only suspended ones go on")
+        request = ClaimRequest(host=self.host, suspended_only=full)
+        return self.link(lambda client: client.claim(request))
+
+    def _prepare(self, claim: Claim) -> Outbox | None:
+        """Write down what the session needs; None when this host can't, which is told to the dashboard."""
+        try:
+            return self._written(claim)
+        except OSError as error:
+            log.error("task %s can't be worked on here: %s", claim.task.id, error)  # noqa: TRY400 - its text says it all
+            reason = f"{self.host} can't work on it: {error}"
+            end = SessionEnd(fence=claim.lease.fence, exit=Exit.UNAVAILABLE, reason=reason)
+            self.link(lambda client: client.end(claim.session.id, end))
+            return None
+
+    def _written(self, claim: Claim) -> Outbox:
+        folder = self.state / "sessions" / claim.session.id
+        workspace = self.state / "workspaces" / claim.task.id
+        for path in (folder, workspace):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        outbox = Outbox(folder, self.link)
+        if claim.session.new:
+            self.day.begin(claim.session.id)
+        else:
+            outbox.restore()
+        durable.write(folder / "claim.json", claim)
+        durable.write(folder / "settings.json", self._session_settings(claim, workspace, outbox.spent()))
+        outbox.open(claim.task.id, claim.lease.fence)
+        return outbox
+
+    def _session_settings(self, claim: Claim, workspace: Path, spent: int) -> SessionSettings:
+        settings = self.settings
+        rest = self._usd_micros_per_day - self.day.used.spent
+        return SessionSettings(
+            model=settings.model,
+            max_tokens=settings.max_tokens,
+            turns=settings.turns,
+            claude_url=settings.claude_url,
+            usd_micros=min(claim.session.usd_micros, spent + rest),
+            wall_s=settings.session_minutes * 60,
+            workspace=str(workspace.resolve()),
+            hand_over_tokens=settings.hand_over_tokens,
+            prices=settings.prices,
+            tools=settings.tools,
+        )
+
+    def _hold(self, lease: Lease, outbox: Outbox) -> bool:
+        """Run the session's process to its end; return whether its outcome is still ours to report."""
+        try:
+            child = Child(self.release, outbox.folder, self.environment)
+        except OSError as error:
+            outbox.note(stopped=f"it could not be started: {error}")
+            return True
+        try:
+            outbox.note(stopped=self._attend(child, lease, outbox))
+        except _Cancelled:
+            child.kill()
+            outbox.note(stopped="cancelled", cancelled=True)
+        except Refused as error:
+            child.kill()
+            if error.problem.status == STALE:
+                self._set_aside(outbox, error)
+                return False
+            outbox.note(stopped=f"the dashboard refused its records: {error}")
+        return True
+
+    def _attend(self, child: Child, lease: Lease, outbox: Outbox) -> str:
+        """Keep the lease and deliver records while the process runs; return how it ended. Raises `_Cancelled`,
+        and `Refused` when the fence is stale.
+        """
+        while (ended := child.ended()) is None:
+            if self.signals.stop:
+                return self._drain(child, "the daemon was asked to stop")
+            if lease.lapsed(boottime()):
+                return self._drain(child, "its lease is past, and the dashboard does not answer")
+            with contextlib.suppress(Away):
+                lease = self._renewed(lease, outbox.progress.task)
+                outbox.deliver()
+            self.notify.alive(f"session {outbox.id} of task {outbox.progress.task}")
+            self.signals.wait(TICK_S)
+        return ended
+
+    def _renewed(self, lease: Lease, task: str) -> Lease:
+        """Heartbeat when it is due."""
+        sent_at = boottime()
+        if sent_at < lease.due_at:
+            return lease
+        beat = self.link(lambda client: client.heartbeat(task, Heartbeat(fence=lease.fence)))
+        if beat.cancelled:
+            raise _Cancelled
+        return lease.renewed(beat.ttl_s, sent_at)
+
+    def _drain(self, child: Child, why: str) -> str:
+        """Ask the process to stop, then make it."""
+        log.info("draining the session: %s", why)
+        child.terminate()
+        deadline = boottime() + DRAIN_S
+        while boottime() < deadline:
+            if (ended := child.ended()) is not None:
+                return ended
+            self.notify.alive("draining")
+            self.signals.wait(0.2)
+        child.kill()
+        return f"it did not drain within {DRAIN_S:.0f} s"
+
+    def _settle(self, outbox: Outbox) -> bool:
+        """Report an outcome; return whether that is done with."""
+        fence = outbox.progress.fence
+        self.day.spend(outbox.id, fence, outbox.spent() - outbox.progress.usd_micros_before)
+        try:
+            end = outbox.settle()
+        except Away:
+            return False
+        except Held as error:
+            log.warning("%s", error)
+            return False
+        except Refused as error:
+            self._set_aside(outbox, error)
+            return True
+        log.info("session %s: exit %d after %d turns, $%.4f. %s", outbox.id, end.exit, end.turns, end.usd_micros / 1e6,
+                 end.reason)  # fmt: skip
+        return True
+
+    def _set_aside(self, outbox: Outbox, error: Refused) -> None:
+        log.warning("session %s is not ours any more (%s): kept as %s", outbox.id, error, outbox.set_aside())
+
+    def _rest(self) -> None:
+        """Wait for the next look, with a word to systemd in between."""
+        waiting = any(unsettled(self.state / "sessions", self.link))
+        until = boottime() + (PAUSE_S if waiting else self.settings.poll_seconds)
+        used = self.day.used
+        status = (
+            f"idle; today {len(used.sessions)} of {self.settings.sessions_per_day} sessions, ${used.spent / 1e6:.2f}"
+        )
+        while not self.signals.stop and (left := until - boottime()) > 0:
+            self.notify.alive(status)
+            self.signals.wait(min(left, self.watchdog_s))
+
+    def _tell(self, what: str) -> None:
+        """Log what stays true for hours, once."""
+        if what != self._told:
+            self._told = what
+            log.warning("%s", what)
+
+    @property
+    def _usd_micros_per_day(self) -> int:
+        return round(self.settings.usd_per_day * 1_000_000)

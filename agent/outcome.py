@@ -1,0 +1,93 @@
+"""How a session's process ended, read from its journal alone: a pure step from records to what is reported."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wire.types import Event, EventKind, Exit, SessionEnd
+from wire.values import Invalid, decode
+
+PATIENCE = 3
+"""Crashes in a row, none of them further than the one before, after which a session is given up."""
+_ENDINGS = (EventKind.END, EventKind.SUSPEND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the daemon is with one session; outlives the daemon, in the session's folder.
+
+    `began_at` is the journal's last record at this claim and `usd_micros_before` what was spent then; `acknowledged`
+    the last record delivered; `crashes` counts those in a row at record `crashed_at`; `stopped` says how the process
+    ended, where the daemon saw it; `cancelled`: nobody wants the outcome; `refused` are the session's own tasks that
+    the dashboard refused; `settled`: the outcome is acknowledged.
+    """
+
+    task: str
+    fence: int
+    began_at: int = 0
+    usd_micros_before: int = 0
+    acknowledged: int = 0
+    crashes: int = 0
+    crashed_at: int = 0
+    stopped: str = "its daemon was killed"
+    cancelled: bool = False
+    refused: tuple[str, ...] = ()
+    settled: bool = False
+
+
+def totals(events: Sequence[Event]) -> tuple[int, int]:
+    """Return turns and micro-dollars of a journal: settled ones as billed, unsettled ones at their worst price."""
+    turns: dict[int, int] = {}
+    for event in events:
+        if event.kind in (EventKind.RESERVE, EventKind.SETTLE):
+            turns[event.data["turn"]] = event.data["usd_micros"]
+        elif event.kind is EventKind.REFUND:
+            turns.pop(event.data["turn"], None)
+    return len(turns), sum(turns.values())
+
+
+def crashed(events: Sequence[Event], progress: Progress) -> bool:
+    """Whether the process left no last word: neither end nor suspend since this claim."""
+    return not events or events[-1].n <= progress.began_at or events[-1].kind not in _ENDINGS
+
+
+def crashes(events: Sequence[Event], progress: Progress) -> int:
+    """Return how many crashes in a row came no further than this one, itself among them."""
+    return progress.crashes + 1 if progress.crashes and len(events) == progress.crashed_at else 1
+
+
+def outcome(events: Sequence[Event], progress: Progress) -> tuple[SessionEnd, tuple[str, ...]]:
+    """Return what to report, its files left out, and the names of the files that go with it."""
+    if progress.cancelled:
+        return _end(progress, events, Exit.FENCED, "cancelled"), ()
+    if crashed(events, progress):
+        return _crash(events, progress), ()
+    data = dict(events[-1].data)
+    names = tuple(data.pop("files", ()))
+    try:
+        return decode(SessionEnd, {**data, "fence": progress.fence, "reason": _reason(data, progress)}), names
+    except Invalid as error:
+        return _end(progress, events, Exit.FAULT, f"the journal's last record can't be read: {error}"), ()
+
+
+def fault(events: Sequence[Event], progress: Progress, reason: str) -> SessionEnd:
+    """Return the report of a session that is given up, for `reason`."""
+    return _end(progress, events, Exit.FAULT, reason)
+
+
+def _crash(events: Sequence[Event], progress: Progress) -> SessionEnd:
+    count = crashes(events, progress)
+    if count < PATIENCE:
+        return _end(progress, events, Exit.DRAINED, f"crashed: {progress.stopped}; it goes on from its journal")
+    reason = f"crashed {count} times in a row at record {len(events)}: {progress.stopped}; the journal is kept"
+    return _end(progress, events, Exit.FAULT, reason)
+
+
+def _end(progress: Progress, events: Sequence[Event], exit_: Exit, reason: str) -> SessionEnd:
+    turns, usd_micros = totals(events)
+    return SessionEnd(fence=progress.fence, exit=exit_, reason=reason, turns=turns, usd_micros=usd_micros)
+
+
+def _reason(data: dict[str, Any], progress: Progress) -> str:
+    refused = [f"A task of its own was refused: {told}." for told in progress.refused]
+    return " ".join([str(data.get("reason") or ""), *refused]).strip()
