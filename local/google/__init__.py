@@ -1,0 +1,7 @@
+"""Google's double: the consent page, the token endpoint, and Sheets v4 as far as we and gspread use it.
+
+Requests and answers are checked against Google's own description of the API (`contract`): what it does not know gets
+Google's error, what it knows and this double has not built gets 501. Two things differ from the original on purpose:
+formulas are kept but never calculated (they show as `Loading...`), and writing past the end of a grid by `values` is
+always refused, so that a caller that grows the grid first works with both.
+"""
