@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sqlite3
 import sys
@@ -87,6 +88,9 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def _serve(application: Starlette, listener: socket.socket) -> None:
+    # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
     config = uvicorn.Config(
         application, loop="asyncio", http="h11", ws="none", access_log=False, log_config=None, server_header=False
     )

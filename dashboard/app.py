@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboard import api
+from dashboard import api, page
 from dashboard.guard import Guard
 from dashboard.queue import Queue
 from dashboard.record import Changed, Clock, Conflict, Unknown, utc_now
@@ -39,11 +39,16 @@ def create(store: Store, token: Secret, settings: Settings | None = None, clock:
         with contextlib.suppress(asyncio.CancelledError):
             await watching
 
+    shown = page.Page(queue)
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        return api.answer_problem(error) if request.url.path.startswith("/v1/") else shown.error(error)
+
     errors = (Invalid, UnicodeEncodeError, Unknown, Conflict, Changed, HTTPException, Exception)
     return Starlette(
-        routes=api.routes(queue, token_hash),
-        middleware=[Middleware(Guard, refuse=_refuse)],
-        exception_handlers=dict.fromkeys(errors, _refuse),
+        routes=[*api.routes(queue, token_hash), *page.routes(shown)],
+        middleware=[Middleware(Guard, refuse=refuse)],
+        exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
 
@@ -56,7 +61,3 @@ async def _watch(queue: Queue, every_s: float) -> None:
         except Exception:
             log.exception("the watch could not look; it tries again in %s s", every_s)
         await asyncio.sleep(every_s)
-
-
-async def _refuse(_request: Request, error: Exception) -> Response:
-    return api.answer_problem(error)

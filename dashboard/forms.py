@@ -1,0 +1,80 @@
+"""What people type into the page's forms, read into the contract's values: pure. Errors name the form's fields."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from wire.types import NewTask, Reply, State
+from wire.values import Invalid, decode
+
+FIELDS = {"budget.sessions": "sessions", "budget.usd_micros": "dollars", "usd_micros": "dollars"}
+"""Names of the contract whose form field is called otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as a browser sent it."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form as it was sent: texts by field, and files."""
+
+    typed: Mapping[str, str]
+    uploads: Sequence[Upload] = ()
+
+
+def new_task(form: Form) -> NewTask:
+    """Read the form that adds a task; raises `Invalid`."""
+    typed = form.typed
+    budget = {"sessions": _whole(typed, "sessions"), "usd_micros": _micros(typed, "dollars")}
+    task = {
+        "title": typed.get("title", "").strip(),
+        "description": typed.get("description", ""),
+        "priority": _whole(typed, "priority"),
+        "budget": budget,
+        "context": [{"name": upload.name, "content": upload.content} for upload in form.uploads],
+    }
+    return decode(NewTask, task)
+
+
+def reply(form: Form) -> Reply:
+    """Read the form that answers what waits; raises `Invalid`."""
+    grant = {"sessions": _whole(form.typed, "sessions"), "usd_micros": _micros(form.typed, "dollars")}
+    return decode(Reply, {"text": form.typed.get("text") or None, **grant})
+
+
+def state(text: str | None) -> State | None:
+    """Read the filter of the list; what is no state filters nothing."""
+    return State(text) if text in list(State) else None
+
+
+def complaint(error: Invalid) -> tuple[str, str]:
+    """Return the form's field that an error is about, and the error in a person's words."""
+    if error.field.startswith("context"):
+        return "files", f"A file {error.reason}. Names have letters, digits, dots, dashes and underscores."
+    field = FIELDS.get(error.field, error.field)
+    if field == "title" and "match" in error.reason:
+        return field, "The title is missing."
+    return field, f"{field.capitalize()} {error.reason}."
+
+
+def _whole(typed: Mapping[str, str], name: str) -> int:
+    text = typed.get(name, "").strip() or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Invalid(name, f"must be a whole number, not {text!r}")
+    return int(text)
+
+
+def _micros(typed: Mapping[str, str], name: str) -> int:
+    text = typed.get(name, "").strip() or "0"
+    try:
+        dollars = Decimal(text)
+        if dollars.is_finite() and 0 <= dollars < 10**6:
+            return int(dollars * 1_000_000)
+    except InvalidOperation:
+        pass  # said below, as for a number that is none of ours
+    raise Invalid(name, f"must be an amount like 2.50, not {text!r}")

@@ -1,0 +1,202 @@
+"""The page for people: server-rendered, without JavaScript. It asks for no token; `guard` says why that is safe.
+
+Forms answer 303 to where the change shows; a refused one comes back with its error and what was typed.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from ulid import ULID
+
+from dashboard import forms, transcript, words
+from dashboard.api import download, problem
+from dashboard.forms import Form, Upload
+from dashboard.guard import check_origin
+from dashboard.queue import Queue
+from dashboard.record import UNFINISHED, Changed, Conflict
+from dashboard.stores import Role
+from wire.types import Session, State, Task
+from wire.values import Invalid
+
+TEMPLATES = Path(__file__).parent / "templates"
+TASKS, WAITING, RUNS = 25, 100, 5
+"""Tasks on one page, how many of those that wait, and sync runs shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A session with its transcript; turns and dollars by its journal while its process runs."""
+
+    session: Session
+    turns: int
+    usd_micros: int
+    entries: list[transcript.Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a form was not done: in which of its inputs (None: none), with what typed."""
+
+    message: str
+    status: int
+    typed: Mapping[str, str]
+    input: str | None = None
+
+
+class Page:
+    """The handlers; those that touch the store block, and run in a thread."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._store = queue.store
+        loader = jinja2.FileSystemLoader(TEMPLATES)
+        self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+        self._jinja.filters |= words.FILTERS
+        self._jinja.globals |= {"STATES": words.STATES, "NEEDS": words.NEEDS, "UNFINISHED": UNFINISHED}
+
+    def index(self, request: Request, refusal: Refusal | None = None) -> Response:
+        """GET /: what waits, the tasks, the sync, and the form to add a task."""
+        state, cursor = forms.state(request.query_params.get("state")), request.query_params.get("cursor")
+        found = [r.task for r in self._store.tasks(state, before=cursor, limit=TASKS + 1)]
+        return self._render(
+            "index.html",
+            refusal,
+            waiting=[r.task for r in self._store.tasks(State.NEEDS_YOU, limit=WAITING)],
+            tasks=found[:TASKS],
+            older=found[TASKS - 1].id if len(found) > TASKS else None,
+            state=state,
+            runs=self._store.sync_runs(limit=RUNS),
+            success=self._store.last_success(),
+            key=str(ULID.from_datetime(self._queue.clock())),
+        )
+
+    def task(self, request: Request, refusal: Refusal | None = None) -> Response:
+        """GET /tasks/{id}: one task, its files, its sessions with their transcripts."""
+        task = self._store.get(request.path_params["id"]).task
+        told = [self._told(session) for session in self._store.sessions(task.id)]
+        return self._render("task.html", refusal, task=task, sessions=told)
+
+    def _told(self, session: Session) -> Told:
+        events = self._store.events(session.id)
+        used = transcript.used(events)
+        turns, micros = max(session.turns, used.turns), max(session.usd_micros, used.usd_micros)
+        return Told(session, turns, micros, transcript.read(events))
+
+    def result_file(self, request: Request) -> Response:
+        """GET /tasks/{id}/files/{name}."""
+        return self._file(request, "result")
+
+    def context_file(self, request: Request) -> Response:
+        """GET /tasks/{id}/context/{name}."""
+        return self._file(request, "context")
+
+    def _file(self, request: Request, role: Role) -> Response:
+        name = request.path_params["name"]
+        return download(self._store.file(request.path_params["id"], role, name), name)
+
+    def style(self, _request: Request) -> Response:
+        """GET /style.css."""
+        return Response((TEMPLATES / "style.css").read_bytes(), media_type="text/css")
+
+    def add(self, request: Request, form: Form) -> Response:
+        """POST /tasks. The form's key makes a second click find the first one's task."""
+
+        def act() -> Task:
+            return self._queue.add(forms.new_task(form), form.typed.get("key") or None)[0]
+
+        return _attempt(act, form, lambda refusal: self.index(request, refusal))
+
+    def answer(self, request: Request, form: Form) -> Response:
+        """POST /tasks/{id}/answer."""
+        task_id, version = request.path_params["id"], form.typed.get("version", "")
+        read = int(version) if version.isascii() and version.isdigit() else 0
+
+        def act() -> Task:
+            return self._queue.reply(task_id, forms.reply(form), read)
+
+        return _attempt(act, form, lambda refusal: self.task(request, refusal))
+
+    def cancel(self, request: Request, form: Form) -> Response:
+        """POST /tasks/{id}/cancel."""
+        act = partial(self._queue.cancel, request.path_params["id"])
+        return _attempt(act, form, lambda refusal: self.task(request, refusal))
+
+    def retry(self, request: Request, form: Form) -> Response:
+        """POST /tasks/{id}/retry."""
+        act = partial(self._queue.retry, request.path_params["id"])
+        return _attempt(act, form, lambda refusal: self.task(request, refusal))
+
+    def error(self, error: Exception) -> Response:
+        """Write an error as a page."""
+        return self._render("error.html", None, status=problem(error).status, problem=problem(error))
+
+    def _render(self, name: str, refusal: Refusal | None, *, status: int = 200, **values: Any) -> Response:
+        now = self._queue.clock()
+        text = self._jinja.get_template(name).render(refusal=refusal, now=now, **values)
+        return HTMLResponse(text, refusal.status if refusal else status)
+
+
+def _attempt(act: Callable[[], Task], form: Form, show: Callable[[Refusal], Response]) -> Response:
+    """Do what a form asks for, and show the task; or show the form again, with the error."""
+    try:
+        return RedirectResponse(f"/tasks/{act().id}", 303)
+    except Invalid as error:
+        name, message = forms.complaint(error)
+        return show(Refusal(message, 422, form.typed, name))
+    except (Conflict, Changed, UnicodeEncodeError) as error:
+        said = problem(error)
+        return show(Refusal(f"{said.title}: {said.detail}.", said.status, form.typed))
+
+
+def routes(page: Page) -> list[Route]:
+    """Return the page's routes."""
+    shown: dict[str, Callable[[Request], Response]] = {
+        "/": page.index,
+        "/style.css": page.style,
+        "/tasks/{id}": page.task,
+        "/tasks/{id}/files/{name}": page.result_file,
+        "/tasks/{id}/context/{name}": page.context_file,
+    }
+    sent = {
+        "/tasks": page.add,
+        "/tasks/{id}/answer": page.answer,
+        "/tasks/{id}/cancel": page.cancel,
+        "/tasks/{id}/retry": page.retry,
+    }
+    return [
+        *(Route(path, _shown(handler)) for path, handler in shown.items()),
+        *(Route(path, _sent(handler), methods=["POST"]) for path, handler in sent.items()),
+    ]
+
+
+def _shown(handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(handler, request)
+
+    return endpoint
+
+
+def _sent(handler: Callable[[Request, Form], Response]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        check_origin(request)
+        return await run_in_threadpool(handler, request, await _form(request))
+
+    return endpoint
+
+
+async def _form(request: Request) -> Form:
+    """Read a form with its files; a browser ends lines with CRLF, and sends an empty file field as a nameless file."""
+    async with request.form(max_files=20, max_fields=20) as form:
+        items = form.multi_items()
+        typed = {name: value.replace("\r\n", "\n") for name, value in items if isinstance(value, str)}
+        files = [value for _, value in items if isinstance(value, UploadFile) and value.filename]
+        return Form(typed, [Upload(file.filename or "", await file.read()) for file in files])

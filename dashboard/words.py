@@ -1,0 +1,64 @@
+"""States, exits and numbers in words, for the page."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from dashboard.rules import usd
+from wire.types import Exit, Need, Session, State, SyncOutcome
+
+EXITS = {
+    Exit.FINISHED: "finished",
+    Exit.TURN_LIMIT: "handed over at its turn limit",
+    Exit.ASKED: "waits: asked a person",
+    Exit.BUDGET: "waits: used up its dollars or its time",
+    Exit.STUCK: "waits: refused, or stuck",
+    Exit.FENCED: "stopped: cancelled, or claimed again elsewhere",
+    Exit.FAULT: "failed by our own fault",
+    Exit.UNAVAILABLE: "suspended: the model's API was unavailable",
+    Exit.DRAINED: "suspended: drained, or crashed",
+}
+STATES = {
+    State.QUEUED: "queued",
+    State.RUNNING: "running",
+    State.NEEDS_YOU: "needs you",
+    State.DONE: "done",
+    State.FAILED: "failed",
+    State.CANCELLED: "cancelled",
+}
+NEEDS = {Need.QUESTION: "Question", Need.BUDGET: "Budget", Need.STUCK: "Stuck", Need.ALARM: "Alarm"}
+OUTCOMES = {
+    SyncOutcome.UNCHANGED: "nothing to do",
+    SyncOutcome.CHANGED: "sheet brought up to date",
+    SyncOutcome.FAILED: "failed",
+}
+
+
+def session_end(session: Session) -> str:
+    """Say how a session stands."""
+    return "running" if session.exit is None else EXITS[session.exit]
+
+
+def when(text: str | datetime) -> str:
+    """Write a time of the contract for people."""
+    moment = datetime.fromisoformat(text) if isinstance(text, str) else text
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def size(count: int) -> str:
+    """Write a number of bytes for people."""
+    for unit, least in (("MB", 1024 * 1024), ("KB", 1024)):
+        if count >= least:
+            return f"{count / least:.1f} {unit}"
+    return f"{count} bytes"
+
+
+FILTERS: dict[str, Callable[[Any], str]] = {
+    "usd": usd,
+    "when": when,
+    "size": size,
+    "state": STATES.__getitem__,
+    "outcome": OUTCOMES.__getitem__,
+    "session_end": session_end,
+}
+"""What the templates call."""
