@@ -19,7 +19,7 @@ SOME = provider_pb2.DiffResponse.DIFF_SOME
 
 def plain(properties: Any) -> dict[str, Any]:
     """Turn properties into plain data; whole numbers are ints, what isn't known yet is the engine's UNKNOWN text."""
-    return dict(MessageToDict(properties))
+    return {key: _whole(value) for key, value in MessageToDict(properties).items()}
 
 
 def struct(properties: Properties) -> Struct:
@@ -57,6 +57,15 @@ def abort_unfinished(context: Any, unfinished: Unfinished) -> None:
     status.details.add().Pack(failed)
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
     abort(context, str(unfinished))
+
+
+def _whole(value: Any) -> Any:
+    """Give whole numbers their type back, which the wire doesn't know and AWS insists on."""
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _property_diff(key: str, change: Change, old: Properties, new: Properties) -> provider_pb2.PropertyDiff:

@@ -6,7 +6,7 @@ A resource is read as inputs (what a program would write) and outputs (all of it
 import functools
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -81,7 +81,8 @@ class Instance:
         name: str = inputs["name"]
         keys = ("availabilityZone", "blueprintId", "bundleId", "ipAddressType", "keyPairName", "userData")
         request = {key: inputs[key] for key in keys if inputs.get(key)}
-        self.client.create_instances(instanceNames=[name], tags=_tag_list(inputs.get("tags", {})), **request)
+        answer = self.client.create_instances(instanceNames=[name], tags=_tag_list(inputs.get("tags", {})), **request)
+        self._finish(name, answer["operations"])
         if not self.patience.until(lambda: self._state(name) == "running"):
             raise Unfinished(name, f"{name} does not run after {self.patience.limit:.0f} s; it is {self._state(name)}")
         return name
@@ -111,6 +112,17 @@ class Instance:
         _unless_gone(lambda: self.client.delete_instance(instanceName=resource_id, forceDeleteAddOns=True))
         if not self.patience.until(lambda: self._state(resource_id) is None):
             raise Unfinished(resource_id, f"{resource_id} is still there after {self.patience.limit:.0f} s")
+
+    def _finish(self, name: str, operations: Sequence[Properties]) -> None:
+        for begun in operations:
+            if not self.patience.until(functools.partial(self._has_ended, begun["id"])):
+                raise Unfinished(name, f"{begun['operationType']} of {name} goes on after {self.patience.limit:.0f} s")
+            ended = self.client.get_operation(operationId=begun["id"])["operation"]
+            if ended["status"] == "Failed":
+                raise Unfinished(name, f"{begun['operationType']} of {name}: {ended.get('errorDetails', 'failed')}")
+
+    def _has_ended(self, operation: str) -> bool:
+        return bool(self.client.get_operation(operationId=operation)["operation"]["isTerminal"])
 
     def _state(self, name: str) -> str | None:
         found = _unless_gone(lambda: self.client.get_instance(instanceName=name)["instance"])
