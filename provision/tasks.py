@@ -3,12 +3,13 @@
 import os
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import task as plain_task
 
 from provision import queue, secrets, stage, status, tunnel, verify
 from provision.keyfiles import materialised
@@ -16,6 +17,8 @@ from provision.progress import Progress
 from provision.release import deploy as deployment
 from provision.release import plan as planning
 
+task = partial(plain_task, auto_shortflags=False)
+"""Long options only: `-a` for --stack would be guesswork."""
 WHERE = queue.WHERE
 EACH = {**WHERE, "host": "the host by its instance's name; all of them otherwise"}
 

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +86,7 @@ def _release(orders: dict[str, Any]) -> None:
             tree.link_all(orders["links"])
     _switch(orders)
     for gone in tree.prune(HOME, [*orders["keep"], orders["id"]]):
-        _tell(done=f"remove {gone}", seconds=0)
+        _tell(note=f"remove {gone}")
     shutil.rmtree(HOME / "staging", ignore_errors=True)
 
 
@@ -99,16 +98,14 @@ def _unpack(archive: dict[str, str], folder: Path, venv: Path) -> None:
 
 
 def _accounts(release: Path) -> None:
+    """Make users and folders as the release says; what is there already stays, with its modes set right."""
     for command in (
-        ["systemd-sysusers", "etc/sysusers.d/jada.conf"],
-        ["systemd-tmpfiles", "--create", "etc/tmpfiles.d/jada.conf"],
+        ["systemd-sysusers", str(release / "etc/sysusers.d/jada.conf")],
+        ["systemd-tmpfiles", "--create", str(release / "etc/tmpfiles.d/jada.conf")],
     ):
-        program, *rest = command
-        done = subprocess.run(
-            [program, *rest[:-1], str(release / rest[-1])], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise system.Failed(f"{program}: {done.stderr.strip()}")
+            raise system.Failed(f"{command[0]}: {done.stderr.strip()}")
 
 
 def _switch(orders: dict[str, Any]) -> None:
@@ -127,7 +124,6 @@ def _go(release: str, orders: dict[str, Any], what: str) -> None:
         # Cron reads a file again when its folder's time changes; the link itself does not.
         os.utime("/etc/cron.d")
         units.reload()
-        units.enable(orders["enable"])
     for unit in orders["restart"]:
         with _step(f"restart {unit}"):
             units.restart(unit)
@@ -151,9 +147,12 @@ def _back(orders: dict[str, Any]) -> str:
 @contextmanager
 def _step(text: str) -> Iterator[None]:
     _tell(begin=text)
-    began = time.monotonic()
-    yield
-    _tell(done=text, seconds=round(time.monotonic() - began, 2))
+    try:
+        yield
+    except BaseException:
+        _tell(broken=text)
+        raise
+    _tell(done=text)
 
 
 def _tell(**news: Any) -> None:

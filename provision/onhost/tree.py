@@ -17,7 +17,10 @@ class Damaged(Exception):
 
 def read_verified(path: Path, digest: str) -> bytes:
     """Return a file's content; raises `Damaged` unless its SHA-256 is `digest`."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise Damaged(f"{path.name} is gone: another deploy tidied up; run this one again") from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise Damaged(f"{path.name} arrived damaged; run the deploy again")
     return content

@@ -18,11 +18,6 @@ def reload() -> None:
     _systemctl("daemon-reload")
 
 
-def enable(units: list[str]) -> None:
-    """Make units start at boot."""
-    _systemctl("enable", "--quiet", *units)
-
-
 def restart(unit: str) -> None:
     """Restart a unit and wait for its READY; raises `Unhealthy`."""
     # A unit that failed too often before gets a fresh start.

@@ -4,7 +4,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,17 +81,37 @@ def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]
 
 def install(host: Host, orders: dict[str, Any], progress: Progress) -> None:
     """Run the installer on the host and show its steps as they happen; raises `Refusal` with what it said at the end."""
-    program = installer()
-    path = _send(host, "installer", program, progress)["path"]
-    failed: str | None = "the installer ended without a word"
+    path = _send(host, "installer", installer(), progress)["path"]
+    news = (json.loads(line) for line in host.lines(["python3", "-I", path], json.dumps(orders).encode()))
     try:
-        for line in host.lines(["python3", "-I", path], json.dumps(orders).encode()):
-            failed = _show(json.loads(line), failed, progress.done)
-    except Refusal:
-        if failed is None:
-            raise
+        failed = follow(news, progress)
+    except Refusal as error:
+        raise Refusal(
+            f"{error.cause}. The installer on the host goes on by itself", "wait, then deploy again"
+        ) from error
     if failed:
         raise Refusal(f"{host.name}: {failed}", "mend the cause and deploy again; nothing else is needed")
+
+
+def follow(news: Iterator[dict[str, Any]], progress: Progress) -> str | None:
+    """Show the installer's steps; return what it failed with, None when it finished.
+
+    Each {"begin"} is followed by {"done"} or {"broken"}; {"failed"} or {"finished"} is the last word.
+    """
+    for word in news:
+        if "begin" in word:
+            with suppress(_Broken), progress.step(word["begin"]):
+                if "broken" in next(news):
+                    raise _Broken
+        elif "note" in word:
+            progress.done(word["note"], 0)
+        else:
+            return word.get("failed")
+    return "the installer ended without a word"
+
+
+class _Broken(Exception):
+    """A step on the host failed; why comes with its last word."""
 
 
 def installer() -> bytes:
@@ -102,15 +123,6 @@ def installer() -> bytes:
         for path in sorted(ONHOST.glob("*.py")):
             archive.writestr(zipfile.ZipInfo(f"provision/onhost/{path.name}"), path.read_bytes())
     return out.getvalue()
-
-
-def _show(news: dict[str, Any], failed: str | None, done: Callable[[str, float], None]) -> str | None:
-    """Show one line of the installer's; return the failure that stands after it, None when it has finished."""
-    if "done" in news:
-        done(news["done"], news["seconds"])
-    if news.get("finished"):
-        return None
-    return str(news["failed"]) if "failed" in news else failed
 
 
 def _send(host: Host, what: str, content: bytes, progress: Progress) -> dict[str, str]:

@@ -10,15 +10,19 @@ from provision.system.desired import ConfigFile, all_packages, config_files, pac
 from wire.values import decode
 
 HOME = "/opt/jada-agent"
+SYSTEMD = "/etc/systemd/system"
 LINKS = {
     f"{HOME}/scripts": "current/scripts",
     "/etc/jada": f"{HOME}/current/etc",
     "/etc/cron.d/port-sheet-sync": f"{HOME}/current/etc/port-sheet-sync",
     "/etc/sysusers.d/jada.conf": f"{HOME}/current/etc/sysusers.d/jada.conf",
     "/etc/tmpfiles.d/jada.conf": f"{HOME}/current/etc/tmpfiles.d/jada.conf",
-    **{f"/etc/systemd/system/{unit}": f"{HOME}/current/units/{unit}" for unit in UNITS},
+    **{f"{SYSTEMD}/{unit}": f"{HOME}/current/units/{unit}" for unit in UNITS},
+    **{f"{SYSTEMD}/multi-user.target.wants/{unit}": f"{HOME}/current/units/{unit}" for unit in SERVICES},
 }
-"""Link → target. All lead through `current`, so that its one rename switches everything."""
+"""Link → target. All lead through `current`, so that its one rename switches everything. Those in `wants` start a
+service at boot; `systemctl enable` would lead them into the release of that day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,6 @@ class Plan:
     make_venv: bool
     upload: bool
     links: Mapping[str, str]
-    enable: tuple[str, ...]
     restart: Mapping[str, str]
     keep: tuple[str, ...]
     missing: tuple[str, ...]
@@ -64,7 +67,7 @@ class Plan:
     @property
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
-        return not any([self.packages, self.files, self.switch, self.links, self.enable, self.restart])
+        return not any([self.packages, self.files, self.switch, self.links, self.restart])
 
     @property
     def blocking(self) -> tuple[str, ...]:
@@ -98,7 +101,6 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases,
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
-        enable=tuple(unit for unit in SERVICES if probed.units[unit].get("UnitFileState") != "enabled"),
         restart={unit: why for unit in SERVICES if (why := _why_restart(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
         missing=tuple(name for name in NAMES if name not in probed.secrets),
@@ -115,12 +117,10 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"environment  {plan.lock}: made anew, offline"
     if plan.upload:
         yield f"release      {plan.release}: uploaded"
-    for path, target in plan.links.items():
-        yield f"link         {path} → {target}"
+    if plan.links:
+        yield f"link         through current: {', '.join(plan.links)}"
     if plan.switch:
         yield f"switch       {plan.seen or 'nothing'} → {plan.release}"
-    for unit in plan.enable:
-        yield f"enable       {unit}"
     for unit, why in plan.restart.items():
         yield f"restart      {unit}: {why}"
     if plan.nothing:
@@ -141,7 +141,6 @@ def orders(plan: Plan, *, health_s: int, wheels: Any, archive: Any) -> dict[str,
         "archive": archive,
         "links": dict(plan.links),
         "switch": plan.switch,
-        "enable": list(plan.enable),
         "restart": list(plan.restart),
         "healthy": list(SERVICES),
         "health_s": health_s,

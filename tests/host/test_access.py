@@ -1,0 +1,55 @@
+"""Who gets in, and where: sshd's settings in force, and the ports that listen."""
+
+import hashlib
+import ipaddress
+
+import pytest
+
+from provision.system.desired import config_files
+
+
+def _words(address):
+    """`0.0.0.0:22`, `[::1]:53`, `*:22` or `127.0.0.53%lo:53` as (host, port)."""
+    host, port = address.rsplit(":", 1)
+    return host.strip("[]").split("%")[0].replace("*", "0.0.0.0"), int(port)
+
+
+def test_only_ssh_listens_beyond_loopback(out):
+    listening = [_words(line.split()[3]) for line in out("ss", "-H", "-l", "-n", "-t").splitlines()]
+    assert {port for host, port in listening if not ipaddress.ip_address(host).is_loopback} == {22}
+
+
+def test_nothing_waits_for_datagrams_beyond_loopback(out):
+    bound = [_words(line.split()[3]) for line in out("ss", "-H", "-l", "-n", "-u").splitlines()]
+    # 68 is the DHCP client's, by which a cloud host has its address.
+    assert {port for host, port in bound if not ipaddress.ip_address(host).is_loopback} <= {68}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("passwordauthentication", "no"),
+        ("kbdinteractiveauthentication", "no"),
+        ("permitrootlogin", "no"),
+        ("permitemptypasswords", "no"),
+        ("x11forwarding", "no"),
+    ],
+)
+def test_sshd_is_hardened(out, setting, value):
+    assert f"{setting} {value}" in out("sshd", "-T").splitlines()
+
+
+def test_sshd_trusts_the_certificates_authority(out):
+    path = next(line.split()[1] for line in out("sshd", "-T").splitlines() if line.startswith("trustedusercakeys "))
+    assert path != "none"
+    assert out("cat", path).startswith(("ssh-", "ecdsa-"))
+
+
+@pytest.mark.parametrize("file", config_files(), ids=lambda file: file.path)
+def test_configuration_is_as_deployed(host, file):
+    content = host.file(file.path).content
+    assert hashlib.sha256(content).hexdigest() == file.digest, f"{file.path} was changed by hand"
+
+
+def test_the_login_user_becomes_root_without_a_password(out):
+    assert out("id", "-u") == "0"

@@ -1,0 +1,48 @@
+"""The release: every file as built, every link through `current`, cron's line and the journal as deployed."""
+
+import pytest
+
+from provision.release.plan import LINKS
+
+CURRENT = "/opt/jada-agent/current"
+
+
+def _sums(text):
+    return {path.removeprefix("./"): digest for digest, path in (line.split("  ", 1) for line in text.splitlines())}
+
+
+def test_every_file_is_as_built(out, manifest):
+    found = _sums(out("sh", "-c", f"cd {CURRENT}/ && find . -type f ! -path '*/__pycache__/*' -exec sha256sum {{}} +"))
+    found.pop("manifest.json")
+    assert found == manifest["files"]
+
+
+def test_current_leads_to_the_release_its_manifest_names(out, manifest):
+    assert out("readlink", CURRENT) == f"releases/{manifest['id']}"
+
+
+@pytest.mark.parametrize(("path", "target"), LINKS.items())
+def test_links_lead_through_current(host, path, target):
+    link = host.file(path)
+    assert link.is_symlink, f"{path} is no link any more"
+    assert host.check_output("readlink %s", path) == target
+
+
+def test_cron_starts_the_sync_every_half_hour_and_does_nothing_else(out):
+    lines = [line for line in out("cat", "/etc/cron.d/port-sheet-sync").splitlines() if line[:1] in ("*", "0")]
+    assert lines == ["*/30 * * * * root systemctl start --no-block port-sheet-sync.service"]
+
+
+def test_cron_runs_and_our_users_have_no_tables_of_their_own(host, out):
+    assert host.service("cron").is_running
+    assert not {"jada", "jada-sync", "jada-dashboard"} & set(out("ls", "/var/spool/cron/crontabs").split())
+
+
+def test_the_journal_outlives_a_reboot_within_its_bound(host, out):
+    assert host.file(f"/var/log/journal/{out('cat', '/etc/machine-id')}/system.journal").is_file
+    assert int(out("du", "-sm", "/var/log/journal").split()[0]) <= 500 + 16  # a file more, while one is rotated
+
+
+def test_the_environment_is_the_locked_one_and_complete(host, out, manifest):
+    assert out("readlink", f"{CURRENT}/venv").endswith(f"/venvs/{manifest['lock']}")
+    assert host.file(f"{CURRENT}/venv/complete").is_file

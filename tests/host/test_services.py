@@ -1,0 +1,65 @@
+"""The units: as deployed, in force, running; a small daemon, and a dashboard that answers."""
+
+import json
+
+import pytest
+
+from provision.release.bundle import SERVICES, UNITS
+
+HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8765/v1/health', timeout=5).read().decode())"
+DAEMON_LIMIT_KB = 30 * 1024
+API_LIBRARIES = ("anthropic", "jiter", "pydantic_core")
+"""The client of the Messages API, and the compiled libraries that importing it would map."""
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_services_run_and_start_at_boot(shown, unit):
+    state = shown(unit, "ActiveState", "UnitFileState")
+    assert state == {"ActiveState": "active", "UnitFileState": "enabled"}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_unit_was_changed_by_hand(shown, unit):
+    state = shown(unit, "FragmentPath", "DropInPaths", "NeedDaemonReload")
+    expected = {"FragmentPath": f"/etc/systemd/system/{unit}", "DropInPaths": "", "NeedDaemonReload": "no"}
+    assert state == expected
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_units_are_the_ones_of_the_release(out, manifest, unit):
+    digest = out("sha256sum", f"/etc/systemd/system/{unit}").split()[0]
+    assert digest == manifest["files"][f"units/{unit}"], f"{unit} was changed by hand"
+
+
+@pytest.mark.parametrize(
+    ("unit", "user"),
+    [("jada-agent.service", "jada"), ("jada-dashboard.service", "jada-dashboard")],
+)
+def test_services_run_as_their_users_from_a_release_that_is_there(out, shown, unit, user):
+    pid = shown(unit, "MainPID")["MainPID"]
+    assert out("stat", "-c", "%U", f"/proc/{pid}") == user
+    assert out("readlink", f"/proc/{pid}/cwd").startswith("/opt/jada-agent/releases/")
+    assert not out("readlink", f"/proc/{pid}/cwd").endswith("(deleted)")
+
+
+def test_the_idle_daemon_is_small(out, shown):
+    pid = shown("jada-agent.service", "MainPID")["MainPID"]
+    rows = dict(line.split(":", 1) for line in out("cat", f"/proc/{pid}/smaps_rollup").splitlines()[1:])
+    assert int(rows["Pss"].split()[0]) < DAEMON_LIMIT_KB
+
+
+def test_the_daemon_never_imports_the_api_client(out, shown):
+    pid = shown("jada-agent.service", "MainPID")["MainPID"]
+    maps = out("cat", f"/proc/{pid}/maps")
+    assert [name for name in API_LIBRARIES if name in maps] == []
+
+
+def test_no_secret_is_in_a_services_environment(out, shown):
+    for unit in SERVICES:
+        pid = shown(unit, "MainPID")["MainPID"]
+        names = out("sh", "-c", f"tr '\\0' '\\n' </proc/{pid}/environ | cut -d= -f1").split()
+        assert not [name for name in names if "TOKEN" in name or "SECRET" in name or "KEY" in name]
+
+
+def test_the_dashboard_answers(out):
+    assert json.loads(out("python3", "-c", HEALTH))["status"] == "ok"
