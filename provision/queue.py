@@ -32,9 +32,10 @@ WHERE = {
 def queue(stack: str | None, host: str | None) -> Iterator[Client]:
     """Yield the client of a host's queue; its refusals become ours, with a cure."""
     progress = Progress()
-    way = stage.load(stack).access(host, progress)
+    here = stage.load(stack)
+    way = here.access(host, progress)
     try:
-        with materialised(way) as keys, opened(keys) as tunnel:
+        with materialised(way) as keys, opened(keys, here.source.queue) as tunnel:
             yield Client(tunnel.url, tunnel.token())
     except Unreachable as error:
         raise Refusal(f"{way.name}: {error}", "see `fab status` and `fab logs --unit jada-dashboard`") from error

@@ -25,8 +25,16 @@ def load(path: Path) -> Settings:
     return decode(Settings, _sections(path).get("deploy", {}), "deploy")
 
 
-def checked(path: Path) -> Settings:
-    """Read all sections, each through the part it belongs to, and return ours. Raises `Refusal` by the key's name."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A settings file whose sections were all read: ours, and `queue`, the dashboard's "address:port" on the host."""
+
+    deploy: Settings
+    queue: str
+
+
+def checked(path: Path) -> Checked:
+    """Read all sections, each through the part it belongs to. Raises `Refusal` by the key's name."""
     # Read here, not at the top: a part's settings are needed for this check alone.
     from agent import settings as agent  # noqa: PLC0415 - see above
     from dashboard import settings as dashboard  # noqa: PLC0415 - see above
@@ -34,9 +42,12 @@ def checked(path: Path) -> Settings:
 
     try:
         _check_names(_sections(path))
-        for part in (agent, dashboard, sync):
-            part.load(path)
-        return load(path)
+        agent.load(path)
+        sync.load(path)
+        page = dashboard.load(path)
+        return Checked(
+            load(path), f"[{page.address}]:{page.port}" if ":" in page.address else f"{page.address}:{page.port}"
+        )
     except Invalid as error:
         raise Refusal(f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes") from error
 

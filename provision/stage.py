@@ -46,5 +46,6 @@ def load(stack: str | None, environ: Mapping[str, str] = os.environ, root: Path 
     """Read the settings, all sections, then the inventory of the stack that is meant; raises `Refusal`."""
     name = inventories.stack_name(stack, environ)
     file = root / f"jada.{name}.toml"
-    source = Source(root, file, settings.checked(file))
+    checked = settings.checked(file)
+    source = Source(root, file, checked.deploy, checked.queue)
     return Stage(name, inventories.read(name, root, environ), source)

@@ -85,13 +85,11 @@ def tell_status(_context: Context, stack: str | None = None, host: str | None = 
 
 
 @task(help={**WHERE, "port": "the port on this machine"})
-def dashboard(
-    _context: Context, port: int = tunnel.REMOTE_PORT, stack: str | None = None, host: str | None = None
-) -> None:
+def dashboard(_context: Context, port: int = 8765, stack: str | None = None, host: str | None = None) -> None:
     """Open a tunnel to a host's dashboard and print its address, until Ctrl-C."""
     progress = Progress()
     here = stage.load(stack)
-    with materialised(here.access(host, progress)) as keys, tunnel.opened(keys, port=port) as opened:
+    with materialised(here.access(host, progress)) as keys, tunnel.opened(keys, here.source.queue, port=port) as opened:
         progress.say(f"{opened.url}  (Ctrl-C closes the tunnel)", "bold")
         try:
             opened.wait()

@@ -12,9 +12,6 @@ from provision.refusal import Refusal
 from provision.secrets import FOLDER
 from wire.secret import Secret
 
-REMOTE_PORT = 8765
-"""Where the dashboard listens on its host's loopback."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
@@ -38,12 +35,12 @@ class Tunnel:
 
 
 @contextmanager
-def opened(keys: KeyFiles, *, port: int = 0, timeout_s: float = 15) -> Iterator[Tunnel]:
-    """Yield a tunnel from `port` here (0: any free one); it ends with the block. Raises `Refusal`."""
+def opened(keys: KeyFiles, queue: str, *, port: int = 0, timeout_s: float = 15) -> Iterator[Tunnel]:
+    """Yield a tunnel from `port` here (0: any free one) to `queue` there; it ends with the block. Raises `Refusal`."""
     port = port or _free_port()
     command = keys.ssh(
         *("-M", "-N", "-o", "ExitOnForwardFailure=yes", "-o", f"ConnectTimeout={timeout_s:g}"),
-        *("-L", f"127.0.0.1:{port}:127.0.0.1:{REMOTE_PORT}", "{host}"),
+        *("-L", f"127.0.0.1:{port}:{queue}", "{host}"),
     )
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:

@@ -128,7 +128,7 @@ def _go(release: str, orders: dict[str, Any], what: str) -> None:
         with _step(f"restart {unit}"):
             units.restart(unit)
     with _step("wait until the host is healthy"):
-        units.wait_healthy(orders["healthy"], orders["health_s"])
+        units.wait_healthy(orders["healthy"], orders["health"]["url"], orders["health"]["seconds"])
 
 
 def _back(orders: dict[str, Any]) -> str:

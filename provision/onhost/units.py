@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.request
 
-HEALTH_URL = "http://127.0.0.1:8765/v1/health"
+PAGE = "jada-dashboard.service"
 
 
 class Unhealthy(Exception):
@@ -33,30 +33,30 @@ def stop(unit: str) -> None:
     subprocess.run(["systemctl", "stop", unit], capture_output=True, check=False)
 
 
-def wait_healthy(units: list[str], seconds: float) -> None:
-    """Wait until all units are active and the dashboard answers; raises `Unhealthy` when the time is over."""
+def wait_healthy(units: list[str], url: str, seconds: float) -> None:
+    """Wait until all units are active and the dashboard answers at `url`; raises `Unhealthy` when time is over."""
     deadline = time.monotonic() + seconds
-    while (wrong := _wrong(units)) is not None:
+    while (wrong := _wrong(units, url)) is not None:
         if time.monotonic() > deadline:
             raise Unhealthy(f"not healthy after {seconds:g} s: {wrong}")
         time.sleep(0.3)
 
 
-def _wrong(units: list[str]) -> str | None:
+def _wrong(units: list[str], url: str) -> str | None:
     for unit in units:
         state = _show(unit, "ActiveState")
         if state != "active":
             return f"{unit} is {state}; its journal ends:\n{journal(unit)}"
-    return None if "jada-dashboard.service" not in units else _page()
+    return _page(url)
 
 
-def _page() -> str | None:
+def _page(url: str) -> str | None:
     try:
-        with urllib.request.urlopen(HEALTH_URL, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the dashboard's own address
             status = json.load(answer).get("status")
     except (OSError, ValueError) as error:
-        return f"the dashboard does not answer at {HEALTH_URL}: {error}"
-    return None if status == "ok" else f"the dashboard says {status!r} at {HEALTH_URL}"
+        return f"the dashboard does not answer at {url}: {error}; its journal ends:\n{journal(PAGE)}"
+    return None if status == "ok" else f"the dashboard says {status!r} at {url}"
 
 
 def journal(unit: str, lines: int = 15) -> str:

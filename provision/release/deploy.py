@@ -23,11 +23,14 @@ MAIN = "import sys\nfrom provision.onhost.installer import main\nsys.exit(main()
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is deployed: the work tree, the operator's settings file in it, and the section [deploy] of that."""
+    """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, and `queue`,
+    the dashboard's "address:port" on the host.
+    """
 
     root: Path
     file: Path
     settings: Settings
+    queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ def deploy(host: Host, source: Source, progress: Progress) -> bool:
     if prepared.plan.blocking:
         raise Refusal(f"{host.name} lacks secrets: {', '.join(prepared.plan.blocking)}", "run `fab secrets` first")
     uploaded = upload(host, prepared, progress)
-    orders = plan.orders(prepared.plan, health_s=source.settings.health_s, **uploaded)
+    health = plan.Health(f"http://{source.queue}/v1/health", source.settings.health_s)
+    orders = plan.orders(prepared.plan, health, **uploaded)
     install(host, orders, progress)
     return True
 
@@ -80,7 +84,7 @@ def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]
 
 
 def install(host: Host, orders: dict[str, Any], progress: Progress) -> None:
-    """Run the installer on the host and show its steps as they happen; raises `Refusal` with what it said at the end."""
+    """Run the installer on the host and show its steps; raises `Refusal` with what it said at the end."""
     path = _send(host, "installer", installer(), progress)["path"]
     news = (json.loads(line) for line in host.lines(["python3", "-I", path], json.dumps(orders).encode()))
     try:

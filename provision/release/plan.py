@@ -44,6 +44,14 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """How a release proves itself: what answers at an address on the host, within so many seconds."""
+
+    url: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that nobody gave."""
 
@@ -127,7 +135,7 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"nothing to do: release {plan.release} is current and runs"
 
 
-def orders(plan: Plan, *, health_s: int, wheels: Any, archive: Any) -> dict[str, Any]:
+def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str, Any]:
     """Return the installer's orders; `wheels` and `archive` are {"path", "sha256"} of what was uploaded, or None."""
     return {
         "id": plan.release,
@@ -143,7 +151,7 @@ def orders(plan: Plan, *, health_s: int, wheels: Any, archive: Any) -> dict[str,
         "switch": plan.switch,
         "restart": list(plan.restart),
         "healthy": list(SERVICES),
-        "health_s": health_s,
+        "health": {"url": health.url, "seconds": health.seconds},
         "keep": list(plan.keep),
     }
 

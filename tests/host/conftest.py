@@ -1,4 +1,4 @@
-"""What `fab verify` runs. Read-only checks of a deployed host; without --hosts there is none, and they are not collected."""
+"""What `fab verify` runs: read-only checks of a deployed host. Without --hosts there is none: not collected."""
 
 import json
 

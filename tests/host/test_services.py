@@ -1,12 +1,13 @@
 """The units: as deployed, in force, running; a small daemon, and a dashboard that answers."""
 
 import json
+import tomllib
 
 import pytest
 
 from provision.release.bundle import SERVICES, UNITS
 
-HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8765/v1/health', timeout=5).read().decode())"
+HEALTH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 DAEMON_LIMIT_KB = 30 * 1024
 API_LIBRARIES = ("anthropic", "jiter", "pydantic_core")
 """The client of the Messages API, and the compiled libraries that importing it would map."""
@@ -62,4 +63,6 @@ def test_no_secret_is_in_a_services_environment(out, shown):
 
 
 def test_the_dashboard_answers(out):
-    assert json.loads(out("python3", "-c", HEALTH))["status"] == "ok"
+    page = tomllib.loads(out("cat", "/etc/jada/jada.toml"))["dashboard"]
+    url = f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}/v1/health"
+    assert json.loads(out("python3", "-c", HEALTH, url))["status"] == "ok"
