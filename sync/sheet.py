@@ -62,14 +62,18 @@ class Sheet:
         """
         places = table.places or tuple(range(len(self._columns)))
         rows = added if table.places else (self._columns, *added)
-        for batch in batches(self._sheet_id(), places, rows, changes):
+        grid = self._grid()
+        lacking = len(places) - grid["gridProperties"]["columnCount"] if not table.places else 0
+        for batch in batches(grid.get("sheetId", 0), places, rows, changes, columns=max(0, lacking)):
             self._call("post", ":batchUpdate", data=batch, headers={"Content-Type": "application/json"})
 
-    def _sheet_id(self) -> int:
-        answer = self._call("get", "", params={"fields": "sheets.properties(sheetId,title)"})
+    def _grid(self) -> Mapping[str, Any]:
+        """Return the sheet's id and size; a write knows sheets by their ids alone."""
+        answer = self._call("get", "", params={"fields": "sheets.properties(sheetId,title,gridProperties.columnCount)"})
         for sheet in answer["sheets"]:
             if sheet["properties"]["title"] == self._title:
-                return int(sheet["properties"].get("sheetId", 0))
+                found: Mapping[str, Any] = sheet["properties"]
+                return found
         raise _header(f"the sheet {self._title!r} was renamed while we read it", "start the sync once more")
 
     def _places(self, header: Sequence[object]) -> tuple[int, ...]:
