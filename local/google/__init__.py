@@ -4,4 +4,9 @@ Requests and answers are checked against Google's own description of the API (`c
 Google's error, what it knows and this double has not built gets 501. Two things differ from the original on purpose:
 formulas are kept but never calculated (they show as `Loading...`), and writing past the end of a grid by `values` is
 always refused, so that a caller that grows the grid first works with both.
+
+Control calls, without a token: `GET /_local/client` (the client secrets file), `POST /_local/tokens`
+(`{"scopes": […], "testing": false}`: a credential file), `POST /_local/tokens/revoke` (`{"access_only": false}`),
+`POST` and `DELETE /_local/faults` (`faults.Fault`), `GET /_local/spreadsheets`,
+`POST /_local/spreadsheets/{id}/people` (`{"range": …, "value": …}` or `{"requests": […]}`).
 """

@@ -86,6 +86,7 @@ class Sheet:
         """Give the grid another size; what falls outside is gone."""
         if rows < 1 or columns < 1:
             raise invalid("You can't delete all the rows or columns on the sheet.")
+        check_size(rows * columns)
         del self.rows[rows:]
         self.rows.extend({} for _ in range(rows - len(self.rows)))
         if columns < self.columns:
@@ -95,6 +96,7 @@ class Sheet:
     def insert(self, dimension: str, start: int, count: int, *, like_before: bool) -> None:
         """Insert rows or columns that look like those before them, or those after."""
         model = start - 1 if like_before else start
+        check_size(len(self.rows) * self.columns + count * (self.columns if dimension == "ROWS" else len(self.rows)))
         if dimension == "ROWS":
             looks = {c: Cell(format=cell.format) for c, cell in self.rows[model].items() if cell.format}
             self.rows[start:start] = [dict(looks) for _ in range(count)]
@@ -157,6 +159,11 @@ class Book:
 
     def check_size(self) -> None:
         """Refuse more cells than a spreadsheet can have. Raises `Failure`."""
-        if sum(len(sheet.rows) * sheet.columns for sheet in self.sheets) > CELL_LIMIT:
-            limit = f"above the limit of {CELL_LIMIT} cells."
-            raise invalid(f"This action would increase the number of cells in the workbook {limit}")
+        check_size(sum(len(sheet.rows) * sheet.columns for sheet in self.sheets))
+
+
+def check_size(cells: int) -> None:
+    """Refuse more cells than a spreadsheet can have, before they take memory. Raises `Failure`."""
+    if cells > CELL_LIMIT:
+        limit = f"above the limit of {CELL_LIMIT} cells."
+        raise invalid(f"This action would increase the number of cells in the workbook {limit}")

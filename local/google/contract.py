@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeAlias
 
 from local.google.errors import bad_request, unbuilt
 
 _DOCUMENT = "discovery_cache/documents/sheets.v4.json"
 _UNBUILT = ("access_token", "callback", "oauth_token", "uploadType", "upload_protocol", "$.xgafv")
 """Parameters of every Google API that change how a call is read or answered."""
+
+
+_Path: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,41 +70,47 @@ class Contract:
 
     def check(self, schema: str, data: object) -> None:
         """Hold a request's body to its type. Raises `Failure` with every violation, as Google lists them."""
-        violations = [_violation(text) for text in self.violations({"$ref": schema}, data, "")]
+        violations = [_violation(text) for text in self.violations(schema, data)]
         if violations:
             raise bad_request(violations)
 
-    def violations(self, kind: Mapping[str, Any], data: object, where: str) -> Iterator[str]:
-        """Yield what is wrong with `data` as a value of a type of the document; null means absent."""
-        if data is None:
-            return
+    def violations(self, schema: str, data: object) -> Iterator[str]:
+        """Yield what is wrong with `data` as a value of a named type; null means absent."""
+        return self._value({"$ref": schema}, data, ())
+
+    def _value(self, kind: Mapping[str, Any], data: object, where: _Path) -> Iterator[str]:
         if "$ref" in kind:
             yield from self._object(kind["$ref"], data, where)
         elif kind["type"] == "array":
             yield from self._array(kind["items"], data, where)
-        elif not _fits(kind, data):
-            yield f"Invalid value at '{where}' ({_kind(kind)}), {json.dumps(data)}"
+        elif data is not None and not _fits(kind, data):
+            yield f"Invalid value at '{_written(where)}' ({_kind(kind)}), {json.dumps(data)}"
 
-    def _object(self, name: str, data: object, where: str) -> Iterator[str]:
+    def _object(self, name: str, data: object, where: _Path) -> Iterator[str]:
         if not isinstance(data, dict):
-            yield f"Invalid value at '{where}' (type.googleapis.com/google.apps.sheets.v4.{name}), {json.dumps(data)}"
+            if data is not None:
+                full = f"type.googleapis.com/google.apps.sheets.v4.{name}"
+                yield f"Invalid value at '{_written(where)}' ({full}), {json.dumps(data)}"
             return
         fields = self.schemas[name]["properties"]
         for key, value in data.items():
-            if key in fields:
-                yield from self.violations(fields[key], value, f"{where}.{_snake(key)}" if where else _snake(key))
-            else:
-                at = f" at '{where}'" if where else ""
+            kind = fields.get(key)
+            if kind is None:
+                at = f" at '{_written(where)}'" if where else ""
                 yield f'Invalid JSON payload received. Unknown name "{key}"{at}: Cannot find field.'
+            elif not (kind.get("type") in _SCALARS and _fits(kind, value)):
+                # A grid has a million scalars: only what is more than that gets a generator of its own.
+                yield from self._value(kind, value, (*where, key))
 
-    def _array(self, items: Mapping[str, Any], data: object, where: str) -> Iterator[str]:
+    def _array(self, items: Mapping[str, Any], data: object, where: _Path) -> Iterator[str]:
         if not isinstance(data, list):
-            yield f"Invalid value at '{where}' ({_kind(items)}), {json.dumps(data)}"
+            if data is not None:
+                yield f"Invalid value at '{_written(where)}' ({_kind(items)}), {json.dumps(data)}"
             return
         if items.get("type") == "any":
             return
         for number, item in enumerate(data):
-            yield from self.violations(items, item, f"{where}[{number}]")
+            yield from self._value(items, item, (*where, number))
 
 
 @functools.cache
@@ -136,20 +145,23 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile("/" + "".join(parts))
 
 
+_SCALARS: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "object": (dict,),
+    "any": (str, bool, int, float, dict, list, type(None)),
+}
+"""JSON's types → Python's, exactly: a bool is no int here."""
+
+
 def _fits(kind: Mapping[str, Any], data: object) -> bool:
-    match kind["type"]:
-        case "string":
-            return isinstance(data, str) and data in kind.get("enum", (data,))
-        case "boolean":
-            return isinstance(data, bool)
-        case "integer":
-            return isinstance(data, int) and not isinstance(data, bool) and -(2**31) <= data < 2**31
-        case "number":
-            return isinstance(data, int | float) and not isinstance(data, bool)
-        case "object":
-            return isinstance(data, dict)
-        case _:
-            return True
+    if type(data) not in _SCALARS[kind["type"]]:
+        return False
+    if kind["type"] == "integer":
+        return isinstance(data, int) and -(2**31) <= data < 2**31
+    return "enum" not in kind or data in kind["enum"]
 
 
 def _fits_text(kind: Mapping[str, Any], text: str) -> bool:
@@ -175,6 +187,11 @@ def _unknown_parameter(name: str) -> Mapping[str, str]:
 
 def _violation(text: str) -> Mapping[str, str]:
     return {"description": text}
+
+
+def _written(path: _Path) -> str:
+    """Write a path as Google's errors have it: `requests[0].append_dimension`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{_snake(part)}" for part in path).removeprefix(".")
 
 
 @functools.cache

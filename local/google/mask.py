@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from local.google.contract import Contract
+from local.google.contract import Contract, sheets
 from local.google.errors import bad_request, invalid
 
 Mask: TypeAlias = dict[str, Any]
@@ -22,6 +22,15 @@ def parse(text: str) -> Mask:
     mask = _paths(tokens)
     if tokens:
         raise invalid(f"Invalid field mask: {text}")
+    return mask
+
+
+def of(args: Mapping[str, Any], kind: str) -> Mask:
+    """Return the mask in the `fields` of a request that changes a value of a type. Raises `Failure`."""
+    if not args.get("fields"):
+        raise invalid("At least one field must be listed in 'fields'. (use '*' to indicate all fields)")
+    mask = parse(args["fields"])
+    check(mask, sheets(), {"$ref": kind})
     return mask
 
 

@@ -75,7 +75,7 @@ class OAuth:
         ticked = [str(scope) for scope in form.getlist("scope")] or asked
         allowed = tuple(scope for scope in asked if scope in ticked)
         back = {"state": query["state"]} if "state" in query else {}
-        if form.get("decision") == "allow":
+        if form.get("decision") == "allow" and allowed:
             back |= {"code": self._code(query, allowed), "scope": " ".join(allowed)}
         else:
             back |= {"error": "access_denied"}

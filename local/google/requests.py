@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.google import mask as masks
-from local.google.book import Book, Cell, Formula, Sheet, Value
+from local.google.book import Book, Sheet
 from local.google.call import Call
-from local.google.contract import sheets
-from local.google.entry import plain
+from local.google.cells import append_cells, repeat_cell, update_cells
 from local.google.errors import Failure, invalid, unbuilt
-from local.google.grid import entered_data, properties, spreadsheet
-from local.google.ranges import find, find_grid, letters
-from local.google.render import check_format
+from local.google.grid import properties, spreadsheet
+from local.google.ranges import find
 
 Answer = dict[str, Any]
 Args = Mapping[str, Any]
@@ -19,7 +17,7 @@ Args = Mapping[str, Any]
 
 def batch_update(call: Call) -> Answer:
     """Carry out all requests in their order. Raises `Failure` naming the one that can't be."""
-    requests = call.body.get("requests") or []
+    requests = call.body.get("requests", [])
     if not requests:
         raise invalid("Must specify at least one request.")
     replies = [_carry_out(call.book, number, request) for number, request in enumerate(requests)]
@@ -32,10 +30,9 @@ def batch_update(call: Call) -> Answer:
 
 
 def _carry_out(book: Book, number: int, request: Args) -> Answer:
-    named = [(kind, args) for kind, args in request.items() if args is not None]
-    if len(named) != 1:
+    if len(request) != 1:
         raise invalid(f"Invalid requests[{number}]: must name exactly one kind of request.")
-    ((kind, args),) = named
+    ((kind, args),) = request.items()
     if kind not in KINDS:
         raise unbuilt(f"requests[{number}].{kind}")
     try:
@@ -75,7 +72,7 @@ def _delete_sheet(book: Book, args: Args) -> Answer:
 
 def _update_sheet_properties(book: Book, args: Args) -> Answer:
     wanted = args.get("properties", {})
-    mask = _mask(args, "SheetProperties")
+    mask = masks.of(args, "SheetProperties")
     sheet = book.sheet(wanted.get("sheetId", 0))
     changed = masks.merge(mask, properties(book, sheet), wanted)
     book.sheets.remove(sheet)
@@ -107,7 +104,7 @@ def _describe(book: Book, sheet: Sheet, wanted: Args) -> None:
 
 
 def _update_spreadsheet_properties(book: Book, args: Args) -> Answer:
-    mask = _mask(args, "SpreadsheetProperties")
+    mask = masks.of(args, "SpreadsheetProperties")
     book.properties = masks.merge(mask, book.properties, args.get("properties", {}))
     return {}
 
@@ -159,134 +156,15 @@ def _dimension(args: Args) -> str:
     return dimension
 
 
-def _update_cells(book: Book, args: Args) -> Answer:
-    mask, rows = _cell_mask(args), args.get("rows", [])
-    if ("range" in args) == ("start" in args):
-        raise invalid("Must specify exactly one of: range, start")
-    if "range" in args:
-        sheet, area = find_grid(book, args["range"], write=True)
-        top, left, bottom, right = area.top, area.left, area.bottom, area.right
-        for row in range(top, bottom):
-            for column in range(left, right):
-                _change(sheet, row, column, _given(rows, row - top, column - left), mask)
-    else:
-        sheet, top, left = _start(book, args["start"])
-        bottom, right = len(sheet.rows), sheet.columns
-        for down, row in enumerate(rows):
-            for across, data in enumerate(row.get("values", [])):
-                if top + down < bottom and left + across < right:
-                    _change(sheet, top + down, left + across, data, mask)
-    _within(rows, bottom - top, right - left, (bottom, right))
-    return {}
-
-
-def _within(rows: list[Args], height: int, width: int, last: tuple[int, int]) -> None:
-    """Refuse data that is larger than the place for it. Raises `Failure`."""
-    if len(rows) > height:
-        raise invalid(f"Attempting to write row: {last[0]}, beyond the last requested row of: {last[0] - 1}")
-    if max((len(row.get("values", [])) for row in rows), default=0) > width:
-        raise invalid(f"Attempting to write column: {last[1]}, beyond the last requested column of: {last[1] - 1}")
-
-
-def _given(rows: list[Args], down: int, across: int) -> Args:
-    values = rows[down].get("values", []) if down < len(rows) else []
-    data: Args = values[across] if across < len(values) else {}
-    return data
-
-
-def _start(book: Book, start: Args) -> tuple[Sheet, int, int]:
-    sheet = book.sheet(start.get("sheetId", 0))
-    row, column = start.get("rowIndex", 0), start.get("columnIndex", 0)
-    if row >= len(sheet.rows):
-        raise invalid(f"GridCoordinate.rowIndex[{row}] is after last row in grid[{len(sheet.rows)}]")
-    if column >= sheet.columns:
-        raise invalid(f"GridCoordinate.columnIndex[{column}] is after last column in grid[{sheet.columns}]")
-    return sheet, row, column
-
-
-def _append_cells(book: Book, args: Args) -> Answer:
-    if args.get("tableId"):
-        raise unbuilt("appendCells to a table")
-    mask, sheet, rows = _cell_mask(args), book.sheet(args.get("sheetId", 0)), args.get("rows", [])
-    top = max((row + 1 for row, _ in sheet.used(sheet.whole)), default=0)
-    width = max((len(row.get("values", [])) for row in rows), default=0)
-    if width > sheet.columns:
-        raise invalid(f"Attempting to write column: {letters(sheet.columns)}, beyond the last column of the grid")
-    sheet.resize(max(len(sheet.rows), top + len(rows)), sheet.columns)
-    for down, row in enumerate(rows):
-        for column, data in enumerate(row.get("values", [])):
-            _change(sheet, top + down, column, data, mask)
-    return {}
-
-
-def _repeat_cell(book: Book, args: Args) -> Answer:
-    mask, cell = _cell_mask(args), args.get("cell", {})
-    sheet, area = find_grid(book, args.get("range", {}), write=True)
-    for row in range(area.top, area.bottom):
-        for column in range(area.left, area.right):
-            _change(sheet, row, column, cell, mask)
-    return {}
-
-
-_BUILT = ("userEnteredValue", "userEnteredFormat", "note", "*")
-
-
-def _mask(args: Args, kind: str) -> masks.Mask:
-    if not args.get("fields"):
-        raise invalid("At least one field must be listed in 'fields'. (use '*' to indicate all fields)")
-    mask = masks.parse(args["fields"])
-    masks.check(mask, sheets(), {"$ref": kind})
-    return mask
-
-
-def _cell_mask(args: Args) -> masks.Mask:
-    mask = _mask(args, "CellData")
-    for name in mask:
-        if name not in _BUILT:
-            raise unbuilt(f"writing {name}")
-    return mask
-
-
-def _change(sheet: Sheet, row: int, column: int, data: Args, mask: masks.Mask) -> None:
-    """Change the masked fields of a cell to what CellData says."""
-    old = sheet.cell(row, column)
-    if list(mask) == ["userEnteredValue"]:
-        sheet.put(row, column, Cell(_value(data.get("userEnteredValue") or {}), old.format, old.note))
-        return
-    for name in data:
-        if "*" in mask and name not in _BUILT:
-            raise unbuilt(f"writing {name}")
-    merged = masks.merge(mask, entered_data(old), data)
-    look = merged.get("userEnteredFormat")
-    if look and look.get("numberFormat"):
-        look = {**look, "numberFormat": check_format(look["numberFormat"])}
-    sheet.put(row, column, Cell(_value(merged.get("userEnteredValue") or {}), look, merged.get("note")))
-
-
-def _value(extended: Args) -> Value:
-    """Read an ExtendedValue: a text stays one, whatever it begins with. Raises `Failure`."""
-    named = [(kind, value) for kind, value in extended.items() if value is not None]
-    if not named:
-        return None
-    if len(named) > 1:
-        raise invalid("A value must be of exactly one kind.")
-    ((kind, value),) = named
-    if kind == "errorValue":
-        raise invalid("errorValue can't be entered.")
-    if kind == "formulaValue":
-        return Formula(value)
-    return plain(value) if kind == "numberValue" else value or (None if kind == "stringValue" else value)
-
-
 KINDS: Mapping[str, Callable[[Book, Args], Answer]] = {
     "addSheet": _add_sheet,
-    "appendCells": _append_cells,
+    "appendCells": append_cells,
     "appendDimension": _append_dimension,
     "deleteDimension": _delete_dimension,
     "deleteSheet": _delete_sheet,
     "insertDimension": _insert_dimension,
-    "repeatCell": _repeat_cell,
-    "updateCells": _update_cells,
+    "repeatCell": repeat_cell,
+    "updateCells": update_cells,
     "updateSheetProperties": _update_sheet_properties,
     "updateSpreadsheetProperties": _update_spreadsheet_properties,
 }

@@ -79,11 +79,12 @@ class Sheets:
         chosen = mask.parse(query["fields"]) if "fields" in query else {}
         mask.check(chosen, self._contract, {"$ref": operation.response})
         base = str(request.base_url).rstrip("/")
-        answer = self._carry_out(operation, {"path": path, "query": query, "body": body, "base": base})
-        wrong = list(self._contract.violations({"$ref": operation.response}, answer, ""))
+        call = {"path": path, "query": query, "body": body, "base": base}
+        answer = mask.select(chosen, self._carry_out(operation, call))
+        wrong = list(self._contract.violations(operation.response, answer))
         if wrong:
             raise RuntimeError(f"this double's answer to {operation.name} does not fit Google's type: {wrong[0]}")
-        return JSONResponse(mask.select(chosen, answer))
+        return JSONResponse(answer)
 
     def _carry_out(self, operation: Operation, call: Mapping[str, Any]) -> dict[str, Any]:
         if operation.name == "spreadsheets.create":
@@ -112,12 +113,17 @@ async def _body(request: Request) -> dict[str, Any]:
     if not raw:
         return {}
     try:
-        data = json.loads(raw, parse_constant=_no_number)
+        data = json.loads(raw, parse_constant=_no_number, object_hook=_present)
     except ValueError as error:
         raise invalid(f"Invalid JSON payload received. {error}") from None
     if not isinstance(data, dict):
         raise invalid("Invalid JSON payload received. Root element must be a message.")
     return data
+
+
+def _present(data: dict[str, Any]) -> dict[str, Any]:
+    """Drop what is null: in Google's JSON that is absent. Lists keep theirs."""
+    return {k: v for k, v in data.items() if v is not None} if None in data.values() else data
 
 
 def _no_number(text: str) -> None:
