@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from agent.durable import sync_folder
 from wire.types import Event, EventKind
 from wire.values import Invalid, decode, encode
 
@@ -106,7 +107,7 @@ def _repair(fd: int, path: Path) -> list[Event]:
         os.lseek(fd, 0, os.SEEK_END)
         _write(fd, b"\n")
     os.fsync(fd)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return events
 
 
@@ -142,11 +143,3 @@ def _keep(path: Path, torn: bytes) -> None:
         file.write(torn)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -33,7 +33,7 @@ class Bash:
         self._state = state
 
     def run(self, given: object) -> Result:
-        """Run a command; its exit code is told when it is not 0. Raises `Failed` and `wire.values.Invalid`."""
+        """Run a command; one that fails is an error result with its exit code. Raises `Failed`, `Invalid`."""
         asked = decode(_Input, given)
         if asked.restart:
             self._state.unlink(missing_ok=True)
@@ -53,7 +53,7 @@ class Bash:
             return Result(said.lstrip(), is_error=True)
         if 0 < len(outcome.report) < REPORT_LIMIT:
             self._state.write_bytes(outcome.report)
-        return Result(_with_code(text(outcome), outcome.code))
+        return Result(_with_code(text(outcome), outcome.code), is_error=outcome.code != 0)
 
 
 def _with_code(output: str, code: int) -> str:

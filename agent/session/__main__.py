@@ -1,0 +1,147 @@
+"""`python -m agent.session DIR`: work on one session's task until it ends, and exit with how it ended.
+
+DIR holds `claim.json`, `settings.json` and, from the first run on, the journal. The key for the API is the file
+`anthropic_api_key` in $CREDENTIALS_DIRECTORY.
+"""
+
+import ctypes
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import TypeVar
+
+from agent import limits, prices
+from agent.journal import Damaged, Held, Journal, rfc3339
+from agent.sandbox.run import Broken, Sandbox
+from agent.session import briefing, endings, request
+from agent.session.api import Api, Retries
+from agent.session.drain import Drain
+from agent.session.endings import Ending, Fault, Unavailable
+from agent.session.loop import Session
+from agent.settings import SessionSettings
+from agent.tools import catalog
+from wire.secret import Secret
+from wire.types import Claim, EventKind, Exit
+from wire.values import Invalid, decode, encode
+
+_PR_SET_PDEATHSIG = 1
+T = TypeVar("T")
+
+
+def main(arguments: list[str]) -> int:
+    """Run a session; returns the exit code."""
+    if len(arguments) != 1:
+        return _tell("usage: python -m agent.session SESSION_DIR")
+    # No session outlives its daemon: prctl(2). Not inherited by what the session starts.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.umask(0o077)
+    drain = Drain(time.monotonic)
+    drain.install()
+    folder = Path(arguments[0])
+    try:
+        with Journal(folder / "journal.jsonl", time.time) as journal:
+            return _to_the_end(folder, journal, drain)
+    except (Held, Damaged, OSError) as error:
+        return _tell(f"the session can't be journalled: {error}")
+
+
+def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
+    """Work, and put the ending on record; one that is on record already is only told again."""
+    if journal.events and journal.events[-1].kind is EventKind.END:
+        return int(journal.events[-1].data["exit"])
+    try:
+        _session(folder, journal, drain).run()
+    except Ending as ending:
+        last = ending
+    except (Broken, Invalid) as error:
+        last = Fault(str(error))
+    except Exception as error:  # noqa: BLE001 - a defect is a fault on record, not a session without an end
+        traceback.print_exc()
+        last = Fault(f"a defect in the session: {error!r}")
+    journal.append(*endings.record(last, limits.spent(journal.events)))
+    sys.stderr.write(f"{last.exit.name.lower()}: {last.reason}\n")
+    return int(last.exit)
+
+
+def _session(folder: Path, journal: Journal, drain: Drain) -> Session:
+    """Put a session together from its folder; a new one gets its header and first message."""
+    claim, settings = _read(Claim, folder / "claim.json"), _read(SessionSettings, folder / "settings.json")
+    workspace = Path(settings.workspace)
+    began = time.monotonic()
+    ends = began + settings.wall_s
+    _begin(journal, claim, settings)
+    header = request.header(journal.events)
+    _take_answers(journal, claim)
+    budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
+    priced = prices.load(Path(settings.prices) if settings.prices else None, header["model"])
+    sandbox = Sandbox(workspace, settings.tools, time.monotonic, lambda: min(ends, drain.until()))
+    return Session(
+        journal=journal,
+        api=Api(settings.claude_url, _key(), drain, time.monotonic),
+        tools=catalog.Toolbox(
+            sandbox, folder, claim, lambda: budget.usd_micros - limits.spent(journal.events).usd_micros
+        ),
+        limits=budget,
+        prices=priced,
+        retries=Retries(random.SystemRandom().random, time.time),
+        drain=drain,
+        clock=time.monotonic,
+        ends=ends,
+    )
+
+
+def _begin(journal: Journal, claim: Claim, settings: SessionSettings) -> None:
+    """Write what pins the session for its life, and what the model is told first; each once."""
+    briefing.lay_out(claim.context, Path(settings.workspace))
+    kinds = {event.kind for event in journal.events}
+    if EventKind.HEADER not in kinds:
+        header = {
+            "task": {"id": claim.task.id, "title": claim.task.title},
+            "model": settings.model,
+            "system": briefing.SYSTEM,
+            "tools": catalog.DEFINITIONS,
+            "max_tokens": settings.max_tokens,
+            "limits": {"turns": settings.turns, "hand_over_tokens": settings.hand_over_tokens},
+        }
+        journal.append(EventKind.HEADER, header)
+    if EventKind.MESSAGE not in kinds:
+        journal.append(EventKind.MESSAGE, {"content": briefing.first_message(claim)})
+
+
+def _take_answers(journal: Journal, claim: Claim) -> None:
+    """Journal what people answered, as the result of the question that is open; what was answered before is passed."""
+    answer = request.last_answer(journal.events)
+    waiting = {call.id for call in answer.open_calls if call.name == "ask_person"} if answer else set()
+    for given in claim.answers:
+        if given.tool_use_id in waiting:
+            journal.append(EventKind.ANSWER, encode(given))
+
+
+def _key() -> Secret:
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / "anthropic_api_key"
+    try:
+        return Secret(path.read_text("utf-8").strip())
+    except OSError as error:
+        reason = f"no key for Claude's API at {path}: put one in place with `fab secrets`; the task waits for it"
+        raise Unavailable(reason, not_before=rfc3339(time.time() + Retries.KEY_LATER_S)) from error
+
+
+def _read(cls: type[T], path: Path) -> T:
+    try:
+        return decode(cls, json.loads(path.read_text("utf-8")), path.name)
+    except (OSError, ValueError) as error:
+        raise Fault(f"{path} can't be used: {error}") from error
+
+
+def _tell(message: str) -> int:
+    sys.stderr.write(message + "\n")
+    return int(Exit.FAULT)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""SIGTERM as a drain: nothing new is begun, and what is under way gets 8 seconds."""
+
+import contextlib
+import select
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+GRACE_S = 8.0
+_FOREVER = float("inf")
+
+
+class TimeUp(Exception):
+    """What was under way has been broken off."""
+
+
+class Drain:
+    """Heard signals. `clock` is a monotonic time in seconds; install it in the main thread."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ends = _FOREVER
+        self._bounded = False
+        self._woken, self._waker = socket.socketpair()
+
+    def install(self) -> None:
+        """Take over SIGTERM, SIGINT and the alarm."""
+        signal.signal(signal.SIGTERM, self._asked)
+        signal.signal(signal.SIGINT, self._asked)
+        signal.signal(signal.SIGALRM, self._alarm)
+
+    @property
+    def requested(self) -> bool:
+        """Whether to stop."""
+        return self._ends < _FOREVER
+
+    def until(self) -> float:
+        """Return the time at which all that is under way must have ended."""
+        return self._ends
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, or less when a drain begins."""
+        select.select([self._woken], [], [], max(seconds, 0))
+
+    @contextlib.contextmanager
+    def bounded(self, ends: float) -> Iterator[None]:
+        """Break off what blocks inside with `TimeUp` at the time `ends`, or when a drain's grace is over."""
+        self._bounded = True
+        try:
+            self._arm(ends)
+            yield
+        finally:
+            self._bounded = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _arm(self, ends: float) -> None:
+        # Never 0, which would switch the timer off.
+        signal.setitimer(signal.ITIMER_REAL, max(min(ends, self._ends) - self._clock(), 0.001))
+
+    def _asked(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.requested:
+            self._ends = self._clock() + GRACE_S
+            self._waker.send(b"!")
+            if self._bounded and signal.getitimer(signal.ITIMER_REAL)[0] > GRACE_S:
+                self._arm(self._ends)
+
+    def _alarm(self, _number: int, _frame: FrameType | None) -> None:
+        if self._bounded:
+            raise TimeUp

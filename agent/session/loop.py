@@ -1,0 +1,191 @@
+"""A session's loop: act on the last answer, ask for the next, each step in the journal before it is taken.
+
+Every step is decided from the journal alone, so a process that was killed is continued by starting the loop again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from agent import limits
+from agent.journal import Journal
+from agent.limits import Limits
+from agent.prices import Prices
+from agent.session import checkpoint, request
+from agent.session.api import Api, Cut, Rejected, Retries
+from agent.session.drain import Drain
+from agent.session.endings import Asked, Drained, Finished, HandedOver, OutOfBudget, Stuck
+from agent.session.request import Answer, Call
+from agent.tools.catalog import REPEATABLE, Toolbox, refusal
+from agent.tools.result import Result
+from wire.types import EventKind
+
+INTERRUPTED = "interrupted, outcome unknown: it may have run in part or in full; look before you run it again"
+_CUT_OFF = "not run: the answer was cut off at its limit of tokens; answer in smaller steps"
+_GO_ON = "[jada: your answer held no call. Go on with the task; end it with finish, or ask with ask_person.]"
+_NUDGES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One session at work. `clock` is a monotonic time in seconds, `ends` the time on it at which wall time is up."""
+
+    journal: Journal
+    api: Api
+    tools: Toolbox
+    limits: Limits
+    prices: Prices
+    retries: Retries
+    drain: Drain
+    clock: Callable[[], float]
+    ends: float
+
+    def run(self) -> NoReturn:
+        """Work until an `Ending` is raised."""
+        while True:
+            answer = request.last_answer(self.journal.events)
+            if answer and answer.hand_over:
+                self._hand_over(answer)
+            if answer:
+                self._act(answer)
+            self._ask()
+
+    def _act(self, answer: Answer) -> None:
+        """Give every call of an answer its result, in order; a question waits for the others'."""
+        if answer.message["stop_reason"] == "refusal":
+            return self._after_refusal(answer)
+        if answer.message["stop_reason"] == "model_context_window_exceeded":
+            raise HandedOver("the context window is full", checkpoint=checkpoint.from_journal(self.journal.events))
+        names, question = [call.name for call in answer.calls], None
+        for call in answer.open_calls:
+            no = refusal(call.name, call.input, answer.calls.index(call), names)
+            if call.name == "ask_person" and not no:
+                question = {"tool_use_id": call.id, "text": call.input["question"]}
+                continue
+            result = Result(no, is_error=True) if no else self._result(answer, call)
+            self._record(call, result, last=call == answer.open_calls[-1])
+        if question:
+            raise Asked(question["text"], question=question)
+        self._end_if_finished()
+        if not answer.calls and not answer.followed:
+            self._nudge()
+        return None
+
+    def _result(self, answer: Answer, call: Call) -> Result:
+        """Run a call, unless it was cut off, or a process died while it ran."""
+        if answer.message["stop_reason"] == "max_tokens":
+            return Result(_CUT_OFF, is_error=True)
+        if call.id in answer.started and call.name not in REPEATABLE:
+            return Result(INTERRUPTED, is_error=True)
+        self._go_on()
+        if call.id not in answer.started:
+            started = {"tool_use_id": call.id, "name": call.name, "input": call.input}
+            self.journal.append(EventKind.TOOL_STARTED, started)
+        return self.tools.run(call.id, call.name, call.input)
+
+    def _record(self, call: Call, result: Result, *, last: bool) -> None:
+        told = limits.notice(self.journal.events, self.limits) if last else ""
+        content = {"content": result.content + told, "is_error": result.is_error, **result.carries}
+        self.journal.append(EventKind.TOOL_RESULT, {"tool_use_id": call.id, **content})
+
+    def _end_if_finished(self) -> None:
+        answer = request.last_answer(self.journal.events)
+        for result in answer.results.values() if answer else ():
+            if "finished" in result:
+                raise Finished("finished", **result["finished"])
+
+    def _hand_over(self, answer: Answer) -> NoReturn:
+        """End the session by its last answer: a finish in it counts, no other call is run."""
+        for call in answer.open_calls:
+            if call.name == "finish":
+                self._record(call, self._result(answer, call), last=False)
+        self._end_if_finished()
+        raise HandedOver(
+            f"handed over after {answer.turn} turns", checkpoint=checkpoint.from_answer(answer, self.journal.events)
+        )
+
+    def _after_refusal(self, answer: Answer) -> None:
+        """A refusal ends the process; a person who lets the session go on lets it ask once more."""
+        if not answer.suspended:
+            details = answer.message.get("stop_details") or {}
+            raise Stuck(f"the model refused ({details.get('category') or 'no category given'}): {answer.text[:500]}")
+
+    def _nudge(self) -> None:
+        """Tell a model that called nothing to go on; when it does so again and again, it is stuck."""
+        since = [i for i, event in enumerate(self.journal.events) if event.kind is EventKind.SUSPEND]
+        recent = self.journal.events[since[-1] if since else 0 :]
+        if sum(event.data.get("nudge", False) for event in recent) >= _NUDGES:
+            raise Stuck("the model stopped without finishing, and went on stopping when told to go on")
+        content = [{"type": "text", "text": _GO_ON}]
+        self.journal.append(EventKind.MESSAGE, {"content": content, "nudge": True})
+
+    def _ask(self) -> None:
+        """Reserve a turn and its worst price, ask, settle or refund."""
+        self._go_on()
+        turn, hand_over = limits.spent(self.journal.events).turns + 1, self._hand_over_asked()
+        if turn > self.limits.turns:
+            lost = "no turn is left, and the last one's answer was lost"
+            raise HandedOver(lost, checkpoint=checkpoint.from_journal(self.journal.events))
+        parameters = request.parameters(self.journal.events)
+        worst = self._affordable(parameters, hand_over=hand_over)
+        self.journal.append(EventKind.RESERVE, {"turn": turn, "usd_micros": worst, "hand_over": hand_over})
+        try:
+            message = self.api.ask(parameters, self._arrived)
+        except Rejected as error:
+            refund = {"turn": turn, "status": error.status, "reason": error.reason}
+            self.journal.append(EventKind.REFUND, refund)
+            self.drain.sleep(self.retries.after(error))
+        except Cut as error:
+            self.drain.sleep(self.retries.after(error))
+        else:
+            self._settle(turn, message)
+
+    def _settle(self, turn: int, message: dict[str, Any]) -> None:
+        usage = message.pop("usage")
+        price = self.prices.of(request.header(self.journal.events)["model"], usage)
+        settled = {"turn": turn, "message": message, "usage": usage, "usd_micros": price}
+        self.journal.append(EventKind.SETTLE, settled)
+        self.retries.succeeded()
+
+    def _arrived(self, batch: list[dict[str, Any]]) -> None:
+        self.journal.append(EventKind.STREAM, {"events": batch})
+
+    def _hand_over_asked(self) -> bool:
+        """Whether the next request hands over; the words that ask for it are journalled once."""
+        events = self.journal.events
+        behind = max((i for i, event in enumerate(events) if event.kind is EventKind.SETTLE), default=0)
+        if any(event.data.get("hand_over") for event in events[behind:] if event.kind is EventKind.MESSAGE):
+            return True
+        if due := limits.hand_over_due(events, self.limits):
+            self.journal.append(EventKind.MESSAGE, {"content": [checkpoint.ASK], "hand_over": True})
+        return due
+
+    def _affordable(self, parameters: dict[str, Any], *, hand_over: bool) -> int:
+        """Return the worst price of the next request. Without the money for it, and for the hand-over that may have
+        to follow, the session waits for a person; without the money for the hand-over itself it does without.
+        """
+        events, model = self.journal.events, parameters["model"]
+        spent, left = limits.spent(events).usd_micros, self.limits.usd_micros
+        new, whole = request.size(parameters["messages"][-1]), request.size(parameters)
+        prompt = limits.bound(events, new, whole)
+        worst = limits.price(self.prices, model, prompt, self.limits)
+        after = 0 if hand_over else limits.kept_back(self.prices, model, prompt, self.limits)
+        if spent + worst + after <= left:
+            return worst
+        if hand_over:
+            raise HandedOver("no money is left to hand over", checkpoint=checkpoint.from_journal(events))
+        raise OutOfBudget(
+            f"{_usd(spent)} of {_usd(left)} are spent; the next turn may cost {_usd(worst)} and a hand-over after it "
+            f"{_usd(after)}: grant more to go on"
+        )
+
+    def _go_on(self) -> None:
+        """Begin nothing new in a drain or past the wall time."""
+        if self.drain.requested:
+            raise Drained("asked to stop; goes on later")
+        if self.clock() >= self.ends:
+            raise OutOfBudget("the session's wall time is up: grant another session's worth to go on")
+
+
+def _usd(micros: int) -> str:
+    return f"${micros / 1_000_000:.4f}"

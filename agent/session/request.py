@@ -1,0 +1,135 @@
+"""From the journal to the next request, byte for byte the same as long as the journal is: what was sent is sent again
+as it was, so the prompt cache holds, and a process that goes on sends what the one before would have sent.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wire.types import Event, EventKind
+
+Block = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool_use of an answer."""
+
+    id: str
+    name: str
+    input: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The last whole answer and what has become of it: `started` and `results` by the ids of its calls; `followed`
+    when a user message came after it, `suspended` when the session was.
+    """
+
+    message: Block
+    turn: int
+    hand_over: bool
+    started: frozenset[str]
+    results: dict[str, dict[str, Any]]
+    followed: bool
+    suspended: bool
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Its tool_uses, in order."""
+        return tuple(calls(self.message))
+
+    @property
+    def open_calls(self) -> tuple[Call, ...]:
+        """Those without a result."""
+        return tuple(call for call in self.calls if call.id not in self.results)
+
+    @property
+    def text(self) -> str:
+        """What it says in words."""
+        return "\n\n".join(block["text"] for block in self.message["content"] if block["type"] == "text").strip()
+
+
+def calls(message: Block) -> list[Call]:
+    """Return a message's tool_uses."""
+    return [Call(b["id"], b["name"], b["input"]) for b in message["content"] if b["type"] == "tool_use"]
+
+
+def last_answer(events: Sequence[Event]) -> Answer | None:
+    """Return the last whole answer in the journal, None before the first."""
+    at = max((i for i, event in enumerate(events) if event.kind is EventKind.SETTLE), default=None)
+    if at is None:
+        return None
+    settle, after = events[at].data, events[at + 1 :]
+    reserve = next(e.data for e in reversed(events[:at]) if e.kind is EventKind.RESERVE)
+    kinds = {event.kind for event in after}
+    return Answer(
+        message=settle["message"],
+        turn=settle["turn"],
+        hand_over=reserve["hand_over"],
+        started=frozenset(e.data["tool_use_id"] for e in after if e.kind is EventKind.TOOL_STARTED),
+        results={e.data["tool_use_id"]: e.data for e in after if e.kind in (EventKind.TOOL_RESULT, EventKind.ANSWER)},
+        followed=EventKind.MESSAGE in kinds,
+        suspended=EventKind.SUSPEND in kinds,
+    )
+
+
+def header(events: Sequence[Event]) -> dict[str, Any]:
+    """Return what is pinned for the session's life."""
+    return next(event.data for event in events if event.kind is EventKind.HEADER)
+
+
+def parameters(events: Sequence[Event]) -> dict[str, Any]:
+    """Return the next request's parameters: the header's, and the conversation."""
+    pinned = {name: header(events)[name] for name in ("model", "max_tokens", "system", "tools")}
+    return {**pinned, "cache_control": {"type": "ephemeral"}, "messages": messages(events)}
+
+
+def messages(events: Sequence[Event]) -> list[Block]:
+    """Return the conversation: roles in turn, each tool_use with its result in the message behind it, results first."""
+    said: list[Block] = []
+    user = _User()
+    for event in events:
+        user.take(event)
+        if event.kind is EventKind.SETTLE and (content := _sendable(event.data["message"])):
+            said += [{"role": "user", "content": user.content()}, {"role": "assistant", "content": content}]
+            user = _User([block["id"] for block in content if block["type"] == "tool_use"])
+    return [*said, {"role": "user", "content": user.content()}]
+
+
+def size(value: Any) -> int:
+    """Return the bytes of a value in a request."""
+    return len(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+
+
+class _User:
+    """A user message in the making: results in the order of their calls, then texts."""
+
+    def __init__(self, ids: Sequence[str] = ()) -> None:
+        self._ids = ids
+        self._results: dict[str, Block] = {}
+        self._texts: list[Block] = []
+
+    def take(self, event: Event) -> None:
+        """Take what belongs in the message, and pass over the rest."""
+        if event.kind is EventKind.MESSAGE:
+            self._texts += event.data["content"]
+        elif event.kind is EventKind.TOOL_RESULT:
+            self._result(event.data["tool_use_id"], event.data["content"], is_error=event.data["is_error"])
+        elif event.kind is EventKind.ANSWER:
+            self._result(event.data["tool_use_id"], event.data["text"], is_error=False)
+
+    def content(self) -> list[Block]:
+        return [*(self._results[i] for i in self._ids), *self._texts]
+
+    def _result(self, tool_use_id: str, content: str, *, is_error: bool) -> None:
+        block = {"type": "tool_result", "tool_use_id": tool_use_id, "content": content, "is_error": is_error}
+        self._results[tool_use_id] = block
+
+
+def _sendable(message: Block) -> list[Block]:
+    """An answer's blocks as they may be sent back: nothing of a refusal, and no empty text, which the API refuses."""
+    if message["stop_reason"] == "refusal":
+        return []
+    return [block for block in message["content"] if block.get("text") != ""]

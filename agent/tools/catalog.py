@@ -1,0 +1,59 @@
+"""All tools: their definitions as the API gets them, the rules between the calls of one answer, and where each runs."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.sandbox.run import Sandbox
+from agent.tools import bash, editor, people
+from agent.tools.result import Failed, Result
+from wire.types import Claim
+from wire.values import Invalid
+
+DEFINITIONS: list[dict[str, Any]] = [
+    bash.DEFINITION,
+    editor.DEFINITION,
+    people.CREATE_TASK,
+    people.ASK_PERSON,
+    people.FINISH,
+]
+"""In the order in which every request carries them; a session's header pins them."""
+REPEATABLE = frozenset(("create_task", "finish"))
+"""Calls that leave nothing half-done outside the journal: an interrupted one is simply run again."""
+
+
+def refusal(name: str, given: object, at: int, names: Sequence[str]) -> str | None:
+    """Say why call number `at` of an answer that calls `names` can't be run, None when it can."""
+    if name == "finish" and len(names) > 1:
+        return "finish must be the only call of an answer: look at the other results first."
+    if name != "ask_person":
+        return None
+    if "ask_person" in names[:at]:
+        return "One question at a time: ask this one after the other is answered."
+    try:
+        people.question(given)
+    except Invalid as error:
+        return str(error)
+    return None
+
+
+class Toolbox:
+    """The tools of one session. `folder` is the session's own; `money_left` gives micro-dollars."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, claim: Claim, money_left: Callable[[], int]) -> None:
+        shell = bash.Bash(sandbox, folder / "shell")
+        self._run: dict[str, Callable[[str, Any], Result]] = {
+            "bash": lambda _id, given: shell.run(given),
+            "str_replace_based_edit_tool": lambda _id, given: editor.edit(sandbox, given),
+            "create_task": lambda call, given: people.create_task(claim, money_left(), call, given),
+            "finish": lambda _id, given: people.finish(sandbox, folder / "files", given),
+        }
+
+    def run(self, tool_use_id: str, name: str, given: object) -> Result:
+        """Run a call to its result; what is wrong with it is told to the model."""
+        if name not in self._run:
+            return Result(f"There is no tool {name}; there are {', '.join([*self._run, 'ask_person'])}.", is_error=True)
+        try:
+            return self._run[name](tool_use_id, given)
+        except (Failed, Invalid) as error:
+            return Result(str(error), is_error=True)

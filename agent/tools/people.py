@@ -1,0 +1,133 @@
+"""The tools that reach beyond the workspace: a new task in the queue, a question to a person, the end of the task.
+
+None of them acts by itself: what they ask for goes into the journal, and the daemon and the dashboard act on it.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.durable import sync_folder
+from agent.sandbox.run import Sandbox
+from agent.tools.editor import collect
+from agent.tools.result import Failed, Result
+from wire.types import DESCRIPTION_LIMIT, Budget, Claim, File, NewTask
+from wire.values import decode, encode, rule
+
+CREATE_TASK: dict[str, Any] = {
+    "name": "create_task",
+    "description": "Put a new task into the queue, for another session to work on later. It spends this task's budget.",
+    "input_schema": {
+        "type": "object",
+        "properties": {
+            "title": {"type": "string", "description": "One line, at most 200 bytes."},
+            "description": {"type": "string", "description": "All that one needs to know to do it, at most 8 KB."},
+        },
+        "required": ["title", "description"],
+        "additionalProperties": False,
+    },
+}
+ASK_PERSON: dict[str, Any] = {
+    "name": "ask_person",
+    "description": (
+        "Ask a person what only a person can decide or knows; the task waits for the answer, for hours or days. "
+        "One question at a time, with all that is needed to answer it."
+    ),
+    "input_schema": {
+        "type": "object",
+        "properties": {"question": {"type": "string", "description": "At most 8 KB."}},
+        "required": ["question"],
+        "additionalProperties": False,
+    },
+}
+FINISH: dict[str, Any] = {
+    "name": "finish",
+    "description": "End the task with its result. Call it alone, when the work is done and verified.",
+    "input_schema": {
+        "type": "object",
+        "properties": {
+            "result": {"type": "string", "description": "What was asked, answered in plain words."},
+            "files": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Names of files in /workspace itself to hand over, at most 20 of 10 MB in all.",
+            },
+        },
+        "required": ["result"],
+        "additionalProperties": False,
+    },
+}
+FILES_LIMIT = 10 * 1024 * 1024
+"""Bytes of all files that a task hands over."""
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_WORDS = r"(?s).*\S.*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    question: str = rule(longest=DESCRIPTION_LIMIT, pattern=_WORDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finish:
+    result: str = rule(longest=64 * 1024, pattern=_WORDS)
+    files: tuple[str, ...] = rule(default=(), longest=20)
+
+
+def question(given: object) -> str:
+    """Return what ask_person is to ask; raises `Invalid`."""
+    return decode(_Question, given).question
+
+
+def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) -> Result:
+    """Make the new task that the daemon is to queue: of the same priority, within what its parent has left. Its id
+    comes from the call's, so that a replay makes no second one. Raises `Invalid` and `Failed`.
+    """
+    asked, parent = decode(_Task, given), claim.task
+    if money_left <= 0:
+        raise Failed("No budget is left for another task.")
+    task = {
+        "title": asked.title,
+        "description": asked.description,
+        "priority": parent.priority,
+        "budget": encode(Budget(sessions=max(parent.budget.sessions - parent.sessions_used, 1), usd_micros=money_left)),
+        "parent": parent.id,
+        "id": derived_id(claim.session.id, tool_use_id),
+    }
+    created = decode(NewTask, task)
+    return Result(f"Task {created.id} goes into the queue.", carries={"created": encode(created)})
+
+
+def finish(sandbox: Sandbox, folder: Path, given: object) -> Result:
+    """Collect the files of a finished task into `folder`; raises `Invalid` and `Failed`, and then nothing is final."""
+    asked = decode(_Finish, given)
+    files = [collect(sandbox, name) for name in dict.fromkeys(asked.files)]
+    if sum(len(file.content) for file in files) > FILES_LIMIT:
+        raise Failed("The files are over 10 MB together: hand over less, or compress them.")
+    _keep(files, folder)
+    finished = {"result": asked.result, "files": [file.name for file in files]}
+    return Result("The task is finished.", carries={"finished": finished})
+
+
+def derived_id(session: str, tool_use_id: str) -> str:
+    """Return an id in the shape of a ULID: the session's time, and a hash of the call."""
+    number = int.from_bytes(hashlib.sha256(f"{session} {tool_use_id}".encode()).digest()[:10])
+    return session[:10] + "".join(_DIGITS[number >> shift & 31] for shift in range(75, -1, -5))
+
+
+def _keep(files: list[File], folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for file in files:
+        with (folder / file.name).open("wb") as out:
+            out.write(file.content)
+            out.flush()
+            os.fsync(out.fileno())
+    sync_folder(folder)
