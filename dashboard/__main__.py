@@ -45,8 +45,8 @@ def main(argv: list[str]) -> int:
     try:
         settings, token = load(args.settings), _token()
         listener = listen(settings)
-        store = SqliteStore(args.state / "queue.db")
-    except (Invalid, OSError, tomllib.TOMLDecodeError, sqlite3.Error) as error:
+        store = _store(args.state)
+    except (Invalid, OSError, tomllib.TOMLDecodeError) as error:
         sys.stderr.write(f"dashboard: {error}\n")
         return 1
     with listener:
@@ -73,6 +73,14 @@ def _token() -> Secret:
     return token
 
 
+def _store(state: Path) -> SqliteStore:
+    """Open the queue's file; raises `Invalid` that names the folder."""
+    try:
+        return SqliteStore(state / "queue.db")
+    except sqlite3.Error as error:
+        raise Invalid("--state", f"{state} can't hold the queue ({error}): it must be a folder of this user") from error
+
+
 def listen(settings: Settings) -> socket.socket:
     """Bind the port; raises OSError that names it."""
     family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
@@ -92,7 +100,14 @@ def _serve(application: Starlette, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     config = uvicorn.Config(
-        application, loop="asyncio", http="h11", ws="none", access_log=False, log_config=None, server_header=False
+        application,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=8,
     )
     asyncio.run(Server(config).serve(sockets=[listener]))
 

@@ -105,11 +105,10 @@ class MemoryStore:
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
         """Move open alarms and keep a sync run."""
         with self._lock:
+            moved = [(old, move(old)) for old, move in ((self._unfinished(key), move) for key, move in moves.items())]
             if run:
                 self._runs.append(run)
-            for key, move in moves.items():
-                old = self._unfinished(key)
-                new = move(old)
+            for old, new in moved:
                 if new is not None and new != old:
                     self._keep(new, Attached())
 

@@ -148,9 +148,10 @@ class SqliteStore:
     ) -> list[Place]:
         """Return the next claimable tasks after a place."""
         rank, task_id = (after.rank, after.id) if after else (-1, "")
-        only = "AND suspended = 1" if suspended_only else ""
+        # The planner would rather sort all that is queued: the index is named, or the query fails.
+        source = "INDEXED BY resumable WHERE suspended = 1 AND" if suspended_only else "INDEXED BY ready WHERE"
         queued = self._rows(
-            f"SELECT rank, id FROM tasks WHERE state = 'queued' {only} AND (rank, id) > (?, ?)"  # noqa: S608 - `only` is ours
+            f"SELECT rank, id FROM tasks {source} state = 'queued' AND (rank, id) > (?, ?)"  # noqa: S608 - ours
             " AND (not_before IS NULL OR not_before <= ?) ORDER BY rank, id LIMIT ?",
             *(rank, task_id, stamp(datetime.fromtimestamp(now, UTC)), limit),
         )

@@ -1,0 +1,268 @@
+"""One suite for every store: what the queue may rely on, whatever keeps it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard import rules
+from dashboard.record import Attached, Conflict, Key, Lost, Unknown
+from dashboard.stores import Place
+from dashboard.stores.memory import MemoryStore
+from dashboard.stores.sqlite import SqliteStore
+from wire.types import (
+    Budget,
+    Event,
+    EventKind,
+    Exit,
+    File,
+    NewTask,
+    Question,
+    Reply,
+    SessionEnd,
+    State,
+    SyncOutcome,
+    SyncRun,
+)
+from wire.values import Invalid
+
+NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
+SECONDS = NOW.timestamp()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "queue.db")
+    yield made
+    made.close()
+
+
+def task(number, **fields):
+    return rules.draft(NewTask(title=f"task {number}", **fields), f"{number:026}", NOW, f"digest {number}")
+
+
+def add(store, number, context=(), **fields):
+    return store.add(task(number, **fields), context)[0].task.id
+
+
+def claim(store, task_id, session="S1", now=NOW, **by):
+    who = rules.Claimant(host="h", session_id=session, ttl_s=60, **by)
+    return store.change(task_id, lambda record, purse: rules.claim(record, purse, who, now))
+
+
+def end(store, record, code=Exit.DRAINED, attached=None, **fields):
+    sent = SessionEnd(fence=record.task.fence, exit=code, **fields)
+    return store.change(record.task.id, lambda r, _: rules.end(r, record.session.id, sent, NOW), attached)
+
+
+def event(n, **data):
+    return Event(n=n, at="2026-05-13T12:00:00Z", kind=EventKind.STREAM, data=data)
+
+
+def ids(store, **options):
+    return [int(place.id) for place in store.candidates(SECONDS, **options)]
+
+
+def test_a_task_comes_back_as_it_was_added(store):
+    record = task(1, description="ü\n", budget=Budget(sessions=2), not_before="2026-05-13T12:00:00Z", dedupe_key="k")
+    assert store.add(record) == (record, True)
+    assert store.get(record.task.id) == record
+
+
+def test_what_is_not_there_is_unknown(store):
+    for look in (
+        store.get,
+        store.session,
+        store.events,
+        lambda i: store.file(i, "context", "a"),
+        lambda i: claim(store, i),
+    ):
+        with pytest.raises(Unknown):
+            look("0" * 26)
+
+
+def test_tasks_are_listed_newest_first_by_state_and_page(store):
+    for number in range(1, 6):
+        add(store, number)
+    claim(store, task(2).task.id)
+    assert [int(r.task.id) for r in store.tasks(limit=3)] == [5, 4, 3]
+    assert [int(r.task.id) for r in store.tasks(before=task(3).task.id)] == [2, 1]
+    assert [int(r.task.id) for r in store.tasks(State.RUNNING)] == [2]
+
+
+def test_an_idempotency_key_makes_one_task(store):
+    key = Key(key="k", digest="d")
+    first, _ = store.add(task(1), key=key)
+    assert store.add(task(2), key=key) == (first, False)
+    with pytest.raises(Invalid):
+        store.add(task(3), key=Key(key="k", digest="other"))
+    assert len(store.tasks()) == 1
+
+
+def test_a_keys_replay_finds_the_task_as_it_is_by_now(store):
+    key = Key(key="k", digest="d")
+    first, _ = store.add(task(1), key=key)
+    running = claim(store, first.task.id)
+    assert store.add(task(2), key=key) == (running, False)
+
+
+def test_one_unfinished_task_does_the_same_work(store):
+    first, _ = store.add(task(1, dedupe_key="w"))
+    assert store.add(task(2, dedupe_key="w")) == (first, False)
+    store.change(first.task.id, lambda r, _: rules.cancel(r, NOW))
+    assert store.add(task(3, dedupe_key="w"))[1]
+
+
+def test_a_failed_task_is_not_revived_beside_the_one_that_replaced_it(store):
+    first = add(store, 1, dedupe_key="w")
+    end(store, claim(store, first), Exit.FAULT)
+    add(store, 2, dedupe_key="w")
+    with pytest.raises(Conflict, match="same work"):
+        store.change(first, lambda r, _: rules.retry(r, NOW))
+    assert store.get(first).task.state is State.FAILED
+
+
+def test_candidates_come_by_priority_then_age(store):
+    for number, priority in ((1, 5), (2, 9), (3, 5), (4, 0)):
+        add(store, number, priority=priority)
+    assert ids(store) == [2, 1, 3, 4]
+    assert ids(store, limit=2) == [2, 1]
+    assert ids(store, after=Place(4, task(1).task.id)) == [3, 4]
+
+
+def test_candidates_are_queued_and_due_or_past_their_lease(store):
+    add(store, 1, not_before="2026-05-13T12:00:01Z")
+    add(store, 2, not_before="2026-05-13T12:00:00Z")
+    claim(store, add(store, 3), now=NOW - timedelta(seconds=61))
+    claim(store, add(store, 4), "S2", now=NOW - timedelta(seconds=60))
+    assert ids(store) == [2, 3]
+
+
+def test_candidates_that_go_on_are_found_among_many_that_do_not(store):
+    for number in range(1, 30):
+        add(store, number, priority=9)
+    end(store, claim(store, add(store, 30)))
+    end(store, claim(store, add(store, 31), "S2"), Exit.TURN_LIMIT)
+    claim(store, add(store, 32), "S3", now=NOW - timedelta(hours=1))
+    assert ids(store, suspended_only=True) == [30, 32]
+
+
+def test_a_move_that_is_refused_writes_nothing(store):
+    task_id = add(store, 1)
+    before = store.get(task_id)
+    with pytest.raises(Conflict):
+        store.change(task_id, lambda r, _: rules.retry(r, NOW), Attached(checkpoint="x"))
+    assert store.get(task_id) == before
+    assert store.checkpoint(task_id) is None
+
+
+def test_an_end_writes_state_session_question_files_and_checkpoint_at_once(store):
+    running = claim(store, add(store, 1))
+    attached = Attached(files=(File(name="a.csv", content=b"\x00\xff"),), checkpoint="so far")
+    question = Question(tool_use_id="tu", text="?")
+    record = end(store, running, Exit.ASKED, attached, question=question, turns=3)
+    assert store.get(record.task.id) == record
+    assert record.task.waiting.tool_use_id == "tu"
+    assert store.session("S1") == record.session
+    assert store.file(record.task.id, "result", "a.csv") == b"\x00\xff"
+    assert store.checkpoint(record.task.id) == "so far"
+
+
+def test_what_was_set_can_be_unset(store):
+    running = claim(store, add(store, 1))
+    waits = end(store, running, Exit.ASKED, question=Question(tool_use_id="tu", text="?"), reason="asked")
+    store.change(waits.task.id, lambda r, _: rules.reply(r, Reply(text="yes"), r.task.version, NOW))
+    again = store.get(claim(store, waits.task.id).task.id)
+    assert (again.task.waiting, again.session.exit, again.session.reason) == (None, None, "")
+    assert again.answers[0].text == "yes"
+
+
+def test_sessions_are_listed_oldest_first(store):
+    task_id = add(store, 1)
+    end(store, claim(store, task_id, "S1"), Exit.TURN_LIMIT)
+    claim(store, task_id, "S2")
+    assert [(s.id, s.exit) for s in store.sessions(task_id)] == [("S1", Exit.TURN_LIMIT), ("S2", None)]
+
+
+def test_context_files_keep_their_order_and_bytes(store):
+    files = (File(name="b.bin", content=bytes(range(256))), File(name="a.txt", content=b""))
+    task_id = add(store, 1, files)
+    assert store.files(task_id, "context") == files
+    assert store.files(task_id, "result") == ()
+    assert store.file(task_id, "context", "b.bin") == bytes(range(256))
+
+
+def test_a_journal_is_delivered_once_whatever_is_sent_twice(store):
+    claim(store, add(store, 1))
+    assert store.deliver("S1", 1, [event(1, text="ü"), event(2)]) == 2
+    assert store.deliver("S1", 1, [event(2, changed=True), event(3)]) == 3
+    assert store.events("S1") == [event(1, text="ü"), event(2), event(3)]
+    assert store.events("S1", after=2) == [event(3)]
+
+
+def test_a_gap_or_a_stale_fence_delivers_nothing(store):
+    task_id = add(store, 1)
+    claim(store, task_id)
+    with pytest.raises(Conflict, match="gap"):
+        store.deliver("S1", 1, [event(1), event(3)])
+    claim(store, task_id, now=NOW + timedelta(hours=1))
+    with pytest.raises(Conflict, match="fence"):
+        store.deliver("S1", 1, [event(1)])
+    assert store.events("S1") == []
+
+
+def test_a_family_shares_one_purse(store):
+    parent = add(store, 1, budget=Budget(sessions=3, usd_micros=1000))
+    held = claim(store, parent)
+    child, _ = store.add(task(2, parent=parent, budget=Budget(usd_micros=800)))
+    assert child.task.budget == Budget(sessions=2, usd_micros=800)
+    with pytest.raises(Lost):
+        claim(store, child.task.id, "S2")
+    end(store, held, Exit.FINISHED, usd_micros=700)
+    assert claim(store, child.task.id, "S2").reserved == 300
+
+
+def test_sync_runs_come_newest_first_and_the_last_success_is_known(store):
+    runs = [SyncRun(started_at=str(n), finished_at=str(n), outcome=o) for n, o in enumerate(("changed", "failed"))]
+    runs = [replace(run, outcome=SyncOutcome(run.outcome)) for run in runs]
+    assert store.last_success() is None
+    for run in runs:
+        store.alarm({}, run)
+    assert store.sync_runs() == runs[::-1]
+    assert store.sync_runs(limit=1) == runs[1:]
+    assert store.last_success() == runs[0]
+
+
+def test_an_alarms_move_sees_the_open_one_alone(store):
+    seen = []
+    store.alarm({"w": lambda old: task(1, dedupe_key="w") if old is None else None})
+    store.alarm({"w": lambda old: seen.append(old) or rules.cancel(old, NOW)})
+    store.alarm({"w": seen.append})
+    assert [record and record.task.state for record in seen] == [State.QUEUED, None]
+
+
+def test_a_failing_alarm_takes_its_run_with_it(store):
+    run = SyncRun(started_at="1", finished_at="1", outcome=SyncOutcome.FAILED)
+    with pytest.raises(ZeroDivisionError):
+        store.alarm({"w": lambda _old: 1 / 0}, run)
+    assert store.sync_runs() == []
+
+
+def test_threads_that_race_claim_each_task_once(store):
+    for number in range(1, 41):
+        add(store, number)
+
+    def work(worker):
+        won = []
+        while places := store.candidates(SECONDS):
+            for place in places:
+                try:
+                    won.append(claim(store, place.id, f"S{worker}-{place.id}").task.id)
+                except Lost:
+                    continue
+        return won
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [task_id for batch in pool.map(work, range(8)) for task_id in batch]
+    assert sorted(won) == [task(n).task.id for n in range(1, 41)]

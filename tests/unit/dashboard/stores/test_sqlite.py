@@ -1,0 +1,117 @@
+"""What SQLite alone has to prove: processes that race, a kill, and files of other releases."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboard.queue import Queue
+from dashboard.settings import Settings
+from dashboard.stores.schema import STEPS
+from dashboard.stores.sqlite import SqliteStore
+from wire.types import ClaimRequest, NewTask, State
+
+NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
+
+
+def queue(path):
+    return Queue(SqliteStore(path), Settings(), lambda: NOW)
+
+
+def claim_all(path, out):
+    mine = queue(path)
+    while claim := mine.claim(ClaimRequest(host=str(os.getpid()))):
+        out.put((claim.task.id, claim.lease.fence))
+    out.put(None)
+
+
+def test_four_processes_claim_200_tasks_each_exactly_once(tmp_path):
+    path = tmp_path / "queue.db"
+    ours = queue(path)
+    added = {ours.add(NewTask(title=f"task {n}"))[0].id for n in range(200)}
+    spawn = multiprocessing.get_context("fork")
+    out = spawn.Queue()
+    workers = [spawn.Process(target=claim_all, args=(path, out)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    won = [claim for _ in workers for claim in iter(out.get, None)]
+    for worker in workers:
+        worker.join(60)
+    assert len(won) == 200
+    assert {task_id for task_id, _ in won} == added
+    assert {fence for _, fence in won} == {1}
+
+
+WRITER = """
+import itertools, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from dashboard.queue import Queue
+from dashboard.settings import Settings
+from dashboard.stores.sqlite import SqliteStore
+from wire.types import ClaimRequest, NewTask
+queue = Queue(SqliteStore(Path(sys.argv[1])), Settings(), lambda: datetime.now(UTC))
+for n in itertools.count():
+    queue.add(NewTask(title=f"task {n}"))
+    print(queue.claim(ClaimRequest(host="h")).task.id, flush=True)
+"""
+
+
+def test_a_kill_in_the_middle_keeps_every_acknowledged_write(tmp_path):
+    path = tmp_path / "queue.db"
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
+    acknowledged = [writer.stdout.readline().strip() for _ in range(50)]
+    writer.send_signal(signal.SIGKILL)
+    acknowledged += writer.stdout.read().split()
+    writer.wait(10)
+    store = SqliteStore(path)
+    assert {store.get(task_id).task.state for task_id in acknowledged if len(task_id) == 26} == {State.RUNNING}
+    assert [row[0] for row in sqlite3.connect(path).execute("PRAGMA integrity_check")] == ["ok"]
+
+
+def test_the_file_is_durable_and_knows_its_schema(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    assert store._rows("PRAGMA journal_mode") == [("wal",)]
+    assert store._rows("PRAGMA synchronous") == [(2,)]
+    assert store._rows("PRAGMA user_version") == [(len(STEPS),)]
+
+
+def test_opening_again_changes_nothing_and_loses_nothing(tmp_path):
+    task, _ = queue(tmp_path / "queue.db").add(NewTask(title="t"))
+    assert SqliteStore(tmp_path / "queue.db").get(task.id).task == task
+
+
+@pytest.mark.parametrize(("suspended_only", "index"), [(False, "ready"), (True, "resumable")])
+def test_claims_walk_an_index_and_sort_nothing_however_deep_the_queue(tmp_path, suspended_only, index):
+    store, asked = SqliteStore(tmp_path / "queue.db"), []
+    store._db.set_trace_callback(asked.append)
+    store.candidates(0, suspended_only=suspended_only)
+    store._db.set_trace_callback(None)
+    plan = [row[3] for row in store._rows(f"EXPLAIN QUERY PLAN {asked[0]}")]
+    assert len(plan) == 1
+    assert f"INDEX {index} " in plan[0]
+
+
+def test_a_newer_releases_file_is_read_and_its_keys_survive_our_writes(tmp_path):
+    path = tmp_path / "queue.db"
+    ours = queue(path)
+    task, _ = ours.add(NewTask(title="t"))
+    with sqlite3.connect(path) as newer:
+        newer.execute("ALTER TABLE tasks ADD COLUMN colour TEXT DEFAULT 'red'")
+        newer.execute("UPDATE tasks SET record = json_set(record, '$.mood', 'good', '$.task.budget.patience', 3)")
+        newer.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    assert queue(path).claim(ClaimRequest(host="h")).task.id == task.id
+    with sqlite3.connect(path) as newer:
+        kept = newer.execute("SELECT json_extract(record, '$.mood', '$.task.budget.patience'), colour FROM tasks")
+        assert kept.fetchone() == ('["good",3]', "red")
+        assert newer.execute("PRAGMA user_version").fetchone() == (len(STEPS) + 1,)
+
+
+def test_a_folder_that_is_not_there_is_an_error_at_once(tmp_path):
+    with pytest.raises(sqlite3.OperationalError):
+        SqliteStore(tmp_path / "gone" / "queue.db")

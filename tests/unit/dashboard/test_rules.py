@@ -1,0 +1,330 @@
+"""The state machine, move by move."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard import rules
+from dashboard.record import Changed, Conflict, Found, Key, Lost, Purse, stamp
+from wire.types import (
+    Answer,
+    Batch,
+    Budget,
+    Event,
+    EventKind,
+    Exit,
+    File,
+    Need,
+    NewTask,
+    Question,
+    Reply,
+    SessionEnd,
+    State,
+)
+from wire.values import Invalid
+
+NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+PLENTY = Purse(sessions=100, usd_micros=10**9)
+
+
+def queued(**fields):
+    return rules.draft(NewTask(title="t", **fields), "01TASK", NOW)
+
+
+def claimed(record=None, *, purse=PLENTY, now=NOW, **by):
+    by = {"host": "h", "session_id": "S1", "ttl_s": 60, **by}
+    return rules.claim(record or queued(), purse, rules.Claimant(**by), now)
+
+
+def ended(record=None, code=Exit.DRAINED, **fields):
+    record = record or claimed()
+    return rules.end(record, record.session.id, SessionEnd(fence=record.task.fence, exit=code, **fields), NOW)
+
+
+def asked():
+    return ended(code=Exit.ASKED, question=Question(tool_use_id="tu", text="keep?"))
+
+
+def test_a_claim_runs_the_task_in_a_new_session_under_the_next_fence():
+    record = claimed()
+    assert (record.task.state, record.task.fence, record.task.sessions_used) == (State.RUNNING, 1, 1)
+    assert (record.session.id, record.session.host, record.session.exit) == ("S1", "h", None)
+    assert record.lease_until == NOW.timestamp() + 60
+
+
+def test_a_claim_reserves_what_the_task_may_still_spend():
+    assert claimed(queued(budget=Budget(usd_micros=700))).reserved == 700
+    assert claimed(purse=Purse(sessions=5, usd_micros=300)).reserved == 300
+
+
+def test_a_task_waits_for_its_not_before():
+    record = queued(not_before=stamp(LATER))
+    with pytest.raises(Lost):
+        claimed(record)
+    assert claimed(record, now=LATER).task.state is State.RUNNING
+
+
+def test_a_running_task_is_claimed_again_only_after_its_lease():
+    record = claimed()
+    with pytest.raises(Lost):
+        claimed(record, now=NOW + timedelta(seconds=60))
+    again = claimed(record, session_id="S2", now=NOW + timedelta(seconds=61))
+    assert (again.session.id, again.task.fence, again.task.sessions_used) == ("S1", 2, 1)
+
+
+@pytest.mark.parametrize("make", [asked, lambda: rules.cancel(queued(), NOW), lambda: ended(code=Exit.FINISHED)])
+def test_what_waits_or_is_over_is_never_claimed(make):
+    with pytest.raises(Lost):
+        claimed(make(), now=LATER)
+
+
+def test_only_suspended_sessions_are_given_out_at_the_days_cap():
+    with pytest.raises(Lost):
+        claimed(suspended_only=True)
+    assert claimed(ended(), session_id="S2", suspended_only=True).session.id == "S1"
+
+
+def test_a_task_without_dollars_comes_to_a_person_instead_of_a_holder():
+    record = claimed(ended(claimed(queued(budget=Budget(usd_micros=500))), usd_micros=500))
+    assert (record.task.state, record.task.waiting.kind, record.reserved) == (State.NEEDS_YOU, Need.BUDGET, 0)
+    assert "dollars are used up" in record.task.waiting.text
+
+
+def test_a_task_whose_relative_holds_the_rest_waits_for_it():
+    with pytest.raises(Lost):
+        claimed(purse=Purse(sessions=5, usd_micros=0, reserved=100))
+
+
+def test_a_family_without_sessions_comes_to_a_person():
+    assert claimed(purse=Purse(sessions=0, usd_micros=100)).task.waiting.kind is Need.BUDGET
+
+
+def test_a_heartbeat_renews_and_revives_while_the_fence_is_current():
+    record = rules.heartbeat(claimed(), 1, 60, LATER)
+    assert record.lease_until == LATER.timestamp() + 60
+    assert record.task.version == claimed().task.version
+
+
+def test_a_stale_fence_is_refused_everywhere():
+    record = claimed(claimed(), now=LATER)
+    with pytest.raises(Conflict):
+        rules.heartbeat(record, 1, 60, LATER)
+    with pytest.raises(Conflict):
+        rules.hold(record, "S1", 1)
+    with pytest.raises(Conflict):
+        rules.end(record, "S1", SessionEnd(fence=1, exit=Exit.FINISHED), LATER)
+
+
+def test_a_heartbeat_after_the_end_is_refused():
+    with pytest.raises(Conflict):
+        rules.heartbeat(ended(), 1, 60, NOW)
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "need", "suspended"),
+    [
+        (Exit.FINISHED, State.DONE, None, False),
+        (Exit.TURN_LIMIT, State.QUEUED, None, False),
+        (Exit.ASKED, State.NEEDS_YOU, Need.QUESTION, True),
+        (Exit.BUDGET, State.NEEDS_YOU, Need.BUDGET, True),
+        (Exit.STUCK, State.NEEDS_YOU, Need.STUCK, True),
+        (Exit.FENCED, State.RUNNING, None, False),
+        (Exit.FAULT, State.FAILED, None, False),
+        (Exit.UNAVAILABLE, State.QUEUED, None, True),
+        (Exit.DRAINED, State.QUEUED, None, True),
+    ],
+)
+def test_each_exit_leads_to_its_state(code, state, need, suspended):
+    record = ended(code=code, question=Question(tool_use_id="tu", text="?"), reason="why")
+    assert (record.task.state, record.task.waiting and record.task.waiting.kind) == (state, need)
+    assert (record.session.suspended, record.session.exit, record.reserved) == (suspended, code, 0)
+
+
+def test_a_question_is_kept_with_the_call_that_asked_it():
+    waiting = asked().task.waiting
+    assert (waiting.text, waiting.tool_use_id) == ("keep?", "tu")
+
+
+def test_an_asking_end_without_its_question_is_refused():
+    with pytest.raises(Invalid, match="question"):
+        ended(code=Exit.ASKED)
+
+
+def test_a_finished_task_has_its_result_and_files():
+    task = ended(code=Exit.FINISHED, result="done so", files=(File(name="a.csv", content=b"12"),)).task
+    assert (task.result, task.files[0].name, task.files[0].size) == ("done so", "a.csv", 2)
+
+
+def test_the_turn_limit_with_the_last_session_asks_for_more():
+    record = ended(claimed(queued(budget=Budget(sessions=1))), Exit.TURN_LIMIT)
+    assert record.task.waiting.kind is Need.BUDGET
+    assert "1 of 1" in record.task.waiting.text
+
+
+def test_after_the_turn_limit_a_new_session_begins():
+    record = claimed(ended(code=Exit.TURN_LIMIT), session_id="S2")
+    assert (record.session.id, record.task.sessions_used) == ("S2", 2)
+
+
+def test_an_unavailable_api_rests_the_task():
+    assert ended(code=Exit.UNAVAILABLE).task.not_before == stamp(NOW + rules.PATIENCE)
+    assert (
+        ended(code=Exit.UNAVAILABLE, not_before="2026-05-13T14:30:00+02:00").task.not_before == "2026-05-13T12:30:00Z"
+    )
+
+
+def test_an_end_sent_again_changes_nothing():
+    record = ended(code=Exit.FAULT, usd_micros=5)
+    assert ended(record, Exit.FAULT, usd_micros=5) is record
+
+
+def test_a_sessions_totals_are_booked_once_across_its_ends():
+    record = ended(claimed(ended(usd_micros=100, turns=3)), usd_micros=250, turns=7)
+    assert (record.task.usd_micros_spent, record.session.usd_micros, record.session.turns) == (250, 250, 7)
+
+
+def test_a_holder_that_knows_less_takes_nothing_back():
+    record = ended(claimed(ended(usd_micros=100, turns=3)), usd_micros=0)
+    assert (record.task.usd_micros_spent, record.session.turns) == (100, 3)
+
+
+@pytest.mark.parametrize("totals", [{"turns": -1}, {"turns": 10**6}, {"usd_micros": -1}, {"usd_micros": 10**30}])
+def test_absurd_totals_are_refused_by_name(totals):
+    with pytest.raises(Invalid, match=next(iter(totals))):
+        ended(**totals)
+
+
+def test_the_end_of_a_cancelled_tasks_session_is_booked_and_leaves_the_task_alone():
+    record = ended(rules.cancel(claimed(), NOW), Exit.FINISHED, result="too late", usd_micros=9)
+    assert (record.task.state, record.task.result, record.task.usd_micros_spent) == (State.CANCELLED, None, 9)
+
+
+def test_an_answer_rides_in_every_claim_of_its_session_and_no_other():
+    record = rules.reply(asked(), Reply(text="release"), asked().task.version, NOW)
+    assert (record.task.state, record.task.waiting) == (State.QUEUED, None)
+    again = claimed(ended(claimed(record)))
+    assert again.answers == (Answer(tool_use_id="tu", text="release"),)
+    assert claimed(ended(again, Exit.TURN_LIMIT), session_id="S2").answers == ()
+
+
+def test_a_word_to_a_stuck_task_rides_as_a_note():
+    stuck = ended(code=Exit.STUCK)
+    record = claimed(rules.reply(stuck, Reply(text="the left one"), stuck.task.version, NOW))
+    assert (record.notes, record.answers, record.session.id) == (("the left one",), (), "S1")
+
+
+def test_a_grant_raises_the_budget_and_the_familys_pool():
+    broke = ended(claimed(queued(budget=Budget(sessions=1))), Exit.TURN_LIMIT)
+    record = rules.reply(broke, Reply(sessions=2, usd_micros=7), broke.task.version, NOW)
+    assert record.task.budget == Budget(sessions=3, usd_micros=5_000_007)
+    assert (record.pool.sessions, record.pool.usd_micros) == (3, 5_000_007)
+
+
+def test_a_grant_beyond_what_a_budget_may_be_is_refused():
+    broke = ended(code=Exit.BUDGET)
+    with pytest.raises(Invalid, match="sessions"):
+        rules.reply(broke, Reply(sessions=100), broke.task.version, NOW)
+
+
+@pytest.mark.parametrize(
+    ("code", "reply", "field"),
+    [
+        (Exit.ASKED, Reply(), "text"),
+        (Exit.ASKED, Reply(text=" \n"), "text"),
+        (Exit.STUCK, Reply(sessions=1), "text"),
+        (Exit.BUDGET, Reply(text="go on"), "sessions"),
+    ],
+)
+def test_a_reply_must_bring_what_is_waited_for(code, reply, field):
+    record = ended(code=code, question=Question(tool_use_id="tu", text="?"))
+    with pytest.raises(Invalid) as refused:
+        rules.reply(record, reply, record.task.version, NOW)
+    assert refused.value.field == field
+
+
+def test_a_reply_to_another_version_is_refused():
+    with pytest.raises(Changed):
+        rules.reply(asked(), Reply(text="x"), asked().task.version - 1, NOW)
+
+
+def test_a_reply_to_a_task_that_waits_for_nobody_is_refused():
+    with pytest.raises(Conflict):
+        rules.reply(queued(), Reply(text="x"), 1, NOW)
+
+
+def test_waiting_for_a_person_never_times_out():
+    with pytest.raises(Lost):
+        claimed(asked(), now=NOW + timedelta(days=10_000))
+
+
+def test_unfinished_tasks_can_be_cancelled_and_that_twice():
+    for record in (queued(), claimed(), asked()):
+        gone = rules.cancel(record, NOW)
+        assert (gone.task.state, gone.task.waiting) == (State.CANCELLED, None)
+        assert rules.cancel(gone, LATER) is gone
+
+
+def test_a_running_task_that_is_cancelled_keeps_its_fence_so_that_its_holder_learns_of_it():
+    gone = rules.cancel(claimed(), NOW)
+    assert rules.heartbeat(gone, 1, 60, NOW) is gone
+
+
+def test_what_is_over_can_not_be_cancelled():
+    with pytest.raises(Conflict):
+        rules.cancel(ended(code=Exit.FINISHED), NOW)
+
+
+def test_only_a_failed_task_is_tried_again_and_in_a_new_session():
+    record = rules.retry(ended(code=Exit.FAULT), NOW)
+    assert claimed(record, session_id="S2").session.id == "S2"
+    with pytest.raises(Conflict):
+        rules.retry(queued(), NOW)
+
+
+def test_every_move_makes_a_new_version():
+    versions = [r.task.version for r in (queued(), claimed(), ended(), rules.cancel(ended(), NOW))]
+    assert versions == sorted(set(versions))
+
+
+def test_an_idempotency_key_gives_the_first_task_again_and_refuses_another_request():
+    first = queued()
+    known = Found(key=Key(key="k", digest="d", task="01TASK"), keyed=first)
+    assert rules.admit(queued(), Key(key="k", digest="d"), known) is first
+    with pytest.raises(Invalid, match="Idempotency-Key"):
+        rules.admit(queued(), Key(key="k", digest="e"), known)
+
+
+def test_a_tasks_own_id_can_be_replayed_but_not_taken():
+    first = replace(queued(), digest="d")
+    assert rules.admit(replace(queued(), digest="d"), None, Found(same_id=first)) is first
+    with pytest.raises(Invalid, match="id"):
+        rules.admit(replace(queued(), digest="e"), None, Found(same_id=first))
+
+
+def test_a_child_has_no_higher_priority_and_no_more_than_is_left():
+    parent, child = queued(priority=3), queued(priority=7, parent="01PARENT")
+    left = Purse(sessions=2, usd_micros=100, reserved=50)
+    record = rules.admit(child, None, Found(parent=parent, purse=left))
+    assert (record.task.priority, record.task.budget) == (3, Budget(sessions=2, usd_micros=150))
+    assert (record.root, record.pool.usd_micros) == (parent.root, 0)
+
+
+@pytest.mark.parametrize("found", [Found(), Found(parent=queued(), purse=Purse(sessions=0, usd_micros=9))])
+def test_a_child_of_nobody_or_of_a_spent_family_is_refused(found):
+    with pytest.raises(Invalid, match="parent"):
+        rules.admit(queued(parent="01PARENT"), None, found)
+
+
+def test_a_purse_is_what_the_family_has_neither_spent_nor_reserved():
+    family = [claimed(queued(budget=Budget(sessions=3, usd_micros=1000)), purse=Purse(sessions=3, usd_micros=400))]
+    assert rules.purse(family) == Purse(sessions=2, usd_micros=600, reserved=400)
+
+
+def test_records_held_are_passed_over_and_a_gap_is_refused():
+    events = Batch(fence=1, events=tuple(Event(n=n, at="", kind=EventKind.STREAM) for n in (1, 2, 3))).events
+    assert [e.n for e in rules.unheld(events, 2)] == [3]
+    for gap in (events[1:], (events[0], events[2]), events[::-1]):
+        with pytest.raises(Conflict, match="gap"):
+            rules.unheld(gap, 0)
