@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.commands import run, succeeds
+from local.process import wait_until
 
 USER = "admin"
 """The login user of Lightsail's Debian images."""
@@ -51,9 +52,11 @@ def mount(image: Path, folder: Path, identity: Identity) -> Path:
 
 
 def unmount(folder: Path) -> None:
-    """Unmount the disk, if it is mounted."""
-    if mounted(folder).is_mount():
-        run("umount", str(mounted(folder)))
+    """Unmount the disk, if it is mounted. Raises `CommandFailed` when something stays in it for seconds."""
+    root = mounted(folder)
+    # The last command of a preparation cut short may still be at work in it.
+    if not wait_until(lambda: not root.is_mount() or succeeds("umount", str(root)), 5):
+        run("umount", str(root))
 
 
 def remove(folder: Path) -> None:

@@ -9,7 +9,7 @@ from local.lightsail.app import create
 from local.lightsail.catalog import REGIONS
 from local.serve import run
 from local.site import LIGHTSAIL, Site
-from local.tools import cache
+from local.tools import image_folder
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=LIGHTSAIL, help="port to listen on; 0 takes any")
     parser.add_argument("--state", type=Path, default=Site().state / "lightsail", help="folder for records and hosts")
-    parser.add_argument("--image", type=Path, default=cache() / "images" / "debian_12", help="hosts' root file system")
+    parser.add_argument("--image", type=Path, default=image_folder(), help="hosts' root file system")
     parser.add_argument("--region", choices=sorted(REGIONS), default="us-east-1", help="the region that is served")
     parser.add_argument("--site", default=Site().name, help="names of namespaces, links and groups begin with it")
     parser.add_argument("--octet", type=int, default=Site().octet, help="the network is 10.OCTET.0.0/16")

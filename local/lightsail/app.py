@@ -21,9 +21,11 @@ from starlette.routing import Route
 from local.lightsail import contract
 from local.lightsail.access import Authority
 from local.lightsail.calls import CALLS
+from local.lightsail.claim import Claim
 from local.lightsail.cloud import Cloud
 from local.lightsail.jobs import Jobs
 from local.lightsail.refusal import Refused, not_built
+from local.lightsail.sampler import Sampler
 from local.lightsail.store import Store
 from local.site import Site
 
@@ -42,17 +44,21 @@ def create(
 ) -> Starlette:
     """Make the application: its memory and its hosts' files below `state`, hosts from `image`."""
     where = site or Site(state=state)
-    store = Store(state / "lightsail.sqlite")
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store, claim = Store(state / "lightsail.sqlite"), Claim(Path("/run/lock"))
     authority = Authority.at(state / "ca.pem", old=old_certificates)
-    cloud = Cloud(where, image, region, store, authority, clock)
-    jobs = Jobs(cloud)
+    cloud = Cloud(where, image, region, store, authority, claim, clock)
+    jobs, sampler = Jobs(cloud), Sampler(cloud)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         cloud.load_firewall()
         jobs.start()
+        sampler.start()
         yield
+        sampler.close()
         await run_in_threadpool(jobs.close)
+        claim.release()
         store.close()
 
     routes = [

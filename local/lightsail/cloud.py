@@ -12,6 +12,7 @@ from local.hosts.disk import Identity
 from local.hosts.machine import Machine
 from local.lightsail.access import Authority
 from local.lightsail.catalog import BUNDLES
+from local.lightsail.claim import Claim
 from local.lightsail.records import Instance, KeyPair, Operation, Port, StaticIp
 from local.lightsail.refusal import failure, invalid, not_found
 from local.lightsail.store import Store
@@ -32,6 +33,7 @@ class Cloud:
     region: str
     store: Store
     authority: Authority
+    claim: Claim
     clock: Callable[[], float]
 
     def instance(self, name: str) -> Instance:
@@ -98,13 +100,14 @@ class Cloud:
     def load_firewall(self) -> None:
         """Make addresses and open ports of all instances real, in one transaction."""
         instances = self.store.all(Instance)
-        if instances or network.inside(self.site):
+        if not self.claim.held and (instances or network.inside(self.site)):
             self.ensure_network()
-        if (network.NAMESPACES / self.site.edge).exists():
+        if self.claim.held:
             firewall.apply(self.site, tuple(self._guarded(i) for i in instances if self.public_address(i)))
 
     def ensure_network(self) -> None:
-        """Make the site's network; where this program itself runs inside it, whoever started it already has."""
+        """Make the site's network, which is then ours; whoever started this program inside it has made it already."""
+        self.claim.take(self.site.name)
         if not network.inside(self.site):
             network.ensure(self.site)
 

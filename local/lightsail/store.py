@@ -33,7 +33,6 @@ class Store:
     """One file. `lock` makes several steps one, for whoever reads and then writes."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
         self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._base.execute("pragma journal_mode=wal")

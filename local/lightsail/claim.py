@@ -1,0 +1,40 @@
+"""One Lightsail a site: two of them would each load a firewall that knows nothing of the other's hosts."""
+
+import fcntl
+from pathlib import Path
+from typing import TextIO
+
+from local.lightsail.refusal import failure
+
+
+class Claim:
+    """A lock on a site's name, held until `release` or the end of this program. `folder` has the lock files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: TextIO | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the site is ours."""
+        return self._file is not None
+
+    def take(self, site: str) -> None:
+        """Take it; once it is ours, nothing. Raises `Refused` if another program has it."""
+        if self._file is not None:
+            return
+        file = (self._folder / f"{site}-lightsail.lock").open("a", encoding="ascii")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise failure(
+                f"The site {site} belongs to another local Lightsail: end that, or take --site and --octet."
+            ) from None
+        self._file = file
+
+    def release(self) -> None:
+        """Give it back."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

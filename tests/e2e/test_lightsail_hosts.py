@@ -1,0 +1,341 @@
+"""The Lightsail double as a program of its own, inside its network, with real hosts."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+
+from local import hosts, network
+from local.cgroups import group
+from local.hosts import container, disk
+from local.process import wait_until
+from local.site import Site
+from local.tools import image_folder
+
+pytestmark = pytest.mark.root
+ROOT = Path(__file__).parents[2]
+
+
+class Double:
+    """The double's process in the site's edge namespace, and a client of it."""
+
+    def __init__(self, site, *options):
+        self.site, self.options = site, options
+        self.client = boto3.client(
+            "lightsail",
+            endpoint_url=site.url(8700),
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+        self.start()
+
+    def start(self):
+        network.ensure(self.site)
+        with (self.site.state / "lightsail.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *("nsenter", f"--net=/run/netns/{self.site.edge}", sys.executable, "-m", "local.lightsail"),
+                    *("--host", self.site.cloud_address, "--port", "8700", "--state", str(self.site.state)),
+                    *("--site", self.site.name, "--octet", str(self.site.octet), "--image", str(image_folder())),
+                    *self.options,
+                ],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=ROOT,
+                text=True,
+            )
+        assert self.process.stdout.readline() == f"lightsail ready {self.site.url(8700)}\n"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def create(self, name):
+        self.client.create_instances(
+            instanceNames=[name], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="micro_3_0"
+        )
+        self.wait_for(name, "running")
+
+    def state(self, name):
+        return self.client.get_instance_state(instanceName=name)["state"]["name"]
+
+    def delete(self, name):
+        self.client.delete_instance(instanceName=name)
+        assert wait_until(lambda: name not in self.names(), 40)
+
+    def names(self):
+        return [instance["name"] for instance in self.client.get_instances()["instances"]]
+
+    def wait_for(self, name, state):
+        assert wait_until(lambda: self.state(name) == state, 40), self.state(name)
+
+    def put_ports(self, name, *ports):
+        infos = [{"fromPort": port, "toPort": port, "protocol": "tcp", "cidrs": ["0.0.0.0/0"]} for port in ports]
+        self.client.put_instance_public_ports(instanceName=name, portInfos=infos)
+
+
+class Door:
+    """A key, its certificate and the host keys of an instance, as files for ssh."""
+
+    def __init__(self, double, name, folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        details = double.client.get_instance_access_details(instanceName=name)["accessDetails"]
+        self.address, self.folder = details["ipAddress"], folder
+        self.write("key", details["privateKey"])
+        self.write("key-cert.pub", details["certKey"])
+        self.write("hosts", "".join(f"box {k['algorithm']} {k['publicKey']}\n" for k in details["hostKeys"]))
+
+    def write(self, name, text):
+        (self.folder / name).touch(mode=0o600)
+        (self.folder / name).write_text(text)
+
+    def command(self, *command):
+        return [
+            *("ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.folder / 'hosts'}", "-o", "HostKeyAlias=box"),
+            *("-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"),
+            *("-o", "ConnectTimeout=5", "-i", str(self.folder / "key"), f"admin@{self.address}", *command),
+        ]
+
+    def run(self, *command):
+        return subprocess.run(self.command(*command), capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    site = Site("jadat", 78, tmp_path_factory.mktemp("site"))
+    hosts.sweep(site)
+    yield site
+    hosts.sweep(site)
+
+
+@pytest.fixture(scope="module")
+def double(site):
+    double = Double(site)
+    yield double
+    double.kill()
+
+
+@pytest.fixture(scope="module")
+def box(double):
+    double.create("box")
+    return "box"
+
+
+@pytest.fixture
+def door(double, box, tmp_path):
+    return Door(double, box, tmp_path / "door")
+
+
+def first_process(number):
+    return container.first_process(group("jadat", number))
+
+
+def reaches(address, port, seconds=1.0):
+    try:
+        socket.create_connection((address, port), timeout=seconds).close()
+    except TimeoutError:
+        return False
+    return True
+
+
+def left_of(site):
+    """Everything on this machine that belongs to the site, its files apart."""
+    processes = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"jadat" in contents(p)]
+    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(site.state) in line]
+    links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
+    routes = subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout
+    return {
+        "processes": [contents(p) for p in processes],
+        "mounts": mounts,
+        "groups": [str(p) for p in Path("/sys/fs/cgroup").rglob("*jadat*")],
+        "namespaces": [p.name for p in Path("/run/netns").glob("jadat-*")],
+        "network": [line for line in (links + routes).splitlines() if "jadat" in line],
+    }
+
+
+def contents(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_new_instance_opens_to_its_certificate_under_the_host_keys_told(door):
+    done = door.run("sudo -n id -un; hostname; systemctl is-system-running")
+    assert done.stdout.split() == ["root", "ip-10-78-1-1", "running"], done.stderr
+
+
+def test_another_host_key_is_refused(door):
+    subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", str(door.folder / "other")], check=True)
+    door.write("hosts", f"box {(door.folder / 'other.pub').read_text()}")
+    assert "Host key verification failed" in door.run("true").stderr
+
+
+def test_a_key_without_its_certificate_is_refused(door):
+    (door.folder / "key-cert.pub").unlink()
+    assert "Permission denied" in door.run("true").stderr
+
+
+def test_a_port_is_closed_from_outside_until_it_is_opened(double, box, door):
+    door.run("sudo systemd-run --unit=web python3 -m http.server 8080")
+    assert door.run("until ss -ltn | grep -q :8080; do sleep 0.1; done").returncode == 0
+    assert not reaches(door.address, 8080)
+    port = {"fromPort": 8080, "toPort": 8080, "protocol": "tcp"}
+    double.client.open_instance_public_ports(instanceName=box, portInfo=port)
+    assert reaches(door.address, 8080)
+    double.client.close_instance_public_ports(instanceName=box, portInfo=port)
+    assert not reaches(door.address, 8080)
+
+
+def test_a_port_is_open_to_the_sources_named_alone(double, box, door):
+    for source, reached in (("192.0.2.0/24", False), ("10.78.255.1", True)):
+        info = {"fromPort": 22, "toPort": 22, "protocol": "tcp", "cidrs": [source]}
+        double.client.put_instance_public_ports(instanceName=box, portInfos=[info])
+        assert reaches(door.address, 22) is reached
+    double.put_ports(box, 22, 80)
+
+
+def test_an_edit_of_the_firewall_disturbs_neither_open_connections_nor_new_ones(double, box, door):
+    slow, ended = [], threading.Event()
+
+    def knock():
+        while not ended.wait(0.05):
+            began = time.monotonic()
+            # A dropped first packet is sent again after a second, so that slowness is loss.
+            if not reaches(door.address, 22, 0.9) or time.monotonic() - began > 0.5:
+                slow.append(time.monotonic() - began)
+
+    knocking = threading.Thread(target=knock)
+    with subprocess.Popen(door.command("cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as held:
+        knocking.start()
+        for edit in range(40):
+            double.put_ports(box, *([22, 443, 8000 + edit] if edit % 2 else [22]))
+            held.stdin.write(f"{edit}\n")
+            held.stdin.flush()
+            assert held.stdout.readline() == f"{edit}\n"
+        ended.set()
+        knocking.join()
+    assert slow == []
+
+
+def test_a_host_reaches_the_doubles_and_nothing_beyond_this_machine(site, door):
+    ask = "python3 -c \"import socket; socket.create_connection(('{}', {}), 3)\""
+    assert door.run(ask.format(site.cloud_address, 8700)).returncode == 0
+    assert "Network is unreachable" in door.run(ask.format("192.0.2.99", 80)).stderr
+    assert "Network is unreachable" in door.run(ask.format(site.operator_address, 22)).stderr
+
+
+@pytest.mark.parametrize(
+    ("limit", "program"),
+    [
+        ("MemoryMax=50M", "bytearray(200_000_000)"),
+        (
+            "TasksMax=5",
+            "[__import__('threading').Thread(target=__import__('time').sleep, args=[1]).start() for _ in range(9)]",
+        ),
+    ],
+)
+def test_limits_of_units_are_enforced_inside(door, limit, program):
+    unit = 'sudo systemd-run --quiet --wait --pipe -p {} python3 -c "x = {}"'
+    assert door.run(unit.format(limit, program)).returncode != 0
+    assert door.run(unit.format(limit, "1")).returncode == 0
+
+
+def test_the_bundle_limits_the_whole_host(door):
+    assert door.run("python3 -c 'x = bytearray(1_500_000_000)'").returncode != 0
+    assert door.run("python3 -c 'x = bytearray(300_000_000)'").returncode == 0
+
+
+def test_a_host_that_shuts_itself_down_is_stopped_and_one_that_reboots_comes_back(double, box, door):
+    before = first_process(1)
+    door.run("sudo systemctl reboot")
+    assert wait_until(lambda: first_process(1) not in {None, before} and double.state(box) == "running", 20)
+    door.run("sudo systemctl poweroff")
+    double.wait_for(box, "stopped")
+    double.client.start_instance(instanceName=box)
+    double.wait_for(box, "running")
+
+
+def test_a_host_outlives_its_double_and_is_found_again(double, box):
+    before = first_process(1)
+    double.kill()
+    assert first_process(1) == before
+    double.start()
+    assert double.state(box) == "running"
+    assert first_process(1) == before
+
+
+def test_double_and_host_killed_come_back_at_the_next_start(double, box, door):
+    assert door.run("echo kept | sudo tee /var/kept; sync").returncode == 0
+    double.kill()
+    os.kill(first_process(1), signal.SIGKILL)
+    assert wait_until(lambda: not group("jadat", 1).processes(), 10)
+    double.start()
+    assert wait_until(lambda: first_process(1) is not None and double.state(box) == "running", 20)
+    assert door.run("cat /var/kept").stdout == "kept\n"
+
+
+def test_a_host_killed_under_a_running_double_comes_back_by_itself(double, box, door):
+    before = first_process(1)
+    os.kill(before, signal.SIGKILL)
+    assert wait_until(lambda: first_process(1) not in {None, before} and double.state(box) == "running", 20)
+    assert door.run("true").returncode == 0
+
+
+@pytest.mark.parametrize("moment_s", [0, 0.15, 0.4])
+def test_a_double_killed_while_it_makes_a_host_makes_it_at_the_next_start(double, tmp_path, moment_s):
+    double.client.create_instances(
+        instanceNames=["early"], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="nano_3_0"
+    )
+    time.sleep(moment_s)  # not to wait for anything: the kill is to hit different steps
+    double.kill()
+    double.start()
+    double.wait_for("early", "running")
+    assert Door(double, "early", tmp_path / "early").run("true").returncode == 0
+    double.delete("early")
+
+
+def test_deleting_an_instance_leaves_nothing_of_it(site, double):
+    before = left_of(site)
+    rules = ["nsenter", f"--net=/run/netns/{site.edge}", "nft", "list", "ruleset"]
+    loaded = subprocess.run(rules, capture_output=True, text=True, check=True).stdout
+    double.create("brief")
+    assert left_of(site) != before
+    double.delete("brief")
+    assert left_of(site) == before
+    assert subprocess.run(rules, capture_output=True, text=True, check=True).stdout == loaded
+    assert not disk.mounted(site.state / "hosts" / "brief").parent.exists()
+
+
+def test_a_host_trusts_the_old_form_of_certificates_where_it_is_asked_for(tmp_path):
+    site = Site("jadao", 79, tmp_path)
+    double = Double(site, "--old-certificates")
+    try:
+        double.create("old")
+        door = Door(double, "old", tmp_path / "door")
+        listed = subprocess.run(
+            ["ssh-keygen", "-Lf", str(door.folder / "key-cert.pub")], capture_output=True, text=True, check=True
+        ).stdout
+        assert "using ssh-rsa" in listed
+        assert door.run("true").returncode == 0
+    finally:
+        double.kill()
+        hosts.sweep(site)
+
+
+def test_a_sweep_leaves_nothing_whatever_it_meets(site, double, box):
+    double.kill()
+    hosts.sweep(site)
+    hosts.sweep(site)
+    assert wait_until(lambda: not any(left_of(site).values()), 5), left_of(site)
+    double.start()  # all comes back from its records
+    double.wait_for(box, "running")
