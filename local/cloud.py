@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def alone() -> Iterator[None]:
         yield
 
 
-def start(site: Site, programs: dict[str, Sequence[str]]) -> None:
+def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
     """Bring up the network and every part that does not answer; `programs` has the module of each and its arguments.
 
     Raises `Failed` with the end of its log for one that does not come up.

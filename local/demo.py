@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
     with steps.step("cloud: Lightsail, Claude, Google and the booking system on this machine"):
         _cloud(site, choice, image, steps)
     with steps.step("pulumi up: the box, its static IP and its firewall"):
+        (site.state / environment.PULUMI_STATE).mkdir(exist_ok=True)
         steps.run("stack", ["pulumi", "stack", "select", "--create", "local"], env=env, cwd=environment.ROOT)
         up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
         steps.run("up", up, env=env, cwd=environment.ROOT)
@@ -121,17 +122,18 @@ def _secrets(site: Site, choice: Choice) -> None:
     folder = site.state / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     google = site.url(GOOGLE)
-    made = {
+    made: dict[str, Callable[[], str]] = {
         "anthropic_api_key": lambda: os.environ["ANTHROPIC_API_KEY"] if choice.claude == "real" else _token(),
         "dashboard_token": _token,
-        "bookings_token": _token,
+        "bookings_token": lambda: json.loads(_get(f"{site.url(BOOKINGS)}/_local/token"))["token"],
         "port_sheet_token.json": lambda: _post(f"{google}/_local/tokens"),
         "port_sheet_client.json": lambda: _get(f"{google}/_local/client").decode(),
     }
     for name, make in made.items():
         if not (folder / name).exists():
-            with (folder / name).open("x", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-                file.write(make())
+            text = make()
+            with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text)
 
 
 def _token() -> str:
@@ -161,7 +163,7 @@ def _dashboard(site: Site, env: dict[str, str]) -> Iterator[Client]:
 
 def _healthy(client: Client) -> bool:
     try:
-        return client.health()["status"] == "ok"
+        return bool(client.health()["status"] == "ok")
     except (Unreachable, Refused):
         return False
 
