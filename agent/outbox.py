@@ -13,8 +13,9 @@ from pathlib import Path
 
 from agent import durable
 from agent.journal import Damaged, Journal, read
+from agent.limits import spent
 from agent.link import Link
-from agent.outcome import Progress, crashed, crashes, fault, outcome, totals
+from agent.outcome import Progress, crashed, crashes, fault, outcome
 from wire.client import Refused
 from wire.types import Batch, Event, EventKind, File, NewTask, SessionEnd
 from wire.values import Invalid, decode, encode
@@ -46,7 +47,7 @@ class Outbox:
                 task=task,
                 fence=fence,
                 began_at=len(events),
-                usd_micros_before=totals(events)[1],
+                usd_micros_before=spent(events).usd_micros,
                 acknowledged=held.acknowledged,
                 crashes=held.crashes,
                 crashed_at=held.crashed_at,
@@ -59,7 +60,7 @@ class Outbox:
 
     def spent(self) -> int:
         """Return the micro-dollars that the session has spent in all."""
-        return totals(read(self._journal))[1]
+        return spent(read(self._journal)).usd_micros
 
     def restore(self) -> None:
         """Take the acknowledged records as the journal where there is none: another host had the session before."""

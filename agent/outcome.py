@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.limits import spent
 from wire.types import Event, EventKind, Exit, SessionEnd
 from wire.values import Invalid, decode
 
@@ -33,17 +34,6 @@ class Progress:
     cancelled: bool = False
     refused: tuple[str, ...] = ()
     settled: bool = False
-
-
-def totals(events: Sequence[Event]) -> tuple[int, int]:
-    """Return turns and micro-dollars of a journal: settled ones as billed, unsettled ones at their worst price."""
-    turns: dict[int, int] = {}
-    for event in events:
-        if event.kind in (EventKind.RESERVE, EventKind.SETTLE):
-            turns[event.data["turn"]] = event.data["usd_micros"]
-        elif event.kind is EventKind.REFUND:
-            turns.pop(event.data["turn"], None)
-    return len(turns), sum(turns.values())
 
 
 def crashed(events: Sequence[Event], progress: Progress) -> bool:
@@ -84,8 +74,8 @@ def _crash(events: Sequence[Event], progress: Progress) -> SessionEnd:
 
 
 def _end(progress: Progress, events: Sequence[Event], exit_: Exit, reason: str) -> SessionEnd:
-    turns, usd_micros = totals(events)
-    return SessionEnd(fence=progress.fence, exit=exit_, reason=reason, turns=turns, usd_micros=usd_micros)
+    used = spent(events)
+    return SessionEnd(fence=progress.fence, exit=exit_, reason=reason, turns=used.turns, usd_micros=used.usd_micros)
 
 
 def _reason(data: dict[str, Any], progress: Progress) -> str:

@@ -25,7 +25,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation so far: the first user message, how many answers, what tools said, the last message's text."""
+    """A conversation so far: the first user message, how many answers, what tools said, and what was said last."""
 
     first: str
     answers: int
@@ -71,7 +71,7 @@ def read(body: dict[str, Any], turns: list[dict[str, Any]]) -> Conversation:
         if b["type"] == "tool_result"
     )
     answers = sum(turn["role"] == "assistant" for turn in turns)
-    first, last = ("\n".join(text(b) for b in turn["content"]) for turn in (turns[0], turns[-1]))
+    first, last = ("\n".join(text(b) for b in turn["content"] if b["type"] == "text") for turn in (turns[0], turns[-1]))
     return Conversation(first, answers, results, last, frozenset(tool["name"] for tool in body.get("tools", ())))
 
 

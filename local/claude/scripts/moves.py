@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from local.claude.answer import Call, Reply
 from local.claude.conversation import Conversation
 
+_GO_ON = "go on from the files in the workspace"
 PATIENCE = 3
 """Failed calls after which a script gives up instead of running into its turn limit."""
 
@@ -42,8 +43,13 @@ def output(talk: Conversation, start: str) -> str:
 
 
 def asked_to_hand_over(talk: Conversation) -> bool:
-    """Whether the last message asks for a checkpoint."""
+    """Whether the last message asks for a checkpoint, in words beside the tools' results."""
     return talk.answers > 0 and "checkpoint" in talk.last.lower()
+
+
+def handed_over(talk: Conversation) -> bool:
+    """Whether a session before this one left a checkpoint."""
+    return "left this checkpoint" in talk.first or _GO_ON in talk.first
 
 
 def checkpoint(talk: Conversation) -> Reply:
@@ -55,6 +61,6 @@ def checkpoint(talk: Conversation) -> Reply:
     asked = talk.first.strip().splitlines()[0]
     told = (
         f"Asked: {asked}\nDone: {len(talk.results)} tool calls; the latest said: {so_far}\n"
-        f"Next: go on from the files in the workspace.\nFiles: {', '.join(files) or 'see the workspace'}"
+        f"Next: {_GO_ON}.\nFiles: {', '.join(files) or 'see the workspace'}"
     )
     return (told,)
