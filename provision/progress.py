@@ -13,10 +13,15 @@ SLOW_S = 2.0
 
 
 class Progress:
-    """Steps on a console. In a log a slow step's line is printed when it has become slow, and again at its end."""
+    """Steps on a console. In a log a slow step's line is printed when it has become slow, and again at its end.
 
-    def __init__(self, console: Console | None = None) -> None:
+    `aside` is for commands whose output is the point: steps go to standard error, and only the slow ones.
+    """
+
+    def __init__(self, console: Console | None = None, *, aside: bool = False) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
+        self._steps = Console(highlight=False, soft_wrap=True, stderr=True) if aside else self.console
+        self._aside = aside
 
     def say(self, text: str, style: str = "") -> None:
         """Print one line."""
@@ -24,8 +29,10 @@ class Progress:
 
     def done(self, text: str, seconds: float) -> None:
         """Print that a step is done; its seconds when they were many."""
-        took = f"  [dim]{seconds:.1f} s[/]" if seconds >= SLOW_S else ""
-        self.console.print(f"  [green]✓[/] {escape(text)}{took}")
+        if seconds >= SLOW_S:
+            self._steps.print(f"  [green]✓[/] {escape(text)}  [dim]{seconds:.1f} s[/]")
+        elif not self._aside:
+            self._steps.print(f"  [green]✓[/] {escape(text)}")
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -35,17 +42,17 @@ class Progress:
             with self._under_way(text):
                 yield
         except BaseException:
-            self.console.print(f"  [red]✗[/] {escape(text)}  [dim]{time.monotonic() - began:.1f} s[/]")
+            self._steps.print(f"  [red]✗[/] {escape(text)}  [dim]{time.monotonic() - began:.1f} s[/]")
             raise
         self.done(text, time.monotonic() - began)
 
     @contextmanager
     def _under_way(self, text: str) -> Iterator[None]:
-        if self.console.is_terminal:
-            with self.console.status(escape(text)):
+        if self._steps.is_terminal:
+            with self._steps.status(escape(text)):
                 yield
             return
-        timer = threading.Timer(SLOW_S, self.say, [f"  … {text}"])
+        timer = threading.Timer(SLOW_S, self._steps.print, [f"  … {escape(text)}"])
         timer.daemon = True
         timer.start()
         try:

@@ -31,7 +31,7 @@ WHERE = {
 @contextmanager
 def queue(stack: str | None, host: str | None) -> Iterator[Client]:
     """Yield the client of a host's queue; its refusals become ours, with a cure."""
-    progress = Progress()
+    progress = Progress(aside=True)
     here = stage.load(stack)
     way = here.access(host, progress)
     try:
@@ -45,6 +45,7 @@ def queue(stack: str | None, host: str | None) -> Iterator[Client]:
 
 
 @task(
+    positional=[],
     iterable=["context"],
     help={
         **WHERE,
@@ -57,7 +58,7 @@ def queue(stack: str | None, host: str | None) -> Iterator[Client]:
     },
 )
 def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
-    _context: Context, title: str, description: str = "", context: Sequence[str] = (), priority: int = 5,
+    _context: Context, title: str, context: list[str], description: str = "", priority: int = 5,
     sessions: int = 5, dollars: float = 5.0, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """Put a task into the queue and print its id."""

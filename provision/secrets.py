@@ -27,6 +27,8 @@ READERS = {
 }
 """The services that hold a copy of a secret while they run: a changed one means a restart. The sync reads anew."""
 MADE_ON_HOST = ("dashboard_token",)
+TOKEN_LENGTH = 16
+"""Characters that the dashboard asks of its token at least."""
 
 
 def needed_to_start() -> tuple[str, ...]:
@@ -107,6 +109,8 @@ def _checked(name: str, text: str) -> Secret:
         except ValueError:
             # Not chained: the error's text would quote the secret.
             raise Refusal(f"the secret {name} is not valid JSON", f"it is {NAMES[name]}; give the file as is") from None
+    elif name in MADE_ON_HOST and len(text) < TOKEN_LENGTH:
+        raise Refusal(f"the secret {name} is shorter than {TOKEN_LENGTH} characters", "give none: a good one is made")
     elif "\n" in text:
         raise Refusal(f"the secret {name} has more than one line", f"it is {NAMES[name]}: one line")
     return Secret(text + "\n")

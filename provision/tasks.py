@@ -65,7 +65,7 @@ def keep_secrets(
 def prove(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Prove that a host is as deployed: users, modes, units, cron, ports, sshd, journal, release, health."""
     here = stage.load(stack)
-    with materialised(here.access(host, Progress())) as keys:
+    with materialised(here.access(host, Progress(aside=True))) as keys:
         code = verify.run(keys, here.source.root)
     if code:
         raise Exit(f"{keys.name} is not as deployed; what was changed by hand comes back with `fab deploy`", code=1)
@@ -74,7 +74,7 @@ def prove(_context: Context, stack: str | None = None, host: str | None = None) 
 @task(name="status", help=WHERE)
 def tell_status(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Show a host's units and release, its queue, and its last sync."""
-    progress = Progress()
+    progress = Progress(aside=True)
     here = stage.load(stack)
     with here.connected(host, progress) as box:
         for line in status.host_lines(planning.read(box.program("probe", planning.question()))):
@@ -87,7 +87,7 @@ def tell_status(_context: Context, stack: str | None = None, host: str | None = 
 @task(help={**WHERE, "port": "the port on this machine"})
 def dashboard(_context: Context, port: int = 8765, stack: str | None = None, host: str | None = None) -> None:
     """Open a tunnel to a host's dashboard and print its address, until Ctrl-C."""
-    progress = Progress()
+    progress = Progress(aside=True)
     here = stage.load(stack)
     with materialised(here.access(host, progress)) as keys, tunnel.opened(keys, here.source.queue, port=port) as opened:
         progress.say(f"{opened.url}  (Ctrl-C closes the tunnel)", "bold")
@@ -101,7 +101,7 @@ def dashboard(_context: Context, port: int = 8765, stack: str | None = None, hos
 def ssh(_context: Context, command: str = "", stack: str | None = None, host: str | None = None) -> None:
     """Log in to a host with a temporary certificate."""
     here = stage.load(stack)
-    with materialised(here.access(host, Progress())) as keys:
+    with materialised(here.access(host, Progress(aside=True))) as keys:
         code = subprocess.run(keys.ssh("{host}", *([command] if command else [])), check=False).returncode
     if code:
         raise Exit(code=code)
@@ -112,7 +112,7 @@ def logs(
     _context: Context, unit: str | None = None, since: str = "-1h", stack: str | None = None, host: str | None = None
 ) -> None:
     """Print the journal of our units."""
-    progress = Progress()
+    progress = Progress(aside=True)
     here = stage.load(stack)
     with here.connected(host, progress) as box:
         for line in box.lines(status.journal_command(unit, since)):
