@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
@@ -37,10 +37,13 @@ def answering(method: Callable[..., Any]) -> Callable[..., Any]:
 
     def answer(provider: "Provider", request: Any, context: Any) -> Any:
         try:
-            plugin.refuse_foreign(EXECUTABLE, request.urn)
+            if request.urn:  # an engine may configure without one
+                plugin.refuse_foreign(EXECUTABLE, request.urn)
             return method(provider, request)
         except resources.Unfinished as unfinished:
             return replies.abort_unfinished(context, unfinished)
+        except EndpointConnectionError as error:
+            return replies.abort(context, f"{error}: the local cloud does not run; `make demo` starts it")
         except (plugin.Foreign, Unknown, ClientError, BotoCoreError, ValueError) as error:
             return replies.abort(context, f"{error}")
 
@@ -70,11 +73,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         same = replies.plain(request.olds) == replies.plain(request.news)
         return provider_pb2.DiffResponse(changes=replies.NONE if same else replies.SOME)
 
-    def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:  # noqa: N802 - gRPC's
+    @answering
+    def Configure(self, request: Any) -> provider_pb2.ConfigureResponse:  # noqa: N802 - gRPC's
         """Connect to the endpoint; a state may hold a configuration that `CheckConfig` never saw."""
         config = _config(request.args)
         if fault := rules.endpoint_fault(config):
-            replies.abort(context, f"endpoints {fault}")
+            raise ValueError(f"endpoints {fault}")
         self._resources = resources.all_of(_client(config), resources.Patience())
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 

@@ -81,7 +81,10 @@ def endpoint_fault(config: Properties) -> str | None:
     """Say why a provider configuration (its `endpoints` decoded) must not be used, or None."""
     endpoint = next((e["lightsail"] for e in config.get("endpoints", []) if e.get("lightsail")), None)
     if endpoint is None:
-        return "has no lightsail endpoint: the local provider never calls AWS; set jada:endpoint"
+        return (
+            "has no lightsail endpoint, and the local provider never calls AWS: set jada:endpoint "
+            "(`pulumi import` takes the stack's own provider by --provider aws=URN)"
+        )
     try:
         private = ipaddress.ip_address(urlsplit(endpoint).hostname or "").is_private
     except ValueError:

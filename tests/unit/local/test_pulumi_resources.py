@@ -1,0 +1,187 @@
+"""Each resource as calls to Lightsail, against a client that remembers them."""
+
+import datetime as dt
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.pulumi import resources, rules
+from local.pulumi.resources import Patience, Unfinished
+
+HOST = {
+    "name": "box",
+    "availabilityZone": "us-east-1a",
+    "blueprintId": "debian_12",
+    "bundleId": "micro_3_0",
+    "ipAddressType": "ipv4",
+    "tags": {"stack": "local"},
+}
+SSH = {"fromPort": 22, "toPort": 22, "protocol": "tcp", "cidrs": ["203.0.113.7/32"]}
+
+
+class Lightsail:
+    """Answers as boto3's client would: `things` by name, each call noted; a host is `pending` for some looks."""
+
+    def __init__(self, *, pending: int = 0, failure: str = "") -> None:
+        self.calls: list[tuple[str, dict]] = []
+        self.things: dict[str, dict] = {}
+        self.ports: list[dict] = []
+        self.pending, self.failure = pending, failure
+
+    def __getattr__(self, name: str):
+        def call(**request):
+            self.calls.append((name, request))
+            return {}
+
+        return call
+
+    def made(self, *names: str) -> list[tuple[str, dict]]:
+        return [(name, request) for name, request in self.calls if name in names]
+
+    def create_instances(self, **request):
+        self.calls.append(("create_instances", request))
+        host = {key: request[key] for key in ("blueprintId", "bundleId", "ipAddressType", "tags")}
+        self.things[request["instanceNames"][0]] = {
+            **host,
+            "name": request["instanceNames"][0],
+            "arn": "arn:box",
+            "location": {"availabilityZone": request["availabilityZone"]},
+            "hardware": {"cpuCount": 2, "ramSizeInGb": 1.0},
+            "createdAt": dt.datetime(2026, 11, 21, tzinfo=dt.UTC),
+            "username": "admin",
+            "sshKeyName": "LightsailDefaultKeyPair",
+        }
+        return {"operations": [{"id": "op", "operationType": "CreateInstance"}]}
+
+    def get_operation(self, **request):
+        ended = {"isTerminal": True, "status": "Failed" if self.failure else "Succeeded", "errorDetails": self.failure}
+        return {"operation": ended}
+
+    def get_instance(self, *, instanceName):  # noqa: N803 - the API's names here and below
+        host = self._thing(instanceName)
+        self.pending -= 1
+        return {"instance": {**host, "state": {"name": "pending" if self.pending >= 0 else "running"}}}
+
+    def delete_instance(self, *, instanceName, forceDeleteAddOns):  # noqa: N803
+        self._thing(instanceName)
+        del self.things[instanceName]
+
+    def get_instance_port_states(self, *, instanceName):  # noqa: N803
+        self._thing(instanceName)
+        return {"portStates": self.ports}
+
+    def get_static_ip(self, *, staticIpName):  # noqa: N803
+        return {"staticIp": self._thing(staticIpName)}
+
+    def _thing(self, name: str) -> dict:
+        if name not in self.things:
+            raise ClientError({"Error": {"Code": "NotFoundException", "Message": f"no {name}"}}, "Get")
+        return self.things[name]
+
+
+class Clock:
+    """Time that passes by sleeping alone."""
+
+    now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def patience() -> Patience:
+    clock = Clock()
+    return Patience(limit=60, pause=1, clock=lambda: clock.now, sleep=clock.sleep)
+
+
+def test_a_host_is_created_with_what_was_asked_for_and_awaited_until_it_runs(patience):
+    client = Lightsail(pending=3)
+    host = resources.Instance(client, patience)
+    assert host.create(HOST) == "box"
+    asked = {"instanceNames": ["box"], "tags": [{"key": "stack", "value": "local"}]}
+    rest = {key: value for key, value in HOST.items() if key not in ("name", "tags")}
+    assert client.made("create_instances") == [("create_instances", {**asked, **rest})]
+    assert patience.clock() == 3
+
+
+def test_a_host_that_does_not_run_in_time_is_reported_with_its_id(patience):
+    with pytest.raises(Unfinished, match="box does not run after 60 s; it is pending") as unfinished:
+        resources.Instance(Lightsail(pending=1000), patience).create(HOST)
+    assert unfinished.value.resource_id == "box"
+
+
+def test_a_failed_operation_is_reported_with_its_reason(patience):
+    with pytest.raises(Unfinished, match="CreateInstance of box: no disk left"):
+        resources.Instance(Lightsail(failure="no disk left"), patience).create(HOST)
+
+
+def test_a_host_is_read_as_the_inputs_that_made_it_and_its_outputs(patience):
+    host = resources.Instance(Lightsail(), patience)
+    host.create(HOST)
+    found = host.read("box", {})
+    assert found.inputs == HOST
+    assert found.outputs.items() >= {**HOST, "username": "admin", "arn": "arn:box", "cpuCount": 2}.items()
+
+
+def test_what_is_gone_reads_as_none(patience):
+    known = {"instanceName": "box", "portInfos": [SSH], "staticIpName": "ip"}
+    every = resources.all_of(Lightsail(), patience).values()
+    assert [resource.read("box", known) for resource in every] == [None] * 4
+
+
+def test_deleting_what_is_gone_is_no_error(patience):
+    resources.Instance(Lightsail(), patience).delete("box", {})
+
+
+def test_tags_and_address_type_change_by_their_own_calls(patience):
+    client = Lightsail()
+    new = {**HOST, "tags": {"owner": "desk"}, "ipAddressType": "dualstack"}
+    resources.Instance(client, patience).update("box", HOST, new)
+    assert client.calls == [
+        ("set_ip_address_type", {"resourceType": "Instance", "resourceName": "box", "ipAddressType": "dualstack"}),
+        ("untag_resource", {"resourceName": "box", "tagKeys": ["stack"]}),
+        ("tag_resource", {"resourceName": "box", "tags": [{"key": "owner", "value": "desk"}]}),
+    ]
+
+
+def test_ports_are_one_put():
+    client = Lightsail()
+    assert resources.Ports(client).create({"instanceName": "box", "portInfos": [SSH]}).startswith("box-")
+    assert client.calls == [("put_instance_public_ports", {"instanceName": "box", "portInfos": [SSH]})]
+
+
+def test_ports_opened_by_hand_are_read_as_a_difference():
+    client = Lightsail()
+    client.things["box"] = {}
+    client.ports = [{**SSH, "state": "open"}, {"fromPort": 80, "toPort": 80, "protocol": "tcp", "state": "open"}]
+    found = resources.Ports(client).read("id", {"instanceName": "box", "portInfos": [SSH]})
+    assert [port["fromPort"] for port in found.inputs["portInfos"]] == [22, 80]
+
+
+def test_ports_as_written_are_read_as_they_were_written():
+    client = Lightsail()
+    client.things["box"] = {}
+    client.ports = [{**SSH, "state": "open", "ipv6Cidrs": [], "cidrListAliases": []}]
+    found = resources.Ports(client).read("id", {"instanceName": "box", "portInfos": [SSH]})
+    assert found.inputs == {"instanceName": "box", "portInfos": [SSH]}
+
+
+def test_ports_that_are_not_retained_are_closed_one_by_one():
+    client = Lightsail()
+    resources.Ports(client).delete("id", {"instanceName": "box", "portInfos": [SSH]})
+    assert client.calls == [("close_instance_public_ports", {"instanceName": "box", "portInfo": SSH})]
+
+
+def test_an_address_on_no_host_is_no_attachment():
+    client = Lightsail()
+    client.things["ip"] = {"isAttached": False}
+    attachment = resources.Attachment(client)
+    assert attachment.read("ip", {"staticIpName": "ip", "instanceName": "box"}) is None
+    client.things["ip"] = {"isAttached": True, "attachedTo": "other", "ipAddress": "192.0.2.9"}
+    assert attachment.read("ip", {"staticIpName": "ip"}).inputs["instanceName"] == "other"
+
+
+@pytest.mark.parametrize("token", [rules.PORTS, rules.ATTACHMENT])
+def test_what_the_real_provider_cannot_import_is_refused_with_a_cure(token, patience):
+    with pytest.raises(ValueError, match="can't be imported: declare"):
+        resources.all_of(Lightsail(), patience)[token].read("id", {})
