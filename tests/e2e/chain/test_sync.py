@@ -1,0 +1,90 @@
+"""The sheet equals the source; a dead credential is told by cause and cure, touches nothing else, and is mended."""
+
+import json
+import re
+import subprocess
+
+import pytest
+import urllib3
+
+from local import environment
+from local.process import wait_until
+from local.site import BOOKINGS, GOOGLE
+from wire.types import Need, State, SyncOutcome
+
+pytestmark = [pytest.mark.root, pytest.mark.chain]
+SECRETS = "/home/jada/secrets"
+
+
+def google(chain, method, path, **kwargs):
+    return urllib3.request(method, f"{chain.site.url(GOOGLE)}{path}", **kwargs)
+
+
+def sheet(chain):
+    token = json.loads((chain.site.state / "secrets" / "port_sheet_token.json").read_text())
+    form = {"grant_type": "refresh_token", **{k: token[k] for k in ("refresh_token", "client_id", "client_secret")}}
+    access = google(chain, "POST", "/token", fields=form, encode_multipart=False).json()["access_token"]
+    path = "/v4/spreadsheets/jada-bookings/values/Bookings"
+    return google(chain, "GET", path, headers={"Authorization": f"Bearer {access}"}).json()["values"]
+
+
+def source(chain):
+    token = (chain.site.state / "secrets" / "bookings_token").read_text()
+    headers = {"Authorization": f"Bearer {token}"}
+    return urllib3.request("GET", f"{chain.site.url(BOOKINGS)}/v1/bookings?limit=1", headers=headers).json()["total"]
+
+
+def alarms(client):
+    waiting = [t for t in client.tasks(State.NEEDS_YOU) if t.waiting and t.waiting.kind is Need.ALARM]
+    return [task.waiting.text for task in waiting]
+
+
+def run_sync(chain, check=True):
+    return chain.fab("ssh", "--command", "sudo systemctl start port-sheet-sync.service", check=check).returncode
+
+
+def test_the_sheet_holds_each_booking_once(chain):
+    header, *rows = sheet(chain)
+    ids = [row[header.index("id")] for row in rows]
+    assert len(ids) == len(set(ids)) == source(chain)
+
+
+def test_the_second_run_wrote_nothing(chain):
+    with chain.dashboard() as client:
+        assert SyncOutcome.UNCHANGED in [run.outcome for run in client.sync_runs()]
+
+
+def test_a_revoked_token_is_told_and_mended(chain):
+    daemon = chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic")
+    google(chain, "POST", "/_local/tokens/revoke", json={})
+    assert run_sync(chain, check=False) != 0
+    told = chain.host("journalctl -u port-sheet-sync -n 20 -o cat")
+    assert "invalid_grant" in told
+    assert "auth_ga" in told
+    assert chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic") == daemon
+    with chain.dashboard() as client:
+        assert any("auth_ga" in text for text in alarms(client))
+        authenticate(chain)
+        assert run_sync(chain) == 0
+        assert wait_until(lambda: not alarms(client), 10)
+
+
+def authenticate(chain):
+    """Run auth_ga on the host, consent as a person would, and bring its browser's redirect to its own port."""
+    program = "cd /opt/jada-agent/current/app && ../venv/bin/python -m sync.auth_ga --no-browser --port 8099"
+    files = f"--client {SECRETS}/port_sheet_client.json --token {SECRETS}/port_sheet_token.json"
+    command = ["fab", "ssh", "--command", f"sudo sh -c '{program} {files}'"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, env=chain.env, cwd=environment.ROOT, **pipes) as flow:
+        url = next(found[0] for line in flow.stdout if (found := re.search(r"http://10\.\S+", line)))
+        page = urllib3.request("GET", url).data.decode()
+        hidden = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))
+        chosen = urllib3.request(
+            "POST", url, fields={**hidden, "decision": "allow"}, encode_multipart=False, redirect=False
+        )
+        target = chosen.headers["location"]
+        chain.host(f'python3 -c "import urllib.request as u; u.urlopen(\\"{target}\\")"')
+        flow.stdout.read()
+    assert flow.returncode == 0
+    kept = chain.host(f"cat {SECRETS}/port_sheet_token.json")
+    (chain.site.state / "secrets" / "port_sheet_token.json").write_text(kept)

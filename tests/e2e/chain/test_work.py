@@ -1,0 +1,156 @@
+"""The three tasks came to what they should, and no death of a process or of the host loses or repeats work."""
+
+import collections
+import csv
+import datetime as dt
+import decimal
+import io
+
+import pytest
+import urllib3
+
+from local.hosts import container
+from local.process import wait_until
+from local.site import BOOKINGS
+from wire.types import Budget, EventKind, Exit, File, NewTask, State
+
+pytestmark = [pytest.mark.root, pytest.mark.chain]
+
+
+@pytest.fixture
+def client(chain):
+    with chain.dashboard() as client:
+        yield client
+
+
+def finished(client, task, seconds=180):
+    """Wait until a task is done; returns it."""
+    assert wait_until(lambda: client.task(task.id).state in (State.DONE, State.FAILED, State.NEEDS_YOU), seconds, 0.3)
+    return client.task(task.id)
+
+
+def titled(client, title):
+    return next(task for task in client.tasks() if task.title == title)
+
+
+def bookings(chain):
+    token = (chain.site.state / "secrets" / "bookings_token").read_text()
+    url = f"{chain.site.url(BOOKINGS)}/v1/bookings.csv"
+    return urllib3.request("GET", url, headers={"Authorization": f"Bearer {token}"}).data
+
+
+def swept(text):
+    """Occupancy by hotel and month, from the comings and goings alone: never a list of nights."""
+    changes = collections.defaultdict(collections.Counter)
+    for row in csv.DictReader(io.StringIO(text)):
+        if row["status"] not in ("cancelled", "no_show") and row["arrival"] < row["departure"]:
+            changes[row["hotel"]][dt.date.fromisoformat(row["arrival"])] += 1
+            changes[row["hotel"]][dt.date.fromisoformat(row["departure"])] -= 1
+    return {hotel: _months(days) for hotel, days in changes.items()}
+
+
+def _months(days):
+    occupied, most, months = 0, 0, collections.Counter()
+    day = min(days)
+    while day <= max(days):
+        occupied += days[day]
+        most = max(most, occupied)
+        if occupied:
+            months[day.strftime("%Y-%m")] += occupied
+        day += dt.timedelta(days=1)
+    return most, months
+
+
+def test_the_occupancy_is_right_by_another_way(chain, client):
+    report = client.file(titled(client, "Season occupancy").id, "occupancy.csv").decode()
+    rows = list(csv.DictReader(io.StringIO(report)))
+    expected = swept(bookings(chain).decode())
+    seen = {hotel: (0, collections.Counter()) for hotel in expected}
+    for row in rows:
+        seen[row["hotel"]][1][row["month"]] = int(row["room_nights"])
+        rooms, nights = expected[row["hotel"]][0], int(row["nights"])
+        share = decimal.Decimal(100 * int(row["room_nights"])) / (rooms * nights)
+        assert decimal.Decimal(row["occupancy_percent"]) == share.quantize(decimal.Decimal("0.1"), "ROUND_HALF_UP")
+        assert int(row["rooms"]) == rooms
+    assert {h: months for h, (_, months) in seen.items()} == {h: months for h, (_, months) in expected.items()}
+
+
+def test_the_turn_limit_hands_over_and_a_second_session_finishes(client):
+    first, second = client.sessions(titled(client, "Check every booking").id)
+    assert (first.exit, first.turns) == (Exit.TURN_LIMIT, 30)
+    assert second.exit is Exit.FINISHED
+    asked = [event for event in client.events(first.id) if event.kind is EventKind.RESERVE]
+    assert len(asked) == 30
+
+
+def test_the_question_is_answered_in_the_same_session(client):
+    task = titled(client, "Ask about the group booking")
+    (session,) = client.sessions(task.id)
+    assert session.exit is Exit.FINISHED
+    assert "Keep them until Friday" in task.result
+
+
+def test_the_transcript_is_readable_on_the_page(client):
+    page = urllib3.request("GET", f"{client._url}/tasks/{titled(client, 'Season occupancy').id}").data.decode()
+    assert "occupancy.csv" in page
+    assert "python3" in page
+    assert "<script" not in page
+
+
+def test_the_daemon_is_small_and_never_imports_the_sdk(chain):
+    pid = chain.host("systemctl show -P MainPID jada-agent").strip()
+    kilobytes = int(chain.host(f"grep ^Pss: /proc/{pid}/smaps_rollup").split()[1])
+    assert kilobytes < 30 * 1024
+    assert "anthropic" not in chain.host(f"cat /proc/{pid}/maps")
+
+
+def long_task(chain, client):
+    """A task of two sessions, well under way: some calls are finished, and more are to come."""
+    new = NewTask(
+        title="Check every booking",
+        context=(File(name="bookings.csv", content=bookings(chain)),),
+        budget=Budget(sessions=5),
+    )
+    task = client.add_task(new)
+
+    def under_way():
+        sessions = client.sessions(task.id)
+        results = [e for e in client.events(sessions[0].id) if e.kind is EventKind.TOOL_RESULT] if sessions else []
+        return len(results) >= 5
+
+    assert wait_until(under_way, 60, 0.2)
+    return task
+
+
+def held(client, task):
+    """The task is done in two sessions, as without a death; no call began twice, none is without its result."""
+    done = finished(client, task)
+    assert done.state is State.DONE, done
+    assert [session.exit for session in client.sessions(task.id)] == [Exit.TURN_LIMIT, Exit.FINISHED]
+    for session in client.sessions(task.id):
+        events = client.events(session.id)
+        started = [e.data["tool_use_id"] for e in events if e.kind is EventKind.TOOL_STARTED]
+        results = [e.data["tool_use_id"] for e in events if e.kind is EventKind.TOOL_RESULT]
+        assert len(set(started)) == len(started)
+        assert len(set(results)) == len(results)
+        assert set(started) <= set(results)
+
+
+def test_a_killed_session_goes_on_as_itself(chain, client):
+    task = long_task(chain, client)
+    chain.host('kill -9 $(pgrep -f "[a]gent.session")')
+    held(client, task)
+
+
+def test_a_killed_daemon_goes_on_with_the_same_session(chain, client):
+    task = long_task(chain, client)
+    chain.host("kill -9 $(systemctl show -P MainPID jada-agent)")
+    held(client, task)
+
+
+def test_a_host_that_loses_power_goes_on_with_the_same_session(chain, client):
+    task = long_task(chain, client)
+    container.kill(chain.site, 1)
+    assert wait_until(lambda: chain.fab("ssh", "--command", "true", check=False).returncode == 0, 60)
+    with chain.dashboard() as again:
+        held(again, task)
