@@ -1,5 +1,6 @@
 """What all calls act on: the memory, the clock, the authority, and the jobs that turn instances into hosts."""
 
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from local.site import Site
 
 R = TypeVar("R")
 ACCOUNT = "000000000000"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,253}[A-Za-z0-9_]")
 LAST = 250
 """The highest number of a host, and of a public address, in a site's network."""
 
@@ -49,7 +51,11 @@ class Cloud:
         return _found(self.store.find(KeyPair, name), "KeyPair", name)
 
     def need_free_name(self, name: str) -> None:
-        """Raise `Refused` if a resource of any kind has this name: the vendor keeps one list of names."""
+        """Raise `Refused` for no name, or one that a resource of any kind has: the vendor keeps one list of names."""
+        if not _NAME.fullmatch(name):
+            raise invalid(
+                f"{name!r} is no name: 2 to 255 letters, digits, hyphens and underscores, no hyphen at the ends."
+            )
         if any(self.store.find(kind, name) for kind in (Instance, StaticIp, KeyPair)):
             raise invalid(f"The name {name} is already in use; delete what has it, or choose another.")
 

@@ -66,5 +66,6 @@ def _text(shape: Shape, value: str, where: str) -> Iterator[str]:
     if choices and value not in choices:
         yield f"{where} must be one of {', '.join(choices)}, not {value!r}"
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(pattern, value):
+    # A pattern of this model language is found anywhere unless it says otherwise: "Amazon Linux 2023" is a name.
+    if pattern and not re.search(pattern, value):
         yield f"{where} must match {pattern}, not {value!r}"

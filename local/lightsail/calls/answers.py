@@ -48,9 +48,9 @@ def operation(cloud: Cloud, done: Operation) -> dict[str, Any]:
         "location": location(cloud, done.zone),
         "isTerminal": done.status != "Started",
         "operationDetails": done.details,
-        "operationType": done.kind,
         "status": done.status,
         "statusChangedAt": done.changed,
+        **({"operationType": done.kind} if done.kind else {}),
         **failed,
     }
 

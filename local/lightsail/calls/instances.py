@@ -102,8 +102,6 @@ def _need_valid(cloud: Cloud, request: dict[str, Any], names: list[str]) -> None
     if not names or len(set(names)) < len(names):
         raise invalid("instanceNames must be names, each once.")
     for name in names:
-        if not 2 <= len(name) <= 255 or not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
-            raise invalid(f"instanceNames: {name!r} must be 2 to 255 letters, digits, hyphens and underscores.")
         cloud.need_free_name(name)
     if request["availabilityZone"] not in zones(cloud.region):
         raise invalid(f"availabilityZone must be one of {', '.join(zones(cloud.region))}.")
