@@ -1,0 +1,333 @@
+"""The loop, life after life of one session, against a model that says what is written here."""
+
+import dataclasses
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.session.api import Cut, Rejected
+from agent.session.loop import INTERRUPTED
+from wire.types import EventKind, Exit
+
+
+def busy(world):
+    """A model that runs one command a turn, for ever."""
+    return lambda n: world.said(world.text(f"turn {n}"), world.use("bash", f"b{n}", command="true"))
+
+
+def finish(world, number="f", **given):
+    return world.said(world.use("finish", number, **given))
+
+
+def kinds(world):
+    return [event.kind.value for event in world.events()]
+
+
+def results(world):
+    return {e.data["tool_use_id"]: e.data for e in world.events(EventKind.TOOL_RESULT)}
+
+
+def last_user(world, request=-1):
+    return world.api.requests[request]["messages"][-1]["content"]
+
+
+def test_each_step_of_a_turn_is_on_record_before_it_is_taken(world):
+    world.live([world.said(world.use("bash", 1, command="ls")), finish(world)])
+    turn = ["reserve", "stream", "settle", "tool_started", "tool_result"]
+    assert kinds(world) == ["header", "message", *turn, *turn, "end"]
+
+
+def test_the_reservation_is_on_record_when_the_request_is_made(world):
+    seen = []
+
+    def answer(n):
+        seen.append(kinds(world)[-1])
+        return finish(world)
+
+    world.live(answer)
+    assert seen == ["reserve"]
+
+
+def test_a_started_tool_is_on_record_when_it_runs(world):
+    run, seen = world.tools.run, []
+    world.tools.run = lambda *call: (seen.append(kinds(world)[-1]), run(*call))[1]
+    world.live([finish(world)])
+    assert seen == ["tool_started"]
+
+
+def test_a_finish_ends_the_session_with_its_result(world):
+    ending = world.live([finish(world, result="42 beds")])
+    assert ending.exit is Exit.FINISHED
+    end = world.events()[-1]
+    assert (end.kind, end.data["result"], end.data["turns"]) == (EventKind.END, "42 beds", 1)
+
+
+def test_what_was_sent_is_sent_again_byte_for_byte(world):
+    world.live(lambda n: busy(world)(n) if n < 5 else finish(world))
+    for before, after in zip(world.api.requests, world.api.requests[1:], strict=False):
+        assert after["messages"][: len(before["messages"])] == before["messages"]
+        assert {**after, "messages": 0} == {**before, "messages": 0}
+
+
+def test_the_turn_limit_ends_with_a_hand_over_and_never_a_31st_request(world):
+    ending = world.live(lambda n: busy(world)(n) if n < 29 else world.said(world.text("Asked: count.")))
+    assert (ending.exit, ending.handed["checkpoint"]) == (Exit.TURN_LIMIT, "Asked: count.")
+    assert len(world.api.requests) == 30
+    assert world.events()[-1].data["turns"] == 30
+
+
+def test_the_hand_over_carries_the_last_results_and_asks_behind_them(world):
+    world.live(busy(world))
+    result, ask = last_user(world)
+    assert (result["type"], result["tool_use_id"]) == ("tool_result", "toolu_b28")
+    for part in ("checkpoint", "Asked:", "Done:", "Found:", "Decided:", "Next:", "Files:"):
+        assert part in ask["text"]
+
+
+def test_a_few_turns_before_the_model_is_warned_in_its_last_result(world):
+    world.live(busy(world))
+    told = [name for name, result in results(world).items() if "left in this session" in result["content"]]
+    assert told == ["toolu_b25", "toolu_b27"]
+
+
+def test_calls_in_the_hand_over_are_not_run_but_a_finish_counts(world):
+    last = world.said(world.use("bash", "late", command="ls"), world.use("finish", "f", result="done"))
+    ending = world.live(lambda n: busy(world)(n) if n < 29 else last)
+    assert ending.exit is Exit.FINISHED
+    assert "toolu_late" not in world.tools.ran
+
+
+def test_a_hand_over_without_words_takes_them_from_the_journal(world):
+    ending = world.live(busy(world))  # it goes on calling bash even when asked for its checkpoint
+    assert "turn 29" in ending.handed["checkpoint"]
+
+
+def test_a_hand_over_that_is_cut_is_made_from_the_journal_without_a_request(world):
+    ending = world.live(lambda n: busy(world)(n) if n < 29 else Cut("half an answer"))
+    assert ending.exit is Exit.TURN_LIMIT
+    assert "Asked: Count the beds" in ending.handed["checkpoint"]
+    assert "bash ran" in ending.handed["checkpoint"]
+    assert len(world.api.requests) == 30
+
+
+def test_a_hand_over_that_is_rejected_is_asked_again_as_the_same_turn(world):
+    tries = [Rejected(529, "overloaded"), world.said(world.text("words"))]
+    ending = world.live(lambda n: busy(world)(n) if n < 29 else tries[n - 29])
+    assert ending.handed["checkpoint"] == "words"
+    assert world.events()[-1].data["turns"] == 30
+    assert len(last_user(world)) == 2  # it is asked once
+
+
+def test_a_long_conversation_hands_over_early(world):
+    long = world.said(world.use("bash", 1, command="ls"), usage=(89_000, 1_000))
+    ending = world.live([long, world.said(world.text("words"))])
+    assert ending.exit is Exit.TURN_LIMIT
+    assert len(world.api.requests) == 2
+
+
+def test_calls_of_one_answer_run_in_order(world):
+    world.live([world.said(*(world.use("bash", n, command="ls") for n in (3, 1, 2))), finish(world)])
+    assert world.tools.ran == ["toolu_3", "toolu_1", "toolu_2", "toolu_f"]
+
+
+def test_a_question_waits_for_the_results_of_the_others(world):
+    ending = world.live(
+        [world.said(world.use("ask_person", "q", question="Keep?"), world.use("bash", 1, command="ls"))]
+    )
+    assert ending.exit is Exit.ASKED
+    assert world.tools.ran == ["toolu_1"]
+    assert world.events()[-1].data["question"] == {"tool_use_id": "toolu_q", "text": "Keep?"}
+
+
+def test_an_answer_is_the_result_of_its_question(world, tmp_path):
+    world.live([world.said(world.use("bash", 1, command="ls"), world.use("ask_person", "q", question="Keep?"))])
+    world.add(EventKind.ANSWER, {"tool_use_id": "toolu_q", "text": "Keep it."})
+    assert world.live([finish(world)]).exit is Exit.FINISHED
+    assert [block["content"] for block in last_user(world)] == ["bash ran", "Keep it."]
+
+
+def test_without_an_answer_it_asks_on_and_makes_no_request(world):
+    world.live([world.said(world.use("ask_person", "q", question="Keep?"))])
+    assert world.live([]).exit is Exit.ASKED
+    assert world.api.requests == []
+
+
+def test_a_second_question_and_a_finish_beside_others_get_error_results(world):
+    world.live(
+        [
+            world.said(
+                world.use("ask_person", "q1", question="A?"),
+                world.use("ask_person", "q2", question="B?"),
+                world.use("finish", "f", result="x"),
+            )
+        ]
+    )
+    assert {name for name, result in results(world).items() if result["is_error"]} == {"toolu_q2", "toolu_f"}
+    assert world.tools.ran == []
+
+
+def test_a_whole_answer_in_the_journal_is_never_asked_for_again(world):
+    world.live([finish(world, result="42")])
+    world.cut_behind(EventKind.SETTLE)
+    assert world.live([]).handed["result"] == "42"
+
+
+def test_an_interrupted_call_is_answered_and_not_run_again(world):
+    world.live([world.said(world.use("bash", 1, command="ls")), finish(world)])
+    world.cut_behind(EventKind.TOOL_STARTED)
+    world.tools.ran.clear()
+    world.live([finish(world)])
+    assert results(world)["toolu_1"] == {"tool_use_id": "toolu_1", "content": INTERRUPTED, "is_error": True}
+    assert world.tools.ran == ["toolu_f"]
+
+
+def test_an_interrupted_finish_is_simply_done_again(world):
+    world.live([finish(world)])
+    world.cut_behind(EventKind.TOOL_STARTED)
+    assert world.live([]).exit is Exit.FINISHED
+    assert len(world.events(EventKind.TOOL_STARTED)) == 1
+
+
+def test_a_cut_keeps_its_turn_and_its_price_and_a_rejection_gives_both_back(world):
+    ending = world.live([Cut("half"), Rejected(529, "overloaded"), finish(world)])
+    first, second, third = (event.data for event in world.events(EventKind.RESERVE))
+    assert (first["turn"], second["turn"], third["turn"]) == (1, 2, 2)
+    settled = world.events(EventKind.SETTLE)[0].data
+    end = world.events()[-1].data
+    assert ending.exit is Exit.FINISHED
+    assert (end["turns"], end["usd_micros"]) == (2, first["usd_micros"] + settled["usd_micros"])
+    assert len(world.drain.slept) == 2
+
+
+def test_an_api_that_stays_away_suspends_the_session(world):
+    assert world.live(lambda n: Rejected(529, "overloaded")).exit is Exit.UNAVAILABLE
+    assert world.events()[-1].data["turns"] == 0
+    assert world.live([finish(world)]).exit is Exit.FINISHED
+
+
+def test_without_the_money_for_a_turn_and_a_hand_over_no_request_is_made(world):
+    world.limits = dataclasses.replace(world.limits, usd_micros=250_000)
+    ending = world.live(lambda n: dict(busy(world)(n), usage={"input_tokens": 5_000, "output_tokens": 2_000}))
+    assert ending.exit is Exit.BUDGET
+    assert "grant more" in ending.reason
+    assert world.events()[-1].data["usd_micros"] <= 250_000
+    made = len(world.api.requests)
+    world.limits = dataclasses.replace(world.limits, usd_micros=2_000_000)
+    assert world.live([finish(world)]).exit is Exit.FINISHED
+    assert world.events()[-1].data["turns"] == made + 1
+
+
+def test_the_money_for_the_hand_over_is_always_there(world):
+    """Whatever the money, the bill stays under it, and a session that comes to its last turn can ask for the words."""
+    for cents in range(20, 120, 7):
+        world.path.write_bytes(b"".join(world.path.read_bytes().splitlines(keepends=True)[:2]))
+        world.limits = dataclasses.replace(world.limits, turns=6, usd_micros=cents * 10_000)
+        ending = world.live(lambda n: dict(busy(world)(n), usage={"input_tokens": 4_000, "output_tokens": 8_192}))
+        assert world.events()[-1].data["usd_micros"] <= cents * 10_000
+        assert ending.exit is Exit.BUDGET or len(world.api.requests) == 6
+
+
+def test_a_refusal_is_stuck_and_asks_once_more_when_let_go_on(world):
+    refused = {**world.said(stop="refusal"), "stop_details": {"type": "refusal", "category": "cyber"}}
+    ending = world.live([refused])
+    assert (ending.exit, "cyber" in ending.reason) == (Exit.STUCK, True)
+    assert world.live([finish(world)]).exit is Exit.FINISHED
+    assert [message["role"] for message in world.api.requests[0]["messages"]] == ["user"]
+
+
+def test_a_model_that_stops_is_told_to_go_on_and_is_stuck_the_third_time(world):
+    ending = world.live(lambda n: world.said(world.text("Done, I think.")))
+    assert ending.exit is Exit.STUCK
+    assert len(world.api.requests) == 3
+    assert world.live([world.said(world.text("Oh.")), finish(world)]).exit is Exit.FINISHED
+
+
+def test_an_answer_that_was_cut_off_runs_none_of_its_calls(world):
+    world.live([world.said(world.use("bash", 1, command="rm -r"), stop="max_tokens"), finish(world)])
+    assert world.tools.ran == ["toolu_f"]
+    assert "cut off" in results(world)["toolu_1"]["content"]
+
+
+def test_an_empty_answer_is_not_sent_back(world):
+    world.live([world.said(world.text(""), stop="max_tokens"), finish(world)])
+    assert [message["role"] for message in world.api.requests[1]["messages"]] == ["user"]
+
+
+def test_a_full_context_window_hands_over_without_a_request(world):
+    ending = world.live([world.said(world.text("…"), stop="model_context_window_exceeded")])
+    assert ending.exit is Exit.TURN_LIMIT
+    assert len(world.api.requests) == 1
+
+
+def test_a_drain_starts_no_request_and_no_tool(world):
+    def answer(n):
+        world.drain._asked(15, None)
+        return world.said(world.use("bash", 1, command="ls"))
+
+    assert world.live(answer).exit is Exit.DRAINED
+    assert (len(world.api.requests), world.tools.ran) == (1, [])
+    world.drain = type(world.drain)(lambda: 0.0)
+    assert world.live([finish(world)]).exit is Exit.FINISHED
+    assert world.tools.ran == ["toolu_1", "toolu_f"]
+
+
+def test_past_its_wall_time_nothing_new_begins(world):
+    world.now = 100.0
+    assert world.live([]).exit is Exit.BUDGET
+    assert world.api.requests == []
+
+
+CALLS = st.sampled_from(["bash", "bash", "str_replace_based_edit_tool", "create_task", "ask_person", "finish", "none"])
+ANSWERS = st.lists(
+    st.one_of(st.lists(CALLS, max_size=4), st.sampled_from(["cut", "429", "refusal", "max"])), max_size=9
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ANSWERS, st.lists(st.integers(1, 60), max_size=6))
+def test_wherever_a_process_dies_every_call_gets_its_result_and_none_finished_runs_twice(world, plan, deaths):
+    """The scripted API refuses a conversation with a hole; here processes die behind any record."""
+    world.path.write_bytes(b"".join(world.path.read_bytes().splitlines(keepends=True)[:2]))
+    world.tools.ran.clear()
+    world.limits = dataclasses.replace(world.limits, turns=8)
+    asked = 0
+
+    def answer(_n):
+        nonlocal asked
+        asked += 1
+        return scripted(world, plan[asked - 1] if asked <= len(plan) else ["finish"], asked)
+
+    for death in [*deaths, None, None]:
+        if world.events()[-1].kind is EventKind.END:
+            break
+        world.answer_open_question()
+        before = len(world.events())
+        world.live(answer)
+        if death:
+            lines = world.path.read_bytes().splitlines(keepends=True)
+            world.path.write_bytes(b"".join(lines[: max(before, 2) + death]))
+            started = {event.data["tool_use_id"] for event in world.events(EventKind.TOOL_STARTED)}
+            world.tools.ran[:] = [call for call in world.tools.ran if call in started]
+    once = [call for call in world.tools.ran if "finish" not in call and "create" not in call]
+    assert len(once) == len(set(once))
+    assert world.events()[-1].data["turns"] <= 8
+
+
+def scripted(world, what, n):
+    if what == "cut":
+        return Cut("half")
+    if what == "429":
+        return Rejected(429, "slow down")
+    if what == "refusal":
+        return world.said(world.text("no"), stop="refusal")
+    names = ["bash"] if what == "max" else [name for name in what if name != "none"]
+    blocks = [world.use(name, f"{name}{n}_{i}", question="?", result="r") for i, name in enumerate(names)]
+    return world.said(world.text(f"answer {n}"), *blocks, stop="max_tokens" if what == "max" else None)
+
+
+@pytest.mark.parametrize("turns", [2, 3, 5])
+def test_a_small_turn_limit_holds_as_well(world, turns):
+    world.limits = dataclasses.replace(world.limits, turns=turns)
+    assert world.live(busy(world)).exit is Exit.TURN_LIMIT
+    assert len(world.api.requests) == turns

@@ -1,0 +1,91 @@
+"""Prices, to the micro-dollar."""
+
+import pytest
+
+from agent.prices import load, tokens
+from wire.values import Invalid
+
+HAIKU, SONNET = "claude-haiku-5-5", "claude-sonnet-5-5"
+
+
+@pytest.fixture
+def prices():
+    return load(None, SONNET)
+
+
+def usage(**counts):
+    return {"input_tokens": 0, "output_tokens": 0, **counts}
+
+
+@pytest.mark.parametrize(
+    ("counts", "micros"),
+    [
+        ({"input_tokens": 1000}, 2_000),
+        ({"output_tokens": 1000}, 10_000),
+        ({"cache_read_input_tokens": 1000}, 100),
+        ({"cache_creation_input_tokens": 1000}, 2_500),
+        ({"cache_creation_input_tokens": 1000, "cache_creation": {"ephemeral_5m_input_tokens": 1000}}, 2_500),
+        ({"cache_creation_input_tokens": 1000, "cache_creation": {"ephemeral_1h_input_tokens": 1000}}, 4_000),
+        ({"cache_read_input_tokens": 1}, 1),
+        ({"cache_read_input_tokens": None, "cache_creation": None}, 0),
+    ],
+)
+def test_each_kind_of_token_has_its_price(prices, counts, micros):
+    assert prices.of(SONNET, usage(**counts)) == micros
+
+
+def test_the_tier_goes_by_the_whole_prompt_cached_or_not(prices):
+    assert prices.of(HAIKU, usage(cache_read_input_tokens=99_990, input_tokens=10)) == 501
+    assert prices.of(HAIKU, usage(cache_read_input_tokens=99_991, input_tokens=10)) == 2_505
+
+
+def test_the_worst_is_all_input_written_to_the_cache(prices):
+    assert prices.worst(SONNET, 1000, 100) == 2_500 + 1_000
+    assert prices.worst(HAIKU, 100_001, 0) == 62_501
+
+
+def test_no_usage_costs_more_than_the_worst(prices):
+    dearest = usage(cache_creation_input_tokens=5000, output_tokens=700)
+    assert prices.of(SONNET, dearest) <= prices.worst(SONNET, 5000, 700)
+
+
+def test_an_unknown_model_is_refused_and_never_free(prices):
+    with pytest.raises(Invalid, match="claude-new has no price"):
+        load(None, "claude-new")
+    with pytest.raises(Invalid, match="known are claude-haiku-5-5"):
+        prices.of("claude-new", usage())
+
+
+def test_the_operators_own_file_counts(tmp_path):
+    path = tmp_path / "prices.toml"
+    path.write_text(
+        "cache_read = 0.1\ncache_write_5m = 1.25\ncache_write_1h = 2\n"
+        '[[models]]\nname = "claude-new"\ntiers = [{ input = 3, output = 15 }]\n'
+    )
+    assert load(path, "claude-new").worst("claude-new", 0, 1) == 15
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("models = []", "cache_read: missing"),
+        ("nonsense", "not valid TOML"),
+        ("cache_read = 1\ncache_write_5m = 1\ncache_write_1h = 1\n[[models]]\nname = 'm'\ntiers = []", "a last tier"),
+        ("cache_read = -1\ncache_write_5m = 1\ncache_write_1h = 1\nmodels = []", "at least 0"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path, text, reason):
+    (tmp_path / "prices.toml").write_text(text)
+    with pytest.raises(Invalid, match=reason):
+        load(tmp_path / "prices.toml", "m")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(Invalid, match=r"nowhere.toml: can't be read"):
+        load(tmp_path / "nowhere.toml", "m")
+
+
+def test_all_tokens_are_counted_once():
+    assert (
+        tokens(usage(input_tokens=1, output_tokens=2, cache_read_input_tokens=4, cache_creation_input_tokens=8)) == 15
+    )
