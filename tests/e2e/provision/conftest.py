@@ -1,0 +1,153 @@
+"""A real host behind a real Lightsail API, and a small work tree to deploy to it: its daemon does what the unit allows."""
+
+import io
+from dataclasses import dataclass
+
+import pytest
+from rich.console import Console
+
+from local import hosts, tools
+from local.lightsail.app import create
+from local.process import wait_until
+from local.serve import running
+from local.site import Site
+from local.steps import Steps
+from provision import access, inventory, secrets
+from provision.connection import connected
+from provision.progress import Progress
+from provision.release.deploy import Source, deploy
+from provision.settings import Settings
+from wire.secret import Secret
+
+NAME = "deployed"
+
+NOTIFY = """
+import os, socket
+def notify(word):
+    path = os.environ["NOTIFY_SOCKET"]
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.sendto(word.encode(), "\\0" + path[1:] if path[0] == "@" else path)
+"""
+AGENT = """
+import os, pathlib, subprocess, time
+from wire import notify
+assert pathlib.Path(os.environ["CREDENTIALS_DIRECTORY"], "anthropic_api_key").read_text().strip()
+subprocess.run(["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib",
+    "/lib", "--symlink", "usr/lib64", "/lib64", "--tmpfs", "/proc", "--dev", "/dev", "--bind", "/var/lib/jada-agent",
+    "/work", "/usr/bin/touch", "/work/made-in-a-sandbox"], check=True)
+notify("READY=1")
+while True:
+    time.sleep(10)
+    notify("WATCHDOG=1")
+"""
+DASHBOARD = """
+import http.server
+from wire import notify
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"status": "ok"}')
+server = http.server.HTTPServer(("127.0.0.1", 8765), Page)
+notify("READY=1")
+server.serve_forever()
+"""
+PROJECT = (
+    '[project]\nname = "jada"\nversion = "0"\nrequires-python = ">=3.11"\n[project.optional-dependencies]\nhost = []\n'
+)
+LOCK = (
+    'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n\n[[package]]\nname = "jada"\nversion = "0"\n'
+    'source = { virtual = "." }\n\n[package.metadata]\nprovides-extras = ["host"]\n'
+)
+
+
+@dataclass
+class Cloud:
+    """One Lightsail of this machine with one instance."""
+
+    url: str
+    api: object
+
+    @property
+    def inventory(self):
+        one = self.api.get_instance(instanceName=NAME)["instance"]
+        host = inventory.Host(
+            name=NAME, username=one["username"], address=one["publicIpAddress"], private_address="10.76.1.1"
+        )
+        return inventory.Inventory(region="us-east-1", endpoint=self.url, hosts=(host,))
+
+    def access(self):
+        here = self.inventory
+        return access.obtain(access.client(here), here.hosts[0], access.utc_now())
+
+    def until(self, state):
+        assert wait_until(lambda: self.api.get_instance_state(instanceName=NAME)["state"]["name"] == state, seconds=60)
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("jadav")
+    site = Site("jadav", 76, folder)
+    hosts.sweep(site)
+    try:
+        image = tools.image(Steps(folder / "logs", Console(file=io.StringIO())))
+        with running(create(folder, image, site)) as url:
+            made = Cloud(url, access.client(inventory.Inventory(region="us-east-1", endpoint=url)))
+            made.api.create_instances(
+                instanceNames=[NAME], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="micro_3_0"
+            )
+            made.until("running")
+            yield made
+    finally:
+        hosts.sweep(site)
+
+
+@pytest.fixture
+def box(cloud):
+    with connected(cloud.access(), 15) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory):
+    """A work tree whose parts are as small as they can be; nothing but pip is in its environment."""
+    root = tmp_path_factory.mktemp("tree")
+    files = {
+        "pyproject.toml": PROJECT,
+        "uv.lock": LOCK,
+        "jada.local.toml": "[agent]\n[deploy]\n",
+        "wire/__init__.py": NOTIFY,
+        "agent/__main__.py": AGENT,
+        "dashboard/__main__.py": DASHBOARD,
+        "sync/__main__.py": "print('in step')\n",
+        "sync/scripts/auth_ga.py": "",
+    }
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    return root
+
+
+@pytest.fixture(scope="session")
+def source(tree):
+    return Source(tree, tree / "jada.local.toml", Settings(health_s=10), "127.0.0.1:8765")
+
+
+@pytest.fixture
+def progress():
+    return Progress(Console(file=io.StringIO(), width=200))
+
+
+@pytest.fixture(scope="session")
+def with_secrets(cloud):
+    """The host has all five secrets."""
+    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in secrets.NAMES if name != "dashboard_token"}
+    with connected(cloud.access(), 15) as host:
+        return secrets.send(host, given)
+
+
+@pytest.fixture
+def deployed(box, source, progress, with_secrets):
+    """The host has the work tree as it is now."""
+    deploy(box, source, progress)
+    return box

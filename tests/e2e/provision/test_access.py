@@ -1,0 +1,64 @@
+"""Ways not to get in, each told in its own words: by what stands at the other end for real."""
+
+from dataclasses import replace
+
+import paramiko
+import pytest
+
+from local.lightsail.access import Authority, new_key, private_pem
+from provision import access
+from provision.connection import connected
+from provision.keyfiles import materialised
+from provision.refusal import Refusal
+from wire.secret import Secret
+
+pytestmark = pytest.mark.root
+
+
+def _refusal(way, timeout_s=5):
+    with pytest.raises(Refusal) as caught, connected(way, timeout_s):
+        pass
+    return caught.value
+
+
+def test_a_certificate_from_the_api_lets_in_and_sudo_asks_nothing(box):
+    assert box.run(["id", "-un"]) == b"root\n"
+
+
+def test_another_host_key_than_lightsail_saw_is_refused(cloud):
+    other = paramiko.ECDSAKey.generate()
+    way = replace(cloud.access(), host_keys=((other.get_name(), other.get_base64()),))
+    assert "another host key" in _refusal(way).cause
+
+
+def test_a_certificate_of_a_foreign_authority_is_told_from_other_failures(cloud, tmp_path):
+    key, way = new_key(), cloud.access()
+    foreign = Authority.at(tmp_path / "ca.pem").certificate(key, way.username, access.utc_now().timestamp())
+    refusal = _refusal(replace(way, key=Secret(private_pem(key)), certificate=foreign))
+    assert "a CA that sshd does not trust" in refusal.cause
+
+
+def test_a_closed_door_says_which_door(cloud):
+    refusal = _refusal(replace(cloud.access(), port=2222), timeout_s=1)
+    assert "does not answer on port 2222" in refusal.cause
+    assert "firewall" in refusal.cure
+
+
+def test_an_instance_that_does_not_run_is_told_as_such(cloud):
+    cloud.api.stop_instance(instanceName="deployed")
+    cloud.until("stopped")
+    try:
+        with pytest.raises(Refusal, match="instance deployed is stopped, not running") as caught:
+            cloud.access()
+    finally:
+        cloud.api.start_instance(instanceName="deployed")
+        cloud.until("running")
+    assert "start-instance" in caught.value.cure
+
+
+def test_files_are_private_while_they_are_there_and_gone_afterwards(cloud):
+    with materialised(cloud.access()) as keys:
+        modes = {path.name: path.stat().st_mode & 0o777 for path in keys.folder.iterdir()}
+        assert keys.folder.stat().st_mode & 0o777 == 0o700
+        assert set(modes.values()) == {0o600}
+    assert not keys.folder.exists()

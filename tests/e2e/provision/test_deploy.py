@@ -1,0 +1,147 @@
+"""Deploys to a real host: what changes, what restarts, what a broken one leaves."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from local.process import wait_until
+from provision.connection import connected
+from provision.refusal import Refusal
+from provision.release.deploy import deploy, install, prepare
+from provision.release.plan import Health, orders
+from provision.system.desired import ConfigFile
+
+pytestmark = pytest.mark.root
+SERVICES = ("jada-dashboard.service", "jada-agent.service")
+
+
+def _runs(box):
+    """Unit → the id of its present run: another one means that it was restarted."""
+    return {unit: box.run(["systemctl", "show", unit, "--property=InvocationID", "--value"]) for unit in SERVICES}
+
+
+def _append(path, text="\n# changed\n"):
+    path.write_text(path.read_text() + text)
+
+
+def test_a_host_without_secrets_is_refused_before_anything_is_sent(box, source, progress):
+    if b"agent" in box.run(["ls", "/opt"]):
+        pytest.fail("this test must be the first on its host")
+    with pytest.raises(Refusal, match="anthropic_api_key, dashboard_token"):
+        deploy(box, source, progress)
+    assert b"jada-agent" not in box.run(["ls", "/opt"])
+
+
+def test_the_first_deploy_makes_a_worker_whose_tools_run_in_a_sandbox(deployed):
+    assert deployed.run(["systemctl", "is-active", *SERVICES]).split() == [b"active", b"active"]
+    assert deployed.run(["stat", "-c", "%U", "/var/lib/jada-agent/made-in-a-sandbox"]) == b"jada\n"
+
+
+def test_a_second_deploy_changes_nothing_and_restarts_nothing(deployed, source, progress):
+    before = _runs(deployed)
+    assert not deploy(deployed, source, progress)
+    assert _runs(deployed) == before
+
+
+def test_only_the_service_whose_code_changed_restarts(deployed, source, progress):
+    before = _runs(deployed)
+    _append(source.root / "agent" / "__main__.py")
+    assert deploy(deployed, source, progress)
+    after = _runs(deployed)
+    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-agent.service"]
+
+
+def test_a_settings_section_restarts_its_part_alone(deployed, source, progress):
+    before = _runs(deployed)
+    source.file.write_text("[agent]\nturns = 31\n[deploy]\n")
+    deploy(deployed, source, progress)
+    after = _runs(deployed)
+    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-agent.service"]
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("raise SystemExit('no way')\n", "did not start.*no way"), (None, "HTTP Error 500")],
+    ids=["one that does not start", "one that answers wrongly"],
+)
+def test_a_broken_release_is_taken_back_and_the_one_before_serves(deployed, source, progress, what, said):
+    page, current = source.root / "dashboard" / "__main__.py", deployed.run(["readlink", "/opt/jada-agent/current"])
+    whole = page.read_text()
+    page.write_text(what or whole.replace("200", "500"))
+    try:
+        with pytest.raises(Refusal, match=f"(?s){said}.*release before, .*, is back and healthy"):
+            deploy(deployed, source, progress)
+    finally:
+        page.write_text(whole)
+    assert deployed.run(["readlink", "/opt/jada-agent/current"]) == current
+    assert b"ok" in deployed.run(["python3", "-c", _GET])
+
+
+_GET = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8765/v1/health').read())"
+
+
+def test_a_failed_service_is_started_again_by_the_next_deploy(deployed, source, progress):
+    deployed.run(["systemctl", "stop", "jada-agent.service"])
+    assert deploy(deployed, source, progress)
+    assert deployed.run(["systemctl", "is-active", "jada-agent.service"]) == b"active\n"
+
+
+def test_a_unit_link_changed_by_hand_is_put_back(deployed, source, progress):
+    path = "/etc/systemd/system/jada-agent.service"
+    deployed.run(["sh", "-c", f"rm {path} && cp /opt/jada-agent/current/units/jada-agent.service {path}"])
+    assert deploy(deployed, source, progress)
+    assert deployed.run(["readlink", path]) == b"/opt/jada-agent/current/units/jada-agent.service\n"
+
+
+def test_a_second_deploy_at_the_same_time_is_refused(cloud, deployed, source, progress):
+    _append(source.root / "wire" / "__init__.py")
+    held = threading.Event()
+    holder = ["flock", "/run/lock/jada-deploy.lock", "sh", "-c", "echo held; cat"]
+    with connected(cloud.access(), 15) as other:
+        sent, out, _ = other._client.exec_command("sudo -n " + " ".join([*holder[:4], f"'{holder[4]}'"]))
+        held.set() if out.readline() else None
+        with pytest.raises(Refusal, match="another deploy is at work"):
+            deploy(deployed, source, progress)
+        sent.channel.shutdown_write()
+        out.channel.recv_exit_status()
+    assert held.is_set()
+    assert deploy(deployed, source, progress)
+
+
+def test_old_releases_go_and_those_that_still_run_stay(deployed, source, progress):
+    for _ in range(4):
+        _append(source.root / "agent" / "__main__.py")
+        deploy(deployed, source, progress)
+    names = deployed.run(["ls", "/opt/jada-agent/releases"]).decode().split()
+    running = deployed.run(["sh", "-c", "readlink /proc/$(systemctl show -P MainPID jada-dashboard)/cwd"]).decode()
+    assert len(names) <= source.settings.keep_releases + 1
+    assert running.split("/")[4] in names
+
+
+def test_services_come_back_after_a_reboot(cloud, deployed):
+    before = deployed.run(["cat", "/proc/1/stat"]).split()[21]
+    cloud.api.reboot_instance(instanceName="deployed")
+
+    def back():
+        try:
+            with connected(cloud.access(), 3) as again:
+                if again.run(["cat", "/proc/1/stat"]).split()[21] == before:
+                    return False
+                return again.run(["systemctl", "is-active", *SERVICES]).split() == [b"active", b"active"]
+        except Refusal:
+            return False
+
+    assert wait_until(back, seconds=60)
+
+
+@pytest.mark.parametrize("line", ["CASignatureAlgorithms ssh-ed25519", "TrustedUserCAKeys none", "NoSuchOption yes"])
+def test_an_sshd_drop_in_that_would_lock_everyone_out_is_taken_back(cloud, deployed, source, progress, line):
+    file = ConfigFile("/etc/ssh/sshd_config.d/00-wrong.conf", f"{line}\n", "sshd")
+    plan = replace(prepare(deployed, source, progress).plan, files=(file,))
+    health = Health("http://127.0.0.1:8765/v1/health", 10)
+    with pytest.raises(Refusal, match="would lock us out and was taken back"):
+        install(deployed, orders(plan, health, wheels=None, archive=None), progress)
+    assert b"00-wrong" not in deployed.run(["ls", "/etc/ssh/sshd_config.d"])
+    with connected(cloud.access(), 15) as again:
+        assert again.run(["id", "-un"]) == b"root\n"

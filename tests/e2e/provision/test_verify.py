@@ -1,0 +1,91 @@
+"""`fab verify` against a real host: it passes, and says what a hand changed."""
+
+import subprocess
+
+import pytest
+
+from provision import secrets, verify
+from provision.connection import connected
+from provision.keyfiles import materialised
+from provision.stage import ROOT
+from wire.secret import Secret
+
+pytestmark = pytest.mark.root
+
+
+def _verified(cloud, *extra):
+    with materialised(cloud.access()) as keys:
+        done = subprocess.run(verify.command(keys, extra), cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+def test_a_deployed_host_passes(cloud, deployed):
+    code, said = _verified(cloud)
+    assert code == 0, said
+
+
+CHANGES = {
+    "a secret's mode": (
+        "chmod 644 /home/jada/secrets/bookings_token",
+        "chmod 600 /home/jada/secrets/bookings_token",
+        "test_each_secret_is_there_and_roots_alone[bookings_token]",
+    ),
+    "a unit": (
+        "cp /opt/jada-agent/current/units/jada-agent.service /tmp/u && sed -i s/WatchdogSec=60/WatchdogSec=99/ "
+        "/opt/jada-agent/current/units/jada-agent.service",
+        "cp /tmp/u /opt/jada-agent/current/units/jada-agent.service",
+        "test_units_are_the_ones_of_the_release[jada-agent.service]",
+    ),
+    "a unit's drop-in": (
+        "mkdir -p /etc/systemd/system/jada-agent.service.d && echo '[Service]' > "
+        "/etc/systemd/system/jada-agent.service.d/x.conf && systemctl daemon-reload",
+        "rm -r /etc/systemd/system/jada-agent.service.d && systemctl daemon-reload",
+        "test_no_unit_was_changed_by_hand[jada-agent.service]",
+    ),
+    "a cron line": (
+        "cp /etc/cron.d/port-sheet-sync /tmp/c && sed -i 's,^[*]/30,*/5,' $(readlink -f /etc/cron.d/port-sheet-sync)",
+        "cp /tmp/c $(readlink -f /etc/cron.d/port-sheet-sync)",
+        "test_cron_starts_the_sync_every_half_hour_and_does_nothing_else",
+    ),
+    "a port": (
+        "systemd-run --unit=open-port python3 -m http.server 8080 && "
+        "until ss -Hltn | grep -q :8080; do sleep 0.1; done",
+        "systemctl stop open-port",
+        "test_only_ssh_listens_beyond_loopback",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_a_hand_changed_is_found_and_named(cloud, deployed, change):
+    done, undone, name = CHANGES[change]
+    deployed.run(["sh", "-c", done])
+    try:
+        code, said = _verified(cloud, "-k", name.split("[")[0])
+    finally:
+        deployed.run(["sh", "-c", undone])
+    assert code == 1
+    assert name in said
+    assert _verified(cloud, "-k", name.split("[")[0])[0] == 0
+
+
+def test_a_changed_secret_restarts_its_readers_alone_and_is_nowhere_to_be_read(cloud, deployed):
+    canary = "canary-7f3a9"
+    answer = secrets.send(deployed, {"anthropic_api_key": Secret(canary + "\n")})
+    assert answer["changed"] == ["anthropic_api_key"]
+    assert answer["restarted"] == ["jada-agent.service"]
+    assert canary not in str(answer)
+    # Nor in the journal (sudo writes command lines there), nor in any process's command line or environment.
+    search = f"journalctl --no-pager | grep -c {canary[:-1]}[{canary[-1]}] || true"
+    assert deployed.run(["sh", "-c", search]) == b"0\n"
+    assert (
+        deployed.run(["sh", "-c", f"cat /proc/[0-9]*/environ | grep -ac {canary[:-1]}[{canary[-1]}] || true"]) == b"0\n"
+    )
+
+
+def test_secrets_given_again_change_nothing(cloud, deployed):
+    given = {"bookings_token": Secret("again\n")}
+    secrets.send(deployed, given)
+    with connected(cloud.access(), 15) as again:
+        answer = secrets.send(again, given)
+    assert (answer["changed"], answer["made"], answer["restarted"]) == ([], [], [])
