@@ -1,10 +1,11 @@
 """What people type into the page's forms, read into the contract's values: pure. Errors name the form's fields."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from wire.types import NewTask, Reply, State
+from wire.types import FILE_NAME, NewTask, Reply, State
 from wire.values import Invalid, decode
 
 FIELDS = {"budget.sessions": "sessions", "budget.usd_micros": "dollars", "usd_micros": "dollars"}
@@ -36,7 +37,7 @@ def new_task(form: Form) -> NewTask:
         "description": typed.get("description", ""),
         "priority": _whole(typed, "priority"),
         "budget": budget,
-        "context": [{"name": upload.name, "content": upload.content} for upload in form.uploads],
+        "context": [{"name": _plain(upload.name), "content": upload.content} for upload in form.uploads],
     }
     return decode(NewTask, task)
 
@@ -54,12 +55,17 @@ def state(text: str | None) -> State | None:
 
 def complaint(error: Invalid) -> tuple[str, str]:
     """Return the form's field that an error is about, and the error in a person's words."""
-    if error.field.startswith("context"):
-        return "files", f"A file {error.reason}. Names have letters, digits, dots, dashes and underscores."
-    field = FIELDS.get(error.field, error.field)
+    field = "files" if error.field.startswith("context") else FIELDS.get(error.field, error.field)
     if field == "title" and "match" in error.reason:
         return field, "The title is missing."
     return field, f"{field.capitalize()} {error.reason}."
+
+
+def _plain(name: str) -> str:
+    if not re.fullmatch(FILE_NAME, name):
+        rule = "need plain names of letters, digits, dots, dashes and underscores, beginning with a letter or digit"
+        raise Invalid("files", f"{rule}: rename {name!r}")
+    return name
 
 
 def _whole(typed: Mapping[str, str], name: str) -> int:

@@ -1,0 +1,166 @@
+"""The client against the real application, over HTTP: every call, and every refusal's way back."""
+
+import pytest
+
+from dashboard.app import create
+from dashboard.stores.sqlite import SqliteStore
+from local.serve import running
+from wire.client import Client, Refused, Unreachable
+from wire.secret import Secret
+from wire.types import (
+    Batch,
+    Budget,
+    ClaimRequest,
+    Event,
+    EventKind,
+    Exit,
+    File,
+    Heartbeat,
+    Need,
+    NewTask,
+    Question,
+    Reply,
+    SessionEnd,
+    State,
+    SyncOutcome,
+    SyncRun,
+)
+
+TOKEN = Secret("a-token-of-the-tests")
+AT = "2026-05-13T12:00:00Z"
+
+
+@pytest.fixture
+def url(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    with running(create(store, TOKEN)) as address:
+        yield address
+    store.close()
+
+
+@pytest.fixture
+def client(url):
+    return Client(url, TOKEN, retries=0)
+
+
+def claim(client, **fields):
+    return client.claim(ClaimRequest(host="h", **fields))
+
+
+def status(call, *args, **kwargs):
+    with pytest.raises(Refused) as refused:
+        call(*args, **kwargs)
+    return refused.value.problem.status
+
+
+def test_a_task_asks_is_answered_and_finishes_in_one_session(client):
+    files = (File(name="bookings.csv", content=b"id\n\xff"),)
+    task = client.add_task(NewTask(title="Ask", description="ü", context=files))
+    first = claim(client)
+    assert (first.task.id, first.session.new, first.context, first.answers) == (task.id, True, files, ())
+    question = Question(tool_use_id="tu", text="Keep or release?")
+    waits = client.end(first.session.id, SessionEnd(fence=1, exit=Exit.ASKED, question=question, usd_micros=40))
+    assert (waits.state, waits.waiting.text) == (State.NEEDS_YOU, "Keep or release?")
+    client.reply(task.id, Reply(text="Release."), version=waits.version)
+    second = claim(client, suspended_only=True)
+    assert (second.session.id, second.session.new, second.lease.fence) == (first.session.id, False, 2)
+    assert (second.answers[0].text, second.session.usd_micros) == ("Release.", 5_000_000)
+    report = File(name="report.csv", content=b"a,b\n")
+    client.end(second.session.id, SessionEnd(fence=2, exit=Exit.FINISHED, result="Released.", files=(report,)))
+    assert client.task(task.id).result == "Released."
+    assert client.file(task.id, "report.csv") == b"a,b\n"
+    assert [s.exit for s in client.sessions(task.id)] == [Exit.FINISHED]
+
+
+def test_a_task_goes_on_in_a_second_session_from_the_checkpoint(client):
+    client.add_task(NewTask(title="Long"))
+    first = claim(client)
+    client.end(first.session.id, SessionEnd(fence=1, exit=Exit.TURN_LIMIT, turns=30, checkpoint="half"))
+    assert claim(client, suspended_only=True) is None
+    second = claim(client)
+    assert (second.session.new, second.checkpoint, second.task.sessions_used) == (True, "half", 2)
+    assert second.session.id != first.session.id
+
+
+def test_a_journal_travels_in_batches_and_is_read_back(client):
+    client.add_task(NewTask(title="t"))
+    held = claim(client)
+    events = tuple(Event(n=n, at=AT, kind=EventKind.MESSAGE, data={"content": ["ü", n]}) for n in (1, 2, 3))
+    assert client.deliver(held.session.id, Batch(fence=1, events=events[:2])).n == 2
+    assert client.deliver(held.session.id, Batch(fence=1, events=events)).n == 3
+    assert client.events(held.session.id) == events
+    assert client.events(held.session.id, after=2) == events[2:]
+    assert (
+        status(client.deliver, held.session.id, Batch(fence=1, events=(Event(n=9, at=AT, kind=EventKind.END),))) == 409
+    )
+    assert status(client.deliver, held.session.id, Batch(fence=0, events=())) == 409
+
+
+def test_a_heartbeat_renews_and_tells_of_a_cancel(client):
+    task = client.add_task(NewTask(title="t"))
+    claim(client)
+    assert client.heartbeat(task.id, Heartbeat(fence=1)).cancelled is False
+    assert status(client.heartbeat, task.id, Heartbeat(fence=2)) == 409
+    assert client.cancel(task.id).state is State.CANCELLED
+    assert client.heartbeat(task.id, Heartbeat(fence=1)).cancelled is True
+
+
+def test_a_failed_task_is_tried_again(client):
+    task = client.add_task(NewTask(title="t"))
+    client.end(claim(client).session.id, SessionEnd(fence=1, exit=Exit.FAULT, reason="no bwrap"))
+    assert (client.task(task.id).state, client.task(task.id).reason) == (State.FAILED, "no bwrap")
+    assert client.retry(task.id).state is State.QUEUED
+
+
+def test_a_grant_lets_a_task_go_on(client):
+    task = client.add_task(NewTask(title="t", budget=Budget(sessions=1)))
+    waits = client.end(claim(client).session.id, SessionEnd(fence=1, exit=Exit.TURN_LIMIT))
+    assert waits.waiting.kind is Need.BUDGET
+    granted = client.reply(task.id, Reply(sessions=1, text="The second half too."), version=waits.version)
+    assert (granted.state, granted.budget.sessions) == (State.QUEUED, 2)
+
+
+def test_a_key_queues_a_task_once(client):
+    first = client.add_task(NewTask(title="t"), key="k")
+    assert client.add_task(NewTask(title="t"), key="k") == first
+    assert status(client.add_task, NewTask(title="other"), key="k") == 422
+    assert len(list(client.tasks())) == 1
+
+
+def test_all_tasks_are_listed_page_by_page(client):
+    added = [client.add_task(NewTask(title=f"t{n}")).id for n in range(60)]
+    client.cancel(added[7])
+    assert {task.id for task in client.tasks()} == set(added)
+    assert [task.id for task in client.tasks(State.CANCELLED)] == [added[7]]
+    assert len(list(client.tasks(State.QUEUED))) == 59
+
+
+def test_a_failed_sync_raises_an_alarm_that_a_success_closes(client):
+    failed = SyncRun(
+        started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED, error="invalid_grant", cure="auth_ga.py"
+    )
+    client.report(failed)
+    (alarm,) = client.tasks(State.NEEDS_YOU)
+    assert (alarm.waiting.kind, "auth_ga.py" in alarm.waiting.text) == (Need.ALARM, True)
+    assert claim(client) is None
+    good = SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.CHANGED, rows_read=3, added=3)
+    client.report(good)
+    assert client.task(alarm.id).state is State.DONE
+    assert client.sync_runs() == (good, failed)
+
+
+def test_what_is_not_there_is_refused_as_such(client):
+    for call in (client.task, client.sessions, client.cancel, client.retry, client.events):
+        assert status(call, "0" * 26) == 404
+    assert status(client.file, client.add_task(NewTask(title="t")).id, "nothing.csv") == 404
+
+
+def test_a_wrong_token_is_refused_and_health_needs_none(url):
+    stranger = Client(url, Secret("another"), retries=0)
+    assert status(stranger.claim, ClaimRequest(host="h")) == 401
+    assert stranger.health()["status"] == "ok"
+
+
+def test_nobody_there_is_unreachable():
+    with pytest.raises(Unreachable, match="did not answer"):
+        Client("http://127.0.0.1:9", TOKEN, retries=0, timeout_s=2).health()

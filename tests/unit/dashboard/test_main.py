@@ -1,0 +1,113 @@
+"""The program as systemd starts it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import urllib3
+
+from wire.client import Client
+from wire.secret import Secret
+from wire.types import NewTask
+
+TOKEN = "a-token-of-the-tests"
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def start(tmp_path, port):
+    """Start the dashboard on `port`; what is started is ended."""
+    (tmp_path / "jada.toml").write_text(f"[dashboard]\nport = {port}\n")
+    (tmp_path / "dashboard_token").write_text(TOKEN + "\n")
+    (tmp_path / "state").mkdir()
+    command = [sys.executable, "-m", "dashboard", "--settings", tmp_path / "jada.toml", "--state", tmp_path / "state"]
+    started = []
+
+    def run(**environment):
+        env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(tmp_path), **environment}
+        started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def client(port):
+    return Client(f"http://127.0.0.1:{port}", Secret(TOKEN), retries=0, timeout_s=5)
+
+
+def wait_until_healthy(port):
+    deadline = time.monotonic() + 30
+    retry = urllib3.Retry(total=200, backoff_factor=0.05, backoff_max=0.2)
+    response = urllib3.PoolManager().request("GET", f"http://127.0.0.1:{port}/v1/health", retries=retry)
+    assert response.json() == {"status": "ok"}
+    assert time.monotonic() < deadline
+
+
+def test_it_tells_systemd_when_it_serves_and_ends_well(start, port, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(30)
+        process = start(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        assert systemd.recv(100) == b"READY=1"
+    assert socket.create_connection(("127.0.0.1", port), 5).getpeername() == ("127.0.0.1", port)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    assert [file.name for file in (tmp_path / "state").iterdir()] == ["queue.db"]
+    assert (tmp_path / "state" / "queue.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_acknowledged_outlives_a_kill(start, port, client):
+    process = start()
+    wait_until_healthy(port)
+    added = [client.add_task(NewTask(title=f"t{n}")).id for n in range(20)]
+    process.kill()
+    process.wait(10)
+    start()
+    wait_until_healthy(port)
+    assert {task.id for task in client.tasks()} == set(added)
+
+
+def test_the_token_never_shows(start, port, tmp_path):
+    process = start()
+    wait_until_healthy(port)
+    urllib3.request("GET", f"http://127.0.0.1:{port}/v1/tasks", headers={"Authorization": f"Bearer {TOKEN}"})
+    process.send_signal(signal.SIGTERM)
+    assert TOKEN not in process.communicate(timeout=15)[1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"CREDENTIALS_DIRECTORY": ""}, "CREDENTIALS_DIRECTORY: is not set"),
+        ({"CREDENTIALS_DIRECTORY": "/nowhere"}, "/nowhere/dashboard_token"),
+    ],
+)
+def test_without_its_token_it_says_so_and_does_not_start(start, environment, told):
+    process = start(**environment)
+    assert told in process.communicate(timeout=30)[1]
+    assert process.returncode == 1
+
+
+def test_a_port_in_use_is_named_in_one_line(start, port):
+    with socket.create_server(("127.0.0.1", port)):
+        error = start().communicate(timeout=30)[1]
+    assert re.fullmatch(rf"dashboard: can't listen on 127\.0\.0\.1 port {port}: .*\n", error)
+
+
+def test_a_state_folder_that_is_gone_is_named(start, tmp_path):
+    (tmp_path / "state").rmdir()
+    assert f"--state: {tmp_path / 'state'} can't hold the queue" in start().communicate(timeout=30)[1]

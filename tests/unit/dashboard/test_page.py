@@ -1,0 +1,287 @@
+"""The page, as a browser without JavaScript gets it."""
+
+import itertools
+
+import pytest
+import urllib3
+from bs4 import BeautifulSoup
+
+from wire.types import (
+    Batch,
+    Budget,
+    ClaimRequest,
+    Event,
+    EventKind,
+    Exit,
+    File,
+    NewTask,
+    Question,
+    SessionEnd,
+    State,
+    SyncOutcome,
+    SyncRun,
+)
+
+AT = "2026-05-13T12:00:00Z"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def http(url):
+    pool = urllib3.PoolManager(retries=False)
+    return lambda method, path, **options: pool.request(method, url + path, redirect=False, **options)
+
+
+@pytest.fixture
+def shown(http):
+    return lambda path="/": BeautifulSoup(http("GET", path).data, "html.parser")
+
+
+def send(http, path, **fields):
+    return http("POST", path, fields=fields, encode_multipart=False)
+
+
+def claimed(client, **fields):
+    client.add_task(NewTask(**{"title": "t", **fields}))
+    return client.claim(ClaimRequest(host="jada-orchestrator"))
+
+
+def ended(client, code, **fields):
+    held = claimed(client)
+    return client.end(held.session.id, SessionEnd(fence=1, exit=code, **fields))
+
+
+def asking(client, text="Keep or release?"):
+    return ended(client, Exit.ASKED, question=Question(tool_use_id="tu", text=text))
+
+
+def everything(client):
+    """One of each thing a page can show; returns the pages' paths."""
+    asking(client, HOSTILE)
+    ended(client, Exit.BUDGET, reason=HOSTILE)
+    ended(client, Exit.STUCK, reason=HOSTILE)
+    ended(client, Exit.FAULT, reason=HOSTILE)
+    ended(client, Exit.FINISHED, result=HOSTILE, files=(File(name="a.csv", content=b"1"),))
+    held = claimed(client, title=HOSTILE, description=HOSTILE, context=(File(name="b.csv", content=b"2"),))
+    client.deliver(held.session.id, Batch(fence=1, events=journal()))
+    client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED, error=HOSTILE, cause=HOSTILE))
+    return ["/", *(f"/tasks/{task.id}" for task in client.tasks()), "/nothing"]
+
+
+def journal():
+    use = {"type": "tool_use", "id": "u", "name": "bash", "input": {"command": HOSTILE}}
+    kinds = (
+        (EventKind.HEADER, {"model": HOSTILE}),
+        (EventKind.MESSAGE, {"content": [{"type": "text", "text": HOSTILE}]}),
+        (
+            EventKind.SETTLE,
+            {"turn": 1, "usd_micros": 1_230_000, "message": {"content": [{"type": "text", "text": "I look."}, use]}},
+        ),
+        (EventKind.TOOL_RESULT, {"tool_use_id": "u", "content": HOSTILE}),
+    )
+    return tuple(Event(n=n, at=AT, kind=kind, data=data) for n, (kind, data) in enumerate(kinds, 1))
+
+
+def test_hostile_text_stays_text_on_every_page(client, shown):
+    for path in everything(client):
+        page = shown(path)
+        assert not page.find_all(["script", "img", "iframe", "object"])
+        assert not [
+            tag for tag in page.find_all() if any(name.startswith("on") or name == "style" for name in tag.attrs)
+        ]
+    assert HOSTILE in shown().get_text()
+
+
+def test_every_page_is_whole_for_a_screen_reader(client, shown):
+    for path in everything(client):
+        page = shown(path)
+        assert (page.html["lang"], len(page.find_all("h1")), bool(page.title.string)) == ("en", 1, True)
+        assert [len(page.find_all(mark)) for mark in ("header", "main", "footer")] == [1, 1, 1]
+        ids = [tag["id"] for tag in page.find_all(id=True)]
+        assert len(ids) == len(set(ids))
+        labels = {label["for"] for label in page.find_all("label")}
+        for field in page.find_all(["input", "textarea", "select"]):
+            assert field.get("type") == "hidden" or field["id"] in labels
+        levels = [int(h.name[1]) for h in page.find_all(["h1", "h2", "h3", "h4"])]
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_every_link_and_reference_leads_somewhere(client, shown, http):
+    for path in everything(client)[:-1]:
+        page = shown(path)
+        links = {a["href"] for a in page.find_all("a") if a["href"].startswith("/")}
+        assert {http("GET", link.split("#")[0]).status for link in links} <= {200}
+        for tag in page.find_all(attrs={"aria-labelledby": True}):
+            assert page.find(id=tag["aria-labelledby"])
+
+
+def test_an_empty_queue_says_so(shown):
+    text = shown().get_text()
+    assert "Nothing waits for a person." in text
+    assert "No run was reported yet." in text
+
+
+def test_what_waits_comes_first(client, shown):
+    everything(client)
+    sections = [section["id"] for section in shown().main.find_all("section")]
+    assert sections == ["waiting", "tasks", "sync", "add"]
+    assert "Alarm" in shown().find(id="waiting").get_text()
+
+
+def test_a_question_is_answered_by_its_form(client, shown, http):
+    task = asking(client)
+    form = shown().find("form", action=f"/tasks/{task.id}/answer")
+    fields = {f["name"]: f.get("value", "Release.") for f in form.find_all(["input", "textarea"])}
+    response = send(http, form["action"], **fields)
+    assert (response.status, response.headers["Location"]) == (303, f"/tasks/{task.id}")
+    assert client.claim(ClaimRequest(host="h")).answers[0].text == "Release."
+
+
+def test_a_budget_is_granted_by_its_form(client, http):
+    task = ended(client, Exit.BUDGET)
+    response = send(http, f"/tasks/{task.id}/answer", version=task.version, sessions="2", dollars="2.50", text="")
+    assert response.status == 303
+    assert client.task(task.id).budget == Budget(sessions=7, usd_micros=7_500_000)
+
+
+def test_an_answer_to_an_older_version_comes_back_with_what_was_typed(client, http):
+    task = asking(client)
+    response = send(http, f"/tasks/{task.id}/answer", version=task.version - 1, text="Release <it>.")
+    page = BeautifulSoup(response.data, "html.parser")
+    assert (response.status, page.textarea.string) == (412, "Release <it>.")
+    assert "Changed meanwhile" in page.find(id="complaint").get_text()
+
+
+def test_an_empty_answer_comes_back_with_its_error(client, http):
+    task = asking(client)
+    response = send(http, f"/tasks/{task.id}/answer", version=task.version, text=" ")
+    page = BeautifulSoup(response.data, "html.parser")
+    assert (response.status, page.textarea["aria-invalid"], page.textarea["aria-describedby"]) == (
+        422,
+        "true",
+        "complaint",
+    )
+    assert client.task(task.id).state is State.NEEDS_YOU
+
+
+def test_a_task_is_added_with_its_files_once_however_often_it_is_sent(client, shown, http):
+    key = shown().find("input", attrs={"name": "key"})["value"]
+    fields = {
+        "key": key,
+        "title": "Count",
+        "description": "a\r\nb",
+        "priority": "7",
+        "sessions": "2",
+        "dollars": "1.25",
+    }
+    for _ in range(2):
+        sent = [*fields.items(), ("files", ("a.csv", b"x,y\n")), ("files", ("b.bin", b"\x00"))]
+        response = http("POST", "/tasks", fields=sent)
+    (task,) = client.tasks()
+    assert (response.status, response.headers["Location"]) == (303, f"/tasks/{task.id}")
+    assert (task.description, task.priority, task.budget) == ("a\nb", 7, Budget(sessions=2, usd_micros=1_250_000))
+    assert [f.content for f in client.claim(ClaimRequest(host="h")).context] == [b"x,y\n", b"\x00"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"title": " "}, "title"),
+        ({"description": "x" * 8193}, "description"),
+        ({"priority": "ten"}, "priority"),
+        ({"sessions": "0"}, "sessions"),
+        ({"dollars": "free"}, "dollars"),
+        ({"files": ("no good.csv", b"")}, "files"),
+    ],
+)
+def test_a_wrong_task_comes_back_with_its_error_and_its_input(client, http, wrong, field):
+    fields = {"title": "Count", "description": "all", "priority": "5", "sessions": "5", "dollars": "5", **wrong}
+    response = http("POST", "/tasks", fields=fields)
+    page = BeautifulSoup(response.data, "html.parser")
+    assert response.status == 422
+    assert page.find(id=field)["aria-invalid"] == "true"
+    assert field in page.find(id="complaint").get_text().lower()
+    typed = page.find(id="title" if field == "description" else "description")
+    assert (typed.string or typed.get("value")).strip() in ("all", "Count")
+    assert list(client.tasks()) == []
+
+
+def test_a_task_is_cancelled_and_a_failed_one_tried_again(client, http):
+    task = client.add_task(NewTask(title="t"))
+    assert send(http, f"/tasks/{task.id}/cancel").status == 303
+    assert client.task(task.id).state is State.CANCELLED
+    refused = send(http, f"/tasks/{task.id}/retry")
+    assert (refused.status, b"only a failed one" in refused.data) == (409, True)
+    failed = ended(client, Exit.FAULT)
+    assert send(http, f"/tasks/{failed.id}/retry").status == 303
+    assert client.task(failed.id).state is State.QUEUED
+
+
+def test_a_running_sessions_transcript_and_cost_are_readable(client, shown):
+    held = claimed(client)
+    client.deliver(held.session.id, Batch(fence=1, events=journal()))
+    text = shown(f"/tasks/{held.task.id}").get_text()
+    for part in ("Session 1: running", "1 turn ·", "$1.23", "I look.", "calls bash", HOSTILE):
+        assert part in text
+
+
+def test_a_result_file_is_downloaded(client, http):
+    task = ended(client, Exit.FINISHED, files=(File(name="a.html", content=b"<b>"),))
+    response = http("GET", f"/tasks/{task.id}/files/a.html")
+    assert (response.data, response.headers["Content-Disposition"]) == (b"<b>", 'attachment; filename="a.html"')
+
+
+def test_tasks_are_filtered_and_paged(client, shown):
+    for n in range(30):
+        client.add_task(NewTask(title=f"task number {n}"))
+    first = shown("/?state=queued")
+    older = first.find("a", string="Older tasks")["href"]
+    names = [a.string for page in (first, shown(older)) for a in page.select(".tasks a")]
+    assert len(set(names)) == 30
+    assert not shown("/?state=done").select(".tasks a")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_form_from_another_site_is_refused(client, http, headers):
+    task = client.add_task(NewTask(title="t"))
+    assert http("POST", f"/tasks/{task.id}/cancel", headers=headers).status == 403
+    assert client.task(task.id).state is State.QUEUED
+
+
+def test_a_form_from_the_page_itself_is_taken(client, http, url):
+    task = client.add_task(NewTask(title="t"))
+    headers = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
+    assert http("POST", f"/tasks/{task.id}/cancel", headers=headers).status == 303
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[", "10.0.0.1:8765"])
+def test_a_foreign_host_name_is_refused(http, host):
+    assert http("GET", "/", headers={"Host": host}).status in (400, 421)
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:9999", "127.0.0.1:80", "[::1]:80"])
+def test_loopback_names_are_served_through_any_tunnel(http, host):
+    assert http("GET", "/", headers={"Host": host}).status == 200
+
+
+def test_the_policy_forbids_what_the_page_does_not_need(http):
+    for path in ("/", "/style.css", "/nothing"):
+        headers = http("GET", path).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "script" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_is_not_there_is_a_readable_page(http):
+    for path in ("/nothing", "/tasks/none"):
+        response = http("GET", path)
+        assert (response.status, response.headers["Content-Type"]) == (404, "text/html; charset=utf-8")

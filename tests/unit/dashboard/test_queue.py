@@ -1,0 +1,93 @@
+"""What the queue makes of the rules and a store together."""
+
+from datetime import timedelta
+
+import pytest
+
+from dashboard.queue import Queue
+from dashboard.record import stamp
+from dashboard.settings import Settings
+from wire.types import Budget, ClaimRequest, Exit, File, NewTask, SessionEnd, State
+from wire.values import Invalid
+
+ANYONE = ClaimRequest(host="h")
+
+
+def add(queue, title="t", **fields):
+    return queue.add(NewTask(title=title, **fields))[0]
+
+
+def test_the_most_urgent_task_comes_first_and_then_the_oldest(queue, clock):
+    for title, priority in (("a", 5), ("b", 9), ("c", 5)):
+        add(queue, title, priority=priority)
+        clock.go_on(seconds=1)
+    assert [queue.claim(ANYONE).task.title for _ in range(3)] == ["b", "a", "c"]
+    assert queue.claim(ANYONE) is None
+
+
+def test_tasks_that_can_not_go_on_never_starve_those_behind_them(queue):
+    parent = add(queue, priority=9, budget=Budget(sessions=100))
+    queue.claim(ANYONE)
+    for n in range(25):
+        add(queue, f"child {n}", parent=parent.id, priority=9)
+    behind = add(queue, "behind", priority=0)
+    assert queue.claim(ANYONE).task.id == behind.id
+
+
+def test_a_task_out_of_budget_is_passed_to_a_person_and_the_next_one_given(queue, store):
+    broke = add(queue, priority=9, budget=Budget(usd_micros=1))
+    held = queue.claim(ANYONE)
+    queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.DRAINED, usd_micros=1))
+    other = add(queue)
+    assert queue.claim(ANYONE).task.id == other.id
+    assert store.get(broke.id).task.state is State.NEEDS_YOU
+
+
+def test_a_lost_holder_is_replaced_after_its_lease_in_the_same_session(queue, clock):
+    add(queue)
+    first = queue.claim(ANYONE)
+    clock.go_on(seconds=first.lease.ttl_s + 1)
+    second = queue.claim(ClaimRequest(host="other", suspended_only=True))
+    assert (second.session.id, second.session.new, second.lease.fence) == (first.session.id, False, 2)
+
+
+def test_a_session_that_goes_on_may_spend_its_own_total_again_and_the_rest(queue):
+    add(queue, budget=Budget(usd_micros=1000))
+    first = queue.claim(ANYONE)
+    queue.end(first.session.id, SessionEnd(fence=1, exit=Exit.DRAINED, usd_micros=300))
+    assert queue.claim(ANYONE).session.usd_micros == 1000
+
+
+def test_children_spend_what_their_parent_left_and_a_persons_grant_counts_for_the_family(queue):
+    parent = add(queue, budget=Budget(sessions=2, usd_micros=1000))
+    held = queue.claim(ANYONE)
+    child = add(queue, parent=parent.id)
+    queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, usd_micros=400))
+    mine = queue.claim(ANYONE)
+    assert (mine.task.id, mine.session.usd_micros) == (child.id, 600)
+
+
+def test_a_grandchild_belongs_to_the_same_family(queue):
+    parent = add(queue, budget=Budget(usd_micros=1000))
+    child = add(queue, parent=parent.id)
+    grandchild = add(queue, parent=child.id)
+    assert queue.store.get(grandchild.id).root == parent.id
+
+
+def test_a_rested_task_comes_back_when_its_time_has_come(queue, clock):
+    add(queue, not_before=stamp(clock() + timedelta(minutes=5)))
+    assert queue.claim(ANYONE) is None
+    clock.go_on(minutes=5)
+    assert queue.claim(ANYONE)
+
+
+def test_files_of_one_name_are_refused(queue):
+    twice = (File(name="a", content=b"1"), File(name="a", content=b"2"))
+    with pytest.raises(Invalid, match=r"context\[1\].name"):
+        add(queue, context=twice)
+
+
+def test_the_lease_lasts_as_long_as_the_settings_say(store, clock):
+    queue = Queue(store, Settings(lease_s=7), clock)
+    add(queue)
+    assert queue.claim(ANYONE).lease.ttl_s == 7

@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from dashboard.settings import Settings, load
+from wire.values import Invalid
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
+def test_the_shipped_files_say_every_key_with_its_default(name):
+    assert load(ROOT / name) == Settings()
+    section = (ROOT / name).read_text().split("[dashboard]")[1]
+    assert all(f"\n{key} = " in section for key in Settings.__dataclass_fields__)
+
+
+def test_a_file_without_the_section_means_the_defaults(tmp_path):
+    (tmp_path / "jada.toml").write_text("[agent]\n")
+    assert load(tmp_path / "jada.toml") == Settings()
+
+
+@pytest.mark.parametrize("line", ['address = "0.0.0.0"', "port = 65536", "lease_s = 0", 'port = "80"', "colour = 1"])
+def test_a_wrong_key_is_refused_by_name(tmp_path, line):
+    (tmp_path / "jada.toml").write_text(f"[dashboard]\n{line}\n")
+    with pytest.raises(Invalid, match=f"dashboard.{line.split()[0]}"):
+        load(tmp_path / "jada.toml")

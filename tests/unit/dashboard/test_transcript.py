@@ -1,0 +1,67 @@
+from dashboard import transcript
+from dashboard.transcript import ToolCall
+from wire.types import Event, EventKind
+
+
+def events(*items):
+    return [Event(n=n, at="2026-05-13T12:00:00Z", kind=kind, data=data) for n, (kind, data) in enumerate(items, 1)]
+
+
+def turn(*blocks, number=1):
+    return EventKind.SETTLE, {
+        "turn": number,
+        "usd_micros": 10,
+        "message": {"role": "assistant", "content": list(blocks)},
+    }
+
+
+def use(name="bash", **given):
+    return {"type": "tool_use", "id": "u", "name": name, "input": given}
+
+
+def test_a_turn_has_its_words_its_calls_and_their_results():
+    result = (
+        EventKind.TOOL_RESULT,
+        {"tool_use_id": "u", "content": [{"type": "text", "text": "401"}], "is_error": True},
+    )
+    (entry,) = transcript.read(events(turn({"type": "text", "text": "I count."}, use(command="wc -l a")), result))
+    assert (entry.kind, entry.title, entry.text) == ("turn", "Turn 1", "I count.")
+    assert entry.calls == (ToolCall(name="bash", asked="wc -l a", result="401", is_error=True),)
+
+
+def test_a_call_without_a_result_says_so():
+    (entry,) = transcript.read(events(turn(use(command="sleep"))))
+    assert entry.calls[0].result is None
+
+
+def test_other_inputs_are_shown_a_field_a_line():
+    (entry,) = transcript.read(events(turn(use(command="create", path="a", file_text="x\ny", at=[1]))))
+    assert entry.calls[0].asked == "command: create\npath: a\nfile_text:\nx\ny\nat: [1]"
+
+
+def test_thinking_and_raw_streams_are_not_shown():
+    assert transcript.read(events((EventKind.STREAM, {"events": []}), (EventKind.RESERVE, {"turn": 1}))) == []
+    (entry,) = transcript.read(events(turn({"type": "thinking", "thinking": "secret"})))
+    assert entry.text == ""
+
+
+def test_what_a_person_said_and_how_it_ended_is_shown_in_order():
+    told = (EventKind.MESSAGE, {"content": [{"type": "text", "text": "the task"}]})
+    answer = (EventKind.ANSWER, {"tool_use_id": "u", "text": "release"})
+    end = (EventKind.END, {"exit": 0, "reason": "finished"})
+    entries = transcript.read(events(told, answer, end))
+    assert [(e.kind, e.text) for e in entries] == [("told", "the task"), ("answer", "release"), ("note", "finished")]
+
+
+def test_long_texts_are_cut_and_say_so():
+    (entry,) = transcript.read(events((EventKind.MESSAGE, {"content": "x" * 20_005})))
+    assert entry.text.endswith("5 more characters; the API has them")
+
+
+def test_a_journal_of_another_shape_is_still_shown():
+    odd = [(kind, {}) for kind in EventKind] + [(EventKind.SETTLE, {"message": {"content": ["text", None, {}]}})]
+    assert transcript.read(events(*odd))
+
+
+def test_what_a_session_used_is_summed_over_its_settled_turns():
+    assert transcript.used(events(turn(), turn(number=2), (EventKind.RESERVE, {"turn": 3}))) == transcript.Used(2, 20)

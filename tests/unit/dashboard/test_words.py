@@ -1,0 +1,20 @@
+import pytest
+
+from dashboard import words
+from wire.types import Exit, Need, Session, State, SyncOutcome
+
+
+def test_everything_has_its_word():
+    assert (set(words.EXITS), set(words.STATES)) == (set(Exit), set(State))
+    assert (set(words.NEEDS), set(words.OUTCOMES)) == (set(Need), set(SyncOutcome))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1.0 KB"), (3 << 20, "3.0 MB")]
+)
+def test_sizes_are_readable(count, text):
+    assert words.size(count) == text
+
+
+def test_a_session_without_an_exit_runs():
+    assert words.session_end(Session(id="s", task="t", host="h", started_at="", updated_at="")) == "running"
