@@ -1,0 +1,76 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import urllib3
+
+from local.google.app import create
+from local.serve import running
+from sync.credentials import SCOPE, read, refresh
+from sync.failure import Failed
+
+HTTP = urllib3.PoolManager()
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+def google(tmp_path):
+    with running(create(tmp_path / "google")) as url:
+        yield url
+
+
+@pytest.fixture
+def issued(google, tmp_path):
+    def issue(**order):
+        info = HTTP.request("POST", f"{google}/_local/tokens", json=order).json()
+        path = tmp_path / "port_sheet_token.json"
+        path.write_text(json.dumps({**info, "token_uri": "https://elsewhere.example/token"}))
+        return read(path, f"{google}/token")
+
+    return issue
+
+
+def test_a_token_becomes_access_to_spreadsheets_at_the_configured_endpoint(issued):
+    token = issued()
+    assert refresh(token, None, NOW).valid
+    assert token.credentials.granted_scopes == [SCOPE]
+
+
+def test_the_day_of_its_death_is_known_from_the_consent(issued):
+    token = issued(testing=True)
+    assert timedelta(days=6, hours=23) < token.dies_at - token.issued_at <= timedelta(days=7)
+    assert issued().dies_at is None
+
+
+def test_two_tokens_have_two_fingerprints_which_are_no_part_of_them(issued):
+    one, other = issued(), issued()
+    assert one.fingerprint != other.fingerprint
+    assert one.fingerprint not in one.credentials.refresh_token
+
+
+def test_a_token_with_other_scopes_alone_is_refused_by_them(issued):
+    with pytest.raises(Failed, match=r"it carries .*drive\.file") as failed:
+        refresh(issued(scopes=["https://www.googleapis.com/auth/drive.file"]), None, NOW)
+    assert failed.value.kind == "token_scope"
+
+
+def test_an_endpoint_that_does_not_answer_is_told_by_name(issued, tmp_path):
+    issued()
+    with pytest.raises(Failed) as failed:
+        refresh(read(tmp_path / "port_sheet_token.json", "http://127.0.0.1:9/token"), None, NOW)
+    assert failed.value.kind == "token_endpoint_unreachable"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"type": "service_account"}', '{"refresh_token": "hush"'])
+def test_a_file_that_is_no_token_is_told_without_its_content(tmp_path, text):
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(Failed) as failed:
+        read(tmp_path / "t.json", "http://g/token")
+    assert failed.value.kind == "token_unreadable"
+    assert "hush" not in str(failed.value)
+
+
+def test_a_missing_file_is_told_as_missing(tmp_path):
+    with pytest.raises(Failed) as failed:
+        read(tmp_path / "t.json", "http://g/token")
+    assert failed.value.kind == "token_missing"

@@ -1,0 +1,108 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sync.failure import Record, of_bookings, of_refresh, of_sheets, of_transport
+
+NOW = datetime(2026, 5, 13, 3, 0, tzinfo=UTC)
+
+
+def refused(error, description="Bad Request"):
+    return (f"{error}: {description}", {"error": error, "error_description": description})
+
+
+@pytest.mark.parametrize(
+    ("args", "kind"),
+    [
+        (refused("invalid_grant"), "token_dead"),
+        (refused("invalid_grant", "Invalid JWT: Token must be a short-lived token"), "clock_off"),
+        (refused("invalid_client", "Unauthorized"), "client_invalid"),
+        (refused("unauthorized_client"), "client_invalid"),
+        (refused("deleted_client"), "client_deleted"),
+        (refused("invalid_scope"), "token_scope"),
+        (refused("admin_policy_enforced"), "admin_policy"),
+        (refused("something_new"), "token_refused"),
+        (refused("internal_failure"), "token_endpoint_down"),
+        (("Reauthentication is needed. Please run `gcloud auth`",), "reauth_demanded"),
+        (("<html>502 Bad Gateway</html>",), "token_endpoint_down"),
+        ((json.dumps({"error": {"code": 500}}), {"error": {"code": 500}}), "token_endpoint_down"),
+        ((), "token_endpoint_down"),
+    ],
+)
+def test_a_failed_refresh_has_a_name_for_each_answer_of_the_endpoint(args, kind):
+    assert of_refresh(args).kind == kind
+
+
+def test_a_refusal_is_never_told_as_a_bad_request_alone():
+    failed = of_refresh(refused("invalid_grant"), Record(NOW))
+    assert "no longer valid" in failed.cause
+    assert "auth_ga.py" in failed.cure
+
+
+@pytest.mark.parametrize(
+    ("record", "cause"),
+    [
+        (Record(NOW, NOW - timedelta(days=8), NOW - timedelta(days=1)), "was over at 2026-05-12 03:00 UTC"),
+        (Record(NOW, NOW - timedelta(days=7), NOW - timedelta(seconds=1)), "publishing status is Testing"),
+        (Record(NOW, NOW - timedelta(days=7, hours=5)), "7 days old"),
+        (Record(NOW, NOW - timedelta(days=300), None, NOW - timedelta(days=200)), "not used for six months"),
+        (Record(NOW, NOW - timedelta(days=30), None, NOW - timedelta(hours=1)), "last worked at 2026-05-13 02:00 UTC"),
+    ],
+)
+def test_our_own_record_narrows_why_a_token_died(record, cause):
+    assert cause in of_refresh(refused("invalid_grant"), record).cause
+
+
+def reason(name, **metadata):
+    return {"status": "PERMISSION_DENIED", "details": [{"reason": name, "metadata": metadata}], "message": "no"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, {"status": "FAILED_PRECONDITION", "message": "not supported"}, "sheet_is_excel"),
+        (400, {"message": "Unable to parse range: 'Bookings'"}, "worksheet_missing"),
+        (400, {"message": "Invalid requests[0]"}, "sheets_refused"),
+        (401, {"message": "invalid credentials"}, "sheet_unauthorized"),
+        (403, {"status": "PERMISSION_DENIED", "message": "The caller does not have permission"}, "sheet_forbidden"),
+        (403, reason("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), "token_scope"),
+        (403, reason("SERVICE_DISABLED", activationUrl="https://go.example"), "sheets_api_disabled"),
+        (404, {"message": "Requested entity was not found."}, "sheet_missing"),
+        (429, {"message": "Quota exceeded"}, "sheets_quota"),
+        (503, {"message": "<html>"}, "sheets_down"),
+    ],
+)
+def test_an_answer_of_the_sheets_api_has_a_name(status, body, kind):
+    assert of_sheets(status, body, "abc").kind == kind
+
+
+def test_only_what_may_pass_is_tried_again():
+    assert [of_sheets(status, {}, "abc").wait_s > 0 for status in (400, 403, 404, 429, 500, 503)] == [
+        *(False, False, False),
+        *(True, True, True),
+    ]
+
+
+def test_a_disabled_api_is_cured_where_google_says():
+    assert (
+        "https://go.example" in of_sheets(403, reason("SERVICE_DISABLED", activationUrl="https://go.example"), "a").cure
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, "bookings_token"), (403, "bookings_token"), (503, "bookings_down"), (404, "bookings_refused")],
+)
+def test_an_answer_of_the_booking_system_has_a_name(status, kind):
+    assert of_bookings(status, "http://b", "").kind == kind
+
+
+def test_a_certificate_that_is_not_valid_yet_points_at_the_clock():
+    error = OSError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate is not yet valid")
+    assert of_transport("sheets", error).kind == "clock_off"
+    assert of_transport("sheets", OSError("refused")).kind == "sheets_unreachable"
+
+
+def test_a_failure_is_one_line_whatever_the_other_side_said():
+    assert "\n" not in str(of_refresh(("<html>\n<p>502\n",)))

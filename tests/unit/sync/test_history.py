@@ -1,0 +1,51 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from sync.history import Busy, opened
+
+NOW = datetime(2026, 5, 13, 3, 0, tzinfo=UTC)
+COLUMNS = ("id", "rate", "sync_state")
+BASE = {"B1": ("B1", 80.5, "live"), "B2": ("B2", "", "removed")}
+
+
+@pytest.fixture
+def history(tmp_path):
+    with opened(tmp_path, COLUMNS) as history:
+        yield history
+
+
+def test_a_new_memory_knows_nothing(history):
+    assert (history.base(), history.last_success(), history.token_last_ok("t")) == ({}, None, None)
+
+
+def test_what_was_settled_is_the_next_runs_base(tmp_path):
+    with opened(tmp_path, COLUMNS) as history:
+        history.settle({}, BASE, NOW)
+    with opened(tmp_path, COLUMNS) as history:
+        assert (history.base(), history.last_success()) == (BASE, NOW)
+
+
+def test_what_is_no_longer_settled_is_forgotten(history):
+    history.settle({}, BASE, NOW)
+    history.settle(BASE, {"B2": BASE["B2"]}, NOW)
+    assert history.base() == {"B2": BASE["B2"]}
+
+
+def test_cells_find_their_columns_when_these_change(tmp_path):
+    with opened(tmp_path, COLUMNS) as history:
+        history.settle({}, BASE, NOW)
+    with opened(tmp_path, ("id", "guest", "rate", "sync_state")) as history:
+        assert history.base()["B1"] == ("B1", None, 80.5, "live")
+        history.settle(history.base(), {"B1": ("B1", "Ada", 80.5, "live")}, NOW)
+        assert history.base() == {"B1": ("B1", "Ada", 80.5, "live")}
+
+
+def test_a_token_is_remembered_by_its_fingerprint(history):
+    history.token_worked("t", NOW)
+    assert (history.token_last_ok("t"), history.token_last_ok("another")) == (NOW, None)
+
+
+def test_a_second_run_at_once_is_refused(tmp_path, history):
+    with pytest.raises(Busy, match="another run"), opened(tmp_path, COLUMNS):
+        pass
