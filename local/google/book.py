@@ -129,6 +129,12 @@ class Sheet:
                     yield number, column
 
     @property
+    def height(self) -> int:
+        """How many rows there are down to the last that holds a value: looked for from below, as rows are appended."""
+        below = reversed(range(len(self.rows)))
+        return next((n + 1 for n in below if any(cell.value is not None for cell in self.rows[n].values())), 0)
+
+    @property
     def whole(self) -> Area:
         """All of the grid."""
         return Area(0, 0, len(self.rows), self.columns)

@@ -66,7 +66,7 @@ def append_cells(book: Book, args: Args) -> Answer:
     if args.get("tableId"):
         raise unbuilt("appendCells to a table")
     mask, sheet, rows = _cell_mask(args), book.sheet(args.get("sheetId", 0)), args.get("rows", [])
-    top = max((row + 1 for row, _ in sheet.used(sheet.whole)), default=0)
+    top = sheet.height
     width = max((len(row.get("values", [])) for row in rows), default=0)
     if width > sheet.columns:
         raise invalid(f"Attempting to write column: {letters(sheet.columns)}, beyond the last column of the grid")

@@ -26,12 +26,12 @@ def index_page(books: list[Book]) -> str:
 def book_page(book: Book, sheet: Sheet, first: int) -> str:
     """Return one sheet of a spreadsheet, from row `first` (0 is the top), with ways to the other sheets and rows."""
     tabs = "".join(f'<a href="?gid={s.id}">{escape(s.title)}</a>' for s in book.sheets)
-    last = max((row for row, _ in sheet.used(sheet.whole)), default=-1)
+    height = sheet.height
     ways = "".join(
-        f'<a href="?gid={sheet.id}&amp;row={start + 1}">rows {start + 1} to {min(start + PAGE, last + 1)}</a>'
-        for start in (range(0, last + 1, PAGE) if last >= PAGE else ())
+        f'<a href="?gid={sheet.id}&amp;row={start + 1}">rows {start + 1} to {min(start + PAGE, height)}</a>'
+        for start in (range(0, height, PAGE) if height > PAGE else ())
     )
-    body = f"<nav>{tabs}</nav><nav>{ways}</nav>{_table(sheet, first, min(last + 1, first + PAGE))}"
+    body = f"<nav>{tabs}</nav><nav>{ways}</nav>{_table(sheet, first, min(height, first + PAGE))}"
     return _page(f"{book.properties['title']} · {sheet.title}", body)
 
 
