@@ -13,6 +13,7 @@ from agent.daemon import Daemon
 from agent.day import Day
 from agent.link import Link
 from agent.notify import Notify
+from agent.outbox import Outboxes
 from agent.settings import load
 from agent.signals import Signals
 from agent.spawn import Release
@@ -41,12 +42,13 @@ def work(settings_path: Path, state: Path) -> None:
     lock = _lock(state / "daemon.lock")
     token = Secret(_credential("dashboard_token"))
     # Short tries: a dashboard that hangs must hold up neither heartbeat nor watchdog; the daemon asks again itself.
-    client = Client(settings.dashboard_url, token, timeout_s=5, retries=1)
+    link = Link(Client(settings.dashboard_url, token, timeout_s=5, retries=1))
     with Signals() as signals, os.fdopen(lock):
         Daemon(
             settings=settings,
-            state=state,
-            link=Link(client),
+            workspaces=state / "workspaces",
+            outboxes=Outboxes(state / "sessions", link),
+            link=link,
             day=Day(state / "state.json", time.time),
             signals=signals,
             notify=Notify(os.environ.get("NOTIFY_SOCKET")),

@@ -16,7 +16,7 @@ from agent.journal import Held
 from agent.lease import Lease, boottime
 from agent.link import PAUSE_S, Away, Link
 from agent.notify import Notify
-from agent.outbox import STALE, Outbox, unsettled
+from agent.outbox import STALE, Outbox, Outboxes
 from agent.settings import SessionSettings, Settings
 from agent.signals import Signals
 from agent.spawn import Child, Release
@@ -37,10 +37,11 @@ class _Cancelled(Exception):
 
 @dataclass(kw_only=True)
 class Daemon:
-    """The worker of one host; `state` is its folder, `watchdog_s` how often systemd wants to hear from it."""
+    """The worker of one host; `watchdog_s` is how often systemd wants to hear from it, at most."""
 
     settings: Settings
-    state: Path
+    workspaces: Path
+    outboxes: Outboxes
     link: Link
     day: Day
     signals: Signals
@@ -53,7 +54,6 @@ class Daemon:
 
     def run(self) -> None:
         """Work until a signal asks to stop."""
-        (self.state / "sessions").mkdir(parents=True, exist_ok=True)
         self.notify.ready()
         while not self.signals.stop:
             if not self.step():
@@ -63,7 +63,7 @@ class Daemon:
     def step(self) -> bool:
         """Do one unit of work, if there is one; return whether there was."""
         self.notify.alive("looking for work")
-        left = next(unsettled(self.state / "sessions", self.link), None)
+        left = next(self.outboxes.unsettled(), None)
         if left is not None:
             return self._settle(left)
         try:
@@ -106,17 +106,15 @@ class Daemon:
             return None
 
     def _written(self, claim: Claim) -> Outbox:
-        folder = self.state / "sessions" / claim.session.id
-        workspace = self.state / "workspaces" / claim.task.id
-        for path in (folder, workspace):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        outbox = Outbox(folder, self.link)
+        workspace = self.workspaces / claim.task.id
+        workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+        outbox = self.outboxes.of(claim.session.id)
         if claim.session.new:
             self.day.begin(claim.session.id)
         else:
             outbox.restore()
-        durable.write(folder / "claim.json", claim)
-        durable.write(folder / "settings.json", self._session_settings(claim, workspace, outbox.spent()))
+        durable.write(outbox.folder / "claim.json", claim)
+        durable.write(outbox.folder / "settings.json", self._session_settings(claim, workspace, outbox.spent()))
         outbox.open(claim.task.id, claim.lease.fence)
         return outbox
 
@@ -218,7 +216,7 @@ class Daemon:
 
     def _rest(self) -> None:
         """Wait for the next look, with a word to systemd in between."""
-        waiting = any(unsettled(self.state / "sessions", self.link))
+        waiting = any(self.outboxes.unsettled())
         until = boottime() + (PAUSE_S if waiting else self.settings.poll_seconds)
         used = self.day.used
         status = (

@@ -35,7 +35,7 @@ class Day:
 
     @property
     def used(self) -> Used:
-        """Return today's use. Raises ValueError when the file is none of ours."""
+        """Return today's use. Raises `Invalid` when the file is damaged."""
         today = datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
         held = durable.read(Used, self._path)
         return held if held and held.day == today else Used(day=today)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wire.values import decode, encode
+from wire.values import Invalid, decode, encode
 
 T = TypeVar("T")
 
@@ -23,12 +23,13 @@ def write(path: Path, value: Any) -> None:
 
 
 def read(cls: type[T], path: Path) -> T | None:
-    """Read a file written by `write`; None when there is none. Raises `Invalid` or ValueError when it is no `cls`."""
+    """Read a file written by `write`; None when there is none. Raises `Invalid`, which names the file."""
     try:
-        text = path.read_text("utf-8")
+        return decode(cls, json.loads(path.read_text("utf-8")), str(path))
     except FileNotFoundError:
         return None
-    return decode(cls, json.loads(text))
+    except json.JSONDecodeError as error:
+        raise Invalid(str(path), f"is damaged: {error}. Look at it, then move it away") from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -160,13 +160,31 @@ class Outbox:
         self.progress = progress
 
 
-def unsettled(sessions: Path, link: Link) -> Iterator[Outbox]:
-    """Yield the sessions whose outcome is not acknowledged, oldest first."""
-    for folder in sorted(sessions.iterdir()):
-        if "." not in folder.name:  # set aside ones have a dot
-            outbox = Outbox(folder, link)
+class Outboxes:
+    """All sessions of a host. What was seen settled is not read again until it is opened: the folders stay."""
+
+    def __init__(self, sessions: Path, link: Link) -> None:
+        self._sessions = sessions
+        self._link = link
+        self._settled: set[str] = set()
+        sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def of(self, session: str) -> Outbox:
+        """Return a session's outbox, its folder made where there is none."""
+        self._settled.discard(session)
+        folder = self._sessions / session
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return Outbox(folder, self._link)
+
+    def unsettled(self) -> Iterator[Outbox]:
+        """Yield those whose outcome is not acknowledged, oldest first."""
+        names = (path.name for path in self._sessions.iterdir() if "." not in path.name)  # set aside ones have a dot
+        for name in sorted(set(names) - self._settled):
+            outbox = Outbox(self._sessions / name, self._link)
             if not outbox.progress.settled:
                 yield outbox
+            else:
+                self._settled.add(name)
 
 
 def _batches(events: Sequence[Event]) -> Iterator[tuple[Event, ...]]:

@@ -10,7 +10,6 @@ from wire.values import Invalid, decode
 
 PATIENCE = 3
 """Crashes in a row, none of them further than the one before, after which a session is given up."""
-_ENDINGS = (EventKind.END, EventKind.SUSPEND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +36,10 @@ class Progress:
 
 
 def crashed(events: Sequence[Event], progress: Progress) -> bool:
-    """Whether the process left no last word: neither end nor suspend since this claim."""
-    return not events or events[-1].n <= progress.began_at or events[-1].kind not in _ENDINGS
+    """Whether the process left no last word: no end, and no suspension since this claim."""
+    last = events[-1] if events else None
+    suspended = last is not None and last.kind is EventKind.SUSPEND and last.n > progress.began_at
+    return not suspended and (last is None or last.kind is not EventKind.END)
 
 
 def crashes(events: Sequence[Event], progress: Progress) -> int:

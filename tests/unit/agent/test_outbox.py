@@ -6,7 +6,7 @@ import pytest
 
 from agent.journal import Journal
 from agent.link import Away, Link
-from agent.outbox import Outbox, unsettled
+from agent.outbox import Outbox, Outboxes
 from dashboard.app import create
 from dashboard.settings import Settings
 from dashboard.stores.memory import MemoryStore
@@ -91,7 +91,7 @@ def test_a_finished_session_is_settled_with_its_files(site, outbox):
     task = site.client.task(site.task.id)
     assert (task.state, task.result, task.usd_micros_spent) == (State.DONE, "It is done.", 20)
     assert site.client.file(task.id, "report.csv") == b"a,b\n"
-    assert list(unsettled(site.folder.parent, Link(site.client))) == []
+    assert list(Outboxes(site.folder.parent, Link(site.client)).unsettled()) == []
 
 
 def test_a_question_waits_for_a_person(site, outbox):
@@ -186,7 +186,7 @@ def test_a_stale_fence_is_told_and_the_folder_set_aside(site, outbox):
     assert caught.value.problem.status == 409
     aside = outbox.set_aside()
     assert (aside.name, site.folder.exists()) == (f"{outbox.id}.lost-0", False)
-    assert list(unsettled(aside.parent, Link(site.client))) == []
+    assert list(Outboxes(aside.parent, Link(site.client)).unsettled()) == []
 
 
 def test_a_dashboard_that_lost_records_gets_them_all_again(site, outbox):

@@ -16,6 +16,7 @@ from agent.daemon import Daemon
 from agent.day import Day
 from agent.link import Link
 from agent.notify import Notify
+from agent.outbox import Outboxes
 from agent.settings import Settings
 from agent.signals import Signals
 from agent.spawn import Release
@@ -147,11 +148,12 @@ def make(site):
     with contextlib.ExitStack() as stack:
 
         def daemon(**settings):
-            (site.state / "sessions").mkdir(parents=True, exist_ok=True)
+            link = Link(Client(site.url, TOKEN, timeout_s=2, retries=0))
             return Daemon(
                 settings=Settings(dashboard_url=site.url, poll_seconds=1, **settings),
-                state=site.state,
-                link=Link(Client(site.url, TOKEN, timeout_s=2, retries=0)),
+                workspaces=site.state / "workspaces",
+                outboxes=Outboxes(site.state / "sessions", link),
+                link=link,
                 day=Day(site.state / "state.json", time.time),
                 signals=stack.enter_context(Signals()),
                 notify=Notify(None),
