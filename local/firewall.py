@@ -4,6 +4,7 @@ The ruleset is a value: one text for all hosts, loaded as one transaction. The c
 (a new base chain with a dropping policy would drop packets until its rules are there), only their content.
 """
 
+import ipaddress
 from dataclasses import dataclass
 
 from local.commands import run
@@ -65,7 +66,9 @@ def matches(opening: Opening) -> list[str]:
     """What a packet must be to pass through `opening`; nothing when it has no sources."""
     if not opening.sources:
         return []
-    sources = "" if "0.0.0.0/0" in opening.sources else f"ip saddr {{ {', '.join(sorted(set(opening.sources)))} }} "
+    # nft refuses a set in which one network lies within another.
+    networks = ipaddress.collapse_addresses(ipaddress.IPv4Network(source) for source in opening.sources)
+    sources = f"ip saddr {{ {', '.join(map(str, networks))} }} "
     if opening.protocol == "all":
         return [f"{sources}meta l4proto {{ tcp, udp, icmp }}"]
     if opening.protocol == "icmp":

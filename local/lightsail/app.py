@@ -42,7 +42,9 @@ def create(
     old_certificates: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Starlette:
-    """Make the application: its memory and its hosts' files below `state`, hosts from `image`."""
+    """Make the application: its memory and its hosts' files below `state`, hosts from `image`. What it acts on is its
+    `state.cloud`.
+    """
     where = site or Site(state=state)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     store, claim = Store(state / "lightsail.sqlite"), Claim(Path("/run/lock"))
@@ -65,7 +67,9 @@ def create(
         Route("/", functools.partial(_answer, cloud, jobs), methods=["POST"]),
         Route("/_local/health", _health, methods=["GET"]),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.cloud = cloud
+    return app
 
 
 async def _health(_request: Request) -> Response:
@@ -98,10 +102,10 @@ def call(cloud: Cloud, jobs: Jobs, target: str, body: bytes) -> dict[str, Any]:
     function = CALLS.get(wanted.name)
     if function is None:
         raise not_built(wanted.name)
-    with cloud.store.lock:
+    with cloud.store.transaction():
         result = function(cloud, request)
+        contract.check_output(wanted, result)
     jobs.take_up()
-    contract.check_output(wanted, result)
     return result
 
 

@@ -128,7 +128,8 @@ class Cloud:
 
     def _guarded(self, instance: Instance) -> Guarded:
         private = self.site.private_address(instance.number)
-        return Guarded(private, self.public_address(instance), tuple(_opening(port) for port in instance.ports))
+        openings = tuple(_opening(port) for port in instance.ports if port.protocol != "icmpv6")
+        return Guarded(private, self.public_address(instance), openings)
 
 
 def new_id() -> str:

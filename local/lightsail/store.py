@@ -1,8 +1,10 @@
 """The double's memory: records by kind and name, and samples of hosts, in one SQLite file that survives a kill."""
 
+import contextlib
 import json
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -37,6 +39,18 @@ class Store:
         self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._base.execute("pragma journal_mode=wal")
         self._base.executescript(_SCHEMA)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make the block's changes one: all of them are kept, or none if it raises."""
+        with self.lock:
+            self._base.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._base.execute("rollback")
+                raise
+            self._base.execute("commit")
 
     def put(self, record: Named) -> None:
         """Keep a record, in place of the one of its kind and name."""
