@@ -20,6 +20,7 @@ from local.google.app import create as google
 from local.serve import running
 from wire.client import Client
 from wire.secret import Secret
+from wire.types import State
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "dashboard-token-of-the-test"
@@ -89,8 +90,23 @@ class Town:
         env = {**os.environ, "CREDENTIALS_DIRECTORY": str(self.folder / "secrets")}
         return subprocess.run([*command, *more], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
+    def authenticate(self):
+        """Run auth_ga as root would, and allow on the consent page as a person would."""
+        secrets = self.folder / "secrets"
+        (secrets / "client.json").write_text(json.dumps(self.call("GET", f"{self.google}/_local/client")))
+        files = ["--client", secrets / "client.json", "--token", secrets / "port_sheet_token.json"]
+        command = [sys.executable, "-m", "sync.auth_ga", *files, "--port", "0", "--no-browser"]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            page = next(line.strip() for line in process.stdout if line.startswith("http"))
+            HTTP.request("POST", page, fields={"decision": "allow"}, encode_multipart=False)
+            process.stdout.read()
+        assert process.returncode == 0
+
     def report(self):
         return Client(self.dashboard, Secret(TOKEN)).sync_runs()[0]
+
+    def alarms(self):
+        return list(Client(self.dashboard, Secret(TOKEN)).tasks(State.NEEDS_YOU))
 
     def rows(self):
         """The sheet's rows by header, read as its owner would."""
@@ -284,14 +300,15 @@ def test_a_token_without_the_scope_is_told_before_any_call(filled):
     assert filled.watched.calls == []
 
 
-def test_the_run_after_a_new_token_converges(filled):
-    filled.call("POST", f"{filled.google}/_local/tokens/revoke")
-    filled.book(filled.rows()[2]["id"], rate="77")
+def test_after_the_consent_of_auth_ga_the_next_run_converges_and_the_alarm_ends(filled):
+    filled.book("J00003", rate="77")
     filled.call("POST", f"{filled.google}/_local/tokens/revoke")
     failed(filled.run(), "token_dead")
-    filled.renew_token()
+    assert [task.waiting.kind for task in filled.alarms()] == ["alarm"]
+    filled.authenticate()
     assert filled.run().returncode == 0
-    assert (filled.rows()[2]["rate"], filled.report().outcome) == (77, "changed")
+    (row,) = [row for row in filled.rows() if row["id"] == "J00003"]
+    assert (row["rate"], filled.alarms()) == (77, [])
 
 
 def test_a_token_that_will_die_is_announced(filled):
