@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 import urllib3
@@ -50,11 +49,9 @@ def client(port):
 
 
 def wait_until_healthy(port):
-    deadline = time.monotonic() + 30
     retry = urllib3.Retry(total=200, backoff_factor=0.05, backoff_max=0.2)
     response = urllib3.PoolManager().request("GET", f"http://127.0.0.1:{port}/v1/health", retries=retry)
     assert response.json() == {"status": "ok"}
-    assert time.monotonic() < deadline
 
 
 def test_it_tells_systemd_when_it_serves_and_ends_well(start, port, tmp_path):

@@ -25,9 +25,11 @@ def queue(path):
 
 def claim_all(path, out):
     mine = queue(path)
-    while claim := mine.claim(ClaimRequest(host=str(os.getpid()))):
-        out.put((claim.task.id, claim.lease.fence))
-    out.put(None)
+    try:
+        while claim := mine.claim(ClaimRequest(host=str(os.getpid()))):
+            out.put((claim.task.id, claim.lease.fence))
+    finally:
+        out.put(None)
 
 
 def test_four_processes_claim_200_tasks_each_exactly_once(tmp_path):
