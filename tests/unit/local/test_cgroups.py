@@ -1,0 +1,61 @@
+import signal
+
+import pytest
+
+from local.cgroups import group, groups, layout
+from local.process import Process, wait_until
+
+SITE = "jadag"
+
+
+@pytest.fixture
+def cell():
+    cell = group(SITE, 1)
+    yield cell
+    cell.kill()
+    cell.remove()
+
+
+def started(cell, folder, *command):
+    cell.launch(command, 64 << 20, folder)
+    assert wait_until(cell.processes, 10)
+
+
+@pytest.mark.root
+def test_a_group_holds_its_command_and_all_that_comes_of_it_until_it_is_killed(cell, tmp_path):
+    started(cell, tmp_path, "sh", "-c", "setsid sleep 60 & sleep 60")
+    assert wait_until(lambda: len(cell.processes()) == 3, 10)
+    found = cell.processes()
+    cell.kill()
+    assert cell.processes() == []
+    assert [Process.of(pid) for pid in found] == [None, None, None]
+
+
+@pytest.mark.root
+def test_a_groups_memory_is_bounded(cell, tmp_path):
+    cell.launch(("python3", "-c", "x = bytearray(200_000_000)"), 64 << 20, tmp_path)
+    assert wait_until(lambda: cell.exit_code(tmp_path) is not None, 20)
+    assert cell.exit_code(tmp_path) == 128 + signal.SIGKILL
+
+
+@pytest.mark.root
+def test_the_code_and_the_output_of_a_command_are_kept(cell, tmp_path):
+    cell.launch(("sh", "-c", "echo said; exit 7"), 64 << 20, tmp_path)
+    assert wait_until(lambda: cell.exit_code(tmp_path) is not None, 10)
+    assert (cell.exit_code(tmp_path), (tmp_path / "console.log").read_text()) == (7, "said\n")
+
+
+@pytest.mark.root
+def test_processor_time_is_counted(cell, tmp_path):
+    started(cell, tmp_path, "sh", "-c", "while :; do :; done")
+    assert wait_until(lambda: cell.cpu_s() > 0.1, 20)
+
+
+@pytest.mark.root
+def test_a_sites_groups_are_found_and_removed_without_a_trace(cell, tmp_path):
+    assert layout() in {"v1", "v2"}
+    started(cell, tmp_path, "sleep", "60")
+    assert groups(SITE) == [cell]
+    cell.kill()
+    cell.remove()
+    assert groups(SITE) == []
