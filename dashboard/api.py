@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dashboard.forms import whole
 from dashboard.queue import Queue
 from dashboard.record import Changed, Conflict, Unknown
 from wire.types import Batch, ClaimRequest, Heartbeat, NewTask, Problem, Reply, SessionEnd, State, SyncRun, Task
@@ -100,11 +101,10 @@ class Api:
         tag = call.headers.get("If-Match")
         if tag is None:
             raise HTTPException(428, 'send If-Match: "<version>" of the task that is answered')
-        version = tag.strip('"')
-        reply = call.read(Reply)
-        if not (version.isascii() and version.isdigit()):
+        version = whole(tag.strip('"'))
+        if version is None:
             raise HTTPException(412, f'If-Match must be the task\'s ETag, like "3", not {tag}')
-        return _task(self._queue.reply(call.path["id"], reply, int(version)))
+        return _task(self._queue.reply(call.path["id"], call.read(Reply), version))
 
     def cancel(self, call: Call) -> Response:
         """POST /v1/tasks/{id}/cancel."""
@@ -214,10 +214,10 @@ def _state(query: QueryParams) -> State | None:
 
 
 def _number(query: QueryParams, name: str, default: int) -> int:
-    text = query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise Invalid(name, f"must be a whole number, not {text!r}")
-    return int(text)
+    number = whole(query.get(name, str(default)))
+    if number is None:
+        raise Invalid(name, f"must be a whole number, not {query[name]!r}")
+    return number
 
 
 _MEANINGS = {Unknown: ("Not found", 404), Conflict: ("Not in this state", 409), Changed: ("Changed meanwhile", 412)}

@@ -68,11 +68,17 @@ def _plain(name: str) -> str:
     return name
 
 
+def whole(text: str) -> int | None:
+    """Read a whole number, or None; of at most 15 digits, so that it fits any store's integers."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
 def _whole(typed: Mapping[str, str], name: str) -> int:
     text = typed.get(name, "").strip() or "0"
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    number = whole(text)
+    if number is None:
         raise Invalid(name, f"must be a whole number, not {text!r}")
-    return int(text)
+    return number
 
 
 def _micros(typed: Mapping[str, str], name: str) -> int:

@@ -2,8 +2,9 @@
 
 The page asks for no token: it listens on loopback alone, and whoever reaches that came through the operator's SSH
 tunnel. What could still reach it is a foreign web page in the operator's browser. So: a Host that is no loopback name
-is refused (a rebound DNS name would carry its own), and so is a form sent from another origin. The API needs its
-token besides.
+is refused (a rebound DNS name would carry its own), and so is a form sent from another origin. The host's other users
+could reach it too: on this host they are the parts of this very system, and a session's tools have a network namespace
+of their own, without this loopback. The API needs its token besides.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,6 +23,8 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # Not no-referrer: with that, browsers send our own forms with `Origin: null`.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }

@@ -117,8 +117,7 @@ class Page:
 
     def answer(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/answer."""
-        task_id, version = request.path_params["id"], form.typed.get("version", "")
-        read = int(version) if version.isascii() and version.isdigit() else 0
+        task_id, read = request.path_params["id"], forms.whole(form.typed.get("version", "")) or 0
 
         def act() -> Task:
             return self._queue.reply(task_id, forms.reply(form), read)
