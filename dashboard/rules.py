@@ -27,8 +27,8 @@ from wire.types import (
 )
 from wire.values import Invalid, decode
 
-SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.UNAVAILABLE, Exit.DRAINED})
-"""After these exits the session goes on at the next claim, under its id."""
+SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.FAULT, Exit.UNAVAILABLE, Exit.DRAINED})
+"""After these exits the session goes on at the next claim, under its id: a hand-over alone makes way for a new one."""
 PATIENCE = timedelta(minutes=5)
 """How long a task rests when the API was unavailable and the session did not say until when."""
 MOST_TURNS, MOST_USD_MICROS = 10_000, 10**12
@@ -307,7 +307,7 @@ def cancel(record: Record, now: datetime) -> Record:
 
 
 def retry(record: Record, now: datetime) -> Record:
-    """Queue a failed task again: it gets a new session, with the last checkpoint. Raises `Conflict`."""
+    """Queue a failed task again: its session goes on where our fault stopped it. Raises `Conflict`."""
     if record.task.state is not State.FAILED:
         raise Conflict(f"the task is {record.task.state}: only a failed one can be tried again")
     return _leave(record, now, state=State.QUEUED)

@@ -50,7 +50,7 @@ def used(events: Iterable[Event]) -> Used:
 
 def read(events: Sequence[Event]) -> list[Entry]:
     """Return the entries in order, each call with its result."""
-    results = {e.data.get("tool_use_id"): e.data for e in events if e.kind is EventKind.TOOL_RESULT}
+    results = {e.data.get("tool_use_id"): e.data for e in events if e.kind in (EventKind.TOOL_RESULT, EventKind.ANSWER)}
     entries = (_entry(event, results) for event in events)
     return [entry for entry in entries if entry]
 
@@ -87,7 +87,7 @@ def _call(block: dict[str, Any], result: dict[str, Any] | None) -> ToolCall:
     return ToolCall(
         name=str(block.get("name", "tool")),
         asked=_asked(block.get("input")),
-        result=_text(result.get("content")) if result else None,
+        result=_text(result.get("content", result.get("text"))) if result else None,
         is_error=bool(result and result.get("is_error")),
     )
 

@@ -131,7 +131,7 @@ def test_a_heartbeat_after_the_end_is_refused():
         (Exit.BUDGET, State.NEEDS_YOU, Need.BUDGET, True),
         (Exit.STUCK, State.NEEDS_YOU, Need.STUCK, True),
         (Exit.FENCED, State.RUNNING, None, False),
-        (Exit.FAULT, State.FAILED, None, False),
+        (Exit.FAULT, State.FAILED, None, True),
         (Exit.UNAVAILABLE, State.QUEUED, None, True),
         (Exit.DRAINED, State.QUEUED, None, True),
     ],
@@ -276,9 +276,9 @@ def test_what_is_over_can_not_be_cancelled():
         rules.cancel(ended(code=Exit.FINISHED), NOW)
 
 
-def test_only_a_failed_task_is_tried_again_and_in_a_new_session():
-    record = rules.retry(ended(code=Exit.FAULT), NOW)
-    assert claimed(record, session_id="S2").session.id == "S2"
+def test_only_a_failed_task_is_tried_again_and_in_the_session_that_failed():
+    record = claimed(rules.retry(ended(code=Exit.FAULT), NOW), session_id="S2", suspended_only=True)
+    assert (record.session.id, record.task.sessions_used, record.task.reason) == ("S1", 1, None)
     with pytest.raises(Conflict):
         rules.retry(queued(), NOW)
 

@@ -34,6 +34,12 @@ def test_a_call_without_a_result_says_so():
     assert entry.calls[0].result is None
 
 
+def test_a_persons_answer_is_the_result_of_the_call_that_asked():
+    answer = (EventKind.ANSWER, {"tool_use_id": "u", "text": "release"})
+    turn_entry, answer_entry = transcript.read(events(turn(use("ask_person", question="keep?")), answer))
+    assert (turn_entry.calls[0].result, answer_entry.text) == ("release", "release")
+
+
 def test_other_inputs_are_shown_a_field_a_line():
     (entry,) = transcript.read(events(turn(use(command="create", path="a", file_text="x\ny", at=[1]))))
     assert entry.calls[0].asked == "command: create\npath: a\nfile_text:\nx\ny\nat: [1]"
