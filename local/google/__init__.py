@@ -7,6 +7,7 @@ always refused, so that a caller that grows the grid first works with both.
 
 Control calls, without a token: `GET /_local/client` (the client secrets file), `POST /_local/tokens`
 (`{"scopes": […], "testing": false}`: a credential file), `POST /_local/tokens/revoke` (`{"access_only": false}`),
-`POST` and `DELETE /_local/faults` (`faults.Fault`), `GET /_local/spreadsheets`,
+`POST` and `DELETE /_local/faults` (`faults.Fault`), `GET` and `POST /_local/spreadsheets`
+(`{"id": …, "title": …, "sheet": …}`: one under an id of one's own, made once),
 `POST /_local/spreadsheets/{id}/people` (`{"range": …, "value": …}` or `{"requests": […]}`).
 """

@@ -20,7 +20,7 @@ from local.google.oauth import OAuth
 from local.google.sheets import Sheets
 from local.google.vault import Vault
 from local.google.view import book_page, index_page
-from wire.values import Invalid, decode
+from wire.values import Invalid, decode, rule
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -42,6 +42,7 @@ def create(state: Path, *, testing: bool = False, clock: Callable[[], float] = t
             Route("/spreadsheets/d/{id}/edit", people.view),
             Route("/_local/health", _health),
             Route("/_local/spreadsheets", people.list),
+            Route("/_local/spreadsheets", people.make, methods=["POST"]),
             Route("/_local/spreadsheets/{id}/people", people.edit, methods=["POST"]),
             Route("/_local/faults", faults.arm, methods=["POST"]),
             Route("/_local/faults", faults.clear, methods=["DELETE"]),
@@ -61,6 +62,15 @@ class _Edit:
     requests: tuple[Any, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A spreadsheet under an id that is known before it is made, as it stands in settings."""
+
+    id: str = rule(pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+    title: str = "Untitled spreadsheet"
+    sheet: str = "Sheet1"
+
+
 class People:
     """What people do with a spreadsheet, without a token: look at it, and in tests change it."""
 
@@ -76,6 +86,15 @@ class People:
         """GET the list of spreadsheets: id and title."""
         books = [self._sheets.library.get(book_id) for book_id in self._sheets.library.ids()]
         return JSONResponse({"spreadsheets": [{"id": book.id, "title": book.properties["title"]} for book in books]})
+
+    async def make(self, request: Request) -> Response:
+        """POST `{"id": …, "title": …, "sheet": …}`: make an empty one, unless it is there already."""
+        new = decode(_New, await request.json())
+        known = new.id in self._sheets.library.ids()
+        if not known:
+            body = {"properties": {"title": new.title}, "sheets": [{"properties": {"title": new.sheet}}]}
+            self._sheets.make(body, new.id)
+        return JSONResponse({"id": new.id}, 200 if known else 201)
 
     async def view(self, request: Request) -> Response:
         """GET one sheet as a page: the first, or `gid`; from `row` on."""

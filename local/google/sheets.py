@@ -100,12 +100,16 @@ class Sheets:
         extra = (body.keys() | {key for sheet in body.get("sheets", []) for key in sheet}) - {"properties", "sheets"}
         if extra:
             raise unbuilt(f"creating a spreadsheet with {', '.join(sorted(extra))}")
-        book = Book(self.library.new_id(), {**_DEFAULTS, **body.get("properties", {})}, [])
+        return grid.spreadsheet(self.make(body, self.library.new_id()), call["base"])
+
+    def make(self, body: Mapping[str, Any], book_id: str) -> Book:
+        """Make and keep a spreadsheet from a `Spreadsheet` of the API: its properties and those of its sheets."""
+        book = Book(book_id, {**_DEFAULTS, **body.get("properties", {})}, [])
         for sheet in body.get("sheets") or [{}]:
             book.sheets.append(requests.new_sheet(book, sheet.get("properties", {})))
         book.check_size()
         self.library.save(book)
-        return grid.spreadsheet(book, call["base"])
+        return book
 
 
 async def _body(request: Request) -> dict[str, Any]:

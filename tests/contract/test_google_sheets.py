@@ -395,6 +395,16 @@ def test_people_change_the_sheet_between_two_calls(raw, service, key):
     assert raw.post(people, json={"range": "Nowhere!A1", "value": 1}).status_code == 400
 
 
+def test_a_spreadsheet_under_an_id_of_ones_own_is_made_once(raw, service):
+    order = {"id": "season-2026", "title": "Season", "sheet": "Bookings"}
+    assert raw.post("/_local/spreadsheets", json=order).status_code == 201
+    write(service, "season-2026", [["a"]], "Bookings!A1")
+    assert raw.post("/_local/spreadsheets", json=order).status_code == 200
+    assert read(service, "season-2026", "Bookings") == [["a"]]
+    assert {"id": "season-2026", "title": "Season"} in raw.get("/_local/spreadsheets").json()["spreadsheets"]
+    assert raw.post("/_local/spreadsheets", json={"id": "../x"}).json()["field"] == "id"
+
+
 def test_a_browser_shows_the_sheet_as_text_whatever_is_in_it(raw, service, key):
     write(service, key, [["<script>alert(1)</script>", "=1+1"]])
     page = BeautifulSoup(raw.get(f"/spreadsheets/d/{key}/edit").text, "html.parser")
