@@ -181,6 +181,9 @@ def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
             raise Refused("hosts", f"{name!r} is no host name: 2 to 63 letters, digits and inner hyphens")
         if names.count(name) > 1:
             raise Refused("hosts", f"{name!r} stands there twice")
+        if f"{name}-ip" in names:
+            # Lightsail keeps one list of names for hosts and addresses.
+            raise Refused("hosts", f"'{name}-ip' is the name of {name}'s static IP; choose another")
     return names
 
 

@@ -50,6 +50,7 @@ def test_ssh_opens_to_the_world_only_when_said_outright():
         ("hosts", "jada-orchestrator", "must be a list of texts, not 'jada-orchestrator'"),
         ("hosts", '["a_b"]', "'a_b' is no host name"),
         ("hosts", '["box", "box"]', "'box' stands there twice"),
+        ("hosts", '["box", "box-ip"]', "'box-ip' is the name of box's static IP"),
         ("ip-address-type", "ipv6", "must be one of ipv4, dualstack"),
         ("static-ip", "yes", "must be one of true, false"),
         ("ssh-open-to-world", "1", "must be one of true, false"),
