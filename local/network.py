@@ -29,6 +29,7 @@ def ensure(site: Site) -> None:
             f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; "
             "take that route away, or choose another octet for the site"
         )
+    _folder(site)
     _namespace(site.edge)
     _forward(site.edge)
     _ip(site.edge, "address", "replace", f"{site.cloud_address}/32", "dev", "lo")
@@ -71,6 +72,7 @@ def remove(site: Site) -> None:
         run("ip", "link", "delete", _link(site))
     for name in namespaces(site, (path.name for path in NAMESPACES.glob("*"))):
         _delete_namespace(name)
+    _leave_folder(site)
 
 
 def namespace(site: Site, number: int) -> str:
@@ -105,6 +107,22 @@ def _link_machine(site: Site) -> None:
     run("ip", "address", "replace", f"{site.operator_address}/30", "dev", link)
     run("ip", "link", "set", link, "up")
     run("ip", "route", "replace", site.network, "via", far, "dev", link, "src", site.operator_address)
+
+
+def _folder(site: Site) -> None:
+    """Take note if this machine's first namespace will be ours: `ip` mounts its folder then, and never undoes it."""
+    if not NAMESPACES.is_mount():
+        _note(site).touch()
+
+
+def _leave_folder(site: Site) -> None:
+    if _note(site).exists() and not any(NAMESPACES.glob("*")):
+        succeeds("umount", str(NAMESPACES))
+        _note(site).unlink()
+
+
+def _note(site: Site) -> Path:
+    return NAMESPACES.with_name(f"{site.name}-mounted-netns")
 
 
 def _namespace(name: str) -> None:

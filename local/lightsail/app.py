@@ -47,7 +47,7 @@ def create(
     """
     where = site or Site(state=state)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    store, claim = Store(state / "lightsail.sqlite"), Claim(Path("/run/lock"))
+    store, claim = Store(state / "lightsail.sqlite"), Claim()
     authority = Authority.at(state / "ca.pem", old=old_certificates)
     cloud = Cloud(where, image, region, store, authority, claim, clock)
     jobs, sampler = Jobs(cloud), Sampler(cloud)

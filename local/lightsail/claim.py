@@ -8,10 +8,9 @@ from local.lightsail.refusal import failure
 
 
 class Claim:
-    """A lock on a site's name, held until `release` or the end of this program. `folder` has the lock files."""
+    """A lock on a site's edge namespace, held until `release` or the end of this program."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._file: TextIO | None = None
 
     @property
@@ -19,17 +18,17 @@ class Claim:
         """Whether the site is ours."""
         return self._file is not None
 
-    def take(self, site: str) -> None:
-        """Take it; once it is ours, nothing. Raises `Refused` if another program has it."""
+    def take(self, edge: Path) -> None:
+        """Take it, by the namespace's file; once it is ours, nothing. Raises `Refused` if another program has it."""
         if self._file is not None:
             return
-        file = (self._folder / f"{site}-lightsail.lock").open("a", encoding="ascii")
+        file = edge.open(encoding="ascii")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
             raise failure(
-                f"The site {site} belongs to another local Lightsail: end that, or take --site and --octet."
+                f"{edge.name} belongs to another local Lightsail: end that, or take another --site and --octet."
             ) from None
         self._file = file
 

@@ -86,7 +86,7 @@ class Cloud:
         """The host of an instance."""
         memory = int(BUNDLES[instance.bundle]["ramSizeInGb"] * (1 << 30))
         folder = self.site.state / "hosts" / instance.name
-        return Machine(self.site, instance.number, self.image, folder, memory)
+        return Machine(self.site, instance.number, Path(instance.image), folder, memory)
 
     def identity(self, instance: Instance) -> Identity:
         """Who the host of an instance becomes at its first boot."""
@@ -113,9 +113,9 @@ class Cloud:
 
     def ensure_network(self) -> None:
         """Make the site's network, which is then ours; whoever started this program inside it has made it already."""
-        self.claim.take(self.site.name)
         if not network.inside(self.site):
             network.ensure(self.site)
+        self.claim.take(network.NAMESPACES / self.site.edge)
 
     def began(
         self, kind: str, record: Instance | StaticIp | KeyPair, status: str = "Started", details: str = ""

@@ -57,9 +57,12 @@ class Jobs:
             instance = self._cloud.store.find(Instance, name)
             # A deletion may have overtaken this job, and takes its operation with it.
             problem = self._attempt(instance) if instance and instance.job == job else ""
-            with self._cloud.store.lock:
-                self._begun.discard((name, job))
-                self._finish(name, job, problem)
+            try:
+                with self._cloud.store.transaction():
+                    self._finish(name, job, problem)
+            except Exception:  # the job stays in the record, and is done again
+                LOG.exception("the end of %s of %s failed", job, name)
+            self._begun.discard((name, job))
 
     def _attempt(self, instance: Instance) -> str:
         """Do the job; returns what went wrong, or nothing."""
@@ -95,9 +98,12 @@ class Jobs:
             self._forget(instance)
         else:
             up = instance.up and not problem
-            address, witnessed = instance.address if up else "", instance.witnessed or now
-            self._cloud.store.put(replace(instance, job="", up=up, address=address, witnessed=witnessed))
+            settled = replace(instance, job="", up=up, address=instance.address if up else "")
+            self._cloud.store.put(self._witnessed(settled, now) if up and not instance.host_keys else settled)
         self._cloud.load_firewall()
+
+    def _witnessed(self, instance: Instance, now: float) -> Instance:
+        return replace(instance, witnessed=now, host_keys=self._cloud.machine(instance).host_keys())
 
     def _forget(self, instance: Instance) -> None:
         for ip in self._cloud.store.all(StaticIp):

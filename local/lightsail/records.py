@@ -1,6 +1,6 @@
 """What this Lightsail remembers, as values. Times are seconds since 1970."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 STATES = {"pending": 0, "running": 16, "shutting-down": 32, "stopping": 64, "stopped": 80}
 """The vendor's states of an instance and their codes."""
@@ -35,7 +35,8 @@ class Port:
 @dataclass(frozen=True, slots=True)
 class Instance:
     """An instance. `number` is its place in the network; `address` its own public address, none while it is stopped
-    or has a static one; `up` whether it should run; `job` what is being done to it.
+    or has a static one; `up` whether it should run; `job` what is being done to it; `image` what its disk lies over;
+    `host_keys` (algorithm → base64) what was `witnessed` when it first ran, and stays even if the host changes them.
     """
 
     name: str
@@ -52,7 +53,9 @@ class Instance:
     tags: tuple[Tag, ...] = ()
     up: bool = True
     job: str = ""
+    image: str = ""
     witnessed: float = 0.0
+    host_keys: dict[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> str:

@@ -248,6 +248,7 @@ def test_its_health_is_told(url):
         assert json.load(answer) == {"name": "lightsail"}
 
 
+@pytest.mark.root
 def test_a_port_in_use_is_named(url):
     port = url.rsplit(":", 1)[1]
     command = [sys.executable, "-m", "local.lightsail", "--port", port, "--state", "/nonexistent", "--image", "/"]

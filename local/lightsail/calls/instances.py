@@ -92,7 +92,7 @@ def get_instance_access_details(cloud: Cloud, request: dict[str, Any]) -> dict[s
         "username": USER,
         "instanceName": instance.name,
         "protocol": "ssh",
-        "hostKeys": host_key_entries(cloud.machine(instance).host_keys(), instance.witnessed),
+        "hostKeys": host_key_entries(instance.host_keys, instance.witnessed),
         **expiry,
     }
     return {"accessDetails": details}
@@ -139,6 +139,7 @@ def _created(cloud: Cloud, name: str, request: dict[str, Any]) -> dict[str, Any]
         ports=DEFAULT_PORTS,
         address_type=request.get("ipAddressType", "dualstack"),
         tags=read(request.get("tags", ())),
+        image=str(cloud.image),
     )
     return _begun(cloud, instance, "create", "CreateInstance")["operations"][0]  # type: ignore[no-any-return]  # JSON
 

@@ -17,7 +17,7 @@ def clean():
 
 def seen():
     """What the machine's own network looks like."""
-    commands = (["ip", "link"], ["ip", "address"], ["ip", "route"], ["ip", "netns"])
+    commands = (["cat", "/proc/self/mounts"], ["ip", "link"], ["ip", "address"], ["ip", "route"], ["ip", "netns"])
     return [subprocess.run(command, capture_output=True, text=True, check=True).stdout for command in commands]
 
 
@@ -64,7 +64,7 @@ def test_a_network_cut_short_in_the_making_is_finished(clean, left):
         subprocess.run(link, check=True)
     network.ensure(SITE)
     network.ensure_host(SITE, 1)
-    assert "10.81.0.0/16 via 10.81.255.2 dev jadan-op" in seen()[2]
+    assert "10.81.0.0/16 via 10.81.255.2 dev jadan-op" in seen()[3]
 
 
 @pytest.mark.root
