@@ -115,6 +115,7 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
         "bookings": ["local.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
     }
     cloud.start(site, programs)
+    _post(f"{site.url(GOOGLE)}/_local/spreadsheets", {"id": SHEET, "title": "Port bookings", "sheet": "Bookings"})
 
 
 def _secrets(site: Site, choice: Choice) -> None:
@@ -126,7 +127,7 @@ def _secrets(site: Site, choice: Choice) -> None:
         "anthropic_api_key": lambda: os.environ["ANTHROPIC_API_KEY"] if choice.claude == "real" else _token(),
         "dashboard_token": _token,
         "bookings_token": lambda: json.loads(_get(f"{site.url(BOOKINGS)}/_local/token"))["token"],
-        "port_sheet_token.json": lambda: _post(f"{google}/_local/tokens"),
+        "port_sheet_token.json": lambda: _post(f"{google}/_local/tokens", {}),
         "port_sheet_client.json": lambda: _get(f"{google}/_local/client").decode(),
     }
     for name, make in made.items():
@@ -256,8 +257,8 @@ def _get(url: str, token: str | None = None) -> bytes:
     return answer.data
 
 
-def _post(url: str) -> str:
-    answer = urllib3.request("POST", url, json={}, timeout=60)
+def _post(url: str, body: dict[str, str]) -> str:
+    answer = urllib3.request("POST", url, json=body, timeout=60)
     if answer.status >= http.HTTPStatus.BAD_REQUEST:
         raise Failed(f"{url} answered {answer.status}: {answer.data[:300]!r}")
     return answer.data.decode()
