@@ -181,9 +181,10 @@ class Unit:
 
 def _processes(path: Path) -> list[int]:
     found = []
-    for listing in (path / "cgroup.procs", *path.rglob("*/cgroup.procs")):
+    # A group may vanish while it is listed; os.walk passes over it, where a glob would raise.
+    for folder, _, _ in os.walk(path):
         with contextlib.suppress(OSError):
-            found += [int(line) for line in listing.read_text(encoding="ascii").split()]
+            found += [int(line) for line in Path(folder, "cgroup.procs").read_text(encoding="ascii").split()]
     return found
 
 
