@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import urllib3
-from rich.table import Table
+from rich.markup import escape
 
 from local import cloud, environment, tools
 from local.process import wait_until
@@ -218,28 +218,28 @@ def _sync(client: Client, env: dict[str, str], steps: Steps) -> None:
 
 
 def _closing(site: Site, bill: list[tuple[Task, int]], steps: Steps) -> None:
-    table = Table(title="What the tasks came to", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in ("task", "state", "sessions", "cost", "result"):
-        table.add_column(column, justify="right" if column in ("sessions", "cost") else "left")
+    def out(text: str) -> None:
+        steps.console.print(text, soft_wrap=True)
+
+    out("\n[bold]What the tasks came to[/]")
     for task, sessions in bill:
-        cost = f"${task.usd_micros_spent / 1e6:.4f}"
-        table.add_row(task.title, str(task.state), str(sessions), cost, (task.result or "").split("\n")[0][:90])
-    out = steps.console.print
-    out()
-    out(table)
+        plural = "session" if sessions == 1 else "sessions"
+        out(f"  {task.title:<30} {task.state}, {sessions} {plural}, ${task.usd_micros_spent / 1e6:.4f}")
+        out(f"     [dim]{escape((task.result or '').splitlines()[0])}[/]")
     out(f"""
-[bold]What was made[/]  one box, jada-orchestrator: a Debian host with systemd, in a network of its own, behind its
-               firewall; a worker on it; three tasks; a sheet in step. {steps.total:.0f} s in all.
+[bold]What was made[/]  ({steps.total:.0f} s in all)
+  one box, jada-orchestrator: a Debian host with systemd, a network of its own, behind its firewall;
+  a worker on it, three finished tasks, and a sheet in step with the bookings.
 
 [bold]Where to look[/]  first: [cyan]eval "$(.venv/bin/python -m local env)"[/]
-  the page       fab dashboard            the queue, what waits for you, every transcript
+  the page       fab dashboard
   a report       fab task.get {bill[0][0].id} --to .
   the sheet      {site.url(GOOGLE)}/spreadsheets/d/{SHEET}
   the host       fab status, fab logs, fab ssh
   the cloud      pulumi stack, aws lightsail get-instances
-  prove it       fab verify, pulumi up and fab deploy again (no change), or change a setting and look
+  the proof      fab verify; pulumi up and fab deploy again change nothing
 
-[bold]How to end it[/]  make down            (nothing of it is left behind; the tools' cache stays)
+[bold]How to end it[/]  make down   (nothing of it is left behind; the tools' cache stays)
 """)
 
 

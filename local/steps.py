@@ -30,19 +30,23 @@ class Steps:
         began = time.monotonic()
         live = self.console.status(escape(name)) if self.console.is_terminal else nullcontext()
         if not self.console.is_terminal:
-            self.console.print(f"  …  {escape(name)}")
+            self._say(f"  …  {escape(name)}")
         try:
             with live:
                 yield
         except BaseException:
-            self.console.print(f"  [red]✗[/]  {escape(name)}  [dim]{time.monotonic() - began:.1f} s[/]")
+            self._say(f"  [red]✗[/]  {escape(name)}  [dim]{time.monotonic() - began:.1f} s[/]")
             raise
         self.taken.append((name, time.monotonic() - began))
-        self.console.print(f"  [green]✓[/]  {escape(name)}  [dim]{self.taken[-1][1]:.1f} s[/]")
+        self._say(f"  [green]✓[/]  {escape(name)}  [dim]{self.taken[-1][1]:.1f} s[/]")
 
     def tell(self, text: str) -> None:
         """Print one line of news about the step under way."""
-        self.console.print(f"     [dim]{escape(text)}[/]")
+        self._say(f"     [dim]{escape(text)}[/]")
+
+    def _say(self, line: str) -> None:
+        # A log has no width: what wraps there can't be searched.
+        self.console.print(line, soft_wrap=True)
 
     def run(
         self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
