@@ -2,9 +2,10 @@
 
 import asyncio
 import contextvars
+from collections.abc import Callable
 
 import pytest
-from pulumi.runtime import mocks, rpc, run_in_stack
+from pulumi.runtime import mocks, rpc, run_in_stack, set_all_config
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs
 from pulumi.runtime.settings import set_root_resource
 
@@ -51,24 +52,43 @@ class Monitor(mocks.MockMonitor):
         return [request for request in self.requests if request.type.endswith(f":{kind}")]
 
 
+def in_stack(stack: str, act: Callable[[], None], monitor: mocks.MockMonitor | None = None) -> None:
+    """Run something as a stack's program, without an engine."""
+
+    async def inside() -> None:
+        mocks.set_mocks(Cloud(), project="jada", stack=stack, preview=False, monitor=monitor)
+        set_root_resource(None)  # the mocks' own: run_in_stack makes the one that carries the outputs
+        await run_in_stack(act)
+
+    contextvars.copy_context().run(asyncio.run, inside())
+
+
 @pytest.fixture
 def declare():
-    """Run the program's declarations for a configuration, without an engine."""
+    """Run the program's declarations for a configuration."""
 
-    def run(stack: str, **changed: str | None) -> Monitor:
-        config = {
-            **(LOCAL if stack == "local" else CONFIG),
-            **{f"jada:{k.replace('_', '-')}": v for k, v in changed.items()},
-        }
-        chosen = settings.read(stack, {k: v for k, v in config.items() if v is not None}, {})
-        monitor = Monitor()
-
-        async def inside() -> None:
-            mocks.set_mocks(Cloud(), project="jada", stack=stack, preview=False, monitor=monitor)
-            set_root_resource(None)  # the mocks' own: run_in_stack makes the one that carries the outputs
-            await run_in_stack(lambda: program.build(chosen))
-
-        contextvars.copy_context().run(asyncio.run, inside())
+    def run(stack: str, **changed: str) -> Monitor:
+        config = LOCAL if stack == "local" else CONFIG
+        given = {f"jada:{key.replace('_', '-')}": value for key, value in changed.items()}
+        monitor, chosen = Monitor(), settings.read(stack, {**config, **given}, {})
+        in_stack(stack, lambda: program.build(chosen), monitor)
         return monitor
+
+    return run
+
+
+@pytest.fixture
+def read_settings():
+    """Have the program read its settings from Pulumi's configuration."""
+
+    def run(stack: str, config: dict[str, str]) -> settings.Settings:
+        read: list[settings.Settings] = []
+
+        def act() -> None:
+            set_all_config(config)
+            read.append(program._settings())
+
+        in_stack(stack, act)
+        return read[0]
 
     return run
