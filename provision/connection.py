@@ -104,7 +104,7 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
         ) from error
     except paramiko.AuthenticationException as error:
         raise Refusal(
-            f"{who} does not accept the certificate, though it is valid: it was signed by a CA that sshd does not trust",
+            f"{who} refuses the certificate, though it is valid: it is signed by a CA that sshd does not trust",
             "check TrustedUserCAKeys and CASignatureAlgorithms in the host's sshd (Lightsail's console can look)",
         ) from error
     except OSError as error:

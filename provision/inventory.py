@@ -3,11 +3,13 @@
 The output is {"region", "endpoint" or null, "hosts": [{"name", "username", "address", "private_address"}]}.
 """
 
+import ipaddress
 import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from provision.refusal import Refusal
 from wire.values import Invalid, decode, rule
@@ -72,6 +74,11 @@ def guard(stack: str, inventory: Inventory, environ: Mapping[str, str]) -> None:
     if stack == LOCAL:
         if not inventory.endpoint:
             raise Refusal("stack local has no local endpoint: it would act on a real account", "run `pulumi up` again")
+        if not _on_this_machine(inventory.endpoint):
+            raise Refusal(
+                f"stack local's Lightsail API, {inventory.endpoint}, is not on this machine",
+                "set jada:endpoint to the local cloud's in Pulumi.local.yaml, and run `pulumi up`",
+            )
         return
     if inventory.endpoint:
         raise Refusal(
@@ -81,6 +88,14 @@ def guard(stack: str, inventory: Inventory, environ: Mapping[str, str]) -> None:
     for name in ENDPOINT_VARIABLES:
         if environ.get(name):
             raise Refusal(f"stack {stack} is a real one, but {name} leads elsewhere", f"unset {name} and run again")
+
+
+def _on_this_machine(url: str) -> bool:
+    """Whether an address can only be the local cloud's: a literal one, loopback or private."""
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_private
+    except ValueError:
+        return False
 
 
 def choose(inventory: Inventory, name: str | None) -> tuple[Host, ...]:

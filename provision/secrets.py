@@ -43,6 +43,8 @@ def variable(name: str) -> str:
 
 def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]:
     """Take the secrets that the environment or the files of a folder give; raises `Refusal` for an empty one."""
+    if folder is not None and not folder.is_dir():
+        raise Refusal(f"{folder} is no folder", "give --from a folder whose files are named like the secrets")
     found: dict[str, Secret] = {}
     for name in NAMES:
         text = environ.get(variable(name))

@@ -63,6 +63,6 @@ def test_no_secret_is_in_a_services_environment(out, shown):
 
 
 def test_the_dashboard_answers(out):
-    page = tomllib.loads(out("cat", "/etc/jada/jada.toml"))["dashboard"]
+    page = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {})
     url = f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}/v1/health"
     assert json.loads(out("python3", "-c", HEALTH, url))["status"] == "ok"

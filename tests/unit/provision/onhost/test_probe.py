@@ -1,0 +1,36 @@
+import hashlib
+
+from provision.onhost import probe
+from provision.release import plan
+
+
+def _asked(**given):
+    return {"packages": [], "files": [], "links": [], "units": [], **given}
+
+
+def test_the_system_is_named_as_lightsails_blueprints_are():
+    name, version = probe.main(_asked())["os"].split("_", 1)
+    assert name.islower()
+    assert version[0].isdigit()
+
+
+def test_files_and_links_are_told_as_they_are(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("nowhere")
+    paths = [str(tmp_path / name) for name in ("file", "link", "none")]
+    seen = probe.main(_asked(files=paths, links=paths))
+    assert seen["files"] == dict(zip(paths, [hashlib.sha256(b"content").hexdigest(), None, None], strict=True))
+    assert seen["links"] == dict(zip(paths, [None, "nowhere", None], strict=True))
+
+
+def test_packages_are_told_as_installed_or_not():
+    assert probe.main(_asked(packages=["dpkg", "no-such-package"]))["packages"] == {
+        "dpkg": True,
+        "no-such-package": False,
+    }
+
+
+def test_a_plan_reads_what_the_probe_says():
+    seen = plan.read(probe.main(plan.question()))
+    assert seen.current is None
+    assert set(seen.links) == set(plan.LINKS)

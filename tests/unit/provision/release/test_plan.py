@@ -1,0 +1,123 @@
+from dataclasses import replace
+
+import pytest
+
+from provision.refusal import Refusal
+from provision.release import plan
+from provision.release.bundle import SERVICES
+
+AGENT, DASHBOARD = "jada-agent.service", "jada-dashboard.service"
+
+
+def _with_unit(probed, unit, **state):
+    return replace(probed, units={**probed.units, unit: {**probed.units[unit], **state}})
+
+
+def _with_change(bundle, changed, parts):
+    return replace(bundle, id="release2", units={**bundle.units, changed: {**bundle.units[changed], **parts}})
+
+
+def test_a_fresh_host_gets_everything(fresh, bundle):
+    made = plan.make(fresh, bundle, 3)
+    assert made.packages == ("bubblewrap", "cron")
+    assert len(made.files) == 2
+    assert (made.make_venv, made.upload, made.switch) == (True, True, True)
+    assert dict(made.links) == plan.LINKS
+    assert dict(made.restart) == dict.fromkeys(SERVICES, "it is inactive")
+
+
+def test_a_host_as_it_should_be_gets_nothing(worker, bundle):
+    made = plan.make(worker, bundle, 3)
+    assert made.nothing
+    assert list(plan.lines(made)) == ["nothing to do: release release1 is current and runs"]
+
+
+def test_a_system_that_nobody_tried_is_refused(fresh, bundle):
+    with pytest.raises(Refusal, match="amzn_2023"):
+        plan.make(replace(fresh, os="amzn_2023"), bundle, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"code": "code-2"}, "its code changed"),
+        ({"settings": "x", "unit": "y"}, "its settings and unit changed"),
+    ],
+)
+def test_a_service_restarts_for_what_it_depends_on_and_says_what(worker, bundle, change, why):
+    made = plan.make(worker, _with_change(bundle, AGENT, change), 3)
+    assert made.switch
+    assert made.upload
+    assert not made.make_venv
+    assert dict(made.restart) == {AGENT: why}
+
+
+def test_another_environment_is_made_and_restarts_all(worker, bundle):
+    other = replace(
+        bundle, id="r2", lock="lock2", units={u: {**p, "environment": "2"} for u, p in bundle.units.items()}
+    )
+    made = plan.make(worker, other, 3)
+    assert made.make_venv
+    assert dict(made.restart) == dict.fromkeys(SERVICES, "its environment changed")
+
+
+def test_what_counts_is_the_release_a_process_runs_from_not_the_link(worker, bundle):
+    """A deploy that was cut off between switch and restart is finished by the next one."""
+    old = {"lock": "lock1", "units": {AGENT: {**bundle.units[AGENT], "code": "code-0"}}}
+    cut = replace(_with_unit(worker, AGENT, release="release0"), releases={**worker.releases, "release0": old})
+    assert dict(plan.make(cut, bundle, 3).restart) == {AGENT: "its code changed"}
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ({"ActiveState": "failed"}, "it is failed"),
+        ({"release": None}, "it runs from no release that is still here"),
+        ({"release": "gone"}, "it runs from no release that is still here"),
+    ],
+)
+def test_a_service_that_does_not_run_as_it_should_restarts(worker, bundle, state, why):
+    assert dict(plan.make(_with_unit(worker, DASHBOARD, **state), bundle, 3).restart) == {DASHBOARD: why}
+
+
+def test_a_file_changed_by_hand_is_written_again(worker, bundle):
+    path = "/etc/ssh/sshd_config.d/10-jada.conf"
+    made = plan.make(replace(worker, files={**worker.files, path: "0" * 64}), bundle, 3)
+    assert [file.path for file in made.files] == [path]
+    assert not made.restart
+
+
+def test_a_link_changed_by_hand_is_made_again(worker, bundle):
+    made = plan.make(replace(worker, links={**worker.links, "/etc/jada": None}), bundle, 3)
+    assert dict(made.links) == {"/etc/jada": "/opt/jada-agent/current/etc"}
+
+
+def test_a_release_that_is_there_already_is_not_sent_again(worker, bundle):
+    back = replace(worker, current="release2", releases={**worker.releases, "release2": worker.releases["release1"]})
+    made = plan.make(back, bundle, 3)
+    assert made.switch
+    assert not made.upload
+
+
+def test_missing_secrets_block_only_what_can_not_start_without(fresh, bundle):
+    made = plan.make(fresh, bundle, 3)
+    assert set(made.blocking) == {"anthropic_api_key", "dashboard_token"}
+    assert "port_sheet_token.json" in made.missing
+
+
+def test_the_release_before_the_newest_and_running_ones_are_kept(worker, bundle):
+    names = ["release1", "r5", "r4", "r3", "r2"]
+    many = _with_unit(
+        replace(worker, releases=dict.fromkeys(names, worker.releases["release1"])), DASHBOARD, release="r2"
+    )
+    made = plan.make(many, replace(bundle, id="new"), 3)
+    assert made.keep == ("release1", "r5", "r2")
+
+
+def test_orders_carry_what_the_installer_reads(fresh, bundle):
+    health = plan.Health("http://127.0.0.1:8765/v1/health", 60)
+    orders = plan.orders(plan.make(fresh, bundle, 3), health, wheels=None, archive={"path": "/x", "sha256": "y"})
+    assert orders["seen"] is None
+    assert orders["restart"] == list(SERVICES)
+    assert orders["health"] == {"url": "http://127.0.0.1:8765/v1/health", "seconds": 60}
+    assert orders["system"]["files"][0]["kind"] == "sshd"

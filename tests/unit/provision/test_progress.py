@@ -1,0 +1,46 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from local.process import wait_until
+from provision.progress import Progress
+
+
+def _progress(**options):
+    out = io.StringIO()
+    return Progress(Console(file=out, width=200), **options), out
+
+
+def test_a_quick_step_is_one_line():
+    progress, out = _progress()
+    with progress.step("look"):
+        pass
+    assert out.getvalue() == "  ✓ look\n"
+
+
+def test_a_slow_step_says_that_it_is_under_way_and_how_long_it_took():
+    progress, out = _progress()
+    with progress.step("install"):
+        assert wait_until(lambda: "… install" in out.getvalue(), seconds=10)
+    assert out.getvalue().splitlines()[1].startswith("  ✓ install  2.")
+
+
+def test_a_failed_step_is_marked_and_its_error_goes_on():
+    progress, out = _progress()
+    with pytest.raises(ValueError, match="why"), progress.step("try"):
+        raise ValueError("why")
+    assert out.getvalue().startswith("  ✗ try")
+
+
+def test_a_log_has_no_colour_and_brackets_stay_as_they_are():
+    progress, out = _progress()
+    progress.say("unit [x] of y", "bold")
+    assert out.getvalue() == "unit [x] of y\n"
+
+
+def test_aside_a_quick_step_is_not_shown(capsys):
+    progress, out = _progress(aside=True)
+    with progress.step("look"):
+        pass
+    assert out.getvalue() + capsys.readouterr().err == ""

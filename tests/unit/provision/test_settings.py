@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from provision import settings
+from provision.refusal import Refusal
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text):
+        (tmp_path / "jada.local.toml").write_text(text)
+        return tmp_path / "jada.local.toml"
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
+def test_the_shipped_files_pass(name):
+    assert settings.checked(ROOT / name).deploy.keep_releases == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[deploy]\nkeep_release = 3", "deploy.keep_release: unknown"),
+        ("[deploy]\nkeep_releases = '3'", "deploy.keep_releases: must be a whole number"),
+        ("[deploy]\nhealth_s = 5", "deploy.health_s: must be at least 10"),
+        ("[agent]\nturn = 3", "agent.turn: unknown"),
+        ("[agent]\nturns = 1", "agent.turns: must be at least 2"),
+        ("[dashboard]\nport = 'x'", "dashboard.port: must be a whole number"),
+        ("[sync]\nx = 1", "sync.x: unknown"),
+        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, deploy"),
+        ("[deploy", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_key_type_or_range_in_any_section_is_refused_by_name(file, text, said):
+    sync = "" if "[sync]" in text else '[sync]\nbookings_url = "http://127.0.0.1:1"\nspreadsheet_id = "x"\n'
+    with pytest.raises(Refusal) as caught:
+        settings.checked(file(f"{sync}{text}"))
+    assert said in caught.value.cause
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(Refusal, match=r"jada\.nowhere\.toml"):
+        settings.checked(tmp_path / "jada.nowhere.toml")
+
+
+@pytest.mark.parametrize(("address", "said"), [("127.0.0.1", "127.0.0.1:9000"), ("::1", "[::1]:9000")])
+def test_the_dashboards_address_comes_from_its_own_section(file, address, said):
+    local = (ROOT / "jada.local.toml").read_text()
+    text = local.replace('address = "127.0.0.1"', f'address = "{address}"').replace("port = 8765", "port = 9000")
+    assert settings.checked(file(text)).queue == said

@@ -1,0 +1,43 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+LISTED = {
+    "plan", "deploy", "secrets", "verify", "status", "dashboard", "ssh", "logs",
+    "task.add", "task.list", "task.show", "task.answer", "task.get",
+}  # fmt: skip
+
+
+def _fab(*words, **environ):
+    command = [str(Path(sys.executable).with_name("fab")), *words]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False)
+
+
+def test_the_list_is_what_is_built():
+    lines = _fab("--list").stdout.splitlines()
+    assert {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "} == LISTED
+
+
+@pytest.mark.parametrize("name", sorted(LISTED))
+def test_each_task_explains_itself_and_takes_stack_and_host(name):
+    shown = _fab("--help", name).stdout
+    assert "none" not in shown.split("Options:")[0].split("Docstring:")[1].strip()
+    for option in ("--stack=STRING", "--host=STRING"):
+        assert option in shown
+
+
+def test_a_stack_without_settings_is_refused_by_name():
+    done = _fab("plan", "--stack", "nowhere")
+    assert done.returncode == 1
+    assert "jada.nowhere.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_answer_that_says_nothing_is_refused_before_anything_is_asked():
+    done = _fab("task.answer", "01M7ZQGWJRQ9MW3ETQ7MW30V00")
+    assert done.returncode == 1
+    assert "--text, --sessions or --dollars" in done.stderr
