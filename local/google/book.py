@@ -3,7 +3,7 @@
 Indexes count from 0 and ends are exclusive, as in the API's GridRange.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -121,6 +121,34 @@ class Sheet:
             {c - gone if c >= end else c: cell for c, cell in row.items() if not start <= c < end} for row in self.rows
         ]
 
+    def move(self, dimension: str, start: int, end: int, target: int) -> None:
+        """Move rows or columns to before `target`, which counts as the grid is now and is not inside them."""
+        size = len(self.rows) if dimension == "ROWS" else self.columns
+        rest = [n for n in range(size) if not start <= n < end]
+        at = target if target <= start else target - (end - start)
+        order = [*rest[:at], *range(start, end), *rest[at:]]
+        if dimension == "ROWS":
+            self.rows = [self.rows[n] for n in order]
+            return
+        places = {old: new for new, old in enumerate(order)}
+        self.rows = [{places[c]: cell for c, cell in row.items()} for row in self.rows]
+
+    def sort(self, area: Area, keys: Sequence[tuple[int, bool]]) -> None:
+        """Sort the rows of an area by columns, the first weighs most; a key says whether it is descending.
+
+        Numbers come before texts, texts before booleans, and empty cells last either way.
+        """
+        span = range(area.left, area.right)
+        parts = [{c: row[c] for c in span if c in row} for row in self.rows[area.top : area.bottom]]
+        for column, descending in reversed(keys):
+            filled = [part for part in parts if part.get(column, EMPTY).value is not None]
+            empty = [part for part in parts if part.get(column, EMPTY).value is None]
+            parts = [*sorted(filled, key=lambda part: _rank(part[column].value), reverse=descending), *empty]
+        for row, part in zip(self.rows[area.top : area.bottom], parts, strict=True):
+            for column in span:
+                row.pop(column, None)
+            row.update(part)
+
     def used(self, area: Area) -> Iterator[tuple[int, int]]:
         """Yield row and column of each cell of an area that holds a value."""
         for number in range(area.top, area.bottom):
@@ -138,6 +166,13 @@ class Sheet:
     def whole(self) -> Area:
         """All of the grid."""
         return Area(0, 0, len(self.rows), self.columns)
+
+
+def _rank(value: Value) -> tuple[int, float, str]:
+    """Return what a value is sorted by."""
+    if isinstance(value, str):
+        return 1, 0, value.casefold()
+    return (2, float(value), "") if isinstance(value, bool) else (0, float(value or 0), "")
 
 
 @dataclass

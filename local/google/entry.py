@@ -39,7 +39,9 @@ def serial(day: date) -> int:
 
 
 def _typed(cell: Cell, text: str) -> Cell:
-    """Read what a person types, in the locale en_US."""
+    """Read what a person types, in the locale en_US; a cell formatted as plain text takes it as it is."""
+    if (cell.format or {}).get("numberFormat", {}).get("type") == "TEXT":
+        return replace(cell, value=text)
     if text.startswith("'"):
         return replace(cell, value=text[1:])
     if text.startswith("=") and text != "=":

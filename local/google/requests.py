@@ -9,7 +9,7 @@ from local.google.call import Call
 from local.google.cells import append_cells, repeat_cell, update_cells
 from local.google.errors import Failure, invalid, unbuilt
 from local.google.grid import properties, spreadsheet
-from local.google.ranges import find
+from local.google.ranges import find, find_grid
 
 Answer = dict[str, Any]
 Args = Mapping[str, Any]
@@ -139,6 +139,33 @@ def _delete_dimension(book: Book, args: Args) -> Answer:
     return {}
 
 
+def _move_dimension(book: Book, args: Args) -> Answer:
+    sheet, dimension, start, end, size = _span(book, args.get("source", {}))
+    target = args.get("destinationIndex", 0)
+    if end > size or not 0 <= target <= size:
+        raise invalid(f"Can't move beyond the grid size ({size}).")
+    if start < target < end:
+        raise invalid(f"destinationIndex[{target}] must not lie inside of what is moved.")
+    sheet.move(dimension, start, end, target)
+    return {}
+
+
+def _sort_range(book: Book, args: Args) -> Answer:
+    sheet, area = find_grid(book, args.get("range", {}), write=True)
+    keys = []
+    for spec in args.get("sortSpecs", []):
+        if spec.keys() - {"dimensionIndex", "sortOrder"}:
+            raise unbuilt("sorting by colour or by data source")
+        column = spec.get("dimensionIndex", 0)
+        if not area.left <= column < area.right:
+            raise invalid(f"dimensionIndex[{column}] does not lie in the range")
+        keys.append((column, spec.get("sortOrder") == "DESCENDING"))
+    if not keys:
+        raise invalid("Must specify at least one sort spec.")
+    sheet.sort(area, keys)
+    return {}
+
+
 def _span(book: Book, span: Args) -> tuple[Sheet, str, int, int, int]:
     """Return a DimensionRange's sheet, dimension, start and end, and the sheet's size that way."""
     sheet, dimension = book.sheet(span.get("sheetId", 0)), _dimension(span)
@@ -163,7 +190,9 @@ KINDS: Mapping[str, Callable[[Book, Args], Answer]] = {
     "deleteDimension": _delete_dimension,
     "deleteSheet": _delete_sheet,
     "insertDimension": _insert_dimension,
+    "moveDimension": _move_dimension,
     "repeatCell": repeat_cell,
+    "sortRange": _sort_range,
     "updateCells": update_cells,
     "updateSheetProperties": _update_sheet_properties,
     "updateSpreadsheetProperties": _update_spreadsheet_properties,

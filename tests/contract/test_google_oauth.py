@@ -130,7 +130,8 @@ def test_a_person_may_grant_less_than_asked(api, client, query):
     ("change", "status", "error"),
     [
         ({"client_id": "other"}, 401, "invalid_client"),
-        ({"redirect_uri": "https://example.invalid/"}, 400, "redirect_uri_mismatch"),
+        ({"redirect_uri": "https://localhost/"}, 400, "redirect_uri_mismatch"),
+        ({"redirect_uri": "http://example.invalid/"}, 400, "redirect_uri_mismatch"),
         ({"redirect_uri": "urn:ietf:wg:oauth:2.0:oob"}, 400, "redirect_uri_mismatch"),
         ({"response_type": "token"}, 400, "unsupported_response_type"),
         ({"scope": " "}, 400, "invalid_request"),

@@ -261,6 +261,11 @@ def test_one_bad_request_undoes_the_whole_batch(service, key):
         ({"addSheet": {"properties": {"title": "sheet1"}}}, 'with the name "sheet1" already exists'),
         ({"addSheet": {"properties": {"sheetId": 0}}}, "with the ID 0 already exists"),
         ({"deleteSheet": {"sheetId": 0}}, "can't remove all the sheets"),
+        (
+            {"moveDimension": {"source": {"dimension": "ROWS", "endIndex": 3}, "destinationIndex": 1}},
+            "must not lie inside",
+        ),
+        ({"sortRange": {"range": {"endColumnIndex": 2}, "sortSpecs": [{"dimensionIndex": 2}]}}, "not lie in the range"),
         ({"repeatCell": {"range": {"sheetId": 9}, "fields": "note"}}, "No grid with id: 9"),
     ],
 )
@@ -389,9 +394,13 @@ def test_people_change_the_sheet_between_two_calls(raw, service, key):
     write(service, key, [["a"], ["b"]])
     people = f"/_local/spreadsheets/{key}/people"
     inserted = {"range": {"sheetId": 0, "dimension": "ROWS", "startIndex": 0, "endIndex": 1}}
+    moved = {"source": {"sheetId": 0, "dimension": "COLUMNS", "endIndex": 1}, "destinationIndex": 2}
+    sorted_ = {"range": {"sheetId": 0}, "sortSpecs": [{"dimensionIndex": 1, "sortOrder": "DESCENDING"}]}
     assert raw.post(people, json={"range": "Sheet1!A2", "value": "2026-11-01"}).status_code == 200
     assert raw.post(people, json={"requests": [{"insertDimension": inserted}]}).status_code == 200
     assert read(service, key) == [[], ["a"], [46327]]
+    raw.post(people, json={"requests": [{"moveDimension": moved}, {"sortRange": sorted_}]})
+    assert read(service, key) == [["", "a"], ["", 46327]]
     assert raw.post(people, json={"range": "Nowhere!A1", "value": 1}).status_code == 400
 
 

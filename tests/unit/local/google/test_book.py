@@ -1,6 +1,6 @@
 import pytest
 
-from local.google.book import CELL_LIMIT, Book, Cell, Sheet
+from local.google.book import CELL_LIMIT, Area, Book, Cell, Sheet
 from local.google.errors import Failure
 
 BOLD = {"textFormat": {"bold": True}}
@@ -42,6 +42,33 @@ def test_deleted_rows_and_columns_are_gone_with_their_cells(sheet):
     assert values(sheet) == [["20", "22"], [None, None]]
     with pytest.raises(Failure, match="You can't delete all the rows"):
         sheet.delete("ROWS", 0, 2)
+
+
+@pytest.mark.parametrize(("target", "order"), [(0, "1023"), (1, "0123"), (3, "0213"), (4, "0231")])
+def test_a_row_is_moved_to_before_another(sheet, target, order):
+    sheet.put(3, 0, Cell("30"))
+    sheet.move("ROWS", 1, 2, target)
+    assert "".join(row[0][0] for row in values(sheet)) == order
+
+
+def test_columns_are_moved_with_their_cells(sheet):
+    sheet.move("COLUMNS", 0, 2, 3)
+    assert values(sheet)[2] == ["22", "20", "21"]
+
+
+def test_sorting_moves_the_cells_of_the_area_alone(sheet):
+    for row, value in enumerate(["b", None, 2, True]):
+        sheet.put(row, 1, Cell(value))
+    sheet.sort(Area(0, 1, 4, 3), [(1, False)])
+    assert values(sheet) == [["00", 2, "22"], ["10", "b", "02"], ["20", True, None], [None, None, "12"]]
+
+
+def test_equal_rows_keep_their_order_and_the_first_key_weighs_most(sheet):
+    for row, (one, two) in enumerate([(1, "x"), (2, "b"), (1, "X"), (2, "a")]):
+        sheet.put(row, 1, Cell(one))
+        sheet.put(row, 2, Cell(two))
+    sheet.sort(sheet.whole, [(1, True), (2, False)])
+    assert [row[1:] for row in values(sheet)] == [[2, "a"], [2, "b"], [1, "x"], [1, "X"]]
 
 
 def test_a_smaller_grid_loses_what_falls_outside(sheet):

@@ -53,6 +53,11 @@ def test_a_format_that_somebody_chose_stays():
     assert enter(Cell(format=chosen), "2026-11-01", "USER_ENTERED").format == chosen
 
 
+def test_a_cell_formatted_as_plain_text_takes_what_is_typed_as_it_is():
+    plain = {"numberFormat": {"type": "TEXT", "pattern": "@"}}
+    assert enter(Cell(format=plain), "007", "USER_ENTERED").value == "007"
+
+
 def test_an_empty_text_clears_the_value_and_leaves_format_and_note():
     assert enter(Cell("x", {"a": 1}, "n"), "", "RAW") == Cell(None, {"a": 1}, "n")
 
