@@ -15,6 +15,7 @@ from local.commands import run, succeeds
 from local.site import Site
 
 NAMESPACES = Path("/run/netns")
+_NOTE = Path("/run/netns-mounted-for-jada")
 
 
 class AddressesTaken(RuntimeError):
@@ -29,7 +30,7 @@ def ensure(site: Site) -> None:
             f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; "
             "take that route away, or choose another octet for the site"
         )
-    _folder(site)
+    _note_mount()
     _namespace(site.edge)
     _forward(site.edge)
     _ip(site.edge, "address", "replace", f"{site.cloud_address}/32", "dev", "lo")
@@ -72,7 +73,7 @@ def remove(site: Site) -> None:
         run("ip", "link", "delete", _link(site))
     for name in namespaces(site, (path.name for path in NAMESPACES.glob("*"))):
         _delete_namespace(name)
-    _leave_folder(site)
+    _undo_mount()
 
 
 def namespace(site: Site, number: int) -> str:
@@ -109,20 +110,18 @@ def _link_machine(site: Site) -> None:
     run("ip", "route", "replace", site.network, "via", far, "dev", link, "src", site.operator_address)
 
 
-def _folder(site: Site) -> None:
+def _note_mount() -> None:
     """Take note if this machine's first namespace will be ours: `ip` mounts its folder then, and never undoes it."""
-    if not NAMESPACES.is_mount():
-        _note(site).touch()
+    # Path.is_mount does not see a folder that is mounted on itself.
+    if f" {NAMESPACES} " not in Path("/proc/self/mounts").read_text(encoding="utf-8"):
+        _NOTE.touch()
 
 
-def _leave_folder(site: Site) -> None:
-    if _note(site).exists() and not any(NAMESPACES.glob("*")):
+def _undo_mount() -> None:
+    """The last site to leave takes the mount away, if one of ours made it."""
+    if _NOTE.exists() and not any(NAMESPACES.glob("*")):
         succeeds("umount", str(NAMESPACES))
-        _note(site).unlink()
-
-
-def _note(site: Site) -> Path:
-    return NAMESPACES.with_name(f"{site.name}-mounted-netns")
+        _NOTE.unlink()
 
 
 def _namespace(name: str) -> None:
