@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sqlite3
 import sys
 import time
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Invalid as error:
         return _tell(Failed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
     started = _now()
+    signal.signal(signal.SIGTERM, _stop)
     what = preview if options.dry_run else sync
     try:
         outcome = _attempt(what, settings, secrets, options.state)
@@ -60,11 +62,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _attempt(what: Callable[[World], Done], settings: Settings, secrets: Path, state: Path) -> Done | Failed:
     try:
         with opened(state, (*settings.columns, STATE)) as history:
-            return what(World(settings, secrets, history, _now, time.sleep))
+            try:
+                return what(World(settings, secrets, history, _now, time.sleep))
+            except Failed as failed:
+                _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
+                return failed
     except Busy:
         raise
-    except Failed as failed:
-        return failed
     except (sqlite3.Error, OSError) as error:
         cure = f"see that {state} is writable and not full; a damaged history.sqlite may be moved aside"
         return Failed("memory_unusable", f"the sync's memory in {state} can't be used: {error}", cure)
@@ -72,6 +76,13 @@ def _attempt(what: Callable[[World], Done], settings: Settings, secrets: Path, s
         _log.exception("unforeseen")
         cause = f"the sync itself is at fault: {type(error).__name__}: {error}"
         return Failed("sync_fault", cause, "report it with the lines above this one")
+
+
+def _stop(_number: int, _frame: object) -> None:
+    """End the run as a failure that is told: systemd's time limit comes as SIGTERM, a while before SIGKILL."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    cause = "the run was stopped from outside: by a person, a shutdown, or the time limit of its unit"
+    raise Failed("stopped", cause, "see what it waited for in the lines above; the next run goes on from there")
 
 
 def _tell(failed: Failed) -> int:

@@ -42,7 +42,8 @@ class Done:
 
 def sync(world: World) -> Done:
     """Bring the sheet in step and prove it. Raises `Failed`; the next run goes on from what was written until then."""
-    source, sheet = _sides(world)
+    source, sheet, token = _sides(world)
+    world.history.token_worked(token.fingerprint, world.now())
     base = world.history.base()
     first, settled = _converge(world, source, sheet, base)
     world.history.settle(base, settled, world.now())
@@ -50,8 +51,8 @@ def sync(world: World) -> Done:
 
 
 def preview(world: World) -> Done:
-    """Return what `sync` would do first, and write nothing to the sheet. Raises `Failed`."""
-    source, sheet = _sides(world)
+    """Return what `sync` would do first, and write nothing anywhere. Raises `Failed`."""
+    source, sheet, _ = _sides(world)
     return Done(_compare(world.settings, source, sheet.read(), world.history.base()), len(source))
 
 
@@ -64,13 +65,12 @@ def secret(folder: Path, name: str) -> Secret:
         raise Failed("credential_missing", f"the secret {name} can't be read ({type(error).__name__})", cure) from None
 
 
-def _sides(world: World) -> tuple[Mapping[str, Cells], Sheet]:
-    settings, now = world.settings, world.now()
+def _sides(world: World) -> tuple[Mapping[str, Cells], Sheet, credentials.Token]:
+    settings = world.settings
     token = credentials.read(world.secrets / credentials.TOKEN_FILE, settings.token_url)
     source = Source(settings, secret(world.secrets, "bookings_token")).read()
-    access = credentials.refresh(token, world.history.token_last_ok(token.fingerprint), now)
-    world.history.token_worked(token.fingerprint, now)
-    return source, Sheet(settings, access)
+    access = credentials.refresh(token, world.history.token_last_ok(token.fingerprint), world.now())
+    return source, Sheet(settings, access), token
 
 
 def _converge(world: World, source: Mapping[str, Cells], sheet: Sheet, base: Base) -> tuple[Plan, Base]:

