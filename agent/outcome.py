@@ -18,8 +18,8 @@ class Progress:
 
     `began_at` is the journal's last record at this claim and `usd_micros_before` what was spent then; `acknowledged`
     the last record delivered; `crashes` counts those in a row at record `crashed_at`; `stopped` says how the process
-    ended, where the daemon saw it; `cancelled`: nobody wants the outcome; `refused` are the session's own tasks that
-    the dashboard refused; `settled`: the outcome is acknowledged.
+    ended, empty where its daemon ended before it; `cancelled`: nobody wants the outcome; `refused` are the session's
+    own tasks that the dashboard refused; `settled`: the outcome is acknowledged.
     """
 
     task: str
@@ -29,7 +29,7 @@ class Progress:
     acknowledged: int = 0
     crashes: int = 0
     crashed_at: int = 0
-    stopped: str = "its daemon was killed"
+    stopped: str = ""
     cancelled: bool = False
     refused: tuple[str, ...] = ()
     settled: bool = False
@@ -43,8 +43,12 @@ def crashed(events: Sequence[Event], progress: Progress) -> bool:
 
 
 def crashes(events: Sequence[Event], progress: Progress) -> int:
-    """Return how many crashes in a row came no further than this one, itself among them."""
-    return progress.crashes + 1 if progress.crashes and len(events) == progress.crashed_at else 1
+    """Return how many crashes in a row came no further than this one, itself among them.
+
+    A session that died with its daemon (kill -9, a power cut) did not crash of itself.
+    """
+    in_a_row = progress.crashes if len(events) == progress.crashed_at else 0
+    return in_a_row + bool(progress.stopped)
 
 
 def outcome(events: Sequence[Event], progress: Progress) -> tuple[SessionEnd, tuple[str, ...]]:
@@ -67,10 +71,10 @@ def fault(events: Sequence[Event], progress: Progress, reason: str) -> SessionEn
 
 
 def _crash(events: Sequence[Event], progress: Progress) -> SessionEnd:
-    count = crashes(events, progress)
+    count, how = crashes(events, progress), progress.stopped or "its daemon was killed"
     if count < PATIENCE:
-        return _end(progress, events, Exit.DRAINED, f"crashed: {progress.stopped}; it goes on from its journal")
-    reason = f"crashed {count} times in a row at record {len(events)}: {progress.stopped}; the journal is kept"
+        return _end(progress, events, Exit.DRAINED, f"crashed: {how}; it goes on from its journal")
+    reason = f"crashed {count} times in a row at record {len(events)}: {how}; the journal is kept"
     return _end(progress, events, Exit.FAULT, reason)
 
 

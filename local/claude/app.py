@@ -2,10 +2,11 @@
 
 import asyncio
 import datetime as dt
+import itertools
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import anthropic
 from anthropic.types import Message, MessageTokensCount
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -52,6 +53,7 @@ class _Double:
             Route("/_local/requests", self.requests),
         ]
         handlers: dict[Any, Any] = {Refusal: self.refused, HTTPException: self.unknown, Exception: self.broken}
+        handlers[ClientDisconnect] = _nobody
         return Starlette(routes=routes, exception_handlers=handlers)
 
     async def messages(self, request: Request) -> Response:
@@ -62,12 +64,12 @@ class _Double:
         contract.check_create(body)
         made = self._answer(body)
         self._record(request, body, 200, made, fault)
-        if body.get("stream"):
-            return StreamingResponse(
-                _lines(made, fault), headers=self._headers(request), media_type="text/event-stream"
-            )
+        lines = stream.lines(made) if body.get("stream") else iter(())
+        headers = {**self._headers(request), "content-type": "text/event-stream; charset=utf-8"}
         if fault:
-            return StreamingResponse(_broken_off(), headers=self._headers(request), media_type="application/json")
+            return stream.BrokenOff(itertools.islice(lines, fault.after_events), headers=headers)
+        if body.get("stream"):
+            return StreamingResponse(lines, headers=headers)
         return JSONResponse(made.model_dump(mode="json"), headers=self._headers(request))
 
     async def count(self, request: Request) -> Response:
@@ -117,7 +119,7 @@ class _Double:
         if fault.kind == "hang":
             self._record(request, body, 0, None, fault)
             await asyncio.sleep(fault.seconds)
-            return StreamingResponse(_broken_off(), media_type="application/json")
+            return stream.BrokenOff(iter(()))
         headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
         return self._error(request, fault.status, "a fault ordered by /_local/faults", headers)
 
@@ -166,6 +168,11 @@ class _Double:
         return JSONResponse(body, status, headers={**self._headers(request), **(headers or {})})
 
 
+async def _nobody(_request: Request, _error: Exception) -> Response:
+    """Answer a client that left before its request was whole: nobody hears it."""
+    return Response(status_code=400)
+
+
 def _authenticate(request: Request) -> None:
     bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     if not bearer and not request.headers.get("x-api-key"):
@@ -192,20 +199,3 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refusal(400, "The request body must be a JSON object")
     return body
-
-
-async def _lines(message: Message, fault: Fault | None) -> AsyncIterator[bytes]:
-    for sent, event in enumerate(stream.events(message)):
-        if fault and sent >= fault.after_events:
-            raise _BrokenOffError
-        yield stream.line(event)
-
-
-async def _broken_off() -> AsyncIterator[bytes]:
-    """A body that never comes whole: the server closes the connection when the application fails inside it."""
-    yield b""
-    raise _BrokenOffError
-
-
-class _BrokenOffError(Exception):
-    """An ordered break of the connection; uvicorn logs it as an error of the application, which it plays."""

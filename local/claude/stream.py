@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from anthropic.types import Message
+from starlette.responses import StreamingResponse
+from starlette.types import Send
 
 _CHUNK = 48
 """Characters a delta: small enough that an answer arrives in pieces, and a cut falls inside it."""
@@ -23,9 +25,20 @@ def events(message: Message) -> Iterator[dict[str, Any]]:
     yield {"type": "message_stop"}
 
 
-def line(event: dict[str, Any]) -> bytes:
-    """Return one event as it goes over the wire."""
-    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+def lines(message: Message) -> Iterator[bytes]:
+    """Yield the events as they go over the wire."""
+    for event in events(message):
+        yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+class BrokenOff(StreamingResponse):
+    """An answer that breaks off: the server closes the connection of a body that is left without its end."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the start and what there is of the body."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for chunk in self.body_iterator:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
 def _block(index: int, block: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -230,8 +230,9 @@ def test_an_ordered_status_comes_as_often_as_ordered(api, client, status, error)
 def test_an_ordered_cut_breaks_the_stream_after_its_events(api, client):
     order(api, kind="cut", after_events=3)
     seen = []
-    with pytest.raises(Exception, match=r"incomplete|closed|peer"), client.messages.stream(**asking()) as stream:
-        seen += [event.type for event in stream if event.type.startswith(("message_", "content_block_"))]
+    with pytest.raises(Exception, match=r"incomplete|closed|peer"):
+        seen += (event.type for event in client.messages.create(**asking(), stream=True))
+    assert seen == ["message_start", "content_block_start", "content_block_delta"]
     assert client.messages.create(**asking()).stop_reason == "end_turn"
 
 

@@ -121,20 +121,27 @@ def test_a_crash_keeps_the_worst_price_and_goes_on_later(site, outbox):
     assert site.client.task(site.task.id).state is State.QUEUED
 
 
-def crash(site, outbox):
+def crash(site, outbox, stopped="exit status 1"):
     """Claim again, crash at once, settle."""
     claim = site.client.claim(ClaimRequest(host="here"))
     assert claim.session.id == outbox.id
     outbox.open(site.task.id, claim.lease.fence)
-    outbox.note(stopped="exit status 1")
+    outbox.note(stopped=stopped)
     return outbox.settle().exit
 
 
 def test_the_third_crash_at_the_same_record_gives_the_session_up(site, outbox):
     write(site, HEADER)
+    outbox.note(stopped="exit status 1")
     outbox.settle()
     assert [crash(site, outbox), crash(site, outbox)] == [Exit.DRAINED, Exit.FAULT]
     assert site.client.task(site.task.id).state is State.FAILED
+
+
+def test_a_session_that_died_with_its_daemon_did_not_crash_of_itself(site, outbox):
+    write(site, HEADER)
+    outbox.settle()
+    assert {crash(site, outbox, stopped="") for _ in range(4)} == {Exit.DRAINED}
 
 
 def test_a_crash_that_came_further_counts_from_one(site, outbox):
