@@ -80,7 +80,7 @@ def _release(orders: dict[str, Any]) -> None:
     if orders["archive"]:
         with _step(f"unpack release {orders['id']}"):
             _unpack(orders["archive"], folder, venv)
-    if orders["switch"] or orders["links"]:
+    if orders["switch"] or orders["links"] or orders["folders"]:
         with _step("make users, folders and links"):
             _accounts(folder)
             tree.link_all(orders["links"])
@@ -91,9 +91,8 @@ def _release(orders: dict[str, Any]) -> None:
 
 
 def _unpack(archive: dict[str, str], folder: Path, venv: Path) -> None:
-    content = tree.read_verified(Path(archive["path"]), archive["sha256"])
-    shutil.rmtree(folder, ignore_errors=True)
-    tree.unpack(content, folder)
+    """Put the release in place, also over a damaged one of the same name."""
+    tree.unpack(tree.read_verified(Path(archive["path"]), archive["sha256"]), folder)
     tree.finish_release(folder, venv)
 
 

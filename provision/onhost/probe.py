@@ -13,7 +13,7 @@ UNIT_PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "UnitFileS
 
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:
-    """Answer what is asked: {"packages", "files", "links", "units"} are names and paths to look at."""
+    """Answer what is asked: {"packages", "files", "links", "folders", "units"} are names and paths to look at."""
     return {
         "os": _os(),
         "python": ".".join(platform.python_version_tuple()[:2]),
@@ -22,6 +22,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "packages": _packages(asked["packages"]),
         "files": {path: _digest(Path(path)) for path in asked["files"]},
         "links": {path: _target(Path(path)) for path in asked["links"]},
+        "loose": _loose(asked["folders"]),
         "current": _current(HOME / "current"),
         "releases": {path.name: _manifest(path) for path in _newest_first(HOME / "releases")},
         "venvs": sorted(path.parent.name for path in HOME.glob("venvs/*/complete")),
@@ -50,19 +51,33 @@ def _target(path: Path) -> str | None:
     return str(path.readlink()) if path.is_symlink() else None
 
 
+def _loose(folders: dict[str, list[str]]) -> list[str]:
+    """The folders, and the secrets, that are not there with the mode and the owner they should have."""
+    secrets = {str(path): ["0600", "root"] for path in sorted(SECRETS.glob("*"))}
+    return [path for path, wanted in {**folders, **secrets}.items() if _rights(Path(path)) != wanted]
+
+
+def _rights(path: Path) -> list[str] | None:
+    try:
+        return [f"{path.stat().st_mode & 0o7777:04o}", path.owner()]
+    except (OSError, KeyError):  # not there, or nobody's
+        return None
+
+
 def _current(link: Path) -> str | None:
     return link.readlink().name if link.is_symlink() else None
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    releases = [path for path in folder.glob("*") if path.is_dir() and (path / "manifest.json").is_file()]
+    releases = [path.parent for path in folder.glob("[!.]*/manifest.json")]
     return sorted(releases, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _manifest(release: Path) -> dict[str, Any]:
-    """The part of a manifest that a plan compares."""
+    """The part of a manifest that a plan compares, and the files that are not what it says of them."""
     manifest: dict[str, Any] = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
-    return {"lock": manifest["lock"], "units": manifest["units"]}
+    damaged = [name for name, digest in manifest["files"].items() if _digest(release / name) != digest]
+    return {"lock": manifest["lock"], "units": manifest["units"], "damaged": damaged}
 
 
 def _unit(unit: str) -> dict[str, str | None]:

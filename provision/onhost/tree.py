@@ -27,14 +27,22 @@ def read_verified(path: Path, digest: str) -> bytes:
 
 
 def unpack(archive: bytes, folder: Path) -> None:
-    """Unpack a tar archive into a folder that appears under its name only when it is whole; root's, readable by all."""
+    """Unpack a tar archive into a folder that appears under its name only when it is whole; root's, readable by all.
+
+    A folder that is there is moved aside and removed.
+    """
     half = folder.with_name(f".{folder.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True, mode=0o755)
     half.chmod(0o755)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(half, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(half)  # noqa: S202 - ours, hash checked; an early 3.11 has no filters
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
     half.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def finish_release(folder: Path, venv: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provision.release.bundle import SERVICES, UNITS, Bundle
-from provision.secrets import NAMES, needed_to_start
+from provision.secrets import FOLDER, NAMES, needed_to_start
 from provision.system.desired import ConfigFile, all_packages, config_files, packages
 from wire.values import decode
 
@@ -25,6 +25,15 @@ service at boot; `systemctl enable` would lead them into the release of that day
 """
 
 
+FOLDERS = {
+    "/var/lib/jada-agent": ("0700", "jada"),
+    "/var/lib/jada-dashboard": ("0700", "jada-dashboard"),
+    "/var/lib/jada-sync": ("0700", "jada-sync"),
+    FOLDER: ("0700", "root"),
+}
+"""Folder → mode and owner, as the release's tmpfiles.d says; each secret in the last one is 0600 and root's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What `onhost/probe.py` saw of a host; its docstrings say what each is."""
@@ -36,6 +45,7 @@ class Probed:
     packages: dict[str, bool]
     files: dict[str, str | None]
     links: dict[str, str | None]
+    loose: tuple[str, ...]
     current: str | None
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
@@ -63,6 +73,7 @@ class Plan:
     make_venv: bool
     upload: bool
     links: Mapping[str, str]
+    folders: tuple[str, ...]
     restart: Mapping[str, str]
     keep: tuple[str, ...]
     missing: tuple[str, ...]
@@ -75,7 +86,7 @@ class Plan:
     @property
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
-        return not any([self.packages, self.files, self.switch, self.links, self.restart])
+        return not any([self.packages, self.files, self.switch, self.links, self.upload, self.folders, self.restart])
 
     @property
     def blocking(self) -> tuple[str, ...]:
@@ -89,6 +100,7 @@ def question() -> dict[str, Any]:
         "packages": list(all_packages()),
         "files": [file.path for file in config_files()],
         "links": list(LINKS),
+        "folders": {path: list(rights) for path, rights in FOLDERS.items()},
         "units": list(UNITS),
     }
 
@@ -107,8 +119,9 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         packages=tuple(name for name in packages(probed.os) if not probed.packages.get(name)),
         files=tuple(file for file in config_files() if probed.files.get(file.path) != file.digest),
         make_venv=bundle.lock not in probed.venvs,
-        upload=bundle.id not in probed.releases,
+        upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
+        folders=probed.loose,
         restart={unit: why for unit in SERVICES if (why := _why_restart(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
         missing=tuple(name for name in NAMES if name not in probed.secrets),
@@ -127,6 +140,8 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"release      {plan.release}: uploaded"
     if plan.links:
         yield f"link         through current: {', '.join(plan.links)}"
+    if plan.folders:
+        yield f"folders      made or set right: {', '.join(plan.folders)}"
     if plan.switch:
         yield f"switch       {plan.seen or 'nothing'} → {plan.release}"
     for unit, why in plan.restart.items():
@@ -148,6 +163,7 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
         "wheels": wheels,
         "archive": archive,
         "links": dict(plan.links),
+        "folders": list(plan.folders),
         "switch": plan.switch,
         "restart": list(plan.restart),
         "healthy": list(SERVICES),
@@ -163,6 +179,8 @@ def _why_restart(probed: Probed, bundle: Bundle, unit: str) -> str | None:
     running = probed.releases.get(state.get("release") or "")
     if running is None:
         return "it runs from no release that is still here"
+    if running["damaged"]:
+        return f"{', '.join(running['damaged'])} was changed by hand"
     before, after = running["units"].get(unit, {}), bundle.units[unit]
     changed = [what for what in after if before.get(what) != after[what]]
     return f"its {' and '.join(changed)} changed" if changed else None

@@ -94,6 +94,15 @@ def test_a_unit_link_changed_by_hand_is_put_back(deployed, source, progress):
     assert deployed.run(["readlink", path]) == b"/opt/jada-agent/current/units/jada-agent.service\n"
 
 
+def test_a_unit_and_a_secrets_mode_changed_by_hand_are_put_right(deployed, source, progress):
+    unit, secret = "/opt/jada-agent/current/units/jada-agent.service", "/home/jada/secrets/bookings_token"
+    deployed.run(["sh", "-c", f"echo '# by hand' >>{unit}; chmod 644 {secret}; chmod 755 /home/jada/secrets"])
+    assert deploy(deployed, source, progress)
+    assert b"by hand" not in deployed.run(["cat", unit])
+    assert deployed.run(["stat", "-c", "%a", secret, "/home/jada/secrets"]).split() == [b"600", b"700"]
+    assert not deploy(deployed, source, progress)
+
+
 def test_a_second_deploy_at_the_same_time_is_refused(cloud, deployed, source, progress):
     _append(source.root / "wire" / "__init__.py")
     held = threading.Event()

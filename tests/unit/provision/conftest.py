@@ -52,7 +52,7 @@ def fresh():
         packages={"bubblewrap": False, "cron": False},
         files={file.path: None for file in config_files()},
         links=dict.fromkeys(LINKS),
-        current=None, releases={}, venvs=(), secrets=(),
+        loose=(), current=None, releases={}, venvs=(), secrets=(),
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
 
@@ -67,7 +67,7 @@ def worker(fresh, bundle):
         files={file.path: file.digest for file in config_files()},
         links=dict(LINKS),
         current=bundle.id,
-        releases={bundle.id: {"lock": bundle.lock, "units": bundle.units}},
+        releases={bundle.id: {"lock": bundle.lock, "units": bundle.units, "damaged": []}},
         venvs=(bundle.lock,),
         units={unit: running if unit in SERVICES else fresh.units[unit] for unit in UNITS},
         secrets=("anthropic_api_key", "dashboard_token"),

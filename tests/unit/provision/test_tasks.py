@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from provision.tasks import namespace
+
 ROOT = Path(__file__).parents[3]
 LISTED = {
     "plan", "deploy", "secrets", "verify", "status", "dashboard", "ssh", "logs",
@@ -22,12 +24,11 @@ def test_the_list_is_what_is_built():
     assert {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "} == LISTED
 
 
-@pytest.mark.parametrize("name", sorted(LISTED))
-def test_each_task_explains_itself_and_takes_stack_and_host(name):
-    shown = _fab("--help", name).stdout
-    assert "none" not in shown.split("Options:")[0].split("Docstring:")[1].strip()
-    for option in ("--stack=STRING", "--host=STRING"):
-        assert option in shown
+@pytest.mark.parametrize("context", namespace.to_contexts(), ids=lambda context: context.name)
+def test_each_task_takes_stack_and_host_and_explains_every_option(context):
+    assert {"--stack", "--host"} <= set(context.flags)
+    assert [name for name, argument in context.flags.items() if not argument.help] == []
+    assert namespace[context.name].__doc__.endswith(".")
 
 
 def test_a_stack_without_settings_is_refused_by_name():

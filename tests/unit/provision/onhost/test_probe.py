@@ -5,7 +5,7 @@ from provision.release import plan
 
 
 def _asked(**given):
-    return {"packages": [], "files": [], "links": [], "units": [], **given}
+    return {"packages": [], "files": [], "links": [], "folders": {}, "units": [], **given}
 
 
 def test_the_system_is_named_as_lightsails_blueprints_are():
@@ -21,6 +21,14 @@ def test_files_and_links_are_told_as_they_are(tmp_path):
     seen = probe.main(_asked(files=paths, links=paths))
     assert seen["files"] == dict(zip(paths, [hashlib.sha256(b"content").hexdigest(), None, None], strict=True))
     assert seen["links"] == dict(zip(paths, [None, "nowhere", None], strict=True))
+
+
+def test_folders_with_other_rights_or_none_are_loose(tmp_path):
+    for name, mode in [("tight", 0o700), ("open", 0o755)]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+    wanted = {str(tmp_path / name): ["0700", tmp_path.owner()] for name in ("tight", "open", "gone")}
+    assert probe.main(_asked(folders=wanted))["loose"] == [str(tmp_path / "open"), str(tmp_path / "gone")]
 
 
 def test_packages_are_told_as_installed_or_not():

@@ -41,6 +41,14 @@ def test_a_folder_appears_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["r1"]
 
 
+def test_a_damaged_folder_is_replaced(tmp_path):
+    (tmp_path / "r1").mkdir()
+    (tmp_path / "r1" / "odd").touch()
+    tree.unpack(_tar({"a": b"a"}), tmp_path / "r1")
+    assert [path.name for path in (tmp_path / "r1").iterdir()] == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["r1"]
+
+
 def test_a_torn_archive_leaves_no_folder_under_its_name(tmp_path):
     with pytest.raises(tarfile.TarError):
         tree.unpack(_tar({"a": b"x" * 2000})[:1000], tmp_path / "r1")

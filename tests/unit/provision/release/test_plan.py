@@ -63,7 +63,7 @@ def test_another_environment_is_made_and_restarts_all(worker, bundle):
 
 def test_what_counts_is_the_release_a_process_runs_from_not_the_link(worker, bundle):
     """A deploy that was cut off between switch and restart is finished by the next one."""
-    old = {"lock": "lock1", "units": {AGENT: {**bundle.units[AGENT], "code": "code-0"}}}
+    old = {"lock": "lock1", "units": {AGENT: {**bundle.units[AGENT], "code": "code-0"}}, "damaged": []}
     cut = replace(_with_unit(worker, AGENT, release="release0"), releases={**worker.releases, "release0": old})
     assert dict(plan.make(cut, bundle, 3).restart) == {AGENT: "its code changed"}
 
@@ -84,6 +84,20 @@ def test_a_file_changed_by_hand_is_written_again(worker, bundle):
     path = "/etc/ssh/sshd_config.d/10-jada.conf"
     made = plan.make(replace(worker, files={**worker.files, path: "0" * 64}), bundle, 3)
     assert [file.path for file in made.files] == [path]
+    assert not made.restart
+
+
+def test_a_file_of_the_release_changed_by_hand_is_brought_back_with_what_runs_from_it(worker, bundle):
+    hurt = {**worker.releases["release1"], "damaged": ["units/jada-agent.service"]}
+    made = plan.make(replace(worker, releases={"release1": hurt}), bundle, 3)
+    assert made.upload
+    assert dict(made.restart) == dict.fromkeys(SERVICES, "units/jada-agent.service was changed by hand")
+
+
+def test_rights_changed_by_hand_are_set_right_and_nothing_restarts(worker, bundle):
+    made = plan.make(replace(worker, loose=("/home/jada/secrets",)), bundle, 3)
+    assert not made.nothing
+    assert made.folders == ("/home/jada/secrets",)
     assert not made.restart
 
 
