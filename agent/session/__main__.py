@@ -19,10 +19,10 @@ from agent import limits, prices
 from agent.journal import Damaged, Held, Journal, rfc3339
 from agent.sandbox.run import Broken, Sandbox
 from agent.session import briefing, endings, request
-from agent.session.api import Api, Retries
 from agent.session.drain import Drain
 from agent.session.endings import Ending, Fault, Unavailable
-from agent.session.loop import Session
+from agent.session.loop import Asks, Session
+from agent.session.retries import Retries
 from agent.settings import SessionSettings
 from agent.tools import catalog
 from wire.secret import Secret
@@ -71,18 +71,16 @@ def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
 def _session(folder: Path, journal: Journal, drain: Drain) -> Session:
     """Put a session together from its folder; a new one gets its header and first message."""
     claim, settings = _read(Claim, folder / "claim.json"), _read(SessionSettings, folder / "settings.json")
-    workspace = Path(settings.workspace)
-    began = time.monotonic()
-    ends = began + settings.wall_s
+    ends = time.monotonic() + settings.wall_s
     _begin(journal, claim, settings)
-    header = request.header(journal.events)
     _take_answers(journal, claim)
+    header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     priced = prices.load(Path(settings.prices) if settings.prices else None, header["model"])
-    sandbox = Sandbox(workspace, settings.tools, time.monotonic, lambda: min(ends, drain.until()))
+    sandbox = Sandbox(Path(settings.workspace), settings.tools, time.monotonic, lambda: min(ends, drain.until()))
     return Session(
         journal=journal,
-        api=Api(settings.claude_url, _key(), drain, time.monotonic),
+        api=_api(settings.claude_url, _key(), drain),
         tools=catalog.Toolbox(
             sandbox, folder, claim, lambda: budget.usd_micros - limits.spent(journal.events).usd_micros
         ),
@@ -93,6 +91,13 @@ def _session(folder: Path, journal: Journal, drain: Drain) -> Session:
         clock=time.monotonic,
         ends=ends,
     )
+
+
+def _api(url: str, key: Secret, drain: Drain) -> Asks:
+    """Import the SDK last: what can't start, or is over, says so without its second and its 76 MB."""
+    from agent.session.api import Api  # noqa: PLC0415 - as the docstring says
+
+    return Api(url, key, drain, time.monotonic)
 
 
 def _begin(journal: Journal, claim: Claim, settings: SessionSettings) -> None:

@@ -5,17 +5,17 @@ Every step is decided from the journal alone, so a process that was killed is co
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from agent import limits
 from agent.journal import Journal
 from agent.limits import Limits
 from agent.prices import Prices
 from agent.session import checkpoint, request
-from agent.session.api import Api, Cut, Rejected, Retries
 from agent.session.drain import Drain
 from agent.session.endings import Asked, Drained, Finished, HandedOver, OutOfBudget, Stuck
-from agent.session.request import Answer, Call
+from agent.session.request import Answer, Block, Call
+from agent.session.retries import Cut, Rejected, Retries
 from agent.tools.catalog import REPEATABLE, Toolbox, refusal
 from agent.tools.result import Result
 from wire.types import EventKind
@@ -26,12 +26,20 @@ _GO_ON = "[jada: your answer held no call. Go on with the task; end it with fini
 _NUDGES = 2
 
 
+class Asks(Protocol):
+    """The model, as the loop knows it: `agent.session.api.Api`."""
+
+    def ask(self, parameters: dict[str, Any], arrived: Callable[[list[Block]], None]) -> Block:
+        """Return the whole answer; raises `Rejected`, `Cut` or `Drained`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One session at work. `clock` is a monotonic time in seconds, `ends` the time on it at which wall time is up."""
 
     journal: Journal
-    api: Api
+    api: Asks
     tools: Toolbox
     limits: Limits
     prices: Prices

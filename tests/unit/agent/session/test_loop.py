@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.session.api import Cut, Rejected
 from agent.session.loop import INTERRUPTED
+from agent.session.retries import Cut, Rejected
 from wire.types import EventKind, Exit
 
 
@@ -284,7 +284,7 @@ ANSWERS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANSWERS, st.lists(st.integers(1, 60), max_size=6))
 def test_wherever_a_process_dies_every_call_gets_its_result_and_none_finished_runs_twice(world, plan, deaths):
     """The scripted API refuses a conversation with a hole; here processes die behind any record."""

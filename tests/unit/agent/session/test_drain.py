@@ -1,0 +1,79 @@
+"""A drain, by real signals to this process; its handlers are put back behind each test."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from agent.session.drain import GRACE_S, Drain, TimeUp
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+
+
+@pytest.fixture
+def drain():
+    old = [signal.getsignal(number) for number in SIGNALS]
+    drain = Drain(time.monotonic)
+    drain.install()
+    yield drain
+    for number, handler in zip(SIGNALS, old, strict=True):
+        signal.signal(number, handler)
+
+
+def after(seconds):
+    """The time `seconds` from now."""
+    return time.monotonic() + seconds
+
+
+def test_nothing_is_asked_until_the_signal_comes(drain):
+    assert (drain.requested, drain.until()) == (False, float("inf"))
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert drain.requested
+    assert 0 < drain.until() - time.monotonic() <= GRACE_S
+
+
+def test_a_second_signal_gives_no_more_time(drain):
+    os.kill(os.getpid(), signal.SIGTERM)
+    ends = drain.until()
+    os.kill(os.getpid(), signal.SIGINT)
+    assert drain.until() == ends
+
+
+def test_what_blocks_is_broken_off_at_its_time(drain):
+    began = time.monotonic()
+    with pytest.raises(TimeUp), drain.bounded(after(0.1)):
+        time.sleep(30)
+    assert time.monotonic() - began < 5
+
+
+def test_what_is_bounded_is_broken_off_even_when_its_time_was_over_before(drain):
+    with pytest.raises(TimeUp), drain.bounded(after(-5)):
+        time.sleep(30)
+
+
+def test_a_drain_shortens_what_is_under_way_to_its_grace(drain):
+    with drain.bounded(after(900)):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= GRACE_S
+
+
+def test_a_drain_does_not_lengthen_what_is_under_way(drain):
+    with drain.bounded(after(2)):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] <= 2
+
+
+def test_behind_the_block_no_alarm_is_left(drain):
+    with drain.bounded(after(900)):
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_a_sleep_ends_when_a_drain_begins_and_no_later_one_starts(drain):
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    began = time.monotonic()
+    os.kill(os.getpid(), signal.SIGTERM)
+    drain.sleep(30)
+    drain.sleep(30)
+    assert time.monotonic() - began < 5
