@@ -42,6 +42,8 @@ class Queue:
 
     def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
         """Queue a task; return it, and whether it is a new one."""
+        if new.dedupe_key == "":
+            raise Invalid("dedupe_key", "is empty: leave it out, or tasks that have nothing in common become one")
         if new.dedupe_key and new.dedupe_key.startswith(watch.PREFIX):
             raise Invalid("dedupe_key", f"must not begin with {watch.PREFIX}: these are the dashboard's own")
         _once("context", new.context)

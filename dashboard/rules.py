@@ -117,7 +117,7 @@ def claim(record: Record, purse: Purse, by: Claimant, now: datetime) -> Record:
         raise Lost  # a relative's session holds the rest: what it leaves may still suffice
     lack = _lack(record, purse, money)
     if lack:
-        return _need(replace(record, reserved=0, lease_until=None), now, Need.BUDGET, lack)
+        return _need(record, now, Need.BUDGET, lack)
     return _start(record, by, money, now)
 
 
@@ -142,10 +142,12 @@ def claimable(record: Record, now: datetime) -> bool:
 
 def _lack(record: Record, purse: Purse, money: int) -> str | None:
     task = record.task
+    shared = "" if record.root == task.id else " It shares the budget of the task that made it."
     if money <= 0:
-        return f"Its dollars are used up: {usd(task.usd_micros_spent)} of {usd(task.budget.usd_micros)} spent."
+        spent = f"{usd(task.usd_micros_spent)} of {usd(task.budget.usd_micros)} spent"
+        return f"Its dollars are used up: {spent}.{shared}"
     if not record.goes_on and (task.sessions_used >= task.budget.sessions or purse.sessions < 1):
-        return f"Its sessions are used up: {task.sessions_used} of {task.budget.sessions}."
+        return f"Its sessions are used up: {task.sessions_used} of {task.budget.sessions}.{shared}"
     return None
 
 

@@ -3,8 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dashboard import rules
 from dashboard.record import Attached, Conflict, Key, Lost, Unknown
@@ -266,3 +269,56 @@ def test_threads_that_race_claim_each_task_once(store):
     with ThreadPoolExecutor(8) as pool:
         won = [task_id for batch in pool.map(work, range(8)) for task_id in batch]
     assert sorted(won) == [task(n).task.id for n in range(1, 41)]
+
+
+FAMILY = ((1, None, None), (2, 1, None), (3, 2, "w"), (4, None, None), (5, 4, "w"))
+"""Tasks with their parents, two of them the same work: what the moves below begin with."""
+MOVES = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(FAMILY), st.none()),
+    st.tuples(st.just("claim"), st.sampled_from(FAMILY), st.integers(0, 120)),
+    st.tuples(st.just("end"), st.sampled_from(FAMILY), st.tuples(st.sampled_from(list(Exit)), st.integers(0, 100))),
+    st.tuples(st.just("reply"), st.sampled_from(FAMILY), st.integers(0, 50)),
+    st.tuples(st.sampled_from(["cancel", "retry"]), st.sampled_from(FAMILY), st.none()),
+)
+
+
+def make_move(store, step, move):
+    """Make one move; return what came of it: a record, or the kind of refusal."""
+    name, (number, parent, work), with_ = move
+    task_id = task(number).task.id
+    try:
+        if name == "add":
+            above = parent and task(parent).task.id
+            return store.add(task(number, parent=above, budget=Budget(sessions=2, usd_micros=100), dedupe_key=work))
+        if name == "claim":
+            return claim(store, task_id, f"S{step:03}", now=NOW + timedelta(seconds=with_))
+        if name == "end":
+            return end_by_share(store, store.get(task_id), *with_)
+        if name == "reply":
+            told = Reply(text="go on", sessions=with_ % 2, usd_micros=with_)
+            return store.change(task_id, lambda r, _: rules.reply(r, told, r.task.version, NOW))
+        return store.change(task_id, lambda r, _: getattr(rules, name)(r, NOW))
+    except (Unknown, Conflict, Lost, Invalid) as refused:
+        return type(refused)
+
+
+def end_by_share(store, held, code, percent):
+    """End a session that spent so much of what it had reserved."""
+    if held.session is None:
+        return None
+    spent = held.session.usd_micros + held.reserved * percent // 100
+    return end(store, held, code, question=Question(tool_use_id="tu", text="?"), usd_micros=spent)
+
+
+@given(st.lists(MOVES, max_size=30))
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_asked_of_them_stores_agree_and_no_family_overspends(moves):
+    memory, sqlite = MemoryStore(), SqliteStore(Path(":memory:"))
+    for step, move in enumerate([*(("add", member, None) for member in FAMILY), *moves]):
+        assert make_move(memory, step, move) == make_move(sqlite, step, move)
+        records = memory.tasks()
+        assert records == sqlite.tasks()
+        for root in {record.root for record in records}:
+            left = rules.purse(r for r in records if r.root == root)
+            assert min(left.usd_micros, left.sessions) >= 0
+    sqlite.close()

@@ -62,6 +62,7 @@ def test_a_replayed_task_is_no_new_one(call):
         ({"title": "t", "parent": "x"}, "parent"),
         ({"title": "t", "parent": TASK}, "parent"),
         ({"title": "t", "dedupe_key": "alarm:sync"}, "dedupe_key"),
+        ({"title": "t", "dedupe_key": ""}, "dedupe_key"),
         ({"title": "t", "context": [{"name": "../etc/passwd", "content": ""}]}, "context[0].name"),
         ({"title": "t", "context": [{"name": "a", "content": "?"}]}, "context[0].content"),
         ({"title": "t", "context": [{"name": "a", "content": ""}] * 2}, "context[1].name"),
