@@ -73,6 +73,12 @@ def test_without_the_token_nothing_is_told(url, path, header):
     assert response.headers["www-authenticate"] == "Bearer"
 
 
+def test_the_token_is_taken_as_a_bearer_token_alone(api):
+    token = api.headers["Authorization"].removeprefix("Bearer ")
+    assert api.get("/v1/bookings", headers={"Authorization": f"bearer {token}"}).status_code == 200
+    assert api.get("/v1/bookings", headers={"Authorization": f"Basic {token}"}).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("limit", 0), ("limit", 1001), ("limit", "x"), ("from", "May"), ("to", "2026-02-30"), ("cursor", "?")],

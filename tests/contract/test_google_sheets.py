@@ -137,6 +137,13 @@ def test_raw_keeps_a_leading_equals_sign_and_user_entered_runs_it(service, key):
     ]
 
 
+def test_update_cells_enters_a_formula_only_as_such(service, key):
+    values = [{"userEnteredValue": {"stringValue": "=A1"}}, {"userEnteredValue": {"formulaValue": "=A1"}}]
+    change(service, key, {"updateCells": {"start": {}, "rows": [{"values": values}], "fields": "userEnteredValue"}})
+    assert read(service, key) == [["=A1", "Loading..."]]
+    assert read(service, key, option="FORMULA") == [["=A1", "=A1"]]
+
+
 def test_null_skips_a_cell_and_an_empty_text_clears_it(service, key):
     write(service, key, [["a", "b", "c"]])
     answer = write(service, key, [[None, "", "C"]])
