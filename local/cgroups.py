@@ -7,6 +7,7 @@ processes (which no id used again can confuse), the way to kill all of them at o
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -64,7 +65,7 @@ def groups(site: str) -> list[Group]:
     """All groups of a site that exist."""
     if layout() == "v2":
         listed = run("systemctl", "list-units", "--all", "--plain", "--no-legend", f"{site}-h*.service")
-        return [Unit(line.split()[0].removesuffix(".service")) for line in listed.splitlines()]
+        return [Unit(name) for name in re.findall(rf"^ *({re.escape(site)}-h\d+)\.service ", listed, re.MULTILINE)]
     names = {path.name for top in ROOT.glob(f"*/{site}") for path in top.iterdir() if path.is_dir()}
     return [Hierarchies(f"{site}/{name}") for name in sorted(names)]
 
