@@ -1,7 +1,9 @@
 """The sync as a process, between the booking system's and Google's doubles and the real dashboard."""
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -135,19 +137,46 @@ def ended(process):
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-@pytest.fixture
-def town(tmp_path):
+@contextlib.contextmanager
+def opened(folder):
+    """Everything up, on what the folder holds."""
     for name in ("secrets", "state", "dashboard"):
-        (tmp_path / name).mkdir()
-    store = SqliteStore(tmp_path / "dashboard" / "queue.db")
-    watched = Watched(google(tmp_path / "google"))
-    season = bookings(tmp_path / "bookings", count=40, first=date(2026, 11, 1))
+        (folder / name).mkdir(exist_ok=True, parents=True)
+    store = SqliteStore(folder / "dashboard" / "queue.db")
+    watched = Watched(google(folder / "google"))
+    season = bookings(folder / "bookings", count=40, first=date(2026, 11, 1))
     page = dashboard(store, Secret(TOKEN))
     with running(watched) as google_url, running(season) as bookings_url, running(page) as dashboard_url:
-        town = Town(tmp_path, google_url, bookings_url, dashboard_url, watched)
+        yield Town(folder, google_url, bookings_url, dashboard_url, watched)
+    store.close()
+
+
+@pytest.fixture
+def town(tmp_path):
+    """A town with an empty sheet."""
+    with opened(tmp_path) as town:
         _furnish(town)
         yield town
-    store.close()
+
+
+@pytest.fixture(scope="module")
+def harvest(tmp_path_factory):
+    """The folder of a town after its first run, and its sheet's id."""
+    folder = tmp_path_factory.mktemp("harvest")
+    with opened(folder) as town:
+        _furnish(town)
+        assert town.run().returncode == 0
+    return folder, town.sheet_id
+
+
+@pytest.fixture
+def filled(harvest, tmp_path):
+    """A town after its first run, this test's own."""
+    shutil.copytree(harvest[0], tmp_path / "town")
+    with opened(tmp_path / "town") as town:
+        town.sheet_id = harvest[1]
+        town.configure()
+        yield town
 
 
 def _furnish(town):
@@ -160,14 +189,6 @@ def _furnish(town):
     (secrets / "dashboard_token").write_text(TOKEN + "\n")
     town.configure()
     town.watched.calls.clear()
-
-
-@pytest.fixture
-def filled(town):
-    """A town after its first run."""
-    assert town.run().returncode == 0
-    town.watched.calls.clear()
-    return town
 
 
 def failed(done, kind):
