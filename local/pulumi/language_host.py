@@ -3,6 +3,7 @@
 The engine starts `pulumi-language-python ENGINE_ADDRESS` and asks it to run the program of the stack. Pulumi's own
 automation package serves the same calls for programs in its own process; this hands it one read from a folder.
 """
+# ruff: noqa: N802 - the methods have gRPC's names
 
 import os
 import runpy
@@ -28,11 +29,11 @@ class LanguageHost(LanguageServer):
         super().__init__(_nothing)
         self._engine_address = engine_address
 
-    def Handshake(self, request: Any, context: Any) -> language_pb2.LanguageHandshakeResponse:  # noqa: ARG002, N802 - gRPC's
+    def Handshake(self, _request: Any, _context: Any) -> language_pb2.LanguageHandshakeResponse:
         """Agree to work with this engine."""
         return language_pb2.LanguageHandshakeResponse()
 
-    def Run(self, request: Any, context: Any) -> language_pb2.RunResponse:  # noqa: N802 - gRPC's
+    def Run(self, request: Any, context: Any) -> language_pb2.RunResponse:
         """Run the program, or refuse a stack that isn't local before a line of it runs."""
         if request.stack != LOCAL:
             return language_pb2.RunResponse(error=str(Foreign(EXECUTABLE, request.stack)))

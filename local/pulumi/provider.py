@@ -3,6 +3,7 @@
 It answers the engine as the real one does (its rules are in `rules`, its calls in `resources`), for stack `local` and
 an endpoint on this machine alone; its credentials are made up, so that AWS could answer no stray call.
 """
+# ruff: noqa: N802 - the methods have gRPC's names
 
 import importlib.metadata
 import json
@@ -56,25 +57,25 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self) -> None:
         self._resources: Mapping[str, resources.Resource] = {}
 
-    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:  # noqa: ARG002, N802 - gRPC's
+    def GetPluginInfo(self, _request: Any, _context: Any) -> plugin_pb2.PluginInfo:
         """Tell the version."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
     @answering
-    def CheckConfig(self, request: Any) -> provider_pb2.CheckResponse:  # noqa: N802 - gRPC's
+    def CheckConfig(self, request: Any) -> provider_pb2.CheckResponse:
         """Refuse a configuration that leads to AWS."""
         fault = rules.endpoint_fault(_config(request.news))
         faults = {"endpoints": fault} if fault else {}
         return provider_pb2.CheckResponse(inputs=request.news, failures=replies.failures(faults))
 
     @answering
-    def DiffConfig(self, request: Any) -> provider_pb2.DiffResponse:  # noqa: N802 - gRPC's
+    def DiffConfig(self, request: Any) -> provider_pb2.DiffResponse:
         """Let any change of the configuration take effect in place."""
         same = replies.plain(request.olds) == replies.plain(request.news)
         return provider_pb2.DiffResponse(changes=replies.NONE if same else replies.SOME)
 
     @answering
-    def Configure(self, request: Any) -> provider_pb2.ConfigureResponse:  # noqa: N802 - gRPC's
+    def Configure(self, request: Any) -> provider_pb2.ConfigureResponse:
         """Connect to the endpoint; a state may hold a configuration that `CheckConfig` never saw."""
         config = _config(request.args)
         if fault := rules.endpoint_fault(config):
@@ -83,7 +84,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     @answering
-    def Check(self, request: Any) -> provider_pb2.CheckResponse:  # noqa: N802 - gRPC's
+    def Check(self, request: Any) -> provider_pb2.CheckResponse:
         """Add defaults, and name what is missing or not built."""
         token = _token(request.urn)
         inputs = rules.with_defaults(token, replies.plain(request.news))
@@ -91,13 +92,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=replies.struct(inputs), failures=failures)
 
     @answering
-    def Diff(self, request: Any) -> provider_pb2.DiffResponse:  # noqa: N802 - gRPC's
+    def Diff(self, request: Any) -> provider_pb2.DiffResponse:
         """Tell what changes, and whether that replaces."""
         old, new = replies.plain(request.old_inputs), replies.plain(request.news)
         return replies.diff(rules.change(_token(request.urn), old, new), old, new)
 
     @answering
-    def Create(self, request: Any) -> provider_pb2.CreateResponse:  # noqa: N802 - gRPC's
+    def Create(self, request: Any) -> provider_pb2.CreateResponse:
         """Make a resource, or in a preview foretell it."""
         token, inputs = _token(request.urn), replies.plain(request.properties)
         if request.preview:
@@ -107,7 +108,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CreateResponse(id=resource_id, properties=self._outputs(token, resource_id, inputs))
 
     @answering
-    def Read(self, request: Any) -> provider_pb2.ReadResponse:  # noqa: N802 - gRPC's
+    def Read(self, request: Any) -> provider_pb2.ReadResponse:
         """Read a resource for a refresh or an import; what is gone has no id."""
         found = self._resources[_token(request.urn)].read(request.id, replies.plain(request.inputs))
         if found is None:
@@ -116,7 +117,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(id=found.resource_id, inputs=inputs, properties=properties)
 
     @answering
-    def Update(self, request: Any) -> provider_pb2.UpdateResponse:  # noqa: N802 - gRPC's
+    def Update(self, request: Any) -> provider_pb2.UpdateResponse:
         """Change an instance in place; every other type's changes replace."""
         token, new = _token(request.urn), replies.plain(request.news)
         if request.preview:
@@ -127,12 +128,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.UpdateResponse(properties=self._outputs(token, request.id, new))
 
     @answering
-    def Delete(self, request: Any) -> Any:  # noqa: N802 - gRPC's
+    def Delete(self, request: Any) -> Any:
         """Remove a resource."""
         self._resources[_token(request.urn)].delete(request.id, replies.plain(request.properties))
         return replies.EMPTY
 
-    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - gRPC's
+    def Cancel(self, _request: Any, _context: Any) -> Any:
         """Let what is under way finish: it is the state that would be wrong otherwise."""
         return replies.EMPTY
 

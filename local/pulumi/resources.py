@@ -62,10 +62,10 @@ class Resource(Protocol):
     def create(self, inputs: Properties) -> str:
         """Make it and return its id."""
 
-    def read(self, resource_id: str, known: Properties) -> Found | None:
+    def read(self, resource_id: str, known: Properties, /) -> Found | None:
         """Return it as it is, or None when it is gone."""
 
-    def delete(self, resource_id: str, inputs: Properties) -> None:
+    def delete(self, resource_id: str, inputs: Properties, /) -> None:
         """Remove it; what is gone already is no error."""
 
 
@@ -87,7 +87,7 @@ class Instance:
             raise Unfinished(name, f"{name} does not run after {self.patience.limit:.0f} s; it is {self._state(name)}")
         return name
 
-    def read(self, resource_id: str, known: Properties) -> Found | None:
+    def read(self, resource_id: str, known: Properties, /) -> Found | None:
         """Read it by its name, which is its id."""
         found = _unless_gone(lambda: self.client.get_instance(instanceName=resource_id)["instance"])
         if found is None:
@@ -107,7 +107,7 @@ class Instance:
         if changed := {key: value for key, value in after.items() if before.get(key) != value}:
             self.client.tag_resource(resourceName=resource_id, tags=_tag_list(changed))
 
-    def delete(self, resource_id: str, inputs: Properties) -> None:  # noqa: ARG002 - a host's id says it all
+    def delete(self, resource_id: str, _inputs: Properties, /) -> None:
         """Delete it, its automatic snapshots too, and wait until its name is free."""
         _unless_gone(lambda: self.client.delete_instance(instanceName=resource_id, forceDeleteAddOns=True))
         if not self.patience.until(lambda: self._state(resource_id) is None):
@@ -141,7 +141,7 @@ class Ports:
         ports = "".join(f"{p['protocol']}-{p['fromPort']}-{p['toPort']}\n" for p in inputs["portInfos"])
         return f"{inputs['instanceName']}-{zlib.crc32(ports.encode())}"
 
-    def read(self, resource_id: str, known: Properties) -> Found | None:
+    def read(self, resource_id: str, known: Properties, /) -> Found | None:
         """Read what is open now; a host without any opening has no such resource."""
         if not known:
             raise ValueError(
@@ -156,7 +156,7 @@ class Ports:
         inputs = {"instanceName": name, "portInfos": ports}
         return Found(resource_id, inputs, inputs)
 
-    def delete(self, resource_id: str, inputs: Properties) -> None:  # noqa: ARG002 - the openings are in the inputs
+    def delete(self, _resource_id: str, inputs: Properties, /) -> None:
         """Close each opening, as the real provider does where `retain_on_delete` doesn't keep it from it."""
         for port in inputs["portInfos"]:
             close = functools.partial(self.client.close_instance_public_ports, instanceName=inputs["instanceName"])
@@ -175,7 +175,7 @@ class StaticIp:
         self.client.allocate_static_ip(staticIpName=name)
         return name
 
-    def read(self, resource_id: str, known: Properties) -> Found | None:  # noqa: ARG002 - its name is all its inputs
+    def read(self, resource_id: str, _known: Properties, /) -> Found | None:
         """Read it by its name, which is its id."""
         found = _unless_gone(lambda: self.client.get_static_ip(staticIpName=resource_id)["staticIp"])
         if found is None:
@@ -183,7 +183,7 @@ class StaticIp:
         inputs = {"name": resource_id}
         return Found(resource_id, inputs, inputs | _only(found, "arn", "ipAddress", "supportCode"))
 
-    def delete(self, resource_id: str, inputs: Properties) -> None:  # noqa: ARG002 - its id says it all
+    def delete(self, resource_id: str, _inputs: Properties, /) -> None:
         """Release it."""
         _unless_gone(lambda: self.client.release_static_ip(staticIpName=resource_id))
 
@@ -200,7 +200,7 @@ class Attachment:
         self.client.attach_static_ip(staticIpName=name, instanceName=inputs["instanceName"])
         return name
 
-    def read(self, resource_id: str, known: Properties) -> Found | None:
+    def read(self, resource_id: str, known: Properties, /) -> Found | None:
         """Read where the address is; one on no host is no attachment."""
         if not known:
             raise ValueError(
@@ -212,7 +212,7 @@ class Attachment:
         inputs = {"staticIpName": resource_id, "instanceName": found["attachedTo"]}
         return Found(resource_id, inputs, inputs | _only(found, "ipAddress"))
 
-    def delete(self, resource_id: str, inputs: Properties) -> None:  # noqa: ARG002 - its id says it all
+    def delete(self, resource_id: str, _inputs: Properties, /) -> None:
         """Detach it from whatever it is on."""
         _unless_gone(lambda: self.client.detach_static_ip(staticIpName=resource_id))
 
