@@ -52,10 +52,10 @@ def limited(inside: Sequence[str], *, memory_mb: int, pids: int, life: int) -> l
 
     Set inside, because the kernel counts processes per user namespace. It never counts them for root, so a bound on
     processes needs what the daemon has anyway: a user of its own. `life` is the reading end of a pipe that the
-    starter holds open: when it closes, all are killed. bwrap's own --die-with-parent misses a starter that is killed
-    while the sandbox is being made.
+    starter holds open: when it closes, the program is killed, and its namespace ends with it. bwrap's own
+    --die-with-parent misses a starter that is killed while the sandbox is being made.
     """
-    watch = f"( ( read -r -u {life}; kill -KILL -1 ) >/dev/null 2>&1 & )"
+    watch = f"( ( read -r -u {life}; kill -KILL $$ ) >/dev/null 2>&1 & )"
     limits = f"ulimit -c 0 -f {FILE_SIZE_KB} -v {memory_mb * 1024} -u {pids}"
     return ["/bin/bash", "-c", f'{watch}; {limits} && exec "$@" {life}<&-', "limits", *inside]
 

@@ -1,6 +1,7 @@
 """Run a program in a sandbox within time, memory and output; nothing of it is alive when the call returns."""
 
 import contextlib
+import math
 import os
 import selectors
 import subprocess
@@ -55,9 +56,11 @@ class Sandbox:
         self._workspace = workspace
         self._limits = limits
         self._clock = clock
-        self._until = until
         self._own_proc = True
+        # Tried without the caller's end: one that has come already says nothing about the host.
+        self._until: Callable[[], float] = lambda: math.inf
         self._own_proc = self._starts()
+        self._until = until
 
     def run(self, job: Job, keep: int | None = None) -> Outcome:
         """Run a job to its end, or to the end of its time; `keep` bytes of output (from settings unless given)."""

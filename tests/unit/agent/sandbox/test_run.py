@@ -119,6 +119,11 @@ def test_a_drain_ends_a_call_before_its_own_time(workspace):
     assert time.monotonic() - began < 4
 
 
+def test_a_sandbox_is_tried_in_full_also_when_a_drain_has_begun(make_sandbox):
+    sandbox = make_sandbox(until=0.0)
+    assert shell(sandbox, "true").code is None
+
+
 def test_endless_output_is_cut_in_the_middle_and_takes_no_memory(make_sandbox):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcome = shell(make_sandbox(seconds=2, output_kb=2), "echo first; yes")
