@@ -166,10 +166,12 @@ class Unit:
         succeeds("systemctl", "reset-failed", f"{self.name}.service")
 
     def exit_code(self, folder: Path) -> int | None:  # noqa: ARG002 - the other layout keeps it in a file
-        """The code of its main process, where it ended by itself (1 is CLD_EXITED)."""
+        """The code of its main process, as a shell would tell it: 128 and the signal for one that was killed."""
         shown = run("systemctl", "show", "--property=ExecMainCode,ExecMainStatus", f"{self.name}.service")
         values = dict(line.split("=", 1) for line in shown.splitlines())
-        return int(values["ExecMainStatus"]) if values.get("ExecMainCode") == "1" else None
+        # 1 is CLD_EXITED, 2 and 3 are CLD_KILLED and CLD_DUMPED; 0 says that it still runs.
+        base = {"1": 0, "2": 128, "3": 128}.get(values.get("ExecMainCode", "0"))
+        return None if base is None else base + int(values["ExecMainStatus"])
 
     def cpu_s(self) -> float:
         """Seconds of processor time."""
