@@ -1,5 +1,6 @@
 """The language host and how both plugins live and die: as processes, the way the engine starts them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -46,11 +47,16 @@ def test_a_plugin_tells_its_port_and_ends_quietly_on_sigint(plugin):
 
 def test_a_plugin_goes_when_its_engine_is_killed():
     engine = start("sh", "-c", f"{SHIMS / EXECUTABLE} {ENGINE} & echo $!; wait")
-    plugin = Path("/proc") / engine.stdout.readline().strip()
-    engine.stdout.readline()
-    assert plugin.exists()
-    engine.kill()
-    assert wait_until(lambda: not plugin.exists(), 20)
+    plugin = int(engine.stdout.readline())
+    try:
+        assert 0 < int(engine.stdout.readline()) < 65536
+        engine.kill()
+        assert wait_until(lambda: not Path(f"/proc/{plugin}").exists(), 20)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(plugin, signal.SIGKILL)
+        engine.kill()
+        engine.communicate()
 
 
 def test_the_language_host_refuses_another_stack_before_a_line_of_the_program_runs(tmp_path):
