@@ -85,6 +85,7 @@ class Daemon:
 
     def _claim(self) -> Claim | None:
         used = self.day.used
+        # Not even a suspended session: it could only end at once, and would cost a person's attention each time.
         if used.spent >= self._usd_micros_per_day:
             self._tell(f"the day's ${self.settings.usd_per_day:.2f} are spent: nothing is claimed until midnight UTC")
             return None
@@ -109,12 +110,14 @@ class Daemon:
         workspace = self.workspaces / claim.task.id
         workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
         outbox = self.outboxes.of(claim.session.id)
+        # Counted before anything is written: a kill from here on may cost a session, but never gives one too many.
         if claim.session.new:
             self.day.begin(claim.session.id)
         else:
             outbox.restore()
         durable.write(outbox.folder / "claim.json", claim)
         durable.write(outbox.folder / "settings.json", self._session_settings(claim, workspace, outbox.spent()))
+        # Last: from here on the folder has an outcome to report, and a claim.json of this fence to go by.
         outbox.open(claim.task.id, claim.lease.fence)
         return outbox
 
@@ -161,6 +164,7 @@ class Daemon:
         while (ended := child.ended()) is None:
             if self.signals.stop:
                 return self._drain(child, "the daemon was asked to stop")
+            # Another host may have the task by now; drained, the session can go on wherever it is claimed next.
             if lease.lapsed(boottime()):
                 return self._drain(child, "its lease is past, and the dashboard does not answer")
             with contextlib.suppress(Away):
@@ -196,6 +200,7 @@ class Daemon:
     def _settle(self, outbox: Outbox) -> bool:
         """Report an outcome; return whether that is done with."""
         fence = outbox.progress.fence
+        # The money is gone whatever the dashboard says to the outcome.
         self.day.spend(outbox.id, fence, outbox.spent() - outbox.progress.usd_micros_before)
         try:
             end = outbox.settle()

@@ -73,6 +73,7 @@ class Outbox:
 
     def deliver(self) -> None:
         """Send the records that are new, each after the tasks that it created."""
+        # Asked every second: a journal of megabytes is read only when it has grown.
         size = self._journal.stat().st_size if self._journal.exists() else 0
         if size == self._size:
             return
@@ -110,6 +111,7 @@ class Outbox:
 
     def _deliver(self, after: int) -> None:
         for batch in _batches(read(self._journal, after)):
+            # First: an acknowledged record is never looked at again.
             self._create(batch)
             held = self._send(batch)
             self._keep(replace(self.progress, acknowledged=held))

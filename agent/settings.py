@@ -22,7 +22,7 @@ class ToolLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The section [agent]. Seconds, minutes, dollars and tokens as the names say; `prices` is a path or absent."""
+    """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path."""
 
     dashboard_url: str = rule(default="http://127.0.0.1:8765", pattern=URL)
     claude_url: str = rule(default="https://api.anthropic.com", pattern=URL)
@@ -34,7 +34,7 @@ class Settings:
     usd_per_day: float = rule(default=10.0, least=0.01, most=10_000)
     max_tokens: int = rule(default=8192, least=256, most=128_000)
     hand_over_tokens: int = rule(default=90_000, least=10_000, most=900_000)
-    prices: str | None = None
+    prices: str | None = rule(default=None, pattern=r"/.+")
     tools: ToolLimits = ToolLimits()
 
 

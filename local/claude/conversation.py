@@ -138,7 +138,8 @@ def _check_blocks(at: int, turn: dict[str, Any]) -> None:
         if block["type"] not in _TEXTUAL or any(p["type"] != "text" for p in inner if isinstance(p, dict)):
             raise not_built(f"{where}: content other than text and tool calls")
         if "thinking" in block["type"]:
-            _refuse(f"{where}: Invalid `signature` in `thinking` block")  # none was ever signed here
+            # Every thinking block is a forgery here: no script ever signed one.
+            _refuse(f"{where}: Invalid `signature` in `thinking` block")
         if block["type"] == "text" and not block["text"].strip():
             _refuse("messages: text content blocks must contain non-whitespace text")
         if block["type"] == ("tool_use" if turn["role"] == "user" else "tool_result"):

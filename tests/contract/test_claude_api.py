@@ -2,6 +2,8 @@
 
 import contextlib
 import random
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import anthropic
@@ -264,3 +266,13 @@ def test_the_bill_has_every_request_and_survives_a_restart(api, client):
     assert bill[0]["id"] == message._request_id
     assert bill[0]["usage"]["output_tokens"] == message.usage.output_tokens
     assert "made-up" not in str(bill)
+
+
+def test_it_runs_alone_says_where_and_ends_quietly(tmp_path):
+    command = [sys.executable, "-m", "local.claude", "--port", "0", "--state", str(tmp_path / "state")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        name, ready, url = process.stdout.readline().split()
+        assert (name, ready) == ("claude", "ready")
+        assert urllib3.request("GET", f"{url}/_local/health").json() == {"name": "claude"}
+        process.terminate()
+    assert process.returncode == 0

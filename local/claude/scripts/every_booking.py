@@ -14,13 +14,12 @@ session does not.
 def play(talk: Conversation) -> Reply:
     """Write the checker, check batch by batch, finish when all are checked."""
     again = moves.handed_over(talk)
-    failed = [result for result in talk.results if result.is_error]
     if moves.output(talk, "all "):
         return (moves.finish(_result(talk), ["findings.csv"]),)
-    if len(failed) >= moves.PATIENCE:
-        return (moves.finish(f"It could not be done: {failed[-1].text.strip()[:500]}"),)
+    if gone_wrong := moves.given_up(talk):
+        return gone_wrong
     check = f"python3 check_bookings.py {LARGE if again else SMALL}"
-    if len(talk.results) > len(failed):
+    if moves.done(talk):
         return (moves.bash(check),)
     plan = "The files say how far it came; larger batches now." if again else "I'll check them batch by batch."
     return plan, moves.bash(f"{moves.write('check_bookings.py')}\n{check}")

@@ -8,7 +8,7 @@ from local.claude.conversation import Conversation
 
 _GO_ON = "go on from the files in the workspace"
 PATIENCE = 3
-"""Failed calls after which a script gives up instead of running into its turn limit."""
+"""Calls failed in a row after which a script gives up instead of running into its turn limit."""
 
 
 def bash(command: str) -> Call:
@@ -29,11 +29,21 @@ def finish(result: str, files: Sequence[str] = ()) -> Call:
 
 def in_steps(talk: Conversation, steps: Sequence[Reply], last: Call) -> Reply:
     """Take one step after another, a failed one again; then `last`. Gives up when too much fails."""
-    failed = [result for result in talk.results if result.is_error]
-    done = len(talk.results) - len(failed)
-    if len(failed) >= PATIENCE:
-        return (finish(f"It could not be done: {failed[-1].text.strip()[:500]}"),)
-    return steps[done] if done < len(steps) else (last,)
+    taken = done(talk)
+    return given_up(talk) or (steps[taken] if taken < len(steps) else (last,))
+
+
+def done(talk: Conversation) -> int:
+    """Return how many calls went well."""
+    return sum(not result.is_error for result in talk.results)
+
+
+def given_up(talk: Conversation) -> Reply:
+    """Finish by saying what fails, when the last calls all failed; nothing otherwise."""
+    latest = talk.results[-PATIENCE:]
+    if len(latest) < PATIENCE or not all(result.is_error for result in latest):
+        return ()
+    return (finish(f"It could not be done: {latest[-1].text.strip()[:500]}"),)
 
 
 def output(talk: Conversation, start: str) -> str:

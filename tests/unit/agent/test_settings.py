@@ -38,6 +38,7 @@ def test_the_shipped_files_are_read(stack, sessions, poll):
         ("usd_per_day = 0", "agent.usd_per_day: must be at least 0.01"),
         ('claude_url = "api.anthropic.com"', "agent.claude_url: must match"),
         ('model = ""', "agent.model: must match"),
+        ('prices = "prices.toml"', "agent.prices: must match"),
         ("[agent.tools]\nseconds = 0", "agent.tools.seconds: must be at least 1"),
         ("[agent.tools]\nmemory = 3", "agent.tools.memory: unknown"),
     ],
