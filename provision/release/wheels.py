@@ -75,7 +75,18 @@ def download_command(target: Target, folder: Path) -> list[str]:
     newest = int(target.glibc.split(".")[1])
     platforms = [f"manylinux_2_{minor}_{target.machine}" for minor in range(newest, OLDEST_GLIBC - 1, -1)]
     return [
-        *("tool", "run", "--from", pinned, "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *(
+            "tool",
+            "run",
+            "--python",
+            sys.executable,
+            "--from",
+            pinned,
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+        ),
         *("--require-hashes", "--only-binary=:all:", "--no-deps", "--implementation", "cp"),
         *("--python-version", target.python),
         *(word for platform in platforms for word in ("--platform", platform)),
@@ -99,7 +110,9 @@ def _exported(root: Path) -> str:
 
 
 def _uv(words: list[str], root: Path) -> str:
-    done = subprocess.run([_program(), *words], cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [_program(), "--cache-dir", str(cache() / "uv"), *words], cwd=root, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise Refusal(
             f"`uv {' '.join(words[:2])}` ended with {done.returncode}: {done.stderr.strip()[-600:]}",
