@@ -76,11 +76,8 @@ def of_refresh(args: Sequence[Any], record: Record | None = None) -> Failed:
     if error == "invalid_grant":
         if "jwt" in said.lower():
             return Failed("clock_off", f"Google refused a token by its time stamps: {said}", _CLOCK)
-        return Failed(
-            "token_dead",
-            (_why_dead(record) if record else _DEAD) + (f" (Google says: {said})" if said else ""),
-            REAUTHENTICATE,
-        )
+        why = _why_dead(record) if record else _DEAD
+        return Failed("token_dead", f"{why} (invalid_grant{': ' + said if said else ''})", REAUTHENTICATE)
     if isinstance(error, str) and error in _TOKEN_ERRORS:
         kind, cause, cure = _TOKEN_ERRORS[error]
         return Failed(kind, f"{cause} ({error}{': ' + said if said else ''})", cure)

@@ -37,6 +37,7 @@ def test_a_failed_refresh_has_a_name_for_each_answer_of_the_endpoint(args, kind)
 def test_a_refusal_is_never_told_as_a_bad_request_alone():
     failed = of_refresh(refused("invalid_grant"), Record(NOW))
     assert "no longer valid" in failed.cause
+    assert "(invalid_grant: Bad Request)" in failed.cause
     assert "auth_ga.py" in failed.cure
 
 
