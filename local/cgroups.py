@@ -22,7 +22,7 @@ from local.process import wait_until
 ROOT = Path("/sys/fs/cgroup")
 NEEDED = ("memory", "pids", "cpu", "cpuacct")
 """The controllers a host's own systemd needs to enforce MemoryMax, TasksMax and CPU accounting (version 1)."""
-_JOIN = 'for group in $1; do echo $$ >"$group/cgroup.procs"; done; shift; exec "$@"'
+_JOIN = 'for group in $1; do echo $$ >"$group/cgroup.procs" || exit 1; done; shift; exec "$@"'
 _KEEP_CODE = 'code=$1; shift; "$@"; echo $? >"$code"'
 
 

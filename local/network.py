@@ -7,6 +7,7 @@ after the site. All of it can be run again after any interruption.
 
 import ipaddress
 import json
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,13 @@ def namespaces(site: Site, existing: Iterable[str]) -> list[str]:
     """Those of the `existing` namespaces that are this site's; hosts first, the edge last."""
     hosts = [n for n in existing if n.removeprefix(f"{site.name}-h").isdigit() or n == site.edge]
     return sorted(hosts, key=lambda name: name == site.edge)
+
+
+def processes(site: Site) -> list[int]:
+    """Ids of all processes in the site's namespaces: the doubles, hosts, and what a killed double left half done."""
+    found = namespaces(site, (path.name for path in NAMESPACES.glob("*")))
+    listed = [subprocess.run(["ip", "netns", "pids", name], capture_output=True, check=False).stdout for name in found]
+    return [int(pid) for pids in listed for pid in pids.split()]
 
 
 def conflicts(routes: Iterable[dict[str, Any]], site: Site) -> list[str]:

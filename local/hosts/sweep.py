@@ -1,6 +1,8 @@
 """Whether this machine can run hosts at all, and how to take away everything that a site's hosts left on it."""
 
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +32,9 @@ def obstacles() -> list[str]:
 
 def sweep(site: Site) -> None:
     """Remove the site's processes, groups, mounts and namespaces, by what is found. Twice is fine; files stay."""
+    for pid in network.processes(site):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     for cell in groups(site.name):
         cell.kill()
         cell.remove()

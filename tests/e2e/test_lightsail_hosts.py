@@ -333,9 +333,9 @@ def test_a_host_trusts_the_old_form_of_certificates_where_it_is_asked_for(tmp_pa
 
 
 def test_a_sweep_leaves_nothing_whatever_it_meets(site, double, box):
+    hosts.sweep(site)
+    hosts.sweep(site)
     double.kill()
-    hosts.sweep(site)
-    hosts.sweep(site)
     assert wait_until(lambda: not any(left_of(site).values()), 5), left_of(site)
     double.start()  # all comes back from its records
     double.wait_for(box, "running")

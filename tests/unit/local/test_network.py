@@ -3,6 +3,7 @@ import subprocess
 import pytest
 
 from local import network
+from local.process import wait_until
 from local.site import Site
 
 SITE = Site("jadan", 81)
@@ -77,6 +78,15 @@ def test_a_machine_that_routes_the_addresses_elsewhere_is_refused_and_left_alone
         assert seen() == before
     finally:
         subprocess.run(["ip", "route", "delete", "blackhole", "10.81.9.0/24"], check=True)
+
+
+@pytest.mark.root
+def test_the_processes_of_a_site_are_those_in_its_namespaces(clean):
+    network.ensure(SITE)
+    with subprocess.Popen(["nsenter", f"--net=/run/netns/{SITE.edge}", "sleep", "60"]) as inside:
+        assert wait_until(lambda: network.processes(SITE) == [inside.pid], 10)
+        inside.kill()
+    assert network.processes(SITE) == []
 
 
 @pytest.mark.root
