@@ -36,9 +36,12 @@ def client(inventory: Inventory) -> Any:
     """Return the stack's Lightsail API. The local one gets made-up credentials: real ones never travel to it."""
     config = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 3})
     made_up = {"aws_access_key_id": "local", "aws_secret_access_key": "local"} if inventory.endpoint else {}
-    return boto3.client(
-        "lightsail", region_name=inventory.region, endpoint_url=inventory.endpoint, config=config, **made_up
-    )
+    try:
+        return boto3.client(
+            "lightsail", region_name=inventory.region, endpoint_url=inventory.endpoint, config=config, **made_up
+        )
+    except BotoCoreError as error:  # a profile or a configuration file that is not right
+        raise Refusal(f"the AWS configuration here can't be used: {error}", "mend or unset AWS_PROFILE") from error
 
 
 def obtain(lightsail: Any, host: Host, now: datetime) -> Access:

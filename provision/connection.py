@@ -4,7 +4,7 @@ import base64
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from provision.access import Access, private_key
 from provision.refusal import Refusal
 
 ONHOST = Path(__file__).parent / "onhost"
+LOST = -1
+"""What stands for an exit status when the connection ended before the command did."""
 
 
 class Host:
@@ -32,14 +34,17 @@ class Host:
         """Run a command as root and yield its output line by line, as it comes."""
         try:
             sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
-            sent.channel.sendall(stdin)
-            sent.channel.shutdown_write()
+            with suppress(OSError):  # a command that ended before it read all says why below
+                sent.channel.sendall(stdin)
+                sent.channel.shutdown_write()
             for line in out:
                 yield line.encode() if isinstance(line, str) else line
             errors = err.read().decode(errors="replace").strip().splitlines()
             status = out.channel.recv_exit_status()
         except (paramiko.SSHException, OSError) as error:
             raise Refusal(f"{self.name}: the connection broke: {error}", "run it again: it is safe to") from error
+        if status == LOST:
+            raise Refusal(f"{self.name}: the connection broke", "run it again: it is safe to")
         if status:
             said = " / ".join(errors[-3:]) or "nothing"
             raise Refusal(
@@ -97,6 +102,7 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
     who = f"{access.name} ({access.address})"
     try:
         connection.open()
+        connection.transport.set_keepalive(15)
     except paramiko.BadHostKeyException as error:
         raise Refusal(
             f"{who} shows another host key ({error.key.get_name()}) than Lightsail saw: it may not be that machine",

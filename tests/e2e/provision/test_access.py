@@ -25,6 +25,18 @@ def test_a_certificate_from_the_api_lets_in_and_sudo_asks_nothing(box):
     assert box.run(["id", "-un"]) == b"root\n"
 
 
+def test_a_command_that_fails_before_it_read_everything_tells_its_own_error(box):
+    with pytest.raises(Refusal, match=r"ended with 1: cat: /nowhere") as caught:
+        box.run(["cat", "/nowhere"], b"x" * 5_000_000)
+    assert "connection" not in caught.value.cause
+
+
+def test_a_connection_that_breaks_is_told_as_such(box):
+    # The shell's parents are sudo, then the sshd of this connection; the sleep is what the connection outlives.
+    with pytest.raises(Refusal, match="the connection broke"):
+        box.run(["sh", "-c", "kill -9 $(ps -o ppid= -p $PPID); exec sleep 20"])
+
+
 def test_another_host_key_than_lightsail_saw_is_refused(cloud):
     other = paramiko.ECDSAKey.generate()
     way = replace(cloud.access(), host_keys=((other.get_name(), other.get_base64()),))

@@ -80,6 +80,12 @@ def test_each_way_the_api_fails_has_its_own_words(now, error, said):
         access.obtain(FakeLightsail(broken=error), HOST, now)
 
 
+def test_a_profile_that_is_not_there_is_no_traceback(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    with pytest.raises(Refusal, match="no-such-profile"):
+        access.client(Inventory(region="us-east-1"))
+
+
 def test_the_local_api_never_gets_real_credentials(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
