@@ -10,3 +10,6 @@ class Refusal(Exit):
         super().__init__(f"{cause}\n  → {cure}", code=1)
         self.cause = cause
         self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.cause}\n  → {self.cure}"

@@ -1,8 +1,36 @@
-"""What `fab verify` runs: read-only checks of a deployed host. Without --hosts there is none: not collected."""
+"""What `fab verify` runs: read-only checks of a deployed host. Without --hosts there is none: not collected.
 
+By hand, in a shell where `fab` works: `pytest tests/host --hosts=ssh://NAME`; the way in is asked for as `fab` does.
+"""
+
+import contextlib
 import json
+import subprocess
 
 import pytest
+
+from provision import stage
+from provision.keyfiles import materialised
+from provision.progress import Progress
+from provision.refusal import Refusal
+
+
+def pytest_configure(config):
+    if not config.getoption("hosts", None) or config.getoption("ssh_config"):
+        return
+    name = config.getoption("hosts").removeprefix("ssh://")
+    if not config.getoption("hosts").startswith("ssh://") or "," in name:
+        raise pytest.UsageError("give --hosts=ssh://NAME, one host: testinfra's own SSH takes any host key")
+    try:
+        way = stage.load(None).access(name, Progress(aside=True))
+    except Refusal as refusal:
+        raise pytest.UsageError(str(refusal)) from None
+    keep = contextlib.ExitStack()
+    config.add_cleanup(keep.close)
+    keys = keep.enter_context(materialised(way))
+    keep.callback(subprocess.run, keys.ssh("-O", "exit", "{host}"), capture_output=True, check=False)
+    config.option.ssh_config = str(keys.config)
+    config.option.sudo = True
 
 
 def pytest_ignore_collect(config):
