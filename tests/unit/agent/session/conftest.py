@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import random
 import threading
 from pathlib import Path
@@ -20,7 +21,6 @@ from agent.session.drain import Drain
 from agent.session.loop import Session
 from agent.session.retries import Retries
 from agent.tools.result import Result
-from local.claude import stream
 from local.serve import running
 from wire.types import EventKind
 
@@ -183,15 +183,15 @@ class Claude:
         play = self.plays[min(len(self.requests), len(self.plays)) - 1]
         if isinstance(play, Response):
             return play
-        lines = [stream.line(event) for event in stream.events(message([] if play in ("hang", "cut") else play))]
+        lines = [line(event) for event in streamed(message([] if play in ("hang", "cut") else play))]
         return StreamingResponse(self._sent(play, lines), media_type="text/event-stream")
 
     async def _sent(self, play, lines):
         yield lines[0]
         if play == "hang":
             await asyncio.to_thread(self.released.wait)
-        for line in [] if play == "cut" else lines[1:]:
-            yield line
+        for later in [] if play == "cut" else lines[1:]:
+            yield later
 
     def app(self):
         return Starlette(routes=[Route("/v1/messages", self.messages, methods=["POST"])])
@@ -202,6 +202,27 @@ def message(content):
     usage = {"input_tokens": 1000, "output_tokens": 100}
     fields = {"id": "msg_1", "type": "message", "role": "assistant", "model": MODEL, "usage": usage}
     return Message.model_validate({**fields, "content": content, "stop_reason": stop})
+
+
+def streamed(made):
+    """A message as the API's events; each block in one delta."""
+    whole = made.model_dump(mode="json")
+    yield {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None}}
+    for index, block in enumerate(whole["content"]):
+        delta, empty = {"type": "text_delta", "text": block.get("text")}, {"text": ""}
+        if block["type"] == "tool_use":
+            empty = {"input": {}}
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        yield {"type": "content_block_start", "index": index, "content_block": {**block, **empty}}
+        yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    last = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+    yield {"type": "message_delta", "delta": last, "usage": {"output_tokens": whole["usage"]["output_tokens"]}}
+    yield {"type": "message_stop"}
+
+
+def line(event):
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
 def refused(status, kind="overloaded_error", **headers):
