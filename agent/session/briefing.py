@@ -49,6 +49,9 @@ def lay_out(context: Sequence[File], workspace: Path) -> None:
         # O_EXCL and link(2) follow no symbolic link that an earlier session may have left.
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(file.content)
+            out.flush()
+            # Before it has its name: after a power cut a file that is there is taken to be whole.
+            os.fsync(out.fileno())
         if not os.path.lexists(place):
             os.link(part, place)
         part.unlink()

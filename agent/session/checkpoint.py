@@ -9,8 +9,8 @@ from wire.types import Event, EventKind
 ASK: Block = {
     "type": "text",
     "text": (
-        "[jada: this was the session's last turn but this one. A new session goes on with your task; it sees the "
-        "workspace and the checkpoint that you write now, nothing else. Write it as text, in these parts:\n"
+        "[jada: this is the session's last turn. A new session goes on with the task; it sees the workspace and the "
+        "checkpoint that you write now, nothing else. Write it as text, in these parts:\n"
         "Asked: what the task wants.\nDone: what is finished, and where it is.\nFound: what you learnt that is not in "
         "a file.\nDecided: what you chose, and why.\nNext: the next steps.\nFiles: the files that matter.\n"
         "If all is done, call finish instead. No other call is run now.]"

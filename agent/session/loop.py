@@ -64,14 +64,12 @@ class Session:
             return self._after_refusal(answer)
         if answer.message["stop_reason"] == "model_context_window_exceeded":
             raise HandedOver("the context window is full", checkpoint=checkpoint.from_journal(self.journal.events))
-        names, question = [call.name for call in answer.calls], None
+        question = None
         for call in answer.open_calls:
-            no = refusal(call.name, call.input, answer.calls.index(call), names)
-            if call.name == "ask_person" and not no:
+            if call.name == "ask_person" and not _refused(answer, call):
                 question = {"tool_use_id": call.id, "text": call.input["question"]}
-                continue
-            result = Result(no, is_error=True) if no else self._result(answer, call)
-            self._record(call, result, last=call == answer.open_calls[-1])
+            else:
+                self._record(call, self._result(answer, call), last=call == answer.open_calls[-1])
         if question:
             raise Asked(question["text"], question=question)
         self._end_if_finished()
@@ -80,9 +78,9 @@ class Session:
         return None
 
     def _result(self, answer: Answer, call: Call) -> Result:
-        """Run a call, unless it was cut off, or a process died while it ran."""
-        if answer.message["stop_reason"] == "max_tokens":
-            return Result(_CUT_OFF, is_error=True)
+        """Run a call, unless it may not run, or a process died while it ran."""
+        if no := _refused(answer, call):
+            return Result(no, is_error=True)
         if call.id in answer.started and call.name not in REPEATABLE:
             return Result(INTERRUPTED, is_error=True)
         self._go_on()
@@ -93,7 +91,9 @@ class Session:
 
     def _record(self, call: Call, result: Result, *, last: bool) -> None:
         told = limits.notice(self.journal.events, self.limits) if last else ""
-        content = {"content": result.content + told, "is_error": result.is_error, **result.carries}
+        # The API answers 400 to an error result without words.
+        said = (result.content or "(no output)") + told
+        content = {"content": said, "is_error": result.is_error, **result.carries}
         self.journal.append(EventKind.TOOL_RESULT, {"tool_use_id": call.id, **content})
 
     def _end_if_finished(self) -> None:
@@ -193,6 +193,15 @@ class Session:
             raise Drained("asked to stop; goes on later")
         if self.clock() >= self.ends:
             raise OutOfBudget("the session's wall time is up: grant another session's worth to go on")
+
+
+def _refused(answer: Answer, call: Call) -> str | None:
+    """Say why a call may not run: its input may lack its end, or it does not go with the others."""
+    if answer.message["stop_reason"] == "max_tokens":
+        return _CUT_OFF
+    if answer.hand_over:
+        return None
+    return refusal(call.name, call.input, answer.calls.index(call), [other.name for other in answer.calls])
 
 
 def _usd(micros: int) -> str:

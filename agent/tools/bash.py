@@ -52,7 +52,9 @@ class Bash:
             )
             return Result(said.lstrip(), is_error=True)
         if 0 < len(outcome.report) < REPORT_LIMIT:
-            self._state.write_bytes(outcome.report)
+            fresh = self._state.with_name(f"{self._state.name}.new")
+            fresh.write_bytes(outcome.report)
+            fresh.replace(self._state)
         return Result(_with_code(text(outcome), outcome.code), is_error=outcome.code != 0)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent.session.loop import INTERRUPTED
 from agent.session.retries import Cut, Rejected
+from agent.tools.result import Result
 from wire.types import EventKind, Exit
 
 
@@ -244,9 +245,10 @@ def test_a_model_that_stops_is_told_to_go_on_and_is_stuck_the_third_time(world):
 
 
 def test_an_answer_that_was_cut_off_runs_none_of_its_calls(world):
-    world.live([world.said(world.use("bash", 1, command="rm -r"), stop="max_tokens"), finish(world)])
+    cut_off = world.said(world.use("ask_person", "q", question="Sh"), world.use("bash", 1), stop="max_tokens")
+    world.live([cut_off, finish(world)])
     assert world.tools.ran == ["toolu_f"]
-    assert "cut off" in results(world)["toolu_1"]["content"]
+    assert all("cut off" in results(world)[call]["content"] for call in ("toolu_1", "toolu_q"))
 
 
 def test_an_empty_answer_is_not_sent_back(world):
@@ -331,3 +333,9 @@ def test_a_small_turn_limit_holds_as_well(world, turns):
     world.limits = dataclasses.replace(world.limits, turns=turns)
     assert world.live(busy(world)).exit is Exit.TURN_LIMIT
     assert len(world.api.requests) == turns
+
+
+def test_an_error_result_never_is_without_words(world):
+    world.tools.run = lambda *_call: Result("", is_error=True)
+    world.live([world.said(world.use("bash", 1, command="x")), world.said(world.text("no"), stop="refusal")])
+    assert results(world)["toolu_1"]["content"] == "(no output)"
