@@ -107,6 +107,8 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
     if site.state.exists() and remembered(site) != choice:
         steps.tell("removing what an earlier demo left")
         cloud.stop(site)
+    # From here on until the end, what is up is half-made.
+    (site.state / "demo.json").unlink(missing_ok=True)
     relay = ["local.relay", "--outside", f"/proc/{os.getpid()}/ns/net"]
     programs = {
         "lightsail": ["local.lightsail", "--image", str(image)],

@@ -71,19 +71,19 @@ def _healthy(client):
 
 
 def traces():
-    """All that a local cloud could leave on this machine."""
+    """All that this local cloud could leave on the machine, where other clouds of tests may be up too."""
     mounts = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
-    processes = {
-        path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if b"local." in path.read_bytes()
-    }  # fmt: skip
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     return {
-        "mounts": {mount for mount in mounts if "jada" in mount},
-        "namespaces": set(Path("/run/netns").glob("*")) if Path("/run/netns").exists() else set(),
-        "links": {path.name for path in Path("/sys/class/net").iterdir()},
-        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("**/jada-*") if path.is_dir()},
-        "processes": processes,
+        "mounts": {mount for mount in mounts if mount.startswith("/var/lib/jada-local")},
+        "namespaces": {path.name for path in Path("/run/netns").glob("jada-*")},
+        "links": {path.name for path in Path("/sys/class/net").glob("jada-*")},
+        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/jada/*")},
+        "processes": {command for command in commands if b"/var/lib/jada-local" in command},
         "rules": subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout,
-        "routes": subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout,
+        "routes": subprocess.run(
+            ["ip", "route", "show", "10.77.0.0/16"], capture_output=True, text=True, check=True
+        ).stdout,
         "state": Site().state.exists(),
     }
 

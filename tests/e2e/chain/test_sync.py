@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from urllib.parse import urlencode
 
 import pytest
 import urllib3
@@ -20,10 +21,15 @@ def google(chain, method, path, **kwargs):
     return urllib3.request(method, f"{chain.site.url(GOOGLE)}{path}", **kwargs)
 
 
+def typed(form):
+    """A form as a browser sends it."""
+    return {"body": urlencode(form), "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
+
+
 def sheet(chain):
     token = json.loads((chain.site.state / "secrets" / "port_sheet_token.json").read_text())
     form = {"grant_type": "refresh_token", **{k: token[k] for k in ("refresh_token", "client_id", "client_secret")}}
-    access = google(chain, "POST", "/token", fields=form, encode_multipart=False).json()["access_token"]
+    access = google(chain, "POST", "/token", **typed(form)).json()["access_token"]
     path = "/v4/spreadsheets/jada-bookings/values/Bookings"
     return google(chain, "GET", path, headers={"Authorization": f"Bearer {access}"}).json()["values"]
 
@@ -79,9 +85,7 @@ def authenticate(chain):
         url = next(found[0] for line in flow.stdout if (found := re.search(r"http://10\.\S+", line)))
         page = urllib3.request("GET", url).data.decode()
         hidden = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))
-        chosen = urllib3.request(
-            "POST", url, fields={**hidden, "decision": "allow"}, encode_multipart=False, redirect=False
-        )
+        chosen = urllib3.request("POST", url, **typed({**hidden, "decision": "allow"}), redirect=False)
         target = chosen.headers["location"]
         chain.host(f'python3 -c "import urllib.request as u; u.urlopen(\\"{target}\\")"')
         flow.stdout.read()
