@@ -169,6 +169,21 @@ def test_a_killed_session_takes_its_sandbox_along(workspace):
 
 
 @pytest.mark.root
+def test_where_proc_is_mounted_over_the_sandbox_does_without_one(workspace):
+    """As in a unit with ProtectKernelTunables: the kernel refuses a fresh /proc, the host's own is never shown."""
+    cover = 'mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && exec "$@"'
+    program = (
+        "import sys, time; from pathlib import Path; from agent.settings import ToolLimits\n"
+        "from agent.sandbox.run import Job, Sandbox\n"
+        "sandbox = Sandbox(Path(sys.argv[1]), ToolLimits(), time.monotonic, lambda: float('inf'))\n"
+        "print(sandbox.run(Job(['/bin/ls', '-A', '/proc'])))\n"
+    )
+    command = ["unshare", "-m", "bash", "-c", cover, "cover", sys.executable, "-c", program, str(workspace)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == "Outcome(head=b'', left_out=0, tail=b'', code=0, report=b'')\n"
+
+
+@pytest.mark.root
 def test_a_fork_bomb_is_bounded_for_the_user_that_the_daemon_is():
     """The kernel counts no processes of root, so this one runs as nobody."""
     with tempfile.TemporaryDirectory() as folder:
