@@ -14,10 +14,9 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     folder = Path(order["folder"])
     if "secrets" not in order:
         return {"held": _held(folder)}
-    os.umask(0o077)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.parent.chmod(0o755)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     os.chown(folder, 0, 0)
     folder.chmod(0o700)
     given = {name: base64.b64decode(text) for name, text in order["secrets"].items()}
