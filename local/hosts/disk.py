@@ -52,10 +52,10 @@ def mount(image: Path, folder: Path, identity: Identity) -> Path:
 
 
 def unmount(folder: Path) -> None:
-    """Unmount the disk, if it is mounted. Raises `CommandFailed` when something stays in it for seconds."""
+    """Unmount the disk, if it is mounted. Raises `CommandFailed` when something stays in it for half a minute."""
     root = mounted(folder)
     # The last command of a preparation cut short may still be at work in it.
-    if not wait_until(lambda: not root.is_mount() or succeeds("umount", str(root)), 5):
+    if not wait_until(lambda: not root.is_mount() or succeeds("umount", str(root)), 30):
         run("umount", str(root))
 
 

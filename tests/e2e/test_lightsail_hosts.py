@@ -217,13 +217,15 @@ def test_an_edit_of_the_firewall_disturbs_neither_open_connections_nor_new_ones(
     knocking = threading.Thread(target=knock)
     with subprocess.Popen(door.command("cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as held:
         knocking.start()
-        for edit in range(40):
-            double.put_ports(box, *([22, 443, 8000 + edit] if edit % 2 else [22]))
-            held.stdin.write(f"{edit}\n")
-            held.stdin.flush()
-            assert held.stdout.readline() == f"{edit}\n"
-        ended.set()
-        knocking.join()
+        try:
+            for edit in range(40):
+                double.put_ports(box, *([22, 443, 8000 + edit] if edit % 2 else [22]))
+                held.stdin.write(f"{edit}\n")
+                held.stdin.flush()
+                assert held.stdout.readline() == f"{edit}\n"
+        finally:
+            ended.set()
+            knocking.join()
     assert slow == []
 
 
