@@ -74,6 +74,7 @@ def _session(folder: Path, journal: Journal, drain: Drain) -> Session:
     ends = time.monotonic() + settings.wall_s
     _begin(journal, claim, settings)
     _take_answers(journal, claim)
+    _take_notes(journal, claim)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     priced = prices.load(Path(settings.prices) if settings.prices else None, header["model"])
@@ -125,6 +126,14 @@ def _take_answers(journal: Journal, claim: Claim) -> None:
     for given in claim.answers:
         if given.tool_use_id in waiting:
             journal.append(EventKind.ANSWER, encode(given))
+
+
+def _take_notes(journal: Journal, claim: Claim) -> None:
+    """Journal what people said to a session that waited without a question; a claim repeats what was said before."""
+    taken = sum(event.data.get("note", False) for event in journal.events if event.kind is EventKind.MESSAGE)
+    for note in claim.notes[taken:]:
+        text = f"[A person answers what you stopped at:]\n{note}"
+        journal.append(EventKind.MESSAGE, {"content": [{"type": "text", "text": text}], "note": True})
 
 
 def _key() -> Secret:

@@ -31,7 +31,7 @@ class Folder:
         self.settings = {"model": "claude-sonnet-5-5", "max_tokens": 8192, "turns": 30, "claude_url": url}
         self.claim()
 
-    def claim(self, title="Count the beds", answers=(), context=(), checkpoint=None, **settings):
+    def claim(self, title="Count the beds", answers=(), notes=(), context=(), checkpoint=None, **settings):
         """Write what the daemon writes at a claim."""
         times = {"created_at": "2026-11-21T00:00:00Z", "updated_at": "2026-11-21T00:00:00Z"}
         task = {"id": "01JD3Q00000000000000000000", "title": title, "description": "", "priority": 5, "version": 1}
@@ -40,6 +40,7 @@ class Folder:
             lease=Lease(fence=1, ttl_s=60),
             session=Grant(id=SESSION, new=True, usd_micros=5_000_000),
             answers=answers,
+            notes=notes,
             context=context,
             checkpoint=checkpoint,
         )
@@ -110,6 +111,18 @@ def test_a_question_exits_2_and_the_answer_goes_on_in_the_same_session(folder, c
     assert folder.run() == Exit.FINISHED
     assert claude.requests[1]["messages"][-1]["content"][0]["content"] == "Keep it."
     assert len(folder.events(EventKind.ANSWER)) == 1
+
+
+def test_a_persons_note_to_a_stuck_session_reaches_the_model_once(folder, claude):
+    stops = [claude.text("I don't know how to go on.")]
+    claude.plays = [*[stops] * 6, [claude.use("finish", 1, result="done")]]
+    assert folder.run() == Exit.STUCK
+    for _ in range(2):
+        folder.claim(notes=("Use the newer file.",))
+        folder.run()
+    told = [block["text"] for message in claude.requests[-1]["messages"] for block in message["content"]]
+    assert folder.last.data["exit"] == Exit.FINISHED
+    assert sum("Use the newer file." in text for text in told) == 1
 
 
 def test_too_little_money_exits_3_before_the_first_request(folder, claude):
