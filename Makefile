@@ -25,5 +25,6 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m local tools
-	shellcheck local/bootstrap .ci/run
+	@$(BIN)/python -m local tools
+	shellcheck local/bootstrap local/pulumi/bin/* .ci/run
+	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds

@@ -1,10 +1,9 @@
 """What the operator sets for the worker: the section [agent] of jada.<stack>.toml, and what a session gets of it."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from wire.values import Invalid, decode, rule
+from wire.values import rule, section
 
 URL = r"https?://[^\s/]+(/\S*)?"
 """An address without spaces; nothing more is checked before it is called."""
@@ -60,10 +59,4 @@ class SessionSettings:
 
 def load(path: Path) -> Settings:
     """Read the section [agent] of a settings file; raises `Invalid`, which names the key or the file."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid(str(path), f"can't be read: {error.strerror}; give the path of a jada.<stack>.toml") from error
-    except ValueError as error:  # TOML and UTF-8 alike
-        raise Invalid(str(path), f"is not valid TOML: {error}") from error
-    return decode(Settings, data.get("agent", {}), "agent")
+    return section(Settings, path, "agent")

@@ -8,7 +8,6 @@ import signal
 import socket
 import sqlite3
 import sys
-import tomllib
 from pathlib import Path
 
 import uvicorn
@@ -46,7 +45,7 @@ def main(argv: list[str]) -> int:
         settings, token = load(args.settings), _token()
         listener = listen(settings)
         store = _store(args.state)
-    except (Invalid, OSError, tomllib.TOMLDecodeError) as error:
+    except (Invalid, OSError) as error:
         sys.stderr.write(f"dashboard: {error}\n")
         return 1
     with listener:

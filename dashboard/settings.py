@@ -2,11 +2,10 @@
 on the operator's machine before it travels.
 """
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from wire.values import decode, rule
+from wire.values import rule, section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,5 +21,5 @@ class Settings:
 
 
 def load(path: Path) -> Settings:
-    """Read the section; raises `wire.values.Invalid` naming the key, OSError, or `tomllib.TOMLDecodeError`."""
-    return decode(Settings, tomllib.loads(path.read_text()).get("dashboard", {}), "dashboard")
+    """Read the section [dashboard] of a settings file; raises `Invalid`, which names the key or the file."""
+    return section(Settings, path, "dashboard")

@@ -1,12 +1,11 @@
 """What the operator sets for deploys: the section [deploy]; and the check of every section before anything travels."""
 
-import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from provision.refusal import Refusal
-from wire.values import Invalid, decode, rule
+from wire.values import Invalid, rule, section, sections
 
 SECTIONS = ("agent", "sync", "dashboard", "deploy")
 
@@ -22,7 +21,7 @@ class Settings:
 
 def load(path: Path) -> Settings:
     """Read the section [deploy]; raises `Invalid` with the key's name."""
-    return decode(Settings, _sections(path).get("deploy", {}), "deploy")
+    return section(Settings, path, "deploy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def checked(path: Path) -> Checked:
     from sync import settings as sync  # noqa: PLC0415 - see above
 
     try:
-        _check_names(_sections(path))
+        _check_names(sections(path))
         agent.load(path)
         sync.load(path)
         page = dashboard.load(path)
@@ -52,16 +51,7 @@ def checked(path: Path) -> Checked:
         raise Refusal(f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes") from error
 
 
-def _check_names(sections: dict[str, Any]) -> None:
-    for name in sections:
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
         if name not in SECTIONS:
             raise Invalid(name, f"unknown; known are {', '.join(SECTIONS)}")
-
-
-def _sections(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid(str(path), f"can't be read: {error.strerror}") from error
-    except ValueError as error:  # TOML and UTF-8 alike
-        raise Invalid(str(path), f"is not valid TOML: {error}") from error

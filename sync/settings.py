@@ -1,11 +1,10 @@
 """What the operator sets for the sync: the section [sync] of jada.<stack>.toml."""
 
-import tomllib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from wire.values import Invalid, decode, rule
+from wire.values import Invalid, rule, section
 
 KEY = "id"
 """The field that names a booking, in the source and in the sheet."""
@@ -45,13 +44,7 @@ class Settings:
 
 def load(path: Path) -> Settings:
     """Read the section [sync] of a settings file; raises `Invalid`, which names the key or the file."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid(str(path), f"can't be read: {error.strerror}; give the path of a jada.<stack>.toml") from error
-    except ValueError as error:  # TOML and UTF-8 alike
-        raise Invalid(str(path), f"is not valid TOML: {error}") from error
-    settings = decode(Settings, data.get("sync", {}), "sync")
+    settings = section(Settings, path, "sync")
     _check_columns(settings)
     _check_window(settings)
     if settings.conflicts == "sheet" and settings.edits == "restore":

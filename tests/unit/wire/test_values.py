@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.types import Event, EventKind, File, NewTask, SessionEnd
-from wire.values import Invalid, decode, encode, rule
+from wire.values import Invalid, decode, encode, rule, section
 
 
 @dataclass(frozen=True)
@@ -95,3 +95,19 @@ def test_what_is_written_is_read_back(content, priority, title):
 def test_an_event_keeps_its_data():
     event = Event(n=1, at="2026-05-13T00:00:00Z", kind=EventKind.SETTLE, data={"usage": {"input_tokens": 3}})
     assert decode(Event, json.loads(json.dumps(encode(event)))) == event
+
+
+@pytest.mark.parametrize(("text", "reason"), [(None, "can't be read"), ("a = ", "is not valid TOML"), ("\xff", "TOML")])
+def test_a_settings_file_that_is_none_is_named(tmp_path, text, reason):
+    path = tmp_path / "jada.local.toml"
+    if text is not None:
+        path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(Invalid) as refusal:
+        section(Inner, path, "inner")
+    assert refusal.value.field == str(path)
+    assert reason in refusal.value.reason
+
+
+def test_an_absent_section_is_all_defaults(tmp_path):
+    (tmp_path / "jada.local.toml").write_text("[other]\ncount = 99\n")
+    assert section(Inner, tmp_path / "jada.local.toml", "inner") == Inner()
