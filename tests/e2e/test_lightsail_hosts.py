@@ -319,7 +319,7 @@ def test_deleting_an_instance_leaves_nothing_of_it(site, double):
 
 
 def test_a_host_trusts_the_old_form_of_certificates_where_it_is_asked_for(tmp_path):
-    site = Site("jadao", 79, tmp_path)
+    site = Site("jadao", 83, tmp_path)
     double = Double(site, "--old-certificates")
     try:
         double.create("old")

@@ -1,0 +1,13 @@
+"""Tests run on two processes: what shares a cloud or a host stays together, a folder of e2e, else a file."""
+
+from pathlib import Path
+
+import pytest
+
+E2E = Path(__file__).parent / "e2e"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        shared = item.path.parent if E2E in item.path.parent.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(str(shared)))
