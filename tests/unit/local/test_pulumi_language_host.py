@@ -10,7 +10,7 @@ import grpc
 import pytest
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
-from local.process import wait_until
+from local.process import Process, wait_until
 from local.pulumi.language_host import EXECUTABLE, SHIMS, official
 
 ENGINE = "127.0.0.1:1"
@@ -51,7 +51,7 @@ def test_a_plugin_goes_when_its_engine_is_killed():
     try:
         assert 0 < int(engine.stdout.readline()) < 65536
         engine.kill()
-        assert wait_until(lambda: not Path(f"/proc/{plugin}").exists(), 20)
+        assert wait_until(lambda: Process.of(plugin) is None, 20)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(plugin, signal.SIGKILL)
