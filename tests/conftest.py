@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-E2E = Path(__file__).parent / "e2e"
+TESTS = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     for item in items:
-        shared = item.path.parent if E2E in item.path.parent.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shared)))
+        shared = item.path.parent if TESTS / "e2e" in item.path.parent.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(str(shared.relative_to(TESTS))))
