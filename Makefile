@@ -18,7 +18,7 @@ down: tools ## end the demo; nothing of it is left behind
 
 test: tools ## all tests, the chain on real hosts among them
 	@$(BIN)/python -m local tools
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2
 
 check: tools ## lint, types, architecture, units, shell
 	$(BIN)/ruff check
