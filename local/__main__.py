@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from local import cloud, demo, environment, hosts, tools
+from local.commands import CommandFailed
+from local.network import AddressesTaken
 from local.site import Site
 from local.steps import Failed, Steps
 
@@ -17,7 +19,7 @@ def main() -> int:
     site = Site()
     try:
         return int(args.command(site, args) or 0)
-    except Failed as error:
+    except (Failed, AddressesTaken, CommandFailed) as error:
         sys.stderr.write(f"jada: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from local import hosts, network
@@ -51,7 +52,7 @@ def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
         if Process.recorded(_pid(site, name)) is None or not _answers(site, port):
             _start(site, name, port, programs[name])
     for name, port in PORTS.items():
-        if not wait_until(lambda name=name, port=port: _answers(site, port) or not _runs(site, name), PATIENCE_S):  # type: ignore[misc]
+        if not wait_until(partial(_settled, site, name, port), PATIENCE_S):
             raise Failed(f"{name} does not answer on {site.url(port)}:\n{_tail(site, name)}")
         if not _runs(site, name):
             raise Failed(f"{name} ended at its start:\n{_tail(site, name)}")
@@ -97,6 +98,10 @@ def _answers(site: Site, port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _settled(site: Site, name: str, port: int) -> bool:
+    return _answers(site, port) or not _runs(site, name)
 
 
 def _runs(site: Site, name: str) -> bool:
