@@ -1,6 +1,10 @@
 """The relay changes nothing of a call but the connection it travels on."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import urllib3
@@ -10,6 +14,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
 from local import relay, serve
+from local.process import wait_until
 
 
 async def echo(request: Request):
@@ -53,3 +58,25 @@ def test_an_api_that_is_away_is_told_in_the_apis_own_form():
 
 def test_the_relay_itself_is_asked_for_its_health(url):
     assert urllib3.request("GET", f"{url}/_local/health").json()["name"] == "claude"
+
+
+NETWORK = "ip link set lo up; exec sleep 60"
+ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8701/v1/events').read())"
+
+
+@pytest.mark.root
+def test_it_listens_in_one_network_and_calls_from_another():
+    api = Starlette(routes=[Route("/v1/events", events)])
+    with serve.running(api) as target, subprocess.Popen(["unshare", "--net", "sh", "-c", NETWORK]) as inner:
+        inside = ["nsenter", f"--net=/proc/{inner.pid}/ns/net", sys.executable]
+        outside = ["--outside", f"/proc/{os.getpid()}/ns/net", "--to", target]
+        own = Path("/proc/self/ns/net").readlink()
+        assert wait_until(lambda: Path(f"/proc/{inner.pid}/ns/net").readlink() != own, 10)
+        with subprocess.Popen([*inside, "-m", "local.relay", *outside], stdout=subprocess.PIPE) as started:
+            try:
+                assert b"ready" in started.stdout.readline()
+                said = subprocess.run([*inside, "-c", ASK], capture_output=True, text=True, timeout=30, check=True)
+            finally:
+                started.terminate()
+                inner.kill()
+    assert "message_stop" in said.stdout
