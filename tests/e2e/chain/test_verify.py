@@ -26,9 +26,9 @@ CHANGES = {
         "port-sheet-sync",
     ),
     "a port": (
-        "systemd-run --unit=open-door --collect python3 -m http.server 8099 --bind 0.0.0.0",
+        "systemd-run --unit=open-door --collect python3 -m http.server 8097 --bind 0.0.0.0",
         "systemctl stop open-door",
-        "8099",
+        "8097",
     ),
 }
 
