@@ -25,8 +25,8 @@ PACKAGES = {
     "ssh": "openssh-client",
 }
 """A program and the distribution's package that has it."""
-CHECKS = {"shellcheck": "shellcheck", "chromium": "chromium"}
-"""What the checks and the page's tests need on top."""
+CHECKS = {"shellcheck": "shellcheck"}
+"""What the checks need on top."""
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """Debian's own archive keys, which Ubuntu lacks until its package debian-archive-keyring is there."""
 
