@@ -13,7 +13,9 @@ tools:
 demo: tools ## the whole chain on this machine; BOOKINGS=FILE your own bookings, CLAUDE=real the real API
 	@$(BIN)/python -m local demo $(if $(BOOKINGS),--bookings '$(BOOKINGS)') $(if $(CLAUDE),--claude '$(CLAUDE)')
 
-down: tools ## end the demo; nothing of it is left behind
+# Without the bootstrap's checks: what is up must come down on a full disk too.
+down: ## end the demo; nothing of it is left behind
+	@test -x $(BIN)/python || local/bootstrap
 	@$(BIN)/python -m local down
 
 test: tools ## all tests, the chain on real hosts among them
