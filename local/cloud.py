@@ -63,7 +63,6 @@ def stop(site: Site) -> None:
     for process in _inside(site):
         process.end()
     hosts.sweep(site)
-    network.remove(site)
     shutil.rmtree(site.state, ignore_errors=True)
 
 
