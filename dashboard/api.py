@@ -1,192 +1,190 @@
-"""The REST API under /v1: bearer token, JSON read strictly into `wire.types`, errors as RFC 9457 problem documents.
+"""The REST API under /v1, as `wire.routes` declares it: bearer token, JSON, errors as RFC 9457 problem documents.
 
-Bodies are read on the event loop; everything that touches the store runs in a thread.
+A request is read strictly, a report leniently (`wire.values`). Bodies are read on the event loop; everything that
+touches the store runs in a thread.
 """
 
 import hashlib
 import hmac
-import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from dashboard import openapi
 from dashboard.forms import whole
 from dashboard.queue import Queue
-from dashboard.record import Changed, Conflict, Unknown
-from wire.types import Batch, ClaimRequest, Heartbeat, NewTask, Problem, Reply, SessionEnd, State, SyncRun, Task
-from wire.values import Invalid, decode, encode
+from dashboard.record import Conflict, NotFound, StaleVersion
+from dashboard.stores import TaskFilter
+from wire import routes as table
+from wire import types, values
+from wire.routes import Header, Right
+from wire.values import Invalid, decode, dump, encode, parse, read
 
 T = TypeVar("T")
-MOST_TASKS = 200
-"""Tasks on one page of a listing."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request with its body read: what a handler may look at outside the event loop."""
+    """A request as a handler sees it: its path parameters, its headers, and what it asks for, read."""
 
-    path: dict[str, str]
-    query: QueryParams
+    path: Mapping[str, str]
     headers: Headers
-    body: bytes
-
-    def read(self, cls: type[T]) -> T:
-        """Read the body; raises `Invalid`, and HTTPException 400 when it is no JSON."""
-        try:
-            data = json.loads(self.body, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise HTTPException(400, f"the body is no JSON: {error}") from error
-        return decode(cls, data)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    asked: Any
 
 
 class Api:
-    """The handlers: each takes a call and returns its response, blocking for the store."""
+    """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self._store = queue.store
 
     def add_task(self, call: Call) -> Response:
-        """POST /v1/tasks."""
-        task, is_new = self._queue.add(call.read(NewTask), call.headers.get("Idempotency-Key"))
+        """Queue a task."""
+        task, is_new = self._queue.add(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY))
         response = _task(task, 201 if is_new else 200)
         response.headers["Location"] = f"/v1/tasks/{task.id}"
         return response
 
     def tasks(self, call: Call) -> Response:
-        """GET /v1/tasks?state=&limit=&cursor=, newest first."""
-        state, limit, cursor = _state(call.query), _number(call.query, "limit", 50), call.query.get("cursor")
-        if not 1 <= limit <= MOST_TASKS:
-            raise Invalid("limit", f"must be from 1 to {MOST_TASKS}")
-        found = [record.task for record in self._store.tasks(state, before=cursor, limit=limit + 1)]
-        response = JSONResponse({"tasks": encode(found[:limit])})
-        if len(found) > limit:
-            rest = f"&state={state}" if state else ""
-            response.headers["Link"] = f'</v1/tasks?cursor={found[limit - 1].id}&limit={limit}{rest}>; rel="next"'
+        """List tasks, a page at a time."""
+        query: types.TasksQuery = call.asked
+        which = TaskFilter(state=query.state)
+        found = self._queue.tasks(which, before=query.cursor, limit=query.limit + 1)
+        shown = found[: query.limit]
+        response = _json(types.TaskList(tasks=tuple(shown)))
+        if len(found) > query.limit:
+            rest = {**encode(query), "limit": query.limit, "cursor": shown[-1].id}
+            response.headers["Link"] = f'<{table.TASKS.path}?{urlencode(rest)}>; rel="next"'
         return response
 
     def task(self, call: Call) -> Response:
-        """GET /v1/tasks/{id}."""
-        return _task(self._store.get(call.path["id"]).task)
+        """Show one task."""
+        return _task(self._queue.get(call.path["id"]))
 
     def sessions(self, call: Call) -> Response:
-        """GET /v1/tasks/{id}/sessions, oldest first."""
+        """List a task's sessions."""
         self._store.get(call.path["id"])
-        return JSONResponse({"sessions": encode(self._store.sessions(call.path["id"]))})
+        return _json(types.SessionList(sessions=tuple(self._store.sessions(call.path["id"]))))
 
     def result_file(self, call: Call) -> Response:
-        """GET /v1/tasks/{id}/files/{name}."""
-        return download(self._store.file(call.path["id"], "result", call.path["name"]), call.path["name"])
+        """Send a result file."""
+        files = self._store.get(call.path["id"]).task.files
+        return download(self._queue.file(files, call.path["name"]), call.path["name"])
 
     def context_file(self, call: Call) -> Response:
-        """GET /v1/tasks/{id}/context/{name}."""
-        return download(self._store.file(call.path["id"], "context", call.path["name"]), call.path["name"])
+        """Send a file that came with the task."""
+        files = self._store.get(call.path["id"]).task.context
+        return download(self._queue.file(files, call.path["name"]), call.path["name"])
 
-    def answer(self, call: Call) -> Response:
-        """POST /v1/tasks/{id}/answer with If-Match."""
-        tag = call.headers.get("If-Match")
+    def reply(self, call: Call) -> Response:
+        """Take a user's answer to what waits."""
+        tag = call.headers.get(Header.IF_MATCH)
         if tag is None:
             raise HTTPException(428, 'send If-Match: "<version>" of the task that is answered')
         version = whole(tag.strip('"'))
         if version is None:
             raise HTTPException(412, f'If-Match must be the task\'s ETag, like "3", not {tag}')
-        return _task(self._queue.reply(call.path["id"], call.read(Reply), version))
+        return _task(self._queue.reply(call.path["id"], call.asked, version))
 
     def cancel(self, call: Call) -> Response:
-        """POST /v1/tasks/{id}/cancel."""
+        """Cancel a task."""
         return _task(self._queue.cancel(call.path["id"]))
 
     def retry(self, call: Call) -> Response:
-        """POST /v1/tasks/{id}/retry."""
+        """Queue a failed task again."""
         return _task(self._queue.retry(call.path["id"]))
 
     def claim(self, call: Call) -> Response:
-        """POST /v1/claims: 204 when there is nothing to do."""
-        claim = self._queue.claim(call.read(ClaimRequest))
-        return Response(status_code=204) if claim is None else JSONResponse(encode(claim))
+        """Give out the next task; 204 when there is nothing to do."""
+        claim = self._queue.claim(call.asked)
+        return Response(status_code=204) if claim is None else _json(claim)
 
     def heartbeat(self, call: Call) -> Response:
-        """POST /v1/tasks/{id}/heartbeat."""
-        return JSONResponse(encode(self._queue.heartbeat(call.path["id"], call.read(Heartbeat))))
+        """Renew a lease."""
+        return _json(self._queue.heartbeat(call.path["id"], call.asked))
 
     def deliver(self, call: Call) -> Response:
-        """POST /v1/sessions/{id}/events."""
-        return JSONResponse(encode(self._queue.deliver(call.path["id"], call.read(Batch))))
+        """Keep journal records."""
+        return _json(self._queue.deliver(call.path["id"], call.asked))
 
     def events(self, call: Call) -> Response:
-        """GET /v1/sessions/{id}/events?after=n."""
-        events = self._store.events(call.path["id"], after=_number(call.query, "after", 0))
-        return JSONResponse({"events": encode(events)})
+        """Show a session's delivered journal."""
+        events = self._store.events(call.path["id"], after=call.asked.after)
+        return _json(types.EventList(events=tuple(events)))
 
     def end(self, call: Call) -> Response:
-        """POST /v1/sessions/{id}/end."""
-        return _task(self._queue.end(call.path["id"], call.read(SessionEnd)))
+        """Record how a session's process ended."""
+        return _task(self._queue.end(call.path["id"], call.asked))
 
     def report(self, call: Call) -> Response:
-        """POST /v1/sync-runs."""
-        run = call.read(SyncRun)
-        self._queue.report(run)
-        return JSONResponse(encode(run), 201)
+        """Keep a sync run."""
+        self._queue.report(call.asked)
+        return _json(call.asked, 201)
 
     def sync_runs(self, _call: Call) -> Response:
-        """GET /v1/sync-runs, newest first."""
-        return JSONResponse({"sync_runs": encode(self._store.sync_runs())})
+        """List the latest sync runs."""
+        return _json(types.SyncRunList(sync_runs=tuple(self._store.sync_runs())))
+
+    def health(self, _call: Call) -> Response:
+        """Say that the dashboard lives."""
+        return _json(types.Health(status="ok"))
 
 
 def routes(queue: Queue, token_hash: bytes) -> list[Route]:
-    """Return the routes; all but health ask for the bearer token whose SHA-256 is `token_hash`."""
+    """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`."""
     api = Api(queue)
-    table: tuple[tuple[str, str, Callable[[Call], Response]], ...] = (
-        ("POST", "/v1/tasks", api.add_task),
-        ("GET", "/v1/tasks", api.tasks),
-        ("GET", "/v1/tasks/{id}", api.task),
-        ("GET", "/v1/tasks/{id}/sessions", api.sessions),
-        ("GET", "/v1/tasks/{id}/files/{name}", api.result_file),
-        ("GET", "/v1/tasks/{id}/context/{name}", api.context_file),
-        ("POST", "/v1/tasks/{id}/answer", api.answer),
-        ("POST", "/v1/tasks/{id}/cancel", api.cancel),
-        ("POST", "/v1/tasks/{id}/retry", api.retry),
-        ("POST", "/v1/tasks/{id}/heartbeat", api.heartbeat),
-        ("POST", "/v1/claims", api.claim),
-        ("POST", "/v1/sessions/{id}/events", api.deliver),
-        ("GET", "/v1/sessions/{id}/events", api.events),
-        ("POST", "/v1/sessions/{id}/end", api.end),
-        ("POST", "/v1/sync-runs", api.report),
-        ("GET", "/v1/sync-runs", api.sync_runs),
-    )
-    paths: dict[str, dict[str, Callable[[Call], Response]]] = {}
-    for method, path, handler in table:
-        paths.setdefault(path, {})[method] = handler
-    known = [Route(path, _endpoint(by_method, token_hash), methods=[*by_method]) for path, by_method in paths.items()]
-    return [Route("/v1/health", _health), *known]
+    by_path: dict[str, dict[str, table.Route[object]]] = {}
+    for route in table.ROUTES:
+        by_path.setdefault(route.path, {})[route.method] = route
+    described = Route(openapi.PATH, _description, methods=["GET"])
+    known = [
+        Route(path, _endpoint(api, by_method, token_hash), methods=[*by_method]) for path, by_method in by_path.items()
+    ]
+    return [described, *known]
 
 
-async def _health(_request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
+async def _description(_request: Request) -> Response:
+    return Response(openapi.text(), media_type="application/json")
 
 
-def _endpoint(by_method: dict[str, Callable[[Call], Response]], token_hash: bytes) -> Callable[[Request], Any]:
+def _endpoint(api: Api, by_method: dict[str, table.Route[object]], token_hash: bytes) -> Callable[[Request], Any]:
+    handlers: dict[str, Callable[[Call], Response]] = {m: getattr(api, route.name) for m, route in by_method.items()}
+
     async def endpoint(request: Request) -> Response:
-        _authorise(request.headers.get("Authorization", ""), token_hash)
-        call = Call(request.path_params, request.query_params, request.headers, await request.body())
         method = "GET" if request.method == "HEAD" else request.method
-        return await run_in_threadpool(by_method[method], call)
+        route = by_method[method]
+        if route.right is not Right.PUBLIC:
+            _authorise(request.headers.get("Authorization", ""), token_hash)
+        call = Call(request.path_params, request.headers, _asked(route, await request.body(), request.query_params))
+        return await run_in_threadpool(handlers[method], call)
 
     return endpoint
+
+
+def _asked(route: table.Route[object], body: bytes, query: Mapping[str, str]) -> Any:
+    """Read what a request asks for; raises `Invalid`, and HTTPException 400 for a body that is no JSON."""
+    if route.query:
+        return decode(route.query, dict(query), of_texts=True)
+    if not route.request:
+        return None
+    try:
+        return (parse if issubclass(route.request, values.Request) else read)(route.request, body)
+    except Invalid as error:
+        if not error.field:
+            raise HTTPException(400, f"the body {error.reason}") from error
+        raise
 
 
 def _authorise(header: str, token_hash: bytes) -> None:
@@ -196,8 +194,14 @@ def _authorise(header: str, token_hash: bytes) -> None:
         raise HTTPException(401, message, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _task(task: Task, status: int = 200) -> JSONResponse:
-    return JSONResponse(encode(task), status, headers={"ETag": f'"{task.version}"'})
+def _json(value: object, status: int = 200) -> Response:
+    return Response(dump(value), status, media_type="application/json")
+
+
+def _task(task: types.Task, status: int = 200) -> Response:
+    response = _json(task, status)
+    response.headers["ETag"] = f'"{task.version}"'
+    return response
 
 
 def download(content: bytes, name: str) -> Response:
@@ -206,41 +210,31 @@ def download(content: bytes, name: str) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-def _state(query: QueryParams) -> State | None:
-    try:
-        return State(query["state"]) if query.get("state") else None
-    except ValueError:
-        raise Invalid("state", f"must be one of {', '.join(State)}, not {query['state']!r}") from None
+_MEANINGS = {
+    NotFound: ("Not found", 404),
+    Conflict: ("Not in this state", 409),
+    StaleVersion: ("Changed meanwhile", 412),
+}
 
 
-def _number(query: QueryParams, name: str, default: int) -> int:
-    number = whole(query.get(name, str(default)))
-    if number is None:
-        raise Invalid(name, f"must be a whole number, not {query[name]!r}")
-    return number
-
-
-_MEANINGS = {Unknown: ("Not found", 404), Conflict: ("Not in this state", 409), Changed: ("Changed meanwhile", 412)}
-
-
-def problem(error: Exception) -> Problem:
+def problem(error: Exception) -> types.Problem:
     """Say what an error means to the one who sent the request."""
     match error:
         case Invalid():
-            return Problem(title="Unacceptable value", status=422, detail=str(error), field=error.field)
+            return types.Problem(title="Unacceptable value", status=422, detail=str(error), field=error.field)
         case UnicodeEncodeError():
-            return Problem(title="Unacceptable value", status=422, detail="a text holds half of a character")
+            return types.Problem(title="Unacceptable value", status=422, detail="a text holds half of a character")
         case HTTPException():
-            return Problem(title="Refused", status=error.status_code, detail=error.detail)
+            return types.Problem(title="Refused", status=error.status_code, detail=error.detail)
     fault = "see the dashboard's journal: journalctl -u jada-dashboard"
     for kind, (title, status) in _MEANINGS.items():
         if isinstance(error, kind):
-            return Problem(title=title, status=status, detail=str(error))
-    return Problem(title="Our fault", status=500, detail=fault)
+            return types.Problem(title=title, status=status, detail=str(error))
+    return types.Problem(title="Our fault", status=500, detail=fault)
 
 
 def answer_problem(error: Exception) -> Response:
     """Write an error as a problem document."""
     said = problem(error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    return JSONResponse(encode(said), said.status, headers=headers, media_type="application/problem+json")
+    return Response(dump(said), said.status, headers=headers, media_type="application/problem+json")

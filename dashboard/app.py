@@ -16,7 +16,7 @@ from starlette.responses import Response
 from dashboard import api, page
 from dashboard.guard import Guard
 from dashboard.queue import Queue
-from dashboard.record import Changed, Clock, Conflict, Unknown, utc_now
+from dashboard.record import Clock, Conflict, NotFound, StaleVersion, utc_now
 from dashboard.settings import Settings
 from dashboard.stores import Store
 from wire.secret import Secret
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def create(store: Store, token: Secret, settings: Settings | None = None, clock: Clock = utc_now) -> Starlette:
-    """Make the application. It keeps the token's hash alone; closing the store stays with the caller."""
+    """Make the application. It keeps only the token's hash; closing the store stays with the caller."""
     settings = settings or Settings()
     queue = Queue(store, settings, clock)
     token_hash = hashlib.sha256(token.reveal().encode()).digest()
@@ -44,7 +44,7 @@ def create(store: Store, token: Secret, settings: Settings | None = None, clock:
     async def refuse(request: Request, error: Exception) -> Response:
         return api.answer_problem(error) if request.url.path.startswith("/v1/") else shown.error(error)
 
-    errors = (Invalid, UnicodeEncodeError, Unknown, Conflict, Changed, HTTPException, Exception)
+    errors = (Invalid, UnicodeEncodeError, NotFound, Conflict, StaleVersion, HTTPException, Exception)
     return Starlette(
         routes=[*api.routes(queue, token_hash), *page.routes(shown)],
         middleware=[Middleware(Guard, refuse=refuse)],

@@ -53,10 +53,10 @@ def state(text: str | None) -> State | None:
     return State(text) if text in list(State) else None
 
 
-def complaint(error: Invalid) -> tuple[str, str]:
+def complaint(error: Invalid, typed: Mapping[str, str]) -> tuple[str, str]:
     """Return the form's field that an error is about, and the error in a person's words."""
     field = "files" if error.field.startswith("context") else FIELDS.get(error.field, error.field)
-    if field == "title" and "match" in error.reason:
+    if field == "title" and not typed.get("title", "").strip():
         return field, "The title is missing."
     return field, f"{field.capitalize()} {error.reason}."
 

@@ -3,7 +3,7 @@
 Forms answer 303 to where the change shows; a refused one comes back with its error and what was typed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,9 @@ from dashboard.api import download, problem
 from dashboard.forms import Form, Upload
 from dashboard.guard import check_origin
 from dashboard.queue import Queue
-from dashboard.record import UNFINISHED, Changed, Conflict
-from dashboard.stores import Role
-from wire.types import Session, State, Task
+from dashboard.record import UNFINISHED, Conflict, StaleVersion
+from dashboard.stores import TaskFilter
+from wire.types import FileInfo, Session, State, Task
 from wire.values import Invalid
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,7 +33,7 @@ TASKS, WAITING, RUNS = 25, 100, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ShownSession:
     """A session with its transcript; turns and dollars by its journal while its process runs."""
 
     session: Session
@@ -61,16 +61,16 @@ class Page:
         loader = jinja2.FileSystemLoader(TEMPLATES)
         self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
         self._jinja.filters |= words.FILTERS
-        self._jinja.globals |= {"STATES": words.STATES, "NEEDS": words.NEEDS, "UNFINISHED": UNFINISHED}
+        self._jinja.globals |= {"STATES": words.STATES, "UNFINISHED": UNFINISHED}
 
     def index(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /: what waits, the tasks, the sync, and the form to add a task."""
         state, cursor = forms.state(request.query_params.get("state")), request.query_params.get("cursor")
-        found = [r.task for r in self._store.tasks(state, before=cursor, limit=TASKS + 1)]
+        found = self._queue.tasks(TaskFilter(state=state), before=cursor, limit=TASKS + 1)
         return self._render(
             "index.html",
             refusal,
-            waiting=[r.task for r in self._store.tasks(State.NEEDS_YOU, limit=WAITING)],
+            waiting=self._queue.tasks(TaskFilter(state=State.NEEDS_YOU), limit=WAITING),
             tasks=found[:TASKS],
             older=found[TASKS - 1].id if len(found) > TASKS else None,
             state=state,
@@ -81,27 +81,27 @@ class Page:
 
     def task(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /tasks/{id}: one task, its files, its sessions with their transcripts."""
-        task = self._store.get(request.path_params["id"]).task
-        told = [self._told(session) for session in self._store.sessions(task.id)]
-        return self._render("task.html", refusal, task=task, sessions=told)
+        task = self._queue.get(request.path_params["id"])
+        shown = [self._shown(session) for session in self._store.sessions(task.id)]
+        return self._render("task.html", refusal, task=task, sessions=shown)
 
-    def _told(self, session: Session) -> Told:
+    def _shown(self, session: Session) -> ShownSession:
         events = self._store.events(session.id)
         used = transcript.used(events)
         turns, micros = max(session.turns, used.turns), max(session.usd_micros, used.usd_micros)
-        return Told(session, turns, micros, transcript.read(events))
+        return ShownSession(session, turns, micros, transcript.read(events))
 
     def result_file(self, request: Request) -> Response:
         """GET /tasks/{id}/files/{name}."""
-        return self._file(request, "result")
+        return self._file(request, self._store.get(request.path_params["id"]).task.files)
 
     def context_file(self, request: Request) -> Response:
         """GET /tasks/{id}/context/{name}."""
-        return self._file(request, "context")
+        return self._file(request, self._store.get(request.path_params["id"]).task.context)
 
-    def _file(self, request: Request, role: Role) -> Response:
+    def _file(self, request: Request, infos: Sequence[FileInfo]) -> Response:
         name = request.path_params["name"]
-        return download(self._store.file(request.path_params["id"], role, name), name)
+        return download(self._queue.file(infos, name), name)
 
     def style(self, _request: Request) -> Response:
         """GET /style.css."""
@@ -149,9 +149,9 @@ def _attempt(act: Callable[[], Task], form: Form, show: Callable[[Refusal], Resp
     try:
         return RedirectResponse(f"/tasks/{act().id}", 303)
     except Invalid as error:
-        name, message = forms.complaint(error)
+        name, message = forms.complaint(error, form.typed)
         return show(Refusal(message, 422, form.typed, name))
-    except (Conflict, Changed, UnicodeEncodeError) as error:
+    except (Conflict, StaleVersion, UnicodeEncodeError) as error:
         said = problem(error)
         return show(Refusal(f"{said.title}: {said.detail}.", said.status, form.typed))
 

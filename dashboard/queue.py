@@ -1,24 +1,26 @@
 """What can be asked of the queue, by the API and by the page: each call is one move of `rules` on the store."""
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
+from msgspec.structs import replace
 from ulid import ULID
 
-from dashboard import rules, watch
-from dashboard.record import Attached, Clock, Key, Lost, Record, moment
+from dashboard import requests, rules, watch
+from dashboard.record import Clock, FamilyBusy, Key, Move, NotClaimable, NotFound, Record, digest, moment
 from dashboard.settings import Settings
-from dashboard.stores import Place, Store
+from dashboard.stores import ALL_TASKS, Candidate, Store, TaskFilter
 from wire.types import (
+    FILE_LIMIT,
     Acknowledged,
     Batch,
-    Beat,
     Claim,
     ClaimRequest,
     File,
+    FileInfo,
     Grant,
     Heartbeat,
+    HeartbeatReply,
     Lease,
     NewTask,
     Reply,
@@ -28,7 +30,7 @@ from wire.types import (
     SyncRun,
     Task,
 )
-from wire.values import Invalid, encode
+from wire.values import Invalid
 
 
 class Queue:
@@ -42,60 +44,107 @@ class Queue:
 
     def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
         """Queue a task; return it, and whether it is a new one."""
-        if new.dedupe_key == "":
-            raise Invalid("dedupe_key", "is empty: leave it out, or tasks that have nothing in common become one")
         if new.dedupe_key and new.dedupe_key.startswith(watch.PREFIX):
             raise Invalid("dedupe_key", f"must not begin with {watch.PREFIX}: these are the dashboard's own")
-        _once("context", new.context)
-        digest = hashlib.sha256(json.dumps(encode(new), sort_keys=True).encode()).hexdigest()
-        record = rules.draft(new, new.id or self._new_id(), self.clock(), digest)
-        held, is_new = self.store.add(record, new.context, Key(key=key, digest=digest) if key else None)
-        return held.task, is_new
+        _require_different_names("context", new.context)
+        sent = requests.digests(new)
+        draft = rules.draft(new, new.id or self._new_id(), self.clock(), sent)
+        text = new.description.encode()
+        record = replace(
+            draft,
+            task=replace(draft.task, context=_infos(new.context)),
+            description=digest(text) if text else None,
+        )
+        blobs = [*(file.content for file in new.context), *([text] if text else [])]
+        held, is_new = self.store.add(record, blobs, Key(key=key, digest=sent) if key else None)
+        return self.task(held), is_new
+
+    def task(self, record: Record) -> Task:
+        """Return a record's task as it crosses HTTP, its texts put back."""
+        return self._shown([record])[0]
+
+    def get(self, task_id: str) -> Task:
+        """Return a task; raises `NotFound`."""
+        return self.task(self.store.get(task_id))
+
+    def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Task]:
+        """Return tasks, newest first."""
+        return self._shown(self.store.tasks(which, before=before, limit=limit))
+
+    def _shown(self, records: Sequence[Record]) -> list[Task]:
+        texts = self.store.blobs(name for record in records for name in (record.description, record.result) if name)
+        return [
+            replace(
+                record.task,
+                description=texts[record.description].decode() if record.description else record.task.description,
+                result=texts[record.result].decode() if record.result else record.task.result,
+            )
+            for record in records
+        ]
+
+    def file(self, infos: Sequence[FileInfo], name: str) -> bytes:
+        """Return the content of one of a task's files; raises `NotFound` for one that it has not."""
+        for info in infos:
+            if info.name == name:
+                return self.store.blobs([info.sha256])[info.sha256]
+        raise NotFound(f"the task has no file {name}")
 
     def claim(self, request: ClaimRequest) -> Claim | None:
-        """Give out the first task that can be claimed, or None."""
-        for place in self._places(suspended_only=request.suspended_only):
-            by = rules.Claimant(
-                host=request.host,
-                session_id=self._new_id(),
-                ttl_s=self._settings.lease_s,
-                suspended_only=request.suspended_only,
-            )
-            record = self._claimed(place.id, by)
-            if record and record.session and record.task.state is State.RUNNING:
-                return self._claim(record, record.session, new=record.session.id == by.session_id)
+        """Give out the first task that can be claimed, or None.
+
+        A family without budget is passed over at its first task: with thousands of children, trying each took seconds.
+        """
+        by = rules.Claimant(
+            host=request.host,
+            session_id=self._new_id(),
+            ttl_s=self._settings.lease_s,
+            suspended_only=request.suspended_only,
+        )
+        tried: set[str] = set()
+        while found := self._candidates(tried, suspended_only=request.suspended_only):
+            for candidate in found:
+                if candidate.root in tried:
+                    continue
+                try:
+                    record = self._claimed(candidate.id, by)
+                except FamilyBusy:
+                    tried.add(candidate.root)
+                except NotClaimable:
+                    tried.add(candidate.id)
+                else:
+                    if record.session and record.task.state is State.RUNNING:
+                        return self._claim(record, record.session, new=record.session.id == by.session_id)
+                    tried.add(candidate.root)  # its budget is used up, and it waits for a user now
         return None
 
-    def _places(self, *, suspended_only: bool) -> Iterator[Place]:
-        after = None
-        now = self.clock().timestamp()
-        while places := self.store.candidates(now, suspended_only=suspended_only, after=after):
-            yield from places
-            after = places[-1]
+    def _candidates(self, tried: set[str], *, suspended_only: bool) -> list[Candidate]:
+        return self.store.candidates(self.clock().timestamp(), suspended_only=suspended_only, without=tried)
 
-    def _claimed(self, task_id: str, by: rules.Claimant) -> Record | None:
-        try:
-            return self.store.change(task_id, lambda record, purse: rules.claim(record, purse, by, self.clock()))
-        except Lost:
-            return None
+    def _claimed(self, task_id: str, by: rules.Claimant) -> Record:
+        now = self.clock()
+        return self.store.change(
+            task_id, Move(lambda record, budget: rules.claim(record, budget, by, now), needs_budget=True)
+        )
 
     def _claim(self, record: Record, session: Session, *, new: bool) -> Claim:
-        """Put together what the holder needs; what is read beside the record can't change while it holds the task."""
+        """Put together what the holder needs; what is read beside the record cannot change while it holds the task."""
+        infos, left = record.task.context, record.checkpoint
+        blobs = self.store.blobs([*(info.sha256 for info in infos), *([left] if left else [])])
         return Claim(
-            task=record.task,
+            task=self.task(record),
             lease=Lease(fence=record.task.fence, ttl_s=self._settings.lease_s),
             session=Grant(id=session.id, new=new, usd_micros=session.usd_micros + record.reserved),
-            context=self.store.files(record.task.id, "context"),
-            checkpoint=self.store.checkpoint(record.task.id),
+            context=tuple(File(name=info.name, content=blobs[info.sha256]) for info in infos),
+            checkpoint=blobs[left].decode() if left else None,
             answers=record.answers,
             notes=record.notes,
         )
 
-    def heartbeat(self, task_id: str, beat: Heartbeat) -> Beat:
+    def heartbeat(self, task_id: str, beat: Heartbeat) -> HeartbeatReply:
         """Renew a lease."""
-        ttl_s = self._settings.lease_s
-        record = self.store.change(task_id, lambda r, _: rules.heartbeat(r, beat.fence, ttl_s, self.clock()))
-        return Beat(ttl_s=ttl_s, cancelled=record.task.state is State.CANCELLED)
+        ttl_s, now = self._settings.lease_s, self.clock()
+        record = self.store.change(task_id, Move(lambda r, _: rules.heartbeat(r, beat.fence, ttl_s, now)))
+        return HeartbeatReply(ttl_s=ttl_s, cancelled=record.task.state is State.CANCELLED)
 
     def deliver(self, session_id: str, batch: Batch) -> Acknowledged:
         """Keep journal records."""
@@ -103,22 +152,30 @@ class Queue:
 
     def end(self, session_id: str, end: SessionEnd) -> Task:
         """Record how a session's process ended."""
-        _once("files", end.files)
-        task_id = self.store.session(session_id).task
-        attached = Attached(files=end.files, checkpoint=end.checkpoint)
-        return self.store.change(task_id, lambda r, _: rules.end(r, session_id, end, self.clock()), attached).task
+        _require_different_names("files", end.files)
+        _require_small("files", end.files)
+        texts = {name: text.encode() for name, text in (("result", end.result), ("checkpoint", end.checkpoint)) if text}
+        left = rules.Left(files=_infos(end.files), **{name: digest(text) for name, text in texts.items()})
+        now = self.clock()
+        move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
+        blobs = [*(file.content for file in end.files), *texts.values()]
+        return self.task(self.store.change(self.store.session(session_id).task, move, blobs))
 
     def reply(self, task_id: str, reply: Reply, version: int) -> Task:
-        """Take a person's answer."""
-        return self.store.change(task_id, lambda r, _: rules.reply(r, reply, version, self.clock())).task
+        """Take a user's answer."""
+        now = self.clock()
+        return self._change(task_id, lambda record: rules.reply(record, reply, version, now))
 
     def cancel(self, task_id: str) -> Task:
         """Cancel a task."""
-        return self.store.change(task_id, lambda r, _: rules.cancel(r, self.clock())).task
+        return self._change(task_id, partial(rules.cancel, now=self.clock()))
 
     def retry(self, task_id: str) -> Task:
         """Queue a failed task again."""
-        return self.store.change(task_id, lambda r, _: rules.retry(r, self.clock())).task
+        return self._change(task_id, partial(rules.retry, now=self.clock()))
+
+    def _change(self, task_id: str, change: Callable[[Record], Record]) -> Task:
+        return self.task(self.store.change(task_id, Move(lambda record, _: change(record))))
 
     def report(self, run: SyncRun) -> None:
         """Keep a sync run; what it says of the sync's health raises or closes alarms in the same write."""
@@ -126,19 +183,31 @@ class Queue:
         for name, text in times.items():
             if text is not None:
                 moment(text, name)
-        self.store.alarm(watch.reported(run, self.clock(), self._settings), run)
+        self.store.alarm(watch.reported(run, self._new_id, self.clock(), self._settings), run)
 
     def look(self) -> None:
         """Raise or close alarms by what time alone has done: the watch's step."""
         last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
-        self.store.alarm(watch.looked(last, runs[0] if runs else None, self._started, self.clock(), self._settings))
+        latest = runs[0] if runs else None
+        now = self.clock()
+        self.store.alarm(watch.looked(last, latest, self._started, self._new_id, now, self._settings))
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))
 
 
-def _once(field: str, files: Sequence[File]) -> None:
+def _infos(files: Sequence[File]) -> tuple[FileInfo, ...]:
+    return tuple(FileInfo(name=f.name, size=len(f.content), sha256=digest(f.content)) for f in files)
+
+
+def _require_different_names(field: str, files: Sequence[File]) -> None:
     names = [file.name for file in files]
     for i, name in enumerate(names):
         if name in names[:i]:
             raise Invalid(f"{field}[{i}].name", f"is there twice: {name}")
+
+
+def _require_small(field: str, files: Sequence[File]) -> None:
+    for i, file in enumerate(files):
+        if len(file.content) > FILE_LIMIT:
+            raise Invalid(f"{field}[{i}].content", f"is too long: at most {FILE_LIMIT} bytes")

@@ -1,63 +1,78 @@
-"""What a store keeps of a task beyond what crosses HTTP, and the refusals a move can end in."""
+"""What a store keeps of a task beyond what crosses HTTP, the moves that change it, and the refusals a move ends in."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from wire.types import Answer, File, Session, State, Task
-from wire.values import Invalid
+from wire.types import Answer, Budget, Session, State, Task
+from wire.values import Invalid, Written
 
 Clock = Callable[[], datetime]
 """The time of day, with its zone."""
 
 UNFINISHED = frozenset({State.QUEUED, State.RUNNING, State.NEEDS_YOU})
+FIRST_YEAR, LAST_YEAR = 2000, 2098
+"""Years of times that are meant: outside of them a time is a mistake, and would not fit an id's 48 bits of time."""
 
 
-class Unknown(LookupError):
+class NotFound(LookupError):
     """Nothing has this id."""
 
 
 class Conflict(Exception):
-    """The state forbids the move, or the fence is stale: somebody else holds the task."""
+    """The state forbids the move, or the fence is stale: another holder has the task."""
 
 
-class Changed(Exception):
+class StaleVersion(Exception):
     """The task is not in the version that the sender had read."""
 
 
-class Lost(Exception):
-    """This candidate can't be claimed (any more): try the next."""
+class NotClaimable(Exception):
+    """This candidate cannot be claimed (any more): try the next."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """What a record adds to its family's common budget: a root its own, a child only what a person granted it."""
-
-    sessions: int = 0
-    usd_micros: int = 0
+class FamilyBusy(NotClaimable):
+    """A relative's session has reserved what is left to the family: none of its tasks can be claimed now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purse:
-    """What is left to a family (a task with all its descendants). `usd_micros` is what nobody spent or reserved."""
+class FamilyBudget(Written, frozen=True, kw_only=True):
+    """What is left to a family (a task with all its descendants); a record of its own; its `version` grows.
+
+    `usd_micros` is neither spent nor reserved; `reserved` is what running sessions may still spend.
+    """
 
     sessions: int
     usd_micros: int
     reserved: int = 0
+    version: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A task with all that decides its next move; replaced as a whole, in one write.
+class BudgetChange(Written, frozen=True, kw_only=True):
+    """What a move adds to its family's budget; negative numbers take away."""
 
-    `lease_until` is in seconds since 1970; `session` the current or last one; `reserved` the micro-dollars its running
-    session may still spend; `ended_fence` the fence of the last recorded end; `answers` and `notes` are a person's
-    words to the current session; `digest` is that of the request that made the task.
+    sessions: int = 0
+    usd_micros: int = 0
+    reserved: int = 0
+
+
+NO_CHANGE = BudgetChange()
+NOTHING = Budget(sessions=0, usd_micros=0)
+
+
+class Record(Written, frozen=True, kw_only=True):
+    """A task with all that decides its next move; small, and replaced as a whole in one write.
+
+    Large values are blobs, named by the SHA-256 of their content: `description`, `result`, `checkpoint`, and the files
+    that `task` lists. `granted` is what the record adds to its family's budget: a root its own, a child only what a
+    user granted it. `lease_until` is in seconds since 1970; `session` the current or last one; `reserved` the
+    micro-dollars its running session may still spend; `ended_fence` the fence of the last recorded end; `answers` and
+    `notes` are a user's words to the current session; `digest` is that of the request that made the task.
     """
 
     task: Task
     root: str
-    pool: Pool = Pool()
+    granted: Budget = NOTHING
     reserved: int = 0
     lease_until: float | None = None
     session: Session | None = None
@@ -65,19 +80,62 @@ class Record:
     answers: tuple[Answer, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
+    description: str | None = None
+    result: str | None = None
+    checkpoint: str | None = None
 
     @property
     def goes_on(self) -> bool:
         """Whether the next claim continues the session: it was suspended, or its holder was lost while running."""
         return self.session is not None and (self.session.suspended or self.task.state is State.RUNNING)
 
+    @property
+    def ready_at(self) -> float | None:
+        """From when on it may be claimed, in seconds since 1970: a running one's lease, a queued one's `not_before`."""
+        if self.task.state is State.RUNNING:
+            return self.lease_until
+        waits = self.task.state is State.QUEUED and self.task.not_before
+        return moment(self.task.not_before or "", "not_before").timestamp() if waits else None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attached:
-    """Large values written together with a record, beside it: they would slow every claim inside it."""
 
-    files: tuple[File, ...] = ()
-    checkpoint: str | None = None
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a move comes to: the next record, and what it adds to the family's budget."""
+
+    record: Record
+    budget: BudgetChange
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of one record. Pure: it may be run again on a newer record, and draws no clock or id.
+
+    `needs_budget`: it is decided by what is left to the family, so a store reads that budget in the same write, and
+    runs the move again when its version has moved on.
+    """
+
+    change: Callable[[Record, FamilyBudget], Record]
+    needs_budget: bool = False
+
+    def applied(self, record: Record, budget: FamilyBudget | None = None) -> Moved:
+        """Return what it comes to; raises what the change raises."""
+        if budget is None:
+            if self.needs_budget:
+                raise ValueError("this move needs the family's budget")
+            budget = FamilyBudget(sessions=0, usd_micros=0)
+        new = self.change(record, budget)
+        return Moved(new, budget_change(record, new))
+
+
+def budget_change(old: Record, new: Record) -> BudgetChange:
+    """Return what a record's change adds to its family's budget: what was granted, less what was used or reserved."""
+    reserved = new.reserved - old.reserved
+    spent = new.task.usd_micros_spent - old.task.usd_micros_spent
+    return BudgetChange(
+        sessions=new.granted.sessions - old.granted.sessions - (new.task.sessions_used - old.task.sessions_used),
+        usd_micros=new.granted.usd_micros - old.granted.usd_micros - spent - reserved,
+        reserved=reserved,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +156,12 @@ class Found:
     same_id: Record | None = None
     same_work: Record | None = None
     parent: Record | None = None
-    purse: Purse | None = None
+    budget: FamilyBudget | None = None
+
+
+def digest(content: bytes) -> str:
+    """Return the name of a blob."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def utc_now() -> datetime:
@@ -115,8 +178,14 @@ def moment(text: str, name: str) -> datetime:
     """Read an RFC 3339 time; raises `Invalid` naming the field `name`."""
     try:
         parsed = datetime.fromisoformat(text)
-        if parsed.tzinfo is not None:
-            return parsed.astimezone(UTC)
-    except (ValueError, OverflowError):
+        if parsed.tzinfo is None:
+            raise Invalid(name, "must name its time zone, as in 2026-05-13T00:00:00Z")
+        at = parsed.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, Invalid):
+            raise
         raise Invalid(name, f"must be a time like 2026-05-13T00:00:00Z, not {text!r}") from None
-    raise Invalid(name, "must name its time zone, as in 2026-05-13T00:00:00Z")
+    is_meant = FIRST_YEAR <= at.year <= LAST_YEAR
+    if not is_meant:
+        raise Invalid(name, f"must be a time from {FIRST_YEAR} to {LAST_YEAR}, not {text!r}")
+    return at

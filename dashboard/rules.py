@@ -1,16 +1,33 @@
 """All moves of the state machine, as pure functions from a record to the next: no I/O, time passed in.
 
 queued -> running -> done | failed | cancelled | queued | needs_you; needs_you -> queued | done | cancelled;
-queued -> cancelled; failed -> queued. A move that changes nothing returns the record it was given.
+queued -> cancelled; failed -> queued. A move that changes nothing returns the record it was given. A state that only
+another release knows is never claimed, and leaves by no move of ours.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboard.record import UNFINISHED, Changed, Conflict, Found, Key, Lost, Pool, Purse, Record, moment, stamp
+from msgspec.structs import replace
+
+from dashboard.record import (
+    UNFINISHED,
+    Conflict,
+    FamilyBudget,
+    FamilyBusy,
+    Found,
+    Key,
+    NotClaimable,
+    Record,
+    StaleVersion,
+    moment,
+    stamp,
+)
 from wire.types import (
+    SESSIONS_LIMIT,
+    USD_MICROS_LIMIT,
     Answer,
     Budget,
     Event,
@@ -22,49 +39,51 @@ from wire.types import (
     Session,
     SessionEnd,
     State,
+    SyncOutcome,
     Task,
     Waiting,
 )
-from wire.values import Invalid, decode
+from wire.values import Invalid
 
 SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.FAULT, Exit.UNAVAILABLE, Exit.DRAINED})
-"""After these exits the session goes on at the next claim, under its id: a hand-over alone makes way for a new one."""
-PATIENCE = timedelta(minutes=5)
+"""After these exits the session goes on at the next claim, under its id: only a hand-over makes way for a new one."""
+SUCCESSES = frozenset({SyncOutcome.UNCHANGED, SyncOutcome.CHANGED})
+"""Outcomes that prove the sheet in step; one that only another release knows proves nothing."""
+UNAVAILABLE_PAUSE = timedelta(minutes=5)
 """How long a task rests when the API was unavailable and the session did not say until when."""
 MOST_TURNS, MOST_USD_MICROS = 10_000, 10**12
 """Beyond these a session's totals are a mistake, and would not fit a store's integers."""
 
 
 def draft(new: NewTask, task_id: str, now: datetime, digest: str = "") -> Record:
-    """Make the record of a new task. Raises `Invalid`."""
+    """Make the record of a new task, its description left out: it is a blob. Raises `Invalid`."""
     at = stamp(now)
+    budget = Budget(sessions=new.budget.sessions, usd_micros=new.budget.usd_micros)
     task = Task(
         id=task_id,
         title=new.title,
-        description=new.description,
+        description="",
         state=State.QUEUED,
         priority=new.priority,
-        budget=new.budget,
+        budget=budget,
         version=1,
         created_at=at,
         updated_at=at,
         not_before=stamp(moment(new.not_before, "not_before")) if new.not_before else None,
         parent=new.parent,
         dedupe_key=new.dedupe_key,
-        context=tuple(FileInfo(name=f.name, size=len(f.content)) for f in new.context),
     )
-    pool = Pool(sessions=new.budget.sessions, usd_micros=new.budget.usd_micros)
-    return Record(task=task, root=task_id, pool=pool, digest=digest)
+    return Record(task=task, root=task_id, granted=budget, digest=digest)
 
 
 def admit(record: Record, key: Key | None, found: Found) -> Record:
     """Return the record to insert, or the one that stands for it already. Raises `Invalid`."""
     if key and found.key and found.keyed:
-        if found.key.digest != key.digest:
+        if not same_request(found.key.digest, key.digest):
             raise Invalid("Idempotency-Key", "was used for another request; use a new one for each new task")
         return found.keyed
     if found.same_id:
-        if found.same_id.digest != record.digest:
+        if not same_request(found.same_id.digest, record.digest):
             raise Invalid("id", "belongs to another task")
         return found.same_id
     if found.same_work:
@@ -72,7 +91,14 @@ def admit(record: Record, key: Key | None, found: Found) -> Record:
     return _child(record, found) if record.task.parent else record
 
 
-def alone(record: Record, same_work: Record | None) -> None:
+def same_request(held: str, given: str) -> bool:
+    """Whether two digests are of one request. Each is `version:hash`, several with spaces between: a newer release
+    gives the older versions too, so that what an older one stored still matches.
+    """
+    return not set(held.split()).isdisjoint(given.split())
+
+
+def require_no_same_work(record: Record, same_work: Record | None) -> None:
     """Raise `Conflict` when another unfinished task does the same work as this one, brought back to life."""
     if same_work and same_work.task.id != record.task.id and record.task.state in UNFINISHED:
         raise Conflict(f"task {same_work.task.id} does the same work (dedupe_key {record.task.dedupe_key}) already")
@@ -80,18 +106,16 @@ def alone(record: Record, same_work: Record | None) -> None:
 
 def _child(record: Record, found: Found) -> Record:
     """Bind a child: at no higher priority than its parent, within what is left to the family."""
-    if not found.parent or not found.purse:
+    if not found.parent or not found.budget:
         raise Invalid("parent", "is no task here")
-    if found.purse.sessions < 1 or found.purse.usd_micros + found.purse.reserved < 1:
-        raise Invalid("parent", "has no sessions or dollars left to share; a person has to grant it more first")
-    asked, left = record.task.budget, found.purse
-    budget = Budget(
-        sessions=min(asked.sessions, left.sessions),
-        usd_micros=min(asked.usd_micros, left.usd_micros + left.reserved),
-    )
+    asked, left = record.task.budget, found.budget
+    usd_micros_left = left.usd_micros + left.reserved
+    if left.sessions < 1 or usd_micros_left < 1:
+        raise Invalid("parent", "has no sessions or dollars left to share; a user has to grant it more first")
+    budget = Budget(sessions=min(asked.sessions, left.sessions), usd_micros=min(asked.usd_micros, usd_micros_left))
     priority = min(record.task.priority, found.parent.task.priority)
     task = replace(record.task, budget=budget, priority=priority)
-    return replace(record, task=task, root=found.parent.root, pool=Pool())
+    return replace(record, task=task, root=found.parent.root, granted=Budget(sessions=0, usd_micros=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,35 +128,26 @@ class Claimant:
     suspended_only: bool = False
 
 
-def claim(record: Record, purse: Purse, by: Claimant, now: datetime) -> Record:
+def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> Record:
     """Give the task to a holder under the next fence, or move it to needs_you when its budget is used up.
 
-    The session reserves what the task and its family have left. Raises `Lost` when it can't be claimed now.
+    The session reserves what the task and its family have left. Raises `NotClaimable`, and `FamilyBusy`.
     """
-    if not claimable(record, now) or (by.suspended_only and not record.goes_on):
-        raise Lost
+    if not is_claimable(record, now) or (by.suspended_only and not record.goes_on):
+        raise NotClaimable
     own = record.task.budget.usd_micros - record.task.usd_micros_spent
-    money = min(own, purse.usd_micros + record.reserved)
-    if own > 0 >= money and purse.reserved > record.reserved:
-        raise Lost  # a relative's session holds the rest: what it leaves may still suffice
-    lack = _lack(record, purse, money)
-    if lack:
-        return _need(record, now, Need.BUDGET, lack)
+    # What an earlier holder of this very task reserved is its own again.
+    money = min(own, budget.usd_micros + record.reserved)
+    held_by_relatives = budget.reserved > record.reserved
+    if own > 0 and money <= 0 and held_by_relatives:
+        raise FamilyBusy  # what the relative's session leaves may still suffice
+    shortage = _shortage(record, budget, money)
+    if shortage:
+        return _wait_for_user(record, now, Need.BUDGET, shortage)
     return _start(record, by, money, now)
 
 
-def purse(family: Iterable[Record]) -> Purse:
-    """Sum up what is left to a family, given all its records."""
-    members = list(family)
-    reserved = sum(r.reserved for r in members)
-    return Purse(
-        sessions=sum(r.pool.sessions - r.task.sessions_used for r in members),
-        usd_micros=sum(r.pool.usd_micros - r.task.usd_micros_spent for r in members) - reserved,
-        reserved=reserved,
-    )
-
-
-def claimable(record: Record, now: datetime) -> bool:
+def is_claimable(record: Record, now: datetime) -> bool:
     """Whether a claim may take it: queued and due, or running on a lease that is past."""
     task = record.task
     if task.state is State.RUNNING:
@@ -140,13 +155,13 @@ def claimable(record: Record, now: datetime) -> bool:
     return task.state is State.QUEUED and (task.not_before is None or task.not_before <= stamp(now))
 
 
-def _lack(record: Record, purse: Purse, money: int) -> str | None:
+def _shortage(record: Record, budget: FamilyBudget, money: int) -> str | None:
     task = record.task
     shared = "" if record.root == task.id else " It shares the budget of the task that made it."
     if money <= 0:
         spent = f"{usd(task.usd_micros_spent)} of {usd(task.budget.usd_micros)} spent"
         return f"Its dollars are used up: {spent}.{shared}"
-    if not record.goes_on and (task.sessions_used >= task.budget.sessions or purse.sessions < 1):
+    if not record.goes_on and (task.sessions_used >= task.budget.sessions or budget.sessions < 1):
         return f"Its sessions are used up: {task.sessions_used} of {task.budget.sessions}.{shared}"
     return None
 
@@ -161,12 +176,11 @@ def _start(record: Record, by: Claimant, money: int, now: datetime) -> Record:
     new = not record.goes_on
     if new or record.session is None:
         session = Session(id=by.session_id, task=record.task.id, host=by.host, started_at=at, updated_at=at)
-        record = replace(record, answers=(), notes=())
     else:
         session = replace(record.session, host=by.host, updated_at=at, exit=None, suspended=False, reason="")
     lease_until = now.timestamp() + by.ttl_s
     return replace(
-        moved(
+        changed(
             record,
             now,
             state=State.RUNNING,
@@ -181,9 +195,14 @@ def _start(record: Record, by: Claimant, money: int, now: datetime) -> Record:
     )
 
 
-def hold(record: Record, session_id: str, fence: int) -> None:
+def require_current_fence(record: Record, session_id: str, fence: int) -> None:
     """Raise `Conflict` unless this session, under this fence, is the task's latest holder."""
-    if record.session is None or record.session.id != session_id or record.task.fence != fence:
+    require_holder(record.session.id if record.session else None, record.task.fence, session_id, fence)
+
+
+def require_holder(session_held: str | None, fence_held: int, session_id: str, fence: int) -> None:
+    """Raise `Conflict` unless the session and the fence are those that are held."""
+    if (session_held, fence_held) != (session_id, fence):
         raise Conflict("the fence is stale: the task was claimed again; stop, and merge nothing")
 
 
@@ -206,24 +225,36 @@ def heartbeat(record: Record, fence: int, ttl_s: float, now: datetime) -> Record
     return replace(record, lease_until=now.timestamp() + ttl_s)
 
 
-def end(record: Record, session_id: str, end: SessionEnd, now: datetime) -> Record:
-    """Settle how a session's process ended, with the task's next state. Sent again it changes nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """The blobs that a session's end came with, by name."""
+
+    files: tuple[FileInfo, ...] = ()
+    result: str | None = None
+    checkpoint: str | None = None
+
+
+def end(record: Record, session_id: str, end: SessionEnd, left: Left, now: datetime) -> Record:
+    """Settle how a session's process ended and what it left, with the task's next state. Sent again it changes nothing.
 
     Raises `Conflict`, `Invalid`.
     """
-    hold(record, session_id, end.fence)
+    require_current_fence(record, session_id, end.fence)
     if record.ended_fence == end.fence:
         return record
     settled = _settle(record, end, now)
-    return settled if record.task.state is not State.RUNNING else _outcome(settled, end, now)
+    if left.checkpoint:
+        settled = replace(settled, checkpoint=left.checkpoint)
+    return settled if record.task.state is not State.RUNNING else _outcome(settled, end, left, now)
 
 
 def _settle(record: Record, end: SessionEnd, now: datetime) -> Record:
     """Book what the session used; what is left of its reservation is free again."""
     session = record.session
-    if session is None or not 0 <= end.turns <= MOST_TURNS:
+    turns_fit, usd_fits = 0 <= end.turns <= MOST_TURNS, 0 <= end.usd_micros <= MOST_USD_MICROS
+    if session is None or not turns_fit:
         raise Invalid("turns", f"must be from 0 to {MOST_TURNS}")
-    if not 0 <= end.usd_micros <= MOST_USD_MICROS:
+    if not usd_fits:
         raise Invalid("usd_micros", f"must be from 0 to {MOST_USD_MICROS}")
     total = max(session.usd_micros, end.usd_micros)  # a holder that lost its journal knows less than we do
     spent = record.task.usd_micros_spent + total - session.usd_micros
@@ -236,59 +267,74 @@ def _settle(record: Record, end: SessionEnd, now: datetime) -> Record:
         usd_micros=total,
         updated_at=stamp(now),
     )
-    return replace(moved(record, now, usd_micros_spent=spent), session=ended, reserved=0, ended_fence=end.fence)
+    settled = replace(changed(record, now, usd_micros_spent=spent), session=ended, reserved=0, ended_fence=end.fence)
+    # A user's words were to this session; those that come from now on are to the next.
+    return settled if ended.suspended else replace(settled, answers=(), notes=())
 
 
-def _outcome(record: Record, end: SessionEnd, now: datetime) -> Record:  # noqa: PLR0911 - one return for each exit
+def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Record:  # noqa: C901, PLR0911 - a case for each exit
     """The table of exits (see `wire.types.Exit`)."""
     match end.exit:
         case Exit.FINISHED:
-            files = tuple(FileInfo(name=f.name, size=len(f.content)) for f in end.files)
-            return _leave(record, now, state=State.DONE, result=end.result, files=files)
+            return replace(_released(record, now, state=State.DONE, files=left.files), result=left.result)
         case Exit.TURN_LIMIT if record.task.sessions_used >= record.task.budget.sessions:
             used = f"{record.task.sessions_used} of {record.task.budget.sessions}"
-            return _need(record, now, Need.BUDGET, f"Its sessions are used up: {used}. {end.reason}".strip())
+            return _wait_for_user(record, now, Need.BUDGET, f"Its sessions are used up: {used}. {end.reason}".strip())
         case Exit.ASKED if end.question is None:
-            raise Invalid("question", "missing: exit 2 says that a person was asked")
+            raise Invalid("question", "missing: exit 2 says that a user was asked")
         case Exit.ASKED if end.question is not None:
-            return _need(record, now, Need.QUESTION, end.question.text, end.question.tool_use_id)
+            return _wait_for_user(record, now, Need.QUESTION, end.question.text, end.question.tool_use_id)
         case Exit.BUDGET:
-            return _need(record, now, Need.BUDGET, end.reason or "The session used up its dollars or its time.")
+            reason = end.reason or "The session used up its dollars or its time."
+            return _wait_for_user(record, now, Need.BUDGET, reason)
         case Exit.STUCK:
-            return _need(record, now, Need.STUCK, end.reason or "The session could not go on.")
+            return _wait_for_user(record, now, Need.STUCK, end.reason or "The session could not go on.")
         case Exit.FAULT:
-            return _leave(record, now, state=State.FAILED, reason=end.reason)
+            return _released(record, now, state=State.FAILED, reason=end.reason)
+        case Exit.FENCED:
+            raise Conflict("exit 5 is for a task that was cancelled or claimed again, and this one was neither")
         case Exit.UNAVAILABLE:
-            until = moment(end.not_before, "not_before") if end.not_before else now + PATIENCE
-            return _leave(record, now, state=State.QUEUED, not_before=stamp(until), reason=end.reason)
+            until = moment(end.not_before, "not_before") if end.not_before else now + UNAVAILABLE_PAUSE
+            return _released(record, now, state=State.QUEUED, not_before=stamp(until), reason=end.reason)
         case Exit.TURN_LIMIT | Exit.DRAINED:
-            return _leave(record, now, state=State.QUEUED, reason=end.reason)
-    return record
+            return _released(record, now, state=State.QUEUED, reason=end.reason)
+    unknown = f"Its session ended by exit {int(end.exit)}, which this release does not know; its journal is kept."
+    return _wait_for_user(record, now, Need.STUCK, f"{unknown} {end.reason}".strip())
 
 
 def reply(record: Record, reply: Reply, version: int, now: datetime) -> Record:
-    """Take a person's answer to what waits. Raises `Changed`, `Conflict`, `Invalid`."""
+    """Take a user's answer to what waits. Raises `StaleVersion`, `Conflict`, `Invalid`."""
     if record.task.version != version:
-        raise Changed(f"the task is in version {record.task.version} by now; read it again before you answer")
+        raise StaleVersion(f"the task is in version {record.task.version} by now; read it again before you answer")
     waiting = record.task.waiting
     if waiting is None:
-        raise Conflict(f"the task is {record.task.state} and waits for nobody")
-    if waiting.kind is Need.ALARM:
-        raise Conflict("an alarm closes itself when its cause is gone; follow its cure")
+        raise Conflict(f"the task is {record.task.state} and waits for no answer")
     text = (reply.text or "").strip()
-    if waiting.kind is Need.BUDGET:
-        if not reply.sessions and not reply.usd_micros:
-            raise Invalid("sessions", "grant sessions or dollars (usd_micros): the task waits for budget")
-    elif not text:
-        raise Invalid("text", "missing: the task waits for an answer in words")
+    match waiting.kind:
+        case Need.ALARM:
+            raise Conflict("an alarm closes itself when its cause is gone; follow its cure")
+        case Need.BUDGET:
+            if not reply.sessions and not reply.usd_micros:
+                raise Invalid("sessions", "grant sessions or dollars (usd_micros): the task waits for budget")
+        case Need.QUESTION | Need.STUCK:
+            if not text:
+                raise Invalid("text", "missing: the task waits for an answer in words")
+        case _:
+            raise Conflict(f"the task waits for {waiting.kind.value}, which this release cannot answer: update it")
     return _answered(_granted(record, reply), waiting, text, now)
 
 
 def _granted(record: Record, reply: Reply) -> Record:
-    old, pool = record.task.budget, record.pool
-    sums = {"sessions": old.sessions + reply.sessions, "usd_micros": old.usd_micros + reply.usd_micros}
-    grown = Pool(sessions=pool.sessions + reply.sessions, usd_micros=pool.usd_micros + reply.usd_micros)
-    return replace(record, task=replace(record.task, budget=decode(Budget, sums)), pool=grown)
+    budget = _sum(record.task.budget, reply)
+    if budget.sessions > SESSIONS_LIMIT:
+        raise Invalid("sessions", f"would make {budget.sessions} in all: at most {SESSIONS_LIMIT}")
+    if budget.usd_micros > USD_MICROS_LIMIT:
+        raise Invalid("usd_micros", f"would make {budget.usd_micros} in all: at most {USD_MICROS_LIMIT}")
+    return replace(record, task=replace(record.task, budget=budget), granted=_sum(record.granted, reply))
+
+
+def _sum(budget: Budget, grant: Reply) -> Budget:
+    return replace(budget, sessions=budget.sessions + grant.sessions, usd_micros=budget.usd_micros + grant.usd_micros)
 
 
 def _answered(record: Record, waiting: Waiting, text: str, now: datetime) -> Record:
@@ -296,7 +342,7 @@ def _answered(record: Record, waiting: Waiting, text: str, now: datetime) -> Rec
         record = replace(record, answers=(*record.answers, Answer(tool_use_id=waiting.tool_use_id, text=text)))
     elif text:
         record = replace(record, notes=(*record.notes, text))
-    return _leave(record, now, state=State.QUEUED)
+    return _released(record, now, state=State.QUEUED)
 
 
 def cancel(record: Record, now: datetime) -> Record:
@@ -305,28 +351,28 @@ def cancel(record: Record, now: datetime) -> Record:
         return record
     if record.task.state not in UNFINISHED:
         raise Conflict(f"the task is {record.task.state}: there is nothing left to cancel")
-    return _leave(record, now, state=State.CANCELLED)
+    return _released(record, now, state=State.CANCELLED)
 
 
 def retry(record: Record, now: datetime) -> Record:
     """Queue a failed task again: its session goes on where our fault stopped it. Raises `Conflict`."""
     if record.task.state is not State.FAILED:
         raise Conflict(f"the task is {record.task.state}: only a failed one can be tried again")
-    return _leave(record, now, state=State.QUEUED)
+    return _released(record, now, state=State.QUEUED)
 
 
-def _need(record: Record, now: datetime, kind: Need, text: str, tool_use_id: str | None = None) -> Record:
+def _wait_for_user(record: Record, now: datetime, kind: Need, text: str, tool_use_id: str | None = None) -> Record:
     waiting = Waiting(kind=kind, text=text, since=stamp(now), tool_use_id=tool_use_id)
-    return _leave(record, now, state=State.NEEDS_YOU, waiting=waiting)
+    return _released(record, now, state=State.NEEDS_YOU, waiting=waiting)
 
 
-def _leave(record: Record, now: datetime, **changes: Any) -> Record:
+def _released(record: Record, now: datetime, **changes: Any) -> Record:
     """Let go of the lease, the reservation and what was waited for, and change the task."""
     rest = {"waiting": None, "not_before": None, **changes}
-    return replace(moved(record, now, **rest), reserved=0, lease_until=None)
+    return replace(changed(record, now, **rest), reserved=0, lease_until=None)
 
 
-def moved(record: Record, now: datetime, **changes: Any) -> Record:
+def changed(record: Record, now: datetime, **changes: Any) -> Record:
     """Change fields of the task, and its version."""
     task = replace(record.task, **{"version": record.task.version + 1, "updated_at": stamp(now), **changes})
     return replace(record, task=task)

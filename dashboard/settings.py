@@ -1,23 +1,25 @@
-"""The [dashboard] section of the settings file: standard library and `wire.values` only, so that it can be checked
+"""The [dashboard] section of the settings file: `wire` only, so that it can be checked
 on the operator's machine before it travels.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-from wire.values import rule, section
+from msgspec import Meta
+
+from wire.settings_file import section
+from wire.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Value, frozen=True, kw_only=True):
     """What an operator may set; the settings file's comments say what each key does."""
 
-    address: str = rule(default="127.0.0.1", choices=("127.0.0.1", "::1"))
-    port: int = rule(default=8765, least=0, most=65535)
-    lease_s: int = rule(default=120, least=5, most=3600)
-    freshness_minutes: int = rule(default=65, least=0, most=7 * 24 * 60)
-    token_warning_hours: int = rule(default=48, least=0, most=30 * 24)
-    watch_s: int = rule(default=60, least=1, most=3600)
+    address: Literal["127.0.0.1", "::1"] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8765
+    lease_s: Annotated[int, Meta(ge=5, le=3600)] = 120
+    freshness_minutes: Annotated[int, Meta(ge=0, le=7 * 24 * 60)] = 65
+    token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48
+    watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60
 
 
 def load(path: Path) -> Settings:

@@ -45,12 +45,17 @@ class Used:
 def used(events: Iterable[Event]) -> Used:
     """Count settled turns and what they cost."""
     settled = [event.data for event in events if event.kind is EventKind.SETTLE]
-    return Used(len(settled), sum(data.get("usd_micros", 0) for data in settled))
+    return Used(len(settled), sum(_number(data.get("usd_micros")) for data in settled))
+
+
+def _number(given: object) -> int:
+    return given if isinstance(given, int) else 0
 
 
 def read(events: Sequence[Event]) -> list[Entry]:
     """Return the entries in order, each call with its result."""
-    results = {e.data.get("tool_use_id"): e.data for e in events if e.kind in (EventKind.TOOL_RESULT, EventKind.ANSWER)}
+    kinds = (EventKind.TOOL_RESULT, EventKind.ANSWER)
+    results = {str(event.data.get("tool_use_id")): event.data for event in events if event.kind in kinds}
     entries = (_entry(event, results) for event in events)
     return [entry for entry in entries if entry]
 
@@ -71,14 +76,17 @@ def _entry(event: Event, results: dict[Any, dict[str, Any]]) -> Entry | None:  #
         case EventKind.SUSPEND | EventKind.END:
             title = "Session ends" if event.kind is EventKind.END else "Session is suspended"
             return Entry(kind="note", at=at, title=title, text=_text(data.get("reason")))
-    return None
+    if event.kind.is_known:
+        return None  # shown with the turn that it belongs to
+    title = f"A record of the kind “{event.kind.value}”, which this release does not know"
+    return Entry(kind="note", at=at, title=title, text=_short(json.dumps(data, ensure_ascii=False)))
 
 
 def _turn(event: Event, results: dict[Any, dict[str, Any]]) -> Entry:
     message = event.data.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     blocks = [block for block in content or [] if isinstance(block, dict)]
-    calls = [_call(block, results.get(block.get("id"))) for block in blocks if block.get("type") == "tool_use"]
+    calls = [_call(block, results.get(str(block.get("id")))) for block in blocks if block.get("type") == "tool_use"]
     title = f"Turn {event.data.get('turn', '')}".strip()
     return Entry(kind="turn", at=event.at, title=title, text=_text(blocks), calls=tuple(calls))
 

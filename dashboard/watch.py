@@ -5,9 +5,8 @@ updated; when its cause is gone, it is closed as done. `alarm:sync` says that th
 because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-
-from ulid import ULID
 
 from dashboard import rules
 from dashboard.record import Record, moment, stamp
@@ -15,40 +14,56 @@ from dashboard.settings import Settings
 from dashboard.stores import AlarmMove
 from wire.types import Need, NewTask, State, SyncOutcome, SyncRun, Waiting
 
+NewId = Callable[[], str]
+
 PREFIX = "alarm:"
 SYNC, TOKEN = f"{PREFIX}sync", f"{PREFIX}token"
 
 
-def reported(run: SyncRun, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
-    """Return the moves that a reported run brings about."""
-    moves: dict[str, AlarmMove] = {}
-    if run.outcome is SyncOutcome.FAILED:
-        moves[SYNC] = _raised(SYNC, "The booking sheet is out of step: the sync failed", _failure(run), now)
-    else:
-        moves[SYNC] = _closed("A sync run succeeded.", now)
-    return moves | _token(run, now, settings)
+def reported(run: SyncRun, new_id: NewId, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
+    """Return the moves that a reported run brings about; only an outcome that is known as success closes an alarm."""
+    token = _token(run, new_id(), now, settings)
+    if run.outcome in rules.SUCCESSES:
+        return {SYNC: _closed("A sync run succeeded.", now), **token}
+    return {
+        SYNC: _raised(SYNC, "The booking sheet is out of step: the sync failed", _failure(run), new_id(), now),
+        **token,
+    }
 
 
 def looked(
-    success: SyncRun | None, latest: SyncRun | None, started: datetime, now: datetime, settings: Settings
+    success: SyncRun | None,
+    latest: SyncRun | None,
+    started: datetime,
+    new_id: NewId,
+    now: datetime,
+    settings: Settings,
 ) -> dict[str, AlarmMove]:
     """Return the moves that time brings about, given the last success, the latest run, and the watch's start."""
-    moves = _token(latest, now, settings) if latest else {}
+    moves = _token(latest, new_id(), now, settings) if latest else {}
     since = moment(success.finished_at, "finished_at") if success else started
     fresh = now - since <= timedelta(minutes=settings.freshness_minutes)
     if settings.freshness_minutes and not fresh:
-        silent = _raised(SYNC, "The booking sheet may be out of step: the sync is silent", _silence(since), now)
+        silent = _raised(
+            SYNC, "The booking sheet may be out of step: the sync is silent", _silence(since), new_id(), now
+        )
         moves[SYNC] = lambda old: old or silent(None)  # an open one knows more: the failure's cause
     return moves
 
 
 def _failure(run: SyncRun) -> str:
     parts = (
-        f"The run of {run.finished_at} failed ({run.error or 'no error class given'}).",
+        f"The run of {run.finished_at} {_words(run)}.",
         run.cause and f"Cause: {run.cause}",
         run.cure and f"Cure: {run.cure}",
     )
     return "\n".join(part for part in parts if part)
+
+
+def _words(run: SyncRun) -> str:
+    if run.outcome is SyncOutcome.FAILED:
+        return f"failed ({run.error or 'no error class given'})"
+    return f"ended as {run.outcome.value!r}, which this release does not know: it proves no success"
 
 
 def _silence(since: datetime) -> str:
@@ -60,30 +75,30 @@ def _silence(since: datetime) -> str:
     )
 
 
-def _token(run: SyncRun, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
+def _token(run: SyncRun, new_id: str, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
     """The token's move. A failed run that knows no date changes nothing: it may not have got as far as the token."""
     if run.token_dies_at is None:
-        return {} if run.outcome is SyncOutcome.FAILED else {TOKEN: _closed("The token has no end in sight.", now)}
+        return {TOKEN: _closed("The token has no end in sight.", now)} if run.outcome in rules.SUCCESSES else {}
     if moment(run.token_dies_at, "token_dies_at") - now > timedelta(hours=settings.token_warning_hours):
         return {TOKEN: _closed("The token was renewed.", now)}
     text = f"It dies at {run.token_dies_at}; from then on the sync fails.\nCure: re-authenticate with auth_ga.py."
-    return {TOKEN: _raised(TOKEN, "The sync's Google token is about to die", text, now)}
+    return {TOKEN: _raised(TOKEN, "The sync's Google token is about to die", text, new_id, now)}
 
 
-def _raised(key: str, title: str, text: str, now: datetime) -> AlarmMove:
+def _raised(key: str, title: str, text: str, new_id: str, now: datetime) -> AlarmMove:
     def move(old: Record | None) -> Record | None:
         if old and old.task.waiting and old.task.waiting.text == text:
             return old
         since = old.task.waiting.since if old and old.task.waiting else stamp(now)
         waiting = Waiting(kind=Need.ALARM, text=text, since=since)
-        fresh = old or rules.draft(NewTask(title=title, dedupe_key=key, priority=9), str(ULID.from_datetime(now)), now)
-        return rules.moved(fresh, now, title=title, state=State.NEEDS_YOU, waiting=waiting)
+        fresh = old or rules.draft(NewTask(title=title, dedupe_key=key, priority=9), new_id, now)
+        return rules.changed(fresh, now, title=title, state=State.NEEDS_YOU, waiting=waiting)
 
     return move
 
 
 def _closed(why: str, now: datetime) -> AlarmMove:
     def move(old: Record | None) -> Record | None:
-        return old and rules.moved(old, now, state=State.DONE, waiting=None, result=why)
+        return old and rules.changed(old, now, state=State.DONE, waiting=None, result=why)
 
     return move

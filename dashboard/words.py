@@ -1,6 +1,7 @@
 """States, exits and numbers in words, for the page."""
 
-from collections.abc import Callable
+import enum
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +37,17 @@ OUTCOMES = {
 
 def session_end(session: Session) -> str:
     """Say how a session stands."""
-    return "running" if session.exit is None else EXITS[session.exit]
+    if session.exit is None:
+        return "running"
+    return EXITS.get(session.exit) or f"ended by exit {int(session.exit)}, {_STRANGE}"
+
+
+_STRANGE = "which this release does not know"
+
+
+def _in_words(known: Mapping[Any, str]) -> Callable[[enum.StrEnum], str]:
+    """Say a word of the contract; one of another release is shown as it is."""
+    return lambda word: known.get(word) or f"“{word.value}”, {_STRANGE}"
 
 
 def when(text: str | datetime) -> str:
@@ -57,8 +68,9 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "usd": usd,
     "when": when,
     "size": size,
-    "state": STATES.__getitem__,
-    "outcome": OUTCOMES.__getitem__,
+    "state": _in_words(STATES),
+    "need": _in_words(NEEDS),
+    "outcome": _in_words(OUTCOMES),
     "session_end": session_end,
 }
 """What the templates call."""

@@ -1,28 +1,29 @@
 """The dashboard's REST API as calls: what the daemon, the sync and the operator use.
 
-Reads and idempotent writes are retried by urllib3 within bounds; what still fails is `Unreachable` (nobody answered)
-or `Refused` (the dashboard said no, with its problem document).
+Reads and idempotent writes are retried by urllib3 within bounds; what still fails is `Unreachable` (no answer) or
+`RequestRefused` (the dashboard said no, with its problem document).
 """
 
 import http
-import json
+import urllib.parse
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import urllib3
 
-from wire import types
+from wire import routes, types
+from wire.routes import Header, Route
 from wire.secret import Secret
-from wire.values import decode, encode
+from wire.values import Invalid, dump, encode, read
 
-T = TypeVar("T")
+A = TypeVar("A")
 
 
 class Unreachable(Exception):
     """The dashboard did not answer, or not as itself: try again later; nothing is known about what was sent."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The dashboard refused: `problem` says what; 409 is a stale fence or a move that the state forbids."""
 
     def __init__(self, problem: types.Problem) -> None:
@@ -31,7 +32,7 @@ class Refused(Exception):
 
 
 class Client:
-    """Calls to one dashboard.
+    """Calls to one dashboard, a method for each of `wire.routes`.
 
     `timeout_s` bounds each try. All writes may be sent twice: claims are fenced, batches numbered, ends idempotent,
     tasks carry an Idempotency-Key.
@@ -52,105 +53,125 @@ class Client:
 
     def add_task(self, task: types.NewTask, *, key: str | None = None) -> types.Task:
         """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again."""
-        return decode(types.Task, self._call("POST", "/tasks", task, {"Idempotency-Key": key} if key else None))
+        return self._call(routes.ADD_TASK, task, headers={Header.IDEMPOTENCY_KEY: key} if key else {})
 
     def task(self, task_id: str) -> types.Task:
-        """Return one task; raises `Refused` 404."""
-        return decode(types.Task, self._call("GET", f"/tasks/{task_id}"))
+        """Return one task; raises `RequestRefused` 404."""
+        return self._call(routes.TASK, id=task_id)
 
     def tasks(self, state: types.State | None = None) -> Iterable[types.Task]:
         """Yield all tasks, newest first, page by page."""
-        path: str | None = "/tasks" + (f"?state={state}" if state else "")
-        while path:
-            response = self._send("GET", path)
-            yield from (decode(types.Task, item) for item in response.json()["tasks"])
-            path = _next(response.headers.get("Link"))
+        address: str | None = self._address(routes.TASKS, types.TasksQuery(state=state))
+        while address:
+            response = self._send("GET", address)
+            yield from _answer(routes.TASKS, response).tasks
+            address = _next(response.headers.get("Link"))
 
     def sessions(self, task_id: str) -> tuple[types.Session, ...]:
         """Return a task's sessions, oldest first."""
-        data = self._call("GET", f"/tasks/{task_id}/sessions")
-        return tuple(decode(types.Session, item) for item in data["sessions"])
+        return self._call(routes.SESSIONS, id=task_id).sessions
 
     def events(self, session_id: str, after: int = 0) -> tuple[types.Event, ...]:
         """Return the acknowledged journal of a session after record `after`."""
-        data = self._call("GET", f"/sessions/{session_id}/events?after={after}")
-        return tuple(decode(types.Event, item) for item in data["events"])
+        return self._call(routes.EVENTS, types.EventsQuery(after=after), id=session_id).events
 
-    def file(self, task_id: str, name: str) -> bytes:
-        """Return a result file; raises `Refused` 404."""
-        return self._send("GET", f"/tasks/{task_id}/files/{name}").data
+    def result_file(self, task_id: str, name: str) -> bytes:
+        """Return a result file; raises `RequestRefused` 404."""
+        return self._send("GET", self._address(routes.RESULT_FILE, id=task_id, name=name)).data
+
+    def context_file(self, task_id: str, name: str) -> bytes:
+        """Return a file that came with a task; raises `RequestRefused` 404."""
+        return self._send("GET", self._address(routes.CONTEXT_FILE, id=task_id, name=name)).data
 
     def reply(self, task_id: str, reply: types.Reply, *, version: int) -> types.Task:
         """Answer what waits; `version` is the task that was read (If-Match): 412 when it has changed since."""
-        path = f"/tasks/{task_id}/answer"
-        return decode(types.Task, self._call("POST", path, reply, {"If-Match": f'"{version}"'}))
+        return self._call(routes.REPLY, reply, headers={Header.IF_MATCH: f'"{version}"'}, id=task_id)
 
     def cancel(self, task_id: str) -> types.Task:
         """Cancel a task that is not finished."""
-        return decode(types.Task, self._call("POST", f"/tasks/{task_id}/cancel"))
+        return self._call(routes.CANCEL, id=task_id)
 
     def retry(self, task_id: str) -> types.Task:
         """Queue a failed task again."""
-        return decode(types.Task, self._call("POST", f"/tasks/{task_id}/retry"))
+        return self._call(routes.RETRY, id=task_id)
 
     def claim(self, request: types.ClaimRequest) -> types.Claim | None:
         """Claim the next task; None when there is none."""
-        response = self._send("POST", "/claims", request)
-        return None if response.status == http.HTTPStatus.NO_CONTENT else decode(types.Claim, response.json())
+        response = self._send("POST", self._address(routes.CLAIM), request)
+        return None if response.status == http.HTTPStatus.NO_CONTENT else _answer(routes.CLAIM, response)
 
-    def heartbeat(self, task_id: str, beat: types.Heartbeat) -> types.Beat:
-        """Renew a lease; raises `Refused` 409 when the fence is stale."""
-        return decode(types.Beat, self._call("POST", f"/tasks/{task_id}/heartbeat", beat))
+    def heartbeat(self, task_id: str, beat: types.Heartbeat) -> types.HeartbeatReply:
+        """Renew a lease; raises `RequestRefused` 409 when the fence is stale."""
+        return self._call(routes.HEARTBEAT, beat, id=task_id)
 
     def deliver(self, session_id: str, batch: types.Batch) -> types.Acknowledged:
         """Deliver journal records; safe to repeat."""
-        return decode(types.Acknowledged, self._call("POST", f"/sessions/{session_id}/events", batch))
+        return self._call(routes.DELIVER, batch, id=session_id)
 
     def end(self, session_id: str, end: types.SessionEnd) -> types.Task:
         """Record how a session's process ended; safe to repeat."""
-        return decode(types.Task, self._call("POST", f"/sessions/{session_id}/end", end))
+        return self._call(routes.END, end, id=session_id)
 
-    def report(self, run: types.SyncRun) -> None:
+    def report(self, run: types.SyncRun) -> types.SyncRun:
         """Report a sync run."""
-        self._send("POST", "/sync-runs", run)
+        return self._call(routes.REPORT, run)
 
     def sync_runs(self) -> tuple[types.SyncRun, ...]:
         """Return the latest sync runs, newest first."""
-        return tuple(decode(types.SyncRun, item) for item in self._call("GET", "/sync-runs")["sync_runs"])
+        return self._call(routes.SYNC_RUNS).sync_runs
 
-    def health(self) -> dict[str, Any]:
-        """Return the dashboard's word on itself: {"status": "ok", "release": …}."""
-        answer: dict[str, Any] = self._call("GET", "/health")
-        return answer
+    def health(self) -> types.Health:
+        """Return the dashboard's word on itself."""
+        return self._call(routes.HEALTH)
 
-    def _call(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
-        return self._send(method, path, body, headers).json()
+    def _call(
+        self, route: Route[A], asked: object = None, *, headers: dict[Header, str] | None = None, **path: str
+    ) -> A:
+        query, body = (asked, None) if route.query else (None, asked)
+        return _answer(route, self._send(route.method, self._address(route, query, **path), body, headers))
+
+    def _address(self, route: Route[A], query: object = None, **path: str) -> str:
+        quoted = {name: urllib.parse.quote(value, safe="") for name, value in path.items()}
+        asked = urllib.parse.urlencode(encode(query)) if query is not None else ""
+        return route.path.format(**quoted) + (f"?{asked}" if asked else "")
 
     def _send(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+        self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None
     ) -> urllib3.BaseHTTPResponse:
-        sent = {**self._headers, **(headers or {})}
+        sent = {**self._headers, **{str(name): value for name, value in (headers or {}).items()}}
         if body is not None:
             sent["Content-Type"] = "application/json"
-        payload = None if body is None else json.dumps(encode(body)).encode()
+        payload = None if body is None else dump(body)
         try:
-            response = self._pool.request(method, f"{self._url}/v1{path}", body=payload, headers=sent)
+            response = self._pool.request(method, self._url + address, body=payload, headers=sent)
         except urllib3.exceptions.HTTPError as error:
-            message = f"the dashboard at {self._url} did not answer: {error}"
-            raise Unreachable(message) from error
+            raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
         if response.status >= http.HTTPStatus.BAD_REQUEST:
             raise _refusal(response)
         return response
 
 
+def _answer(route: Route[A], response: urllib3.BaseHTTPResponse) -> A:
+    """Read an answer, leniently: it may come from a newer dashboard. What is none at all is no answer."""
+    if route.answer is None:
+        raise TypeError(f"{route.name} answers with bytes")
+    try:
+        return read(route.answer, response.data)
+    except Invalid as error:
+        raise Unreachable(f"the dashboard's answer cannot be read: {error}") from error
+
+
 def _refusal(response: urllib3.BaseHTTPResponse) -> Exception:
     if response.headers.get("Content-Type", "").startswith("application/problem+json"):
-        return Refused(decode(types.Problem, response.json()))
+        try:
+            return RequestRefused(read(types.Problem, response.data))
+        except Invalid as error:
+            return Unreachable(f"status {response.status} with a problem that cannot be read: {error}")
     return Unreachable(f"status {response.status} without a problem document: {response.data[:200]!r}")
 
 
 def _next(link: str | None) -> str | None:
-    """The path behind `</v1/…>; rel="next"`, less the version, or None."""
+    """The address behind `</v1/…>; rel="next"`, or None."""
     if not link or 'rel="next"' not in link:
         return None
-    return link.split(">")[0].lstrip("<").removeprefix("/v1")
+    return link.split(">")[0].lstrip("<")

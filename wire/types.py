@@ -1,25 +1,60 @@
 """The queue's contract, version 1: tasks, leases, sessions, events, exits and sync runs as they cross HTTP.
 
 Times are RFC 3339 texts in UTC (`2026-05-13T00:00:00Z`); money is whole micro-dollars (1,000,000 = $1), so that sums
-are exact. Fields are only ever added, each with a default.
+are exact. Fields are only ever added, each with a default that never changes.
+
+A `Request` asks: it is read strictly, and its bounds stand in it. All else is `Written`: reported, answered, kept in
+rows and journals; another release reads it, so it has no bounds, carries what it does not know, and its enumerations
+are open.
 """
 
 import enum
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from wire.values import rule
+import msgspec
+from msgspec import Meta
+
+from wire.values import Invalid, OpenWord, Request, Written
 
 DESCRIPTION_LIMIT = 8 * 1024
 """Bytes of a task's description; what is longer belongs in a context file."""
 FILE_LIMIT = 10 * 1024 * 1024
 """Bytes of one context or result file."""
+SESSIONS_LIMIT = 100
+USD_MICROS_LIMIT = 1_000_000_000
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-"""A file's name: one path component that can't be hidden or climb."""
+"""A file's name: one path component that cannot be hidden or climb."""
 ULID = r"[0-9A-HJKMNP-TV-Z]{26}"
 
+# `$` alone would also match before a newline at the end.
+_END = r"$(?!\n)"
+_CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+Line = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*{_END}",
+        description="one line of text, of at most 200 characters, without control characters",
+    ),
+]
+"""One line that people read: it says something, and has no control character that could forge a log or a terminal."""
+Base64 = Annotated[
+    bytes, Meta(extra_json_schema={"pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"})
+]
+FileName = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{FILE_NAME}{_END}",
+        description="a plain file name: letters, digits, dots, dashes and underscores, a letter or digit first",
+    ),
+]
+Id = Annotated[str, Meta(pattern=rf"^{ULID}{_END}", description="a ULID")]
+Time = Annotated[str, Meta(max_length=40)]
+Text = Annotated[str, Meta(max_length=DESCRIPTION_LIMIT)]
+Micros = Annotated[int, Meta(ge=0, le=USD_MICROS_LIMIT)]
 
-class State(enum.StrEnum):
+
+class State(OpenWord, enum.StrEnum):
     """Where a task stands."""
 
     QUEUED = "queued"
@@ -30,7 +65,7 @@ class State(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
-class Need(enum.StrEnum):
+class Need(OpenWord, enum.StrEnum):
     """What a task that needs a person needs: an answer, more budget, a decision, or attention."""
 
     QUESTION = "question"
@@ -39,7 +74,7 @@ class Need(enum.StrEnum):
     ALARM = "alarm"
 
 
-class Exit(enum.IntEnum):
+class Exit(OpenWord, enum.IntEnum):
     """How a session's process ended; the number is its exit code."""
 
     FINISHED = 0
@@ -53,7 +88,7 @@ class Exit(enum.IntEnum):
     DRAINED = 143
 
 
-class EventKind(enum.StrEnum):
+class EventKind(OpenWord, enum.StrEnum):
     """The kinds of a journal's records, in the order of a turn."""
 
     HEADER = "header"
@@ -80,59 +115,70 @@ class EventKind(enum.StrEnum):
     """The session is over: {"exit", "reason"} and what it hands over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Written, frozen=True, kw_only=True):
     """One record of a session's journal: `n` counts from 1 without a gap."""
 
-    n: int = rule(least=1)
+    n: int
     at: str
     kind: EventKind
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class File(Written, frozen=True, kw_only=True, omit_defaults=True):
     """A file that travels with a task."""
 
-    name: str = rule(pattern=FILE_NAME)
-    content: bytes = rule(longest=FILE_LIMIT)
+    name: FileName
+    content: Base64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileInfo:
-    """A file's name and size in bytes."""
+class FileInfo(Written, frozen=True, kw_only=True):
+    """A file's name, its size in bytes, and the SHA-256 of its content (hex)."""
 
     name: str
     size: int
+    sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(Written, frozen=True, kw_only=True):
     """What a task may use in all: sessions, and micro-dollars."""
 
-    sessions: int = rule(default=5, least=1, most=100)
-    usd_micros: int = rule(default=5_000_000, least=1, most=1_000_000_000)
+    sessions: int = 5
+    usd_micros: int = 5_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTask:
+class AskedBudget(Request, frozen=True, kw_only=True):
+    """A budget as it is asked for."""
+
+    sessions: Annotated[int, Meta(ge=1, le=SESSIONS_LIMIT)] = 5
+    usd_micros: Annotated[int, Meta(ge=1, le=USD_MICROS_LIMIT)] = 5_000_000
+
+
+class NewTask(Request, frozen=True, kw_only=True):
     """A task to be queued. `id` is given only by `create_task`, which derives it so that a replay makes no second one;
     `dedupe_key` names work of which at most one unfinished task may exist.
     """
 
-    title: str = rule(longest=200, pattern=r"(?s).*\S.*")
-    description: str = rule(default="", longest=DESCRIPTION_LIMIT)
-    context: tuple[File, ...] = rule(default=(), longest=20)
-    priority: int = rule(default=5, least=0, most=9)
-    budget: Budget = Budget()
-    not_before: str | None = None
-    parent: str | None = rule(default=None, pattern=ULID)
-    dedupe_key: str | None = rule(default=None, longest=200)
-    id: str | None = rule(default=None, pattern=ULID)
+    title: Line
+    description: Text = ""
+    context: Annotated[tuple[File, ...], Meta(max_length=20)] = ()
+    priority: Annotated[int, Meta(ge=0, le=9)] = 5
+    budget: AskedBudget = AskedBudget()
+    not_before: Time | None = None
+    parent: Id | None = None
+    dedupe_key: Line | None = None
+    id: Id | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what a schema cannot count: bytes, where it counts characters."""
+        require_short("description", self.description)
+        for number, file in enumerate(self.context):
+            if len(file.content) > FILE_LIMIT:
+                raise Invalid(f"context[{number}].content", f"is too long: at most {FILE_LIMIT} bytes")
+            if file.unknown:
+                raise Invalid(f"context[{number}]", "has keys that this release does not know")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Written, frozen=True, kw_only=True):
     """What a `needs_you` task waits for, since when; a question carries the id of its tool_use."""
 
     kind: Need
@@ -141,8 +187,7 @@ class Waiting:
     tool_use_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Written, frozen=True, kw_only=True):
     """A task as the store has it. `version` grows with each change (its ETag), `fence` with each claim."""
 
     id: str
@@ -167,24 +212,21 @@ class Task:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRequest:
+class ClaimRequest(Request, frozen=True, kw_only=True):
     """Ask for a task. `suspended_only`: the day's sessions are used up, only one that goes on may be given."""
 
-    host: str = rule(longest=100, pattern=r".+")
+    host: Annotated[str, Meta(max_length=100, pattern=rf"^[^{_CONTROLS}]+{_END}", description="a host's name")]
     suspended_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(Written, frozen=True, kw_only=True):
     """Permission to work on a task: seconds to live from before the request was sent, and the fence."""
 
     fence: int
     ttl_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Written, frozen=True, kw_only=True):
     """The session to run. It may spend `usd_micros` in all; one that is not `new` goes on by its journal."""
 
     id: str
@@ -192,16 +234,14 @@ class Grant:
     usd_micros: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Written, frozen=True, kw_only=True):
     """A person's answer to the `ask_person` call of this id."""
 
     tool_use_id: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Written, frozen=True, kw_only=True):
     """A claimed task with all that its session needs; `checkpoint` is what the session before handed over.
 
     `answers` and `notes` are all a person said to this session, oldest first, those of earlier claims included: a note
@@ -217,46 +257,40 @@ class Claim:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
+class Heartbeat(Written, frozen=True, kw_only=True):
     """The holder lives."""
 
     fence: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
-    """The lease goes on for `ttl_s`; `cancelled`: stop, nobody wants this any more."""
+class HeartbeatReply(Written, frozen=True, kw_only=True):
+    """The lease goes on for `ttl_s`; `cancelled`: stop, the task is no longer wanted."""
 
     ttl_s: float
     cancelled: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Written, frozen=True, kw_only=True):
     """Journal records of one session, contiguous. Those already held are passed over; a gap is 409."""
 
     fence: int
-    events: tuple[Event, ...] = rule(longest=10_000)
+    events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
+class Acknowledged(Written, frozen=True, kw_only=True):
     """The store holds the journal up to and with record `n`."""
 
     n: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Written, frozen=True, kw_only=True):
     """What `ask_person` asks."""
 
     tool_use_id: str
-    text: str = rule(longest=DESCRIPTION_LIMIT)
+    text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionEnd:
+class SessionEnd(Written, frozen=True, kw_only=True):
     """How a session's process ended: one write with the task's next state. Sent again, it changes nothing.
 
     `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit.
@@ -274,8 +308,7 @@ class SessionEnd:
     not_before: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Written, frozen=True, kw_only=True):
     """A session as the store has it; `exit` is absent while its process runs, `suspended` says that it goes on."""
 
     id: str
@@ -290,16 +323,19 @@ class Session:
     usd_micros: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Request, frozen=True, kw_only=True):
     """A person's answer to what waits: a text, or a grant of sessions and micro-dollars."""
 
-    text: str | None = rule(default=None, longest=DESCRIPTION_LIMIT)
-    sessions: int = rule(default=0, least=0, most=100)
-    usd_micros: int = rule(default=0, least=0, most=1_000_000_000)
+    text: Text | None = None
+    sessions: Annotated[int, Meta(ge=0, le=SESSIONS_LIMIT)] = 0
+    usd_micros: Micros = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what a schema cannot count."""
+        require_short("text", self.text or "")
 
 
-class SyncOutcome(enum.StrEnum):
+class SyncOutcome(OpenWord, enum.StrEnum):
     """How a sync run ended; `unchanged` and `changed` were read again and verified."""
 
     UNCHANGED = "unchanged"
@@ -307,8 +343,7 @@ class SyncOutcome(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncRun:
+class SyncRun(Written, frozen=True, kw_only=True):
     """One run of the sync. A failed one carries the class of its error, its cause and its cure."""
 
     started_at: str
@@ -325,8 +360,56 @@ class SyncRun:
     token_dies_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class TaskList(Written, frozen=True, kw_only=True):
+    """Tasks, newest first; the `Link` header names the next page."""
+
+    tasks: tuple[Task, ...]
+
+
+class SessionList(Written, frozen=True, kw_only=True):
+    """A task's sessions, oldest first."""
+
+    sessions: tuple[Session, ...]
+
+
+class EventList(Written, frozen=True, kw_only=True):
+    """Acknowledged records of a session's journal, in order."""
+
+    events: tuple[Event, ...]
+
+
+class SyncRunList(Written, frozen=True, kw_only=True):
+    """Sync runs, newest first."""
+
+    sync_runs: tuple[SyncRun, ...]
+
+
+class Health(Written, frozen=True, kw_only=True):
+    """The dashboard's word on itself."""
+
+    status: str
+
+
+class TasksQuery(Request, frozen=True, kw_only=True):
+    """Which tasks to list: those of a state, `limit` a page, from `cursor` (of a `Link` header) on."""
+
+    state: State | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(max_length=26)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a state that is not known here: an empty list would be taken for an answer."""
+        if self.state and not self.state.is_known:
+            raise Invalid("state", f"must be one of {', '.join(State)}, not {self.state.value!r}")
+
+
+class EventsQuery(Request, frozen=True, kw_only=True):
+    """Which records of a journal: those behind record `after`."""
+
+    after: Annotated[int, Meta(ge=0, le=10**15)] = 0
+
+
+class Problem(Written, frozen=True, kw_only=True):
     """An error as RFC 9457 has it (`application/problem+json`); `field` names what was wrong with the request."""
 
     title: str
@@ -334,3 +417,13 @@ class Problem:
     type: str = "about:blank"
     detail: str = ""
     field: str | None = None
+
+
+def require_short(field: str, text: str) -> None:
+    """Raise `Invalid` for a text of more bytes than a description may have; a lone surrogate is no text at all."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise Invalid(field, "holds half of a character") from None
+    if size > DESCRIPTION_LIMIT:
+        raise Invalid(field, f"is too long: {size} bytes, at most {DESCRIPTION_LIMIT}")

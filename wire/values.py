@@ -1,181 +1,258 @@
-"""Read plain data (JSON, TOML) into frozen dataclasses, strictly, and write it back.
+"""Values that cross HTTP or are written to disk: their JSON, read strictly where somebody asks and leniently where
+somebody reports or something was written earlier.
 
-A wrong value is refused with the name of the field, so that whoever sent it can find it:
-unknown keys, missing keys, wrong types and values out of range are all `Invalid`.
-Bytes travel as base64 text; enumerations as their value; tuples as lists.
+*Asking* (`parse`, `decode`): an unknown key is refused. *Reporting and what was written* (`read`): unknown keys are
+carried in the value and come back in `dump`, so that a release loses nothing that a newer one added; unknown words of
+an open enumeration keep their text. Bytes travel as base64, tuples as lists.
 """
 
-import base64
-import binascii
-import dataclasses
 import enum
 import functools
 import re
-import tomllib
-import types
-import typing
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 T = TypeVar("T")
+_CARRIED = "~"
+"""The key under which a value carries what it does not know; no field of ours can have this name."""
 
 
 class Invalid(ValueError):
-    """A field that can't be accepted: `field` is its dotted name, `reason` what is wrong and what would be right."""
+    """A field that cannot be accepted: `field` is its dotted name, `reason` what is wrong and what would be right."""
 
     def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
+        super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
 
 
-def rule(
-    *,
-    default: Any = dataclasses.MISSING,
-    least: float | None = None,
-    most: float | None = None,
-    longest: int | None = None,
-    pattern: str | None = None,
-    choices: tuple[str, ...] | None = None,
-) -> Any:
-    """Declare a dataclass field with bounds: numbers by `least` and `most`, texts, bytes and tuples by `longest`
-    (bytes of UTF-8, bytes, items), texts by `pattern` (the whole text) and `choices`.
+class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The base of all values. Each class says `frozen=True, kw_only=True` itself: type checkers do not inherit it."""
+
+
+class Request(Value, frozen=True, omit_defaults=True):
+    """What somebody asks for. Defaults are left out, so that an older server is not asked for what it does not know;
+    hence a default must never change its value.
     """
-    bounds = {"least": least, "most": most, "longest": longest, "pattern": pattern, "choices": choices}
-    return dataclasses.field(default=default, metadata={k: v for k, v in bounds.items() if v is not None})
 
 
-def decode(cls: type[T], data: object, where: str = "") -> T:
-    """Make a `cls` (a dataclass) from a mapping; `where` prefixes the names in errors. Raises `Invalid`."""
-    if not isinstance(data, Mapping):
-        raise Invalid(where or cls.__name__, f"must be an object, not {_kind(data)}")
-    hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable, whatever T is
-    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is a dataclass by contract
-    for key in data:
-        if key not in fields:
-            raise Invalid(_join(where, str(key)), f"unknown; known are {', '.join(fields)}")
-    values = {}
-    for name, field in fields.items():
-        path = _join(where, name)
-        if name in data:
-            values[name] = _value(hints[name], data[name], path)
-            _check(field.metadata, values[name], path)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise Invalid(path, "missing")
-    return cls(**values)
+class Written(Value, frozen=True):
+    """What is reported, or was written earlier: `unknown` carries the keys that only another release knows."""
+
+    unknown: dict[str, Any] | UnsetType = msgspec.field(default=UNSET, name=_CARRIED)
 
 
-def sections(path: Path) -> dict[str, Any]:
-    """Read a settings file, TOML; raises `Invalid`, which names the file and what is wrong with it."""
+class OpenWord(enum.Enum):
+    """A mixin for enumerations that another release may extend: an unknown word keeps its text and is named OTHER.
+
+    Two unknown words are equal when their values are; compare with `==`, never by identity.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        kind: Any = int if issubclass(cls, int) else str
+        if type(value) is not kind:
+            return None
+        made: Any = kind.__new__
+        word = made(cls, value)
+        word._name_, word._value_ = "OTHER", value
+        return cast("Self", word)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this release has a name for the word."""
+        return self._name_ != "OTHER"
+
+
+def decode(cls: type[T], data: object, where: str = "", *, of_texts: bool = False) -> T:
+    """Make a `cls` from plain data, strictly; `where` prefixes the names in errors. Raises `Invalid`.
+
+    `of_texts`: numbers are texts, as in a query string.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid(str(path), f"can't be read: {error.strerror}; give the path of a jada.<stack>.toml") from error
-    except ValueError as error:  # TOML and UTF-8 alike
-        raise Invalid(str(path), f"is not valid TOML: {error}") from error
+        return msgspec.convert(data, cls, strict=not of_texts)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, cls, where) from error
 
 
-def section(cls: type[T], path: Path, name: str) -> T:
-    """Make a `cls` from one section of a settings file; an absent one is empty. Raises `Invalid`."""
-    return decode(cls, sections(path).get(name, {}), name)
+def parse(cls: type[T], text: bytes | str, where: str = "") -> T:
+    """Make a `cls` from JSON, strictly. Raises `Invalid`; its field is empty when the text is no JSON at all."""
+    try:
+        return _decoder(cls).decode(text)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, cls, where) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid(where, f"is no JSON: {error}") from error
+    except RecursionError:
+        raise Invalid(where, "is nested too deeply") from None
+
+
+def read(cls: type[T], text: bytes | str, where: str = "") -> T:
+    """Make a `cls` from JSON that another release may have written. Raises `Invalid`.
+
+    The strict way costs nothing extra and nearly always succeeds; what it refuses is looked at key by key.
+    """
+    try:
+        return _decoder(cls).decode(text)
+    except msgspec.ValidationError:
+        return _read_carrying(cls, parse(object, text, where), where)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return parse(cls, text, where)
+
+
+def dump(value: object) -> bytes:
+    """Write a value as JSON, with what it carries in its place."""
+    text = msgspec.json.encode(value)
+    # Also true for a text that merely looks like it; the slow way is right for both.
+    return msgspec.json.encode(encode(value)) if b'"~":' in text else text
 
 
 def encode(value: Any) -> Any:
-    """Turn a value made of dataclasses into plain data that JSON can hold."""
-    if dataclasses.is_dataclass(value):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, Mapping):
-        return {str(k): encode(v) for k, v in value.items()}
+    """Turn a value into plain data that JSON can hold, with what it carries in its place."""
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
-    return value
+    if not isinstance(value, Written):
+        return msgspec.to_builtins(value)
+    known = {name: encode(getattr(value, name)) for name in value.__struct_fields__ if name != "unknown"}
+    return {**(value.unknown or {}), **known}
+
+
+def known_fields(cls: type) -> tuple[msgspec.inspect.Field, ...]:
+    """Return the fields of a value's class, less the carrier of unknown ones."""
+    return tuple(field for field in _struct(cls).fields if field.encode_name != _CARRIED)
+
+
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(cls: type[T]) -> msgspec.json.Decoder[T]:
+    if cls not in _DECODERS:
+        _DECODERS[cls] = msgspec.json.Decoder(cls)
+    return _DECODERS[cls]
 
 
 @functools.cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+def _struct(cls: type) -> msgspec.inspect.StructType:
+    info = msgspec.inspect.type_info(cls)
+    if not isinstance(info, msgspec.inspect.StructType):
+        raise TypeError(f"{cls.__name__} is no value")
+    return info
 
 
-def _value(hint: Any, data: object, where: str) -> Any:  # noqa: PLR0911 - one return for each kind of type
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        options = [a for a in args if a is not types.NoneType]
-        return None if data is None and types.NoneType in args else _value(options[0], data, where)
-    if origin is tuple:
-        if not isinstance(data, list | tuple):
-            raise Invalid(where, f"must be a list, not {_kind(data)}")
-        return tuple(_value(args[0], item, f"{where}[{i}]") for i, item in enumerate(data))
-    if origin is dict or hint is dict:
-        return dict(_need(data, Mapping, "an object", where))
-    if dataclasses.is_dataclass(hint):
-        return decode(typing.cast("type", hint), data, where)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return _enum(hint, data, where)
-    if hint is bytes:
-        return _bytes(data, where)
-    return _scalar(hint, data, where)
+def _read_carrying(cls: type[T], data: object, where: str) -> T:
+    try:
+        # Through JSON again: base64 and enumerations are read as in the strict way.
+        return _decoder(cls).decode(msgspec.json.encode(_carrying(msgspec.inspect.type_info(cls), data)))
+    except msgspec.ValidationError as error:
+        raise _invalid(error, cls, where) from error
 
 
-def _scalar(hint: Any, data: object, where: str) -> Any:
-    if hint is Any:
-        return data
-    if isinstance(data, bool) is not (hint is bool):
-        raise Invalid(where, f"must be {_NAMES[hint]}, not {_kind(data)}")
-    if hint is float and isinstance(data, int):
-        return float(data)
-    return _need(data, hint, _NAMES[hint], where)
-
-
-def _need(data: object, kind: type, name: str, where: str) -> Any:
-    if not isinstance(data, kind):
-        raise Invalid(where, f"must be {name}, not {_kind(data)}")
+def _carrying(kind: msgspec.inspect.Type, data: Any) -> Any:
+    """Move what a type does not know under the key that carries it, at every depth; a type without one drops it."""
+    match kind:
+        case msgspec.inspect.UnionType():
+            return _carrying(next(k for k in kind.types if not isinstance(k, msgspec.inspect.NoneType)), data)
+        case msgspec.inspect.Metadata():
+            return _carrying(kind.type, data)
+        case msgspec.inspect.VarTupleType() if isinstance(data, list):
+            return [_carrying(kind.item_type, item) for item in data]
+        case msgspec.inspect.StructType() if isinstance(data, dict):
+            types = {field.encode_name: field.type for field in known_fields(kind.cls)}
+            known = {key: _carrying(types[key], item) for key, item in data.items() if key in types}
+            rest = {key: item for key, item in data.items() if key not in types}
+            return {**known, _CARRIED: rest} if rest and issubclass(kind.cls, Written) else known
     return data
 
 
-def _enum(hint: type[enum.Enum], data: object, where: str) -> enum.Enum:
-    try:
-        return hint(data)
-    except ValueError:
-        raise Invalid(where, f"must be one of {', '.join(str(m.value) for m in hint)}, not {data!r}") from None
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(.*)`$")
+_BOUND = re.compile(r"^Expected `(?P<kind>\w+)` (?P<of>of length )?(?P<sign><=|>=|<|>) (?P<limit>\S+)$")
+_PATTERN = re.compile(r"^Expected `str` matching regex (.*)$", re.DOTALL)
+_KIND = re.compile(r"^Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`$")
+_WORD = re.compile(r"^Invalid enum value (.*)$", re.DOTALL)
+_SIGNS = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than"}
+_KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+    "array": "a list",
+    "object": "an object",
+    "bytes": "base64 text",
+}
+_UNITS = {"str": " characters", "bytes": " bytes", "array": " items", "object": " keys"}
 
 
-def _bytes(data: object, where: str) -> bytes:
-    if isinstance(data, bytes):
-        return data
-    try:
-        return base64.b64decode(_need(data, str, "base64 text", where), validate=True)
-    except binascii.Error:
-        raise Invalid(where, "is not valid base64") from None
+def _invalid(error: msgspec.ValidationError, cls: type, where: str) -> Invalid:
+    """Say msgspec's error in our words, with the dotted name of the field and what would be right."""
+    found = _AT.match(str(error))
+    what, path = (found["what"], found["path"] or "") if found else (str(error), "")
+    name = path.replace("[...]", "").strip(".")
+    cause = error.__cause__
+    if isinstance(cause, Invalid):  # a rule of the value's own, from its __post_init__
+        return Invalid(_joined(where, name, cause.field), cause.reason)
+    if unknown := _UNKNOWN.match(what):
+        keys = ", ".join(field.encode_name for field in known_fields(_type_at(cls, name).cls))
+        return Invalid(_joined(where, name, unknown[1]), f"unknown; known are {keys}")
+    if missing := _MISSING.match(what):
+        return Invalid(_joined(where, name, missing[1]), "missing")
+    return Invalid(_joined(where, name) or cls.__name__, _reason(what, cls, name))
 
 
-def _check(bounds: Mapping[str, Any], value: Any, where: str) -> None:
-    if value is None:
-        return
-    if "least" in bounds and value < bounds["least"]:
-        raise Invalid(where, f"must be at least {bounds['least']}, not {value}")
-    if "most" in bounds and value > bounds["most"]:
-        raise Invalid(where, f"must be at most {bounds['most']}, not {value}")
-    size = len(value.encode()) if isinstance(value, str) else len(value) if "longest" in bounds else 0
-    if "longest" in bounds and size > bounds["longest"]:
-        raise Invalid(where, f"is too long: {size}, at most {bounds['longest']}")
-    if "pattern" in bounds and not re.fullmatch(bounds["pattern"], value):
-        raise Invalid(where, f"must match {bounds['pattern']}, not {value!r}")
-    if "choices" in bounds and value not in bounds["choices"]:
-        raise Invalid(where, f"must be one of {', '.join(bounds['choices'])}, not {value!r}")
+def _reason(what: str, cls: type, name: str) -> str:
+    if bound := _BOUND.match(what):
+        unit = _UNITS.get(bound["kind"], "") if bound["of"] else ""
+        return f"must be {_SIGNS[bound['sign']]} {bound['limit'].removesuffix('.0')}{unit}"
+    if pattern := _PATTERN.match(what):
+        return f"must be {_described(cls, name) or 'text that matches ' + pattern[1]}"
+    if word := _WORD.match(what):
+        return f"must be one of {', '.join(_words_at(cls, name))}, not {word[1]}"
+    if kind := _KIND.match(what):
+        wanted = " or ".join(_KINDS.get(each.strip(), each.strip()) for each in kind["wanted"].split("|"))
+        return f"must be {wanted}, not {_KINDS.get(kind['got'], kind['got'])}"
+    return what[:1].lower() + what[1:]
 
 
-_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+def _joined(*names: str) -> str:
+    return ".".join(name for name in names if name)
 
 
-def _kind(data: object) -> str:
-    names = {**_NAMES, type(None): "nothing", list: "a list", tuple: "a list", dict: "an object"}
-    return names.get(type(data), type(data).__name__)
+def _type_at(cls: type, name: str) -> Any:
+    """The type of the field with a dotted name: msgspec says where it is, not what is there."""
+    kind = _bare(msgspec.inspect.type_info(cls))
+    for step in re.sub(r"\[\d*\]", "", name).split(".") if name else []:
+        kind = _bare(next(field.type for field in kind.fields if field.encode_name == step))
+    return kind
 
 
-def _join(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name
+def _described(cls: type, name: str) -> str | None:
+    """What a field's type says of itself, where a pattern says too little."""
+    outer, _, last = re.sub(r"\[\d*\]", "", name).rpartition(".")
+    fields = {field.encode_name: field.type for field in _type_at(cls, outer).fields}
+    kind = fields[last]
+    for part in kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,):
+        if isinstance(part, msgspec.inspect.Metadata) and part.extra_json_schema:
+            return part.extra_json_schema.get("description")
+    return None
+
+
+def _bare(kind: msgspec.inspect.Type) -> Any:
+    """The type itself, out of an optional and out of a list."""
+    match kind:
+        case msgspec.inspect.UnionType():
+            return _bare(next(k for k in kind.types if not isinstance(k, msgspec.inspect.NoneType)))
+        case msgspec.inspect.Metadata():
+            return _bare(kind.type)
+        case msgspec.inspect.VarTupleType():
+            return _bare(kind.item_type)
+    return kind
+
+
+def _words_at(cls: type, name: str) -> list[str]:
+    kind = _type_at(cls, name)
+    words = kind.values if isinstance(kind, msgspec.inspect.LiteralType) else [word.value for word in kind.cls]
+    return [str(word) for word in words]

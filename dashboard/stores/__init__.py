@@ -1,69 +1,82 @@
 """What every store does; one conformance suite holds them all to it.
 
-A store is dumb: it finds records and replaces each in one write; what becomes of a record is decided by a pure move
-of `dashboard.rules`, which it calls inside that write. Methods block (an fsync, a few milliseconds) and may be called
+A store is dumb: it finds records and replaces each in one write; what becomes of a record is decided by a pure move,
+which it applies inside that write and may apply again. Methods block (an fsync, a few milliseconds) and may be called
 from any thread; the app calls them off its event loop.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from dashboard.record import Attached, Key, Purse, Record
-from wire.types import Event, File, Session, State, SyncRun
+from dashboard.record import FamilyBudget, Key, Move, Record
+from wire.types import Event, Session, State, SyncRun
 
-Move = Callable[[Record, Purse], Record]
-"""From a record and what is left to its family to the next record; the same one says: write nothing."""
 AlarmMove = Callable[[Record | None], Record | None]
 """From the open alarm (if any) to what it becomes; None, or the same one, says: write nothing."""
-Role = Literal["context", "result"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A task's place in the queue: places sort by the order in which tasks are claimed."""
+class Candidate:
+    """A task that may be claimable: `rank` is 0 for the highest priority, `root` names its family."""
 
     rank: int
     id: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilter:
+    """Which tasks a listing shows. A store answers each field; None leaves it open."""
+
+    state: State | None = None
+
+
+ALL_TASKS = TaskFilter()
 
 
 class Store(Protocol):
-    """Tasks with their files, sessions with their journals, sync runs."""
+    """Tasks, their families' budgets, blobs, sessions with their journals, sync runs."""
 
-    def add(self, record: Record, context: Sequence[File] = (), key: Key | None = None) -> tuple[Record, bool]:
+    def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, unless one stands for it already; return what holds, and whether it is new.
 
-        `rules.admit` decides, and its errors pass.
+        `rules.admit` decides, and its errors pass. A root's family budget begins with what it was granted.
         """
 
     def get(self, task_id: str) -> Record:
-        """Return a record; raises `Unknown`."""
+        """Return a record; raises `NotFound`."""
 
-    def tasks(self, state: State | None = None, *, before: str | None = None, limit: int = 50) -> list[Record]:
+    def budget(self, root: str) -> FamilyBudget:
+        """Return what is left to a family; raises `NotFound`."""
+
+    def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Record]:
         """Return tasks, newest first, those with an id less than `before`."""
 
     def candidates(
-        self, now: float, *, suspended_only: bool = False, after: Place | None = None, limit: int = 10
-    ) -> list[Place]:
-        """Return the next claimable tasks after a place; `now` in seconds since 1970."""
+        self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
+    ) -> list[Candidate]:
+        """Return tasks that are due, best rank first; `now` in seconds since 1970; `without` are ids of tasks and of
+        families that were tried already.
 
-    def change(self, task_id: str, move: Move, attached: Attached | None = None) -> Record:
-        """Replace a record, its session and what is attached, in one write. Raises `Unknown` and what `move` raises."""
+        What has waited for its time or lost its holder is found by time, all else by rank: the order between the two,
+        and between the shards of a store, is approximate.
+        """
+
+    def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
+        """Replace a record, its session and its family's budget in one write, after the blobs that it names.
+
+        Raises `NotFound` and what `move` raises.
+        """
 
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
         """Move the open alarms of these dedupe keys and keep a sync run, in one write."""
 
-    def files(self, task_id: str, role: Role) -> tuple[File, ...]:
-        """Return a task's context or result files."""
-
-    def file(self, task_id: str, role: Role, name: str) -> bytes:
-        """Return one file's content; raises `Unknown`."""
-
-    def checkpoint(self, task_id: str) -> str | None:
-        """Return what the task's last handed-over session left."""
+    def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Return blobs by their digests; raises `NotFound` for one that is not held."""
 
     def session(self, session_id: str) -> Session:
-        """Return a session; raises `Unknown`."""
+        """Return a session; raises `NotFound`."""
 
     def sessions(self, task_id: str) -> list[Session]:
         """Return a task's sessions, oldest first."""
@@ -71,17 +84,17 @@ class Store(Protocol):
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records, passing over those held; return the number of the last one held.
 
-        Raises `Unknown`, `Conflict` (a stale fence, a gap).
+        Raises `NotFound`, `Conflict` (a stale fence, a gap).
         """
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
-        """Return a session's delivered journal after record `after`; raises `Unknown`."""
+        """Return a session's delivered journal after record `after`; raises `NotFound`."""
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
 
     def last_success(self) -> SyncRun | None:
-        """Return the latest sync run that did not fail."""
+        """Return the latest sync run that is known to have succeeded."""
 
     def close(self) -> None:
         """Let go of files; the store is used no more."""

@@ -1,13 +1,25 @@
 """Tasks in memory: for tests, and the plainest statement of what a store does. All is gone with the process."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from dashboard import rules
-from dashboard.record import UNFINISHED, Attached, Found, Key, Purse, Record, Unknown
-from dashboard.stores import AlarmMove, Move, Place, Role
-from wire.types import Event, File, Session, State, SyncOutcome, SyncRun
+from dashboard.record import (
+    NO_CHANGE,
+    UNFINISHED,
+    BudgetChange,
+    FamilyBudget,
+    Found,
+    Key,
+    Move,
+    NotFound,
+    Record,
+    digest,
+)
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter
+from wire.types import Event, Session, State, SyncRun
 
 
 class MemoryStore:
@@ -16,21 +28,21 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._records: dict[str, Record] = {}
+        self._budgets: dict[str, FamilyBudget] = {}
         self._keys: dict[str, Key] = {}
-        self._files: dict[tuple[str, Role], tuple[File, ...]] = {}
-        self._checkpoints: dict[str, str] = {}
+        self._blobs: dict[str, bytes] = {}
         self._sessions: dict[str, Session] = {}
         self._events: dict[str, list[Event]] = {}
         self._runs: list[SyncRun] = []
 
-    def add(self, record: Record, context: Sequence[File] = (), key: Key | None = None) -> tuple[Record, bool]:
+    def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
         with self._lock:
             held = rules.admit(record, key, self._found(record, key))
             is_new = held.task.id not in self._records
             if is_new:
-                self._records[held.task.id] = held
-                self._files[held.task.id, "context"] = tuple(context)
+                self._put(blobs)
+                self._insert(held)
             if key:
                 self._keys.setdefault(key.key, Key(key=key.key, digest=key.digest, task=held.task.id))
             return held, is_new
@@ -44,7 +56,7 @@ class MemoryStore:
             same_id=self._records.get(record.task.id),
             same_work=self._unfinished(record.task.dedupe_key),
             parent=parent,
-            purse=self._purse(parent.root) if parent else None,
+            budget=self._budgets[parent.root] if parent else None,
         )
 
     def _unfinished(self, dedupe_key: str | None) -> Record | None:
@@ -53,54 +65,73 @@ class MemoryStore:
         same = (r for r in self._records.values() if r.task.dedupe_key == dedupe_key and r.task.state in UNFINISHED)
         return next(same, None)
 
-    def _purse(self, root: str) -> Purse:
-        return rules.purse(r for r in self._records.values() if r.root == root)
+    def _insert(self, record: Record) -> None:
+        if record.root == record.task.id:
+            granted = record.granted
+            self._budgets[record.root] = FamilyBudget(sessions=granted.sessions, usd_micros=granted.usd_micros)
+        self._keep(record)
+
+    def _keep(self, record: Record) -> None:
+        self._records[record.task.id] = record
+        if record.session:
+            self._sessions[record.session.id] = record.session
+
+    def _put(self, blobs: Sequence[bytes]) -> None:
+        self._blobs |= {digest(content): content for content in blobs}
 
     def get(self, task_id: str) -> Record:
         """Return a record."""
         with self._lock:
             if task_id not in self._records:
-                raise Unknown(f"no task {task_id}")
+                raise NotFound(f"no task {task_id}")
             return self._records[task_id]
 
-    def tasks(self, state: State | None = None, *, before: str | None = None, limit: int = 50) -> list[Record]:
+    def budget(self, root: str) -> FamilyBudget:
+        """Return what is left to a family."""
+        with self._lock:
+            if root not in self._budgets:
+                raise NotFound(f"no family {root}")
+            return self._budgets[root]
+
+    def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Record]:
         """Return tasks, newest first."""
         with self._lock:
-            fit = [r for r in self._records.values() if state in (None, r.task.state)]
+            fit = [r for r in self._records.values() if which.state in (None, r.task.state)]
         fit = [r for r in fit if before is None or r.task.id < before]
         return sorted(fit, key=lambda r: r.task.id, reverse=True)[:limit]
 
     def candidates(
-        self, now: float, *, suspended_only: bool = False, after: Place | None = None, limit: int = 10
-    ) -> list[Place]:
-        """Return the next claimable tasks after a place."""
-        moment = datetime.fromtimestamp(now, UTC)
+        self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
+    ) -> list[Candidate]:
+        """Return tasks that are due."""
         with self._lock:
-            fit = [
-                r for r in self._records.values() if rules.claimable(r, moment) and (r.goes_on or not suspended_only)
-            ]
-        places = sorted(Place(9 - r.task.priority, r.task.id) for r in fit)
-        return [place for place in places if after is None or place > after][:limit]
+            fit = [r for r in self._records.values() if _is_due(r, now) and (r.goes_on or not suspended_only)]
+        found = [Candidate(9 - r.task.priority, r.task.id, r.root) for r in fit]
+        return sorted(c for c in found if c.id not in without and c.root not in without)[:limit]
 
-    def change(self, task_id: str, move: Move, attached: Attached | None = None) -> Record:
+    def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record in one write."""
         with self._lock:
             old = self.get(task_id)
-            new = move(old, self._purse(old.root))
-            if new != old:
-                rules.alone(new, self._unfinished(new.task.dedupe_key))
-                self._keep(new, attached or Attached())
-            return new
+            moved = move.applied(old, self._budgets[old.root] if move.needs_budget else None)
+            if moved.record != old:
+                rules.require_no_same_work(moved.record, self._unfinished(moved.record.task.dedupe_key))
+                self._put(blobs)
+                self._keep(moved.record)
+                self._change_budget(old.root, moved.budget)
+            return moved.record
 
-    def _keep(self, record: Record, attached: Attached) -> None:
-        task_id = record.task.id
-        self._records[task_id] = record
-        if record.session:
-            self._sessions[record.session.id] = record.session
-        if attached.files:
-            self._files[task_id, "result"] = attached.files
-        if attached.checkpoint is not None:
-            self._checkpoints[task_id] = attached.checkpoint
+    def _change_budget(self, root: str, change: BudgetChange) -> None:
+        if change == NO_CHANGE:
+            return
+        old = self._budgets[root]
+        self._budgets[root] = replace(
+            old,
+            sessions=old.sessions + change.sessions,
+            usd_micros=old.usd_micros + change.usd_micros,
+            reserved=old.reserved + change.reserved,
+            version=old.version + 1,
+        )
 
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
         """Move open alarms and keep a sync run."""
@@ -109,31 +140,24 @@ class MemoryStore:
             if run:
                 self._runs.append(run)
             for old, new in moved:
-                if new is not None and new != old:
-                    self._keep(new, Attached())
+                if new is None or new == old:
+                    continue
+                self._insert(new) if old is None else self._keep(new)
 
-    def files(self, task_id: str, role: Role) -> tuple[File, ...]:
-        """Return a task's files."""
+    def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Return blobs by their digests."""
         with self._lock:
-            return self._files.get((task_id, role), ())
-
-    def file(self, task_id: str, role: Role, name: str) -> bytes:
-        """Return one file's content."""
-        for file in self.files(task_id, role):
-            if file.name == name:
-                return file.content
-        raise Unknown(f"task {task_id} has no {role} file {name}")
-
-    def checkpoint(self, task_id: str) -> str | None:
-        """Return the last checkpoint."""
-        with self._lock:
-            return self._checkpoints.get(task_id)
+            found = {name: self._blobs.get(name) for name in digests}
+        missing = [name for name, content in found.items() if content is None]
+        if missing:
+            raise NotFound(f"no blob {missing[0]}")
+        return {name: content for name, content in found.items() if content is not None}
 
     def session(self, session_id: str) -> Session:
         """Return a session."""
         with self._lock:
             if session_id not in self._sessions:
-                raise Unknown(f"no session {session_id}")
+                raise NotFound(f"no session {session_id}")
             return self._sessions[session_id]
 
     def sessions(self, task_id: str) -> list[Session]:
@@ -145,7 +169,7 @@ class MemoryStore:
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
         with self._lock:
-            rules.hold(self.get(self.session(session_id).task), session_id, fence)
+            rules.require_current_fence(self.get(self.session(session_id).task), session_id, fence)
             held = self._events.setdefault(session_id, [])
             held.extend(rules.unheld(events, len(held)))
             return len(held)
@@ -162,10 +186,15 @@ class MemoryStore:
             return self._runs[::-1][:limit]
 
     def last_success(self) -> SyncRun | None:
-        """Return the latest sync run that did not fail."""
+        """Return the latest sync run that is known to have succeeded."""
         with self._lock:
-            good = (run for run in reversed(self._runs) if run.outcome is not SyncOutcome.FAILED)
-            return next(good, None)
+            return next((run for run in reversed(self._runs) if run.outcome in rules.SUCCESSES), None)
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _is_due(record: Record, now: float) -> bool:
+    if record.ready_at is not None:
+        return record.ready_at <= now
+    return record.task.state is State.QUEUED

@@ -1,12 +1,17 @@
 """The SQLite schema as numbered steps that only add: the release before must run on the schema after.
 
-The number of steps applied is the file's `user_version`. A step, once released, is never edited.
+The number of steps applied is the file's `user_version`. A step, once released, is never edited. Decision 0030 says why
+step 2 made an exception.
 """
 
 import sqlite3
+from collections.abc import Callable
 
-STEPS = (
-    """
+import msgspec
+
+from dashboard.record import digest
+
+_FIRST = """
     CREATE TABLE tasks (
         id TEXT PRIMARY KEY,
         root TEXT NOT NULL,
@@ -43,9 +48,113 @@ STEPS = (
         PRIMARY KEY (session, n)
     );
     CREATE TABLE sync_runs (n INTEGER PRIMARY KEY, outcome TEXT NOT NULL, record TEXT NOT NULL);
-    CREATE INDEX successes ON sync_runs (n) WHERE outcome <> 'failed';
-    """,
-)
+    CREATE INDEX successes ON sync_runs (n) WHERE outcome <> 'failed'
+"""
+
+_SECOND = """
+    DROP INDEX ready;
+    DROP INDEX resumable;
+    DROP INDEX leased;
+    DROP INDEX by_state;
+    DROP INDEX family;
+    DROP INDEX same_work;
+    ALTER TABLE tasks RENAME TO tasks_1;
+    ALTER TABLE events RENAME TO events_1;
+    CREATE TABLE tasks (
+        id TEXT PRIMARY KEY,
+        root TEXT NOT NULL,
+        state TEXT NOT NULL,
+        rank INTEGER NOT NULL,
+        suspended INTEGER NOT NULL,
+        ready_at REAL,
+        dedupe_key TEXT,
+        session TEXT,
+        fence INTEGER NOT NULL,
+        record TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX ready ON tasks (rank, id, root) WHERE state = 'queued' AND ready_at IS NULL;
+    CREATE INDEX resumable ON tasks (rank, id, root) WHERE state = 'queued' AND ready_at IS NULL AND suspended = 1;
+    CREATE INDEX timed ON tasks (ready_at) WHERE ready_at IS NOT NULL;
+    CREATE INDEX by_state ON tasks (state, id);
+    CREATE UNIQUE INDEX same_work ON tasks (dedupe_key)
+        WHERE dedupe_key IS NOT NULL AND state IN ('queued', 'running', 'needs_you');
+    CREATE TABLE budgets (
+        root TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        sessions INTEGER NOT NULL,
+        usd_micros INTEGER NOT NULL,
+        reserved INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, content BLOB NOT NULL);
+    CREATE TABLE deliveries (
+        session TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, sha256 TEXT NOT NULL,
+        PRIMARY KEY (session, first)
+    ) WITHOUT ROWID
+"""
+
+_THIRD = """
+    UPDATE keys SET digest = '1:' || digest;
+    INSERT INTO budgets
+        SELECT root, 1, sum(pool_sessions - sessions_used), sum(pool_usd_micros - usd_micros_spent - reserved),
+            sum(reserved)
+        FROM tasks_1 GROUP BY root;
+    DROP TABLE tasks_1;
+    DROP TABLE events_1;
+    DROP TABLE files;
+    DROP TABLE checkpoints
+"""
+
+
+def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
+    def step(connection: sqlite3.Connection) -> None:
+        for statement in sql.split(";"):  # executescript would commit before its first statement
+            connection.execute(statement)
+
+    return step
+
+
+def _large_values_aside(db: sqlite3.Connection) -> None:
+    """Step 2: files, checkpoints and journals become blobs, a family's budget becomes a record of its own."""
+    _apply(_SECOND)(db)
+    for task_id, text, state, rank, suspended, lease_until, not_before in db.execute(
+        "SELECT id, record, state, rank, suspended, lease_until, unixepoch(not_before) FROM tasks_1"
+    ).fetchall():
+        record = msgspec.json.decode(text)
+        record["granted"] = record.pop("pool")
+        record["digest"] = f"1:{record['digest']}"
+        for role, listed in (("context", "context"), ("result", "files")):
+            for info in record["task"].get(listed, []):
+                info["sha256"] = _blob(db, _content(db, task_id, role, info["name"]))
+        left = db.execute("SELECT content FROM checkpoints WHERE task = ?", (task_id,)).fetchone()
+        record["checkpoint"] = _blob(db, left[0].encode()) if left else None
+        session, ready_at = record.get("session"), {"running": lease_until, "queued": not_before}.get(state)
+        db.execute(
+            "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(task_id, record["root"], state, rank, suspended, ready_at, record["task"].get("dedupe_key")),
+                *(session and session["id"], record["task"].get("fence", 0), msgspec.json.encode(record).decode()),
+            ),
+        )
+    for (session,) in db.execute("SELECT DISTINCT session FROM events_1").fetchall():
+        rows = db.execute("SELECT n, at, kind, data FROM events_1 WHERE session = ? ORDER BY n", (session,)).fetchall()
+        events = [{"n": n, "at": at, "kind": kind, "data": msgspec.json.decode(data)} for n, at, kind, data in rows]
+        sha256 = _blob(db, msgspec.json.encode(events))
+        db.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?)", (session, rows[0][0], rows[-1][0], sha256))
+    _apply(_THIRD)(db)
+
+
+def _content(db: sqlite3.Connection, task_id: str, role: str, name: str) -> bytes:
+    sql = "SELECT content FROM files WHERE task = ? AND role = ? AND name = ?"
+    ((content,),) = db.execute(sql, (task_id, role, name)).fetchall()
+    return bytes(content)
+
+
+def _blob(db: sqlite3.Connection, content: bytes) -> str:
+    db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (digest(content), content))
+    return digest(content)
+
+
+STEPS = (_apply(_FIRST), _large_values_aside)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -55,7 +164,6 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for step in STEPS[version:]:
-        for statement in step.split(";"):  # executescript would commit before its first statement
-            connection.execute(statement)
+        step(connection)
     connection.execute(f"PRAGMA user_version = {max(version, len(STEPS))}")
     connection.execute("COMMIT")

@@ -1,25 +1,26 @@
 """One suite for every store: what the queue may rely on, whatever keeps it."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dashboard import rules
-from dashboard.record import Attached, Conflict, Key, Lost, Unknown
-from dashboard.stores import Place
+from dashboard.record import Conflict, FamilyBudget, FamilyBusy, Key, Move, NotClaimable, NotFound, digest
+from dashboard.stores import TaskFilter
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from wire.types import (
+    AskedBudget,
     Budget,
     Event,
     EventKind,
     Exit,
-    File,
     NewTask,
     Question,
     Reply,
@@ -42,21 +43,28 @@ def store(request, tmp_path):
 
 
 def task(number, **fields):
-    return rules.draft(NewTask(title=f"task {number}", **fields), f"{number:026}", NOW, f"digest {number}")
+    new = NewTask(**{"title": f"task {number}", **fields})
+    return rules.draft(new, f"{number:026}", NOW, f"2:digest-of-{number}")
 
 
-def add(store, number, context=(), **fields):
-    return store.add(task(number, **fields), context)[0].task.id
+def add(store, number, **fields):
+    return store.add(task(number, **fields))[0].task.id
 
 
 def claim(store, task_id, session="S1", now=NOW, **by):
     who = rules.Claimant(host="h", session_id=session, ttl_s=60, **by)
-    return store.change(task_id, lambda record, purse: rules.claim(record, purse, who, now))
+    move = Move(lambda record, budget: rules.claim(record, budget, who, now), needs_budget=True)
+    return store.change(task_id, move)
 
 
-def end(store, record, code=Exit.DRAINED, attached=None, **fields):
+def change(store, task_id, move, *more):
+    return store.change(task_id, Move(lambda record, _: move(record, *more, NOW)))
+
+
+def end(store, record, code=Exit.DRAINED, left=rules.Left(), blobs=(), **fields):  # noqa: B008 - a value
     sent = SessionEnd(fence=record.task.fence, exit=code, **fields)
-    return store.change(record.task.id, lambda r, _: rules.end(r, record.session.id, sent, NOW), attached)
+    move = Move(lambda r, _: rules.end(r, record.session.id, sent, left, NOW))
+    return store.change(record.task.id, move, blobs)
 
 
 def event(n, **data):
@@ -64,24 +72,26 @@ def event(n, **data):
 
 
 def ids(store, **options):
-    return [int(place.id) for place in store.candidates(SECONDS, **options)]
+    return [int(candidate.id) for candidate in store.candidates(SECONDS, **options)]
 
 
 def test_a_task_comes_back_as_it_was_added(store):
-    record = task(1, description="ü\n", budget=Budget(sessions=2), not_before="2026-05-13T12:00:00Z", dedupe_key="k")
+    record = task(1, title="ü", budget=AskedBudget(sessions=2), not_before="2026-05-13T12:00:00Z", dedupe_key="k")
     assert store.add(record) == (record, True)
     assert store.get(record.task.id) == record
 
 
-def test_what_is_not_there_is_unknown(store):
-    for look in (
+def test_what_is_not_there_is_not_found(store):
+    looks = (
         store.get,
+        store.budget,
         store.session,
         store.events,
-        lambda i: store.file(i, "context", "a"),
+        lambda i: store.blobs([i]),
         lambda i: claim(store, i),
-    ):
-        with pytest.raises(Unknown):
+    )
+    for look in looks:
+        with pytest.raises(NotFound):
             look("0" * 26)
 
 
@@ -91,7 +101,7 @@ def test_tasks_are_listed_newest_first_by_state_and_page(store):
     claim(store, task(2).task.id)
     assert [int(r.task.id) for r in store.tasks(limit=3)] == [5, 4, 3]
     assert [int(r.task.id) for r in store.tasks(before=task(3).task.id)] == [2, 1]
-    assert [int(r.task.id) for r in store.tasks(State.RUNNING)] == [2]
+    assert [int(r.task.id) for r in store.tasks(TaskFilter(state=State.RUNNING))] == [2]
 
 
 def test_an_idempotency_key_makes_one_task(store):
@@ -113,7 +123,7 @@ def test_a_keys_replay_finds_the_task_as_it_is_by_now(store):
 def test_one_unfinished_task_does_the_same_work(store):
     first, _ = store.add(task(1, dedupe_key="w"))
     assert store.add(task(2, dedupe_key="w")) == (first, False)
-    store.change(first.task.id, lambda r, _: rules.cancel(r, NOW))
+    change(store, first.task.id, rules.cancel)
     assert store.add(task(3, dedupe_key="w"))[1]
 
 
@@ -122,7 +132,7 @@ def test_a_failed_task_is_not_revived_beside_the_one_that_replaced_it(store):
     end(store, claim(store, first), Exit.FAULT)
     add(store, 2, dedupe_key="w")
     with pytest.raises(Conflict, match="same work"):
-        store.change(first, lambda r, _: rules.retry(r, NOW))
+        change(store, first, rules.retry)
     assert store.get(first).task.state is State.FAILED
 
 
@@ -131,14 +141,14 @@ def test_candidates_come_by_priority_then_age(store):
         add(store, number, priority=priority)
     assert ids(store) == [2, 1, 3, 4]
     assert ids(store, limit=2) == [2, 1]
-    assert ids(store, after=Place(4, task(1).task.id)) == [3, 4]
+    assert ids(store, without=[task(2).task.id, task(3).task.id]) == [1, 4]
 
 
 def test_candidates_are_queued_and_due_or_past_their_lease(store):
     add(store, 1, not_before="2026-05-13T12:00:01Z")
     add(store, 2, not_before="2026-05-13T12:00:00Z")
     claim(store, add(store, 3), now=NOW - timedelta(seconds=61))
-    claim(store, add(store, 4), "S2", now=NOW - timedelta(seconds=60))
+    claim(store, add(store, 4), "S2", now=NOW - timedelta(seconds=59))
     assert ids(store) == [2, 3]
 
 
@@ -155,27 +165,26 @@ def test_a_move_that_is_refused_writes_nothing(store):
     task_id = add(store, 1)
     before = store.get(task_id)
     with pytest.raises(Conflict):
-        store.change(task_id, lambda r, _: rules.retry(r, NOW), Attached(checkpoint="x"))
+        store.change(task_id, Move(lambda record, _: rules.retry(record, NOW)), [b"x"])
     assert store.get(task_id) == before
-    assert store.checkpoint(task_id) is None
+    with pytest.raises(NotFound):
+        store.blobs([digest(b"x")])
 
 
-def test_an_end_writes_state_session_question_files_and_checkpoint_at_once(store):
+def test_an_end_writes_state_session_question_and_what_it_left_at_once(store):
     running = claim(store, add(store, 1))
-    attached = Attached(files=(File(name="a.csv", content=b"\x00\xff"),), checkpoint="so far")
-    question = Question(tool_use_id="tu", text="?")
-    record = end(store, running, Exit.ASKED, attached, question=question, turns=3)
+    question, left = Question(tool_use_id="tu", text="?"), rules.Left(checkpoint=digest(b"so far"))
+    record = end(store, running, Exit.ASKED, left, [b"so far"], question=question, turns=3)
     assert store.get(record.task.id) == record
     assert record.task.waiting.tool_use_id == "tu"
     assert store.session("S1") == record.session
-    assert store.file(record.task.id, "result", "a.csv") == b"\x00\xff"
-    assert store.checkpoint(record.task.id) == "so far"
+    assert store.blobs([record.checkpoint]) == {record.checkpoint: b"so far"}
 
 
 def test_what_was_set_can_be_unset(store):
     running = claim(store, add(store, 1))
     waits = end(store, running, Exit.ASKED, question=Question(tool_use_id="tu", text="?"), reason="asked")
-    store.change(waits.task.id, lambda r, _: rules.reply(r, Reply(text="yes"), r.task.version, NOW))
+    change(store, waits.task.id, rules.reply, Reply(text="yes"), waits.task.version)
     again = store.get(claim(store, waits.task.id).task.id)
     assert (again.task.waiting, again.session.exit, again.session.reason) == (None, None, "")
     assert again.answers[0].text == "yes"
@@ -188,12 +197,12 @@ def test_sessions_are_listed_oldest_first(store):
     assert [(s.id, s.exit) for s in store.sessions(task_id)] == [("S1", Exit.TURN_LIMIT), ("S2", None)]
 
 
-def test_context_files_keep_their_order_and_bytes(store):
-    files = (File(name="b.bin", content=bytes(range(256))), File(name="a.txt", content=b""))
-    task_id = add(store, 1, files)
-    assert store.files(task_id, "context") == files
-    assert store.files(task_id, "result") == ()
-    assert store.file(task_id, "context", "b.bin") == bytes(range(256))
+def test_blobs_keep_their_bytes_and_are_one_however_often_they_came(store):
+    every, empty = bytes(range(256)), b""
+    store.add(task(1), [every, empty])
+    store.add(task(2), [every])
+    assert store.blobs([digest(every), digest(empty)]) == {digest(every): every, digest(empty): empty}
+    assert store.blobs([]) == {}
 
 
 def test_a_journal_is_delivered_once_whatever_is_sent_twice(store):
@@ -215,20 +224,48 @@ def test_a_gap_or_a_stale_fence_delivers_nothing(store):
     assert store.events("S1") == []
 
 
-def test_a_family_shares_one_purse(store):
-    parent = add(store, 1, budget=Budget(sessions=3, usd_micros=1000))
+def test_a_family_shares_one_budget(store):
+    parent = add(store, 1, budget=AskedBudget(sessions=3, usd_micros=1000))
     held = claim(store, parent)
-    child, _ = store.add(task(2, parent=parent, budget=Budget(usd_micros=800)))
+    child, _ = store.add(task(2, parent=parent, budget=AskedBudget(usd_micros=800)))
     assert child.task.budget == Budget(sessions=2, usd_micros=800)
-    with pytest.raises(Lost):
+    with pytest.raises(FamilyBusy):
         claim(store, child.task.id, "S2")
     end(store, held, Exit.FINISHED, usd_micros=700)
     assert claim(store, child.task.id, "S2").reserved == 300
 
 
+def test_a_budgets_version_grows_with_each_change_of_it_and_only_then(store):
+    parent = add(store, 1, budget=AskedBudget(sessions=3, usd_micros=1000))
+    held = claim(store, parent)
+    assert store.budget(parent) == FamilyBudget(sessions=2, usd_micros=0, reserved=1000, version=2)
+    store.change(parent, Move(lambda record, _: rules.heartbeat(record, 1, 60, NOW)))
+    assert store.budget(parent).version == 2
+    end(store, held, usd_micros=1)
+    assert store.budget(parent) == FamilyBudget(sessions=2, usd_micros=999, version=3)
+
+
+def test_a_move_that_needs_the_budget_is_given_it_and_no_other_is(store):
+    seen = []
+    task_id = add(store, 1, budget=AskedBudget(sessions=3))
+    store.change(task_id, Move(lambda record, budget: seen.append(budget) or record, needs_budget=True))
+    store.change(task_id, Move(lambda record, budget: seen.append(budget) or record))
+    assert [budget.sessions for budget in seen] == [3, 0]
+
+
+def test_candidates_of_families_that_were_tried_are_left_out(store):
+    parent = add(store, 1)
+    for number in (2, 3):
+        add(store, number, parent=parent)
+    add(store, 4)
+    assert ids(store, without=[parent]) == [4]
+
+
 def test_sync_runs_come_newest_first_and_the_last_success_is_known(store):
-    runs = [SyncRun(started_at=str(n), finished_at=str(n), outcome=o) for n, o in enumerate(("changed", "failed"))]
-    runs = [replace(run, outcome=SyncOutcome(run.outcome)) for run in runs]
+    runs = [
+        SyncRun(started_at=str(n), finished_at=str(n), outcome=SyncOutcome(o))
+        for n, o in enumerate(("changed", "failed"))
+    ]
     assert store.last_success() is None
     for run in runs:
         store.alarm({}, run)
@@ -237,7 +274,7 @@ def test_sync_runs_come_newest_first_and_the_last_success_is_known(store):
     assert store.last_success() == runs[0]
 
 
-def test_an_alarms_move_sees_the_open_one_alone(store):
+def test_an_alarms_move_sees_only_the_open_one(store):
     seen = []
     store.alarm({"w": lambda old: task(1, dedupe_key="w") if old is None else None})
     store.alarm({"w": lambda old: seen.append(old) or rules.cancel(old, NOW)})
@@ -258,11 +295,11 @@ def test_threads_that_race_claim_each_task_once(store):
 
     def work(worker):
         won = []
-        while places := store.candidates(SECONDS):
-            for place in places:
+        while found := store.candidates(SECONDS):
+            for candidate in found:
                 try:
-                    won.append(claim(store, place.id, f"S{worker}-{place.id}").task.id)
-                except Lost:
+                    won.append(claim(store, candidate.id, f"S{worker}-{candidate.id}").task.id)
+                except NotClaimable:
                     continue
         return won
 
@@ -289,16 +326,17 @@ def make_move(store, step, move):
     try:
         if name == "add":
             above = parent and task(parent).task.id
-            return store.add(task(number, parent=above, budget=Budget(sessions=2, usd_micros=100), dedupe_key=work))
+            budget = AskedBudget(sessions=2, usd_micros=100)
+            return store.add(task(number, parent=above, budget=budget, dedupe_key=work))
         if name == "claim":
             return claim(store, task_id, f"S{step:03}", now=NOW + timedelta(seconds=with_))
         if name == "end":
             return end_by_share(store, store.get(task_id), *with_)
         if name == "reply":
-            told = Reply(text="go on", sessions=with_ % 2, usd_micros=with_)
-            return store.change(task_id, lambda r, _: rules.reply(r, told, r.task.version, NOW))
-        return store.change(task_id, lambda r, _: getattr(rules, name)(r, NOW))
-    except (Unknown, Conflict, Lost, Invalid) as refused:
+            reply = Reply(text="go on", sessions=with_ % 2, usd_micros=with_)
+            return change(store, task_id, lambda record, now: rules.reply(record, reply, record.task.version, now))
+        return change(store, task_id, getattr(rules, name))
+    except (NotFound, Conflict, NotClaimable, Invalid) as refused:
         return type(refused)
 
 
@@ -313,12 +351,25 @@ def end_by_share(store, held, code, percent):
 @given(st.lists(MOVES, max_size=30))
 @settings(max_examples=100, deadline=None)
 def test_whatever_is_asked_of_them_stores_agree_and_no_family_overspends(moves):
-    memory, sqlite = MemoryStore(), SqliteStore(Path(":memory:"))
-    for step, move in enumerate([*(("add", member, None) for member in FAMILY), *moves]):
-        assert make_move(memory, step, move) == make_move(sqlite, step, move)
-        records = memory.tasks()
-        assert records == sqlite.tasks()
-        for root in {record.root for record in records}:
-            left = rules.purse(r for r in records if r.root == root)
-            assert min(left.usd_micros, left.sessions) >= 0
-    sqlite.close()
+    with TemporaryDirectory() as folder:
+        memory, sqlite = MemoryStore(), SqliteStore(Path(folder) / "queue.db")
+        for step, move in enumerate([*(("add", member, None) for member in FAMILY), *moves]):
+            assert make_move(memory, step, move) == make_move(sqlite, step, move)
+            records = memory.tasks()
+            assert records == sqlite.tasks()
+            for root in {record.root for record in records}:
+                left = sqlite.budget(root)
+                assert memory.budget(root) == left
+                assert min(left.usd_micros, left.sessions) >= 0
+                assert summed_up([record for record in records if record.root == root]) == replace(left, version=1)
+        sqlite.close()
+
+
+def summed_up(family):
+    """What is left to a family, counted from all its records."""
+    reserved = sum(record.reserved for record in family)
+    return FamilyBudget(
+        sessions=sum(record.granted.sessions - record.task.sessions_used for record in family),
+        usd_micros=sum(record.granted.usd_micros - record.task.usd_micros_spent for record in family) - reserved,
+        reserved=reserved,
+    )

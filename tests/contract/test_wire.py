@@ -5,11 +5,11 @@ import pytest
 from dashboard.app import create
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
-from wire.client import Client, Refused, Unreachable
+from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
 from wire.types import (
     Batch,
-    Budget,
+    AskedBudget,
     ClaimRequest,
     Event,
     EventKind,
@@ -48,7 +48,7 @@ def claim(client, **fields):
 
 
 def status(call, *args, **kwargs):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         call(*args, **kwargs)
     return refused.value.problem.status
 
@@ -68,7 +68,7 @@ def test_a_task_asks_is_answered_and_finishes_in_one_session(client):
     report = File(name="report.csv", content=b"a,b\n")
     client.end(second.session.id, SessionEnd(fence=2, exit=Exit.FINISHED, result="Released.", files=(report,)))
     assert client.task(task.id).result == "Released."
-    assert client.file(task.id, "report.csv") == b"a,b\n"
+    assert client.result_file(task.id, "report.csv") == b"a,b\n"
     assert [s.exit for s in client.sessions(task.id)] == [Exit.FINISHED]
 
 
@@ -113,7 +113,7 @@ def test_a_failed_task_is_tried_again(client):
 
 
 def test_a_grant_lets_a_task_go_on(client):
-    task = client.add_task(NewTask(title="t", budget=Budget(sessions=1)))
+    task = client.add_task(NewTask(title="t", budget=AskedBudget(sessions=1)))
     waits = client.end(claim(client).session.id, SessionEnd(fence=1, exit=Exit.TURN_LIMIT))
     assert waits.waiting.kind is Need.BUDGET
     granted = client.reply(task.id, Reply(sessions=1, text="The second half too."), version=waits.version)
@@ -152,13 +152,13 @@ def test_a_failed_sync_raises_an_alarm_that_a_success_closes(client):
 def test_what_is_not_there_is_refused_as_such(client):
     for call in (client.task, client.sessions, client.cancel, client.retry, client.events):
         assert status(call, "0" * 26) == 404
-    assert status(client.file, client.add_task(NewTask(title="t")).id, "nothing.csv") == 404
+    assert status(client.result_file, client.add_task(NewTask(title="t")).id, "nothing.csv") == 404
 
 
 def test_a_wrong_token_is_refused_and_health_needs_none(url):
     stranger = Client(url, Secret("another"), retries=0)
     assert status(stranger.claim, ClaimRequest(host="h")) == 401
-    assert stranger.health()["status"] == "ok"
+    assert stranger.health().status == "ok"
 
 
 def test_nobody_there_is_unreachable():

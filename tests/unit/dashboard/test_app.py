@@ -8,9 +8,10 @@ import urllib3
 
 from dashboard.app import create
 from dashboard.settings import Settings
+from dashboard.stores import TaskFilter
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
-from wire.client import Client, Refused
+from wire.client import Client, RequestRefused
 from wire.types import State
 
 
@@ -31,7 +32,7 @@ class FailsOnce(MemoryStore):
 class Broken(MemoryStore):
     """A store that can't list its tasks."""
 
-    def tasks(self, state=None, *, before=None, limit=50):
+    def tasks(self, which=None, *, before=None, limit=50):
         raise sqlite3.OperationalError("the secret of the house")
 
 
@@ -47,12 +48,12 @@ def test_the_watch_looks_by_itself_and_outlives_a_failure(token, clock):
     with running(create(store, token, Settings(watch_s=1), clock)):
         until(lambda: store.failed)
         clock.go_on(hours=2)
-        until(lambda: store.tasks(State.NEEDS_YOU))
+        until(lambda: store.tasks(TaskFilter(state=State.NEEDS_YOU)))
 
 
 def test_our_own_fault_is_told_as_one_without_its_insides(token, clock):
     with running(create(Broken(), token, Settings(), clock)) as url:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             list(Client(url, token, retries=0).tasks())
         page = urllib3.request("GET", url)
     assert (refused.value.problem.status, page.status) == (500, 500)

@@ -7,7 +7,7 @@ import pytest
 from dashboard.queue import Queue
 from dashboard.record import stamp
 from dashboard.settings import Settings
-from wire.types import Budget, ClaimRequest, Exit, File, NewTask, SessionEnd, State
+from wire.types import AskedBudget, ClaimRequest, Exit, File, NewTask, SessionEnd, State
 from wire.values import Invalid
 
 ANYONE = ClaimRequest(host="h")
@@ -26,7 +26,7 @@ def test_the_most_urgent_task_comes_first_and_then_the_oldest(queue, clock):
 
 
 def test_tasks_that_can_not_go_on_never_starve_those_behind_them(queue):
-    parent = add(queue, priority=9, budget=Budget(sessions=100))
+    parent = add(queue, priority=9, budget=AskedBudget(sessions=100))
     queue.claim(ANYONE)
     for n in range(25):
         add(queue, f"child {n}", parent=parent.id, priority=9)
@@ -34,8 +34,32 @@ def test_tasks_that_can_not_go_on_never_starve_those_behind_them(queue):
     assert queue.claim(ANYONE).task.id == behind.id
 
 
+def test_a_family_without_budget_is_tried_once_and_not_task_by_task(queue, store):
+    parent = add(queue, priority=9, budget=AskedBudget(sessions=100))
+    queue.claim(ANYONE)
+    for n in range(300):
+        add(queue, f"child {n}", parent=parent.id, priority=9)
+    counting = CountingStore(store)
+    assert Queue(counting, Settings(), queue.clock).claim(ANYONE) is None
+    assert counting.changes == 1
+
+
+class CountingStore:
+    """A store that counts how often a record was to be changed."""
+
+    def __init__(self, store):
+        self._store, self.changes = store, 0
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def change(self, *given):
+        self.changes += 1
+        return self._store.change(*given)
+
+
 def test_a_task_out_of_budget_is_passed_to_a_person_and_the_next_one_given(queue, store):
-    broke = add(queue, priority=9, budget=Budget(usd_micros=1))
+    broke = add(queue, priority=9, budget=AskedBudget(usd_micros=1))
     held = queue.claim(ANYONE)
     queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.DRAINED, usd_micros=1))
     other = add(queue)
@@ -52,14 +76,14 @@ def test_a_lost_holder_is_replaced_after_its_lease_in_the_same_session(queue, cl
 
 
 def test_a_session_that_goes_on_may_spend_its_own_total_again_and_the_rest(queue):
-    add(queue, budget=Budget(usd_micros=1000))
+    add(queue, budget=AskedBudget(usd_micros=1000))
     first = queue.claim(ANYONE)
     queue.end(first.session.id, SessionEnd(fence=1, exit=Exit.DRAINED, usd_micros=300))
     assert queue.claim(ANYONE).session.usd_micros == 1000
 
 
 def test_children_spend_what_their_parent_left_and_a_persons_grant_counts_for_the_family(queue):
-    parent = add(queue, budget=Budget(sessions=2, usd_micros=1000))
+    parent = add(queue, budget=AskedBudget(sessions=2, usd_micros=1000))
     held = queue.claim(ANYONE)
     child = add(queue, parent=parent.id)
     queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, usd_micros=400))
@@ -68,7 +92,7 @@ def test_children_spend_what_their_parent_left_and_a_persons_grant_counts_for_th
 
 
 def test_a_grandchild_belongs_to_the_same_family(queue):
-    parent = add(queue, budget=Budget(usd_micros=1000))
+    parent = add(queue, budget=AskedBudget(usd_micros=1000))
     child = add(queue, parent=parent.id)
     grandchild = add(queue, parent=child.id)
     assert queue.store.get(grandchild.id).root == parent.id

@@ -13,7 +13,18 @@ def test_a_time_is_one_text_however_it_was_written(text):
     assert stamp(moment(text, "at")) == "2026-05-13T12:00:00Z"
 
 
-@pytest.mark.parametrize("text", ["", "noon", "2026-05-13", "2026-05-13T12:00:00", "9999-12-31T23:59:59-01:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "noon",
+        "2026-05-13",
+        "2026-05-13T12:00:00",
+        "9999-12-31T23:59:59-01:00",
+        "1999-12-31T23:59:59Z",
+        "2099-01-01T00:00:00Z",
+    ],
+)
 def test_what_is_no_time_is_refused_by_its_fields_name(text):
     with pytest.raises(Invalid) as refused:
         moment(text, "not_before")

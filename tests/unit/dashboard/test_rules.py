@@ -1,20 +1,31 @@
 """The state machine, move by move."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from dashboard import rules
-from dashboard.record import Changed, Conflict, Found, Key, Lost, Purse, stamp
+from dashboard.record import (
+    Conflict,
+    FamilyBudget,
+    FamilyBusy,
+    Found,
+    Key,
+    NotClaimable,
+    StaleVersion,
+    budget_change,
+    stamp,
+)
 from wire.types import (
     Answer,
+    AskedBudget,
     Batch,
     Budget,
     Event,
     EventKind,
     Exit,
-    File,
+    FileInfo,
     Need,
     NewTask,
     Question,
@@ -26,21 +37,21 @@ from wire.values import Invalid
 
 NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
-PLENTY = Purse(sessions=100, usd_micros=10**9)
+PLENTY = FamilyBudget(sessions=100, usd_micros=10**9)
 
 
 def queued(**fields):
     return rules.draft(NewTask(title="t", **fields), "01TASK", NOW)
 
 
-def claimed(record=None, *, purse=PLENTY, now=NOW, **by):
+def claimed(record=None, *, left=PLENTY, now=NOW, **by):
     by = {"host": "h", "session_id": "S1", "ttl_s": 60, **by}
-    return rules.claim(record or queued(), purse, rules.Claimant(**by), now)
+    return rules.claim(record or queued(), left, rules.Claimant(**by), now)
 
 
-def ended(record=None, code=Exit.DRAINED, **fields):
+def ended(record=None, code=Exit.DRAINED, left=rules.Left(), **fields):  # noqa: B008 - a value
     record = record or claimed()
-    return rules.end(record, record.session.id, SessionEnd(fence=record.task.fence, exit=code, **fields), NOW)
+    return rules.end(record, record.session.id, SessionEnd(fence=record.task.fence, exit=code, **fields), left, NOW)
 
 
 def asked():
@@ -55,20 +66,20 @@ def test_a_claim_runs_the_task_in_a_new_session_under_the_next_fence():
 
 
 def test_a_claim_reserves_what_the_task_may_still_spend():
-    assert claimed(queued(budget=Budget(usd_micros=700))).reserved == 700
-    assert claimed(purse=Purse(sessions=5, usd_micros=300)).reserved == 300
+    assert claimed(queued(budget=AskedBudget(usd_micros=700))).reserved == 700
+    assert claimed(left=FamilyBudget(sessions=5, usd_micros=300)).reserved == 300
 
 
 def test_a_task_waits_for_its_not_before():
     record = queued(not_before=stamp(LATER))
-    with pytest.raises(Lost):
+    with pytest.raises(NotClaimable):
         claimed(record)
     assert claimed(record, now=LATER).task.state is State.RUNNING
 
 
 def test_a_running_task_is_claimed_again_only_after_its_lease():
     record = claimed()
-    with pytest.raises(Lost):
+    with pytest.raises(NotClaimable):
         claimed(record, now=NOW + timedelta(seconds=60))
     again = claimed(record, session_id="S2", now=NOW + timedelta(seconds=61))
     assert (again.session.id, again.task.fence, again.task.sessions_used) == ("S1", 2, 1)
@@ -76,29 +87,29 @@ def test_a_running_task_is_claimed_again_only_after_its_lease():
 
 @pytest.mark.parametrize("make", [asked, lambda: rules.cancel(queued(), NOW), lambda: ended(code=Exit.FINISHED)])
 def test_what_waits_or_is_over_is_never_claimed(make):
-    with pytest.raises(Lost):
+    with pytest.raises(NotClaimable):
         claimed(make(), now=LATER)
 
 
 def test_only_suspended_sessions_are_given_out_at_the_days_cap():
-    with pytest.raises(Lost):
+    with pytest.raises(NotClaimable):
         claimed(suspended_only=True)
     assert claimed(ended(), session_id="S2", suspended_only=True).session.id == "S1"
 
 
 def test_a_task_without_dollars_comes_to_a_person_instead_of_a_holder():
-    record = claimed(ended(claimed(queued(budget=Budget(usd_micros=500))), usd_micros=500))
+    record = claimed(ended(claimed(queued(budget=AskedBudget(usd_micros=500))), usd_micros=500))
     assert (record.task.state, record.task.waiting.kind, record.reserved) == (State.NEEDS_YOU, Need.BUDGET, 0)
     assert "dollars are used up" in record.task.waiting.text
 
 
 def test_a_task_whose_relative_holds_the_rest_waits_for_it():
-    with pytest.raises(Lost):
-        claimed(purse=Purse(sessions=5, usd_micros=0, reserved=100))
+    with pytest.raises(FamilyBusy):
+        claimed(left=FamilyBudget(sessions=5, usd_micros=0, reserved=100))
 
 
 def test_a_family_without_sessions_comes_to_a_person():
-    assert claimed(purse=Purse(sessions=0, usd_micros=100)).task.waiting.kind is Need.BUDGET
+    assert claimed(left=FamilyBudget(sessions=0, usd_micros=100)).task.waiting.kind is Need.BUDGET
 
 
 def test_a_heartbeat_renews_and_revives_while_the_fence_is_current():
@@ -112,9 +123,9 @@ def test_a_stale_fence_is_refused_everywhere():
     with pytest.raises(Conflict):
         rules.heartbeat(record, 1, 60, LATER)
     with pytest.raises(Conflict):
-        rules.hold(record, "S1", 1)
+        rules.require_current_fence(record, "S1", 1)
     with pytest.raises(Conflict):
-        rules.end(record, "S1", SessionEnd(fence=1, exit=Exit.FINISHED), LATER)
+        rules.end(record, "S1", SessionEnd(fence=1, exit=Exit.FINISHED), rules.Left(), LATER)
 
 
 def test_a_heartbeat_after_the_end_is_refused():
@@ -130,7 +141,6 @@ def test_a_heartbeat_after_the_end_is_refused():
         (Exit.ASKED, State.NEEDS_YOU, Need.QUESTION, True),
         (Exit.BUDGET, State.NEEDS_YOU, Need.BUDGET, True),
         (Exit.STUCK, State.NEEDS_YOU, Need.STUCK, True),
-        (Exit.FENCED, State.RUNNING, None, False),
         (Exit.FAULT, State.FAILED, None, True),
         (Exit.UNAVAILABLE, State.QUEUED, None, True),
         (Exit.DRAINED, State.QUEUED, None, True),
@@ -152,13 +162,60 @@ def test_an_asking_end_without_its_question_is_refused():
         ended(code=Exit.ASKED)
 
 
-def test_a_finished_task_has_its_result_and_files():
-    task = ended(code=Exit.FINISHED, result="done so", files=(File(name="a.csv", content=b"12"),)).task
-    assert (task.result, task.files[0].name, task.files[0].size) == ("done so", "a.csv", 2)
+def test_a_finished_task_names_its_result_and_files():
+    files = (FileInfo(name="a.csv", size=2, sha256="f"),)
+    record = ended(code=Exit.FINISHED, left=rules.Left(result="r", files=files))
+    assert (record.result, record.task.files) == ("r", files)
+
+
+def test_what_an_unfinished_session_left_is_no_result():
+    record = ended(code=Exit.DRAINED, left=rules.Left(result="r", checkpoint="c"))
+    assert (record.result, record.checkpoint) == (None, "c")
+
+
+def test_an_end_without_a_checkpoint_keeps_the_one_before():
+    handed_over = ended(code=Exit.TURN_LIMIT, left=rules.Left(checkpoint="c"))
+    assert ended(claimed(handed_over, session_id="S2")).checkpoint == "c"
+
+
+def test_an_end_that_contradicts_the_task_is_refused_and_changes_nothing():
+    with pytest.raises(Conflict, match="exit 5"):
+        ended(code=Exit.FENCED)
+
+
+def test_a_session_that_ends_by_an_exit_of_another_release_comes_to_a_user():
+    record = ended(code=Exit(42), reason="paused for review", usd_micros=7)
+    assert (record.task.state, record.task.waiting.kind, record.session.exit) == (State.NEEDS_YOU, Need.STUCK, 42)
+    assert "exit 42, which this release does not know" in record.task.waiting.text
+    assert "paused for review" in record.task.waiting.text
+    assert record.task.usd_micros_spent == 7
+
+
+def test_a_users_word_after_an_unknown_exit_reaches_the_next_session():
+    stuck = ended(code=Exit(42))
+    answered = rules.reply(stuck, Reply(text="begin again"), stuck.task.version, NOW)
+    again = claimed(answered, session_id="S2")
+    assert (again.session.id, again.notes) == ("S2", ("begin again",))
+
+
+def test_a_state_of_another_release_is_never_claimed_and_takes_no_move():
+    paused = replace(queued(), task=replace(queued().task, state=State("paused")))
+    with pytest.raises(NotClaimable):
+        claimed(paused, now=LATER)
+    for move in (rules.cancel, rules.retry):
+        with pytest.raises(Conflict, match="paused"):
+            move(paused, NOW)
+
+
+def test_a_need_of_another_release_is_not_answered_by_guesswork():
+    waiting = replace(asked().task.waiting, kind=Need("signature"))
+    record = replace(asked(), task=replace(asked().task, waiting=waiting))
+    with pytest.raises(Conflict, match="signature, which this release cannot answer"):
+        rules.reply(record, Reply(text="x", sessions=1), record.task.version, NOW)
 
 
 def test_the_turn_limit_with_the_last_session_asks_for_more():
-    record = ended(claimed(queued(budget=Budget(sessions=1))), Exit.TURN_LIMIT)
+    record = ended(claimed(queued(budget=AskedBudget(sessions=1))), Exit.TURN_LIMIT)
     assert record.task.waiting.kind is Need.BUDGET
     assert "1 of 1" in record.task.waiting.text
 
@@ -169,7 +226,7 @@ def test_after_the_turn_limit_a_new_session_begins():
 
 
 def test_an_unavailable_api_rests_the_task():
-    assert ended(code=Exit.UNAVAILABLE).task.not_before == stamp(NOW + rules.PATIENCE)
+    assert ended(code=Exit.UNAVAILABLE).task.not_before == stamp(NOW + rules.UNAVAILABLE_PAUSE)
     assert (
         ended(code=Exit.UNAVAILABLE, not_before="2026-05-13T14:30:00+02:00").task.not_before == "2026-05-13T12:30:00Z"
     )
@@ -197,8 +254,8 @@ def test_absurd_totals_are_refused_by_name(totals):
 
 
 def test_the_end_of_a_cancelled_tasks_session_is_booked_and_leaves_the_task_alone():
-    record = ended(rules.cancel(claimed(), NOW), Exit.FINISHED, result="too late", usd_micros=9)
-    assert (record.task.state, record.task.result, record.task.usd_micros_spent) == (State.CANCELLED, None, 9)
+    record = ended(rules.cancel(claimed(), NOW), Exit.FINISHED, rules.Left(result="r"), usd_micros=9)
+    assert (record.task.state, record.result, record.task.usd_micros_spent) == (State.CANCELLED, None, 9)
 
 
 def test_an_answer_rides_in_every_claim_of_its_session_and_no_other():
@@ -215,11 +272,11 @@ def test_a_word_to_a_stuck_task_rides_as_a_note():
     assert (record.notes, record.answers, record.session.id) == (("the left one",), (), "S1")
 
 
-def test_a_grant_raises_the_budget_and_the_familys_pool():
-    broke = ended(claimed(queued(budget=Budget(sessions=1))), Exit.TURN_LIMIT)
+def test_a_grant_raises_the_budget_and_what_its_family_has():
+    broke = ended(claimed(queued(budget=AskedBudget(sessions=1))), Exit.TURN_LIMIT)
     record = rules.reply(broke, Reply(sessions=2, usd_micros=7), broke.task.version, NOW)
     assert record.task.budget == Budget(sessions=3, usd_micros=5_000_007)
-    assert (record.pool.sessions, record.pool.usd_micros) == (3, 5_000_007)
+    assert (record.granted.sessions, record.granted.usd_micros) == (3, 5_000_007)
 
 
 def test_a_grant_beyond_what_a_budget_may_be_is_refused():
@@ -245,7 +302,7 @@ def test_a_reply_must_bring_what_is_waited_for(code, reply, field):
 
 
 def test_a_reply_to_another_version_is_refused():
-    with pytest.raises(Changed):
+    with pytest.raises(StaleVersion):
         rules.reply(asked(), Reply(text="x"), asked().task.version - 1, NOW)
 
 
@@ -255,7 +312,7 @@ def test_a_reply_to_a_task_that_waits_for_nobody_is_refused():
 
 
 def test_waiting_for_a_person_never_times_out():
-    with pytest.raises(Lost):
+    with pytest.raises(NotClaimable):
         claimed(asked(), now=NOW + timedelta(days=10_000))
 
 
@@ -290,36 +347,59 @@ def test_every_move_makes_a_new_version():
 
 def test_an_idempotency_key_gives_the_first_task_again_and_refuses_another_request():
     first = queued()
-    known = Found(key=Key(key="k", digest="d", task="01TASK"), keyed=first)
-    assert rules.admit(queued(), Key(key="k", digest="d"), known) is first
+    known = Found(key=Key(key="k", digest="2:d", task="01TASK"), keyed=first)
+    assert rules.admit(queued(), Key(key="k", digest="2:d"), known) is first
     with pytest.raises(Invalid, match="Idempotency-Key"):
-        rules.admit(queued(), Key(key="k", digest="e"), known)
+        rules.admit(queued(), Key(key="k", digest="2:e"), known)
 
 
 def test_a_tasks_own_id_can_be_replayed_but_not_taken():
-    first = replace(queued(), digest="d")
-    assert rules.admit(replace(queued(), digest="d"), None, Found(same_id=first)) is first
+    first = replace(queued(), digest="1:c 2:d")
+    for digest in ("1:c 2:d", "2:d 3:f", "1:c"):
+        assert rules.admit(replace(queued(), digest=digest), None, Found(same_id=first)) is first
     with pytest.raises(Invalid, match="id"):
-        rules.admit(replace(queued(), digest="e"), None, Found(same_id=first))
+        rules.admit(replace(queued(), digest="1:x 2:e"), None, Found(same_id=first))
 
 
 def test_a_child_has_no_higher_priority_and_no_more_than_is_left():
     parent, child = queued(priority=3), queued(priority=7, parent="01PARENT")
-    left = Purse(sessions=2, usd_micros=100, reserved=50)
-    record = rules.admit(child, None, Found(parent=parent, purse=left))
+    left = FamilyBudget(sessions=2, usd_micros=100, reserved=50)
+    record = rules.admit(child, None, Found(parent=parent, budget=left))
     assert (record.task.priority, record.task.budget) == (3, Budget(sessions=2, usd_micros=150))
-    assert (record.root, record.pool.usd_micros) == (parent.root, 0)
+    assert (record.root, record.granted.usd_micros) == (parent.root, 0)
 
 
-@pytest.mark.parametrize("found", [Found(), Found(parent=queued(), purse=Purse(sessions=0, usd_micros=9))])
+@pytest.mark.parametrize("found", [Found(), Found(parent=queued(), budget=FamilyBudget(sessions=0, usd_micros=9))])
 def test_a_child_of_nobody_or_of_a_spent_family_is_refused(found):
     with pytest.raises(Invalid, match="parent"):
         rules.admit(queued(parent="01PARENT"), None, found)
 
 
-def test_a_purse_is_what_the_family_has_neither_spent_nor_reserved():
-    family = [claimed(queued(budget=Budget(sessions=3, usd_micros=1000)), purse=Purse(sessions=3, usd_micros=400))]
-    assert rules.purse(family) == Purse(sessions=2, usd_micros=600, reserved=400)
+def test_a_claim_takes_a_session_and_the_reserved_money_from_the_family():
+    waits = queued(budget=AskedBudget(sessions=3, usd_micros=1000))
+    change = budget_change(waits, claimed(waits, left=FamilyBudget(sessions=3, usd_micros=400)))
+    assert (change.sessions, change.usd_micros, change.reserved) == (-1, -400, 400)
+
+
+def test_an_end_gives_the_family_back_what_was_reserved_and_not_spent():
+    running = claimed(queued(budget=AskedBudget(usd_micros=1000)))
+    change = budget_change(running, ended(running, usd_micros=300))
+    assert (change.sessions, change.usd_micros, change.reserved) == (0, 700, -1000)
+
+
+def test_a_cancel_gives_the_family_back_all_that_was_reserved():
+    running = claimed(queued(budget=AskedBudget(usd_micros=1000)))
+    cancelled = rules.cancel(running, NOW)
+    assert (cancelled.reserved, budget_change(running, cancelled).usd_micros) == (0, 1000)
+    late = budget_change(cancelled, ended(cancelled, usd_micros=300))
+    assert (late.usd_micros, late.reserved) == (-300, 0)
+
+
+def test_a_child_whose_family_has_no_money_comes_to_a_user():
+    child = replace(queued(parent="01PARENT"), root="01PARENT")
+    record = claimed(child, left=FamilyBudget(sessions=5, usd_micros=0))
+    assert record.task.waiting.kind is Need.BUDGET
+    assert "It shares the budget of the task that made it." in record.task.waiting.text
 
 
 def test_records_held_are_passed_over_and_a_gap_is_refused():

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 def test_the_shipped_files_say_every_key_with_its_default(name):
     assert load(ROOT / name) == Settings()
     section = (ROOT / name).read_text().split("[dashboard]")[1]
-    assert all(f"\n{key} = " in section for key in Settings.__dataclass_fields__)
+    assert all(f"\n{key} = " in section for key in Settings.__struct_fields__)
 
 
 def test_a_file_without_the_section_means_the_defaults(tmp_path):

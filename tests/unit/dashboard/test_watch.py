@@ -1,13 +1,14 @@
 """Alarms come in the report's own write or by time, stay one, and close themselves."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from dashboard.queue import Queue
 from dashboard.record import Conflict, stamp
 from dashboard.settings import Settings
+from dashboard.stores import TaskFilter
 from wire.types import ClaimRequest, Need, Reply, State, SyncOutcome, SyncRun
 
 
@@ -23,7 +24,7 @@ def report(queue, clock):
 @pytest.fixture
 def alarms(store):
     def find(state=State.NEEDS_YOU):
-        return [r.task for r in store.tasks(state) if (r.task.dedupe_key or "").startswith("alarm:")]
+        return [r.task for r in store.tasks(TaskFilter(state=state)) if (r.task.dedupe_key or "").startswith("alarm:")]
 
     return find
 

@@ -14,7 +14,7 @@ from dashboard.queue import Queue
 from dashboard.settings import Settings
 from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import SqliteStore
-from wire.types import ClaimRequest, NewTask, State
+from wire.types import Batch, ClaimRequest, Event, EventKind, NewTask, State
 
 NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
 
@@ -91,12 +91,62 @@ def test_opening_again_changes_nothing_and_loses_nothing(tmp_path):
 @pytest.mark.parametrize(("suspended_only", "index"), [(False, "ready"), (True, "resumable")])
 def test_claims_walk_an_index_and_sort_nothing_however_deep_the_queue(tmp_path, suspended_only, index):
     store, asked = SqliteStore(tmp_path / "queue.db"), []
-    store._db.set_trace_callback(asked.append)
+    store.candidates(0)
+    store._readers.queue[0].set_trace_callback(asked.append)
     store.candidates(0, suspended_only=suspended_only)
-    store._db.set_trace_callback(None)
-    plan = [row[3] for row in store._rows(f"EXPLAIN QUERY PLAN {asked[0]}")]
-    assert len(plan) == 1
-    assert f"INDEX {index} " in plan[0]
+    store._readers.queue[0].set_trace_callback(None)
+    plans = [store._rows(f"EXPLAIN QUERY PLAN {sql}") for sql in asked]
+    assert [len(plan) for plan in plans] == [1, 1]
+    assert [plan[0][3].split("INDEX ")[1].split()[0] for plan in plans] == [index, "timed"]
+
+
+def test_a_long_read_holds_no_writer_up(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    reader = sqlite3.connect(tmp_path / "queue.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM tasks").fetchone()
+    ours = Queue(store, Settings(), lambda: NOW)
+    task, _ = ours.add(NewTask(title="t"))
+    with store._writing():
+        assert store.get(task.id).task.title == "t"
+
+
+LANDED = """
+    INSERT INTO tasks VALUES ('01TASK', '01TASK', 'queued', 4, 1, NULL, NULL, 'w', 5, 5000000, 1, 700, 0,
+        '{"task": {"id": "01TASK", "title": "t", "description": "what is to be done", "state": "queued",
+          "priority": 5, "budget": {"sessions": 5, "usd_micros": 5000000}, "version": 3, "created_at": "x",
+          "updated_at": "y", "fence": 1, "sessions_used": 1, "usd_micros_spent": 700, "dedupe_key": "w",
+          "context": [{"name": "a.csv", "size": 3}]}, "root": "01TASK",
+          "pool": {"sessions": 5, "usd_micros": 5000000}, "reserved": 0, "lease_until": null,
+          "session": {"id": "S1", "task": "01TASK", "host": "h", "started_at": "x", "updated_at": "y", "exit": 143,
+          "suspended": true, "reason": "", "turns": 2, "usd_micros": 700}, "ended_fence": 1, "answers": [],
+          "notes": [], "digest": "abc"}');
+    INSERT INTO keys VALUES ('k', 'abc', '01TASK');
+    INSERT INTO files VALUES ('01TASK', 'context', 0, 'a.csv', x'312C32');
+    INSERT INTO checkpoints VALUES ('01TASK', 'so far');
+    INSERT INTO sessions VALUES ('S1', '01TASK', '{"id": "S1", "task": "01TASK", "host": "h", "started_at": "x",
+        "updated_at": "y", "exit": 143, "suspended": true, "reason": "", "turns": 2, "usd_micros": 700}');
+    INSERT INTO events VALUES ('S1', 1, 'x', 'header', '{"model": "m"}'), ('S1', 2, 'x', 'suspend', '{}')
+"""
+
+
+def test_what_the_first_schema_held_is_all_there_after_the_step(tmp_path):
+    path = tmp_path / "queue.db"
+    with sqlite3.connect(path) as landed:
+        STEPS[0](landed)
+        for statement in LANDED.split(";"):
+            landed.execute(statement)
+        landed.execute("PRAGMA user_version = 1")
+    ours = queue(path)
+    claim = ours.claim(ClaimRequest(host="h", suspended_only=True))
+    assert (claim.task.description, claim.checkpoint, claim.session.id) == ("what is to be done", "so far", "S1")
+    assert [(file.name, file.content) for file in claim.context] == [("a.csv", b"1,2")]
+    assert claim.session.usd_micros == 5_000_000
+    assert [event.kind for event in ours.store.events("S1")] == ["header", "suspend"]
+    assert ours.deliver("S1", Batch(fence=2, events=(Event(n=3, at="x", kind=EventKind.END),))).n == 3
+    digest = ours.store._rows("SELECT digest FROM keys")
+    assert digest == [("1:abc",)]
+    assert ours.store.get("01TASK").digest == "1:abc"
 
 
 def test_a_newer_releases_file_is_read_and_its_keys_survive_our_writes(tmp_path):

@@ -1,0 +1,122 @@
+"""The API as one table: each route with what it asks for, what it answers, its errors and who may call it.
+
+From it come the dashboard's routes, the client's calls and the OpenAPI document. A path parameter is `{name}`.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from wire import types
+
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Right(enum.StrEnum):
+    """Who may call a route; today's one token has all rights but PUBLIC, which needs none."""
+
+    PUBLIC = "public"
+    OPERATOR = "operator"
+    AGENT = "agent"
+    SYNC = "sync"
+
+
+class Header(enum.StrEnum):
+    """Headers that belong to the contract."""
+
+    IDEMPOTENCY_KEY = "Idempotency-Key"
+    IF_MATCH = "If-Match"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Generic[A_co]):
+    """One call. `name` is the client's method and the dashboard's handler; `answer` None: bytes of a file.
+
+    `errors` are the statuses that it can end in, besides those of every route (see `every`); `may_be_empty`: 204
+    instead of an answer.
+    """
+
+    name: str
+    method: str
+    path: str
+    right: Right
+    answer: type[A_co] | None
+    request: type | None = None
+    query: type | None = None
+    errors: tuple[int, ...] = ()
+    status: int = 200
+    headers: tuple[Header, ...] = ()
+    may_be_empty: bool = False
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        """All its error statuses: with those of the token, of any body, and of a host name that is none of ours."""
+        of_token = () if self.right is Right.PUBLIC else (401,)
+        of_body = (400, 413) if self.request else ()
+        of_value = (422,) if self.request or self.query else ()
+        return tuple(sorted({*self.errors, *of_token, *of_body, *of_value, 421}))
+
+
+ADD_TASK = Route(
+    name="add_task", method="POST", path="/v1/tasks", right=Right.OPERATOR, request=types.NewTask, answer=types.Task,
+    status=201, headers=(Header.IDEMPOTENCY_KEY,),
+)  # fmt: skip
+TASKS = Route(
+    name="tasks", method="GET", path="/v1/tasks", right=Right.OPERATOR, query=types.TasksQuery, answer=types.TaskList
+)
+TASK = Route(name="task", method="GET", path="/v1/tasks/{id}", right=Right.OPERATOR, answer=types.Task, errors=(404,))
+SESSIONS = Route(
+    name="sessions", method="GET", path="/v1/tasks/{id}/sessions", right=Right.OPERATOR, answer=types.SessionList,
+    errors=(404,),
+)  # fmt: skip
+RESULT_FILE: Route[bytes] = Route(
+    name="result_file", method="GET", path="/v1/tasks/{id}/files/{name}", right=Right.OPERATOR, answer=None,
+    errors=(404,),
+)  # fmt: skip
+CONTEXT_FILE: Route[bytes] = Route(
+    name="context_file", method="GET", path="/v1/tasks/{id}/context/{name}", right=Right.OPERATOR, answer=None,
+    errors=(404,),
+)  # fmt: skip
+REPLY = Route(
+    name="reply", method="POST", path="/v1/tasks/{id}/answer", right=Right.OPERATOR, request=types.Reply,
+    answer=types.Task, errors=(404, 409, 412, 428), headers=(Header.IF_MATCH,),
+)  # fmt: skip
+CANCEL = Route(
+    name="cancel", method="POST", path="/v1/tasks/{id}/cancel", right=Right.OPERATOR, answer=types.Task,
+    errors=(404, 409),
+)  # fmt: skip
+RETRY = Route(
+    name="retry", method="POST", path="/v1/tasks/{id}/retry", right=Right.OPERATOR, answer=types.Task,
+    errors=(404, 409),
+)  # fmt: skip
+CLAIM = Route(
+    name="claim", method="POST", path="/v1/claims", right=Right.AGENT, request=types.ClaimRequest, answer=types.Claim,
+    may_be_empty=True,
+)  # fmt: skip
+HEARTBEAT = Route(
+    name="heartbeat", method="POST", path="/v1/tasks/{id}/heartbeat", right=Right.AGENT, request=types.Heartbeat,
+    answer=types.HeartbeatReply, errors=(404, 409),
+)  # fmt: skip
+DELIVER = Route(
+    name="deliver", method="POST", path="/v1/sessions/{id}/events", right=Right.AGENT, request=types.Batch,
+    answer=types.Acknowledged, errors=(404, 409),
+)  # fmt: skip
+EVENTS = Route(
+    name="events", method="GET", path="/v1/sessions/{id}/events", right=Right.AGENT, query=types.EventsQuery,
+    answer=types.EventList, errors=(404,),
+)  # fmt: skip
+END = Route(
+    name="end", method="POST", path="/v1/sessions/{id}/end", right=Right.AGENT, request=types.SessionEnd,
+    answer=types.Task, errors=(404, 409),
+)  # fmt: skip
+REPORT = Route(
+    name="report", method="POST", path="/v1/sync-runs", right=Right.SYNC, request=types.SyncRun, answer=types.SyncRun,
+    status=201,
+)  # fmt: skip
+SYNC_RUNS = Route(name="sync_runs", method="GET", path="/v1/sync-runs", right=Right.OPERATOR, answer=types.SyncRunList)
+HEALTH = Route(name="health", method="GET", path="/v1/health", right=Right.PUBLIC, answer=types.Health)
+
+ROUTES: tuple[Route[object], ...] = (
+    ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, CLAIM, HEARTBEAT, DELIVER, EVENTS,
+    END, REPORT, SYNC_RUNS, HEALTH,
+)  # fmt: skip
