@@ -1,6 +1,6 @@
 """What can be asked of the queue, by the API and by the page: each call is one move of `rules` on the store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -72,15 +72,8 @@ class Queue:
         return self._shown(self.store.tasks(which, before=before, limit=limit))
 
     def _shown(self, records: Sequence[Record]) -> list[Task]:
-        texts = self.store.blobs(name for record in records for name in (record.description, record.result) if name)
-        return [
-            replace(
-                record.task,
-                description=texts[record.description].decode() if record.description else record.task.description,
-                result=texts[record.result].decode() if record.result else record.task.result,
-            )
-            for record in records
-        ]
+        texts = self.store.blobs(name for record in records for name in _texts(record))
+        return [_with_texts(record, texts) for record in records]
 
     def file(self, infos: Sequence[FileInfo], name: str) -> bytes:
         """Return the content of one of a task's files; raises `NotFound` for one that it has not."""
@@ -129,9 +122,9 @@ class Queue:
     def _claim(self, record: Record, session: Session, *, new: bool) -> Claim:
         """Put together what the holder needs; what is read beside the record cannot change while it holds the task."""
         infos, left = record.task.context, record.checkpoint
-        blobs = self.store.blobs([*(info.sha256 for info in infos), *([left] if left else [])])
+        blobs = self.store.blobs([*_texts(record), *(info.sha256 for info in infos), *([left] if left else [])])
         return Claim(
-            task=self.task(record),
+            task=_with_texts(record, blobs),
             lease=Lease(fence=record.task.fence, ttl_s=self._settings.lease_s),
             session=Grant(id=session.id, new=new, usd_micros=session.usd_micros + record.reserved),
             context=tuple(File(name=info.name, content=blobs[info.sha256]) for info in infos),
@@ -194,6 +187,16 @@ class Queue:
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))
+
+
+def _texts(record: Record) -> list[str]:
+    return [name for name in (record.description, record.result) if name]
+
+
+def _with_texts(record: Record, texts: Mapping[str, bytes]) -> Task:
+    """Put a task's texts back; one that an earlier release kept in the record is there already."""
+    kept = {"description": record.description, "result": record.result}
+    return replace(record.task, **{name: texts[blob].decode() for name, blob in kept.items() if blob})
 
 
 def _infos(files: Sequence[File]) -> tuple[FileInfo, ...]:

@@ -71,13 +71,18 @@ _SECOND = """
         session TEXT,
         fence INTEGER NOT NULL,
         record TEXT NOT NULL
-    ) WITHOUT ROWID;
+    );
     CREATE INDEX ready ON tasks (rank, id, root) WHERE state = 'queued' AND ready_at IS NULL;
     CREATE INDEX resumable ON tasks (rank, id, root) WHERE state = 'queued' AND ready_at IS NULL AND suspended = 1;
     CREATE INDEX timed ON tasks (ready_at) WHERE ready_at IS NOT NULL;
-    CREATE INDEX by_state ON tasks (state, id);
+    CREATE INDEX by_state ON tasks (state, id) WHERE state <> 'running';
     CREATE UNIQUE INDEX same_work ON tasks (dedupe_key)
         WHERE dedupe_key IS NOT NULL AND state IN ('queued', 'running', 'needs_you');
+    ALTER TABLE sessions RENAME TO sessions_1;
+    DROP INDEX of_task;
+    CREATE TABLE sessions (id TEXT PRIMARY KEY, task TEXT NOT NULL, record TEXT) WITHOUT ROWID;
+    CREATE INDEX of_task ON sessions (task, id);
+    INSERT INTO sessions SELECT id, task, record FROM sessions_1;
     CREATE TABLE budgets (
         root TEXT PRIMARY KEY,
         version INTEGER NOT NULL,
@@ -98,7 +103,9 @@ _THIRD = """
         SELECT root, 1, sum(pool_sessions - sessions_used), sum(pool_usd_micros - usd_micros_spent - reserved),
             sum(reserved)
         FROM tasks_1 GROUP BY root;
+    UPDATE sessions SET record = NULL WHERE id IN (SELECT session FROM tasks);
     DROP TABLE tasks_1;
+    DROP TABLE sessions_1;
     DROP TABLE events_1;
     DROP TABLE files;
     DROP TABLE checkpoints

@@ -8,8 +8,8 @@ from local.serve import running
 from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
 from wire.types import (
-    Batch,
     AskedBudget,
+    Batch,
     ClaimRequest,
     Event,
     EventKind,
