@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,7 +27,7 @@ from dashboard.stores import TaskFilter
 from wire import routes as table
 from wire import types, values
 from wire.routes import Header, Right
-from wire.values import Invalid, decode, dump, encode, parse, read
+from wire.values import Invalid, decode_query, dump, encode, parse, read
 
 T = TypeVar("T")
 
@@ -173,10 +173,10 @@ def _endpoint(api: Api, by_method: dict[str, table.Route[object]], token_hash: b
     return endpoint
 
 
-def _asked(route: table.Route[object], body: bytes, query: Mapping[str, str]) -> Any:
+def _asked(route: table.Route[object], body: bytes, query: QueryParams) -> Any:
     """Read what a request asks for; raises `Invalid`, and HTTPException 400 for a body that is no JSON."""
     if route.query:
-        return decode(route.query, dict(query), of_texts=True)
+        return decode_query(route.query, query.multi_items())
     if not route.request:
         return None
     try:

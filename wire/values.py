@@ -9,6 +9,7 @@ an open enumeration keep their text. Bytes travel as base64, tuples as lists.
 import enum
 import functools
 import re
+from collections.abc import Iterable
 from typing import Any, Self, TypeVar, cast
 
 import msgspec
@@ -66,15 +67,27 @@ class OpenWord(enum.Enum):
         return self._name_ != "OTHER"
 
 
-def decode(cls: type[T], data: object, where: str = "", *, of_texts: bool = False) -> T:
-    """Make a `cls` from plain data, strictly; `where` prefixes the names in errors. Raises `Invalid`.
-
-    `of_texts`: numbers are texts, as in a query string.
-    """
+def decode(cls: type[T], data: object, where: str = "") -> T:
+    """Make a `cls` from plain data, strictly; `where` prefixes the names in errors. Raises `Invalid`."""
     try:
-        return msgspec.convert(data, cls, strict=not of_texts)
+        return msgspec.convert(data, cls)
     except msgspec.ValidationError as error:
         raise _invalid(error, cls, where) from error
+
+
+def decode_query(cls: type[T], pairs: Iterable[tuple[str, str]]) -> T:
+    """Make a `cls` from the pairs of a query string, strictly. Raises `Invalid`.
+
+    Not by msgspec's lax mode, for which the text `null` is nothing, and so any state's filter.
+    """
+    kinds = {field.encode_name: _bare(field.type) for field in known_fields(cls)}
+    data: dict[str, object] = {}
+    for name, text in pairs:
+        if name in data:
+            raise Invalid(name, "is there twice")
+        is_number = isinstance(kinds.get(name), msgspec.inspect.IntType) and re.fullmatch(r"-?[0-9]{1,18}", text)
+        data[name] = int(text) if is_number else text
+    return decode(cls, data)
 
 
 def parse(cls: type[T], text: bytes | str, where: str = "") -> T:
