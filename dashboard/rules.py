@@ -43,7 +43,7 @@ from wire.types import (
     Task,
     Waiting,
 )
-from wire.values import Invalid
+from wire.values import Invalid, carried
 
 SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.FAULT, Exit.UNAVAILABLE, Exit.DRAINED})
 """After these exits the session goes on at the next claim, under its id: only a hand-over makes way for a new one."""
@@ -260,6 +260,7 @@ def _settle(record: Record, end: SessionEnd, now: datetime) -> Record:
     spent = record.task.usd_micros_spent + total - session.usd_micros
     ended = replace(
         session,
+        unknown=carried(session, end),
         exit=end.exit,
         suspended=end.exit in SUSPENDED and record.task.state is State.RUNNING,
         reason=end.reason,

@@ -132,6 +132,12 @@ def encode(value: Any) -> Any:
     return {**(value.unknown or {}), **known}
 
 
+def carried(*values: Written) -> dict[str, Any] | UnsetType:
+    """Return all that some values carry, a later one's word winning: for one that takes them in."""
+    together = {key: item for value in values for key, item in (value.unknown or {}).items()}
+    return together or UNSET
+
+
 def known_fields(cls: type) -> tuple[msgspec.inspect.Field, ...]:
     """Return the fields of a value's class, less the carrier of unknown ones."""
     return tuple(field for field in _struct(cls).fields if field.encode_name != _CARRIED)
