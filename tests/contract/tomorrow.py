@@ -11,7 +11,7 @@ FIELD, WORD, NUMBER = "tomorrow", "tomorrows-word", 77
 
 
 def written(cls: type[Value]) -> list[dict[str, Any]]:
-    """Return all that tomorrow would write for a class: a full object, and one for each enumeration with its new word."""
+    """Return what tomorrow would write for a class: a full object, and one for each enumeration with its new word."""
     whole = _object(cls, more=True)
     return [whole, *({**whole, name: word} for name, word in _new_words(cls).items())]
 
