@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test check tools
+.PHONY: help demo down test check bench tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,3 +30,7 @@ check: tools ## lint, types, architecture, units, shell
 	@$(BIN)/python -m local tools
 	shellcheck local/bootstrap local/pulumi/bin/* .ci/run
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
+
+bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
+	@local/bootstrap --group bench
+	@$(BIN)/python -m bench

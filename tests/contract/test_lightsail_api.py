@@ -30,7 +30,7 @@ BOX = {"availabilityZone": "us-east-1a", "blueprintId": "debian_12", "bundleId":
 
 @pytest.fixture
 def app(tmp_path):
-    return create(tmp_path / "state", tmp_path / "no-image", Site("jadat", 78, tmp_path / "state"))
+    return create(tmp_path / "state", tmp_path / "no-image", Site("jadal", 84, tmp_path / "state"))
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_lists_come_in_pages_newest_operations_first(client):
 
 def test_memory_outlives_the_program(tmp_path):
     for expected in ([], ["kept"]):
-        app = create(tmp_path / "state", tmp_path / "no-image", Site("jadat", 78, tmp_path / "state"))
+        app = create(tmp_path / "state", tmp_path / "no-image", Site("jadal", 84, tmp_path / "state"))
         with running(app) as url:
             client = client_of(url)
             assert [ip["name"] for ip in client.get_static_ips()["staticIps"]] == expected

@@ -149,16 +149,16 @@ def reaches(address, port, seconds=1.0):
 
 def left_of(site):
     """Everything on this machine that belongs to the site, its files apart."""
-    processes = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"jadat" in contents(p)]
+    commands = [contents(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(site.state) in line]
     links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
     routes = subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout
     return {
-        "processes": [contents(p) for p in processes],
+        "processes": [command for command in commands if str(site.state).encode() in command],
         "mounts": mounts,
-        "groups": [str(p) for p in Path("/sys/fs/cgroup").rglob("*jadat*")],
-        "namespaces": [p.name for p in Path("/run/netns").glob("jadat-*")],
-        "network": [line for line in (links + routes).splitlines() if "jadat" in line],
+        "groups": [str(p) for end in ("", "/*", "-h*") for p in Path("/sys/fs/cgroup").glob(f"*/{site.name}{end}")],
+        "namespaces": [p.name for p in Path("/run/netns").glob(f"{site.name}-*")],
+        "network": [line for line in (links + routes).splitlines() if f"{site.name}-" in line],
     }
 
 

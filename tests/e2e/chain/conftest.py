@@ -70,22 +70,29 @@ def _healthy(client):
         return False
 
 
-def traces():
-    """All that this local cloud could leave on the machine, where other clouds of tests may be up too."""
+def traces(site):
+    """All that this local cloud could leave on the machine, and nothing of another that may be up, come or go."""
+    words = (f"{site.name}-", f"10.{site.octet}.")
     mounts = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
-    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    commands = [contents(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
+    tables = [["nft", "list", "ruleset"], ["ip", "route"], ["ip", "address"], ["ip", "rule"]]
+    listed = [subprocess.run(table, capture_output=True, text=True, check=True).stdout for table in tables]
     return {
-        "mounts": {mount for mount in mounts if mount.startswith("/var/lib/jada-local")},
-        "namespaces": {path.name for path in Path("/run/netns").glob("jada-*")},
-        "links": {path.name for path in Path("/sys/class/net").glob("jada-*")},
-        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/jada/*")},
-        "processes": {command for command in commands if b"/var/lib/jada-local" in command},
-        "rules": subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout,
-        "routes": subprocess.run(
-            ["ip", "route", "show", "10.77.0.0/16"], capture_output=True, text=True, check=True
-        ).stdout,
-        "state": Site().state.exists(),
+        "mounts": {mount for mount in mounts if mount.startswith(str(site.state))},
+        "namespaces": {path.name for path in Path("/run/netns").glob(f"{site.name}-*")},
+        "cgroups": {str(path) for end in ("/*", "-h*") for path in Path("/sys/fs/cgroup").glob(f"*/{site.name}{end}")},
+        "processes": {command for command in commands if str(site.state).encode() in command},
+        "network": [line for text in listed for line in text.splitlines() if any(word in line for word in words)],
+        "state": site.state.exists(),
     }
+
+
+def contents(path):
+    """What a process's file says; nothing once the process has ended, as any on the machine may meanwhile."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +100,7 @@ def chain():
     site = Site()
     if site.state.exists():
         pytest.exit("a demo is up, and these tests make one of their own: `make down` first", returncode=2)
-    before = traces()
+    before = traces(site)
     try:
         second = _killed_halfway(site)
         done = subprocess.run([*LOCAL, "demo"], capture_output=True, text=True, timeout=900, check=False)
@@ -104,7 +111,7 @@ def chain():
     finally:
         down = subprocess.run([*LOCAL, "down"], capture_output=True, text=True, timeout=120, check=False)
         assert down.returncode == 0, down.stderr
-    assert traces() == before
+    assert traces(site) == before
 
 
 def _killed_halfway(site):

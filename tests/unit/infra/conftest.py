@@ -48,8 +48,11 @@ class Monitor(mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)
 
     def of(self, kind: str) -> list:
-        """The registrations of one type, such as `Instance`, in order."""
-        return [request for request in self.requests if request.type.endswith(f":{kind}")]
+        """The registrations of one type, such as `Instance`, by name: Pulumi registers them as their inputs resolve,
+        in an order that changes from run to run.
+        """
+        found = [request for request in self.requests if request.type.endswith(f":{kind}")]
+        return sorted(found, key=lambda request: request.name)
 
 
 def in_stack(stack: str, act: Callable[[], None], monitor: mocks.MockMonitor | None = None) -> None:

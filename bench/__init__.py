@@ -1,0 +1,1 @@
+"""The queue measured beside a peer and beside what its disk allows: `make bench`."""
