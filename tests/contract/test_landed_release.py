@@ -32,8 +32,9 @@ from wire.types import *
 assert wire.__file__.startswith(os.getcwd()), "another release's code was imported"
 client = Client(sys.argv[1], Secret(sys.argv[2]))
 AT = "2026-05-13T12:00:00Z"
-task = client.add_task(NewTask(title=sys.argv[3], priority=9, context=(File(name="a.csv", content=b"1"),)), key=sys.argv[3])
-assert client.add_task(NewTask(title=sys.argv[3], priority=9, context=(File(name="a.csv", content=b"1"),)), key=sys.argv[3]) == task
+new = NewTask(title=sys.argv[3], priority=9, context=(File(name="a.csv", content=b"1"),))
+task = client.add_task(new, key=sys.argv[3])
+assert client.add_task(new, key=sys.argv[3]) == task
 claim = client.claim(ClaimRequest(host="h"))
 assert claim.context[0].content == b"1"
 fence = claim.lease.fence
