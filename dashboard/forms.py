@@ -54,7 +54,7 @@ def state(text: str | None) -> State | None:
 
 
 def complaint(error: Invalid, typed: Mapping[str, str]) -> tuple[str, str]:
-    """Return the form's field that an error is about, and the error in a person's words."""
+    """Return the form's field that an error is about, and the error in the user's words."""
     field = "files" if error.field.startswith("context") else FIELDS.get(error.field, error.field)
     if field == "title" and not typed.get("title", "").strip():
         return field, "The title is missing."

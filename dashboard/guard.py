@@ -1,6 +1,6 @@
 """What every request passes first: the name it was sent to, the size of its body; and the headers every answer gets.
 
-The page asks for no token: it listens on loopback alone, and whoever reaches that came through the operator's SSH
+The page asks for no token: it listens on loopback only, and whoever reaches that came through the operator's SSH
 tunnel. What could still reach it is a foreign web page in the operator's browser. So: a Host that is no loopback name
 is refused (a rebound DNS name would carry its own), and so is a form sent from another origin. The host's other users
 could reach it too: on this host they are the parts of this very system, and a session's tools have a network namespace
@@ -56,7 +56,7 @@ class Guard:
 def check_host(headers: Headers) -> None:
     """Refuse a Host that is no name of this machine's loopback."""
     if _host(f"//{headers.get('host', '')}") not in LOOPBACK:
-        raise HTTPException(421, "ask for localhost or 127.0.0.1: the dashboard answers to loopback names alone")
+        raise HTTPException(421, "ask for localhost or 127.0.0.1: the dashboard answers only to loopback names")
 
 
 def check_length(headers: Headers) -> None:

@@ -179,7 +179,7 @@ class Queue:
         self.store.alarm(watch.reported(run, self._new_id, self.clock(), self._settings), run)
 
     def look(self) -> None:
-        """Raise or close alarms by what time alone has done: the watch's step."""
+        """Raise or close alarms by what time has done: the watch's step."""
         last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
         latest = runs[0] if runs else None
         now = self.clock()

@@ -227,7 +227,7 @@ def heartbeat(record: Record, fence: int, ttl_s: float, now: datetime) -> Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """The blobs that a session's end came with, by name."""
+    """The names of the blobs that a session's end came with."""
 
     files: tuple[FileInfo, ...] = ()
     result: str | None = None

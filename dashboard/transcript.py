@@ -25,9 +25,9 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing that happened: what the session was told, a turn of the model, a person's answer, or a note."""
+    """One thing that happened: a message to the session, a turn of the model, a user's answer, or a note."""
 
-    kind: Literal["told", "turn", "answer", "note"]
+    kind: Literal["message", "turn", "answer", "note"]
     at: str
     title: str
     text: str = ""
@@ -66,11 +66,11 @@ def _entry(event: Event, results: dict[Any, dict[str, Any]]) -> Entry | None:  #
         case EventKind.HEADER:
             return Entry(kind="note", at=at, title="Session begins", text=str(data.get("model", "")))
         case EventKind.MESSAGE:
-            return Entry(kind="told", at=at, title="Told", text=_text(data.get("content")))
+            return Entry(kind="message", at=at, title="Message", text=_text(data.get("content")))
         case EventKind.SETTLE:
             return _turn(event, results)
         case EventKind.ANSWER:
-            return Entry(kind="answer", at=at, title="A person answers", text=_text(data.get("text")))
+            return Entry(kind="answer", at=at, title="Answer", text=_text(data.get("text")))
         case EventKind.REFUND:
             return Entry(kind="note", at=at, title="Request failed", text=_text(data.get("reason")))
         case EventKind.SUSPEND | EventKind.END:

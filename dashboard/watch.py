@@ -1,6 +1,6 @@
 """Alarms about the sync: pure moves of an alarm task, made when a run is reported and when time has passed.
 
-An alarm is a task in needs_you that nobody can claim. Its dedupe key keeps it one: raised again, its text is
+An alarm is a task in needs_you that cannot be claimed. Its dedupe key keeps it one: raised again, its text is
 updated; when its cause is gone, it is closed as done. `alarm:sync` says that the sheet is (or may be) out of step,
 because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon.
 """

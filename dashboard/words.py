@@ -11,7 +11,7 @@ from wire.types import Exit, Need, Session, State, SyncOutcome
 EXITS = {
     Exit.FINISHED: "finished",
     Exit.TURN_LIMIT: "handed over at its turn limit",
-    Exit.ASKED: "waits: asked a person",
+    Exit.ASKED: "waits: asked a user",
     Exit.BUDGET: "waits: used up its dollars or its time",
     Exit.STUCK: "waits: refused, or stuck",
     Exit.FENCED: "stopped: cancelled, or claimed again elsewhere",

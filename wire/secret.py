@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret text: `reveal()` is the only way to it; `repr`, `str` and formatting show `[redacted]`."""
+    """A secret text: only `reveal()` gives it; `repr`, `str` and formatting show `[redacted]`."""
 
     _text: str = field(repr=False)
 

@@ -66,7 +66,7 @@ class State(OpenWord, enum.StrEnum):
 
 
 class Need(OpenWord, enum.StrEnum):
-    """What a task that needs a person needs: an answer, more budget, a decision, or attention."""
+    """What a task that waits for a user needs: an answer, more budget, a decision, or attention."""
 
     QUESTION = "question"
     BUDGET = "budget"
@@ -108,7 +108,7 @@ class EventKind(OpenWord, enum.StrEnum):
     TOOL_RESULT = "tool_result"
     """{"tool_use_id", "content", "is_error"}; of create_task also {"created": NewTask}."""
     ANSWER = "answer"
-    """A person's answer to ask_person: {"tool_use_id", "text"}."""
+    """A user's answer to ask_person: {"tool_use_id", "text"}."""
     SUSPEND = "suspend"
     """The process stopped and the session goes on later: {"exit", "reason"}."""
     END = "end"
@@ -235,7 +235,7 @@ class Grant(Written, frozen=True, kw_only=True):
 
 
 class Answer(Written, frozen=True, kw_only=True):
-    """A person's answer to the `ask_person` call of this id."""
+    """A user's answer to the `ask_person` call of this id."""
 
     tool_use_id: str
     text: str
@@ -244,7 +244,7 @@ class Answer(Written, frozen=True, kw_only=True):
 class Claim(Written, frozen=True, kw_only=True):
     """A claimed task with all that its session needs; `checkpoint` is what the session before handed over.
 
-    `answers` and `notes` are all a person said to this session, oldest first, those of earlier claims included: a note
+    `answers` and `notes` are all that a user said to this session, oldest first, those of earlier claims included: a note
     is a text to a task that was stuck or out of budget, an answer to no call.
     """
 
@@ -324,7 +324,7 @@ class Session(Written, frozen=True, kw_only=True):
 
 
 class Reply(Request, frozen=True, kw_only=True):
-    """A person's answer to what waits: a text, or a grant of sessions and micro-dollars."""
+    """A user's answer to what waits: a text, or a grant of sessions and micro-dollars."""
 
     text: Text | None = None
     sessions: Annotated[int, Meta(ge=0, le=SESSIONS_LIMIT)] = 0

@@ -105,7 +105,7 @@ def parse(cls: type[T], text: bytes | str, where: str = "") -> T:
 def read(cls: type[T], text: bytes | str, where: str = "") -> T:
     """Make a `cls` from JSON that another release may have written. Raises `Invalid`.
 
-    The strict way costs nothing extra and nearly always succeeds; what it refuses is looked at key by key.
+    Strict reading nearly always succeeds and costs nothing extra; only what it refuses is looked at key by key.
     """
     try:
         return _decoder(cls).decode(text)
@@ -118,7 +118,7 @@ def read(cls: type[T], text: bytes | str, where: str = "") -> T:
 def dump(value: object) -> bytes:
     """Write a value as JSON, with what it carries in its place."""
     text = msgspec.json.encode(value)
-    # Also true for a text that merely looks like it; the slow way is right for both.
+    # Also true for a text that merely looks like it: encoding key by key is right for both, but slower.
     return msgspec.json.encode(encode(value)) if b'"~":' in text else text
 
 
@@ -162,7 +162,7 @@ def _struct(cls: type) -> msgspec.inspect.StructType:
 
 def _read_carrying(cls: type[T], data: object, where: str) -> T:
     try:
-        # Through JSON again: base64 and enumerations are read as in the strict way.
+        # Through JSON again: base64 and enumerations are read as when reading strictly.
         return _decoder(cls).decode(msgspec.json.encode(_carrying(msgspec.inspect.type_info(cls), data)))
     except msgspec.ValidationError as error:
         raise _invalid(error, cls, where) from error
