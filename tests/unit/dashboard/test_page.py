@@ -117,7 +117,7 @@ def test_every_link_and_reference_leads_somewhere(client, shown, http):
 
 def test_an_empty_queue_says_so(shown):
     text = shown().get_text()
-    assert "Nothing waits for a person." in text
+    assert "Nothing waits for you." in text
     assert "No run was reported yet." in text
 
 

@@ -56,7 +56,7 @@ def test_what_a_person_said_and_how_it_ended_is_shown_in_order():
     answer = (EventKind.ANSWER, {"tool_use_id": "u", "text": "release"})
     end = (EventKind.END, {"exit": 0, "reason": "finished"})
     entries = transcript.read(events(told, answer, end))
-    assert [(e.kind, e.text) for e in entries] == [("told", "the task"), ("answer", "release"), ("note", "finished")]
+    assert [(e.kind, e.text) for e in entries] == [("message", "the task"), ("answer", "release"), ("note", "finished")]
 
 
 def test_long_texts_are_cut_and_say_so():
