@@ -111,10 +111,10 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
     (site.state / "demo.json").unlink(missing_ok=True)
     relay = ["local.relay", "--outside", f"/proc/{os.getpid()}/ns/net"]
     programs = {
-        "lightsail": ["local.lightsail", "--image", str(image)],
-        "claude": relay if choice.claude == "real" else ["local.claude"],
-        "google": ["local.google"],
-        "bookings": ["local.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
+        "lightsail": ["doubles.lightsail", "--image", str(image)],
+        "claude": relay if choice.claude == "real" else ["doubles.claude"],
+        "google": ["doubles.google"],
+        "bookings": ["doubles.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
     }
     cloud.start(site, programs)
     _post(f"{site.url(GOOGLE)}/_local/spreadsheets", {"id": SHEET, "title": "Port bookings", "sheet": "Bookings"})

@@ -10,7 +10,7 @@ import anthropic
 import pytest
 import urllib3
 
-from local.claude.app import VERSION, create
+from doubles.claude.app import VERSION, create
 from local.serve import running
 
 MODEL = "claude-sonnet-5-5"
@@ -269,7 +269,7 @@ def test_the_bill_has_every_request_and_survives_a_restart(api, client):
 
 
 def test_it_runs_alone_says_where_and_ends_quietly(tmp_path):
-    command = [sys.executable, "-m", "local.claude", "--port", "0", "--state", str(tmp_path / "state")]
+    command = [sys.executable, "-m", "doubles.claude", "--port", "0", "--state", str(tmp_path / "state")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         name, ready, url = process.stdout.readline().split()
         assert (name, ready) == ("claude", "ready")

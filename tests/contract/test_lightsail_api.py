@@ -11,8 +11,8 @@ import boto3
 import botocore.exceptions
 import pytest
 
-from local.lightsail.app import create
-from local.lightsail.calls import CALLS
+from doubles.lightsail.app import create
+from doubles.lightsail.calls import CALLS
 from local.serve import running
 from local.site import Site
 
@@ -251,6 +251,6 @@ def test_its_health_is_told(url):
 @pytest.mark.root
 def test_a_port_in_use_is_named(url):
     port = url.rsplit(":", 1)[1]
-    command = [sys.executable, "-m", "local.lightsail", "--port", port, "--state", "/nonexistent", "--image", "/"]
+    command = [sys.executable, "-m", "doubles.lightsail", "--port", port, "--state", "/nonexistent", "--image", "/"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert (done.returncode, port in done.stderr) == (1, True)

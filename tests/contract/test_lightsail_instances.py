@@ -11,10 +11,10 @@ import botocore.exceptions
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_identity
 
+from doubles.lightsail.app import create
+from doubles.lightsail.calls import CALLS
+from doubles.lightsail.sampler import sample_all
 from local import hosts
-from local.lightsail.app import create
-from local.lightsail.calls import CALLS
-from local.lightsail.sampler import sample_all
 from local.process import wait_until
 from local.serve import running
 from local.site import Site

@@ -42,7 +42,7 @@ class Double:
         with (self.site.state / "lightsail.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *("nsenter", f"--net=/run/netns/{self.site.edge}", sys.executable, "-m", "local.lightsail"),
+                    *("nsenter", f"--net=/run/netns/{self.site.edge}", sys.executable, "-m", "doubles.lightsail"),
                     *("--host", self.site.cloud_address, "--port", "8700", "--state", str(self.site.state)),
                     *("--site", self.site.name, "--octet", str(self.site.octet), "--image", str(image_folder())),
                     *self.options,

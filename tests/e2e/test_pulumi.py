@@ -9,8 +9,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from doubles.lightsail import app
 from local import environment, hosts, tools
-from local.lightsail import app
 from local.process import wait_until
 from local.serve import running
 from local.site import Site

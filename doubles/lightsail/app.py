@@ -1,0 +1,128 @@
+"""The HTTP side: JSON 1.1, the call named by a header, every answer checked against the vendor's contract."""
+
+import contextlib
+import functools
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from doubles.lightsail import contract
+from doubles.lightsail.access import Authority
+from doubles.lightsail.calls import CALLS
+from doubles.lightsail.claim import Claim
+from doubles.lightsail.cloud import Cloud
+from doubles.lightsail.jobs import Jobs
+from doubles.lightsail.refusal import Refused, not_built
+from doubles.lightsail.sampler import Sampler
+from doubles.lightsail.store import Store
+from local.site import Site
+
+LOG = logging.getLogger(__name__)
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/lightsail/aws4_request")
+
+
+def create(
+    state: Path,
+    image: Path,
+    site: Site | None = None,
+    *,
+    region: str = "us-east-1",
+    old_certificates: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> Starlette:
+    """Make the application: its memory and its hosts' files below `state`, hosts from `image`. What it acts on is its
+    `state.cloud`.
+    """
+    where = site or Site(state=state)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store, claim = Store(state / "lightsail.sqlite"), Claim()
+    authority = Authority.at(state / "ca.pem", old=old_certificates)
+    cloud = Cloud(where, image, region, store, authority, claim, clock)
+    jobs, sampler = Jobs(cloud), Sampler(cloud)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        cloud.load_firewall()
+        jobs.start()
+        sampler.start()
+        yield
+        sampler.close()
+        await run_in_threadpool(jobs.close)
+        claim.release()
+        store.close()
+
+    routes = [
+        Route("/", functools.partial(_answer, cloud, jobs), methods=["POST"]),
+        Route("/_local/health", _health, methods=["GET"]),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.cloud = cloud
+    return app
+
+
+async def _health(_request: Request) -> Response:
+    return JSONResponse({"name": "lightsail"})
+
+
+async def _answer(cloud: Cloud, jobs: Jobs, request: Request) -> Response:
+    target, body = request.headers.get("x-amz-target", ""), await request.body()
+    try:
+        _need_scope(cloud, request)
+        return _json(await run_in_threadpool(call, cloud, jobs, target, body), HTTPStatus.OK)
+    except Refused as refused:
+        LOG.info("%s refused: %s: %s", target, refused.code, refused)
+        told = {"__type": refused.code, "code": refused.code, "message": str(refused)}
+        return _json(told, refused.status, {"x-amzn-ErrorType": refused.code})
+    except Exception:
+        LOG.exception("%s failed", target)
+        told = {"__type": "ServiceException", "message": "The local Lightsail failed; its log says why."}
+        return _json(told, HTTPStatus.INTERNAL_SERVER_ERROR, {"x-amzn-ErrorType": "ServiceException"})
+
+
+def call(cloud: Cloud, jobs: Jobs, target: str, body: bytes) -> dict[str, Any]:
+    """Do one call; `target` is the header's text and `body` JSON. Raises `Refused`."""
+    wanted = contract.operation(target)
+    try:
+        params = json.loads(body or b"{}")
+    except ValueError as error:
+        raise Refused("SerializationException", f"The body is not JSON: {error}") from None
+    request = contract.check_input(wanted, params)
+    function = CALLS.get(wanted.name)
+    if function is None:
+        raise not_built(wanted.name)
+    with cloud.store.transaction():
+        result = function(cloud, request)
+        contract.check_output(wanted, result)
+    jobs.take_up()
+    return result
+
+
+def _need_scope(cloud: Cloud, request: Request) -> None:
+    """Refuse what the vendor would before it looks at the call: no signature, or one for another region."""
+    given = request.headers.get("authorization", "")
+    if not given:
+        raise Refused("MissingAuthenticationTokenException", "The request is not signed.", HTTPStatus.FORBIDDEN)
+    scope = _SCOPE.search(given)
+    if scope is None or scope[1] != cloud.region:
+        raise Refused(
+            "InvalidSignatureException",
+            f"The signature's scope is not lightsail in {cloud.region}, which this endpoint serves.",
+            HTTPStatus.FORBIDDEN,
+        )
+
+
+def _json(content: dict[str, Any], status: HTTPStatus, headers: dict[str, str] | None = None) -> Response:
+    told = {"x-amzn-RequestId": str(uuid.uuid4()), **(headers or {})}
+    return Response(json.dumps(content), status, told, media_type="application/x-amz-json-1.1")

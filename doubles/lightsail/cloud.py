@@ -1,0 +1,147 @@
+"""What all calls act on: the memory, the clock, the authority, and the jobs that turn instances into hosts."""
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from doubles.lightsail.access import Authority
+from doubles.lightsail.catalog import BUNDLES
+from doubles.lightsail.claim import Claim
+from doubles.lightsail.records import Instance, KeyPair, Operation, Port, StaticIp
+from doubles.lightsail.refusal import failure, invalid, not_found
+from doubles.lightsail.store import Store
+from local import firewall, network
+from local.firewall import Guarded, Opening
+from local.hosts.disk import Identity
+from local.hosts.machine import Machine
+from local.site import Site
+
+R = TypeVar("R")
+ACCOUNT = "000000000000"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,253}[A-Za-z0-9_]")
+LAST = 250
+"""The highest number of a host, and of a public address, in a site's network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """One region of one account on this machine. `image` is the file system that instances start from."""
+
+    site: Site
+    image: Path
+    region: str
+    store: Store
+    authority: Authority
+    claim: Claim
+    clock: Callable[[], float]
+
+    def instance(self, name: str) -> Instance:
+        """Find an instance. Raises `Refused`."""
+        return _found(self.store.find(Instance, name), "Instance", name)
+
+    def static_ip(self, name: str) -> StaticIp:
+        """Find a static IP. Raises `Refused`."""
+        return _found(self.store.find(StaticIp, name), "StaticIp", name)
+
+    def key_pair(self, name: str) -> KeyPair:
+        """Find a key pair. Raises `Refused`."""
+        return _found(self.store.find(KeyPair, name), "KeyPair", name)
+
+    def need_free_name(self, name: str) -> None:
+        """Raise `Refused` for no name, or one that a resource of any kind has: the vendor keeps one list of names."""
+        if not _NAME.fullmatch(name):
+            raise invalid(
+                f"{name!r} is no name: 2 to 255 letters, digits, hyphens and underscores, no hyphen at the ends."
+            )
+        if any(self.store.find(kind, name) for kind in (Instance, StaticIp, KeyPair)):
+            raise invalid(f"The name {name} is already in use; delete what has it, or choose another.")
+
+    def public_address(self, instance: Instance) -> str:
+        """Where the world reaches an instance: its static IP, else its own address, else (stopped) nothing."""
+        fixed = [ip.address for ip in self.store.all(StaticIp) if ip.attached == instance.name]
+        return fixed[0] if fixed else instance.address
+
+    def free_address(self) -> str:
+        """A public address nobody has; not soon one that somebody had."""
+        taken = {i.address for i in self.store.all(Instance)} | {ip.address for ip in self.store.all(StaticIp)}
+        for _ in range(LAST):
+            address = self.site.public_address((self.store.next("address") - 1) % LAST + 1)
+            if address not in taken:
+                return address
+        raise failure(f"All {LAST} public addresses are in use; release one.")
+
+    def free_number(self) -> int:
+        """A place in the network nobody has."""
+        taken = {instance.number for instance in self.store.all(Instance)}
+        for _ in range(LAST):
+            number = (self.store.next("number") - 1) % LAST + 1
+            if number not in taken:
+                return number
+        raise failure(f"All {LAST} places for hosts are in use; delete an instance.")
+
+    def machine(self, instance: Instance) -> Machine:
+        """The host of an instance."""
+        memory = int(BUNDLES[instance.bundle]["ramSizeInGb"] * (1 << 30))
+        folder = self.site.state / "hosts" / instance.name
+        return Machine(self.site, instance.number, Path(instance.image), folder, memory)
+
+    def identity(self, instance: Instance) -> Identity:
+        """Who the host of an instance becomes at its first boot."""
+        private = self.site.private_address(instance.number)
+        key = self.store.find(KeyPair, instance.key_pair)
+        hostname = f"ip-{private.replace('.', '-')}"
+        return Identity(hostname, private, self.authority.public, self.authority.old, key.public if key else "")
+
+    def assign(self, instance: Instance, job: str) -> None:
+        """Note in the instance's record what is to be done: create, start, stop, reboot or delete."""
+        up = job not in {"stop", "delete"}
+        address = instance.address
+        if up and not self.public_address(instance):
+            address = self.free_address()
+        self.store.put(replace(instance, job=job, up=up, address=address))
+
+    def load_firewall(self) -> None:
+        """Make addresses and open ports of all instances real, in one transaction."""
+        instances = self.store.all(Instance)
+        if not self.claim.held and (instances or network.inside(self.site)):
+            self.ensure_network()
+        if self.claim.held:
+            firewall.apply(self.site, tuple(self._guarded(i) for i in instances if self.public_address(i)))
+
+    def ensure_network(self) -> None:
+        """Make the site's network, which is then ours; whoever started this program inside it has made it already."""
+        if not network.inside(self.site):
+            network.ensure(self.site)
+        self.claim.take(network.NAMESPACES / self.site.edge)
+
+    def began(
+        self, kind: str, record: Instance | StaticIp | KeyPair, status: str = "Started", details: str = ""
+    ) -> Operation:
+        """Note an operation on a resource."""
+        now, zone = self.clock(), record.zone if isinstance(record, Instance) else "all"
+        made = Operation(new_id(), record.name, type(record).__name__, kind, now, now, status, zone, details)
+        self.store.put(made)
+        return made
+
+    def _guarded(self, instance: Instance) -> Guarded:
+        private = self.site.private_address(instance.number)
+        openings = tuple(_opening(port) for port in instance.ports if port.protocol != "icmpv6")
+        return Guarded(private, self.public_address(instance), openings)
+
+
+def new_id() -> str:
+    """An identity for a record, in the form of a UUID."""
+    return str(uuid.uuid4())
+
+
+def _opening(port: Port) -> Opening:
+    return Opening(port.protocol, port.first, port.last, port.cidrs)
+
+
+def _found(record: R | None, kind: str, name: str) -> R:
+    if record is None:
+        raise not_found(kind, name)
+    return record
