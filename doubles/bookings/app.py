@@ -2,25 +2,25 @@
 
 import base64
 import binascii
-import json
 import secrets
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from doubles.bookings.booking import as_csv, read
 from doubles.bookings.dataset import load
-from doubles.bookings.faults import Faults, Misbehaviour
+from doubles.bookings.faults import Fault
 from doubles.bookings.generator import season
 from doubles.bookings.store import Store, Window
-from wire.values import Invalid
+from doubles.faults import Faults
+from doubles.reading import Invalid, read_json
 
 SEED, COUNT, FIRST = 2026, 300, date(2026, 11, 1)
 """The season that is there when nothing else is asked for."""
@@ -54,7 +54,7 @@ class _Api:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.faults = Faults()
+        self.faults = Faults(Fault)
         self.token = store.kept("token", lambda: secrets.token_urlsafe(24))
 
     async def health(self, _request: Request) -> Response:
@@ -63,10 +63,21 @@ class _Api:
     async def tell_token(self, _request: Request) -> Response:
         return JSONResponse({"token": self.token})
 
-    async def list(self, request: Request) -> Response:
+    def faulty(self, answer: Callable[[Request, Fault], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """Let a call of the API suffer what was ordered."""
+
+        async def call(request: Request) -> Response:
+            fault = await self.faults.meet() or Fault()
+            if fault.status:
+                return Response("<html><h1>Out of order</h1></html>", fault.status, media_type="text/html")
+            return answer(request, fault)
+
+        return call
+
+    def list(self, request: Request, fault: Fault) -> Response:
         self._admit(request)
         window, limit = _window(request), _limit(request)
-        if request.state.empty:
+        if fault.empty:
             return JSONResponse({"bookings": [], "next": None, "total": 0})
         page = self.store.page(window, _after(request), limit + 1)
         more = len(page) > limit
@@ -77,9 +88,9 @@ class _Api:
         }
         return JSONResponse(answer)
 
-    async def as_csv(self, request: Request) -> Response:
+    def as_csv(self, request: Request, fault: Fault) -> Response:
         self._admit(request)
-        bookings = [] if request.state.empty else self.store.page(_window(request))
+        bookings = [] if fault.empty else self.store.page(_window(request))
         return Response(as_csv(bookings), media_type="text/csv; charset=utf-8")
 
     async def put(self, request: Request) -> Response:
@@ -110,18 +121,16 @@ def _application(api: _Api) -> Starlette:
     one = "/_local/bookings/{id}"
     return Starlette(
         routes=[
-            Route("/v1/bookings", api.list),
-            Route("/v1/bookings.csv", api.as_csv),
+            Route("/v1/bookings", api.faulty(api.list)),
+            Route("/v1/bookings.csv", api.faulty(api.as_csv)),
             Route("/_local/health", api.health),
             Route("/_local/token", api.tell_token),
             Route(one, api.put, methods=["PUT"]),
             Route(one, api.patch, methods=["PATCH"]),
             Route(one, api.delete, methods=["DELETE"]),
-            Route("/_local/faults", api.faults.arm, methods=["POST"]),
-            Route("/_local/faults", api.faults.clear, methods=["DELETE"]),
+            *api.faults.routes(),
         ],
-        middleware=[Middleware(Misbehaviour, faults=api.faults)],
-        exception_handlers={Invalid: _invalid, json.JSONDecodeError: _invalid, PermissionError: _unauthorized},
+        exception_handlers={Invalid: _invalid, PermissionError: _unauthorized},
     )
 
 
@@ -160,10 +169,7 @@ def _after(request: Request) -> str:
 
 
 async def _object(request: Request) -> dict[str, Any]:
-    data = await request.json()
-    if not isinstance(data, dict):
-        raise Invalid("body", "must be an object")
-    return data
+    return read_json(dict[str, Any], await request.body())
 
 
 def _problem(status: int, detail: str, **more: str) -> Response:

@@ -3,46 +3,53 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from wire.values import Invalid, decode, rule
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
+
+from doubles.reading import Invalid
+from doubles.reading import read as read_fields
 
 STATUSES = ("confirmed", "cancelled", "no_show", "checked_out")
-_DATE = r"\d{4}-\d{2}-\d{2}"
+# msgspec looks for a pattern anywhere in a text, and `$` would let a line end follow: \Z does not.
+_Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+_Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}\Z")]
+_Name = Annotated[str, Meta(max_length=200)]
+_Code = Annotated[str, Meta(max_length=50)]
+_Count = Annotated[int, Meta(ge=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A stay from `arrival` to `departure` (ISO dates; the last night is the one before); `rate` is a night's price as
     decimal text. Zero nights are a day room.
     """
 
-    id: str = rule(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-    hotel: str = rule(longest=200)
-    room_type: str = rule(longest=200)
-    guest: str = rule(longest=500)
-    arrival: str = rule(pattern=_DATE)
-    departure: str = rule(pattern=_DATE)
-    nights: int = rule(least=0)
-    adults: int = rule(least=0)
-    children: int = rule(least=0)
-    meal: str = rule(longest=50)
-    country: str = rule(longest=50)
-    channel: str = rule(longest=200)
-    status: str = rule(choices=STATUSES)
-    rate: str = rule(pattern=r"-?\d{1,9}(\.\d{1,4})?")
+    id: _Id
+    hotel: _Name
+    room_type: _Name
+    guest: Annotated[str, Meta(max_length=500)]
+    arrival: _Date
+    departure: _Date
+    nights: _Count
+    adults: _Count
+    children: _Count
+    meal: _Code
+    country: _Code
+    channel: _Name
+    status: Annotated[str, Meta(pattern=rf"^({'|'.join(STATUSES)})\Z")]
+    rate: Annotated[str, Meta(pattern=r"^-?\d{1,9}(\.\d{1,4})?\Z")]
 
 
-COLUMNS = tuple(field.name for field in fields(Booking))
+COLUMNS: tuple[str, ...] = Booking.__struct_fields__
 """The fields' order in JSON and CSV."""
 _NUMBERS = ("nights", "adults", "children")
 
 
 def read(data: object) -> Booking:
     """Make a booking from JSON's object. Raises `Invalid` with the field's name."""
-    booking = decode(Booking, data)
+    booking = read_fields(Booking, data)
     stay = (_day("departure", booking.departure) - _day("arrival", booking.arrival)).days
     if stay < 0:
         raise Invalid("departure", f"{booking.departure} is before the arrival, {booking.arrival}")

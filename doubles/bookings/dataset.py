@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from doubles.bookings.booking import COLUMNS, Booking, read, read_row, whole
-from wire.values import Invalid
+from doubles.reading import Invalid
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),

@@ -18,11 +18,13 @@ Try it:
 Conversations are played by scripts, matched on the first user message: "Season occupancy", "Check every booking",
 "Ask about the group booking"; any other one gets a short look around with bash, then an end.
 
-Bad days, for the next COUNT requests:
-  curl http://127.0.0.1:8701/_local/faults -d '{"kind": "status", "status": 529, "count": 3, "retry_after": 1}'
-  curl http://127.0.0.1:8701/_local/faults -d '{"kind": "hang", "seconds": 20}'
-  curl http://127.0.0.1:8701/_local/faults -d '{"kind": "cut", "after_events": 5}'
-  curl -X DELETE http://127.0.0.1:8701/_local/faults
+Bad days, for the next TIMES requests, or for all until DELETE:
+  curl http://127.0.0.1:8701/_local/faults -d '{"status": 529, "times": 3, "retry_after": 1}'
+  curl http://127.0.0.1:8701/_local/faults -d '{"hang_s": 20, "times": 1}'
+  curl http://127.0.0.1:8701/_local/faults -d '{"after_events": 5, "times": 1}'
+  curl http://127.0.0.1:8701/_local/faults -d '{"hold": true, "times": 1, "match": "Season occupancy", "turn": 3}'
+  curl http://127.0.0.1:8701/_local/faults               (what is ordered, and how many answers are held)
+  curl -X DELETE http://127.0.0.1:8701/_local/faults     (all is well again, and held answers go out)
 The bill: curl http://127.0.0.1:8701/_local/requests
 """
 

@@ -1,6 +1,5 @@
 """The Messages API as an application: who may ask, what is refused, what is answered, and the bad days ordered."""
 
-import asyncio
 import datetime as dt
 import itertools
 import json
@@ -19,11 +18,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from doubles.claude import answer, contract, conversation, models, stream, usage
-from doubles.claude.faults import Fault, Faults
+from doubles.claude.faults import Fault
 from doubles.claude.ledger import Entry, Ledger
 from doubles.claude.refusal import Refusal, envelope, not_built
 from doubles.claude.scripts import cast
-from wire.values import Invalid, decode
+from doubles.faults import Faults
 
 VERSION = str(anthropic.Anthropic(api_key="none").default_headers["anthropic-version"])
 """The version of the API that the installed client speaks; the answers of others may have another shape."""
@@ -40,7 +39,7 @@ class _Double:
 
     def __init__(self, folder: Path, clock: Callable[[], float], rng: random.Random) -> None:
         self._clock, self._rng = clock, rng
-        self._cache, self._faults, self._ledger = usage.Cache(clock), Faults(), Ledger(folder)
+        self._cache, self._faults, self._ledger = usage.Cache(clock), Faults(Fault), Ledger(folder)
 
     def application(self) -> Starlette:
         routes = [
@@ -49,8 +48,8 @@ class _Double:
             Route("/v1/models", self.models),
             Route("/v1/models/{name}", self.model),
             Route("/_local/health", self.health),
-            Route("/_local/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/_local/requests", self.requests),
+            *self._faults.routes(),
         ]
         handlers: dict[Any, Any] = {Refusal: self.refused, HTTPException: self.unknown, Exception: self.broken}
         handlers[ClientDisconnect] = _nobody
@@ -58,15 +57,17 @@ class _Double:
 
     async def messages(self, request: Request) -> Response:
         body = await _body(request)
-        fault = self._faults.next()
-        if fault and fault.kind != "cut":
-            return await self._fail(request, body, fault)
+        turn, text = _turn(body), (await request.body()).decode()
+        fault = await self._faults.meet(text, lambda fault: fault.turn in (None, turn)) or Fault()
+        if fault.status:
+            headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+            return self._error(request, fault.status, "a fault ordered by /_local/faults", headers)
         contract.check_create(body)
         made = self._answer(body)
-        self._record(request, body, 200, made, fault)
+        self._record(request, body, 200, made, cut=fault.after_events is not None)
         lines = stream.lines(made) if body.get("stream") else iter(())
         headers = {**self._headers(request), "content-type": "text/event-stream; charset=utf-8"}
-        if fault:
+        if fault.after_events is not None:
             return stream.BrokenOff(itertools.islice(lines, fault.after_events), headers=headers)
         if body.get("stream"):
             return StreamingResponse(lines, headers=headers)
@@ -94,17 +95,6 @@ class _Double:
     async def requests(self, _request: Request) -> Response:
         return JSONResponse({"requests": self._ledger.requests()})
 
-    async def faults(self, request: Request) -> Response:
-        """GET how many are still to come, POST one more kind, DELETE all."""
-        if request.method == "DELETE":
-            self._faults.clear()
-        if request.method == "POST":
-            try:
-                self._faults.order(decode(Fault, json.loads(await request.body())))
-            except (Invalid, ValueError) as error:
-                raise Refusal(400, str(error)) from error
-        return JSONResponse({"faults": len(self._faults)})
-
     def _answer(self, body: dict[str, Any]) -> Message:
         turns = conversation.check(body)
         models.known(body["model"])
@@ -113,15 +103,6 @@ class _Double:
             raise Refusal(400, f"prompt is too long: {cuts[-1].tokens} tokens > {models.WINDOW} maximum")
         reply = cast.play(conversation.read(body, turns))
         return answer.message(reply, body, cuts, self._cache, self._rng)
-
-    async def _fail(self, request: Request, body: dict[str, Any], fault: Fault) -> Response:
-        """Play an error or a hang."""
-        if fault.kind == "hang":
-            self._record(request, body, 0, None, fault)
-            await asyncio.sleep(fault.seconds)
-            return stream.BrokenOff(iter(()))
-        headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
-        return self._error(request, fault.status, "a fault ordered by /_local/faults", headers)
 
     def _id(self, request: Request) -> str:
         """The request's id, the same in its header, its error and the bill."""
@@ -133,7 +114,7 @@ class _Double:
         return {"request-id": self._id(request)}
 
     def _record(
-        self, request: Request, body: dict[str, Any], status: int, made: Message | None, fault: Fault | None
+        self, request: Request, body: dict[str, Any], status: int, made: Message | None, *, cut: bool = False
     ) -> None:
         at = dt.datetime.fromtimestamp(self._clock(), dt.UTC).isoformat(timespec="milliseconds")
         spent = made.usage.model_dump(mode="json", exclude_none=True) if made else None
@@ -144,7 +125,7 @@ class _Double:
                 model=body.get("model"),
                 status=status,
                 stream=bool(body.get("stream")),
-                fault=fault.kind if fault else None,
+                cut=cut,
                 stop_reason=made.stop_reason if made else None,
                 usage=spent,
             )
@@ -163,7 +144,7 @@ class _Double:
 
     def _error(self, request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
         if request.url.path == "/v1/messages":
-            self._record(request, {}, status, None, None)
+            self._record(request, {}, status, None)
         body = envelope(status, message, self._id(request))
         return JSONResponse(body, status, headers={**self._headers(request), **(headers or {})})
 
@@ -171,6 +152,13 @@ class _Double:
 async def _nobody(_request: Request, _error: Exception) -> Response:
     """Answer a client that left before its request was whole: nobody hears it."""
     return Response(status_code=400)
+
+
+def _turn(body: dict[str, Any]) -> int:
+    """Which answer of its conversation a request asks for, from 1; the request is not checked yet."""
+    messages = body.get("messages")
+    given: list[Any] = messages if isinstance(messages, list) else []
+    return 1 + len([one for one in given if isinstance(one, dict) and one.get("role") == "assistant"])
 
 
 def _authenticate(request: Request) -> None:

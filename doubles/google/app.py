@@ -1,26 +1,26 @@
 """Google's double as an application: accounts, tokens and Sheets behind one address, and the control calls."""
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from doubles.google import requests, values
+from doubles.database import Database
+from doubles.faults import refused
+from doubles.google import library, requests, values, vault
+from doubles.google.book import Book
 from doubles.google.errors import Failure, invalid, unbuilt
 from doubles.google.faults import Faults
-from doubles.google.library import Library
 from doubles.google.oauth import OAuth
 from doubles.google.sheets import Sheets
-from doubles.google.vault import Vault
 from doubles.google.view import book_page, index_page
-from wire.values import Invalid, decode, rule
+from doubles.reading import Invalid, read_json
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -31,8 +31,9 @@ def create(state: Path, *, testing: bool = False, clock: Callable[[], float] = t
     `testing` is the publishing status "Testing": refresh tokens die after seven days. `clock` tells seconds since 1970.
     """
     faults = Faults()
-    oauth = OAuth(Vault(state, clock), faults, testing=testing)
-    sheets = Sheets(Library(state / "spreadsheets"), faults, oauth.scopes)
+    database = Database(state / "google.sqlite", vault.TABLES + library.TABLES)
+    oauth = OAuth(vault.Vault(database, clock), faults, testing=testing)
+    sheets = Sheets(library.Library(database), faults, oauth.scopes)
     people = People(sheets)
     return Starlette(
         routes=[
@@ -41,20 +42,18 @@ def create(state: Path, *, testing: bool = False, clock: Callable[[], float] = t
             Route("/spreadsheets/d/{id}", people.view),
             Route("/spreadsheets/d/{id}/edit", people.view),
             Route("/_local/health", _health),
-            Route("/_local/spreadsheets", people.list),
+            Route("/_local/spreadsheets", people.titles),
             Route("/_local/spreadsheets", people.make, methods=["POST"]),
             Route("/_local/spreadsheets/{id}/people", people.edit, methods=["POST"]),
-            Route("/_local/faults", faults.arm, methods=["POST"]),
-            Route("/_local/faults", faults.clear, methods=["DELETE"]),
+            *faults.routes(),
             Route("/v4/{path:path}", sheets.call, methods=_METHODS),
             Route("/drive/{path:path}", _drive, methods=_METHODS),
         ],
-        exception_handlers={Invalid: _refuse, json.JSONDecodeError: _refuse, Failure: _fail},
+        exception_handlers={Invalid: _refuse, Failure: _fail},
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
+class _Edit(Struct, frozen=True, forbid_unknown_fields=True):
     """A value typed into one range's first cell, or requests of batchUpdate (a person inserts or deletes rows)."""
 
     range: str = ""
@@ -62,11 +61,10 @@ class _Edit:
     requests: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _New:
+class _New(Struct, frozen=True, forbid_unknown_fields=True):
     """A spreadsheet under an id that is known before it is made, as it stands in settings."""
 
-    id: str = rule(pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")]
     title: str = "Untitled spreadsheet"
     sheet: str = "Sheet1"
 
@@ -79,17 +77,16 @@ class People:
 
     async def index(self, _request: Request) -> Response:
         """GET the list of spreadsheets as a page."""
-        library = self._sheets.library
-        return HTMLResponse(index_page([library.get(book_id) for book_id in library.ids()]))
+        return HTMLResponse(index_page(self._books()))
 
-    async def list(self, _request: Request) -> Response:
+    async def titles(self, _request: Request) -> Response:
         """GET the list of spreadsheets: id and title."""
-        books = [self._sheets.library.get(book_id) for book_id in self._sheets.library.ids()]
-        return JSONResponse({"spreadsheets": [{"id": book.id, "title": book.properties["title"]} for book in books]})
+        told = [{"id": book.id, "title": book.properties["title"]} for book in self._books()]
+        return JSONResponse({"spreadsheets": told})
 
     async def make(self, request: Request) -> Response:
         """POST `{"id": …, "title": …, "sheet": …}`: make an empty one, unless it is there already."""
-        new = decode(_New, await request.json())
+        new = read_json(_New, await request.body())
         known = new.id in self._sheets.library.ids()
         if not known:
             body = {"properties": {"title": new.title}, "sheets": [{"properties": {"title": new.sheet}}]}
@@ -107,7 +104,7 @@ class People:
 
     async def edit(self, request: Request) -> Response:
         """POST what a person does: `{"range": "Sheet1!B5", "value": "typed"}` or `{"requests": […]}`."""
-        edit = decode(_Edit, await request.json())
+        edit = read_json(_Edit, await request.body())
         book_id = request.path_params["id"]
         if edit.requests:
             call: dict[str, Any] = {"body": {"requests": list(edit.requests)}}
@@ -115,6 +112,9 @@ class People:
         typed = {"values": [[edit.value]]}
         call = {"path": {"range": edit.range}, "query": {"valueInputOption": "USER_ENTERED"}, "body": typed}
         return JSONResponse(self._sheets.edit(book_id, values.update, call))
+
+    def _books(self) -> list[Book]:
+        return [self._sheets.library.get(book_id) for book_id in self._sheets.library.ids()]
 
 
 async def _health(_request: Request) -> Response:
@@ -126,8 +126,7 @@ async def _drive(_request: Request) -> Response:
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
-    """Answer a control call that makes no sense."""
-    return JSONResponse({"field": getattr(error, "field", "body"), "reason": str(error)}, 400)
+    return refused(error) if isinstance(error, Invalid) else JSONResponse({}, 500)
 
 
 async def _fail(_request: Request, error: Exception) -> Response:

@@ -1,14 +1,14 @@
-"""What can go wrong with Google, on request: `POST /_local/faults` arms one for the token endpoint or for Sheets."""
+"""What can go wrong with Google: an error of the token endpoint or of Sheets, or a page in place of either."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from starlette.requests import Request
+from msgspec import Meta
 from starlette.responses import JSONResponse, Response
 
+from doubles import faults
 from doubles.google.errors import STATUSES, Failure, error_info, page
-from wire.values import Invalid, decode, encode, rule
+from doubles.reading import Invalid
 
 OAUTH_ERRORS = {
     "invalid_grant": (400, "Token has been expired or revoked."),
@@ -40,26 +40,23 @@ SERVICE_DISABLED = Failure(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault: an `error` by name, an HTML page with `html` as its status, or a silence of `hang_s` seconds.
+class Fault(faults.Fault, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A call of the token endpoint or of Sheets (`on`) gets an `error`, or an HTML page with `html` as its status.
 
-    `on` is the token endpoint or Sheets; `description` replaces an OAuth error's own; with `after` the call is carried
-    out and only its answer is lost. It hits the next `times` calls, 0 means all until it is ended.
+    `description` replaces an error's own; with `after` the call is carried out and only its answer is lost.
     """
 
-    on: str = rule(default="token", choices=("token", "sheets"))
+    on: Literal["token", "sheets"] = "token"
     error: str = ""
     description: str = ""
-    html: int = rule(default=0, least=0, most=599)
-    hang_s: float = rule(default=0.0, least=0, most=3600)
+    html: Annotated[int, Meta(ge=0, le=599)] = 0
     after: bool = False
-    times: int = rule(default=0, least=0)
 
-    def known(self) -> bool:
-        """Tell whether `error` is one that the endpoint can have."""
-        errors = OAUTH_ERRORS if self.on == "token" else {**STATUSES, "SERVICE_DISABLED": 403}
-        return not self.error or self.error in errors
+    def __post_init__(self) -> None:
+        """Refuse an error that the endpoint cannot have."""
+        known = OAUTH_ERRORS if self.on == "token" else {**STATUSES, "SERVICE_DISABLED": 403}
+        if self.error and self.error not in known:
+            raise Invalid("error", f"must be one of {', '.join(known)}, not {self.error!r}")
 
     def answer(self) -> Response | None:
         """Return what is answered instead, if anything."""
@@ -75,48 +72,21 @@ class Fault:
         return Failure(self.error, self.description or _MESSAGES.get(self.error, self.error))
 
 
-@dataclass
-class _Armed:
-    fault: Fault = field(default_factory=Fault)
-    left: int | None = 0
-
-
-class Faults:
-    """The armed fault of each endpoint."""
+class Faults(faults.Faults[Fault]):
+    """The faults of both endpoints."""
 
     def __init__(self) -> None:
-        self._armed = {"token": _Armed(), "sheets": _Armed()}
+        super().__init__(Fault)
 
     async def play(self, on: str, carry_out: Callable[[], Awaitable[Response]]) -> Response:
-        """Answer as the armed fault says, or carry the call out."""
-        fault = self._next(on)
-        await asyncio.sleep(fault.hang_s)
+        """Answer as an ordered fault says, or carry the call out."""
+        fault = await self.meet(suits=lambda fault: fault.on == on) or Fault()
         instead = fault.answer()
         if instead is None:
             return await carry_out()
         if fault.after:
             await carry_out()
         return instead
-
-    async def arm(self, request: Request) -> Response:
-        """POST /_local/faults. Raises `Invalid`."""
-        fault = decode(Fault, await request.json())
-        if not fault.known():
-            raise Invalid("error", f"{fault.error!r} is no error of {fault.on}")
-        self._armed[fault.on] = _Armed(fault, fault.times or None)
-        return JSONResponse(encode(fault))
-
-    async def clear(self, _request: Request) -> Response:
-        """DELETE /_local/faults."""
-        self._armed = {"token": _Armed(), "sheets": _Armed()}
-        return Response(status_code=204)
-
-    def _next(self, on: str) -> Fault:
-        armed = self._armed[on]
-        if armed.left == 0:
-            return Fault()
-        armed.left = armed.left and armed.left - 1
-        return armed.fault
 
 
 def oauth_error(error: str, description: str = "") -> Response:

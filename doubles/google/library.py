@@ -1,21 +1,22 @@
-"""Spreadsheets on disk, one file each: written whole beside the old one, which it then replaces."""
+"""Spreadsheets on disk, a row each: what `save` returned from survives a kill."""
 
 import json
-import os
 import secrets
-from pathlib import Path
 from typing import Any
 
+from doubles.database import Database
 from doubles.google.book import Book, Cell, Formula, Row, Sheet
 from doubles.google.errors import Failure
 
+TABLES = "CREATE TABLE IF NOT EXISTS spreadsheet (id TEXT PRIMARY KEY, data TEXT NOT NULL);"
+"""What the double's database holds for a `Library`."""
+
 
 class Library:
-    """All spreadsheets of a folder; those that were asked for stay in memory."""
+    """All spreadsheets; those that were asked for stay in memory."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder = folder
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._open: dict[str, Book] = {}
 
     def new_id(self) -> str:
@@ -24,28 +25,21 @@ class Library:
 
     def ids(self) -> list[str]:
         """Return the ids of all spreadsheets."""
-        return sorted(path.stem for path in self._folder.glob("*.json"))
+        return [book_id for (book_id,) in self._database.rows("SELECT id FROM spreadsheet ORDER BY id")]
 
     def get(self, book_id: str) -> Book:
         """Return a spreadsheet, not to be changed: change a copy and `save` it. Raises `Failure` NOT_FOUND."""
         if book_id not in self._open:
-            if book_id not in self.ids():
+            found = self._database.row("SELECT data FROM spreadsheet WHERE id = ?", book_id)
+            if found is None:
                 raise Failure("NOT_FOUND", "Requested entity was not found.")
-            self._open[book_id] = _decode(json.loads(self._path(book_id).read_bytes()))
+            self._open[book_id] = _decode(json.loads(found[0]))
         return self._open[book_id]
 
     def save(self, book: Book) -> None:
         """Put a spreadsheet in the place of what was there: on disk first, so that an answer is never ahead of it."""
-        part = self._path(book.id).with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(_encode(book)))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path(book.id))
+        self._database.write("REPLACE INTO spreadsheet VALUES (?, ?)", book.id, json.dumps(_encode(book)))
         self._open[book.id] = book
-
-    def _path(self, book_id: str) -> Path:
-        return self._folder / f"{book_id}.json"
 
 
 def _encode(book: Book) -> dict[str, Any]:

@@ -4,11 +4,12 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from doubles.google.consent import consent_page, refusal_page
 from doubles.google.faults import Faults, oauth_error
 from doubles.google.vault import NEVER, Grant, Vault
-from wire.values import decode
+from doubles.reading import read_json
 
 _CODE_S, _ACCESS_S, _TESTING_S = 600, 3600, 7 * 24 * 3600
 """Seconds that a code, an access token, and a refresh token of an app in "Testing" live."""
@@ -24,14 +25,12 @@ SHEETS = "https://www.googleapis.com/auth/spreadsheets"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
+class _Order(Struct, frozen=True, forbid_unknown_fields=True):
     scopes: tuple[str, ...] = (SHEETS,)
     testing: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Revocation:
+class _Revocation(Struct, frozen=True, forbid_unknown_fields=True):
     access_only: bool = False
 
 
@@ -108,7 +107,7 @@ class OAuth:
 
     async def issue(self, request: Request) -> Response:
         """POST: hand out a credential without a person, `{"scopes": […], "testing": false}`, as auth_ga stores it."""
-        order = decode(_Order, await _json(request))
+        order = read_json(_Order, await request.body() or b"{}")
         testing = self._testing if order.testing is None else order.testing
         tokens = self._tokens(Grant(order.scopes), self._lasting(order.scopes, testing=testing))
         now = self._vault.clock()
@@ -128,7 +127,7 @@ class OAuth:
 
     async def revoke_all(self, request: Request) -> Response:
         """POST: end a person's consent, all of it, or with `{"access_only": true}` the short-lived tokens alone."""
-        order = decode(_Revocation, await _json(request))
+        order = read_json(_Revocation, await request.body() or b"{}")
         kinds = ("access",) if order.access_only else ("access", "refresh", "code")
         return JSONResponse({"revoked": self._vault.revoke_all(kinds)})
 
@@ -240,7 +239,3 @@ def _challenge(method: str, verifier: str) -> str:
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-async def _json(request: Request) -> Any:
-    return await request.json() if await request.body() else {}

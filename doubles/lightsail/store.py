@@ -1,20 +1,17 @@
 """The double's memory: records by kind and name, and samples of hosts, in one SQLite file that survives a kill."""
 
-import contextlib
-import json
-import sqlite3
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from wire.values import decode, encode
+import msgspec
 
-_SCHEMA = """
-create table if not exists records (kind text, name text, data text, primary key (kind, name)) without rowid;
-create table if not exists counters (name text primary key, value integer);
-create table if not exists samples (host text, at integer, cpu_s real, received integer, sent integer,
-  host_failed integer, system_failed integer, primary key (host, at)) without rowid;
+from doubles.database import Database
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS records (kind TEXT, name TEXT, data TEXT, PRIMARY KEY (kind, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER);
+CREATE TABLE IF NOT EXISTS samples (host TEXT, at INTEGER, cpu_s REAL, received INTEGER, sent INTEGER,
+  host_failed INTEGER, system_failed INTEGER, PRIMARY KEY (host, at)) WITHOUT ROWID;
 """
 Sample = tuple[int, float, int, int, int, int]
 """A host at a moment: time, CPU seconds used, bytes received and sent, whether host and system check failed."""
@@ -32,84 +29,55 @@ R = TypeVar("R", bound=Named)
 
 
 class Store:
-    """One file. `lock` makes several steps one, for whoever reads and then writes."""
+    """Records, counters and samples. `lock` makes several steps one, for whoever reads and then writes."""
 
     def __init__(self, path: Path) -> None:
-        self.lock = threading.RLock()
-        self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._base.execute("pragma journal_mode=wal")
-        self._base.executescript(_SCHEMA)
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make the block's changes one: all of them are kept, or none if it raises."""
-        with self.lock:
-            self._base.execute("begin immediate")
-            try:
-                yield
-            except BaseException:
-                self._base.execute("rollback")
-                raise
-            self._base.execute("commit")
+        self._database = Database(path, _TABLES)
+        self.lock, self.transaction, self.close = (
+            self._database.lock, self._database.transaction, self._database.close,
+        )  # fmt: skip
 
     def put(self, record: Named) -> None:
         """Keep a record, in place of the one of its kind and name."""
-        kind, name = type(record).__name__, getattr(record, "name", record.id)
-        with self.lock:
-            self._base.execute(
-                "insert or replace into records values (?, ?, ?)", (kind, name, json.dumps(encode(record)))
-            )
+        data = msgspec.json.encode(record).decode()
+        self._database.write("REPLACE INTO records VALUES (?, ?, ?)", type(record).__name__, _name(record), data)
 
     def find(self, kind: type[R], name: str) -> R | None:
         """Return a record, or None."""
-        with self.lock:
-            row = self._base.execute(
-                "select data from records where kind = ? and name = ?", (kind.__name__, name)
-            ).fetchone()
-        return decode(kind, json.loads(row[0])) if row else None
+        query = "SELECT data FROM records WHERE kind = ? AND name = ?"
+        row = self._database.row(query, kind.__name__, name)
+        return msgspec.json.decode(row[0], type=kind) if row else None
 
     def all(self, kind: type[R]) -> list[R]:
         """Return all records of a kind, by name."""
-        with self.lock:
-            rows = self._base.execute(
-                "select data from records where kind = ? order by name", (kind.__name__,)
-            ).fetchall()
-        return [decode(kind, json.loads(data)) for (data,) in rows]
+        rows = self._database.rows("SELECT data FROM records WHERE kind = ? ORDER BY name", kind.__name__)
+        return [msgspec.json.decode(data, type=kind) for (data,) in rows]
 
     def drop(self, record: Named) -> None:
         """Forget a record."""
-        name = getattr(record, "name", record.id)
-        with self.lock:
-            self._base.execute("delete from records where kind = ? and name = ?", (type(record).__name__, name))
+        self._database.write("DELETE FROM records WHERE kind = ? AND name = ?", type(record).__name__, _name(record))
 
     def next(self, counter: str) -> int:
         """Count on, from 1."""
-        with self.lock:
-            self._base.execute(
-                "insert into counters values (?, 1) on conflict do update set value = value + 1", (counter,)
-            )
-            return int(self._base.execute("select value from counters where name = ?", (counter,)).fetchone()[0])
+        count = "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value"
+        return int(self._database.row(count, counter)[0])
 
     def sample(self, host: str, sample: Sample) -> None:
         """Keep a sample of a host, by its instance's id."""
-        with self.lock:
-            self._base.execute("insert or replace into samples values (?, ?, ?, ?, ?, ?, ?)", (host, *sample))
+        self._database.write("REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)", host, *sample)
 
     def samples(self, host: str, since: float, until: float) -> list[Sample]:
         """Return a host's samples, oldest first, with `since` <= time <= `until`."""
         query = (
-            "select at, cpu_s, received, sent, host_failed, system_failed from samples"
-            " where host = ? and at between ? and ? order by at"
+            "SELECT at, cpu_s, received, sent, host_failed, system_failed FROM samples"
+            " WHERE host = ? AND at BETWEEN ? AND ? ORDER BY at"
         )
-        with self.lock:
-            return self._base.execute(query, (host, since, until)).fetchall()
+        return self._database.rows(query, host, since, until)
 
     def forget_samples(self, before: float) -> None:
         """Drop samples older than that."""
-        with self.lock:
-            self._base.execute("delete from samples where at < ?", (before,))
+        self._database.write("DELETE FROM samples WHERE at < ?", before)
 
-    def close(self) -> None:
-        """Close the file."""
-        with self.lock:
-            self._base.close()
+
+def _name(record: Named) -> str:
+    return getattr(record, "name", record.id)

@@ -276,7 +276,7 @@ def test_a_page_instead_of_json_is_one_text(api):
         ("/_local/faults", {"on": "drive"}, "on"),
         ("/_local/faults", {"on": "sheets", "error": "invalid_grant"}, "error"),
         ("/_local/tokens", {"scope": []}, "scope"),
-        ("/_local/tokens/revoke", [], "_Revocation"),
+        ("/_local/tokens/revoke", [], "body"),
     ],
 )
 def test_a_control_call_that_makes_no_sense_is_refused_by_name(api, path, body, field):

@@ -1,6 +1,7 @@
 import pytest
 
-from doubles.google.vault import Grant, Vault
+from doubles.database import Database
+from doubles.google.vault import TABLES, Grant, Vault
 
 SCOPES = ("a", "b")
 
@@ -13,6 +14,10 @@ class Clock:
         return self.now
 
 
+def opened(folder, clock):
+    return Vault(Database(folder / "google.sqlite", TABLES), clock)
+
+
 @pytest.fixture
 def clock():
     return Clock()
@@ -20,12 +25,12 @@ def clock():
 
 @pytest.fixture
 def vault(tmp_path, clock):
-    return Vault(tmp_path, clock)
+    return opened(tmp_path, clock)
 
 
 def test_a_token_outlives_the_process(tmp_path, clock, vault):
     token = vault.give("refresh", Grant(SCOPES))
-    assert Vault(tmp_path, clock).find("refresh", token) == Grant(SCOPES)
+    assert opened(tmp_path, clock).find("refresh", token) == Grant(SCOPES)
 
 
 def test_a_token_is_good_for_its_kind_and_its_time(vault, clock):
