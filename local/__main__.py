@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local import cloud, demo, environment, hosts, tools
 from local.commands import CommandFailed
+from local.hosts.image import cache
 from local.network import AddressesTaken
 from local.site import Site
 from local.steps import Failed, Steps
@@ -58,7 +59,7 @@ def _demo(site: Site, args: argparse.Namespace) -> None:
 
 def _tools(_site: Site, _args: argparse.Namespace) -> None:
     _check()
-    steps = Steps(tools.cache() / "logs")
+    steps = Steps(cache() / "logs")
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps, {**tools.PACKAGES, **tools.CHECKS})
         tools.engine(steps)

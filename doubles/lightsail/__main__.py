@@ -7,9 +7,9 @@ from pathlib import Path
 from doubles.lightsail.app import create
 from doubles.lightsail.catalog import REGIONS
 from local.hosts import obstacles
+from local.hosts.image import image_folder
 from local.serve import run
 from local.site import LIGHTSAIL, Site
-from local.tools import image_folder
 
 
 def main() -> None:

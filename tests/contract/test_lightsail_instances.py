@@ -15,10 +15,10 @@ from doubles.lightsail.app import create
 from doubles.lightsail.calls import CALLS
 from doubles.lightsail.sampler import sample_all
 from local import hosts
+from local.hosts.image import image_folder
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
-from local.tools import image_folder
 
 pytestmark = pytest.mark.root
 BOX = {"availabilityZone": "us-east-1a", "blueprintId": "debian_12", "bundleId": "micro_3_0"}

@@ -15,9 +15,9 @@ import pytest
 from local import hosts, network
 from local.cgroups import group
 from local.hosts import container, disk
+from local.hosts.image import image_folder
 from local.process import wait_until
 from local.site import Site
-from local.tools import image_folder
 
 pytestmark = pytest.mark.root
 ROOT = Path(__file__).parents[2]

@@ -11,6 +11,7 @@ import pytest
 
 from doubles.lightsail import app
 from local import environment, hosts, tools
+from local.hosts.image import image_folder
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
@@ -78,7 +79,7 @@ def local(project) -> Project:
     site = project.site
     project.stack("local")
     try:
-        with running(app.create(site.state / "lightsail", tools.image_folder(), site)) as url:
+        with running(app.create(site.state / "lightsail", image_folder(), site)) as url:
             project.set("endpoint", url)
             project.client = boto3.client(
                 "lightsail", "us-east-1", endpoint_url=url, aws_access_key_id="local", aws_secret_access_key="local"

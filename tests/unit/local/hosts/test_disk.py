@@ -5,7 +5,7 @@ import pytest
 
 from local.hosts import disk
 from local.hosts.disk import Identity
-from local.tools import image_folder
+from local.hosts.image import image_folder
 
 pytestmark = pytest.mark.root
 WHO = Identity("ip-10-78-1-1", "10.78.1.1", "ssh-rsa AAAA ca", old_certificates=False, authorized_key="ssh-rsa AAAA me")
