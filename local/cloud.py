@@ -2,6 +2,7 @@
 
 import fcntl
 import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from local import hosts, network
 from local.process import Process, wait_until
+from local.serve import health
 from local.site import BOOKINGS, CLAUDE, GOOGLE, LIGHTSAIL, Site
 from local.steps import Failed
 
@@ -49,7 +51,7 @@ def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
     site.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     network.ensure(site)
     for name, port in PORTS.items():
-        if Process.recorded(_pid(site, name)) is None or not _answers(site, port):
+        if Process.recorded(_pid(site, name)) is None or not _answers(site, name, port):
             _start(site, name, port, programs[name])
     for name, port in PORTS.items():
         if not wait_until(partial(_settled, site, name, port), PATIENCE_S):
@@ -69,17 +71,22 @@ def stop(site: Site) -> None:
 def _start(site: Site, name: str, port: int, program: Sequence[str]) -> None:
     if process := Process.recorded(_pid(site, name)):
         process.end()
-    command = [
-        *("nsenter", f"--net=/run/netns/{site.edge}", "--", sys.executable, "-m", *program),
-        *("--host", site.cloud_address, "--port", str(port), "--state", str(site.state / name)),
-    ]
     with _log(site, name).open("ab") as log:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            cwd=Path(__file__).parent.parent,
+            command(site, name, port, program), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
     if process := Process.of(child.pid):
         process.record(_pid(site, name))
+
+
+def command(site: Site, name: str, port: int, program: Sequence[str]) -> list[str]:
+    """The command line of one double, inside its site's network; `program` is its module and what it takes besides."""
+    return [
+        *("nsenter", f"--net=/run/netns/{site.edge}", "--", sys.executable, "-m", *program),
+        *("--host", site.cloud_address, "--port", str(port), "--state", str(site.state / name)),
+        *("--site", site.name, "--octet", str(site.octet)),
+    ]
 
 
 def _inside(site: Site) -> list[Process]:
@@ -88,19 +95,20 @@ def _inside(site: Site) -> list[Process]:
     return [process for pid in listed.split() if (process := Process.of(int(pid)))]
 
 
-def _answers(site: Site, port: int) -> bool:
+def _answers(site: Site, name: str, port: int) -> bool:
+    """Whether this site's own double answers: another's at the same address would act on the other site."""
     connection = http.client.HTTPConnection(site.cloud_address, port, timeout=2)
     try:
         connection.request("GET", "/_local/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
+        return bool(json.loads(connection.getresponse().read()) == health(name, site))
+    except (OSError, ValueError, http.client.HTTPException):
         return False
     finally:
         connection.close()
 
 
 def _settled(site: Site, name: str, port: int) -> bool:
-    return _answers(site, port) or not _runs(site, name)
+    return _answers(site, name, port) or not _runs(site, name)
 
 
 def _runs(site: Site, name: str) -> bool:

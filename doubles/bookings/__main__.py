@@ -1,6 +1,5 @@
 """`python -m doubles.bookings`: the booking system's API on a port of its own."""
 
-import argparse
 import sys
 from datetime import date
 from pathlib import Path
@@ -8,15 +7,12 @@ from pathlib import Path
 from doubles.bookings import app
 from doubles.bookings.dataset import Refused
 from local import serve
-from local.site import BOOKINGS, Site
+from local.site import BOOKINGS
 
 
 def main() -> None:
     """Read the command line and serve; a file that can't be read ends it with exit code 1 and the reason."""
-    parser = argparse.ArgumentParser(prog="python -m doubles.bookings", description="The booking system's double.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=BOOKINGS, help="0 takes any (default: %(default)s)")
-    parser.add_argument("--state", type=Path, default=Site().state / "bookings", help="default: %(default)s")
+    parser = serve.parser("doubles.bookings", BOOKINGS, description="The booking system's double.")
     parser.add_argument("--file", type=Path, help="bookings from a CSV file: our own columns, or the published set's")
     parser.add_argument("--seed", type=int, default=app.SEED, help="another season (default: %(default)s)")
     parser.add_argument("--count", type=int, default=app.COUNT, help="its bookings (default: %(default)s)")
@@ -27,13 +23,13 @@ def main() -> None:
         metavar="DATE",
         help="its first day (default: %(default)s)",
     )
-    options = parser.parse_args()
-    source = {"file": options.file, "seed": options.seed, "count": options.count, "first": options.first}
+    given = parser.parse_args()
+    source = {"file": given.file, "seed": given.seed, "count": given.count, "first": given.first}
     try:
-        application = app.create(options.state, **source)
+        application = app.create(serve.site("bookings", given).state, **source)
     except (Refused, OSError) as error:
         sys.exit(f"bookings: {error}")
-    serve.run("bookings", application, options.host, options.port)
+    serve.run("bookings", application, given)
 
 
 if __name__ == "__main__":

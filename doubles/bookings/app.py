@@ -57,9 +57,6 @@ class _Api:
         self.faults = Faults(Fault)
         self.token = store.kept("token", lambda: secrets.token_urlsafe(24))
 
-    async def health(self, _request: Request) -> Response:
-        return JSONResponse({"name": "bookings"})
-
     async def tell_token(self, _request: Request) -> Response:
         return JSONResponse({"token": self.token})
 
@@ -123,7 +120,6 @@ def _application(api: _Api) -> Starlette:
         routes=[
             Route("/v1/bookings", api.faulty(api.list)),
             Route("/v1/bookings.csv", api.faulty(api.as_csv)),
-            Route("/_local/health", api.health),
             Route("/_local/token", api.tell_token),
             Route(one, api.put, methods=["PUT"]),
             Route(one, api.patch, methods=["PATCH"]),

@@ -1,11 +1,10 @@
 """`python -m doubles.claude`: the double alone, for the vendor's own client or curl."""
 
 import argparse
-from pathlib import Path
 
 from doubles.claude.app import VERSION, create
-from local.serve import run
-from local.site import CLAUDE, Site
+from local import serve
+from local.site import CLAUDE
 
 _TEACHES = """\
 Try it:
@@ -31,17 +30,14 @@ The bill: curl http://127.0.0.1:8701/_local/requests
 
 def main() -> None:
     """Serve until a signal."""
-    parser = argparse.ArgumentParser(
-        prog="python -m doubles.claude",
+    parser = serve.parser(
+        "doubles.claude", CLAUDE,
         description="The Messages API, played by scripts and held to the anthropic package's own types.",
         epilog=_TEACHES.replace("VERSION", VERSION),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=CLAUDE, help="port; 0 takes any (default: %(default)s)")
-    parser.add_argument("--state", type=Path, default=Site().state / "claude", help="folder (default: %(default)s)")
-    arguments = parser.parse_args()
-    run("claude", create(arguments.state), arguments.host, arguments.port)
+    )  # fmt: skip
+    given = parser.parse_args()
+    serve.run("claude", create(serve.site("claude", given).state), given)
 
 
 if __name__ == "__main__":

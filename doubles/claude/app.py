@@ -47,7 +47,6 @@ class _Double:
             Route("/v1/messages/count_tokens", self.count, methods=["POST"]),
             Route("/v1/models", self.models),
             Route("/v1/models/{name}", self.model),
-            Route("/_local/health", self.health),
             Route("/_local/requests", self.requests),
             *self._faults.routes(),
         ]
@@ -88,9 +87,6 @@ class _Double:
     async def model(self, request: Request) -> Response:
         _authenticate(request)
         return JSONResponse(models.info(request.path_params["name"]), headers=self._headers(request))
-
-    async def health(self, _request: Request) -> Response:
-        return JSONResponse({"name": "claude"})
 
     async def requests(self, _request: Request) -> Response:
         return JSONResponse({"requests": self._ledger.requests()})

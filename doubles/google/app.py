@@ -41,7 +41,6 @@ def create(state: Path, *, testing: bool = False, clock: Callable[[], float] = t
             Route("/", people.index),
             Route("/spreadsheets/d/{id}", people.view),
             Route("/spreadsheets/d/{id}/edit", people.view),
-            Route("/_local/health", _health),
             Route("/_local/spreadsheets", people.titles),
             Route("/_local/spreadsheets", people.make, methods=["POST"]),
             Route("/_local/spreadsheets/{id}/people", people.edit, methods=["POST"]),
@@ -115,10 +114,6 @@ class People:
 
     def _books(self) -> list[Book]:
         return [self._sheets.library.get(book_id) for book_id in self._sheets.library.ids()]
-
-
-async def _health(_request: Request) -> Response:
-    return JSONResponse({"name": "google"})
 
 
 async def _drive(_request: Request) -> Response:

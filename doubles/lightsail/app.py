@@ -15,18 +15,21 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from doubles.faults import Faults
 from doubles.lightsail import contract
 from doubles.lightsail.access import Authority
 from doubles.lightsail.calls import CALLS
 from doubles.lightsail.claim import Claim
 from doubles.lightsail.cloud import Cloud
+from doubles.lightsail.faults import Fault
 from doubles.lightsail.jobs import Jobs
 from doubles.lightsail.refusal import Refused, not_built
 from doubles.lightsail.sampler import Sampler
 from doubles.lightsail.store import Store
+from local import hosts
 from local.site import Site
 
 LOG = logging.getLogger(__name__)
@@ -36,21 +39,18 @@ _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/lightsail/aws4_request
 def create(
     state: Path,
     image: Path,
-    site: Site | None = None,
+    site: Site,
     *,
     region: str = "us-east-1",
     old_certificates: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Starlette:
-    """Make the application: its memory and its hosts' files below `state`, hosts from `image`. What it acts on is its
-    `state.cloud`.
-    """
-    where = site or Site(state=state)
+    """Make the application of a site, its records in `state`, hosts from `image`. It acts on its `state.cloud`."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     store, claim = Store(state / "lightsail.sqlite"), Claim()
     authority = Authority.at(state / "ca.pem", old=old_certificates)
-    cloud = Cloud(where, image, region, store, authority, claim, clock)
-    jobs, sampler = Jobs(cloud), Sampler(cloud)
+    cloud = Cloud(site, image, region, store, authority, claim, clock)
+    jobs, sampler, faults = Jobs(cloud), Sampler(cloud), Faults(Fault)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -60,26 +60,27 @@ def create(
         yield
         sampler.close()
         await run_in_threadpool(jobs.close)
+        if cloud.made_network:
+            # Before the claim is released: another double of this site would lose what it has just made.
+            await run_in_threadpool(hosts.sweep, site)
         claim.release()
         store.close()
 
     routes = [
-        Route("/", functools.partial(_answer, cloud, jobs), methods=["POST"]),
-        Route("/_local/health", _health, methods=["GET"]),
+        Route("/", functools.partial(_answer, cloud, jobs, faults), methods=["POST"]),
+        *faults.routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.cloud = cloud
     return app
 
 
-async def _health(_request: Request) -> Response:
-    return JSONResponse({"name": "lightsail"})
-
-
-async def _answer(cloud: Cloud, jobs: Jobs, request: Request) -> Response:
+async def _answer(cloud: Cloud, jobs: Jobs, faults: Faults[Fault], request: Request) -> Response:
     target, body = request.headers.get("x-amz-target", ""), await request.body()
     try:
         _need_scope(cloud, request)
+        if fault := await faults.meet(f"{target} {body.decode(errors='replace')}"):
+            fault.require_none()
         return _json(await run_in_threadpool(call, cloud, jobs, target, body), HTTPStatus.OK)
     except Refused as refused:
         LOG.info("%s refused: %s: %s", target, refused.code, refused)

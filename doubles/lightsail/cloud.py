@@ -111,6 +111,11 @@ class Cloud:
         if self.claim.held:
             firewall.apply(self.site, tuple(self._guarded(i) for i in instances if self.public_address(i)))
 
+    @property
+    def made_network(self) -> bool:
+        """Whether the site's network is this program's own: a cloud that starts it inside one has made that itself."""
+        return self.claim.held and not network.inside(self.site)
+
     def ensure_network(self) -> None:
         """Make the site's network, which is then ours; whoever started this program inside it has made it already."""
         if not network.inside(self.site):

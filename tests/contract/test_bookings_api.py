@@ -160,7 +160,3 @@ def test_a_file_that_is_no_bookings_ends_the_program_with_the_reason(tmp_path):
     assert process.returncode == 1
     assert log.count("\n") == 1
     assert "lacks" in log
-
-
-def test_health_says_who_answers(url):
-    assert httpx.get(f"{url}/_local/health").json() == {"name": "bookings"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import botocore.exceptions
 import pytest
+from botocore.config import Config
 
 from doubles.lightsail.app import create
 from doubles.lightsail.calls import CALLS
@@ -44,9 +45,9 @@ def client(url):
     return client_of(url)
 
 
-def client_of(url, region="us-east-1"):
+def client_of(url, region="us-east-1", **config):
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    return boto3.client("lightsail", endpoint_url=url, region_name=region, **keys)
+    return boto3.client("lightsail", endpoint_url=url, region_name=region, config=Config(**config), **keys)
 
 
 def code(refused):
@@ -243,9 +244,17 @@ def test_a_signature_for_another_region_or_none_is_refused(url):
     assert unsigned == ("MissingAuthenticationTokenException", 403)
 
 
-def test_its_health_is_told(url):
-    with urllib.request.urlopen(f"{url}/_local/health") as answer:
-        assert json.load(answer) == {"name": "lightsail"}
+def test_an_ordered_error_reaches_the_vendors_client_as_its_own(url, client):
+    order = {"error": "ThrottlingException", "match": "GetStaticIps", "times": 1}
+    ordered = urllib.request.Request(f"{url}/_local/faults", json.dumps(order).encode())
+    with urllib.request.urlopen(ordered) as answer:
+        assert len(json.load(answer)["faults"]) == 1
+    unhurried = client_of(url, retries={"max_attempts": 0})
+    assert unhurried.get_instances()["instances"] == []
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        unhurried.get_static_ips()
+    assert code(refused) == "ThrottlingException"
+    assert client.get_static_ips()["staticIps"] == []
 
 
 @pytest.mark.root
