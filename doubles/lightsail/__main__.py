@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from doubles.lightsail.app import create
-from doubles.lightsail.catalog import REGIONS
+from doubles.lightsail.catalog import ZONES
 from local import serve
 from local.hosts import obstacles
 from local.hosts.image import image_folder
@@ -31,7 +31,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = serve.parser("doubles.lightsail", LIGHTSAIL, description=__doc__)
     parser.add_argument("--image", type=Path, default=image_folder(), help="hosts' root file system")
-    parser.add_argument("--region", choices=sorted(REGIONS), default="us-east-1", help="the region that is served")
+    parser.add_argument("--region", choices=sorted(ZONES), default="us-east-1", help="the region that is served")
     parser.add_argument(
         "--old-certificates", action="store_true", help="sign with SHA-1 (ssh-rsa), as AWS's own sample shows it"
     )

@@ -27,7 +27,6 @@ from doubles.lightsail.cloud import Cloud
 from doubles.lightsail.faults import Fault
 from doubles.lightsail.jobs import Jobs
 from doubles.lightsail.refusal import Refused, not_built
-from doubles.lightsail.sampler import Sampler
 from doubles.lightsail.store import Store
 from local import hosts
 from local.site import Site
@@ -50,15 +49,13 @@ def create(
     store, claim = Store(state / "lightsail.sqlite"), Claim()
     authority = Authority.at(state / "ca.pem", old=old_certificates)
     cloud = Cloud(site, image, region, store, authority, claim, clock)
-    jobs, sampler, faults = Jobs(cloud), Sampler(cloud), Faults(Fault)
+    jobs, faults = Jobs(cloud), Faults(Fault)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         cloud.load_firewall()
         jobs.start()
-        sampler.start()
         yield
-        sampler.close()
         await run_in_threadpool(jobs.close)
         if cloud.made_network:
             # Before the claim is released: another double of this site would lose what it has just made.

@@ -1,4 +1,4 @@
-"""What can be had: regions, bundles and blueprints, read from catalog.toml beside this file."""
+"""What can be had: bundles, blueprints and regions, read from catalog.toml beside this file."""
 
 import tomllib
 from pathlib import Path
@@ -7,26 +7,10 @@ from typing import Any
 _CATALOG = tomllib.loads(Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8"))
 STARTABLE = "debian_12"
 """The blueprint of which this double has an image."""
-
-BUNDLES: dict[str, dict[str, Any]] = {
-    entry["bundleId"]: {
-        **entry, "isActive": True, "supportedPlatforms": ["LINUX_UNIX"], "publicIpv4AddressCount": 1,
-    }
-    for entry in _CATALOG["bundles"]
-}  # fmt: skip
-BLUEPRINTS: dict[str, dict[str, Any]] = {
-    entry["blueprintId"]: {
-        **entry, "type": "os", "isActive": True, "minPower": 0, "versionCode": "1", "platform": "LINUX_UNIX",
-        "description": f"{entry['name']} {entry['version']}", "licenseUrl": entry["productUrl"],
-    }
-    for entry in _CATALOG["blueprints"]
-}  # fmt: skip
-REGIONS: dict[str, dict[str, Any]] = {
-    entry["name"]: {**entry, "description": f"This region is recommended to serve users near {entry['displayName']}"}
-    for entry in _CATALOG["regions"]
+BUNDLES: dict[str, dict[str, Any]] = _CATALOG["bundles"]
+BLUEPRINTS: dict[str, str] = _CATALOG["blueprints"]
+"""The name of each, by its id."""
+ZONES: dict[str, list[str]] = {
+    region: [region + letter for letter in letters] for region, letters in _CATALOG["zones"].items()
 }
-
-
-def zones(region: str) -> list[str]:
-    """The availability zones of a region."""
-    return [region + letter for letter in REGIONS[region]["zones"]]
+"""The availability zones of each region."""

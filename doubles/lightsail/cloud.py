@@ -10,7 +10,7 @@ from typing import TypeVar
 from doubles.lightsail.access import Authority
 from doubles.lightsail.catalog import BUNDLES
 from doubles.lightsail.claim import Claim
-from doubles.lightsail.records import Instance, KeyPair, Operation, Port, StaticIp
+from doubles.lightsail.records import Instance, Operation, Port, StaticIp
 from doubles.lightsail.refusal import failure, invalid, not_found
 from doubles.lightsail.store import Store
 from local import firewall, network
@@ -46,17 +46,13 @@ class Cloud:
         """Find a static IP. Raises `Refused`."""
         return _found(self.store.find(StaticIp, name), "StaticIp", name)
 
-    def key_pair(self, name: str) -> KeyPair:
-        """Find a key pair. Raises `Refused`."""
-        return _found(self.store.find(KeyPair, name), "KeyPair", name)
-
     def need_free_name(self, name: str) -> None:
         """Raise `Refused` for no name, or one that a resource of any kind has: the vendor keeps one list of names."""
         if not _NAME.fullmatch(name):
             raise invalid(
                 f"{name!r} is no name: 2 to 255 letters, digits, hyphens and underscores, no hyphen at the ends."
             )
-        if any(self.store.find(kind, name) for kind in (Instance, StaticIp, KeyPair)):
+        if any(self.store.find(kind, name) for kind in (Instance, StaticIp)):
             raise invalid(f"The name {name} is already in use; delete what has it, or choose another.")
 
     def public_address(self, instance: Instance) -> str:
@@ -91,9 +87,8 @@ class Cloud:
     def identity(self, instance: Instance) -> Identity:
         """Who the host of an instance becomes at its first boot."""
         private = self.site.private_address(instance.number)
-        key = self.store.find(KeyPair, instance.key_pair)
         hostname = f"ip-{private.replace('.', '-')}"
-        return Identity(hostname, private, self.authority.public, self.authority.old, key.public if key else "")
+        return Identity(hostname, private, self.authority.public, self.authority.old)
 
     def assign(self, instance: Instance, job: str) -> None:
         """Note in the instance's record what is to be done: create, start, stop, reboot or delete."""
@@ -122,9 +117,7 @@ class Cloud:
             network.ensure(self.site)
         self.claim.take(network.NAMESPACES / self.site.edge)
 
-    def began(
-        self, kind: str, record: Instance | StaticIp | KeyPair, status: str = "Started", details: str = ""
-    ) -> Operation:
+    def began(self, kind: str, record: Instance | StaticIp, status: str = "Started", details: str = "") -> Operation:
         """Note an operation on a resource."""
         now, zone = self.clock(), record.zone if isinstance(record, Instance) else "all"
         made = Operation(new_id(), record.name, type(record).__name__, kind, now, now, status, zone, details)

@@ -46,7 +46,6 @@ class Instance:
     zone: str
     blueprint: str
     bundle: str
-    key_pair: str
     ports: tuple[Port, ...]
     address_type: str = "dualstack"
     address: str = ""
@@ -72,18 +71,6 @@ class StaticIp:
     created: float
     address: str
     attached: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """The public half of a key (one OpenSSH line); the private one is told once and not kept."""
-
-    name: str
-    id: str
-    created: float
-    public: str
-    fingerprint: str
-    tags: tuple[Tag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

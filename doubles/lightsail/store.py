@@ -1,4 +1,4 @@
-"""The double's memory: records by kind and name, and samples of hosts, in one SQLite file that survives a kill."""
+"""The double's memory: records by kind and name, in one SQLite file that survives a kill."""
 
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -10,11 +10,7 @@ from doubles.database import Database
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (kind TEXT, name TEXT, data TEXT, PRIMARY KEY (kind, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER);
-CREATE TABLE IF NOT EXISTS samples (host TEXT, at INTEGER, cpu_s REAL, received INTEGER, sent INTEGER,
-  host_failed INTEGER, system_failed INTEGER, PRIMARY KEY (host, at)) WITHOUT ROWID;
 """
-Sample = tuple[int, float, int, int, int, int]
-"""A host at a moment: time, CPU seconds used, bytes received and sent, whether host and system check failed."""
 
 
 class Named(Protocol):
@@ -29,7 +25,7 @@ R = TypeVar("R", bound=Named)
 
 
 class Store:
-    """Records, counters and samples. `lock` makes several steps one, for whoever reads and then writes."""
+    """Records and counters. `lock` makes several steps one, for whoever reads and then writes."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, _TABLES)
@@ -61,22 +57,6 @@ class Store:
         """Count on, from 1."""
         count = "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value"
         return int(self._database.row(count, counter)[0])
-
-    def sample(self, host: str, sample: Sample) -> None:
-        """Keep a sample of a host, by its instance's id."""
-        self._database.write("REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)", host, *sample)
-
-    def samples(self, host: str, since: float, until: float) -> list[Sample]:
-        """Return a host's samples, oldest first, with `since` <= time <= `until`."""
-        query = (
-            "SELECT at, cpu_s, received, sent, host_failed, system_failed FROM samples"
-            " WHERE host = ? AND at BETWEEN ? AND ? ORDER BY at"
-        )
-        return self._database.rows(query, host, since, until)
-
-    def forget_samples(self, before: float) -> None:
-        """Drop samples older than that."""
-        self._database.write("DELETE FROM samples WHERE at < ?", before)
 
 
 def _name(record: Named) -> str:

@@ -3,13 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from doubles.lightsail.calls import addresses, instances, keys, listings, metrics, operations, ports, tags
+from doubles.lightsail.calls import addresses, instances, operations, ports, tags
 from doubles.lightsail.cloud import Cloud
 
 CALLS: Mapping[str, Callable[[Cloud, dict[str, Any]], dict[str, Any]]] = {
-    "GetRegions": listings.get_regions,
-    "GetBundles": listings.get_bundles,
-    "GetBlueprints": listings.get_blueprints,
     "CreateInstances": instances.create_instances,
     "GetInstance": instances.get_instance,
     "GetInstances": instances.get_instances,
@@ -29,15 +26,8 @@ CALLS: Mapping[str, Callable[[Cloud, dict[str, Any]], dict[str, Any]]] = {
     "ReleaseStaticIp": addresses.release_static_ip,
     "GetStaticIp": addresses.get_static_ip,
     "GetStaticIps": addresses.get_static_ips,
-    "GetInstanceMetricData": metrics.get_instance_metric_data,
-    "CreateKeyPair": keys.create_key_pair,
-    "ImportKeyPair": keys.import_key_pair,
-    "GetKeyPair": keys.get_key_pair,
-    "GetKeyPairs": keys.get_key_pairs,
-    "DeleteKeyPair": keys.delete_key_pair,
     "GetOperation": operations.get_operation,
     "GetOperations": operations.get_operations,
-    "GetOperationsForResource": operations.get_operations_for_resource,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from doubles.lightsail.cloud import ACCOUNT, Cloud
-from doubles.lightsail.records import Instance, KeyPair, Operation, StaticIp, Tag
+from doubles.lightsail.records import Instance, Operation, StaticIp, Tag
 from doubles.lightsail.refusal import invalid
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ PAGE = 20
 """Entries on a page of a list; the vendor doesn't say how many it has."""
 
 
-def identity(cloud: Cloud, record: Instance | StaticIp | KeyPair) -> dict[str, Any]:
+def identity(cloud: Cloud, record: Instance | StaticIp) -> dict[str, Any]:
     """What all resources tell of themselves."""
     kind = type(record).__name__
     return {

@@ -6,7 +6,7 @@ from doubles.lightsail.access import LIFETIME_S, host_key_entries, new_key, priv
 from doubles.lightsail.calls.answers import identity, location, operation, page, tags
 from doubles.lightsail.calls.ports import DEFAULT_PORTS, info
 from doubles.lightsail.calls.tags import read
-from doubles.lightsail.catalog import BLUEPRINTS, BUNDLES, STARTABLE, zones
+from doubles.lightsail.catalog import BLUEPRINTS, BUNDLES, STARTABLE, ZONES
 from doubles.lightsail.cloud import Cloud, new_id
 from doubles.lightsail.records import STATES, Instance
 from doubles.lightsail.refusal import failure, invalid, not_built
@@ -14,18 +14,15 @@ from local.hosts.disk import USER
 
 VCPUS = 20
 """What all instances of a region may have together."""
-_LATER = {
-    "customImageName": "CreateInstances' customImageName",
-    "userData": "CreateInstances' userData",
-    "addOns": "CreateInstances' addOns",
-}
+_NOT_BUILT = ("addOns", "customImageName", "keyPairName", "userData")
+"""Members of CreateInstances. Hosts are opened by certificates, never by the key of a key pair."""
 
 
 def create_instances(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Make instances, all of them or none; they are `pending` until their hosts answer."""
-    for member, what in _LATER.items():
+    for member in _NOT_BUILT:
         if request.get(member):
-            raise not_built(what)
+            raise not_built(f"CreateInstances' {member}")
     names = request["instanceNames"]
     _need_valid(cloud, request, names)
     _need_room(cloud, len(names), request["bundleId"])
@@ -103,8 +100,8 @@ def _need_valid(cloud: Cloud, request: dict[str, Any], names: list[str]) -> None
         raise invalid("instanceNames must be names, each once.")
     for name in names:
         cloud.need_free_name(name)
-    if request["availabilityZone"] not in zones(cloud.region):
-        raise invalid(f"availabilityZone must be one of {', '.join(zones(cloud.region))}.")
+    if request["availabilityZone"] not in ZONES[cloud.region]:
+        raise invalid(f"availabilityZone must be one of {', '.join(ZONES[cloud.region])}.")
     if request["bundleId"] not in BUNDLES:
         raise invalid(f"bundleId must be one of {', '.join(BUNDLES)}, not {request['bundleId']}.")
     if request["blueprintId"] not in BLUEPRINTS:
@@ -115,8 +112,6 @@ def _need_valid(cloud: Cloud, request: dict[str, Any], names: list[str]) -> None
         )
     if request.get("ipAddressType") == "ipv6":
         raise not_built("CreateInstances' ipAddressType ipv6")
-    if "keyPairName" in request:
-        cloud.key_pair(request["keyPairName"])
 
 
 def _need_room(cloud: Cloud, count: int, bundle: str) -> None:
@@ -135,7 +130,6 @@ def _created(cloud: Cloud, name: str, request: dict[str, Any]) -> dict[str, Any]
         zone=request["availabilityZone"],
         blueprint=request["blueprintId"],
         bundle=request["bundleId"],
-        key_pair=request.get("keyPairName", ""),
         ports=DEFAULT_PORTS,
         address_type=request.get("ipAddressType", "dualstack"),
         tags=read(request.get("tags", ())),
@@ -167,7 +161,7 @@ def _told(cloud: Cloud, instance: Instance) -> dict[str, Any]:
         **identity(cloud, instance),
         "tags": tags(instance.tags),
         "blueprintId": instance.blueprint,
-        "blueprintName": BLUEPRINTS[instance.blueprint]["name"],
+        "blueprintName": BLUEPRINTS[instance.blueprint],
         "bundleId": instance.bundle,
         "isStaticIp": bool(public) and public != instance.address,
         "privateIpAddress": cloud.site.private_address(instance.number),
@@ -181,7 +175,6 @@ def _told(cloud: Cloud, instance: Instance) -> dict[str, Any]:
         },
         "state": _state(instance),
         "username": USER,
-        **({"sshKeyName": instance.key_pair} if instance.key_pair else {}),
     }
 
 

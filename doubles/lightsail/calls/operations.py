@@ -1,4 +1,4 @@
-"""GetOperation, GetOperations, GetOperationsForResource: newest first."""
+"""GetOperation and GetOperations."""
 
 from typing import Any
 
@@ -17,17 +17,7 @@ def get_operation(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def get_operations(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell all operations, page by page."""
-    return _listed(cloud, cloud.store.all(Operation), request)
-
-
-def get_operations_for_resource(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell the operations of one resource, also of one that is gone."""
-    name = request["resourceName"]
-    return _listed(cloud, [one for one in cloud.store.all(Operation) if one.resource == name], request)
-
-
-def _listed(cloud: Cloud, operations: list[Operation], request: dict[str, Any]) -> dict[str, Any]:
-    newest = sorted(operations, key=lambda one: (one.created, one.id), reverse=True)
+    """Tell all operations, newest first, page by page."""
+    newest = sorted(cloud.store.all(Operation), key=lambda one: (one.created, one.id), reverse=True)
     listed, rest = page(newest, request.get("pageToken"))
     return {"operations": [operation(cloud, one) for one in listed], **rest}

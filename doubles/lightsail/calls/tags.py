@@ -1,4 +1,4 @@
-"""TagResource and UntagResource, for instances and key pairs; a static IP has no tags in the contract."""
+"""TagResource and UntagResource, for instances; a static IP has no tags in the contract."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 from doubles.lightsail.calls.answers import identity
 from doubles.lightsail.cloud import Cloud
-from doubles.lightsail.records import Instance, KeyPair, Tag
+from doubles.lightsail.records import Instance, Tag
 from doubles.lightsail.refusal import invalid, not_found
 
 MOST = 50
@@ -42,9 +42,9 @@ def untag_resource(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {"operations": []}
 
 
-def _tagged(cloud: Cloud, request: dict[str, Any]) -> Instance | KeyPair:
+def _tagged(cloud: Cloud, request: dict[str, Any]) -> Instance:
     name = request["resourceName"]
-    record = cloud.store.find(Instance, name) or cloud.store.find(KeyPair, name)
+    record = cloud.store.find(Instance, name)
     if record is None:
         raise not_found("A resource with tags named", name)
     if request.get("resourceArn", (arn := identity(cloud, record)["arn"])) != arn:

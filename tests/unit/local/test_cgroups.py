@@ -46,12 +46,6 @@ def test_the_code_and_the_output_of_a_command_are_kept(cell, tmp_path):
 
 
 @pytest.mark.root
-def test_processor_time_is_counted(cell, tmp_path):
-    started(cell, tmp_path, "sh", "-c", "while :; do :; done")
-    assert wait_until(lambda: cell.cpu_s() > 0.1, 20)
-
-
-@pytest.mark.root
 def test_a_sites_groups_are_found_and_removed_without_a_trace(cell, tmp_path):
     assert layout() in {"v1", "v2"}
     started(cell, tmp_path, "sleep", "60")

@@ -6,13 +6,13 @@ import pytest
 from doubles.lightsail.access import Authority, new_key
 from doubles.lightsail.claim import Claim
 from doubles.lightsail.cloud import LAST, Cloud
-from doubles.lightsail.records import Instance, KeyPair, Port, StaticIp
+from doubles.lightsail.records import Instance, Port, StaticIp
 from doubles.lightsail.refusal import Refused
 from doubles.lightsail.store import Store
 from local.site import Site
 
 BOX = Instance(
-    "box", "id", 0.0, 1, "us-east-1a", "debian_12", "micro_3_0", "", (Port(22, 22, "tcp"),), address="10.78.200.9",
+    "box", "id", 0.0, 1, "us-east-1a", "debian_12", "micro_3_0", (Port(22, 22, "tcp"),), address="10.78.200.9",
     image="/image",
 )  # fmt: skip
 FIXED = StaticIp("fixed", "id", 0.0, "10.78.200.5", attached="box")
@@ -85,11 +85,10 @@ def test_a_host_has_its_bundles_memory_and_the_image_it_was_made_from(cloud, tmp
     assert (machine.memory, machine.image, machine.folder) == (1 << 30, Path("/image"), tmp_path / "hosts" / "box")
 
 
-def test_a_host_becomes_who_its_address_key_pair_and_authority_say(cloud):
-    cloud.store.put(KeyPair("pair", "id", 0.0, "ssh-rsa AAAA", "00"))
-    identity = cloud.identity(dataclasses.replace(BOX, key_pair="pair"))
+def test_a_host_becomes_who_its_address_and_authority_say(cloud):
+    identity = cloud.identity(BOX)
     assert (identity.hostname, identity.address) == ("ip-10-78-1-1", "10.78.1.1")
-    assert (identity.authority, identity.authorized_key) == (cloud.authority.public, "ssh-rsa AAAA")
+    assert identity.authority == cloud.authority.public
 
 
 def test_an_operation_notes_what_when_and_where(cloud):

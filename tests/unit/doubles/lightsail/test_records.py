@@ -2,7 +2,7 @@ import pytest
 
 from doubles.lightsail.records import STATES, Instance
 
-BOX = ("box", "id", 0.0, 1, "us-east-1a", "debian_12", "micro_3_0", "", ())
+BOX = ("box", "id", 0.0, 1, "us-east-1a", "debian_12", "micro_3_0", ())
 
 
 @pytest.mark.parametrize(

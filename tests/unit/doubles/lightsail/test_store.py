@@ -5,7 +5,7 @@ from doubles.lightsail.store import Store
 
 IP = StaticIp("fixed", "id-1", 1.5, "10.77.200.1")
 BOX = Instance(
-    "box", "id-2", 2.5, 1, "us-east-1a", "debian_12", "micro_3_0", "", (Port(22, 22, "tcp"),), tags=(Tag("a", "b"),)
+    "box", "id-2", 2.5, 1, "us-east-1a", "debian_12", "micro_3_0", (Port(22, 22, "tcp"),), tags=(Tag("a", "b"),)
 )
 
 
@@ -48,12 +48,3 @@ def test_a_transaction_that_fails_changes_nothing(store):
 
 def test_counters_count_on(store):
     assert [store.next("a"), store.next("a"), store.next("b")] == [1, 2, 1]
-
-
-def test_samples_are_kept_once_a_moment_and_forgotten_by_age(store):
-    for at in (60, 120, 120, 180):
-        store.sample("id-2", (at, 0.5, 1, 2, 0, 0))
-    assert [sample[0] for sample in store.samples("id-2", 60, 120)] == [60, 120]
-    store.forget_samples(before=121)
-    assert store.samples("id-2", 0, 999) == [(180, 0.5, 1, 2, 0, 0)]
-    assert store.samples("other", 0, 999) == []
