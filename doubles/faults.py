@@ -96,8 +96,8 @@ class Faults(Generic[F]):
             except Invalid as error:
                 return refused(error)
             self._orders.append(_Order(fault, fault.times))
-        told: list[dict[str, Any]] = [{**msgspec.to_builtins(o.fault), "left": o.left} for o in self._orders]
-        return JSONResponse({"faults": told, "held": self._held})
+        orders: list[dict[str, Any]] = [{**msgspec.to_builtins(o.fault), "left": o.left} for o in self._orders]
+        return JSONResponse({"faults": orders, "held": self._held})
 
 
 def refused(error: Invalid) -> Response:

@@ -92,7 +92,7 @@ class Hierarchies:
         return _processes(ROOT / "memory" / self.name)
 
     def kill(self) -> None:
-        """Kill process by process until none is left: version 1 has no way to kill all at once."""
+        """Kill process by process until none is left: version 1 cannot kill all at once."""
         deadline = time.monotonic() + 20
         while (left := self.processes()) and time.monotonic() < deadline:
             for pid in left:

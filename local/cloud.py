@@ -16,26 +16,26 @@ from local import hosts, network
 from local.process import Process, wait_until
 from local.serve import health
 from local.site import BOOKINGS, CLAUDE, GOOGLE, LIGHTSAIL, Site
-from local.steps import Failed
+from local.steps import StepFailed
 
 PORTS = {"lightsail": LIGHTSAIL, "claude": CLAUDE, "google": GOOGLE, "bookings": BOOKINGS}
 """What a cloud consists of, and where each listens."""
 LOCK = Path("/run/lock/jada-local.lock")
-PATIENCE_S = 30
-"""How long a double may take until it answers: on a loaded machine an import alone takes seconds."""
+START_LIMIT_S = 30
+"""How long a double may take until it answers: on a loaded machine its imports take seconds."""
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Hold this machine's one local cloud; raises `Failed` that names the process which holds it already."""
+def exclusive_lock() -> Iterator[None]:
+    """Keep other processes from this machine's one local cloud; raises `StepFailed` that names the one which has it."""
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     with LOCK.open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise Failed(
-                f"the local cloud is held by {lock.read().strip() or 'another process'}: wait for it, or end it."
+            raise StepFailed(
+                f"the local cloud is in use by {lock.read().strip() or 'another process'}: wait for it, or end it."
             ) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} ({' '.join(sys.argv[-2:])})")
@@ -46,7 +46,7 @@ def alone() -> Iterator[None]:
 def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
     """Bring up the network and every part that does not answer; `programs` has the module of each and its arguments.
 
-    Raises `Failed` with the end of its log for one that does not come up.
+    Raises `StepFailed` with the end of its log for one that does not come up.
     """
     site.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     network.ensure(site)
@@ -54,10 +54,10 @@ def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
         if Process.recorded(_pid(site, name)) is None or not _answers(site, name, port):
             _start(site, name, port, programs[name])
     for name, port in PORTS.items():
-        if not wait_until(partial(_settled, site, name, port), PATIENCE_S):
-            raise Failed(f"{name} does not answer on {site.url(port)}:\n{_tail(site, name)}")
+        if not wait_until(partial(_settled, site, name, port), START_LIMIT_S):
+            raise StepFailed(f"{name} does not answer on {site.url(port)}:\n{_tail(site, name)}")
         if not _runs(site, name):
-            raise Failed(f"{name} ended at its start:\n{_tail(site, name)}")
+            raise StepFailed(f"{name} ended at its start:\n{_tail(site, name)}")
 
 
 def stop(site: Site) -> None:
@@ -76,7 +76,7 @@ def _start(site: Site, name: str, port: int, program: Sequence[str]) -> None:
             command(site, name, port, program), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
-    if process := Process.of(child.pid):
+    if process := Process.find(child.pid):
         process.record(_pid(site, name))
 
 
@@ -92,7 +92,7 @@ def command(site: Site, name: str, port: int, program: Sequence[str]) -> list[st
 def _inside(site: Site) -> list[Process]:
     """All processes in the edge's namespace: the doubles, also one that was started but not yet recorded."""
     listed = subprocess.run(["ip", "netns", "pids", site.edge], capture_output=True, text=True, check=False).stdout
-    return [process for pid in listed.split() if (process := Process.of(int(pid)))]
+    return [process for pid in listed.split() if (process := Process.find(int(pid)))]
 
 
 def _answers(site: Site, name: str, port: int) -> bool:

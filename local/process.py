@@ -18,7 +18,7 @@ class Process:
     started: int
 
     @classmethod
-    def of(cls, pid: int) -> "Process | None":
+    def find(cls, pid: int) -> "Process | None":
         """Return the process that has this id now, or None; a zombie is none."""
         try:
             # The command's name, in parentheses, may hold anything: split behind the last one.
@@ -44,16 +44,16 @@ class Process:
 
     def alive(self) -> bool:
         """Tell whether this very process still runs."""
-        return Process.of(self.pid) == self
+        return Process.find(self.pid) == self
 
     def end(self, grace_s: float = 5) -> None:
         """Ask it to stop, wait `grace_s` seconds, then kill it; returns when it is gone."""
-        for sign, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10)):
+        for sign, limit_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10)):
             if not self.alive():
                 return
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, sign)
-            wait_until(lambda: not self.alive(), patience)
+            wait_until(lambda: not self.alive(), limit_s)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, every_s: float = 0.05) -> bool:

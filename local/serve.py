@@ -77,9 +77,9 @@ def run(name: str, app: Starlette, given: argparse.Namespace) -> None:
     except OSError as error:
         place, reason = f"{given.host}:{given.port}", error.strerror or error
         sys.exit(f"{name}: can't listen on {place}: {reason}. End what holds port {given.port}, or choose another.")
-    told = JSONResponse(health(name, site(name, given)))
+    answer = JSONResponse(health(name, site(name, given)))
     # First, because a relay has a route for every path.
-    app.router.routes.insert(0, Route("/_local/health", told))
+    app.router.routes.insert(0, Route("/_local/health", answer))
     server = _Server(app, f"{name} ready {_url(listener)}")
     for number in (signal.SIGTERM, signal.SIGINT):
         # Before uvicorn takes signals this ends it at its start; uvicorn raises them again after a clean end, for this

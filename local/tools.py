@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.hosts.image import KEYRING, cache, digest, image_command, image_folder
-from local.steps import Failed, Steps
+from local.steps import StepFailed, Steps
 
 PACKAGES = {
     "ip": "iproute2",
@@ -62,7 +62,7 @@ def packages(steps: Steps, wanted: Mapping[str, str] = PACKAGES) -> None:
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise Failed(
+        raise StepFailed(
             f"missing programs, and no apt-get to install them: {', '.join(missing)}. Install them; run again."
         )
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

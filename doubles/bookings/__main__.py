@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from doubles.bookings import app
-from doubles.bookings.dataset import Refused
+from doubles.bookings.dataset import UnreadableFile
 from local import serve
 from local.site import BOOKINGS
 
@@ -27,7 +27,7 @@ def main() -> None:
     source = {"file": given.file, "seed": given.seed, "count": given.count, "first": given.first}
     try:
         application = app.create(serve.site("bookings", given).state, **source)
-    except (Refused, OSError) as error:
+    except (UnreadableFile, OSError) as error:
         sys.exit(f"bookings: {error}")
     serve.run("bookings", application, given)
 

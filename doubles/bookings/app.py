@@ -38,7 +38,7 @@ def create(
 ) -> Starlette:
     """Make the application with its state in a folder: bookings of `file`, or of the generator.
 
-    `today` tells which stays of a published file are over. Raises `dataset.Refused` and `OSError` for a bad file.
+    `today` says which stays of a published file are over. Raises `UnreadableFile` and `OSError` for a bad file.
     """
     store = Store(state)
     if file:
@@ -57,7 +57,7 @@ class _Api:
         self.faults = Faults(Fault)
         self.token = store.kept("token", lambda: secrets.token_urlsafe(24))
 
-    async def tell_token(self, _request: Request) -> Response:
+    async def show_token(self, _request: Request) -> Response:
         return JSONResponse({"token": self.token})
 
     def faulty(self, answer: Callable[[Request, Fault], Response]) -> Callable[[Request], Awaitable[Response]]:
@@ -120,7 +120,7 @@ def _application(api: _Api) -> Starlette:
         routes=[
             Route("/v1/bookings", api.faulty(api.list)),
             Route("/v1/bookings.csv", api.faulty(api.as_csv)),
-            Route("/_local/token", api.tell_token),
+            Route("/_local/token", api.show_token),
             Route(one, api.put, methods=["PUT"]),
             Route(one, api.patch, methods=["PATCH"]),
             Route(one, api.delete, methods=["DELETE"]),
@@ -147,7 +147,7 @@ def _date(name: str, text: str) -> str:
 
 def _limit(request: Request) -> int:
     text = request.query_params.get("limit", str(_PAGE))
-    if not text.isdecimal() or not 1 <= int(text) <= _LARGEST_PAGE:
+    if not text.isdecimal() or int(text) not in range(1, _LARGEST_PAGE + 1):
         raise Invalid("limit", f"must be a number from 1 to {_LARGEST_PAGE}, not {text!r}")
     return int(text)
 

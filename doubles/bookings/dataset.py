@@ -25,16 +25,16 @@ PUBLISHED = (
 _MISSING = ("NULL", "NA", "")
 
 
-class Refused(ValueError):
+class UnreadableFile(ValueError):
     """A file that can't be read as bookings: says which line and column, or which columns are missing."""
 
 
 def load(path: Path, today: date) -> list[Booking]:
-    """Read all bookings of a file. Raises `Refused`; `OSError` when there is no such file."""
+    """Read all bookings of a file. Raises `UnreadableFile`; `OSError` when there is no such file."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refused(f"{path} is not UTF-8 text (byte {error.start}): save it as CSV in UTF-8") from None
+        raise UnreadableFile(f"{path} is not UTF-8 text (byte {error.start}): save it as CSV in UTF-8") from None
     lines = csv.DictReader(io.StringIO(text, newline=""))
     make = _reader(lines.fieldnames or (), path, today)
     bookings: dict[str, Booking] = {}
@@ -42,9 +42,9 @@ def load(path: Path, today: date) -> list[Booking]:
         try:
             booking = make(number, row)
         except Invalid as error:
-            raise Refused(f"{path}, line {lines.line_num}: {error}") from None
+            raise UnreadableFile(f"{path}, line {lines.line_num}: {error}") from None
         if booking.id in bookings:
-            raise Refused(f"{path}, line {lines.line_num}: id: {booking.id} is there twice")
+            raise UnreadableFile(f"{path}, line {lines.line_num}: id: {booking.id} is there twice")
         bookings[booking.id] = booking
     return list(bookings.values())
 
@@ -78,15 +78,15 @@ def published(number: int, row: Mapping[str, str], today: date) -> Booking:
 
 
 def _reader(header: object, path: Path, today: date) -> Callable[[int, Mapping[str | None, str | None]], Booking]:
-    """Choose the mapping that the header asks for; a file with neither header is told what it lacks of the nearer."""
+    """Choose the mapping that the header asks for; a file with neither lacks columns of the nearer one."""
     present = set(header) if isinstance(header, list | tuple) else set()
-    lacks = {known: [name for name in known if name not in present] for known in (COLUMNS, PUBLISHED)}
-    if not lacks[COLUMNS]:
+    missing = {known: [name for name in known if name not in present] for known in (COLUMNS, PUBLISHED)}
+    if not missing[COLUMNS]:
         return lambda _number, row: read_row(_whole_row(row))
-    if not lacks[PUBLISHED]:
+    if not missing[PUBLISHED]:
         return lambda number, row: published(number, _whole_row(row), today)
-    nearer = min(lacks.values(), key=len)
-    raise Refused(f"{path} is no file of bookings: its first line lacks {', '.join(nearer)}")
+    nearer = min(missing.values(), key=len)
+    raise UnreadableFile(f"{path} is no file of bookings: its first line lacks {', '.join(nearer)}")
 
 
 def _whole_row(row: Mapping[str | None, str | None]) -> Mapping[str, str]:

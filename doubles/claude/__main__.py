@@ -1,4 +1,4 @@
-"""`python -m doubles.claude`: the double alone, for the vendor's own client or curl."""
+"""`python -m doubles.claude`: the double by itself, for the vendor's own client or curl."""
 
 import argparse
 

@@ -18,9 +18,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from doubles.claude import answer, contract, conversation, models, stream, usage
+from doubles.claude.errors import ApiError, envelope, not_built
 from doubles.claude.faults import Fault
 from doubles.claude.ledger import Entry, Ledger
-from doubles.claude.refusal import Refusal, envelope, not_built
 from doubles.claude.scripts import cast
 from doubles.faults import Faults
 
@@ -50,8 +50,8 @@ class _Double:
             Route("/_local/requests", self.requests),
             *self._faults.routes(),
         ]
-        handlers: dict[Any, Any] = {Refusal: self.refused, HTTPException: self.unknown, Exception: self.broken}
-        handlers[ClientDisconnect] = _nobody
+        handlers: dict[Any, Any] = {ApiError: self.refused, HTTPException: self.unknown, Exception: self.broken}
+        handlers[ClientDisconnect] = _client_is_gone
         return Starlette(routes=routes, exception_handlers=handlers)
 
     async def messages(self, request: Request) -> Response:
@@ -96,7 +96,7 @@ class _Double:
         models.known(body["model"])
         cuts = usage.prefixes(body, turns)
         if cuts[-1].tokens > models.WINDOW:
-            raise Refusal(400, f"prompt is too long: {cuts[-1].tokens} tokens > {models.WINDOW} maximum")
+            raise ApiError(400, f"prompt is too long: {cuts[-1].tokens} tokens > {models.WINDOW} maximum")
         reply = cast.play(conversation.read(body, turns))
         return answer.message(reply, body, cuts, self._cache, self._rng)
 
@@ -128,7 +128,7 @@ class _Double:
         )
 
     async def refused(self, request: Request, error: Exception) -> Response:
-        status = error.status if isinstance(error, Refusal) else 500
+        status = error.status if isinstance(error, ApiError) else 500
         return self._error(request, status, str(error))
 
     async def unknown(self, request: Request, error: Exception) -> Response:
@@ -145,8 +145,8 @@ class _Double:
         return JSONResponse(body, status, headers={**self._headers(request), **(headers or {})})
 
 
-async def _nobody(_request: Request, _error: Exception) -> Response:
-    """Answer a client that left before its request was whole: nobody hears it."""
+async def _client_is_gone(_request: Request, _error: Exception) -> Response:
+    """End the call of a client that left before its request was whole: no answer reaches it."""
     return Response(status_code=400)
 
 
@@ -160,10 +160,10 @@ def _turn(body: dict[str, Any]) -> int:
 def _authenticate(request: Request) -> None:
     bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     if not bearer and not request.headers.get("x-api-key"):
-        raise Refusal(401, "a key is required: send it as `Authorization: Bearer KEY` or as `x-api-key: KEY`")
+        raise ApiError(401, "a key is required: send it as `Authorization: Bearer KEY` or as `x-api-key: KEY`")
     version = request.headers.get("anthropic-version")
     if version is None:
-        raise Refusal(400, "anthropic-version: header is required")
+        raise ApiError(400, "anthropic-version: header is required")
     if version != VERSION:
         raise not_built(f"anthropic-version {version} (only the client's own, {VERSION},)")
     if "anthropic-beta" in request.headers or "beta" in request.query_params:
@@ -171,15 +171,15 @@ def _authenticate(request: Request) -> None:
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    """Read an authenticated request's JSON; raises `Refusal`."""
+    """Read an authenticated request's JSON; raises `ApiError`."""
     _authenticate(request)
     raw = await request.body()
     if len(raw) > MOST_BYTES:
-        raise Refusal(413, f"Request exceeds the maximum size of {MOST_BYTES} bytes")
+        raise ApiError(413, f"Request exceeds the maximum size of {MOST_BYTES} bytes")
     try:
         body = json.loads(raw)
     except ValueError as error:
-        raise Refusal(400, f"The request body is not valid JSON: {error}") from error
+        raise ApiError(400, f"The request body is not valid JSON: {error}") from error
     if not isinstance(body, dict):
-        raise Refusal(400, "The request body must be a JSON object")
+        raise ApiError(400, "The request body must be a JSON object")
     return body

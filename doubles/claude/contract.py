@@ -11,20 +11,20 @@ from anthropic.types.message_create_params import MessageCreateParamsNonStreamin
 from jsonschema import Draft202012Validator, ValidationError
 from pydantic import TypeAdapter
 
-from doubles.claude.refusal import Refusal
+from doubles.claude.errors import ApiError
 
 _FREE = ("InputSchemaTyped",)
 """A tool's input schema is any JSON schema: unknown keys are its author's."""
 
 
 def check_create(body: Any) -> None:
-    """Check the body of POST /v1/messages; raises `Refusal` 400, which names the field."""
+    """Check the body of POST /v1/messages; raises `ApiError` 400, which names the field."""
     streaming = isinstance(body, dict) and body.get("stream") is True
     _check(_validator(MessageCreateParamsStreaming if streaming else MessageCreateParamsNonStreaming), body)
 
 
 def check_count(body: Any) -> None:
-    """Check the body of POST /v1/messages/count_tokens; raises `Refusal` 400, which names the field."""
+    """Check the body of POST /v1/messages/count_tokens; raises `ApiError` 400, which names the field."""
     _check(_validator(MessageCountTokensParams), body)
 
 
@@ -40,7 +40,7 @@ def _validator(params: type) -> Draft202012Validator:
 def _check(validator: Draft202012Validator, body: Any) -> None:
     error = next(iter(validator.iter_errors(body)), None)
     if error is not None:
-        raise Refusal(400, _told(_cause(error)))
+        raise ApiError(400, _described(_cause(error)))
 
 
 def _cause(error: ValidationError) -> ValidationError:
@@ -56,12 +56,12 @@ def _cause(error: ValidationError) -> ValidationError:
 
 
 def _other_kind(error: ValidationError) -> bool:
-    """Whether this alternative is for another kind of value, told by its tag or by its JSON type."""
+    """Whether this alternative is for another kind of value, by its tag or by its JSON type."""
     tagged = bool(error.path) and error.path[-1] in ("type", "role") and error.validator != "type"
     return tagged or (error.validator == "type" and not error.path)
 
 
-def _told(error: ValidationError) -> str:
+def _described(error: ValidationError) -> str:
     at = [str(part) for part in error.absolute_path]
     value: Any = error.instance
     schema: Any = error.schema
@@ -71,5 +71,5 @@ def _told(error: ValidationError) -> str:
     if error.validator == "required":
         missing = next(key for key in schema["required"] if key not in value)
         return f"{'.'.join([*at, missing])}: Field required"
-    told = error.message if len(error.message) < 200 else "Input should be of one of the known forms"
-    return f"{'.'.join(at) or 'body'}: {told}"
+    reason = error.message if len(error.message) < 200 else "Input should be of one of the known forms"
+    return f"{'.'.join(at) or 'body'}: {reason}"

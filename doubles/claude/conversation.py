@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from doubles.claude import models
-from doubles.claude.refusal import Refusal, not_built
+from doubles.claude.errors import ApiError, not_built
 
+LEAST_THINKING = 1024
+"""Tokens of the smallest budget for thinking that the vendor takes."""
 _TEXTUAL = ("text", "thinking", "redacted_thinking", "tool_use", "tool_result")
 _OURS = ("custom", "bash_20250124", "text_editor_20250124", "text_editor_20250429", "text_editor_20250728")
 
@@ -48,7 +50,7 @@ def merged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def check(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Check the rules of conversation and return its turns; raises `Refusal` 400 as the API, 501 for what we lack."""
+    """Check the rules of conversation and return its turns; raises `ApiError` 400 as the API, 501 for what we lack."""
     _check_tools(body)
     _check_features(body)
     turns = merged(body["messages"])
@@ -82,7 +84,7 @@ def text(block: dict[str, Any]) -> str:
 
 
 def _refuse(message: str) -> None:
-    raise Refusal(400, message)
+    raise ApiError(400, message)
 
 
 def _check_tools(body: dict[str, Any]) -> None:
@@ -111,11 +113,12 @@ def _check_numbers(body: dict[str, Any]) -> None:
     most = body.get("max_tokens")
     if most == 0:
         raise not_built("max_tokens 0 (warming the cache)")
-    if most is not None and not 0 < most <= models.MOST_OUTPUT:
+    if most is not None and most not in range(1, models.MOST_OUTPUT + 1):
         _refuse(f"max_tokens: {most} is not between 1 and {models.MOST_OUTPUT}, the maximum for {body['model']}")
     thinking = body.get("thinking", {})
-    if thinking.get("type") == "enabled" and not 1024 <= thinking["budget_tokens"] < (most or models.MOST_OUTPUT):
-        _refuse("thinking.budget_tokens: must be at least 1024 and less than max_tokens")
+    budgets = range(LEAST_THINKING, most or models.MOST_OUTPUT)
+    if thinking.get("type") == "enabled" and thinking["budget_tokens"] not in budgets:
+        _refuse(f"thinking.budget_tokens: must be at least {LEAST_THINKING} and less than max_tokens")
 
 
 def _check_order(turns: list[dict[str, Any]]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from anthropic.types import Model, ModelInfo
 
-from doubles.claude.refusal import Refusal
+from doubles.claude.errors import ApiError
 
 WINDOW = 200_000
 """Tokens of prompt and answer together; ours, the vendor's differ by model."""
@@ -15,9 +15,9 @@ NAMES: tuple[str, ...] = typing.get_args(typing.get_args(Model)[0])
 
 
 def known(name: str) -> str:
-    """Return the model's name; raises `Refusal` 404 for one that the vendor's package does not know."""
+    """Return the model's name; raises `ApiError` 404 for one that the vendor's package does not know."""
     if name not in NAMES:
-        raise Refusal(404, f"model: {name}")
+        raise ApiError(404, f"model: {name}")
     return name
 
 
@@ -36,7 +36,7 @@ def info(name: str) -> dict[str, Any]:
 
 
 def page(query: typing.Mapping[str, str]) -> dict[str, Any]:
-    """Return the models in one page; raises `Refusal` 501 for a page of another size or place."""
+    """Return the models in one page; raises `ApiError` 501 for a page of another size or place."""
     if query:
-        raise Refusal(501, f"paging models by {', '.join(query)} is not built into this double")
+        raise ApiError(501, f"paging models by {', '.join(query)} is not built into this double")
     return {"data": [info(name) for name in NAMES], "first_id": NAMES[0], "has_more": False, "last_id": NAMES[-1]}

@@ -39,9 +39,9 @@ def prefixes(body: dict[str, Any], turns: list[dict[str, Any]]) -> list[Prefix]:
     system = body.get("system", ())
     blocks = [*body.get("tools", ())]
     blocks += [{"type": "text", "text": system}] if isinstance(system, str) else [*system]
-    # Another way of thinking or choosing tools makes all messages anew: it counts as part of the first one.
-    manner = {key: body.get(key) for key in ("thinking", "tool_choice")}
-    blocks += [{**block, "_": (manner, turn["role"])} for turn in turns for block in turn["content"]]
+    # Other thinking or another choice of tools invalidates all messages: both count as part of the first one.
+    mode = {key: body.get(key) for key in ("thinking", "tool_choice")}
+    blocks += [{**block, "_": (mode, turn["role"])} for turn in turns for block in turn["content"]]
     digest, total, cuts = hashlib.sha256(body["model"].encode()), 0, []
     for block in blocks:
         content = {key: value for key, value in block.items() if key != "cache_control"}

@@ -15,7 +15,7 @@ from doubles.database import Database
 from doubles.faults import refused
 from doubles.google import library, requests, values, vault
 from doubles.google.book import Book
-from doubles.google.errors import Failure, invalid, unbuilt
+from doubles.google.errors import GoogleError, invalid, not_built
 from doubles.google.faults import Faults
 from doubles.google.oauth import OAuth
 from doubles.google.sheets import Sheets
@@ -48,12 +48,12 @@ def create(state: Path, *, testing: bool = False, clock: Callable[[], float] = t
             Route("/v4/{path:path}", sheets.call, methods=_METHODS),
             Route("/drive/{path:path}", _drive, methods=_METHODS),
         ],
-        exception_handlers={Invalid: _refuse, Failure: _fail},
+        exception_handlers={Invalid: _refuse, GoogleError: _fail},
     )
 
 
 class _Edit(Struct, frozen=True, forbid_unknown_fields=True):
-    """A value typed into one range's first cell, or requests of batchUpdate (a person inserts or deletes rows)."""
+    """A value typed into one range's first cell, or requests of batchUpdate (a user inserts or deletes rows)."""
 
     range: str = ""
     value: Any = None
@@ -69,7 +69,7 @@ class _New(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class People:
-    """What people do with a spreadsheet, without a token: look at it, and in tests change it."""
+    """What users do with a spreadsheet, without a token: look at it, and in tests change it."""
 
     def __init__(self, sheets: Sheets) -> None:
         self._sheets = sheets
@@ -80,8 +80,8 @@ class People:
 
     async def titles(self, _request: Request) -> Response:
         """GET the list of spreadsheets: id and title."""
-        told = [{"id": book.id, "title": book.properties["title"]} for book in self._books()]
-        return JSONResponse({"spreadsheets": told})
+        listed = [{"id": book.id, "title": book.properties["title"]} for book in self._books()]
+        return JSONResponse({"spreadsheets": listed})
 
     async def make(self, request: Request) -> Response:
         """POST `{"id": …, "title": …, "sheet": …}`: make an empty one, unless it is there already."""
@@ -102,7 +102,7 @@ class People:
         return HTMLResponse(book_page(book, sheet, max(int(row) - 1, 0)))
 
     async def edit(self, request: Request) -> Response:
-        """POST what a person does: `{"range": "Sheet1!B5", "value": "typed"}` or `{"requests": […]}`."""
+        """POST what a user does: `{"range": "Sheet1!B5", "value": "typed"}` or `{"requests": […]}`."""
         edit = read_json(_Edit, await request.body())
         book_id = request.path_params["id"]
         if edit.requests:
@@ -117,7 +117,7 @@ class People:
 
 
 async def _drive(_request: Request) -> Response:
-    return unbuilt("Drive").answer()
+    return not_built("Drive").answer()
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
@@ -125,4 +125,4 @@ async def _refuse(_request: Request, error: Exception) -> Response:
 
 
 async def _fail(_request: Request, error: Exception) -> Response:
-    return error.answer() if isinstance(error, Failure) else JSONResponse({}, 500)
+    return error.answer() if isinstance(error, GoogleError) else JSONResponse({}, 500)

@@ -50,6 +50,11 @@ class Area:
     right: int
 
     @property
+    def columns(self) -> range:
+        """The columns it covers."""
+        return range(self.left, self.right)
+
+    @property
     def single(self) -> bool:
         """Whether it is one cell."""
         return (self.bottom - self.top, self.right - self.left) == (1, 1)
@@ -74,7 +79,7 @@ class Sheet:
         return self.rows[row].get(column, EMPTY)
 
     def put(self, row: int, column: int, cell: Cell) -> None:
-        """Set a cell of the grid. Raises `Failure` for a text that is too long."""
+        """Set a cell of the grid. Raises `GoogleError` for a text that is too long."""
         if isinstance(cell.value, str) and len(cell.value) > TEXT_LIMIT:
             raise invalid(f"Your input contains more than the maximum of {TEXT_LIMIT} characters in a single cell.")
         if cell:
@@ -115,18 +120,20 @@ class Sheet:
         if dimension == "ROWS":
             del self.rows[start:end]
             return
-        gone = end - start
-        self.columns -= gone
+        deleted = range(start, end)
+        self.columns -= len(deleted)
         self.rows = [
-            {c - gone if c >= end else c: cell for c, cell in row.items() if not start <= c < end} for row in self.rows
+            {c - len(deleted) if c >= end else c: cell for c, cell in row.items() if c not in deleted}
+            for row in self.rows
         ]
 
     def move(self, dimension: str, start: int, end: int, target: int) -> None:
         """Move rows or columns to before `target`, which counts as the grid is now and is not inside them."""
         size = len(self.rows) if dimension == "ROWS" else self.columns
-        rest = [n for n in range(size) if not start <= n < end]
-        at = target if target <= start else target - (end - start)
-        order = [*rest[:at], *range(start, end), *rest[at:]]
+        moved = range(start, end)
+        rest = [n for n in range(size) if n not in moved]
+        at = target if target <= start else target - len(moved)
+        order = [*rest[:at], *moved, *rest[at:]]
         if dimension == "ROWS":
             self.rows = [self.rows[n] for n in order]
             return
@@ -138,7 +145,7 @@ class Sheet:
 
         Numbers come before texts, texts before booleans, and empty cells last either way.
         """
-        span = range(area.left, area.right)
+        span = area.columns
         parts = [{c: row[c] for c in span if c in row} for row in self.rows[area.top : area.bottom]]
         for column, descending in reversed(keys):
             filled = [part for part in parts if part.get(column, EMPTY).value is not None]
@@ -153,7 +160,7 @@ class Sheet:
         """Yield row and column of each cell of an area that holds a value."""
         for number in range(area.top, area.bottom):
             for column, cell in self.rows[number].items():
-                if cell.value is not None and area.left <= column < area.right:
+                if cell.value is not None and column in area.columns:
                     yield number, column
 
     @property
@@ -188,7 +195,7 @@ class Book:
         return Book(self.id, self.properties, [sheet.copy() for sheet in self.sheets])
 
     def sheet(self, sheet_id: int) -> Sheet:
-        """Return a sheet by its id. Raises `Failure`."""
+        """Return a sheet by its id. Raises `GoogleError`."""
         for sheet in self.sheets:
             if sheet.id == sheet_id:
                 return sheet
@@ -199,12 +206,12 @@ class Book:
         return next((sheet for sheet in self.sheets if sheet.title.casefold() == title.casefold()), None)
 
     def check_size(self) -> None:
-        """Refuse more cells than a spreadsheet can have. Raises `Failure`."""
+        """Refuse more cells than a spreadsheet can have. Raises `GoogleError`."""
         check_size(sum(len(sheet.rows) * sheet.columns for sheet in self.sheets))
 
 
 def check_size(cells: int) -> None:
-    """Refuse more cells than a spreadsheet can have, before they take memory. Raises `Failure`."""
+    """Refuse more cells than a spreadsheet can have, before they take memory. Raises `GoogleError`."""
     if cells > CELL_LIMIT:
         limit = f"above the limit of {CELL_LIMIT} cells."
         raise invalid(f"This action would increase the number of cells in the workbook {limit}")

@@ -6,7 +6,7 @@ from typing import Any
 from doubles.google import mask as masks
 from doubles.google.book import Book, Cell, Formula, Sheet, Value
 from doubles.google.entry import plain
-from doubles.google.errors import invalid, unbuilt
+from doubles.google.errors import invalid, not_built
 from doubles.google.grid import entered_data
 from doubles.google.ranges import find_grid, letters
 from doubles.google.render import check_format
@@ -38,7 +38,7 @@ def update_cells(book: Book, args: Args) -> Answer:
 
 
 def _within(rows: list[Args], height: int, width: int, last: tuple[int, int]) -> None:
-    """Refuse data that is larger than the place for it. Raises `Failure`."""
+    """Refuse data that is larger than the place for it. Raises `GoogleError`."""
     if len(rows) > height:
         raise invalid(f"Attempting to write row: {last[0]}, beyond the last requested row of: {last[0] - 1}")
     if max((len(row.get("values", [])) for row in rows), default=0) > width:
@@ -64,7 +64,7 @@ def _start(book: Book, start: Args) -> tuple[Sheet, int, int]:
 def append_cells(book: Book, args: Args) -> Answer:
     """Write rows of CellData below the last row that holds a value."""
     if args.get("tableId"):
-        raise unbuilt("appendCells to a table")
+        raise not_built("appendCells to a table")
     mask, sheet, rows = _cell_mask(args), book.sheet(args.get("sheetId", 0)), args.get("rows", [])
     top = sheet.height
     width = max((len(row.get("values", [])) for row in rows), default=0)
@@ -89,14 +89,14 @@ def repeat_cell(book: Book, args: Args) -> Answer:
 
 _BUILT = ("userEnteredValue", "userEnteredFormat", "note", "*")
 _VALUE_ALONE: masks.Mask = {"userEnteredValue": {}}
-"""The mask of most cells ever written: it gets a way without merging."""
+"""The mask of most cells ever written: it is handled without merging."""
 
 
 def _cell_mask(args: Args) -> masks.Mask:
-    mask = masks.of(args, "CellData")
+    mask = masks.required(args, "CellData")
     for name in mask:
         if name not in _BUILT:
-            raise unbuilt(f"writing {name}")
+            raise not_built(f"writing {name}")
     return mask
 
 
@@ -108,7 +108,7 @@ def _change(sheet: Sheet, row: int, column: int, data: Args, mask: masks.Mask) -
         return
     for name in data:
         if "*" in mask and name not in _BUILT:
-            raise unbuilt(f"writing {name}")
+            raise not_built(f"writing {name}")
     merged = masks.merge(mask, entered_data(old), data)
     look = merged.get("userEnteredFormat")
     if look and look.get("numberFormat"):
@@ -117,7 +117,7 @@ def _change(sheet: Sheet, row: int, column: int, data: Args, mask: masks.Mask) -
 
 
 def _value(extended: Args) -> Value:
-    """Read an ExtendedValue: a text stays one, whatever it begins with. Raises `Failure`."""
+    """Read an ExtendedValue: a text stays one, whatever it begins with. Raises `GoogleError`."""
     if not extended:
         return None
     if len(extended) > 1:

@@ -1,4 +1,4 @@
-"""The page on which a person lets a program in, and the one that says why it can't be asked."""
+"""The page on which the user gives a program access, and the one that says why it cannot be asked for."""
 
 from collections.abc import Sequence
 from html import escape
@@ -23,7 +23,7 @@ def consent_page(scopes: Sequence[str]) -> Response:
 
 
 def refusal_page(status: int, error: str, sentence: str) -> Response:
-    """Return the page that ends a request for consent before anybody is asked."""
+    """Return the page that ends a request for consent before the user is asked."""
     return _page("Access blocked", f"<p>{escape(sentence)}</p><p>Error {status}: {escape(error)}</p>", status)
 
 

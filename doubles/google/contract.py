@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, TypeAlias
 
-from doubles.google.errors import bad_request, unbuilt
+from doubles.google.errors import bad_request, not_built
 
 _DOCUMENT = "discovery_cache/documents/sheets.v4.json"
-_UNBUILT = ("access_token", "callback", "oauth_token", "uploadType", "upload_protocol", "$.xgafv")
+_NOT_BUILT = ("access_token", "callback", "oauth_token", "uploadType", "upload_protocol", "$.xgafv")
 """Parameters of every Google API that change how a call is read or answered."""
 
 
@@ -49,15 +49,15 @@ class Contract:
         return None
 
     def query(self, operation: Operation, given: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        """Read query parameters: repeated ones as lists, booleans as such. Raises `Failure`."""
+        """Read query parameters: repeated ones as lists, booleans as such. Raises `GoogleError`."""
         known = {n: p for n, p in {**self._shared, **operation.parameters}.items() if p["location"] == "query"}
         values: dict[str, Any] = {}
         violations = []
         for name, text in given:
             if name not in known:
                 violations.append(_unknown_parameter(name))
-            elif name in _UNBUILT or (name, text) in (("alt", "media"), ("alt", "proto")):
-                raise unbuilt(f"parameter {name}")
+            elif name in _NOT_BUILT or (name, text) in (("alt", "media"), ("alt", "proto")):
+                raise not_built(f"parameter {name}")
             elif not _fits_text(known[name], text):
                 violations.append(_violation(f"Invalid value at '{_snake(name)}' ({_kind(known[name])}), \"{text}\""))
             elif known[name].get("repeated"):
@@ -69,7 +69,7 @@ class Contract:
         return values
 
     def check(self, schema: str, data: object) -> None:
-        """Hold a request's body to its type. Raises `Failure` with every violation, as Google lists them."""
+        """Check a request's body against its type. Raises `GoogleError` with every violation, as Google lists them."""
         violations = [_violation(text) for text in self.violations(schema, data)]
         if violations:
             raise bad_request(violations)
@@ -153,14 +153,15 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
     "any": (str, bool, int, float, dict, list, type(None)),
 }
-"""JSON's types → Python's, exactly: a bool is no int here."""
+"""JSON's types → Python's, exactly: a bool is no int."""
+_INT32 = range(-(2**31), 2**31)
 
 
 def _fits(kind: Mapping[str, Any], data: object) -> bool:
     if type(data) not in _SCALARS[kind["type"]]:
         return False
     if kind["type"] == "integer":
-        return isinstance(data, int) and -(2**31) <= data < 2**31
+        return isinstance(data, int) and data in _INT32
     return "enum" not in kind or data in kind["enum"]
 
 

@@ -1,4 +1,4 @@
-"""How a value gets into a cell: as it is (RAW), or as if a person typed it (USER_ENTERED)."""
+"""How a value gets into a cell: as it is (RAW), or as if a user typed it (USER_ENTERED)."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
 
 def enter(cell: Cell, value: Any, option: str) -> Cell:
-    """Return the cell after a value was put in: `""` clears it, a format stays. Raises `Failure`."""
+    """Return the cell after a value was put in: `""` clears it, a format stays. Raises `GoogleError`."""
     if isinstance(value, dict | list):
         kind = "struct_value" if isinstance(value, dict) else "list_value"
         raise invalid(f"Invalid values: a cell can't hold a {kind}")
@@ -39,7 +39,7 @@ def serial(day: date) -> int:
 
 
 def _typed(cell: Cell, text: str) -> Cell:
-    """Read what a person types, in the locale en_US; a cell formatted as plain text takes it as it is."""
+    """Read what a user types, in the locale en_US; a cell formatted as plain text takes it as it is."""
     if (cell.format or {}).get("numberFormat", {}).get("type") == "TEXT":
         return replace(cell, value=text)
     if text.startswith("'"):
@@ -69,7 +69,7 @@ def _amount(cell: Cell, text: str) -> Cell:
 
 
 def _looking(cell: Cell, number_format: Mapping[str, str]) -> Cell:
-    """Give a cell the format its content asks for, unless somebody chose one."""
+    """Give a cell the format its content asks for, unless a user chose one."""
     if cell.format and "numberFormat" in cell.format:
         return cell
     return replace(cell, format={**(cell.format or {}), "numberFormat": number_format})

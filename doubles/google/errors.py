@@ -21,7 +21,7 @@ STATUSES = {
 _TYPE = "type.googleapis.com/google.rpc."
 
 
-class Failure(Exception):
+class GoogleError(Exception):
     """A call that fails as Google's calls do: a canonical status, a message, and typed details."""
 
     def __init__(self, status: str, message: str, details: list[dict[str, Any]] | None = None) -> None:
@@ -39,21 +39,21 @@ class Failure(Exception):
         return JSONResponse({"error": error}, code)
 
 
-def invalid(message: str) -> Failure:
+def invalid(message: str) -> GoogleError:
     """Return the failure of a request that makes no sense."""
-    return Failure("INVALID_ARGUMENT", message)
+    return GoogleError("INVALID_ARGUMENT", message)
 
 
-def bad_request(violations: list[Mapping[str, str]]) -> Failure:
+def bad_request(violations: list[Mapping[str, str]]) -> GoogleError:
     """Return the failure of a request that does not fit the API's types; a violation has a `description`."""
     message = "\n".join(violation["description"] for violation in violations)
     details = [{"@type": f"{_TYPE}BadRequest", "fieldViolations": [dict(v) for v in violations]}]
-    return Failure("INVALID_ARGUMENT", message, details)
+    return GoogleError("INVALID_ARGUMENT", message, details)
 
 
-def unbuilt(what: str) -> Failure:
+def not_built(what: str) -> GoogleError:
     """Return the failure of what Google knows and this double has not built."""
-    return Failure("UNIMPLEMENTED", f"{what}: Google's API has it, this double does not build it.")
+    return GoogleError("UNIMPLEMENTED", f"{what}: Google's API has it, this double does not build it.")
 
 
 def error_info(reason: str, **metadata: str) -> dict[str, Any]:

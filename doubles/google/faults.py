@@ -7,7 +7,7 @@ from msgspec import Meta
 from starlette.responses import JSONResponse, Response
 
 from doubles import faults
-from doubles.google.errors import STATUSES, Failure, error_info, page
+from doubles.google.errors import STATUSES, GoogleError, error_info, page
 from doubles.reading import Invalid
 
 OAUTH_ERRORS = {
@@ -33,7 +33,7 @@ _MESSAGES = {
     "FAILED_PRECONDITION": "This operation is not supported for this document",
 }
 _ACTIVATION = "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview"
-SERVICE_DISABLED = Failure(
+SERVICE_DISABLED = GoogleError(
     "PERMISSION_DENIED",
     f"Google Sheets API has not been used in project 0 before or it is disabled. Enable it by visiting {_ACTIVATION}",
     [error_info("SERVICE_DISABLED", service="sheets.googleapis.com", activationUrl=_ACTIVATION)],
@@ -66,10 +66,10 @@ class Fault(faults.Fault, frozen=True, kw_only=True, forbid_unknown_fields=True)
             return None
         return oauth_error(self.error, self.description) if self.on == "token" else self._sheets_error().answer()
 
-    def _sheets_error(self) -> Failure:
+    def _sheets_error(self) -> GoogleError:
         if self.error == "SERVICE_DISABLED":
             return SERVICE_DISABLED
-        return Failure(self.error, self.description or _MESSAGES.get(self.error, self.error))
+        return GoogleError(self.error, self.description or _MESSAGES.get(self.error, self.error))
 
 
 class Faults(faults.Faults[Fault]):

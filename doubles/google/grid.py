@@ -26,7 +26,7 @@ def get_by_filter(call: Call) -> Answer:
 
 
 def _wants_data(call: Call, options: Mapping[str, Any]) -> bool:
-    """Tell whether cells are asked for: a field mask decides alone, says the description of includeGridData."""
+    """Tell whether cells are asked for: by a field mask where there is one, else by includeGridData."""
     if "fields" not in call.query:
         return bool(options.get("includeGridData", False))
     mask = parse(call.query["fields"])
@@ -74,14 +74,14 @@ def grid_data(sheet: Sheet, area: Area) -> Answer:
 
 def _row(sheet: Sheet, number: int, area: Area) -> Answer:
     row = sheet.rows[number]
-    used = [column for column in row if area.left <= column < area.right]
+    used = [column for column in row if column in area.columns]
     if not used:
         return {}
     return {"values": [cell_data(row.get(column, EMPTY)) for column in range(area.left, max(used) + 1)]}
 
 
 def cell_data(cell: Cell) -> Answer:
-    """Return CellData, as far as a cell here has it."""
+    """Return CellData, as far as this double keeps it."""
     data: Answer = {}
     if cell.value is not None:
         data |= {"userEnteredValue": entered(cell.value), "effectiveValue": effective(cell.value)}
@@ -94,6 +94,6 @@ def cell_data(cell: Cell) -> Answer:
 
 
 def entered_data(cell: Cell) -> Mapping[str, Any]:
-    """Return the part of CellData that a person or program enters."""
+    """Return the part of CellData that a user or program enters."""
     known = ("userEnteredValue", "userEnteredFormat", "note")
     return {name: value for name, value in cell_data(cell).items() if name in known}

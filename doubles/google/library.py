@@ -6,7 +6,7 @@ from typing import Any
 
 from doubles.database import Database
 from doubles.google.book import Book, Cell, Formula, Row, Sheet
-from doubles.google.errors import Failure
+from doubles.google.errors import GoogleError
 
 TABLES = "CREATE TABLE IF NOT EXISTS spreadsheet (id TEXT PRIMARY KEY, data TEXT NOT NULL);"
 """What the double's database holds for a `Library`."""
@@ -28,11 +28,11 @@ class Library:
         return [book_id for (book_id,) in self._database.rows("SELECT id FROM spreadsheet ORDER BY id")]
 
     def get(self, book_id: str) -> Book:
-        """Return a spreadsheet, not to be changed: change a copy and `save` it. Raises `Failure` NOT_FOUND."""
+        """Return a spreadsheet, not to be changed: change a copy and `save` it. Raises `GoogleError` NOT_FOUND."""
         if book_id not in self._open:
             found = self._database.row("SELECT data FROM spreadsheet WHERE id = ?", book_id)
             if found is None:
-                raise Failure("NOT_FOUND", "Requested entity was not found.")
+                raise GoogleError("NOT_FOUND", "Requested entity was not found.")
             self._open[book_id] = _decode(json.loads(found[0]))
         return self._open[book_id]
 

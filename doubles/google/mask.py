@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_*]+|[.,()/]")
 
 
 def parse(text: str) -> Mask:
-    """Read a mask. Raises `Failure` for one that can't be read."""
+    """Read a mask. Raises `GoogleError` for one that can't be read."""
     compact = re.sub(r"\s", "", text)
     tokens = _TOKEN.findall(compact)
     if "".join(tokens) != compact or not tokens:
@@ -25,8 +25,8 @@ def parse(text: str) -> Mask:
     return mask
 
 
-def of(args: Mapping[str, Any], kind: str) -> Mask:
-    """Return the mask in the `fields` of a request that changes a value of a type. Raises `Failure`."""
+def required(args: Mapping[str, Any], kind: str) -> Mask:
+    """Return the mask in the `fields` of a request that changes a value of a type. Raises `GoogleError`."""
     if not args.get("fields"):
         raise invalid("At least one field must be listed in 'fields'. (use '*' to indicate all fields)")
     mask = parse(args["fields"])
@@ -35,7 +35,7 @@ def of(args: Mapping[str, Any], kind: str) -> Mask:
 
 
 def check(mask: Mask, contract: Contract, kind: Mapping[str, Any], where: str = "") -> None:
-    """Hold a mask to the type it selects from. Raises `Failure` naming the path that is not there."""
+    """Check a mask against the type it selects from. Raises `GoogleError` naming the path that is not there."""
     for name, inside in mask.items():
         inner = _inside(contract, kind, name)
         path = f"{where}.{name}" if where else name

@@ -49,7 +49,7 @@ class OAuth:
             *(Route(path, self.decide, methods=["POST"]) for path in ("/o/oauth2/auth", "/o/oauth2/v2/auth")),
             Route("/token", self.token, methods=["POST"]),
             Route("/revoke", self.revoke, methods=["POST"]),
-            Route("/_local/client", self.tell_client),
+            Route("/_local/client", self.client_secrets),
             Route("/_local/tokens", self.issue, methods=["POST"]),
             Route("/_local/tokens/revoke", self.revoke_all, methods=["POST"]),
         ]
@@ -60,12 +60,12 @@ class OAuth:
         return grant.scopes if grant else None
 
     async def consent(self, request: Request) -> Response:
-        """GET the page on which a person allows or denies."""
+        """GET the page on which the user allows or denies."""
         wrong = self._wrong(request.query_params)
         return refusal_page(*wrong) if wrong else consent_page(request.query_params["scope"].split())
 
     async def decide(self, request: Request) -> Response:
-        """POST the person's decision (`allow`, or anything else for no) and go back to the program."""
+        """POST the user's decision (`allow`, or anything else for no) and go back to the program."""
         query, form = request.query_params, await request.form()
         wrong = self._wrong(query)
         if wrong:
@@ -92,7 +92,7 @@ class OAuth:
             return JSONResponse({})
         return JSONResponse({"error": "invalid_token", "error_description": "Token expired or revoked"}, 400)
 
-    async def tell_client(self, request: Request) -> Response:
+    async def client_secrets(self, request: Request) -> Response:
         """GET the client secrets file of the registered program."""
         base = str(request.base_url).rstrip("/")
         installed = {
@@ -106,7 +106,7 @@ class OAuth:
         return JSONResponse({"installed": installed})
 
     async def issue(self, request: Request) -> Response:
-        """POST: hand out a credential without a person, `{"scopes": […], "testing": false}`, as auth_ga stores it."""
+        """POST: hand out a credential as auth_ga stores it, without consent: `{"scopes": […], "testing": false}`."""
         order = read_json(_Order, await request.body() or b"{}")
         testing = self._testing if order.testing is None else order.testing
         tokens = self._tokens(Grant(order.scopes), self._lasting(order.scopes, testing=testing))
@@ -126,7 +126,7 @@ class OAuth:
         return JSONResponse(credential | {k: v for k, v in tokens.items() if k == "refresh_token_expires_in"})
 
     async def revoke_all(self, request: Request) -> Response:
-        """POST: end a person's consent, all of it, or with `{"access_only": true}` the short-lived tokens alone."""
+        """POST: end the user's consent, or with `{"access_only": true}` only the short-lived tokens."""
         order = read_json(_Revocation, await request.body() or b"{}")
         kinds = ("access",) if order.access_only else ("access", "refresh", "code")
         return JSONResponse({"revoked": self._vault.revoke_all(kinds)})

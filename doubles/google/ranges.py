@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from doubles.google.book import Area, Book, Sheet
-from doubles.google.errors import invalid, unbuilt
+from doubles.google.errors import invalid, not_built
 
 _CORNER = r"([A-Za-z]{1,3})?([1-9]\d{0,7})?"
 _CELLS = re.compile(rf"{_CORNER}(?::{_CORNER})?")
@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def find(book: Book, text: str, *, write: bool = False) -> tuple[Sheet, Area]:
     """Return what A1 notation means: `Sheet!A1:B2`, `A:A`, `2:5`, `Sheet`; without a title the first sheet.
 
-    An end past the grid is cut off for reading and refused for writing. Raises `Failure`.
+    An end past the grid is cut off for reading and refused for writing. Raises `GoogleError`.
     """
     match = _TITLED.fullmatch(text)
     if not match:
@@ -34,7 +34,7 @@ def find(book: Book, text: str, *, write: bool = False) -> tuple[Sheet, Area]:
 
 
 def find_grid(book: Book, grid: Mapping[str, Any], *, write: bool = False) -> tuple[Sheet, Area]:
-    """Return what a GridRange means: absent ends are open. Raises `Failure`."""
+    """Return what a GridRange means: absent ends are open. Raises `GoogleError`."""
     sheet = book.sheet(grid.get("sheetId", 0))
     bounds = (
         grid.get("startRowIndex", 0),
@@ -46,13 +46,13 @@ def find_grid(book: Book, grid: Mapping[str, Any], *, write: bool = False) -> tu
 
 
 def find_filter(book: Book, chosen: Mapping[str, Any], *, write: bool = False) -> tuple[Sheet, Area]:
-    """Return what a DataFilter selects. Raises `Failure`."""
+    """Return what a DataFilter selects. Raises `GoogleError`."""
     if chosen.get("a1Range") is not None:
         return find(book, chosen["a1Range"], write=write)
     if chosen.get("gridRange") is not None:
         return find_grid(book, chosen["gridRange"], write=write)
     if chosen.get("developerMetadataLookup") is not None:
-        raise unbuilt("developerMetadataLookup")
+        raise not_built("developerMetadataLookup")
     raise invalid("Must specify at least one of: a1Range, gridRange, developerMetadataLookup")
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from doubles.google.book import Cell, Formula, Value
 from doubles.google.entry import EPOCH, plain
-from doubles.google.errors import unbuilt
+from doubles.google.errors import not_built
 
 LOADING = "Loading..."
-"""What a formula shows that nobody has calculated yet: here, always."""
+"""What a formula shows before it is calculated: in this double, always."""
 _DEFAULTS = {
     "TEXT": "@",
     "NUMBER": "#,##0.00",
@@ -37,7 +37,7 @@ def show(cell: Cell, option: str, dates: str) -> Value:
 
 
 def formatted(cell: Cell) -> str | None:
-    """Return the text a person sees; None when the cell is empty."""
+    """Return the text a user sees; None when the cell is empty."""
     value = cell.value
     if isinstance(value, Formula):
         return LOADING
@@ -52,16 +52,16 @@ def formatted(cell: Cell) -> str | None:
 
 
 def check_format(number_format: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a NumberFormat with its pattern filled in. Raises `Failure` for a pattern that can't be shown here."""
+    """Return a NumberFormat with its pattern filled in. Raises `GoogleError` for one that this double cannot show."""
     kind = number_format.get("type", "")
     pattern = number_format.get("pattern") or _DEFAULTS.get(kind)
     if pattern is None:
-        raise unbuilt(f"number format type {kind or 'without a name'}")
+        raise not_built(f"number format type {kind or 'without a name'}")
     readable = pattern == "@" or _AMOUNT.fullmatch(pattern)
     if kind in _DATES:
         readable = "".join(_CLOCK.findall(pattern.lower())) == pattern.lower()
     if not readable:
-        raise unbuilt(f"number format pattern {pattern}")
+        raise not_built(f"number format pattern {pattern}")
     return {"type": kind, "pattern": pattern}
 
 
@@ -88,7 +88,7 @@ def _general(value: float) -> str:
 def _number(value: float, pattern: str) -> str:
     match = _AMOUNT.fullmatch(pattern)
     if not match:
-        raise unbuilt(f"number format pattern {pattern}")
+        raise not_built(f"number format pattern {pattern}")
     before, thousands, decimals, percent, after = match.groups()
     scaled = value * 100 if percent else value
     digits = len(decimals) - 1 if decimals else 0

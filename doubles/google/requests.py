@@ -7,7 +7,7 @@ from doubles.google import mask as masks
 from doubles.google.book import Book, Sheet
 from doubles.google.call import Call
 from doubles.google.cells import append_cells, repeat_cell, update_cells
-from doubles.google.errors import Failure, invalid, unbuilt
+from doubles.google.errors import GoogleError, invalid, not_built
 from doubles.google.grid import properties, spreadsheet
 from doubles.google.ranges import find, find_grid
 
@@ -16,7 +16,7 @@ Args = Mapping[str, Any]
 
 
 def batch_update(call: Call) -> Answer:
-    """Carry out all requests in their order. Raises `Failure` naming the one that can't be."""
+    """Carry out all requests in their order. Raises `GoogleError` naming the one that can't be."""
     requests = call.body.get("requests", [])
     if not requests:
         raise invalid("Must specify at least one request.")
@@ -34,13 +34,13 @@ def _carry_out(book: Book, number: int, request: Args) -> Answer:
         raise invalid(f"Invalid requests[{number}]: must name exactly one kind of request.")
     ((kind, args),) = request.items()
     if kind not in KINDS:
-        raise unbuilt(f"requests[{number}].{kind}")
+        raise not_built(f"requests[{number}].{kind}")
     try:
         reply = KINDS[kind](book, args)
         book.check_size()
-    except Failure as failure:
+    except GoogleError as failure:
         prefix = f"Invalid requests[{number}].{kind}: " if failure.status == "INVALID_ARGUMENT" else ""
-        raise Failure(failure.status, prefix + failure.message, failure.details) from None
+        raise GoogleError(failure.status, prefix + failure.message, failure.details) from None
     return {kind: reply} if reply else {}
 
 
@@ -52,7 +52,7 @@ def _add_sheet(book: Book, args: Args) -> Answer:
 
 
 def new_sheet(book: Book, wanted: Args) -> Sheet:
-    """Make the sheet that SheetProperties ask for, not yet part of the book. Raises `Failure`."""
+    """Make the sheet that SheetProperties ask for, not yet part of the book. Raises `GoogleError`."""
     ids = [sheet.id for sheet in book.sheets]
     number = wanted.get("sheetId", max(ids) + 1 if ids else 0)
     if number in ids:
@@ -72,7 +72,7 @@ def _delete_sheet(book: Book, args: Args) -> Answer:
 
 def _update_sheet_properties(book: Book, args: Args) -> Answer:
     wanted = args.get("properties", {})
-    mask = masks.of(args, "SheetProperties")
+    mask = masks.required(args, "SheetProperties")
     sheet = book.sheet(wanted.get("sheetId", 0))
     changed = masks.merge(mask, properties(book, sheet), wanted)
     book.sheets.remove(sheet)
@@ -86,7 +86,7 @@ _OWN = ("sheetId", "title", "index", "sheetType", "gridProperties")
 
 
 def _describe(book: Book, sheet: Sheet, wanted: Args) -> None:
-    """Make a sheet what SheetProperties say. Raises `Failure` for a title that another one has."""
+    """Make a sheet what SheetProperties say. Raises `GoogleError` for a title that another one has."""
     title = wanted.get("title", "")
     if not title:
         raise invalid("The sheet name cannot be empty.")
@@ -94,7 +94,7 @@ def _describe(book: Book, sheet: Sheet, wanted: Args) -> None:
     if taken is not None and taken is not sheet:
         raise invalid(f'A sheet with the name "{title}" already exists. Please enter another name.')
     if wanted.get("sheetType", "GRID") != "GRID":
-        raise unbuilt(f"sheets of type {wanted['sheetType']}")
+        raise not_built(f"sheets of type {wanted['sheetType']}")
     size = wanted.get("gridProperties", {})
     sheet.title = title
     sheet.resize(size.get("rowCount", len(sheet.rows)), size.get("columnCount", sheet.columns))
@@ -104,7 +104,7 @@ def _describe(book: Book, sheet: Sheet, wanted: Args) -> None:
 
 
 def _update_spreadsheet_properties(book: Book, args: Args) -> Answer:
-    mask = masks.of(args, "SpreadsheetProperties")
+    mask = masks.required(args, "SpreadsheetProperties")
     book.properties = masks.merge(mask, book.properties, args.get("properties", {}))
     return {}
 
@@ -142,9 +142,11 @@ def _delete_dimension(book: Book, args: Args) -> Answer:
 def _move_dimension(book: Book, args: Args) -> Answer:
     sheet, dimension, start, end, size = _span(book, args.get("source", {}))
     target = args.get("destinationIndex", 0)
-    if end > size or not 0 <= target <= size:
+    outside = end > size or target not in range(size + 1)
+    inside_what_is_moved = target in range(start + 1, end)
+    if outside:
         raise invalid(f"Can't move beyond the grid size ({size}).")
-    if start < target < end:
+    if inside_what_is_moved:
         raise invalid(f"destinationIndex[{target}] must not lie inside of what is moved.")
     sheet.move(dimension, start, end, target)
     return {}
@@ -155,9 +157,9 @@ def _sort_range(book: Book, args: Args) -> Answer:
     keys = []
     for spec in args.get("sortSpecs", []):
         if spec.keys() - {"dimensionIndex", "sortOrder"}:
-            raise unbuilt("sorting by colour or by data source")
+            raise not_built("sorting by colour or by data source")
         column = spec.get("dimensionIndex", 0)
-        if not area.left <= column < area.right:
+        if column not in area.columns:
             raise invalid(f"dimensionIndex[{column}] does not lie in the range")
         keys.append((column, spec.get("sortOrder") == "DESCENDING"))
     if not keys:
@@ -167,11 +169,11 @@ def _sort_range(book: Book, args: Args) -> Answer:
 
 
 def _span(book: Book, span: Args) -> tuple[Sheet, str, int, int, int]:
-    """Return a DimensionRange's sheet, dimension, start and end, and the sheet's size that way."""
+    """Return a DimensionRange's sheet, dimension, start and end, and the sheet's size in that dimension."""
     sheet, dimension = book.sheet(span.get("sheetId", 0)), _dimension(span)
     size = len(sheet.rows) if dimension == "ROWS" else sheet.columns
     start, end = span.get("startIndex", 0), span.get("endIndex", size)
-    if not 0 <= start < end:
+    if start not in range(end):
         raise invalid(f"range.endIndex[{end}] must be after range.startIndex[{start}]")
     return sheet, dimension, start, end, size
 

@@ -1,4 +1,4 @@
-"""Sheets v4 over HTTP: every call is held to Google's description on its way in and on its way out."""
+"""Sheets v4 over HTTP: every request and every answer is checked against Google's description."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from doubles.google import grid, mask, requests, values
 from doubles.google.book import Book
 from doubles.google.call import Call
 from doubles.google.contract import Operation, sheets
-from doubles.google.errors import Failure, error_info, invalid, page, unbuilt
+from doubles.google.errors import GoogleError, error_info, invalid, not_built, page
 from doubles.google.faults import Faults
 from doubles.google.library import Library
 
@@ -47,7 +47,7 @@ class Sheets:
             self._admit(request, operation)
             values = {name: unquote(text) for name, text in path.items()}
             return await self._faults.play("sheets", partial(self._answer, request, operation, values))
-        except Failure as failure:
+        except GoogleError as failure:
             return failure.answer()
 
     def edit(self, book_id: str, change: Callable[[Call], dict[str, Any]], call: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,13 +61,13 @@ class Sheets:
         """Refuse who has no token, a dead one, or one without any of the operation's scopes."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise Failure("PERMISSION_DENIED", "Method doesn't allow unregistered callers. Send an access token.")
+            raise GoogleError("PERMISSION_DENIED", "Method doesn't allow unregistered callers. Send an access token.")
         scopes = self._scopes(token)
         if scopes is None:
-            raise Failure("UNAUTHENTICATED", "Request had invalid authentication credentials.")
+            raise GoogleError("UNAUTHENTICATED", "Request had invalid authentication credentials.")
         if not operation.scopes.intersection(scopes):
             details = error_info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", service=_SERVICE, method=operation.name)
-            raise Failure("PERMISSION_DENIED", "Request had insufficient authentication scopes.", [details])
+            raise GoogleError("PERMISSION_DENIED", "Request had insufficient authentication scopes.", [details])
 
     async def _answer(self, request: Request, operation: Operation, path: Mapping[str, str]) -> Response:
         query = self._contract.query(operation, request.query_params.multi_items())
@@ -93,13 +93,13 @@ class Sheets:
             return READING[operation.name](Call(self.library.get(call["path"]["spreadsheetId"]), **call))
         if operation.name in WRITING:
             return self.edit(call["path"]["spreadsheetId"], WRITING[operation.name], call)
-        raise unbuilt(operation.name)
+        raise not_built(operation.name)
 
     def _create(self, call: Mapping[str, Any]) -> dict[str, Any]:
         body = call["body"]
         extra = (body.keys() | {key for sheet in body.get("sheets", []) for key in sheet}) - {"properties", "sheets"}
         if extra:
-            raise unbuilt(f"creating a spreadsheet with {', '.join(sorted(extra))}")
+            raise not_built(f"creating a spreadsheet with {', '.join(sorted(extra))}")
         return grid.spreadsheet(self.make(body, self.library.new_id()), call["base"])
 
     def make(self, body: Mapping[str, Any], book_id: str) -> Book:

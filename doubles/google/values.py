@@ -104,7 +104,7 @@ def _read(target: Target, options: Mapping[str, Any]) -> Answer:
 
 def _read_row(sheet: Sheet, number: int, area: Area, option: str, dates: str) -> list[Any]:
     row = sheet.rows[number]
-    used = [column for column, cell in row.items() if cell.value is not None and area.left <= column < area.right]
+    used = [column for column, cell in row.items() if cell.value is not None and column in area.columns]
     if not used:
         return []
     values: list[Any] = [""] * (max(used) + 1 - area.left)
@@ -128,7 +128,7 @@ def _same_range(call: Call) -> None:
 
 
 def _rows(body: Mapping[str, Any]) -> list[list[Any]]:
-    """Return a ValueRange's values as rows; a null leaves its cell alone."""
+    """Return a ValueRange's values as rows; a null leaves its cell as it is."""
     rows = body.get("values") or []
     for number, row in enumerate(rows):
         if not isinstance(row, list):
@@ -175,7 +175,7 @@ def _update(book: Book, target: Target, body: Mapping[str, Any], options: Mappin
 
 
 def _fit(sheet: Sheet, area: Area, rows: Sequence[Sequence[Any]]) -> Area:
-    """Return where values come to lie: within the range, or right and down from a single cell. Raises `Failure`."""
+    """Return where values come to lie: within the range, or right and down from a single cell. Raises `GoogleError`."""
     height, width = len(rows), max((len(row) for row in rows), default=0)
     if not width:
         return area

@@ -23,7 +23,7 @@ _LIVE = 100
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What stands behind a code or a token: the scopes a person allowed, and for a code what it is bound to."""
+    """What stands behind a code or a token: the scopes the user allowed, and for a code what it is bound to."""
 
     scopes: tuple[str, ...]
     redirect_uri: str = ""

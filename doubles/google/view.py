@@ -1,4 +1,4 @@
-"""A spreadsheet as a page for a browser: what people would see in Sheets, to read only."""
+"""A spreadsheet as a page for a browser: what users would see in Sheets, to read only."""
 
 from html import escape
 
@@ -24,14 +24,14 @@ def index_page(books: list[Book]) -> str:
 
 
 def book_page(book: Book, sheet: Sheet, first: int) -> str:
-    """Return one sheet of a spreadsheet, from row `first` (0 is the top), with ways to the other sheets and rows."""
+    """Return one sheet of a spreadsheet, from row `first` (0 is the top), with links to the other sheets and rows."""
     tabs = "".join(f'<a href="?gid={s.id}">{escape(s.title)}</a>' for s in book.sheets)
     height = sheet.height
-    ways = "".join(
+    parts = "".join(
         f'<a href="?gid={sheet.id}&amp;row={start + 1}">rows {start + 1} to {min(start + PAGE, height)}</a>'
         for start in (range(0, height, PAGE) if height > PAGE else ())
     )
-    body = f"<nav>{tabs}</nav><nav>{ways}</nav>{_table(sheet, first, min(height, first + PAGE))}"
+    body = f"<nav>{tabs}</nav><nav>{parts}</nav>{_table(sheet, first, min(height, first + PAGE))}"
     return _page(f"{book.properties['title']} · {sheet.title}", body)
 
 

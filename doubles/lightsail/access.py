@@ -96,7 +96,7 @@ def public_line(key: rsa.RSAPrivateKey) -> str:
 
 
 def host_key_entries(keys: Mapping[str, str], witnessed: float) -> list[dict[str, Any]]:
-    """Tell a host's public keys (algorithm → base64) as `GetInstanceAccessDetails` does."""
+    """Describe a host's public keys (algorithm → base64) as `GetInstanceAccessDetails` does."""
     return [
         {
             "algorithm": algorithm,

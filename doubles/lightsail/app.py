@@ -24,9 +24,9 @@ from doubles.lightsail.access import Authority
 from doubles.lightsail.calls import CALLS
 from doubles.lightsail.claim import Claim
 from doubles.lightsail.cloud import Cloud
+from doubles.lightsail.errors import AwsError, not_built
 from doubles.lightsail.faults import Fault
 from doubles.lightsail.jobs import Jobs
-from doubles.lightsail.refusal import Refused, not_built
 from doubles.lightsail.store import Store
 from local import hosts
 from local.site import Site
@@ -75,27 +75,26 @@ def create(
 async def _answer(cloud: Cloud, jobs: Jobs, faults: Faults[Fault], request: Request) -> Response:
     target, body = request.headers.get("x-amz-target", ""), await request.body()
     try:
-        _need_scope(cloud, request)
+        _require_scope(cloud, request)
         if fault := await faults.meet(f"{target} {body.decode(errors='replace')}"):
             fault.require_none()
         return _json(await run_in_threadpool(call, cloud, jobs, target, body), HTTPStatus.OK)
-    except Refused as refused:
-        LOG.info("%s refused: %s: %s", target, refused.code, refused)
-        told = {"__type": refused.code, "code": refused.code, "message": str(refused)}
-        return _json(told, refused.status, {"x-amzn-ErrorType": refused.code})
+    except AwsError as error:
+        LOG.info("%s refused: %s: %s", target, error.code, error)
+        return _error(error.code, str(error), error.status)
     except Exception:
         LOG.exception("%s failed", target)
-        told = {"__type": "ServiceException", "message": "The local Lightsail failed; its log says why."}
-        return _json(told, HTTPStatus.INTERNAL_SERVER_ERROR, {"x-amzn-ErrorType": "ServiceException"})
+        message = "The local Lightsail failed; its log says why."
+        return _error("ServiceException", message, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def call(cloud: Cloud, jobs: Jobs, target: str, body: bytes) -> dict[str, Any]:
-    """Do one call; `target` is the header's text and `body` JSON. Raises `Refused`."""
+    """Do one call; `target` is the header's text and `body` JSON. Raises `AwsError`."""
     wanted = contract.operation(target)
     try:
         params = json.loads(body or b"{}")
     except ValueError as error:
-        raise Refused("SerializationException", f"The body is not JSON: {error}") from None
+        raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
     request = contract.check_input(wanted, params)
     function = CALLS.get(wanted.name)
     if function is None:
@@ -103,24 +102,29 @@ def call(cloud: Cloud, jobs: Jobs, target: str, body: bytes) -> dict[str, Any]:
     with cloud.store.transaction():
         result = function(cloud, request)
         contract.check_output(wanted, result)
-    jobs.take_up()
+    jobs.submit()
     return result
 
 
-def _need_scope(cloud: Cloud, request: Request) -> None:
+def _require_scope(cloud: Cloud, request: Request) -> None:
     """Refuse what the vendor would before it looks at the call: no signature, or one for another region."""
     given = request.headers.get("authorization", "")
     if not given:
-        raise Refused("MissingAuthenticationTokenException", "The request is not signed.", HTTPStatus.FORBIDDEN)
+        raise AwsError("MissingAuthenticationTokenException", "The request is not signed.", HTTPStatus.FORBIDDEN)
     scope = _SCOPE.search(given)
     if scope is None or scope[1] != cloud.region:
-        raise Refused(
+        raise AwsError(
             "InvalidSignatureException",
             f"The signature's scope is not lightsail in {cloud.region}, which this endpoint serves.",
             HTTPStatus.FORBIDDEN,
         )
 
 
+def _error(code: str, message: str, status: HTTPStatus) -> Response:
+    # Clients read the code from the header or from either field of the body, each in its own order.
+    return _json({"__type": code, "code": code, "message": message}, status, {"x-amzn-ErrorType": code})
+
+
 def _json(content: dict[str, Any], status: HTTPStatus, headers: dict[str, str] | None = None) -> Response:
-    told = {"x-amzn-RequestId": str(uuid.uuid4()), **(headers or {})}
-    return Response(json.dumps(content), status, told, media_type="application/x-amz-json-1.1")
+    ids = {"x-amzn-RequestId": str(uuid.uuid4())}
+    return Response(json.dumps(content), status, {**ids, **(headers or {})}, media_type="application/x-amz-json-1.1")

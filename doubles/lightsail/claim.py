@@ -4,7 +4,7 @@ import fcntl
 from pathlib import Path
 from typing import TextIO
 
-from doubles.lightsail.refusal import failure
+from doubles.lightsail.errors import failure
 
 
 class Claim:
@@ -15,11 +15,11 @@ class Claim:
 
     @property
     def held(self) -> bool:
-        """Whether the site is ours."""
+        """Whether this program has the site."""
         return self._file is not None
 
     def take(self, edge: Path) -> None:
-        """Take it, by the namespace's file; once it is ours, nothing. Raises `Refused` if another program has it."""
+        """Take it, by the namespace's file; once it is ours, nothing. Raises `AwsError` if another program has it."""
         if self._file is not None:
             return
         file = edge.open(encoding="ascii")
@@ -28,7 +28,7 @@ class Claim:
         except BlockingIOError:
             file.close()
             raise failure(
-                f"{edge.name} belongs to another local Lightsail: end that, or take another --site and --octet."
+                f"{edge.name} belongs to another local Lightsail: end that, or choose another --site and --octet."
             ) from None
         self._file = file
 

@@ -10,11 +10,11 @@ from typing import TypeVar
 from doubles.lightsail.access import Authority
 from doubles.lightsail.catalog import BUNDLES
 from doubles.lightsail.claim import Claim
+from doubles.lightsail.errors import failure, invalid, not_found
 from doubles.lightsail.records import Instance, Operation, Port, StaticIp
-from doubles.lightsail.refusal import failure, invalid, not_found
 from doubles.lightsail.store import Store
 from local import firewall, network
-from local.firewall import Guarded, Opening
+from local.firewall import GuardedHost, OpenPorts
 from local.hosts.disk import Identity
 from local.hosts.machine import Machine
 from local.site import Site
@@ -39,15 +39,15 @@ class Cloud:
     clock: Callable[[], float]
 
     def instance(self, name: str) -> Instance:
-        """Find an instance. Raises `Refused`."""
+        """Find an instance. Raises `AwsError`."""
         return _found(self.store.find(Instance, name), "Instance", name)
 
     def static_ip(self, name: str) -> StaticIp:
-        """Find a static IP. Raises `Refused`."""
+        """Find a static IP. Raises `AwsError`."""
         return _found(self.store.find(StaticIp, name), "StaticIp", name)
 
-    def need_free_name(self, name: str) -> None:
-        """Raise `Refused` for no name, or one that a resource of any kind has: the vendor keeps one list of names."""
+    def require_free_name(self, name: str) -> None:
+        """Raise `AwsError` for no name, or one that a resource of any kind has: the vendor keeps one list of names."""
         if not _NAME.fullmatch(name):
             raise invalid(
                 f"{name!r} is no name: 2 to 255 letters, digits, hyphens and underscores, no hyphen at the ends."
@@ -56,12 +56,12 @@ class Cloud:
             raise invalid(f"The name {name} is already in use; delete what has it, or choose another.")
 
     def public_address(self, instance: Instance) -> str:
-        """Where the world reaches an instance: its static IP, else its own address, else (stopped) nothing."""
+        """The address an instance is reached at: its static IP, else its own, else (stopped) none."""
         fixed = [ip.address for ip in self.store.all(StaticIp) if ip.attached == instance.name]
         return fixed[0] if fixed else instance.address
 
     def free_address(self) -> str:
-        """A public address nobody has; not soon one that somebody had."""
+        """A public address that is not in use; one that was given back is not soon given again."""
         taken = {i.address for i in self.store.all(Instance)} | {ip.address for ip in self.store.all(StaticIp)}
         for _ in range(LAST):
             address = self.site.public_address((self.store.next("address") - 1) % LAST + 1)
@@ -70,7 +70,7 @@ class Cloud:
         raise failure(f"All {LAST} public addresses are in use; release one.")
 
     def free_number(self) -> int:
-        """A place in the network nobody has."""
+        """A host's number that is not in use."""
         taken = {instance.number for instance in self.store.all(Instance)}
         for _ in range(LAST):
             number = (self.store.next("number") - 1) % LAST + 1
@@ -85,13 +85,13 @@ class Cloud:
         return Machine(self.site, instance.number, Path(instance.image), folder, memory)
 
     def identity(self, instance: Instance) -> Identity:
-        """Who the host of an instance becomes at its first boot."""
+        """What the first boot gives the host of an instance."""
         private = self.site.private_address(instance.number)
         hostname = f"ip-{private.replace('.', '-')}"
         return Identity(hostname, private, self.authority.public, self.authority.old)
 
-    def assign(self, instance: Instance, job: str) -> None:
-        """Note in the instance's record what is to be done: create, start, stop, reboot or delete."""
+    def order_job(self, instance: Instance, job: str) -> None:
+        """Write into the instance's record what is to be done: create, start, stop, reboot or delete."""
         up = job not in {"stop", "delete"}
         address = instance.address
         if up and not self.public_address(instance):
@@ -117,17 +117,19 @@ class Cloud:
             network.ensure(self.site)
         self.claim.take(network.NAMESPACES / self.site.edge)
 
-    def began(self, kind: str, record: Instance | StaticIp, status: str = "Started", details: str = "") -> Operation:
-        """Note an operation on a resource."""
+    def record_operation(
+        self, kind: str, record: Instance | StaticIp, status: str = "Started", details: str = ""
+    ) -> Operation:
+        """Keep an operation on a resource."""
         now, zone = self.clock(), record.zone if isinstance(record, Instance) else "all"
         made = Operation(new_id(), record.name, type(record).__name__, kind, now, now, status, zone, details)
         self.store.put(made)
         return made
 
-    def _guarded(self, instance: Instance) -> Guarded:
+    def _guarded(self, instance: Instance) -> GuardedHost:
         private = self.site.private_address(instance.number)
         openings = tuple(_opening(port) for port in instance.ports if port.protocol != "icmpv6")
-        return Guarded(private, self.public_address(instance), openings)
+        return GuardedHost(private, self.public_address(instance), openings)
 
 
 def new_id() -> str:
@@ -135,8 +137,8 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def _opening(port: Port) -> Opening:
-    return Opening(port.protocol, port.first, port.last, port.cidrs)
+def _opening(port: Port) -> OpenPorts:
+    return OpenPorts(port.protocol, port.first, port.last, port.cidrs)
 
 
 def _found(record: R | None, kind: str, name: str) -> R:

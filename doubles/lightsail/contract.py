@@ -8,25 +8,27 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, OperationModel, OperationNotFoundError, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-from doubles.lightsail.refusal import Refused, invalid
+from doubles.lightsail.errors import AwsError, invalid
 
 _MODEL = ServiceModel(Loader().load_service_model("lightsail", "service-2"), "lightsail")
 TARGET = str(_MODEL.metadata["targetPrefix"])
 
 
 def operation(target: str) -> OperationModel:
-    """The call that an X-Amz-Target header names. Raises `Refused` for one the vendor doesn't have."""
+    """The call that an X-Amz-Target header names. Raises `AwsError` for one the vendor doesn't have."""
     prefix, _, name = target.partition(".")
     try:
         if prefix == TARGET:
             return _MODEL.operation_model(name)
     except OperationNotFoundError:
         pass
-    raise Refused("UnknownOperationException", f"{target or 'a request without X-Amz-Target'} is no call of Lightsail.")
+    raise AwsError(
+        "UnknownOperationException", f"{target or 'a request without X-Amz-Target'} is no call of Lightsail."
+    )
 
 
 def check_input(call: OperationModel, params: object) -> dict[str, Any]:
-    """Return `params` if the vendor's contract allows them. Raises `Refused` with all that is wrong."""
+    """Return `params` if the vendor's contract allows them. Raises `AwsError` with all that is wrong."""
     wrong = list(problems(call.input_shape, params))
     if wrong or not isinstance(params, dict):
         raise invalid(f"{call.name}: {'; '.join(wrong) or 'the input must be an object'}")
@@ -34,7 +36,7 @@ def check_input(call: OperationModel, params: object) -> dict[str, Any]:
 
 
 def check_output(call: OperationModel, result: dict[str, Any]) -> None:
-    """Hold our own answer to the contract. Raises `ValueError`: a defect of ours."""
+    """Check our own answer against the contract. Raises `ValueError`: a defect of ours."""
     if wrong := list(problems(call.output_shape, result)):
         raise ValueError(f"{call.name} answered against its contract: {'; '.join(wrong)}")
 

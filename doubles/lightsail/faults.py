@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from doubles import faults
-from doubles.lightsail.refusal import Refused
+from doubles.lightsail.errors import AwsError
 
 
 class Fault(faults.Fault, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,4 +18,4 @@ class Fault(faults.Fault, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def require_none(self) -> None:
         """Raise the error ordered, if it is one."""
         if self.error:
-            raise Refused(self.error, "A fault ordered by /_local/faults.", HTTPStatus(self.status))
+            raise AwsError(self.error, "A fault ordered by /_local/faults.", HTTPStatus(self.status))

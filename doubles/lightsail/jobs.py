@@ -25,13 +25,13 @@ class Jobs:
         self._cloud = cloud
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="job")
         self._busy: dict[str, threading.Lock] = {}
-        self._begun: set[tuple[str, str]] = set()
+        self._begin: set[tuple[str, str]] = set()
         self._ended = threading.Event()
-        self._watch = threading.Thread(target=self._watching, name="watch", daemon=True)
+        self._watch = threading.Thread(target=self._watch_hosts, name="watch", daemon=True)
 
     def start(self) -> None:
         """Take up what was left, bring back what should run, and watch from then on."""
-        self.take_up()
+        self.submit()
         self._watch.start()
 
     def close(self) -> None:
@@ -41,13 +41,13 @@ class Jobs:
             self._watch.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def take_up(self) -> None:
+    def submit(self) -> None:
         """Begin all jobs that instances' records ask for and that have not begun."""
         with self._cloud.store.lock:
             for instance in self._cloud.store.all(Instance):
                 wanted = (instance.name, instance.job)
-                if instance.job and wanted not in self._begun:
-                    self._begun.add(wanted)
+                if instance.job and wanted not in self._begin:
+                    self._begin.add(wanted)
                     self._pool.submit(self._run, *wanted)
 
     def _run(self, name: str, job: str) -> None:
@@ -62,7 +62,7 @@ class Jobs:
                     self._finish(name, job, problem)
             except Exception:  # the job stays in the record, and is done again
                 LOG.exception("the end of %s of %s failed", job, name)
-            self._begun.discard((name, job))
+            self._begin.discard((name, job))
 
     def _attempt(self, instance: Instance) -> str:
         """Do the job; returns what went wrong, or nothing."""
@@ -111,20 +111,20 @@ class Jobs:
                 self._cloud.store.put(replace(ip, attached=""))
         self._cloud.store.drop(instance)
 
-    def _watching(self) -> None:
+    def _watch_hosts(self) -> None:
         while not self._ended.wait(WATCH_S):
             try:
-                self._look()
-                self.take_up()
+                self._notice_what_ended()
+                self.submit()
             except Exception:  # the watch must outlive whatever it meets
                 LOG.exception("the watch over the hosts failed; it goes on")
 
-    def _look(self) -> None:
-        """Have brought back what crashed or rebooted; take note of what was shut down from inside."""
+    def _notice_what_ended(self) -> None:
+        """Order the start of what crashed or rebooted; keep down what was shut down from inside."""
         with self._cloud.store.lock:
             for instance in self._cloud.store.all(Instance):
                 machine = self._cloud.machine(instance)
                 if instance.up and not instance.job and machine.first_process() is None:
                     job = "stop" if machine.powered_itself_off() else "start"
                     LOG.info("the host of %s is down by itself: %s", instance.name, job)
-                    self._cloud.assign(instance, job)
+                    self._cloud.order_job(instance, job)

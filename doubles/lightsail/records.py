@@ -75,9 +75,7 @@ class StaticIp:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a call began: `kind` is the vendor's operation type (where it has one), `status` Started, Succeeded or
-    Failed.
-    """
+    """What a call began: `kind` is the vendor's operation type, `status` is Started, Succeeded or Failed."""
 
     id: str
     resource: str

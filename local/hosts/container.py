@@ -1,6 +1,6 @@
 """A host's machine: a systemd-nspawn container with its own systemd, in its network namespace and control group.
 
-A running container belongs to nobody: it outlives the program that started it, and is found again by its group.
+A running container belongs to no program: it outlives the program that started it, and is found again by its group.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ def kill(site: Site, number: int) -> None:
 
 
 def first_process(cell: Group) -> int | None:
-    """The id, out here, of the container's own process 1; None when it doesn't run."""
+    """The id, on this machine, of the container's own process 1; None when it doesn't run."""
     return next((pid for pid in cell.processes() if _id_inside(pid) == "1"), None)
 
 

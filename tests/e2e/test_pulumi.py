@@ -124,7 +124,7 @@ def test_a_cloud_that_does_not_run_is_named_with_its_cure(project):
 def test_the_language_host_refuses_a_real_stack_before_its_program_runs(project):
     project.stack("prod")
     told = project.refused("up", "prod")
-    assert "pulumi-language-python of the local cloud serves stack 'local' alone, and this is 'prod'" in told
+    assert "pulumi-language-python of the local cloud serves only stack 'local', and this is 'prod'" in told
 
 
 @pytest.mark.parametrize(("command", "endpoint"), [("destroy", None), ("refresh", "http://127.0.0.1:1")])
@@ -133,7 +133,7 @@ def test_the_provider_refuses_a_real_stack_and_leaves_its_state_alone(project, c
     (tmp_path / "state.json").write_text(json.dumps(a_real_state(endpoint)))
     project.pulumi("stack", "import", "--stack", "prod", "--file", str(tmp_path / "state.json"))
     told = project.refused(command, "prod")
-    assert "pulumi-resource-aws of the local cloud serves stack 'local' alone, and this is 'prod'" in told
+    assert "pulumi-resource-aws of the local cloud serves only stack 'local', and this is 'prod'" in told
     kept = json.loads(project.pulumi("stack", "export", "--stack", "prod").stdout)["deployment"]["resources"]
     assert [resource["urn"] for resource in kept] == [PROVIDER, INSTANCE]
 

@@ -10,5 +10,5 @@ def play(talk: Conversation) -> Reply:
     if "bash" in talk.tools and not talk.results:
         return "I'll look around first.", moves.bash("pwd && ls -la")
     seen = talk.results[-1].text.strip() if talk.results else "nothing"
-    told = f"No script is written for this conversation. What I saw: {seen[:500]}"
-    return (moves.finish(told),) if "finish" in talk.tools else (told,)
+    result = f"No script is written for this conversation. What I saw: {seen[:500]}"
+    return (moves.finish(result),) if "finish" in talk.tools else (result,)

@@ -1,4 +1,4 @@
-"""Which script plays a conversation: told by the task's title in the first user message."""
+"""Which script plays a conversation: the one whose title is in the first user message."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ BY_TITLE: dict[str, Callable[[Conversation], Reply]] = {
 
 
 def play(talk: Conversation) -> Reply:
-    """Answer a conversation; whoever plays, hands over when asked to."""
+    """Answer a conversation; any script hands over when asked to."""
     if moves.asked_to_hand_over(talk):
         return moves.checkpoint(talk)
     for title, script in BY_TITLE.items():

@@ -1,4 +1,4 @@
-"""The model that asks a person about a group booking and finishes with the answer."""
+"""The model that asks the user about a group booking and finishes with the answer."""
 
 from doubles.claude.answer import Call, Reply
 from doubles.claude.conversation import Conversation

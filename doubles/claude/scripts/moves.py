@@ -7,7 +7,7 @@ from doubles.claude.answer import Call, Reply
 from doubles.claude.conversation import Conversation
 
 _GO_ON = "go on from the files in the workspace"
-PATIENCE = 3
+MOST_FAILURES = 3
 """Calls failed in a row after which a script gives up instead of running into its turn limit."""
 
 
@@ -40,8 +40,8 @@ def done(talk: Conversation) -> int:
 
 def given_up(talk: Conversation) -> Reply:
     """Finish by saying what fails, when the last calls all failed; nothing otherwise."""
-    latest = talk.results[-PATIENCE:]
-    if len(latest) < PATIENCE or not all(result.is_error for result in latest):
+    latest = talk.results[-MOST_FAILURES:]
+    if len(latest) < MOST_FAILURES or not all(result.is_error for result in latest):
         return ()
     return (finish(f"It could not be done: {latest[-1].text.strip()[:500]}"),)
 
@@ -69,8 +69,8 @@ def checkpoint(talk: Conversation) -> Reply:
         {word for result in talk.results for word in result.text.split() if word.endswith((".csv", ".json"))}
     )
     asked = talk.first.strip().splitlines()[0]
-    told = (
+    text = (
         f"Asked: {asked}\nDone: {len(talk.results)} tool calls; the latest said: {so_far}\n"
         f"Next: {_GO_ON}.\nFiles: {', '.join(files) or 'see the workspace'}"
     )
-    return (told,)
+    return (text,)

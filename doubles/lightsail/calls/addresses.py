@@ -5,8 +5,8 @@ from typing import Any
 
 from doubles.lightsail.calls.answers import identity, operation, page
 from doubles.lightsail.cloud import Cloud, new_id
+from doubles.lightsail.errors import failure
 from doubles.lightsail.records import Instance, StaticIp
-from doubles.lightsail.refusal import failure
 
 MOST = 5
 """Static IPs of an account in a region."""
@@ -14,7 +14,7 @@ MOST = 5
 
 def allocate_static_ip(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Take an address that stays."""
-    cloud.need_free_name(request["staticIpName"])
+    cloud.require_free_name(request["staticIpName"])
     if len(cloud.store.all(StaticIp)) >= MOST:
         raise failure(f"Quota: {MOST} static IPs a region, and all are allocated. Release one.")
     made = StaticIp(request["staticIpName"], new_id(), cloud.clock(), cloud.free_address())
@@ -62,20 +62,20 @@ def release_static_ip(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def get_static_ip(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell one."""
-    return {"staticIp": _told(cloud, cloud.static_ip(request["staticIpName"]))}
+    """Describe one."""
+    return {"staticIp": _described(cloud, cloud.static_ip(request["staticIpName"]))}
 
 
 def get_static_ips(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell all, page by page."""
+    """Describe all, page by page."""
     listed, rest = page(cloud.store.all(StaticIp), request.get("pageToken"))
-    return {"staticIps": [_told(cloud, one) for one in listed], **rest}
+    return {"staticIps": [_described(cloud, one) for one in listed], **rest}
 
 
 def _done(cloud: Cloud, kind: str, ip: StaticIp, details: str = "") -> dict[str, Any]:
-    return {"operations": [operation(cloud, cloud.began(kind, ip, "Succeeded", details))]}
+    return {"operations": [operation(cloud, cloud.record_operation(kind, ip, "Succeeded", details))]}
 
 
-def _told(cloud: Cloud, ip: StaticIp) -> dict[str, Any]:
+def _described(cloud: Cloud, ip: StaticIp) -> dict[str, Any]:
     attached = {"attachedTo": ip.attached} if ip.attached else {}
     return {**identity(cloud, ip), "ipAddress": ip.address, "isAttached": bool(ip.attached), **attached}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from doubles.lightsail.cloud import ACCOUNT, Cloud
+from doubles.lightsail.errors import invalid
 from doubles.lightsail.records import Instance, Operation, StaticIp, Tag
-from doubles.lightsail.refusal import invalid
 
 T = TypeVar("T")
 PAGE = 20
@@ -15,7 +15,7 @@ PAGE = 20
 
 
 def identity(cloud: Cloud, record: Instance | StaticIp) -> dict[str, Any]:
-    """What all resources tell of themselves."""
+    """The fields that all resources have."""
     kind = type(record).__name__
     return {
         "name": record.name,
@@ -33,12 +33,12 @@ def location(cloud: Cloud, zone: str) -> dict[str, str]:
 
 
 def tags(given: Sequence[Tag]) -> list[dict[str, str]]:
-    """Tell tags."""
+    """Describe tags."""
     return [{"key": tag.key, "value": tag.value} for tag in given]
 
 
 def operation(cloud: Cloud, done: Operation) -> dict[str, Any]:
-    """Tell an operation."""
+    """Describe an operation."""
     failed = {"errorCode": "InternalFailure", "errorDetails": done.error} if done.error else {}
     return {
         "id": done.id,

@@ -1,4 +1,4 @@
-"""Instances: create, tell, start, stop, reboot, delete, and the way into one. Hosts follow in the background."""
+"""Instances: create, describe, start, stop, reboot, delete, and access to one. Hosts follow in the background."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from doubles.lightsail.calls.ports import DEFAULT_PORTS, info
 from doubles.lightsail.calls.tags import read
 from doubles.lightsail.catalog import BLUEPRINTS, BUNDLES, STARTABLE, ZONES
 from doubles.lightsail.cloud import Cloud, new_id
+from doubles.lightsail.errors import failure, invalid, not_built
 from doubles.lightsail.records import STATES, Instance
-from doubles.lightsail.refusal import failure, invalid, not_built
 from local.hosts.disk import USER
 
 VCPUS = 20
@@ -24,43 +24,43 @@ def create_instances(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
         if request.get(member):
             raise not_built(f"CreateInstances' {member}")
     names = request["instanceNames"]
-    _need_valid(cloud, request, names)
-    _need_room(cloud, len(names), request["bundleId"])
+    _require_valid(cloud, request, names)
+    _require_quota(cloud, len(names), request["bundleId"])
     return {"operations": [_created(cloud, name, request) for name in names]}
 
 
 def get_instance(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell one instance."""
-    return {"instance": _told(cloud, cloud.instance(request["instanceName"]))}
+    """Describe one instance."""
+    return {"instance": _described(cloud, cloud.instance(request["instanceName"]))}
 
 
 def get_instances(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell all instances, page by page."""
+    """Describe all instances, page by page."""
     if request.get("includeHealthStatus"):
         raise not_built("GetInstances' includeHealthStatus")
     listed, rest = page(cloud.store.all(Instance), request.get("pageToken"))
-    return {"instances": [_told(cloud, one) for one in listed], **rest}
+    return {"instances": [_described(cloud, one) for one in listed], **rest}
 
 
 def get_instance_state(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell what an instance does now."""
+    """Say what state an instance is in."""
     return {"state": _state(cloud.instance(request["instanceName"]))}
 
 
 def start_instance(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Start a stopped instance; without a static IP it gets another public address."""
     instance = _in_state(cloud, request, "stopped")
-    return _begun(cloud, instance, "start", "StartInstance")
+    return _begin(cloud, instance, "start", "StartInstance")
 
 
 def stop_instance(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Shut an instance down; with `force` too, it is killed only if it doesn't end in time."""
-    return _begun(cloud, _in_state(cloud, request, "running"), "stop", "StopInstance")
+    return _begin(cloud, _in_state(cloud, request, "running"), "stop", "StopInstance")
 
 
 def reboot_instance(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Shut an instance down and start it; all the while it counts as running, and keeps its addresses."""
-    return _begun(cloud, _in_state(cloud, request, "running"), "reboot", "RebootInstance")
+    return _begin(cloud, _in_state(cloud, request, "running"), "reboot", "RebootInstance")
 
 
 def delete_instance(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def delete_instance(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     instance = cloud.instance(request["instanceName"])
     if instance.job == "delete":
         raise failure(f"Instance {instance.name} is being deleted already.")
-    return _begun(cloud, instance, "delete", "DeleteInstance")
+    return _begin(cloud, instance, "delete", "DeleteInstance")
 
 
 def get_instance_access_details(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
@@ -95,11 +95,11 @@ def get_instance_access_details(cloud: Cloud, request: dict[str, Any]) -> dict[s
     return {"accessDetails": details}
 
 
-def _need_valid(cloud: Cloud, request: dict[str, Any], names: list[str]) -> None:
+def _require_valid(cloud: Cloud, request: dict[str, Any], names: list[str]) -> None:
     if not names or len(set(names)) < len(names):
         raise invalid("instanceNames must be names, each once.")
     for name in names:
-        cloud.need_free_name(name)
+        cloud.require_free_name(name)
     if request["availabilityZone"] not in ZONES[cloud.region]:
         raise invalid(f"availabilityZone must be one of {', '.join(ZONES[cloud.region])}.")
     if request["bundleId"] not in BUNDLES:
@@ -107,14 +107,12 @@ def _need_valid(cloud: Cloud, request: dict[str, Any], names: list[str]) -> None
     if request["blueprintId"] not in BLUEPRINTS:
         raise invalid(f"blueprintId must be one of {', '.join(BLUEPRINTS)}, not {request['blueprintId']}.")
     if request["blueprintId"] != STARTABLE:
-        raise failure(
-            f"Here there is no image of {request['blueprintId']}: the local Lightsail starts {STARTABLE} alone."
-        )
+        raise failure(f"There is no image of {request['blueprintId']}: the local Lightsail starts only {STARTABLE}.")
     if request.get("ipAddressType") == "ipv6":
         raise not_built("CreateInstances' ipAddressType ipv6")
 
 
-def _need_room(cloud: Cloud, count: int, bundle: str) -> None:
+def _require_quota(cloud: Cloud, count: int, bundle: str) -> None:
     used = sum(int(BUNDLES[one.bundle]["cpuCount"]) for one in cloud.store.all(Instance))
     wanted = count * int(BUNDLES[bundle]["cpuCount"])
     if used + wanted > VCPUS:
@@ -135,12 +133,12 @@ def _created(cloud: Cloud, name: str, request: dict[str, Any]) -> dict[str, Any]
         tags=read(request.get("tags", ())),
         image=str(cloud.image),
     )
-    return _begun(cloud, instance, "create", "CreateInstance")["operations"][0]  # type: ignore[no-any-return]  # JSON
+    return _begin(cloud, instance, "create", "CreateInstance")["operations"][0]  # type: ignore[no-any-return]  # JSON
 
 
-def _begun(cloud: Cloud, instance: Instance, job: str, kind: str) -> dict[str, Any]:
-    noted = cloud.began(kind, instance)
-    cloud.assign(instance, job)
+def _begin(cloud: Cloud, instance: Instance, job: str, kind: str) -> dict[str, Any]:
+    noted = cloud.record_operation(kind, instance)
+    cloud.order_job(instance, job)
     return {"operations": [operation(cloud, noted)]}
 
 
@@ -155,7 +153,7 @@ def _state(instance: Instance) -> dict[str, Any]:
     return {"code": STATES[instance.state], "name": instance.state}
 
 
-def _told(cloud: Cloud, instance: Instance) -> dict[str, Any]:
+def _described(cloud: Cloud, instance: Instance) -> dict[str, Any]:
     public = cloud.public_address(instance)
     return {
         **identity(cloud, instance),

@@ -4,12 +4,12 @@ from typing import Any
 
 from doubles.lightsail.calls.answers import operation, page
 from doubles.lightsail.cloud import Cloud
+from doubles.lightsail.errors import not_found
 from doubles.lightsail.records import Operation
-from doubles.lightsail.refusal import not_found
 
 
 def get_operation(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell one operation."""
+    """Describe one operation."""
     found = cloud.store.find(Operation, request["operationId"])
     if found is None:
         raise not_found("Operation", request["operationId"])
@@ -17,7 +17,7 @@ def get_operation(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def get_operations(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell all operations, newest first, page by page."""
+    """Describe all operations, newest first, page by page."""
     newest = sorted(cloud.store.all(Operation), key=lambda one: (one.created, one.id), reverse=True)
     listed, rest = page(newest, request.get("pageToken"))
     return {"operations": [operation(cloud, one) for one in listed], **rest}

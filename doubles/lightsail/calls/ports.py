@@ -7,14 +7,14 @@ from typing import Any
 
 from doubles.lightsail.calls.answers import operation
 from doubles.lightsail.cloud import Cloud
+from doubles.lightsail.errors import failure, invalid
 from doubles.lightsail.records import Instance, Port
-from doubles.lightsail.refusal import failure, invalid
 
 DEFAULT_PORTS = (Port(22, 22, "tcp"), Port(80, 80, "tcp"))
 """What is open on a new Linux instance."""
 ANYWHERE = ("0.0.0.0/0", "::/0")
 ALIASES = ("lightsail-connect",)
-"""Lists of addresses with a name. The browser client behind it doesn't exist here, so it lets nobody in."""
+"""Lists of addresses with a name. The browser client behind it does not exist on this machine, so it opens nothing."""
 _NAMES = {22: "SSH", 80: "HTTP", 443: "HTTPS", 3306: "MySQL/Aurora", 5432: "PostgreSQL"}
 
 
@@ -39,22 +39,22 @@ def close_instance_public_ports(cloud: Cloud, request: dict[str, Any]) -> dict[s
 
 
 def get_instance_port_states(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell what is open."""
+    """List what is open."""
     ports = cloud.instance(request["instanceName"]).ports
-    return {"portStates": [{**_told(port), "state": "open"} for port in ports]}
+    return {"portStates": [{**_described(port), "state": "open"} for port in ports]}
 
 
 def info(port: Port) -> dict[str, Any]:
-    """Tell an open range as an instance's `networking` has it."""
+    """Describe an open range as an instance's `networking` has it."""
     everywhere = set(ANYWHERE) & {*port.cidrs, *port.ipv6_cidrs}
     source = f"Anywhere ({' and '.join(sorted(everywhere))})" if everywhere else "Custom"
     name = _NAMES.get(port.first, "") if port.first == port.last else ""
-    told = {**_told(port), "accessFrom": source, "accessType": "Public", "accessDirection": "inbound"}
-    return {**told, "commonName": name or "Custom"}
+    described = {**_described(port), "accessFrom": source, "accessType": "Public", "accessDirection": "inbound"}
+    return {**described, "commonName": name or "Custom"}
 
 
 def read(given: dict[str, Any]) -> Port:
-    """Read a PortInfo; without any source it means anywhere. Raises `Refused`."""
+    """Read a PortInfo; without any source it means anywhere. Raises `AwsError`."""
     protocol = given.get("protocol")
     if protocol is None:
         raise invalid("A port needs a protocol: tcp, udp, icmp, icmpv6 or all.")
@@ -92,7 +92,7 @@ def _cidrs(given: Iterable[str], version: int) -> tuple[str, ...]:
     except ValueError as error:
         raise invalid(f"A source must be an address or a CIDR: {error}.") from None
     if any(network.version != version for network in networks):
-        raise invalid("cidrs are IPv4 alone, ipv6Cidrs IPv6 alone.")
+        raise invalid("cidrs must be IPv4 only, ipv6Cidrs IPv6 only.")
     return tuple(map(str, networks))
 
 
@@ -106,10 +106,10 @@ def _changed(cloud: Cloud, request: dict[str, Any], ports: tuple[Port, ...], kin
         raise failure(f"Instance {instance.name} is being deleted.")
     cloud.store.put(replace(instance, ports=ports))
     cloud.load_firewall()
-    return {"operation": operation(cloud, cloud.began(kind, instance, "Succeeded"))}
+    return {"operation": operation(cloud, cloud.record_operation(kind, instance, "Succeeded"))}
 
 
-def _told(port: Port) -> dict[str, Any]:
+def _described(port: Port) -> dict[str, Any]:
     return {
         "fromPort": port.first,
         "toPort": port.last,

@@ -6,22 +6,22 @@ from typing import Any
 
 from doubles.lightsail.calls.answers import identity
 from doubles.lightsail.cloud import Cloud
+from doubles.lightsail.errors import invalid, not_found
 from doubles.lightsail.records import Instance, Tag
-from doubles.lightsail.refusal import invalid, not_found
 
 MOST = 50
 """Tags a resource may have."""
 
 
 def read(given: Sequence[dict[str, str]]) -> tuple[Tag, ...]:
-    """Read tags from a request. Raises `Refused`."""
+    """Read tags from a request. Raises `AwsError`."""
     if any("key" not in tag for tag in given):
         raise invalid("A tag needs a key.")
     return merged((), [Tag(tag["key"], tag.get("value", "")) for tag in given])
 
 
 def merged(old: Sequence[Tag], new: Sequence[Tag]) -> tuple[Tag, ...]:
-    """The old tags with the new ones over them. Raises `Refused` for too many."""
+    """The old tags with the new ones over them. Raises `AwsError` for too many."""
     by_key = {tag.key: tag for tag in (*old, *new)}
     if len(by_key) > MOST:
         raise invalid(f"A resource can have {MOST} tags, not {len(by_key)}.")

@@ -28,7 +28,7 @@ def test_a_group_holds_its_command_and_all_that_comes_of_it_until_it_is_killed(c
     found = cell.processes()
     cell.kill()
     assert cell.processes() == []
-    assert [Process.of(pid) for pid in found] == [None, None, None]
+    assert [Process.find(pid) for pid in found] == [None, None, None]
 
 
 @pytest.mark.root

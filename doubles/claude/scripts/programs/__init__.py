@@ -1,1 +1,1 @@
-"""The programs that scripted models write into their workspace: standard library alone, for the host's Python."""
+"""The programs that scripted models write into their workspace: standard library only, for the host's Python."""

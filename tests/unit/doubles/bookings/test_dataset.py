@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from doubles.bookings.booking import as_csv
-from doubles.bookings.dataset import PUBLISHED, Refused, load
+from doubles.bookings.dataset import PUBLISHED, UnreadableFile, load
 from doubles.bookings.generator import season
 
 TODAY = date(2026, 11, 21)
@@ -79,13 +79,13 @@ def test_a_stay_of_no_night_is_kept(file):
 )
 def test_a_bad_row_is_named_by_line_and_column(file, change, words):
     write(file, ROW, {**ROW, **change})
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(UnreadableFile, match=words):
         load(file, TODAY)
 
 
 def test_a_file_with_neither_header_is_told_what_it_lacks_of_the_nearer(file):
     file.write_text("id,hotel,room_type,guest,arrival,departure,nights,adults,children,meal,country,channel\n")
-    with pytest.raises(Refused, match=r"lacks status, rate$"):
+    with pytest.raises(UnreadableFile, match=r"lacks status, rate$"):
         load(file, TODAY)
 
 
@@ -100,7 +100,7 @@ def test_a_file_with_neither_header_is_told_what_it_lacks_of_the_nearer(file):
 def test_a_bad_line_of_our_own_csv_is_named(file, old, new, words):
     text = as_csv(season(1, date(2026, 11, 1), 2)).replace("Harbour Hotel", "Old Town Hotel")
     file.write_text(text.replace(old, new), encoding="utf-8")
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(UnreadableFile, match=words):
         load(file, TODAY)
 
 
@@ -108,11 +108,11 @@ def test_nights_that_contradict_the_dates_are_refused(file):
     (booking,) = season(1, date(2026, 11, 1), 1)
     dates = f"{booking.arrival},{booking.departure},"
     file.write_text(as_csv([booking]).replace(f"{dates}{booking.nights}", f"{dates}99"), encoding="utf-8")
-    with pytest.raises(Refused, match=f"line 2: nights: must be {booking.nights}"):
+    with pytest.raises(UnreadableFile, match=f"line 2: nights: must be {booking.nights}"):
         load(file, TODAY)
 
 
 def test_bytes_that_are_no_utf_8_are_refused(file):
     file.write_bytes(b"id,hotel\n\xff")
-    with pytest.raises(Refused, match=r"not UTF-8 text \(byte 9\)"):
+    with pytest.raises(UnreadableFile, match=r"not UTF-8 text \(byte 9\)"):
         load(file, TODAY)

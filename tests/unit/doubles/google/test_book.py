@@ -1,7 +1,7 @@
 import pytest
 
 from doubles.google.book import CELL_LIMIT, Area, Book, Cell, Sheet
-from doubles.google.errors import Failure
+from doubles.google.errors import GoogleError
 
 BOLD = {"textFormat": {"bold": True}}
 
@@ -40,7 +40,7 @@ def test_deleted_rows_and_columns_are_gone_with_their_cells(sheet):
     sheet.delete("ROWS", 0, 2)
     sheet.delete("COLUMNS", 1, 2)
     assert values(sheet) == [["20", "22"], [None, None]]
-    with pytest.raises(Failure, match="You can't delete all the rows"):
+    with pytest.raises(GoogleError, match="You can't delete all the rows"):
         sheet.delete("ROWS", 0, 2)
 
 
@@ -92,11 +92,11 @@ def test_a_copy_changes_alone(sheet):
 
 def test_a_text_that_is_too_long_for_a_cell_is_refused(sheet):
     sheet.put(0, 0, Cell("x" * 50_000))
-    with pytest.raises(Failure, match="more than the maximum of 50000 characters"):
+    with pytest.raises(GoogleError, match="more than the maximum of 50000 characters"):
         sheet.put(0, 0, Cell("x" * 50_001))
 
 
 def test_more_cells_than_google_allows_are_refused_before_they_are_made(sheet):
     for grow in (lambda: sheet.resize(CELL_LIMIT, 2), lambda: sheet.insert("ROWS", 1, CELL_LIMIT, like_before=True)):
-        with pytest.raises(Failure, match="above the limit of 10000000 cells"):
+        with pytest.raises(GoogleError, match="above the limit of 10000000 cells"):
             grow()

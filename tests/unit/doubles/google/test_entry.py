@@ -4,7 +4,7 @@ import pytest
 
 from doubles.google.book import Cell, Formula
 from doubles.google.entry import enter, serial
-from doubles.google.errors import Failure
+from doubles.google.errors import GoogleError
 from doubles.google.render import show
 
 
@@ -64,5 +64,5 @@ def test_an_empty_text_clears_the_value_and_leaves_format_and_note():
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1]])
 def test_a_cell_holds_no_structure(value):
-    with pytest.raises(Failure, match="a cell can't hold"):
+    with pytest.raises(GoogleError, match="a cell can't hold"):
         enter(Cell(), value, "RAW")

@@ -2,7 +2,7 @@ import pytest
 
 from doubles.database import Database
 from doubles.google.book import Book, Cell, Formula, Sheet
-from doubles.google.errors import Failure
+from doubles.google.errors import GoogleError
 from doubles.google.library import TABLES, Library
 
 LOOK = {"numberFormat": {"type": "DATE", "pattern": "yyyy-mm-dd"}}
@@ -33,6 +33,6 @@ def test_a_spreadsheet_is_read_back_as_it_was_saved(tmp_path):
 
 @pytest.mark.parametrize("name", ["missing", "../secret", "", "."])
 def test_an_unknown_id_is_not_found(tmp_path, name):
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(GoogleError) as caught:
         opened(tmp_path).get(name)
     assert caught.value.status == "NOT_FOUND"

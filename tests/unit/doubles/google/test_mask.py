@@ -2,7 +2,7 @@ import pytest
 
 from doubles.google import mask
 from doubles.google.contract import sheets
-from doubles.google.errors import Failure
+from doubles.google.errors import GoogleError
 
 SPREADSHEET = {"$ref": "Spreadsheet"}
 
@@ -25,12 +25,12 @@ def test_a_mask_is_a_tree_of_fields(text, parsed):
 
 @pytest.mark.parametrize("text", ["", ",", "a(", "a()", "a)", "a..b", "a.", "a b-c", "(a)"])
 def test_what_is_no_mask_is_refused(text):
-    with pytest.raises(Failure, match="Invalid field mask"):
+    with pytest.raises(GoogleError, match="Invalid field mask"):
         mask.parse(text)
 
 
 def test_a_field_the_type_does_not_have_is_named_with_its_path():
-    with pytest.raises(Failure, match=r"Cannot find matching fields for path 'sheets\.properties\.colour'"):
+    with pytest.raises(GoogleError, match=r"Cannot find matching fields for path 'sheets\.properties\.colour'"):
         mask.check(mask.parse("sheets.properties.colour"), sheets(), SPREADSHEET)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from doubles.google.book import Cell, Formula
-from doubles.google.errors import Failure
+from doubles.google.errors import GoogleError
 from doubles.google.render import check_format, formatted, show
 
 
@@ -67,6 +67,6 @@ def test_a_format_without_a_pattern_gets_its_usual_one(kind, pattern):
     "look", [{"type": "SCIENTIFIC"}, {"type": "NUMBER", "pattern": "?/?"}, {"type": "DATE", "pattern": "a"}]
 )
 def test_a_format_that_cannot_be_shown_here_is_refused_as_not_built(look):
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(GoogleError) as caught:
         check_format(look)
     assert caught.value.status == "UNIMPLEMENTED"

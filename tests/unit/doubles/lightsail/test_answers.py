@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from doubles.lightsail.calls.answers import PAGE, page
-from doubles.lightsail.refusal import Refused
+from doubles.lightsail.errors import AwsError
 
 
 def test_pages_together_are_the_list():
@@ -25,5 +25,5 @@ def test_a_list_that_fits_on_a_page_has_no_token():
     "token", ["x", "cGFnZQ==", base64.b64encode(b"page:-1").decode(), base64.b64encode(b"a:1").decode()]
 )
 def test_a_token_of_nobodys_is_refused(token):
-    with pytest.raises(Refused, match="pageToken"):
+    with pytest.raises(AwsError, match="pageToken"):
         page([1], token)

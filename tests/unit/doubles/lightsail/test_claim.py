@@ -1,7 +1,7 @@
 import pytest
 
 from doubles.lightsail.claim import Claim
-from doubles.lightsail.refusal import Refused
+from doubles.lightsail.errors import AwsError
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def test_a_site_belongs_to_one_until_it_is_released(edge):
     first, second = Claim(), Claim()
     first.take(edge)
     first.take(edge)
-    with pytest.raises(Refused, match="jada-edge belongs to another local Lightsail"):
+    with pytest.raises(AwsError, match="jada-edge belongs to another local Lightsail"):
         second.take(edge)
     assert (first.held, second.held) == (True, False)
     first.release()

@@ -6,8 +6,8 @@ import pytest
 from doubles.lightsail.access import Authority, new_key
 from doubles.lightsail.claim import Claim
 from doubles.lightsail.cloud import LAST, Cloud
+from doubles.lightsail.errors import AwsError
 from doubles.lightsail.records import Instance, Port, StaticIp
-from doubles.lightsail.refusal import Refused
 from doubles.lightsail.store import Store
 from local.site import Site
 
@@ -33,15 +33,15 @@ def cloud(tmp_path, key):
 
 @pytest.mark.parametrize("name", ["b", "-box", "box-", "my box", "../etc", "", "x" * 256, "bö"])
 def test_what_is_no_name_is_refused(cloud, name):
-    with pytest.raises(Refused, match="is no name"):
-        cloud.need_free_name(name)
+    with pytest.raises(AwsError, match="is no name"):
+        cloud.require_free_name(name)
 
 
 def test_a_name_is_free_until_a_resource_of_any_kind_has_it(cloud):
-    cloud.need_free_name("fixed")
+    cloud.require_free_name("fixed")
     cloud.store.put(FIXED)
-    with pytest.raises(Refused, match="in use"):
-        cloud.need_free_name("fixed")
+    with pytest.raises(AwsError, match="in use"):
+        cloud.require_free_name("fixed")
 
 
 def test_a_static_ip_goes_before_an_instances_own_address(cloud):
@@ -60,23 +60,23 @@ def test_an_address_given_back_is_not_soon_given_again(cloud):
 def test_when_all_places_are_taken_it_is_said(cloud):
     for number in range(1, LAST + 1):
         cloud.store.put(dataclasses.replace(BOX, name=f"box-{number}", number=number))
-    with pytest.raises(Refused, match="All 250 places"):
+    with pytest.raises(AwsError, match="All 250 places"):
         cloud.free_number()
 
 
 def test_a_start_gives_an_address_and_a_stop_leaves_it_until_it_is_done(cloud):
     cloud.store.put(dataclasses.replace(BOX, address="", up=False))
-    cloud.assign(cloud.instance("box"), "start")
+    cloud.order_job(cloud.instance("box"), "start")
     started = cloud.instance("box")
     assert (started.state, started.address) == ("pending", "10.78.200.1")
-    cloud.assign(started, "stop")
+    cloud.order_job(started, "stop")
     assert (cloud.instance("box").state, cloud.instance("box").address) == ("stopping", "10.78.200.1")
 
 
 def test_a_start_with_a_static_ip_needs_no_other_address(cloud):
     cloud.store.put(dataclasses.replace(BOX, address="", up=False))
     cloud.store.put(FIXED)
-    cloud.assign(cloud.instance("box"), "start")
+    cloud.order_job(cloud.instance("box"), "start")
     assert cloud.instance("box").address == ""
 
 
@@ -92,7 +92,7 @@ def test_a_host_becomes_who_its_address_and_authority_say(cloud):
 
 
 def test_an_operation_notes_what_when_and_where(cloud):
-    noted = cloud.began("StartInstance", BOX)
+    noted = cloud.record_operation("StartInstance", BOX)
     assert (noted.resource, noted.resource_type, noted.zone) == ("box", "Instance", "us-east-1a")
     assert (noted.status, noted.created, noted.changed) == ("Started", 100.0, 100.0)
     assert cloud.store.all(type(noted)) == [noted]

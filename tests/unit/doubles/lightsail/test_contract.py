@@ -1,14 +1,14 @@
 import pytest
 
 from doubles.lightsail import contract
-from doubles.lightsail.refusal import Refused
+from doubles.lightsail.errors import AwsError
 
 GET = contract.operation("Lightsail_20161128.GetInstanceAccessDetails")
 
 
 @pytest.mark.parametrize("target", ["", "GetInstance", "Lightsail_20161128.", "Lightsail_20161128.GetWeather"])
 def test_a_call_the_vendor_does_not_have_is_unknown(target):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(AwsError) as refused:
         contract.operation(target)
     assert refused.value.code == "UnknownOperationException"
 
@@ -25,7 +25,7 @@ def test_a_call_the_vendor_does_not_have_is_unknown(target):
     ],
 )
 def test_input_against_the_contract_is_refused_by_name(params, named):
-    with pytest.raises(Refused, match=named):
+    with pytest.raises(AwsError, match=named):
         contract.check_input(GET, params)
 
 
@@ -37,7 +37,7 @@ def test_input_the_contract_allows_passes():
 def test_numbers_are_held_to_their_bounds():
     open_ports = contract.operation("Lightsail_20161128.OpenInstancePublicPorts")
     for port in (-2, 65536):
-        with pytest.raises(Refused, match="fromPort"):
+        with pytest.raises(AwsError, match="fromPort"):
             contract.check_input(open_ports, {"instanceName": "box", "portInfo": {"fromPort": port}})
 
 

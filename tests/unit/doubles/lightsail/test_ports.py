@@ -1,8 +1,8 @@
 import pytest
 
 from doubles.lightsail.calls.ports import info, read
+from doubles.lightsail.errors import AwsError
 from doubles.lightsail.records import Port
-from doubles.lightsail.refusal import Refused
 
 SSH = {"fromPort": 22, "toPort": 22, "protocol": "tcp"}
 
@@ -31,13 +31,13 @@ def test_a_port_without_sources_is_open_to_all_and_with_them_to_them_alone(given
         ({**SSH, "fromPort": -1}, "no range"),
         ({**SSH, "cidrs": ["anywhere"]}, "anywhere"),
         ({**SSH, "cidrs": ["192.0.2.1/24"]}, "host bits"),
-        ({**SSH, "cidrs": ["2001:db8::/32"]}, "IPv4 alone"),
+        ({**SSH, "cidrs": ["2001:db8::/32"]}, "IPv4 only"),
         ({**SSH, "cidrListAliases": ["friends"]}, "friends"),
         ({"protocol": "icmp", "fromPort": 8, "toPort": 256}, "code"),
     ],
 )
 def test_a_port_that_can_not_be_is_refused_by_what_is_wrong(given, named):
-    with pytest.raises(Refused, match=named) as refused:
+    with pytest.raises(AwsError, match=named) as refused:
         read(given)
     assert refused.value.code == "InvalidInputException"
 

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 
-class Refused(Exception):
+class AwsError(Exception):
     """A call that can't be answered: `code` is the vendor's, the text says cause and cure."""
 
     def __init__(self, code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
@@ -12,21 +12,21 @@ class Refused(Exception):
         self.status = status
 
 
-def invalid(message: str) -> Refused:
+def invalid(message: str) -> AwsError:
     """The input is wrong."""
-    return Refused("InvalidInputException", message)
+    return AwsError("InvalidInputException", message)
 
 
-def not_found(kind: str, name: str) -> Refused:
+def not_found(kind: str, name: str) -> AwsError:
     """There is no such resource."""
-    return Refused("NotFoundException", f"{kind} {name} does not exist.", HTTPStatus.NOT_FOUND)
+    return AwsError("NotFoundException", f"{kind} {name} does not exist.", HTTPStatus.NOT_FOUND)
 
 
-def failure(message: str) -> Refused:
+def failure(message: str) -> AwsError:
     """The resource's state, or a quota, does not allow it."""
-    return Refused("OperationFailureException", message)
+    return AwsError("OperationFailureException", message)
 
 
-def not_built(what: str) -> Refused:
+def not_built(what: str) -> AwsError:
     """AWS knows it, this double doesn't."""
-    return Refused("NotImplemented", f"{what} is not built in the local Lightsail.", HTTPStatus.NOT_IMPLEMENTED)
+    return AwsError("NotImplemented", f"{what} is not built in the local Lightsail.", HTTPStatus.NOT_IMPLEMENTED)

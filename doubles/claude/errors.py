@@ -16,17 +16,17 @@ TYPES = {
 """The error type of each status that this double answers."""
 
 
-class Refusal(Exception):
-    """A request that gets an error: its status and the message for whoever sent it."""
+class ApiError(Exception):
+    """A request that gets an error: its status and the message for the caller."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-def not_built(what: str) -> Refusal:
+def not_built(what: str) -> ApiError:
     """Return the refusal of something that the vendor's contract has and this double has not."""
-    return Refusal(501, f"{what} is not built into this double of the Messages API")
+    return ApiError(501, f"{what} is not built into this double of the Messages API")
 
 
 def envelope(status: int, message: str, request_id: str) -> dict[str, Any]:
