@@ -24,6 +24,7 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Make the block's changes one: all of them are kept, or none if it raises."""
         with self.lock:
+            # IMMEDIATE takes the write lock now: taken at the first write, it could fail after what was read.
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -66,6 +66,7 @@ class Faults(Generic[F]):
 
     def _take(self, hits: Callable[[F], bool]) -> F | None:
         """Take the oldest order that is counted, else the latest that is not: it stands in place of those before."""
+        # `match` and `suits` first: an order for another call must not be used up by this one.
         fitting = [order for order in self._orders if hits(order.fault)]
         if not fitting:
             return None

@@ -50,6 +50,7 @@ def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
     """
     site.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     network.ensure(site)
+    # Started all at once and waited for after: each needs seconds for its imports.
     for name, port in PORTS.items():
         if Process.recorded(_pid(site, name)) is None or not _answers(site, name, port):
             _start(site, name, port, programs[name])
@@ -62,6 +63,7 @@ def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
 
 def stop(site: Site) -> None:
     """Remove all of this cloud: doubles, hosts, network and state. From whatever state it is in; twice is fine."""
+    # The doubles first: a Lightsail that still runs would start its hosts again.
     for process in _inside(site):
         process.end()
     hosts.sweep(site)

@@ -72,6 +72,7 @@ def remove(site: Site) -> None:
     """Take the site's links and namespaces away, whatever is left of them."""
     if succeeds("ip", "link", "show", _link(site)):
         run("ip", "link", "delete", _link(site))
+    # The edge last: a host's link ends in it, and goes with the host.
     for name in namespaces(site, (path.name for path in NAMESPACES.glob("*"))):
         _delete_namespace(name)
     _undo_mount()

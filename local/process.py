@@ -38,6 +38,7 @@ class Process:
 
     def record(self, path: Path) -> None:
         """Write this process to a file, whole or not at all."""
+        # A file cut short would read as no process, and a double that runs would be started twice.
         half = path.with_suffix(".half")
         half.write_text(json.dumps(asdict(self)), encoding="utf-8")
         half.replace(path)

@@ -51,6 +51,7 @@ def _whole(target: Path) -> Iterator[Path | None]:
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir()
         yield half
+        # A rename within one folder is whole or not at all.
         half.rename(target)
 
 

@@ -76,6 +76,7 @@ class _Api:
         window, limit = _window(request), _limit(request)
         if fault.empty:
             return JSONResponse({"bookings": [], "next": None, "total": 0})
+        # One more than asked for tells whether there is a next page, without a second query.
         page = self.store.page(window, _after(request), limit + 1)
         more = len(page) > limit
         answer = {
@@ -153,6 +154,7 @@ def _limit(request: Request) -> int:
 
 
 def _cursor(last_id: str) -> str:
+    # Opaque, so that no caller makes one itself; by id, so that new bookings shift no page.
     return base64.urlsafe_b64encode(last_id.encode()).decode()
 
 

@@ -32,6 +32,7 @@ class UnreadableFile(ValueError):
 def load(path: Path, today: date) -> list[Booking]:
     """Read all bookings of a file. Raises `UnreadableFile`; `OSError` when there is no such file."""
     try:
+        # Spreadsheet programs begin UTF-8 files with a BOM, which would become part of the first column's name.
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{path} is not UTF-8 text (byte {error.start}): save it as CSV in UTF-8") from None

@@ -38,6 +38,7 @@ def blocks(reply: Reply, most: int, rng: random.Random) -> tuple[list[dict[str, 
     for part in reply:
         block = _block(part, rng)
         cost = usage.tokens(block)
+        # Half a call is no JSON: only a text can be cut.
         if cost > left:
             keep = left * usage.BYTES_A_TOKEN - len('{"type":"text","text":""}')
             if isinstance(part, str) and keep > 0:

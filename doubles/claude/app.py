@@ -61,6 +61,7 @@ class _Double:
         if fault.status:
             headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
             return self._error(request, fault.status, "a fault ordered by /_local/faults", headers)
+        # After the fault: an API that is overloaded answers so whatever is asked.
         contract.check_create(body)
         made = self._answer(body)
         self._record(request, body, 200, made, cut=fault.after_events is not None)
@@ -162,6 +163,7 @@ def _authenticate(request: Request) -> None:
     if not bearer and not request.headers.get("x-api-key"):
         raise ApiError(401, "a key is required: send it as `Authorization: Bearer KEY` or as `x-api-key: KEY`")
     version = request.headers.get("anthropic-version")
+    # Without the header the API does not know which shape of answers its caller reads.
     if version is None:
         raise ApiError(400, "anthropic-version: header is required")
     if version != VERSION:

@@ -19,6 +19,7 @@ _FREE = ("InputSchemaTyped",)
 
 def check_create(body: Any) -> None:
     """Check the body of POST /v1/messages; raises `ApiError` 400, which names the field."""
+    # Two types of the vendor's package: an error must name the field, not the type that was not meant.
     streaming = isinstance(body, dict) and body.get("stream") is True
     _check(_validator(MessageCreateParamsStreaming if streaming else MessageCreateParamsNonStreaming), body)
 

@@ -42,6 +42,7 @@ def merged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for message in messages:
         content = message["content"]
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+        # The API joins neighbours, so a result may come in one message and a note in the next.
         if turns and turns[-1]["role"] == message["role"]:
             turns[-1]["content"] += blocks
         else:

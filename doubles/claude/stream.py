@@ -15,6 +15,7 @@ _CHUNK = 48
 def events(message: Message) -> Iterator[dict[str, Any]]:
     """Yield the events of one answer, from message_start to message_stop, as plain data."""
     whole = message.model_dump(mode="json")
+    # The first event has the input's tokens already: a caller that is cut off knows what it owes at least.
     opened = {**whole, "content": [], "stop_reason": None, "usage": {**whole["usage"], "output_tokens": 1}}
     yield {"type": "message_start", "message": opened}
     for index, block in enumerate(whole["content"]):

@@ -62,7 +62,9 @@ class Cache:
     def charge(self, cuts: list[Prefix], output: int) -> Usage:
         """Account one answered request: what is read from the cache, what is written to it, and the rest."""
         now = self._clock()
+        # An entry that has expired is written anew, and paid for as such.
         self._until = {key: until for key, until in self._until.items() if until > now}
+        # A marker on a prefix too short for the cache is no error: it does nothing.
         marks = [at for at, cut in enumerate(cuts) if cut.ttl and cut.tokens >= LEAST_CACHED]
         read = max((self._read(cuts, mark) for mark in marks), default=0)
         written = {"5m": 0, "1h": 0}

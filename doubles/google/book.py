@@ -82,6 +82,7 @@ class Sheet:
         """Set a cell of the grid. Raises `GoogleError` for a text that is too long."""
         if isinstance(cell.value, str) and len(cell.value) > TEXT_LIMIT:
             raise invalid(f"Your input contains more than the maximum of {TEXT_LIMIT} characters in a single cell.")
+        # An empty cell takes no memory: a grid of ten million of them must fit.
         if cell:
             self.rows[row][column] = cell
         else:
@@ -91,6 +92,7 @@ class Sheet:
         """Give the grid another size; what falls outside is gone."""
         if rows < 1 or columns < 1:
             raise invalid("You can't delete all the rows or columns on the sheet.")
+        # Before a row is made: a grid that is refused must not take memory first.
         check_size(rows * columns)
         del self.rows[rows:]
         self.rows.extend({} for _ in range(rows - len(self.rows)))
@@ -147,6 +149,7 @@ class Sheet:
         """
         span = area.columns
         parts = [{c: row[c] for c in span if c in row} for row in self.rows[area.top : area.bottom]]
+        # Sorting is stable, so the key that weighs most is applied last.
         for column, descending in reversed(keys):
             filled = [part for part in parts if part.get(column, EMPTY).value is not None]
             empty = [part for part in parts if part.get(column, EMPTY).value is None]

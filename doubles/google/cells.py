@@ -103,6 +103,7 @@ def _cell_mask(args: Args) -> masks.Mask:
 def _change(sheet: Sheet, row: int, column: int, data: Args, mask: masks.Mask) -> None:
     """Change the masked fields of a cell to what CellData says."""
     old = sheet.cell(row, column)
+    # Merging takes most of the time of a large write, and a value needs none.
     if mask == _VALUE_ALONE:
         sheet.put(row, column, Cell(_value(data.get("userEnteredValue", {})), old.format, old.note))
         return
@@ -127,4 +128,5 @@ def _value(extended: Args) -> Value:
         raise invalid("errorValue can't be entered.")
     if kind == "formulaValue":
         return Formula(value)
+    # An empty text clears a cell: Sheets keeps none.
     return None if value == "" else plain(value)

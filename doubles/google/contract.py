@@ -95,6 +95,7 @@ class Contract:
         fields = self.schemas[name]["properties"]
         for key, value in data.items():
             kind = fields.get(key)
+            # Google lists every unknown name with where it is, and carries out nothing.
             if kind is None:
                 at = f" at '{_written(where)}'" if where else ""
                 yield f'Invalid JSON payload received. Unknown name "{key}"{at}: Cannot find field.'
@@ -107,6 +108,7 @@ class Contract:
             if data is not None:
                 yield f"Invalid value at '{_written(where)}' ({_kind(items)}), {json.dumps(data)}"
             return
+        # The cells of `values`: anything JSON has, checked when it is entered.
         if items.get("type") == "any":
             return
         for number, item in enumerate(data):

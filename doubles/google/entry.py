@@ -42,8 +42,10 @@ def _typed(cell: Cell, text: str) -> Cell:
     """Read what a user types, in the locale en_US; a cell formatted as plain text takes it as it is."""
     if (cell.format or {}).get("numberFormat", {}).get("type") == "TEXT":
         return replace(cell, value=text)
+    # The quote with which a user marks a text is not part of it.
     if text.startswith("'"):
         return replace(cell, value=text[1:])
+    # A guest's name acts as a formula from this line on: a caller that writes USER_ENTERED must see that in its tests.
     if text.startswith("=") and text != "=":
         return replace(cell, value=Formula(text))
     if text.strip().upper() in ("TRUE", "FALSE"):
@@ -61,6 +63,7 @@ def _amount(cell: Cell, text: str) -> Cell:
     digits = bare.removesuffix("%")
     if not (_NUMBER.fullmatch(digits) and re.search(r"\d", digits)):
         return replace(cell, value=text)
+    # A comma separates thousands in en_US, the locale of every spreadsheet of this double.
     value = float(digits.replace(",", ""))
     if percent:
         pattern = "0.00%" if "." in digits else "0%"

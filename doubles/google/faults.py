@@ -84,6 +84,7 @@ class Faults(faults.Faults[Fault]):
         instead = fault.answer()
         if instead is None:
             return await carry_out()
+        # A 5xx is ambiguous: the write may have happened, and a caller must read again before it retries.
         if fault.after:
             await carry_out()
         return instead

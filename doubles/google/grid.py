@@ -66,6 +66,7 @@ def properties(book: Book, sheet: Sheet) -> Answer:
 def grid_data(sheet: Sheet, area: Area) -> Answer:
     """Return GridData: rows as far as they hold something; a start of 0 is left out, as in all of Google's JSON."""
     rows = [_row(sheet, number, area) for number in range(area.top, area.bottom)]
+    # Google leaves out the rows at the end that have nothing; those between are empty objects.
     while rows and not rows[-1]:
         rows.pop()
     starts = {"startRow": area.top, "startColumn": area.left}

@@ -100,6 +100,7 @@ def _path(tokens: list[str], mask: Mask) -> None:
     else:
         mask[name] = {}
         return
+    # A field that was named whole stays whole, whatever part of it is named after.
     if not known or inside:
         _join(inside, deeper)
 

@@ -196,6 +196,7 @@ class OAuth:
         if any(not scope.isascii() or "," in scope for scope in asked):
             return oauth_error("invalid_scope")
         # Scopes that were never granted are left out, not refused: a token with too few refreshes fine.
+        # The grant itself keeps all its scopes: the next refresh may ask for others of them.
         narrowed = tuple(scope for scope in grant.scopes if scope in asked) or grant.scopes
         answer = self._tokens(replace(grant, scopes=narrowed), None, parent=form["refresh_token"])
         return JSONResponse(answer | _days_left(grant, self._vault.clock()))
@@ -217,6 +218,7 @@ class OAuth:
 def _program(header: str, form: Mapping[str, str]) -> tuple[str, str]:
     """Return a program's id and secret: from the form, or as HTTP Basic, which oauthlib prefers."""
     scheme, _, pair = header.partition(" ")
+    # Both forms are in use: google-auth sends a form, oauthlib HTTP Basic.
     if scheme.lower() != "basic":
         return form.get("client_id", ""), form.get("client_secret", "")
     try:

@@ -26,6 +26,7 @@ def find(book: Book, text: str, *, write: bool = False) -> tuple[Sheet, Area]:
     sheet = book.titled(title)
     if sheet and cells is None:
         return sheet, sheet.whole
+    # `A1` is a range of the first sheet, unless a sheet has that title: the title comes first.
     if cells is None and not quoted:
         sheet, cells = book.sheets[0], plain
     if sheet is None or cells is None:
@@ -110,6 +111,7 @@ def _within(sheet: Sheet, top: int, left: int, bottom: int | None, right: int | 
     asked = Area(top, left, rows if bottom is None else bottom, columns if right is None else right)
     if min(top, left) < 0 or asked.bottom < top or asked.right < left:
         raise invalid(f"Invalid range: starts at row {top}, column {left}, ends at row {bottom}, column {right}")
+    # Reading past the end is cut off, but a start past the end is refused for both.
     outside = top >= rows or left >= columns
     if outside or (write and (asked.bottom > rows or asked.right > columns)):
         raise exceeds(sheet, asked)

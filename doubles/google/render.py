@@ -80,6 +80,7 @@ def _pattern(cell: Cell) -> str | None:
 
 def _general(value: float) -> str:
     """Show a number as Sheets does by itself: all of a whole number, else ten significant digits."""
+    # Sheets shows whole numbers of up to 15 digits in full, longer ones with an exponent.
     if isinstance(value, int) and abs(value) < 10**15:
         return str(value)
     return f"{value:.10g}".upper()
@@ -93,6 +94,7 @@ def _number(value: float, pattern: str) -> str:
     scaled = value * 100 if percent else value
     digits = len(decimals) - 1 if decimals else 0
     text = f"{abs(scaled):{',' if thousands else ''}.{digits}f}"
+    # A negative number that is rounded to zero has no sign.
     sign = "-" if scaled < 0 and text.strip("0.,") else ""
     return sign + (before or "").strip('"') + text + (percent or "") + (after or "").strip('"')
 
@@ -103,6 +105,7 @@ def _moment(value: float, pattern: str) -> str:
     tokens = _CLOCK.findall(pattern.lower())
     for place, token in enumerate(tokens):
         rest = [t for t in tokens[place + 1 :] if t[0].isalpha()]
+        # `m` is a month, except after an hour or before a second, where it is a minute.
         minute = token in ("m", "mm") and (after_hour or (rest and rest[0][0] == "s"))
         text += _piece(moment, token, minute=bool(minute))
         after_hour = token[0] == "h" or (after_hour and not token[0].isalpha())

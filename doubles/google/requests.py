@@ -75,6 +75,7 @@ def _update_sheet_properties(book: Book, args: Args) -> Answer:
     mask = masks.required(args, "SheetProperties")
     sheet = book.sheet(wanted.get("sheetId", 0))
     changed = masks.merge(mask, properties(book, sheet), wanted)
+    # Removed first: `index` counts the places among the other sheets.
     book.sheets.remove(sheet)
     _describe(book, sheet, changed)
     book.sheets.insert(changed.get("index", 0), sheet)

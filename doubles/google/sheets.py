@@ -52,6 +52,7 @@ class Sheets:
 
     def edit(self, book_id: str, change: Callable[[Call], dict[str, Any]], call: Mapping[str, Any]) -> dict[str, Any]:
         """Change a copy of a spreadsheet and keep it if nothing failed."""
+        # batchUpdate is all or nothing: what fails in the middle must leave the kept one as it was.
         book = self.library.get(book_id).copy()
         answer = change(Call(book, **call))
         self.library.save(book)
@@ -81,6 +82,7 @@ class Sheets:
         base = str(request.base_url).rstrip("/")
         call = {"path": path, "query": query, "body": body, "base": base}
         answer = mask.select(chosen, self._carry_out(operation, call))
+        # A double that answers what Google cannot would teach its callers something false.
         wrong = list(self._contract.violations(operation.response, answer))
         if wrong:
             raise RuntimeError(f"this double's answer to {operation.name} does not fit Google's type: {wrong[0]}")

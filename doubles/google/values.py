@@ -95,6 +95,7 @@ def _read(target: Target, options: Mapping[str, Any]) -> Answer:
     option = options.get("valueRenderOption", "FORMATTED_VALUE")
     dates = options.get("dateTimeRenderOption", "SERIAL_NUMBER")
     rows = [_read_row(sheet, number, area, option, dates) for number in range(area.top, area.bottom)]
+    # Trailing empty rows and cells are left out by Google: a reader must not count on a rectangle.
     while rows and not rows[-1]:
         rows.pop()
     columns = options.get("majorDimension") == "COLUMNS"
@@ -207,6 +208,7 @@ def _table(sheet: Sheet, area: Area) -> Area | None:
         by_row.setdefault(row, []).append(column)
     if not by_row:
         return None
+    # From below: the last table of a range is the one that an append goes on with.
     last = first = max(by_row)
     while first - 1 in by_row:
         first -= 1

@@ -46,6 +46,7 @@ class Vault:
         """Hand out a new `code`, `refresh` or `access` token; an access token dies with its parent."""
         token = _PREFIX[kind] + secrets.token_urlsafe(40)
         data = msgspec.json.encode(grant).decode()
+        # Rows are numbered as they are given, so the oldest refresh tokens are those past the first 100 from the end.
         oldest = "SELECT token FROM given WHERE kind = 'refresh' ORDER BY rowid DESC LIMIT -1 OFFSET ?"
         with self._database.transaction():
             self._database.write("DELETE FROM given WHERE kind != 'refresh' AND expires < ?", self.clock())

@@ -38,6 +38,7 @@ class Authority:
     def at(cls, path: Path, *, old: bool = False) -> "Authority":
         """Read the key from a file, or make it at first use."""
         if not path.exists():
+            # Whole or not at all: hosts made with a key that was lost halfway could never be opened again.
             half = path.with_suffix(".half")
             half.touch(mode=0o600)
             half.write_text(private_pem(new_key()), encoding="ascii")
@@ -61,6 +62,7 @@ class Authority:
             .type(SSHCertificateType.USER)
             .key_id(user.encode())
             .valid_principals([user.encode()])
+            # A host whose clock is behind would refuse a certificate that is valid from now on.
             .valid_after(int(now) - _SKEW_S)
             .valid_before(int(now) + LIFETIME_S)
         )
@@ -72,6 +74,7 @@ class Authority:
     def _signed_with_sha1(self, line: str) -> str:
         """The same certificate in the form `ssh-rsa`, which the library rightly doesn't offer."""
         kind, encoded = line.split()
+        # The signature is over all that comes before it, so that a body can be signed again.
         body = base64.b64decode(encoded)[:-_RSA_2048_SIGNATURE]
         signature = self.key.sign(body, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - the form AWS's sample has
         whole = body + _field(_field(b"ssh-rsa") + _field(signature))

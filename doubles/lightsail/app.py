@@ -99,9 +99,11 @@ def call(cloud: Cloud, jobs: Jobs, target: str, body: bytes) -> dict[str, Any]:
     function = CALLS.get(wanted.name)
     if function is None:
         raise not_built(wanted.name)
+    # One transaction with the check of the answer: a defect of ours must not leave half a change.
     with cloud.store.transaction():
         result = function(cloud, request)
         contract.check_output(wanted, result)
+    # After the commit: a change that is rolled back must begin no job.
     jobs.submit()
     return result
 

@@ -63,6 +63,7 @@ class Cloud:
     def free_address(self) -> str:
         """A public address that is not in use; one that was given back is not soon given again."""
         taken = {i.address for i in self.store.all(Instance)} | {ip.address for ip in self.store.all(StaticIp)}
+        # Counted on, not searched from 1: an address that comes back at once would hide a stale one in a caller.
         for _ in range(LAST):
             address = self.site.public_address((self.store.next("address") - 1) % LAST + 1)
             if address not in taken:
@@ -101,6 +102,7 @@ class Cloud:
     def load_firewall(self) -> None:
         """Make addresses and open ports of all instances real, in one transaction."""
         instances = self.store.all(Instance)
+        # A network without instances is made at the first boot: a double at rest leaves no trace on the machine.
         if not self.claim.held and (instances or network.inside(self.site)):
             self.ensure_network()
         if self.claim.held:

@@ -64,6 +64,7 @@ def _values(shape: Shape, value: Any, where: str) -> Iterator[str]:
 
 
 def _text(shape: Shape, value: str, where: str) -> Iterator[str]:
+    # botocore's own validator checks neither enumerations nor patterns: clients send what they like.
     choices = getattr(shape, "enum", None)
     if choices and value not in choices:
         yield f"{where} must be one of {', '.join(choices)}, not {value!r}"

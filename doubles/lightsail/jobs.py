@@ -97,6 +97,7 @@ class Jobs:
         if job == "delete" and not problem:
             self._forget(instance)
         else:
+            # A host that failed to boot counts as stopped, so that the watch does not boot it again and again.
             up = instance.up and not problem
             settled = replace(instance, job="", up=up, address=instance.address if up else "")
             self._cloud.store.put(self._witnessed(settled, now) if up and not instance.host_keys else settled)
@@ -124,6 +125,7 @@ class Jobs:
         with self._cloud.store.lock:
             for instance in self._cloud.store.all(Instance):
                 machine = self._cloud.machine(instance)
+                # A job under way changes the host by itself; only what is at rest can be down by accident.
                 if instance.up and not instance.job and machine.first_process() is None:
                     job = "stop" if machine.powered_itself_off() else "start"
                     LOG.info("the host of %s is down by itself: %s", instance.name, job)

@@ -38,6 +38,7 @@ def boot(site: Site, number: int, root: Path, memory: int) -> None:
     """
     cell, folder = group(site.name, number), root.parent
     if first_process(cell) is None:
+        # What an interrupted start left in the group would count as the new host.
         cell.kill()
         cell.launch(command(site, number, root), memory, folder)
     if not wait_until(lambda: first_process(cell) is not None or cell.exit_code(folder) is not None, BOOT_S):
@@ -55,6 +56,7 @@ def power_off(site: Site, number: int) -> None:
     pid = first_process(cell)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
+            # What systemd takes as process 1 for "power off"; SIGTERM would only re-execute it.
             os.kill(pid, signal.SIGRTMIN + 4)
         wait_until(lambda: not cell.processes(), STOP_S)
     kill(site, number)

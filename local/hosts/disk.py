@@ -44,6 +44,7 @@ def mount(image: Path, folder: Path, identity: Identity) -> Path:
     if not root.is_mount():
         layers = f"lowerdir={image},upperdir={folder / 'upper'},workdir={folder / 'work'}"
         run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
+    # The mark comes last, so that a preparation cut short is not taken for a whole one.
     if not prepared.exists():
         _first_boot(root, identity)
         prepared.touch()

@@ -13,6 +13,7 @@ session does not.
 
 def play(talk: Conversation) -> Reply:
     """Write the checker, check batch by batch, finish when all are checked."""
+    # The files in the workspace carry the state, as they must for a real model after a hand-over.
     again = moves.handed_over(talk)
     if moves.output(talk, "all "):
         return (moves.finish(_result(talk), ["findings.csv"]),)

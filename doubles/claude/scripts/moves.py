@@ -40,6 +40,7 @@ def done(talk: Conversation) -> int:
 
 def given_up(talk: Conversation) -> Reply:
     """Finish by saying what fails, when the last calls all failed; nothing otherwise."""
+    # Without this a script would repeat a failing call until the turn limit, and spend a session on it.
     latest = talk.results[-MOST_FAILURES:]
     if len(latest) < MOST_FAILURES or not all(result.is_error for result in latest):
         return ()

@@ -34,6 +34,7 @@ def attach_static_ip(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     if any(other.attached == instance.name for other in cloud.store.all(StaticIp)):
         raise failure(f"{instance.name} has a static IP already: detach that first.")
     cloud.store.put(replace(ip, attached=instance.name))
+    # The vendor takes an instance's own address back for good: after a detach it has another one.
     cloud.store.put(replace(instance, address=""))
     cloud.load_firewall()
     return _done(cloud, "AttachStaticIp", ip, instance.name)

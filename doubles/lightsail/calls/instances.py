@@ -24,6 +24,7 @@ def create_instances(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
         if request.get(member):
             raise not_built(f"CreateInstances' {member}")
     names = request["instanceNames"]
+    # All is checked before anything is made: of several instances the vendor makes all or none.
     _require_valid(cloud, request, names)
     _require_quota(cloud, len(names), request["bundleId"])
     return {"operations": [_created(cloud, name, request) for name in names]}
@@ -144,6 +145,7 @@ def _begin(cloud: Cloud, instance: Instance, job: str, kind: str) -> dict[str, A
 
 def _in_state(cloud: Cloud, request: dict[str, Any], state: str) -> Instance:
     instance = cloud.instance(request["instanceName"])
+    # The vendor refuses a change in the middle of another; a caller must wait, as with AWS.
     if instance.state != state or instance.job:
         raise failure(f"Instance {instance.name} is {instance.job or instance.state}, not {state}: wait until it is.")
     return instance

@@ -59,6 +59,7 @@ def read(given: dict[str, Any]) -> Port:
     if protocol is None:
         raise invalid("A port needs a protocol: tcp, udp, icmp, icmpv6 or all.")
     first, last = _range(protocol, given)
+    # Sources of one family do not open the other: only a port without any is open to all.
     sourced = any(given.get(member) for member in ("cidrs", "ipv6Cidrs", "cidrListAliases"))
     if unknown := set(given.get("cidrListAliases", ())) - set(ALIASES):
         raise invalid(f"cidrListAliases: {', '.join(sorted(unknown))} unknown; there is {', '.join(ALIASES)}.")

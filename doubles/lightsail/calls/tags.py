@@ -47,6 +47,7 @@ def _tagged(cloud: Cloud, request: dict[str, Any]) -> Instance:
     record = cloud.store.find(Instance, name)
     if record is None:
         raise not_found("A resource with tags named", name)
+    # The name decides; the ARN of another resource beside it is a caller's mistake.
     if request.get("resourceArn", (arn := identity(cloud, record)["arn"])) != arn:
         raise invalid(f"resourceArn is not that of {name}, which is {arn}.")
     return record
