@@ -8,9 +8,10 @@ from pathlib import Path
 
 from local import cloud, demo, environment, hosts, tools
 from local.commands import CommandFailed
+from local.hosts.image import cache
 from local.network import AddressesTaken
 from local.site import Site
-from local.steps import Failed, Steps
+from local.steps import StepFailed, Steps
 
 
 def main() -> int:
@@ -19,7 +20,7 @@ def main() -> int:
     site = Site()
     try:
         return int(args.command(site, args) or 0)
-    except (Failed, AddressesTaken, CommandFailed) as error:
+    except (StepFailed, AddressesTaken, CommandFailed) as error:
         sys.stderr.write(f"jada: {error}\n")
         return 1
     except KeyboardInterrupt:
@@ -47,18 +48,20 @@ def _arguments() -> argparse.Namespace:
 
 def _demo(site: Site, args: argparse.Namespace) -> None:
     if args.bookings and not args.bookings.is_file():
-        raise Failed(f"BOOKINGS: there is no file {args.bookings}")
+        raise StepFailed(f"BOOKINGS: there is no file {args.bookings}")
     if args.claude == "real" and not os.environ.get("ANTHROPIC_API_KEY"):
-        raise Failed("CLAUDE=real needs ANTHROPIC_API_KEY in the environment; without it the double plays the model")
+        raise StepFailed(
+            "CLAUDE=real needs ANTHROPIC_API_KEY in the environment; without it the double plays the model"
+        )
     _check()
     choice = demo.Choice(str(args.bookings.resolve()) if args.bookings else None, args.claude)
-    with cloud.alone():
+    with cloud.exclusive_lock():
         demo.run(site, choice, Steps(site.state / "logs"))
 
 
 def _tools(_site: Site, _args: argparse.Namespace) -> None:
     _check()
-    steps = Steps(tools.cache() / "logs")
+    steps = Steps(cache() / "logs")
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps, {**tools.PACKAGES, **tools.CHECKS})
         tools.engine(steps)
@@ -66,7 +69,7 @@ def _tools(_site: Site, _args: argparse.Namespace) -> None:
 
 
 def _down(site: Site, _args: argparse.Namespace) -> None:
-    with cloud.alone():
+    with cloud.exclusive_lock():
         cloud.stop(site)
     sys.stdout.write("jada: the local cloud is gone; the tools' cache stays\n")
 
@@ -79,7 +82,7 @@ def _env(site: Site, _args: argparse.Namespace) -> None:
 
 def _check() -> None:
     if obstacles := hosts.obstacles():
-        raise Failed("this machine can't be the cloud:\n" + "\n".join(f"  - {obstacle}" for obstacle in obstacles))
+        raise StepFailed("this machine can't be the cloud:\n" + "\n".join(f"  - {obstacle}" for obstacle in obstacles))
 
 
 if __name__ == "__main__":

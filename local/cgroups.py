@@ -2,7 +2,7 @@
 
 `tmpfs` at /sys/fs/cgroup (version 1, hybrid): groups of ours, one in each hierarchy. `cgroup2fs` with systemd: a
 transient unit for each host, because there systemd owns the tree. A group is a host's memory limit, the list of its
-processes (which no id used again can confuse), the way to kill all of them at once, and the source of its metrics.
+processes (which no id used again can confuse), the means to kill all of them at once.
 """
 
 import contextlib
@@ -43,9 +43,6 @@ class Group(Protocol):
 
     def exit_code(self, folder: Path) -> int | None:
         """The code `command` ended with, if that is known."""
-
-    def cpu_s(self) -> float:
-        """Seconds of processor time used so far."""
 
 
 def layout() -> str | None:
@@ -95,7 +92,7 @@ class Hierarchies:
         return _processes(ROOT / "memory" / self.name)
 
     def kill(self) -> None:
-        """Kill process by process until none is left: version 1 has no way to kill all at once."""
+        """Kill process by process until none is left: version 1 cannot kill all at once."""
         deadline = time.monotonic() + 20
         while (left := self.processes()) and time.monotonic() < deadline:
             for pid in left:
@@ -117,10 +114,6 @@ class Hierarchies:
         with contextlib.suppress(OSError, ValueError):
             return int((folder / "exit").read_text(encoding="ascii"))
         return None
-
-    def cpu_s(self) -> float:
-        """Seconds of processor time."""
-        return int((ROOT / "cpuacct" / self.name / "cpuacct.usage").read_text(encoding="ascii")) / 1e9
 
     def _paths(self) -> list[Path]:
         tops = [ROOT / name for name in (*NEEDED, "systemd", "unified") if (ROOT / name).is_dir()]
@@ -172,11 +165,6 @@ class Unit:
         # 1 is CLD_EXITED, 2 and 3 are CLD_KILLED and CLD_DUMPED; 0 says that it still runs.
         base = {"1": 0, "2": 128, "3": 128}.get(values.get("ExecMainCode", "0"))
         return None if base is None else base + int(values["ExecMainStatus"])
-
-    def cpu_s(self) -> float:
-        """Seconds of processor time."""
-        text = (self._path() / "cpu.stat").read_text(encoding="ascii")
-        return int(dict(line.split() for line in text.splitlines())["usage_usec"]) / 1e6
 
     def _path(self) -> Path:
         return ROOT / "system.slice" / f"{self.name}.service"

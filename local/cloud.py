@@ -2,6 +2,7 @@
 
 import fcntl
 import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -13,27 +14,28 @@ from pathlib import Path
 
 from local import hosts, network
 from local.process import Process, wait_until
+from local.serve import health
 from local.site import BOOKINGS, CLAUDE, GOOGLE, LIGHTSAIL, Site
-from local.steps import Failed
+from local.steps import StepFailed
 
 PORTS = {"lightsail": LIGHTSAIL, "claude": CLAUDE, "google": GOOGLE, "bookings": BOOKINGS}
 """What a cloud consists of, and where each listens."""
 LOCK = Path("/run/lock/jada-local.lock")
-PATIENCE_S = 30
-"""How long a double may take until it answers: on a loaded machine an import alone takes seconds."""
+START_LIMIT_S = 30
+"""How long a double may take until it answers: on a loaded machine its imports take seconds."""
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Hold this machine's one local cloud; raises `Failed` that names the process which holds it already."""
+def exclusive_lock() -> Iterator[None]:
+    """Keep other processes from this machine's one local cloud; raises `StepFailed` that names the one which has it."""
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     with LOCK.open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise Failed(
-                f"the local cloud is held by {lock.read().strip() or 'another process'}: wait for it, or end it."
+            raise StepFailed(
+                f"the local cloud is in use by {lock.read().strip() or 'another process'}: wait for it, or end it."
             ) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} ({' '.join(sys.argv[-2:])})")
@@ -44,22 +46,24 @@ def alone() -> Iterator[None]:
 def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
     """Bring up the network and every part that does not answer; `programs` has the module of each and its arguments.
 
-    Raises `Failed` with the end of its log for one that does not come up.
+    Raises `StepFailed` with the end of its log for one that does not come up.
     """
     site.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     network.ensure(site)
+    # Started all at once and waited for after: each needs seconds for its imports.
     for name, port in PORTS.items():
-        if Process.recorded(_pid(site, name)) is None or not _answers(site, port):
+        if Process.recorded(_pid(site, name)) is None or not _answers(site, name, port):
             _start(site, name, port, programs[name])
     for name, port in PORTS.items():
-        if not wait_until(partial(_settled, site, name, port), PATIENCE_S):
-            raise Failed(f"{name} does not answer on {site.url(port)}:\n{_tail(site, name)}")
+        if not wait_until(partial(_settled, site, name, port), START_LIMIT_S):
+            raise StepFailed(f"{name} does not answer on {site.url(port)}:\n{_tail(site, name)}")
         if not _runs(site, name):
-            raise Failed(f"{name} ended at its start:\n{_tail(site, name)}")
+            raise StepFailed(f"{name} ended at its start:\n{_tail(site, name)}")
 
 
 def stop(site: Site) -> None:
     """Remove all of this cloud: doubles, hosts, network and state. From whatever state it is in; twice is fine."""
+    # The doubles first: a Lightsail that still runs would start its hosts again.
     for process in _inside(site):
         process.end()
     hosts.sweep(site)
@@ -69,38 +73,44 @@ def stop(site: Site) -> None:
 def _start(site: Site, name: str, port: int, program: Sequence[str]) -> None:
     if process := Process.recorded(_pid(site, name)):
         process.end()
-    command = [
-        *("nsenter", f"--net=/run/netns/{site.edge}", "--", sys.executable, "-m", *program),
-        *("--host", site.cloud_address, "--port", str(port), "--state", str(site.state / name)),
-    ]
     with _log(site, name).open("ab") as log:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            cwd=Path(__file__).parent.parent,
+            command(site, name, port, program), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
-    if process := Process.of(child.pid):
+    if process := Process.find(child.pid):
         process.record(_pid(site, name))
+
+
+def command(site: Site, name: str, port: int, program: Sequence[str]) -> list[str]:
+    """The command line of one double, inside its site's network; `program` is its module and what it takes besides."""
+    return [
+        *("nsenter", f"--net=/run/netns/{site.edge}", "--", sys.executable, "-m", *program),
+        *("--host", site.cloud_address, "--port", str(port), "--state", str(site.state / name)),
+        *("--site", site.name, "--octet", str(site.octet)),
+    ]
 
 
 def _inside(site: Site) -> list[Process]:
     """All processes in the edge's namespace: the doubles, also one that was started but not yet recorded."""
     listed = subprocess.run(["ip", "netns", "pids", site.edge], capture_output=True, text=True, check=False).stdout
-    return [process for pid in listed.split() if (process := Process.of(int(pid)))]
+    return [process for pid in listed.split() if (process := Process.find(int(pid)))]
 
 
-def _answers(site: Site, port: int) -> bool:
+def _answers(site: Site, name: str, port: int) -> bool:
+    """Whether this site's own double answers: another's at the same address would act on the other site."""
     connection = http.client.HTTPConnection(site.cloud_address, port, timeout=2)
     try:
         connection.request("GET", "/_local/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
+        return bool(json.loads(connection.getresponse().read()) == health(name, site))
+    except (OSError, ValueError, http.client.HTTPException):
         return False
     finally:
         connection.close()
 
 
 def _settled(site: Site, name: str, port: int) -> bool:
-    return _answers(site, port) or not _runs(site, name)
+    return _answers(site, name, port) or not _runs(site, name)
 
 
 def _runs(site: Site, name: str) -> bool:

@@ -19,14 +19,14 @@ from rich.markup import escape
 from local import cloud, environment, tools
 from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE, Site
-from local.steps import Failed, Steps
+from local.steps import StepFailed, Steps
 from wire.client import Client, Refused, Unreachable
 from wire.secret import Secret
 from wire.types import Budget, File, NewTask, Reply, State, SyncOutcome, Task
 
 FAB = str(environment.ROOT / ".venv" / "bin" / "fab")
 SHEET = "jada-bookings"
-TASK_PATIENCE_S = 600
+TASK_LIMIT_S = 600
 """How long the three tasks may take: a bound for a hang, far above what they need."""
 
 TASKS = (
@@ -60,7 +60,7 @@ class Choice:
 
 
 def run(site: Site, choice: Choice, steps: Steps) -> None:
-    """Run the whole demo. Raises `Failed`, told for the person who reads it; what is up stays up for `down`."""
+    """Run the whole demo. Raises `StepFailed` with a text for the user; what is up stays up for `down`."""
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps)
         engine, image = tools.engine(steps), tools.image(steps)
@@ -73,7 +73,7 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
         steps.run("stack", ["pulumi", "stack", "select", "--create", "local"], env=env, cwd=environment.ROOT)
         up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
         steps.run("up", up, env=env, cwd=environment.ROOT)
-    with steps.step("fab secrets: five secrets, over SSH, to a folder of root's alone"):
+    with steps.step("fab secrets: five secrets, over SSH, to a folder that only root reads"):
         _secrets(site, choice)
         _fab(steps, env, "secrets", "--from", str(site.state / "secrets"))
     with steps.step("fab deploy: first the system, then a release"):
@@ -111,10 +111,10 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
     (site.state / "demo.json").unlink(missing_ok=True)
     relay = ["local.relay", "--outside", f"/proc/{os.getpid()}/ns/net"]
     programs = {
-        "lightsail": ["local.lightsail", "--image", str(image)],
-        "claude": relay if choice.claude == "real" else ["local.claude"],
-        "google": ["local.google"],
-        "bookings": ["local.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
+        "lightsail": ["doubles.lightsail", "--image", str(image)],
+        "claude": relay if choice.claude == "real" else ["doubles.claude"],
+        "google": ["doubles.google"],
+        "bookings": ["doubles.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
     }
     cloud.start(site, programs)
     _post(f"{site.url(GOOGLE)}/_local/spreadsheets", {"id": SHEET, "title": "Port bookings", "sheet": "Bookings"})
@@ -158,7 +158,7 @@ def _dashboard(site: Site, env: dict[str, str]) -> Iterator[Client]:
     with log, subprocess.Popen(command, env=env, cwd=environment.ROOT, stdout=log, stderr=log) as tunnel:
         try:
             if not wait_until(lambda: _healthy(client) or tunnel.poll() is not None, 30) or tunnel.poll() is not None:
-                raise Failed(f"no tunnel to the dashboard; its log: {log.name}")
+                raise StepFailed(f"no tunnel to the dashboard; its log: {log.name}")
             yield client
         finally:
             tunnel.terminate()
@@ -182,7 +182,7 @@ def _work(site: Site, client: Client, steps: Steps) -> list[Task]:
         for t, files in zip(TASKS, contexts, strict=True)
     ]
     shown: dict[str, State] = {}
-    deadline = time.monotonic() + TASK_PATIENCE_S
+    deadline = time.monotonic() + TASK_LIMIT_S
     while time.monotonic() < deadline:
         tasks = [client.task(task.id) for task in queued]
         for task in tasks:
@@ -190,7 +190,9 @@ def _work(site: Site, client: Client, steps: Steps) -> list[Task]:
         if all(task.state is State.DONE for task in tasks):
             return tasks
         time.sleep(0.5)
-    raise Failed(f"the tasks did not end in {TASK_PATIENCE_S} s: {', '.join(f'{t.title} is {t.state}' for t in tasks)}")
+    raise StepFailed(
+        f"the tasks did not end in {TASK_LIMIT_S} s: {', '.join(f'{t.title} is {t.state}' for t in tasks)}"
+    )
 
 
 def _progress(client: Client, task: Task, shown: dict[str, State], steps: Steps) -> None:
@@ -200,23 +202,23 @@ def _progress(client: Client, task: Task, shown: dict[str, State], steps: Steps)
     shown[task.id] = task.state
     steps.tell(f"{task.title}: {task.state}" + (f", session {task.sessions_used}" if task.sessions_used else ""))
     if task.state in (State.FAILED, State.CANCELLED):
-        raise Failed(f"the task {task.title!r} came to {task.state}: {task.reason}. Look: fab task.show {task.id}")
+        raise StepFailed(f"the task {task.title!r} came to {task.state}: {task.reason}. Look: fab task.show {task.id}")
     if task.state is State.NEEDS_YOU and task.waiting:
         if task.waiting.tool_use_id is None:
-            raise Failed(f"the task {task.title!r} needs you: {task.waiting.text}")
+            raise StepFailed(f"the task {task.title!r} needs you: {task.waiting.text}")
         steps.tell(f"it asks: {task.waiting.text}")
         steps.tell(f"you answer: {ANSWER}")
         client.reply(task.id, Reply(text=ANSWER), version=task.version)
 
 
 def _sync(client: Client, env: dict[str, str], steps: Steps) -> None:
-    """Start the sync's unit twice, as cron does, and hold its second report to "unchanged"."""
+    """Start the sync's unit twice, as cron does, and require "unchanged" of its second report."""
     for expected in ((SyncOutcome.CHANGED, SyncOutcome.UNCHANGED), (SyncOutcome.UNCHANGED,)):
         _fab(steps, env, "ssh", "--command", "sudo systemctl start port-sheet-sync.service")
         run = client.sync_runs()[0]
         steps.tell(f"{run.outcome}: {run.rows_read} bookings read, {run.added} added, {run.changed} changed")
         if run.outcome not in expected:
-            raise Failed(f"the sync came to {run.outcome}: {run.cause or ''} {run.cure or ''}")
+            raise StepFailed(f"the sync came to {run.outcome}: {run.cause or ''} {run.cure or ''}")
 
 
 def _closing(site: Site, bill: list[tuple[Task, int]], steps: Steps) -> None:
@@ -255,14 +257,14 @@ def _free_port() -> int:
 def _get(url: str, token: str | None = None) -> bytes:
     answer = urllib3.request("GET", url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=60)
     if answer.status != http.HTTPStatus.OK:
-        raise Failed(f"{url} answered {answer.status}: {answer.data[:300]!r}")
+        raise StepFailed(f"{url} answered {answer.status}: {answer.data[:300]!r}")
     return answer.data
 
 
 def _post(url: str, body: dict[str, str]) -> str:
     answer = urllib3.request("POST", url, json=body, timeout=60)
     if answer.status >= http.HTTPStatus.BAD_REQUEST:
-        raise Failed(f"{url} answered {answer.status}: {answer.data[:300]!r}")
+        raise StepFailed(f"{url} answered {answer.status}: {answer.data[:300]!r}")
     return answer.data.decode()
 
 

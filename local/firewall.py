@@ -1,4 +1,4 @@
-"""The hosts' firewalls and the translation of their public addresses: nftables, inside the edge namespace alone.
+"""The hosts' firewalls and the translation of their public addresses: nftables, only inside the edge namespace.
 
 The ruleset is a value: one text for all hosts, loaded as one transaction. The chains themselves are never replaced
 (a new base chain with a dropping policy would drop packets until its rules are there), only their content.
@@ -12,7 +12,7 @@ from local.site import Site
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenPorts:
     """Ports that are let in: `protocol` tcp, udp, icmp or all; `first` and `last` are ports, or ICMP's type and
     code with -1 for any; `sources` are IPv4 CIDRs.
     """
@@ -24,20 +24,20 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class GuardedHost:
     """A host as its firewall sees it."""
 
     private: str
     public: str
-    openings: tuple[Opening, ...]
+    openings: tuple[OpenPorts, ...]
 
 
-def apply(site: Site, hosts: tuple[Guarded, ...]) -> None:
+def apply(site: Site, hosts: tuple[GuardedHost, ...]) -> None:
     """Load the rules of all hosts, in one transaction, in place of those before."""
     run("nsenter", f"--net=/run/netns/{site.edge}", "nft", "--file", "-", stdin=ruleset(hosts))
 
 
-def ruleset(hosts: tuple[Guarded, ...]) -> str:
+def ruleset(hosts: tuple[GuardedHost, ...]) -> str:
     """The whole ruleset for these hosts, as nft reads it, whatever was loaded before."""
     incoming = [f"ip daddr {host.public} dnat to {host.private}" for host in hosts]
     # To the outside, and back to a public address of ours, a host appears as its own public address.
@@ -62,7 +62,7 @@ def ruleset(hosts: tuple[Guarded, ...]) -> str:
     )
 
 
-def matches(opening: Opening) -> list[str]:
+def matches(opening: OpenPorts) -> list[str]:
     """What a packet must be to pass through `opening`; nothing when it has no sources."""
     if not opening.sources:
         return []
@@ -84,7 +84,7 @@ _PASSING = (
     "ct status dnat jump openings",
     # Among themselves hosts talk by private addresses, in front of which the vendor has no firewall either.
     'iifname "h*" oifname "h*" ct status != dnat accept',
-    # There is no way out of this machine: say so at once, instead of letting a host's programs wait.
+    # Nothing is routed beyond this machine: say so at once, instead of letting a host's programs wait.
     'iifname "h*" oifname "op" reject with icmp type net-unreachable',
 )
 

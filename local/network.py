@@ -29,13 +29,13 @@ def ensure(site: Site) -> None:
     if taken:
         raise AddressesTaken(
             f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; "
-            "take that route away, or choose another octet for the site"
+            "remove that route, or choose another octet for the site"
         )
     _note_mount()
     _namespace(site.edge)
     _forward(site.edge)
     _ip(site.edge, "address", "replace", f"{site.cloud_address}/32", "dev", "lo")
-    # Addresses that nobody holds swallow packets, as the vendor's do, instead of telling that they are free.
+    # An address that no host has swallows packets, as the vendor's do, instead of answering that it is free.
     _ip(site.edge, "route", "replace", "blackhole", site.network)
     _link_machine(site)
 
@@ -72,6 +72,7 @@ def remove(site: Site) -> None:
     """Take the site's links and namespaces away, whatever is left of them."""
     if succeeds("ip", "link", "show", _link(site)):
         run("ip", "link", "delete", _link(site))
+    # The edge last: a host's link ends in it, and goes with the host.
     for name in namespaces(site, (path.name for path in NAMESPACES.glob("*"))):
         _delete_namespace(name)
     _undo_mount()
@@ -145,7 +146,7 @@ def _delete_namespace(name: str) -> None:
 
 
 def _forward(name: str) -> None:
-    """Let the namespace, and it alone, pass packets on: this file is another one in each network namespace."""
+    """Let only this namespace pass packets on: the file is another one in each network namespace."""
     switch = "echo 1 >/proc/sys/net/ipv4/ip_forward"
     run("nsenter", f"--net=/run/netns/{name}", "sh", "-c", switch)
 

@@ -18,7 +18,7 @@ class Process:
     started: int
 
     @classmethod
-    def of(cls, pid: int) -> "Process | None":
+    def find(cls, pid: int) -> "Process | None":
         """Return the process that has this id now, or None; a zombie is none."""
         try:
             # The command's name, in parentheses, may hold anything: split behind the last one.
@@ -38,22 +38,23 @@ class Process:
 
     def record(self, path: Path) -> None:
         """Write this process to a file, whole or not at all."""
+        # A file cut short would read as no process, and a double that runs would be started twice.
         half = path.with_suffix(".half")
         half.write_text(json.dumps(asdict(self)), encoding="utf-8")
         half.replace(path)
 
     def alive(self) -> bool:
         """Tell whether this very process still runs."""
-        return Process.of(self.pid) == self
+        return Process.find(self.pid) == self
 
     def end(self, grace_s: float = 5) -> None:
         """Ask it to stop, wait `grace_s` seconds, then kill it; returns when it is gone."""
-        for sign, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10)):
+        for sign, limit_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10)):
             if not self.alive():
                 return
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, sign)
-            wait_until(lambda: not self.alive(), patience)
+            wait_until(lambda: not self.alive(), limit_s)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, every_s: float = 0.05) -> bool:

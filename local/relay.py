@@ -4,7 +4,6 @@ The hosts reach nothing but the cloud's own address, so this listens there and c
 The key comes from the host's session with each request, and goes nowhere else.
 """
 
-import argparse
 import contextlib
 import ctypes
 import os
@@ -19,6 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from local import serve
+from local.site import CLAUDE
 
 API = "https://api.anthropic.com"
 HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "keep-alive"})
@@ -51,11 +51,8 @@ def create(target: str, outside: Path | None = None) -> Starlette:
             _enter(outside)
         yield
 
-    def health(_request: Request) -> Response:
-        return JSONResponse({"name": "claude", "relays_to": target})
-
     everything = Route("/{path:path}", relay, methods=["GET", "POST", "DELETE"])
-    return Starlette(routes=[Route("/_local/health", health), everything], lifespan=leave)
+    return Starlette(routes=[everything], lifespan=leave)
 
 
 def _enter(namespace: Path) -> None:
@@ -68,17 +65,12 @@ def _enter(namespace: Path) -> None:
 
 
 def main() -> None:
-    """Serve until told to stop."""
-    parser = argparse.ArgumentParser(
-        prog="python -m local.relay", description="Pass Messages API calls to the real API."
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8701, help="port to listen on (default: %(default)s)")
-    parser.add_argument("--state", type=Path, help="taken for likeness with the doubles; a relay keeps nothing")
+    """Serve until a signal."""
+    parser = serve.parser("local.relay", CLAUDE, description="Pass Messages API calls to the real API.")
     parser.add_argument("--to", default=API, help="the API (default: %(default)s)")
     parser.add_argument("--outside", type=Path, help="a network namespace to call out from, such as /proc/1/ns/net")
-    args = parser.parse_args()
-    serve.run("claude", create(args.to, args.outside), args.host, args.port)
+    given = parser.parse_args()
+    serve.run("claude", create(given.to, given.outside), given)
 
 
 if __name__ == "__main__":

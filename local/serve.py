@@ -1,5 +1,6 @@
 """Serve one double over HTTP: as a program of its own, or inside a test."""
 
+import argparse
 import contextlib
 import logging
 import signal
@@ -7,9 +8,16 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp
+
+from local.site import Site
 
 _GRACE_S = 1
 """How long a request in flight may still run at the end: a double that plays a hang must not hold up `make down`."""
@@ -32,22 +40,52 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def run(name: str, app: ASGIApp, host: str, port: int) -> None:
-    """Serve `app` until SIGTERM or SIGINT; port 0 takes any.
+def parser(name: str, port: int, **about: Any) -> argparse.ArgumentParser:
+    """Return the command line that all programs of a cloud have: where to listen, and which site they belong to."""
+    usual = Site()
+    made = argparse.ArgumentParser(prog=f"python -m {name}", **about)
+    made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    made.add_argument("--port", type=int, default=port, help="port to listen on; 0 takes any (default: %(default)s)")
+    made.add_argument("--site", default=usual.name, help="the cloud's name (default: %(default)s)")
+    made.add_argument(
+        "--octet", type=int, default=usual.octet, help="its network is 10.OCTET.0.0/16 (default: %(default)s)"
+    )
+    made.add_argument("--state", type=Path, help="folder of what it keeps (default: one named after site and program)")
+    return made
+
+
+def site(name: str, given: argparse.Namespace) -> Site:
+    """Return the site a program belongs to, with the program's own folder as its state."""
+    whole = Site(given.site, given.octet)
+    return Site(given.site, given.octet, given.state or whole.state / name)
+
+
+def health(name: str, site: Site) -> dict[str, str]:
+    """Say who answers: a site that meets another site's double at its address must not take it for its own."""
+    return {"name": name, "site": site.name, "network": site.network}
+
+
+def run(name: str, app: Starlette, given: argparse.Namespace) -> None:
+    """Serve `app` and its health until SIGTERM or SIGINT, at the place that `parser` has read; port 0 takes any.
 
     Prints the one line `NAME ready http://HOST:PORT` to stdout when it listens; the log goes to stderr. A port that
     can't be had ends the program with exit code 1 and one line that names it.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {name} %(message)s")
     try:
-        listener = _listen(host, port)
+        listener = _listen(given.host, given.port)
     except OSError as error:
-        reason = error.strerror or error
-        sys.exit(f"{name}: can't listen on {host}:{port}: {reason}. End what holds port {port}, or choose another.")
+        place, reason = f"{given.host}:{given.port}", error.strerror or error
+        sys.exit(f"{name}: can't listen on {place}: {reason}. End what holds port {given.port}, or choose another.")
+    answer = JSONResponse(health(name, site(name, given)))
+    # First, because a relay has a route for every path.
+    app.router.routes.insert(0, Route("/_local/health", answer))
+    server = _Server(app, f"{name} ready {_url(listener)}")
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn raises the signal again after a clean end, for the handler that was there before it: a quiet one.
-        signal.signal(number, lambda _number, _frame: None)
-    _Server(app, f"{name} ready {_url(listener)}").run(sockets=[listener])
+        # Before uvicorn takes signals this ends it at its start; uvicorn raises them again after a clean end, for this
+        # handler, which then does nothing more.
+        signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
+    server.run(sockets=[listener])
 
 
 @contextlib.contextmanager
@@ -70,7 +108,10 @@ def running(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[st
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=128)
+    listener = socket.create_server((host, port), family=family, backlog=128)
+    # asyncio switches Nagle's algorithm off only where the socket says that it is TCP, and create_server leaves it
+    # unsaid: every answer would wait 40 ms for the other side's delayed acknowledgement.
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach())
 
 
 def _url(listener: socket.socket) -> str:

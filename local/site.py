@@ -9,11 +9,19 @@ LIGHTSAIL, CLAUDE, GOOGLE, BOOKINGS = 8700, 8701, 8702, 8703
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One local cloud. Two of them need other names, octets and folders; `octet` is the second of 10.N.0.0/16."""
+    """One local cloud. Two of them need other names and octets; `octet` is the second of 10.N.0.0/16.
+
+    `folder` keeps its state; without one it is named after the site.
+    """
 
     name: str = "jada"
     octet: int = 77
-    state: Path = Path("/var/lib/jada-local")
+    folder: Path | None = None
+
+    @property
+    def state(self) -> Path:
+        """The folder of its state."""
+        return self.folder or Path(f"/var/lib/{self.name}-local")
 
     @property
     def edge(self) -> str:

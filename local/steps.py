@@ -1,4 +1,4 @@
-"""Progress for a person: a live line on a terminal, plain lines in a log, and what each step took."""
+"""Progress for the user: a live line on a terminal, plain lines in a log, and what each step took."""
 
 import subprocess
 import time
@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 
-class Failed(Exception):
-    """A step that failed, told for the person who ran it: cause, and cure where we know it."""
+class StepFailed(Exception):
+    """A step that failed; the text says its cause to the user, and the cure where we know it."""
 
 
 class Steps:
@@ -51,7 +51,7 @@ class Steps:
     def run(
         self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> str:
-        """Run a command, its output into a log of its own; returns that output. Raises `Failed` with its tail."""
+        """Run a command, its output into a log of its own; returns that output. Raises `StepFailed` with its tail."""
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
         tail: deque[str] = deque(maxlen=25)
@@ -66,7 +66,7 @@ class Steps:
                     tail.append(line.rstrip())
         if process.returncode:
             shown = "\n".join(f"     │ {line}" for line in tail)
-            raise Failed(
+            raise StepFailed(
                 f"`{' '.join(command[:4])} …` ended with {process.returncode}:\n{shown}\n     whole log: {log}"
             )
         return log.read_text(encoding="utf-8")

@@ -5,7 +5,6 @@ looks finished, and a changed recipe never meets an old result.
 """
 
 import fcntl
-import hashlib
 import os
 import platform
 import shutil
@@ -14,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.steps import Failed, Steps
+from local.hosts.image import KEYRING, cache, digest, image_command, image_folder
+from local.steps import StepFailed, Steps
 
 PACKAGES = {
     "ip": "iproute2",
@@ -27,28 +27,12 @@ PACKAGES = {
 """A program and the distribution's package that has it."""
 CHECKS = {"shellcheck": "shellcheck"}
 """What the checks need on top."""
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-"""Debian's own archive keys, which Ubuntu lacks until its package debian-archive-keyring is there."""
-
 ENGINE = Path(__file__).parent / "engine"
 ENGINE_VERSION = "v3.225.0"
 """The newest that the Go module proxy serves whole."""
 GO = "1.26.8"
 OLDEST_GO = (1, 21)
 """From here on Go fetches the toolchain that a module asks for by itself."""
-
-IMAGE_PACKAGES = (
-    *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "python3"),
-    *("sudo", "iproute2", "procps", "ca-certificates", "less"),
-)
-"""What a Debian image of Lightsail holds and this project touches; nothing that a deploy should have to install."""
-IMAGE_ARCHIVE = ("bubblewrap", "cron")
-"""Packages in the image's cache, not installed: for apt inside a host they stand for the mirror it can't reach."""
-
-
-def cache() -> Path:
-    """The folder that runs share, kept by `make down`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jada"
 
 
 @contextmanager
@@ -67,6 +51,7 @@ def _whole(target: Path) -> Iterator[Path | None]:
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir()
         yield half
+        # A rename within one folder is whole or not at all.
         half.rename(target)
 
 
@@ -78,7 +63,7 @@ def packages(steps: Steps, wanted: Mapping[str, str] = PACKAGES) -> None:
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise Failed(
+        raise StepFailed(
             f"missing programs, and no apt-get to install them: {', '.join(missing)}. Install them; run again."
         )
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -91,7 +76,7 @@ def engine(steps: Steps) -> Path:
     """Return the folder with `pulumi`: the one on PATH, else a build from the Go module proxy."""
     if found := shutil.which("pulumi"):
         return Path(found).parent
-    target = cache() / f"engine-{_digest(*(path.read_text() for path in sorted(ENGINE.iterdir())))}"
+    target = cache() / f"engine-{digest(*(path.read_text() for path in sorted(ENGINE.iterdir())))}"
     with _whole(target) as half:
         if half is not None:
             steps.tell("building Pulumi's engine (minutes, once)")
@@ -145,31 +130,5 @@ def image(steps: Steps) -> Path:
         if half is not None:
             steps.tell("building a Debian root file system (a minute, once)")
             half.chmod(0o755)
-            steps.run("image", _image_command(half))
+            steps.run("image", image_command(half))
     return target
-
-
-def image_folder() -> Path:
-    """Where the image is, or will be once `image` has run."""
-    return cache() / "images" / f"debian_12-{_digest(*_image_command(Path('ROOT')))}"
-
-
-def _image_command(root: Path) -> list[str]:
-    """The command that builds the image; it keeps the package lists, so that apt inside finds IMAGE_ARCHIVE."""
-    archive = " ".join(IMAGE_ARCHIVE)
-    hooks = (
-        'chroot "$1" apt-get clean',
-        f'chroot "$1" apt-get install -y -q --no-install-recommends --download-only {archive}',
-        # A machine's own identity is made at its first boot, never shared by an image.
-        'rm -f "$1"/etc/ssh/ssh_host_*; : > "$1"/etc/machine-id',
-    )
-    return [
-        *("mmdebstrap", "--variant=minbase", "--skip=cleanup/apt", f"--keyring={KEYRING}"),
-        f"--include={','.join(IMAGE_PACKAGES)}",
-        *(f"--customize-hook={hook}" for hook in hooks),
-        *("bookworm", str(root)),
-    ]
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]

@@ -1,6 +1,6 @@
 """A host's machine: a systemd-nspawn container with its own systemd, in its network namespace and control group.
 
-A running container belongs to nobody: it outlives the program that started it, and is found again by its group.
+A running container belongs to no program: it outlives the program that started it, and is found again by its group.
 """
 
 import contextlib
@@ -38,6 +38,7 @@ def boot(site: Site, number: int, root: Path, memory: int) -> None:
     """
     cell, folder = group(site.name, number), root.parent
     if first_process(cell) is None:
+        # What an interrupted start left in the group would count as the new host.
         cell.kill()
         cell.launch(command(site, number, root), memory, folder)
     if not wait_until(lambda: first_process(cell) is not None or cell.exit_code(folder) is not None, BOOT_S):
@@ -55,6 +56,7 @@ def power_off(site: Site, number: int) -> None:
     pid = first_process(cell)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
+            # What systemd takes as process 1 for "power off"; SIGTERM would only re-execute it.
             os.kill(pid, signal.SIGRTMIN + 4)
         wait_until(lambda: not cell.processes(), STOP_S)
     kill(site, number)
@@ -68,7 +70,7 @@ def kill(site: Site, number: int) -> None:
 
 
 def first_process(cell: Group) -> int | None:
-    """The id, out here, of the container's own process 1; None when it doesn't run."""
+    """The id, on this machine, of the container's own process 1; None when it doesn't run."""
     return next((pid for pid in cell.processes() if _id_inside(pid) == "1"), None)
 
 

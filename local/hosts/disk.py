@@ -20,14 +20,13 @@ PasswordAuthentication no
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What the first boot gives a host: its name and address, the CA (a public key line) whose certificates open it,
-    whether that CA signs in the old SHA-1 form, and the key of a key pair, if one was asked for.
+    and whether that CA signs in the old SHA-1 form.
     """
 
     hostname: str
     address: str
     authority: str
     old_certificates: bool = False
-    authorized_key: str = ""
 
 
 def mounted(folder: Path) -> Path:
@@ -45,6 +44,7 @@ def mount(image: Path, folder: Path, identity: Identity) -> Path:
     if not root.is_mount():
         layers = f"lowerdir={image},upperdir={folder / 'upper'},workdir={folder / 'work'}"
         run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
+    # The mark comes last, so that a preparation cut short is not taken for a whole one.
     if not prepared.exists():
         _first_boot(root, identity)
         prepared.touch()
@@ -76,22 +76,16 @@ def _first_boot(root: Path, identity: Identity) -> None:
     names = f"127.0.0.1 localhost\n{identity.address} {identity.hostname}\n::1 localhost ip6-localhost\n"
     (root / "etc/hosts").write_text(names, encoding="ascii")
     (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
-    _user(root, identity.authorized_key)
+    _user(root)
     _sshd(root, identity)
 
 
-def _user(root: Path, key: str) -> None:
+def _user(root: Path) -> None:
     if not succeeds("chroot", str(root), "id", USER):
         run("chroot", str(root), "useradd", "--uid=1000", "--create-home", "--shell=/bin/bash", USER)
     sudoers = root / "etc/sudoers.d/90-cloud-init-users"
     sudoers.write_text(f"{USER} ALL=(ALL) NOPASSWD:ALL\n", encoding="ascii")
     sudoers.chmod(0o440)
-    if key:
-        keys = root / f"home/{USER}/.ssh/authorized_keys"
-        run("chroot", str(root), "install", "-d", "-m0700", f"-o{USER}", f"-g{USER}", f"/home/{USER}/.ssh")
-        keys.write_text(f"{key}\n", encoding="ascii")
-        keys.chmod(0o600)
-        shutil.chown(keys, 1000, 1000)
 
 
 def _sshd(root: Path, identity: Identity) -> None:

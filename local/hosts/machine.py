@@ -49,7 +49,3 @@ class Machine:
     def host_keys(self) -> dict[str, str]:
         """Its public host keys: algorithm → base64."""
         return disk.host_keys(disk.mounted(self.folder))
-
-    def cpu_s(self) -> float:
-        """Seconds of processor time it used since its container started."""
-        return group(self.site.name, self.number).cpu_s()

@@ -32,6 +32,7 @@ def obstacles() -> list[str]:
 
 def sweep(site: Site) -> None:
     """Remove the site's processes, groups, mounts and namespaces, by what is found. Twice is fine; files stay."""
+    # Processes first, then groups, mounts and namespaces: each of them keeps the next one busy.
     for pid in network.processes(site):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -16,7 +16,7 @@ from typing import Any
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
-from local.pulumi.plugin import LOCAL, Foreign, serve
+from local.pulumi.plugin import LOCAL, WrongStack, serve
 
 EXECUTABLE = "pulumi-language-python"
 SHIMS = Path(__file__).parent / "bin"
@@ -36,7 +36,7 @@ class LanguageHost(LanguageServer):
     def Run(self, request: Any, context: Any) -> language_pb2.RunResponse:
         """Run the program, or refuse a stack that isn't local before a line of it runs."""
         if request.stack != LOCAL:
-            return language_pb2.RunResponse(error=str(Foreign(EXECUTABLE, request.stack)))
+            return language_pb2.RunResponse(error=str(WrongStack(EXECUTABLE, request.stack)))
         self.program = lambda: _run(request.info.program_directory)
         request.args[:] = [self._engine_address]
         response: language_pb2.RunResponse = super().Run(request, context)  # type: ignore[no-untyped-call] # has no types
@@ -50,7 +50,7 @@ def official(path: str) -> str | None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Give way to the official host, or serve; the engine's address is the last argument."""
+    """Start the official host in place of this one, or serve; the engine's address is the last argument."""
     if host := official(os.environ.get("PATH", "")):
         os.execv(host, [host, *arguments])  # noqa: S606 - the engine's own arguments, no shell
     language_host = LanguageHost(arguments[-1])

@@ -14,21 +14,21 @@ LARGEST_MESSAGE = 400 * 1024 * 1024
 PARENT_CHECK_S = 1
 
 
-class Foreign(Exception):
+class WrongStack(Exception):
     """A stack that isn't this machine's; the message says what to do."""
 
     def __init__(self, plugin: str, stack: str) -> None:
         super().__init__(
-            f"{plugin} of the local cloud serves stack 'local' alone, and this is {stack!r}: nothing was done; "
+            f"{plugin} of the local cloud serves only stack 'local', and this is {stack!r}: nothing was done; "
             "run it in a shell without local/pulumi/bin on PATH"
         )
 
 
-def refuse_foreign(plugin: str, urn: str) -> None:
-    """Raise `Foreign` unless a resource's URN (`urn:pulumi:STACK::PROJECT::TYPE::NAME`) is of stack local."""
+def require_local_stack(plugin: str, urn: str) -> None:
+    """Raise `WrongStack` unless a resource's URN (`urn:pulumi:STACK::PROJECT::TYPE::NAME`) is of stack local."""
     stack = urn.removeprefix("urn:pulumi:").partition("::")[0]
     if stack != LOCAL:
-        raise Foreign(plugin, stack)
+        raise WrongStack(plugin, stack)
 
 
 def serve(register: Callable[[grpc.Server], None]) -> None:

@@ -1,7 +1,7 @@
 """Pulumi's AWS provider for this machine: `aws:lightsail/*` at the endpoint of the provider's configuration.
 
 It answers the engine as the real one does (its rules are in `rules`, its calls in `resources`), for stack `local` and
-an endpoint on this machine alone; its credentials are made up, so that AWS could answer no stray call.
+an endpoint on this machine only; its credentials are made up, so that AWS could answer no stray call.
 """
 # ruff: noqa: N802 - the methods have gRPC's names
 
@@ -39,13 +39,13 @@ def answering(method: Callable[..., Any]) -> Callable[..., Any]:
     def answer(provider: "Provider", request: Any, context: Any) -> Any:
         try:
             if request.urn:  # an engine may configure without one
-                plugin.refuse_foreign(EXECUTABLE, request.urn)
+                plugin.require_local_stack(EXECUTABLE, request.urn)
             return method(provider, request)
         except resources.Unfinished as unfinished:
             return replies.abort_unfinished(context, unfinished)
         except EndpointConnectionError as error:
             return replies.abort(context, f"{error}: the local cloud does not run; `make demo` starts it")
-        except (plugin.Foreign, Unknown, ClientError, BotoCoreError, ValueError) as error:
+        except (plugin.WrongStack, Unknown, ClientError, BotoCoreError, ValueError) as error:
             return replies.abort(context, f"{error}")
 
     return answer
@@ -80,7 +80,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         config = _config(request.args)
         if fault := rules.endpoint_fault(config):
             raise ValueError(f"endpoints {fault}")
-        self._resources = resources.all_of(_client(config), resources.Patience())
+        self._resources = resources.all_resources(_client(config), resources.Polling())
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     @answering
@@ -140,7 +140,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def _outputs(self, token: str, resource_id: str, inputs: rules.Properties) -> Any:
         found = self._resources[token].read(resource_id, inputs)
         if found is None:
-            raise ValueError(f"{resource_id} was made, and is gone: somebody deleted it meanwhile; run this again")
+            raise ValueError(f"{resource_id} was made, and is gone: it was deleted meanwhile; run this again")
         return replies.struct(found.outputs)
 
 

@@ -46,7 +46,7 @@ def diff(change: Change, old: Properties, new: Properties) -> provider_pb2.DiffR
 
 
 def abort(context: Any, message: str) -> None:
-    """End a call with a sentence for the person at the terminal; does not return."""
+    """End a call with a sentence for the operator; does not return."""
     context.abort(grpc.StatusCode.UNKNOWN, message)
 
 

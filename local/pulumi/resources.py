@@ -16,7 +16,7 @@ from local.pulumi import rules
 from local.pulumi.rules import Properties
 
 T = TypeVar("T")
-# Lightsail's own name for the key that a host gets when nobody names one.
+# Lightsail's own name for the key that a host gets when no other is given.
 DEFAULT_KEY = "LightsailDefaultKeyPair"
 
 
@@ -38,7 +38,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Polling:
     """How long to wait for AWS, how often to ask, and by which clock; seconds."""
 
     limit: float = 600
@@ -74,7 +74,7 @@ class Instance:
     """A host; ready once it runs. The one resource that can change in place."""
 
     client: Any
-    patience: Patience
+    polling: Polling
 
     def create(self, inputs: Properties) -> str:
         """Create it and wait until it runs; raises `Unfinished`."""
@@ -83,8 +83,8 @@ class Instance:
         request = {key: inputs[key] for key in keys if inputs.get(key)}
         answer = self.client.create_instances(instanceNames=[name], tags=_tag_list(inputs.get("tags", {})), **request)
         self._finish(name, answer["operations"])
-        if not self.patience.until(lambda: self._state(name) == "running"):
-            raise Unfinished(name, f"{name} does not run after {self.patience.limit:.0f} s; it is {self._state(name)}")
+        if not self.polling.until(lambda: self._state(name) == "running"):
+            raise Unfinished(name, f"{name} does not run after {self.polling.limit:.0f} s; it is {self._state(name)}")
         return name
 
     def read(self, resource_id: str, known: Properties, /) -> Found | None:
@@ -110,13 +110,13 @@ class Instance:
     def delete(self, resource_id: str, _inputs: Properties, /) -> None:
         """Delete it, its automatic snapshots too, and wait until its name is free."""
         _unless_gone(lambda: self.client.delete_instance(instanceName=resource_id, forceDeleteAddOns=True))
-        if not self.patience.until(lambda: self._state(resource_id) is None):
-            raise Unfinished(resource_id, f"{resource_id} is still there after {self.patience.limit:.0f} s")
+        if not self.polling.until(lambda: self._state(resource_id) is None):
+            raise Unfinished(resource_id, f"{resource_id} is still there after {self.polling.limit:.0f} s")
 
     def _finish(self, name: str, operations: Sequence[Properties]) -> None:
         for begun in operations:
-            if not self.patience.until(functools.partial(self._has_ended, begun["id"])):
-                raise Unfinished(name, f"{begun['operationType']} of {name} goes on after {self.patience.limit:.0f} s")
+            if not self.polling.until(functools.partial(self._has_ended, begun["id"])):
+                raise Unfinished(name, f"{begun['operationType']} of {name} goes on after {self.polling.limit:.0f} s")
             ended = self.client.get_operation(operationId=begun["id"])["operation"]
             if ended["status"] == "Failed":
                 raise Unfinished(name, f"{begun['operationType']} of {name}: {ended.get('errorDetails', 'failed')}")
@@ -217,10 +217,10 @@ class Attachment:
         _unless_gone(lambda: self.client.detach_static_ip(staticIpName=resource_id))
 
 
-def all_of(client: Any, patience: Patience) -> Mapping[str, Resource]:
+def all_resources(client: Any, polling: Polling) -> Mapping[str, Resource]:
     """Return the resources behind one client, by their type."""
     return {
-        rules.INSTANCE: Instance(client, patience),
+        rules.INSTANCE: Instance(client, polling),
         rules.PORTS: Ports(client),
         rules.STATIC_IP: StaticIp(client),
         rules.ATTACHMENT: Attachment(client),

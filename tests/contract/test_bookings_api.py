@@ -5,9 +5,9 @@ import sys
 import httpx
 import pytest
 
+from doubles.bookings import app
+from doubles.bookings.booking import COLUMNS
 from local import serve
-from local.bookings import app
-from local.bookings.booking import COLUMNS
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_an_unknown_fault_is_refused_by_name(api):
 
 
 def start(state, *options):
-    command = [sys.executable, "-m", "local.bookings", "--port", "0", "--state", str(state), *options]
+    command = [sys.executable, "-m", "doubles.bookings", "--port", "0", "--state", str(state), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -160,7 +160,3 @@ def test_a_file_that_is_no_bookings_ends_the_program_with_the_reason(tmp_path):
     assert process.returncode == 1
     assert log.count("\n") == 1
     assert "lacks" in log
-
-
-def test_health_says_who_answers(url):
-    assert httpx.get(f"{url}/_local/health").json() == {"name": "bookings"}

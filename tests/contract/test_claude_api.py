@@ -4,13 +4,15 @@ import contextlib
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import anthropic
 import pytest
 import urllib3
 
-from local.claude.app import VERSION, create
+from doubles.claude.app import VERSION, create
+from local.process import wait_until
 from local.serve import running
 
 MODEL = "claude-sonnet-5-5"
@@ -212,6 +214,10 @@ def test_an_unknown_call_gets_the_vendors_not_found(api):
     assert (response.status, response.json()["error"]["type"]) == (404, "not_found_error")
 
 
+def faults(api):
+    return api.http.request("GET", f"{api.url}/_local/faults").json()
+
+
 def order(api, **fault):
     assert api.http.request("POST", f"{api.url}/_local/faults", json=fault).status == 200
 
@@ -221,7 +227,7 @@ def order(api, **fault):
     [(429, anthropic.RateLimitError), (500, anthropic.InternalServerError), (529, anthropic.OverloadedError)],
 )
 def test_an_ordered_status_comes_as_often_as_ordered(api, client, status, error):
-    order(api, kind="status", status=status, count=2, retry_after=7)
+    order(api, status=status, times=2, retry_after=7)
     for _ in range(2):
         with pytest.raises(error) as caught:
             client.messages.create(**asking())
@@ -230,7 +236,7 @@ def test_an_ordered_status_comes_as_often_as_ordered(api, client, status, error)
 
 
 def test_an_ordered_cut_breaks_the_stream_after_its_events(api, client):
-    order(api, kind="cut", after_events=3)
+    order(api, after_events=3, times=1)
     seen = []
     with pytest.raises(Exception, match=r"incomplete|closed|peer"):
         seen += (event.type for event in client.messages.create(**asking(), stream=True))
@@ -239,21 +245,34 @@ def test_an_ordered_cut_breaks_the_stream_after_its_events(api, client):
 
 
 def test_an_ordered_hang_outlasts_the_clients_patience(api, client):
-    order(api, kind="hang", seconds=5)
+    order(api, hang_s=5)
     with pytest.raises(anthropic.APITimeoutError):
         client.with_options(timeout=0.3).messages.create(**asking())
 
 
 def test_ordered_faults_can_be_called_off(api, client):
-    order(api, kind="status", count=50)
+    order(api, status=529)
     api.http.request("DELETE", f"{api.url}/_local/faults")
     assert client.messages.create(**asking()).stop_reason == "end_turn"
 
 
-@pytest.mark.parametrize("fault", [{"kind": "flood"}, {"kind": "status", "status": 418}, {"kind": "hang", "count": 0}])
-def test_an_unknown_fault_is_refused_by_name(api, fault):
+@pytest.mark.parametrize("fault", [{"kind": "flood"}, {"status": 418}, {"hang_s": -1}])
+def test_an_unknown_fault_is_refused_and_its_field_named(api, fault):
     response = api.http.request("POST", f"{api.url}/_local/faults", json=fault)
-    assert response.status == 400
+    assert (response.status, response.json()["field"]) == (400, *fault)
+
+
+def test_the_answer_for_one_turn_of_one_conversation_is_held_until_it_is_released(api, client):
+    order(api, hold=True, times=1, match="Hello", turn=2)
+    call = client.messages.create(**asking(tools=[BASH]))
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(client.messages.create, **answered(call, "ok"))
+        assert wait_until(lambda: faults(api)["held"] == 1, 10)
+        assert client.messages.create(**answered(call, "ok")).content
+        assert not held.done()
+        api.http.request("DELETE", f"{api.url}/_local/faults")
+        assert held.result(10).content
+    assert faults(api) == {"faults": [], "held": 0}
 
 
 def test_the_bill_has_every_request_and_survives_a_restart(api, client):
@@ -269,10 +288,10 @@ def test_the_bill_has_every_request_and_survives_a_restart(api, client):
 
 
 def test_it_runs_alone_says_where_and_ends_quietly(tmp_path):
-    command = [sys.executable, "-m", "local.claude", "--port", "0", "--state", str(tmp_path / "state")]
+    command = [sys.executable, "-m", "doubles.claude", "--port", "0", "--state", str(tmp_path / "state")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         name, ready, url = process.stdout.readline().split()
         assert (name, ready) == ("claude", "ready")
-        assert urllib3.request("GET", f"{url}/_local/health").json() == {"name": "claude"}
+        assert urllib3.request("GET", f"{url}/v1/models").status == 401
         process.terminate()
     assert process.returncode == 0

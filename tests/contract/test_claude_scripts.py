@@ -12,9 +12,9 @@ from anthropic.types import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.claude import answer, conversation, usage
-from local.claude.answer import Call
-from local.claude.scripts import cast
+from doubles.claude import answer, conversation, usage
+from doubles.claude.answer import Call
+from doubles.claude.scripts import cast
 
 ASK = {"type": "text", "text": "[jada: the last turn.] Write the checkpoint that the next session goes on from."}
 TOOLS = [{"type": "bash_20250124", "name": "bash"}] + [

@@ -12,8 +12,8 @@ from google.auth.exceptions import RefreshError
 from google.oauth2.credentials import Credentials
 from google_auth_oauthlib.flow import Flow
 
+from doubles.google import app
 from local import serve
-from local.google import app
 
 SHEETS = "https://www.googleapis.com/auth/spreadsheets"
 DRIVE = "https://www.googleapis.com/auth/drive.file"
@@ -276,7 +276,7 @@ def test_a_page_instead_of_json_is_one_text(api):
         ("/_local/faults", {"on": "drive"}, "on"),
         ("/_local/faults", {"on": "sheets", "error": "invalid_grant"}, "error"),
         ("/_local/tokens", {"scope": []}, "scope"),
-        ("/_local/tokens/revoke", [], "_Revocation"),
+        ("/_local/tokens/revoke", [], "body"),
     ],
 )
 def test_a_control_call_that_makes_no_sense_is_refused_by_name(api, path, body, field):

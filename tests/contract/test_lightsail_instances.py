@@ -3,22 +3,19 @@
 import base64
 import json
 import time
-from pathlib import Path
 
 import awscli.clidriver
 import boto3
-import botocore.exceptions
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_identity
 
+from doubles.lightsail.app import create
+from doubles.lightsail.calls import CALLS
 from local import hosts
-from local.lightsail.app import create
-from local.lightsail.calls import CALLS
-from local.lightsail.sampler import sample_all
+from local.hosts.image import image_folder
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
-from local.tools import image_folder
 
 pytestmark = pytest.mark.root
 BOX = {"availabilityZone": "us-east-1a", "blueprintId": "debian_12", "bundleId": "micro_3_0"}
@@ -206,23 +203,13 @@ def test_access_is_a_certificate_for_an_hour_and_the_hosts_keys(client, box):
         client.get_instance_access_details(instanceName=box, protocol="rdp")
 
 
-def test_metrics_come_at_the_vendors_granularity(app, client, box):
-    start = int(time.time()) // 600 * 600 - 1200
-    for minute in range(11):
-        sample_all(app.state.cloud, start + 60 * minute)
-
-    def ask(metric, unit, period=60):
-        return client.get_instance_metric_data(
-            instanceName=box, metricName=metric, unit=unit, period=period, startTime=start, endTime=start + 600,
-            statistics=["Average", "SampleCount"],
-        )["metricData"]  # fmt: skip
-
-    assert len(ask("StatusCheckFailed", "Count")) == 10
-    assert [point["timestamp"].timestamp() for point in ask("CPUUtilization", "Percent")] == [start, start + 300]
-    assert ask("NetworkIn", "Bytes", 600)[0]["sampleCount"] == 2
-    assert ask("NetworkIn", "Percent") == []
-    with pytest.raises(botocore.exceptions.ClientError, match="not built"):
-        ask("BurstCapacityPercentage", "Percent")
+def test_tags_are_added_changed_and_taken_away(client, box):
+    client.tag_resource(resourceName=box, tags=[{"key": "a", "value": "1"}, {"key": "b"}])
+    client.tag_resource(resourceName=box, tags=[{"key": "a", "value": "2"}])
+    client.untag_resource(resourceName=box, tagKeys=["b", "for"])
+    assert client.get_instance(instanceName=box)["instance"]["tags"] == [{"key": "a", "value": "2"}]
+    client.tag_resource(resourceName=box, tags=[{"key": "for", "value": "test"}])
+    client.untag_resource(resourceName=box, tagKeys=["a"])
 
 
 @pytest.fixture
@@ -243,21 +230,15 @@ def aws(url, monkeypatch, capsys):
     return run
 
 
-def test_the_aws_cli_makes_every_call(client, aws, tmp_path):
+def test_the_aws_cli_makes_every_call(client, aws):
     def state():
         return aws("get-instance-state", "--instance-name", "cli")["state"]["name"]
 
-    for call in ("get-regions", "get-bundles", "get-blueprints", "get-static-ips", "get-operations", "get-key-pairs"):
+    for call in ("get-static-ips", "get-operations"):
         assert aws(call)
-    public = aws("create-key-pair", "--key-pair-name", "pair")["publicKeyBase64"]
-    (tmp_path / "pair.pub").write_text(public)
-    aws("import-key-pair", "--key-pair-name", "own", "--public-key-base64", Path(tmp_path / "pair.pub").as_uri())
-    assert aws("get-key-pair", "--key-pair-name", "own")["keyPair"]["name"] == "own"
-    aws("delete-key-pair", "--key-pair-name", "own")
     place = ("--availability-zone", "us-east-1a", "--blueprint-id", "debian_12", "--bundle-id", "nano_3_0")
-    made = aws("create-instances", "--instance-names", "cli", *place, "--key-pair-name", "pair")["operations"][0]
+    made = aws("create-instances", "--instance-names", "cli", *place)["operations"][0]
     assert aws("get-operation", "--operation-id", made["id"])["operation"]["resourceName"] == "cli"
-    assert aws("get-operations-for-resource", "--resource-name", "cli")["operations"]
     assert wait_until(lambda: state() == "running", 40)
     assert aws("get-instance-access-details", "--instance-name", "cli")["accessDetails"]["username"] == "admin"
     aws("tag-resource", "--resource-name", "cli", "--tags", "key=a,value=b")
@@ -272,15 +253,12 @@ def test_the_aws_cli_makes_every_call(client, aws, tmp_path):
     assert aws("get-static-ip", "--static-ip-name", "still")["staticIp"]["attachedTo"] == "cli"
     aws("detach-static-ip", "--static-ip-name", "still")
     aws("release-static-ip", "--static-ip-name", "still")
-    metric = ("--metric-name", "CPUUtilization", "--period", "300", "--unit", "Percent", "--statistics", "Average")
-    times = ("--start-time", "2026-01-01T00:00:00Z", "--end-time", "2026-01-01T02:00:00Z")
-    assert aws("get-instance-metric-data", "--instance-name", "cli", *metric, *times)["metricData"] == []
     aws("reboot-instance", "--instance-name", "cli")
     assert wait_until(lambda: not busy(client), 40)
     aws("stop-instance", "--instance-name", "cli")
     assert wait_until(lambda: state() == "stopped", 40)
     aws("start-instance", "--instance-name", "cli")
     assert wait_until(lambda: state() == "running", 40)
-    assert aws("get-instance", "--instance-name", "cli")["instance"]["sshKeyName"] == "pair"
+    assert aws("get-instance", "--instance-name", "cli")["instance"]["bundleId"] == "nano_3_0"
     aws("delete-instance", "--instance-name", "cli")
     assert aws.called == set(CALLS)

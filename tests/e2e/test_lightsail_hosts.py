@@ -1,5 +1,6 @@
 """The Lightsail double as a program of its own, inside its network, with real hosts."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,9 +16,9 @@ import pytest
 from local import hosts, network
 from local.cgroups import group
 from local.hosts import container, disk
+from local.hosts.image import image_folder
 from local.process import wait_until
 from local.site import Site
-from local.tools import image_folder
 
 pytestmark = pytest.mark.root
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ class Double:
         with (self.site.state / "lightsail.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *("nsenter", f"--net=/run/netns/{self.site.edge}", sys.executable, "-m", "local.lightsail"),
+                    *("nsenter", f"--net=/run/netns/{self.site.edge}", sys.executable, "-m", "doubles.lightsail"),
                     *("--host", self.site.cloud_address, "--port", "8700", "--state", str(self.site.state)),
                     *("--site", self.site.name, "--octet", str(self.site.octet), "--image", str(image_folder())),
                     *self.options,
@@ -135,8 +136,8 @@ def door(double, box, tmp_path):
     return Door(double, box, tmp_path / "door")
 
 
-def first_process(number):
-    return container.first_process(group("jadat", number))
+def first_process(number, site=None):
+    return container.first_process(group(site.name if site else "jadat", number))
 
 
 def reaches(address, port, seconds=1.0):
@@ -341,3 +342,38 @@ def test_a_sweep_leaves_nothing_whatever_it_meets(site, double, box):
     assert wait_until(lambda: not any(left_of(site).values()), 5), left_of(site)
     double.start()  # all comes back from its records
     double.wait_for(box, "running")
+
+
+@contextlib.contextmanager
+def alone(site):
+    """The double as an operator starts it by itself, outside of any cloud; ended by SIGTERM."""
+    command = [sys.executable, "-m", "doubles.lightsail", "--port", "0", "--image", str(image_folder())]
+    place = ["--site", site.name, "--octet", str(site.octet), "--state", str(site.state)]
+    with subprocess.Popen([*command, *place], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        url = process.stdout.readline().split()[-1]
+        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        try:
+            yield boto3.client("lightsail", endpoint_url=url, region_name="us-east-1", **keys)
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def running(client):
+    return client.get_instance_state(instanceName="box")["state"]["name"] == "running"
+
+
+def test_a_double_that_runs_alone_takes_its_network_and_hosts_with_it_and_brings_the_hosts_back(tmp_path):
+    site = Site("jadas", 84, tmp_path)
+    try:
+        with alone(site) as client:
+            client.create_instances(
+                instanceNames=["box"], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="nano_3_0"
+            )
+            assert wait_until(lambda: running(client), 40)
+            assert left_of(site)["namespaces"]
+        assert not any(left_of(site).values()), left_of(site)
+        with alone(site) as client:
+            assert wait_until(lambda: running(client) and first_process(1, site) is not None, 40)
+    finally:
+        hosts.sweep(site)

@@ -9,8 +9,9 @@ from pathlib import Path
 import boto3
 import pytest
 
+from doubles.lightsail import app
 from local import environment, hosts, tools
-from local.lightsail import app
+from local.hosts.image import image_folder
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
@@ -78,7 +79,7 @@ def local(project) -> Project:
     site = project.site
     project.stack("local")
     try:
-        with running(app.create(site.state / "lightsail", tools.image_folder(), site)) as url:
+        with running(app.create(site.state / "lightsail", image_folder(), site)) as url:
             project.set("endpoint", url)
             project.client = boto3.client(
                 "lightsail", "us-east-1", endpoint_url=url, aws_access_key_id="local", aws_secret_access_key="local"
@@ -123,7 +124,7 @@ def test_a_cloud_that_does_not_run_is_named_with_its_cure(project):
 def test_the_language_host_refuses_a_real_stack_before_its_program_runs(project):
     project.stack("prod")
     told = project.refused("up", "prod")
-    assert "pulumi-language-python of the local cloud serves stack 'local' alone, and this is 'prod'" in told
+    assert "pulumi-language-python of the local cloud serves only stack 'local', and this is 'prod'" in told
 
 
 @pytest.mark.parametrize(("command", "endpoint"), [("destroy", None), ("refresh", "http://127.0.0.1:1")])
@@ -132,7 +133,7 @@ def test_the_provider_refuses_a_real_stack_and_leaves_its_state_alone(project, c
     (tmp_path / "state.json").write_text(json.dumps(a_real_state(endpoint)))
     project.pulumi("stack", "import", "--stack", "prod", "--file", str(tmp_path / "state.json"))
     told = project.refused(command, "prod")
-    assert "pulumi-resource-aws of the local cloud serves stack 'local' alone, and this is 'prod'" in told
+    assert "pulumi-resource-aws of the local cloud serves only stack 'local', and this is 'prod'" in told
     kept = json.loads(project.pulumi("stack", "export", "--stack", "prod").stdout)["deployment"]["resources"]
     assert [resource["urn"] for resource in kept] == [PROVIDER, INSTANCE]
 

@@ -1,6 +1,7 @@
 """The three tasks came to what they should, and no death of a process or of the host loses or repeats work."""
 
 import collections
+import contextlib
 import csv
 import datetime as dt
 import decimal
@@ -11,10 +12,11 @@ import urllib3
 
 from local.hosts import container
 from local.process import wait_until
-from local.site import BOOKINGS
+from local.site import BOOKINGS, CLAUDE
 from wire.types import Budget, EventKind, Exit, File, NewTask, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
+LONG = "Check every booking"
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_the_occupancy_is_right_by_another_way(chain, client):
 
 
 def test_the_turn_limit_hands_over_and_a_second_session_finishes(client):
-    first, second = client.sessions(titled(client, "Check every booking").id)
+    first, second = client.sessions(titled(client, LONG).id)
     assert (first.exit, first.turns) == (Exit.TURN_LIMIT, 30)
     assert second.exit is Exit.FINISHED
     asked = [event for event in client.events(first.id) if event.kind is EventKind.RESERVE]
@@ -104,25 +106,27 @@ def test_the_daemon_is_small_and_never_imports_the_sdk(chain):
     assert "anthropic" not in chain.host(f"cat /proc/{pid}/maps")
 
 
-def long_task(chain, client):
-    """A task of two sessions, well under way: some calls are finished, and more are to come."""
-    new = NewTask(
-        title="Check every booking",
-        context=(File(name="bookings.csv", content=bookings(chain)),),
-        budget=Budget(sessions=5),
-    )
-    task = client.add_task(new)
+@contextlib.contextmanager
+def waiting_for_an_answer(chain, client):
+    """A task of two sessions that waits for the model after some finished calls, and cannot go on inside the block."""
+    faults = f"{chain.site.url(CLAUDE)}/_local/faults"
+    held = {"hold": True, "times": 1, "match": LONG, "turn": 6}
+    assert urllib3.request("POST", faults, json=held).status == 200
+    try:
+        new = NewTask(
+            title=LONG,
+            context=(File(name="bookings.csv", content=bookings(chain)),),
+            budget=Budget(sessions=5),
+        )
+        task = client.add_task(new)
+        assert wait_until(lambda: urllib3.request("GET", faults).json()["held"] == 1, 60)
+        assert [session.exit for session in client.sessions(task.id)] == [None]
+        yield task
+    finally:
+        urllib3.request("DELETE", faults)
 
-    def under_way():
-        sessions = client.sessions(task.id)
-        results = [e for e in client.events(sessions[0].id) if e.kind is EventKind.TOOL_RESULT] if sessions else []
-        return len(results) >= 5
 
-    assert wait_until(under_way, 60, 0.2)
-    return task
-
-
-def held(client, task):
+def require_each_call_once(client, task):
     """The task is done in two sessions, as without a death; no call began twice, none is without its result."""
     done = finished(client, task)
     assert done.state is State.DONE, done
@@ -137,20 +141,20 @@ def held(client, task):
 
 
 def test_a_killed_session_goes_on_as_itself(chain, client):
-    task = long_task(chain, client)
-    chain.host('kill -9 $(pgrep -f "[a]gent.session")')
-    held(client, task)
+    with waiting_for_an_answer(chain, client) as task:
+        chain.host('kill -9 $(pgrep -f "[a]gent.session")')
+    require_each_call_once(client, task)
 
 
 def test_a_killed_daemon_goes_on_with_the_same_session(chain, client):
-    task = long_task(chain, client)
-    chain.host("kill -9 $(systemctl show -P MainPID jada-agent)")
-    held(client, task)
+    with waiting_for_an_answer(chain, client) as task:
+        chain.host("kill -9 $(systemctl show -P MainPID jada-agent)")
+    require_each_call_once(client, task)
 
 
 def test_a_host_that_loses_power_goes_on_with_the_same_session(chain, client):
-    task = long_task(chain, client)
-    container.kill(chain.site, 1)
+    with waiting_for_an_answer(chain, client) as task:
+        container.kill(chain.site, 1)
     assert wait_until(lambda: chain.fab("ssh", "--command", "true", check=False).returncode == 0, 60)
     with chain.dashboard() as again:
-        held(again, task)
+        require_each_call_once(again, task)

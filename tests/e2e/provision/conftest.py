@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
+from doubles.lightsail.app import create
 from local import hosts, tools
-from local.lightsail.app import create
 from local.process import wait_until
 from local.serve import running
 from local.site import Site

@@ -5,7 +5,7 @@ from dataclasses import replace
 import paramiko
 import pytest
 
-from local.lightsail.access import Authority, new_key, private_pem
+from doubles.lightsail.access import Authority, new_key, private_pem
 from provision import access
 from provision.connection import connected
 from provision.keyfiles import materialised

@@ -17,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 
 from dashboard.app import create as dashboard
 from dashboard.stores.sqlite import SqliteStore
-from local.bookings.app import create as bookings
-from local.google.app import create as google
+from doubles.bookings.app import create as bookings
+from doubles.google.app import create as google
 from local.serve import running
 from wire.client import Client
 from wire.secret import Secret

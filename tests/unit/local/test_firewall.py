@@ -3,11 +3,11 @@ import subprocess
 import pytest
 
 from local import network
-from local.firewall import Guarded, Opening, apply, matches, ruleset
+from local.firewall import GuardedHost, OpenPorts, apply, matches, ruleset
 from local.site import Site
 
 ANYWHERE = ("0.0.0.0/0",)
-SSH = Opening("tcp", 22, 22, ANYWHERE)
+SSH = OpenPorts("tcp", 22, 22, ANYWHERE)
 SITE = Site("jadaf", 82)
 
 
@@ -15,14 +15,14 @@ SITE = Site("jadaf", 82)
     ("opening", "expected"),
     [
         (SSH, ["ip saddr { 0.0.0.0/0 } tcp dport 22-22"]),
-        (Opening("udp", 53, 60, ("192.0.2.1", "192.0.2.0/24")), ["ip saddr { 192.0.2.0/24 } udp dport 53-60"]),
-        (Opening("all", 0, 65535, ("192.0.2.0/24",)), ["ip saddr { 192.0.2.0/24 } meta l4proto { tcp, udp, icmp }"]),
-        (Opening("icmp", -1, -1, ("192.0.2.1",)), ["ip saddr { 192.0.2.1/32 } meta l4proto icmp"]),
+        (OpenPorts("udp", 53, 60, ("192.0.2.1", "192.0.2.0/24")), ["ip saddr { 192.0.2.0/24 } udp dport 53-60"]),
+        (OpenPorts("all", 0, 65535, ("192.0.2.0/24",)), ["ip saddr { 192.0.2.0/24 } meta l4proto { tcp, udp, icmp }"]),
+        (OpenPorts("icmp", -1, -1, ("192.0.2.1",)), ["ip saddr { 192.0.2.1/32 } meta l4proto icmp"]),
         (
-            Opening("icmp", 8, 0, ("192.0.2.1",)),
+            OpenPorts("icmp", 8, 0, ("192.0.2.1",)),
             ["ip saddr { 192.0.2.1/32 } meta l4proto icmp icmp type 8 icmp code 0"],
         ),
-        (Opening("tcp", 22, 22, ()), []),
+        (OpenPorts("tcp", 22, 22, ()), []),
     ],
 )
 def test_an_opening_matches_its_protocol_ports_and_sources(opening, expected):
@@ -30,7 +30,7 @@ def test_an_opening_matches_its_protocol_ports_and_sources(opening, expected):
 
 
 def test_a_host_is_translated_and_let_in_and_everything_else_is_dropped():
-    rules = ruleset((Guarded("10.82.1.1", "10.82.200.1", (SSH,)),)).splitlines()
+    rules = ruleset((GuardedHost("10.82.1.1", "10.82.200.1", (SSH,)),)).splitlines()
     assert "add rule ip firewall incoming ip daddr 10.82.200.1 dnat to 10.82.1.1" in rules
     assert "add rule ip firewall openings ip daddr 10.82.1.1 ip saddr { 0.0.0.0/0 } tcp dport 22-22 accept" in rules
     assert any("hook forward" in rule and "policy drop" in rule for rule in rules)
@@ -47,7 +47,7 @@ def test_loading_replaces_what_was_loaded_before():
     network.ensure(SITE)
     try:
         loaded = []
-        for hosts in ((), (Guarded("10.82.1.1", "10.82.200.1", (SSH,)),), ()):
+        for hosts in ((), (GuardedHost("10.82.1.1", "10.82.200.1", (SSH,)),), ()):
             apply(SITE, hosts)
             show = ["nsenter", f"--net=/run/netns/{SITE.edge}", "nft", "list", "ruleset"]
             loaded.append(subprocess.run(show, capture_output=True, text=True, check=True).stdout)

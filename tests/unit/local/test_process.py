@@ -17,13 +17,13 @@ def child():
 
 
 def test_a_recorded_process_is_found_again(child, tmp_path):
-    process = Process.of(child.pid)
+    process = Process.find(child.pid)
     process.record(tmp_path / "pid")
     assert Process.recorded(tmp_path / "pid") == process
 
 
 def test_a_reused_id_is_another_process(child, tmp_path):
-    earlier = replace(Process.of(child.pid), started=1)
+    earlier = replace(Process.find(child.pid), started=1)
     earlier.record(tmp_path / "pid")
     assert Process.recorded(tmp_path / "pid") is None
     earlier.end()
@@ -31,7 +31,7 @@ def test_a_reused_id_is_another_process(child, tmp_path):
 
 
 def test_a_zombie_does_not_live(child):
-    process = Process.of(child.pid)
+    process = Process.find(child.pid)
     child.kill()
     assert wait_until(lambda: not process.alive(), 5)
 
@@ -40,7 +40,7 @@ def test_ending_kills_what_does_not_listen(tmp_path):
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
-        Process.of(child.pid).end(grace_s=0.2)
+        Process.find(child.pid).end(grace_s=0.2)
         assert child.wait(5) == -9
 
 

@@ -51,7 +51,7 @@ def test_a_plugin_goes_when_its_engine_is_killed():
     try:
         assert 0 < int(engine.stdout.readline()) < 65536
         engine.kill()
-        assert wait_until(lambda: Process.of(plugin) is None, 20)
+        assert wait_until(lambda: Process.find(plugin) is None, 20)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(plugin, signal.SIGKILL)
@@ -70,7 +70,7 @@ def test_the_language_host_refuses_another_stack_before_a_line_of_the_program_ru
     finally:
         process.kill()
         process.communicate()
-    assert answer.error.startswith("pulumi-language-python of the local cloud serves stack 'local' alone, and this is")
+    assert answer.error.startswith("pulumi-language-python of the local cloud serves only stack 'local', and this is")
 
 
 def test_an_official_host_elsewhere_on_path_is_found_and_ours_is_not(tmp_path):

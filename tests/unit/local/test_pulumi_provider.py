@@ -63,7 +63,7 @@ CALLS = [
 @pytest.mark.parametrize(("call", "request_type"), CALLS)
 def test_every_call_for_another_stack_is_refused_by_name_with_a_cure(engine, call, request_type):
     urn = URN.format(stack="prod", token="aws:lightsail/instance:Instance")
-    with pytest.raises(grpc.RpcError, match="serves stack 'local' alone, and this is 'prod': nothing was done; run it"):
+    with pytest.raises(grpc.RpcError, match="serves only stack 'local', and this is 'prod': nothing was done; run it"):
         getattr(engine, call)(request_type(urn=urn))
 
 

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.pulumi import resources, rules
-from local.pulumi.resources import Patience, Unfinished
+from local.pulumi.resources import Polling, Unfinished
 
 HOST = {
     "name": "box",
@@ -89,54 +89,54 @@ class Clock:
 
 
 @pytest.fixture
-def patience() -> Patience:
+def polling() -> Polling:
     clock = Clock()
-    return Patience(limit=60, pause=1, clock=lambda: clock.now, sleep=clock.sleep)
+    return Polling(limit=60, pause=1, clock=lambda: clock.now, sleep=clock.sleep)
 
 
-def test_a_host_is_created_with_what_was_asked_for_and_awaited_until_it_runs(patience):
+def test_a_host_is_created_with_what_was_asked_for_and_awaited_until_it_runs(polling):
     client = Lightsail(pending=3)
-    host = resources.Instance(client, patience)
+    host = resources.Instance(client, polling)
     assert host.create(HOST) == "box"
     asked = {"instanceNames": ["box"], "tags": [{"key": "stack", "value": "local"}]}
     rest = {key: value for key, value in HOST.items() if key not in ("name", "tags")}
     assert client.made("create_instances") == [("create_instances", {**asked, **rest})]
-    assert patience.clock() == 3
+    assert polling.clock() == 3
 
 
-def test_a_host_that_does_not_run_in_time_is_reported_with_its_id(patience):
+def test_a_host_that_does_not_run_in_time_is_reported_with_its_id(polling):
     with pytest.raises(Unfinished, match="box does not run after 60 s; it is pending") as unfinished:
-        resources.Instance(Lightsail(pending=1000), patience).create(HOST)
+        resources.Instance(Lightsail(pending=1000), polling).create(HOST)
     assert unfinished.value.resource_id == "box"
 
 
-def test_a_failed_operation_is_reported_with_its_reason(patience):
+def test_a_failed_operation_is_reported_with_its_reason(polling):
     with pytest.raises(Unfinished, match="CreateInstance of box: no disk left"):
-        resources.Instance(Lightsail(failure="no disk left"), patience).create(HOST)
+        resources.Instance(Lightsail(failure="no disk left"), polling).create(HOST)
 
 
-def test_a_host_is_read_as_the_inputs_that_made_it_and_its_outputs(patience):
-    host = resources.Instance(Lightsail(), patience)
+def test_a_host_is_read_as_the_inputs_that_made_it_and_its_outputs(polling):
+    host = resources.Instance(Lightsail(), polling)
     host.create(HOST)
     found = host.read("box", {})
     assert found.inputs == HOST
     assert found.outputs.items() >= {**HOST, "username": "admin", "arn": "arn:box", "cpuCount": 2}.items()
 
 
-def test_what_is_gone_reads_as_none(patience):
+def test_what_is_gone_reads_as_none(polling):
     known = {"instanceName": "box", "portInfos": [SSH], "staticIpName": "ip"}
-    every = resources.all_of(Lightsail(), patience).values()
+    every = resources.all_resources(Lightsail(), polling).values()
     assert [resource.read("box", known) for resource in every] == [None] * 4
 
 
-def test_deleting_what_is_gone_is_no_error(patience):
-    resources.Instance(Lightsail(), patience).delete("box", {})
+def test_deleting_what_is_gone_is_no_error(polling):
+    resources.Instance(Lightsail(), polling).delete("box", {})
 
 
-def test_tags_and_address_type_change_by_their_own_calls(patience):
+def test_tags_and_address_type_change_by_their_own_calls(polling):
     client = Lightsail()
     new = {**HOST, "tags": {"owner": "desk"}, "ipAddressType": "dualstack"}
-    resources.Instance(client, patience).update("box", HOST, new)
+    resources.Instance(client, polling).update("box", HOST, new)
     assert client.calls == [
         ("set_ip_address_type", {"resourceType": "Instance", "resourceName": "box", "ipAddressType": "dualstack"}),
         ("untag_resource", {"resourceName": "box", "tagKeys": ["stack"]}),
@@ -182,6 +182,6 @@ def test_an_address_on_no_host_is_no_attachment():
 
 
 @pytest.mark.parametrize("token", [rules.PORTS, rules.ATTACHMENT])
-def test_what_the_real_provider_cannot_import_is_refused_with_a_cure(token, patience):
+def test_what_the_real_provider_cannot_import_is_refused_with_a_cure(token, polling):
     with pytest.raises(ValueError, match="can't be imported: declare"):
-        resources.all_of(Lightsail(), patience)[token].read("id", {})
+        resources.all_resources(Lightsail(), polling)[token].read("id", {})

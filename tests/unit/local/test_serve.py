@@ -1,9 +1,13 @@
 import contextlib
+import http.client
+import json
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -13,10 +17,9 @@ from starlette.routing import Route
 from local import serve
 
 PROGRAM = """
-import sys
 from starlette.applications import Starlette
 from local import serve
-serve.run("double", Starlette(), "127.0.0.1", int(sys.argv[1]))
+serve.run("double", Starlette(), serve.parser("double", 0).parse_args())
 """
 
 
@@ -25,7 +28,7 @@ def hello(_request):
 
 
 def start(port):
-    command = [sys.executable, "-c", PROGRAM, str(port)]
+    command = [sys.executable, "-c", PROGRAM, "--port", str(port), "--site", "other", "--octet", "81"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -35,6 +38,33 @@ def test_an_application_answers_while_the_block_runs_and_its_port_is_free_after_
     host, port = url.removeprefix("http://").split(":")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)))
+
+
+def test_a_program_answers_for_its_own_site():
+    process = start(0)
+    url = process.stdout.readline().split()[-1]
+    with urllib.request.urlopen(f"{url}/_local/health") as answer:
+        assert json.load(answer) == {"name": "double", "site": "other", "network": "10.81.0.0/16"}
+    process.terminate()
+    process.communicate(timeout=10)
+
+
+def test_a_program_keeps_its_state_in_a_folder_of_its_site():
+    given = serve.parser("double", 0).parse_args(["--site", "other"])
+    assert serve.site("double", given).state == Path("/var/lib/other-local/double")
+    given = serve.parser("double", 0).parse_args(["--state", "/kept"])
+    assert serve.site("double", given).state == Path("/kept")
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
+    with serve.running(Starlette(routes=[Route("/", hello)])) as url:
+        client = http.client.HTTPConnection(url.removeprefix("http://"))
+        began = time.monotonic()
+        for _ in range(50):
+            client.request("GET", "/")
+            client.getresponse().read()
+        client.close()
+    assert time.monotonic() - began < 50 * 0.04
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from local.steps import Failed, Steps
+from local.steps import StepFailed, Steps
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def test_a_log_has_plain_lines_with_begin_end_and_seconds(steps, out):
 def test_a_step_that_fails_says_so_and_fails(steps, out):
     def fail():
         with steps.step("tools"):
-            raise Failed("no disk")
+            raise StepFailed("no disk")
 
-    with pytest.raises(Failed):
+    with pytest.raises(StepFailed):
         fail()
     assert "✗  tools" in out.getvalue()
 
@@ -45,7 +45,7 @@ def test_a_commands_whole_output_is_kept(steps, tmp_path):
 
 def test_a_failed_command_shows_its_tail_and_where_the_rest_is(steps, tmp_path):
     script = "import sys; [print('line', i) for i in range(100)]; sys.exit(3)"
-    with pytest.raises(Failed) as failure:
+    with pytest.raises(StepFailed) as failure:
         steps.run("long", [sys.executable, "-c", script])
     told = str(failure.value)
     assert "ended with 3" in told

@@ -26,11 +26,3 @@ def test_an_interrupted_build_starts_from_nothing(tmp_path):
     building.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     with tools._whole(tmp_path / "engine") as half:
         assert list(half.iterdir()) == []
-
-
-def test_another_recipe_is_another_folder():
-    assert tools._digest("a", "b") != tools._digest("ab")
-
-
-def test_the_image_holds_nothing_that_a_deploy_installs():
-    assert not set(tools.IMAGE_PACKAGES) & set(tools.IMAGE_ARCHIVE)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.lightsail.access import Authority, new_key, private_pem, public_line
+from doubles.lightsail.access import Authority, new_key, private_pem, public_line
 from provision.access import Access
 from provision.release.bundle import SERVICES, UNITS, Bundle
 from provision.release.plan import LINKS, Probed

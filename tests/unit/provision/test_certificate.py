@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from paramiko import RSAKey
 
-from local.lightsail.access import new_key, private_pem
+from doubles.lightsail.access import new_key, private_pem
 from provision import certificate
 from provision.refusal import Refusal
 

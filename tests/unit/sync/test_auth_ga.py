@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
-from local.google.app import create
+from doubles.google.app import create
 from local.serve import running
 from sync.auth_ga import main
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import urllib3
 
-from local.google.app import create
+from doubles.google.app import create
 from local.serve import running
 from sync.credentials import SCOPE, read, refresh
 from sync.failure import Failed

@@ -2,7 +2,7 @@ import pytest
 import urllib3
 from google.oauth2.credentials import Credentials
 
-from local.google.app import create
+from doubles.google.app import create
 from local.serve import running
 from sync.failure import Failed
 from sync.plan import Change, Row

@@ -12,7 +12,7 @@ import pytest
 
 from agent.journal import Journal, read
 from agent.settings import SessionSettings
-from local.claude.app import create
+from doubles.claude.app import create
 from local.serve import running
 from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Task
 from wire.values import encode

@@ -1,0 +1,36 @@
+"""`python -m doubles.bookings`: the booking system's API on a port of its own."""
+
+import sys
+from datetime import date
+from pathlib import Path
+
+from doubles.bookings import app
+from doubles.bookings.dataset import UnreadableFile
+from local import serve
+from local.site import BOOKINGS
+
+
+def main() -> None:
+    """Read the command line and serve; a file that can't be read ends it with exit code 1 and the reason."""
+    parser = serve.parser("doubles.bookings", BOOKINGS, description="The booking system's double.")
+    parser.add_argument("--file", type=Path, help="bookings from a CSV file: our own columns, or the published set's")
+    parser.add_argument("--seed", type=int, default=app.SEED, help="another season (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=app.COUNT, help="its bookings (default: %(default)s)")
+    parser.add_argument(
+        "--first",
+        type=date.fromisoformat,
+        default=app.FIRST,
+        metavar="DATE",
+        help="its first day (default: %(default)s)",
+    )
+    given = parser.parse_args()
+    source = {"file": given.file, "seed": given.seed, "count": given.count, "first": given.first}
+    try:
+        application = app.create(serve.site("bookings", given).state, **source)
+    except (UnreadableFile, OSError) as error:
+        sys.exit(f"bookings: {error}")
+    serve.run("bookings", application, given)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""The Messages API as an application: who may ask, what is refused, what is answered, and the bad days ordered."""
+
+import datetime as dt
+import itertools
+import json
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anthropic
+from anthropic.types import Message, MessageTokensCount
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from doubles.claude import answer, contract, conversation, models, stream, usage
+from doubles.claude.errors import ApiError, envelope, not_built
+from doubles.claude.faults import Fault
+from doubles.claude.ledger import Entry, Ledger
+from doubles.claude.scripts import cast
+from doubles.faults import Faults
+
+VERSION = str(anthropic.Anthropic(api_key="none").default_headers["anthropic-version"])
+"""The version of the API that the installed client speaks; the answers of others may have another shape."""
+MOST_BYTES = 32 * 1024 * 1024
+
+
+def create(folder: Path, *, clock: Callable[[], float] = time.time, rng: random.Random | None = None) -> Starlette:
+    """Make the application; `folder` keeps its bill over restarts, `clock` gives Unix seconds."""
+    return _Double(folder, clock, rng or random.SystemRandom()).application()
+
+
+class _Double:
+    """One API: its cache, its faults to come and its bill."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float], rng: random.Random) -> None:
+        self._clock, self._rng = clock, rng
+        self._cache, self._faults, self._ledger = usage.Cache(clock), Faults(Fault), Ledger(folder)
+
+    def application(self) -> Starlette:
+        routes = [
+            Route("/v1/messages", self.messages, methods=["POST"]),
+            Route("/v1/messages/count_tokens", self.count, methods=["POST"]),
+            Route("/v1/models", self.models),
+            Route("/v1/models/{name}", self.model),
+            Route("/_local/requests", self.requests),
+            *self._faults.routes(),
+        ]
+        handlers: dict[Any, Any] = {ApiError: self.refused, HTTPException: self.unknown, Exception: self.broken}
+        handlers[ClientDisconnect] = _client_is_gone
+        return Starlette(routes=routes, exception_handlers=handlers)
+
+    async def messages(self, request: Request) -> Response:
+        body = await _body(request)
+        turn, text = _turn(body), (await request.body()).decode()
+        fault = await self._faults.meet(text, lambda fault: fault.turn in (None, turn)) or Fault()
+        if fault.status:
+            headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+            return self._error(request, fault.status, "a fault ordered by /_local/faults", headers)
+        # After the fault: an API that is overloaded answers so whatever is asked.
+        contract.check_create(body)
+        made = self._answer(body)
+        self._record(request, body, 200, made, cut=fault.after_events is not None)
+        lines = stream.lines(made) if body.get("stream") else iter(())
+        headers = {**self._headers(request), "content-type": "text/event-stream; charset=utf-8"}
+        if fault.after_events is not None:
+            return stream.BrokenOff(itertools.islice(lines, fault.after_events), headers=headers)
+        if body.get("stream"):
+            return StreamingResponse(lines, headers=headers)
+        return JSONResponse(made.model_dump(mode="json"), headers=self._headers(request))
+
+    async def count(self, request: Request) -> Response:
+        body = await _body(request)
+        contract.check_count(body)
+        models.known(body["model"])
+        cuts = usage.prefixes(body, conversation.check(body))
+        counted = MessageTokensCount(input_tokens=cuts[-1].tokens)
+        return JSONResponse(counted.model_dump(mode="json"), headers=self._headers(request))
+
+    async def models(self, request: Request) -> Response:
+        _authenticate(request)
+        return JSONResponse(models.page(request.query_params), headers=self._headers(request))
+
+    async def model(self, request: Request) -> Response:
+        _authenticate(request)
+        return JSONResponse(models.info(request.path_params["name"]), headers=self._headers(request))
+
+    async def requests(self, _request: Request) -> Response:
+        return JSONResponse({"requests": self._ledger.requests()})
+
+    def _answer(self, body: dict[str, Any]) -> Message:
+        turns = conversation.check(body)
+        models.known(body["model"])
+        cuts = usage.prefixes(body, turns)
+        if cuts[-1].tokens > models.WINDOW:
+            raise ApiError(400, f"prompt is too long: {cuts[-1].tokens} tokens > {models.WINDOW} maximum")
+        reply = cast.play(conversation.read(body, turns))
+        return answer.message(reply, body, cuts, self._cache, self._rng)
+
+    def _id(self, request: Request) -> str:
+        """The request's id, the same in its header, its error and the bill."""
+        if not hasattr(request.state, "id"):
+            request.state.id = answer.identify("req", self._rng)
+        return str(request.state.id)
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        return {"request-id": self._id(request)}
+
+    def _record(
+        self, request: Request, body: dict[str, Any], status: int, made: Message | None, *, cut: bool = False
+    ) -> None:
+        at = dt.datetime.fromtimestamp(self._clock(), dt.UTC).isoformat(timespec="milliseconds")
+        spent = made.usage.model_dump(mode="json", exclude_none=True) if made else None
+        self._ledger.record(
+            Entry(
+                id=self._id(request),
+                at=at,
+                model=body.get("model"),
+                status=status,
+                stream=bool(body.get("stream")),
+                cut=cut,
+                stop_reason=made.stop_reason if made else None,
+                usage=spent,
+            )
+        )
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        status = error.status if isinstance(error, ApiError) else 500
+        return self._error(request, status, str(error))
+
+    async def unknown(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return self._error(request, status, f"{request.method} {request.url.path}: no such call in this API")
+
+    async def broken(self, request: Request, error: Exception) -> Response:
+        return self._error(request, 500, f"the double itself failed: {error!r}")
+
+    def _error(self, request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+        if request.url.path == "/v1/messages":
+            self._record(request, {}, status, None)
+        body = envelope(status, message, self._id(request))
+        return JSONResponse(body, status, headers={**self._headers(request), **(headers or {})})
+
+
+async def _client_is_gone(_request: Request, _error: Exception) -> Response:
+    """End the call of a client that left before its request was whole: no answer reaches it."""
+    return Response(status_code=400)
+
+
+def _turn(body: dict[str, Any]) -> int:
+    """Which answer of its conversation a request asks for, from 1; the request is not checked yet."""
+    messages = body.get("messages")
+    given: list[Any] = messages if isinstance(messages, list) else []
+    return 1 + len([one for one in given if isinstance(one, dict) and one.get("role") == "assistant"])
+
+
+def _authenticate(request: Request) -> None:
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    if not bearer and not request.headers.get("x-api-key"):
+        raise ApiError(401, "a key is required: send it as `Authorization: Bearer KEY` or as `x-api-key: KEY`")
+    version = request.headers.get("anthropic-version")
+    # Without the header the API does not know which shape of answers its caller reads.
+    if version is None:
+        raise ApiError(400, "anthropic-version: header is required")
+    if version != VERSION:
+        raise not_built(f"anthropic-version {version} (only the client's own, {VERSION},)")
+    if "anthropic-beta" in request.headers or "beta" in request.query_params:
+        raise not_built("a beta")
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """Read an authenticated request's JSON; raises `ApiError`."""
+    _authenticate(request)
+    raw = await request.body()
+    if len(raw) > MOST_BYTES:
+        raise ApiError(413, f"Request exceeds the maximum size of {MOST_BYTES} bytes")
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        raise ApiError(400, f"The request body is not valid JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise ApiError(400, "The request body must be a JSON object")
+    return body

@@ -1,0 +1,100 @@
+"""Spreadsheets, sheets and cells as the API's objects: what spreadsheets.get answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from doubles.google.book import EMPTY, Area, Book, Cell, Sheet
+from doubles.google.call import Call
+from doubles.google.mask import parse
+from doubles.google.ranges import find, find_filter
+from doubles.google.render import effective, entered, formatted
+
+Answer = dict[str, Any]
+Target = tuple[Sheet, Area]
+
+
+def get(call: Call) -> Answer:
+    """Answer spreadsheets.get."""
+    ranges = [find(call.book, text) for text in call.query.get("ranges", [])]
+    return spreadsheet(call.book, call.base, ranges, data=_wants_data(call, call.query))
+
+
+def get_by_filter(call: Call) -> Answer:
+    """Answer spreadsheets.getByDataFilter."""
+    ranges = [find_filter(call.book, chosen) for chosen in call.body.get("dataFilters", [])]
+    return spreadsheet(call.book, call.base, ranges, data=_wants_data(call, call.body))
+
+
+def _wants_data(call: Call, options: Mapping[str, Any]) -> bool:
+    """Tell whether cells are asked for: by a field mask where there is one, else by includeGridData."""
+    if "fields" not in call.query:
+        return bool(options.get("includeGridData", False))
+    mask = parse(call.query["fields"])
+    inside = mask.get("sheets")
+    return "*" in mask or (inside is not None and (not inside or "data" in inside or "*" in inside))
+
+
+def spreadsheet(book: Book, base: str, ranges: Sequence[Target] = (), *, data: bool = False) -> Answer:
+    """Return a Spreadsheet: with ranges, only their sheets; with `data`, the cells of the ranges, or all."""
+    chosen = [sheet for sheet in book.sheets if not ranges or any(sheet is s for s, _ in ranges)]
+    sheets = []
+    for sheet in chosen:
+        areas = [area for s, area in ranges if s is sheet] or [sheet.whole]
+        shown = {"data": [grid_data(sheet, area) for area in areas]} if data else {}
+        sheets.append({"properties": properties(book, sheet), **shown})
+    return {
+        "spreadsheetId": book.id,
+        "properties": book.properties,
+        "sheets": sheets,
+        "spreadsheetUrl": f"{base}/spreadsheets/d/{book.id}/edit",
+    }
+
+
+def properties(book: Book, sheet: Sheet) -> Answer:
+    """Return SheetProperties."""
+    size = {"rowCount": len(sheet.rows), "columnCount": sheet.columns}
+    return {
+        **sheet.properties,
+        "sheetId": sheet.id,
+        "title": sheet.title,
+        "index": next(i for i, s in enumerate(book.sheets) if s is sheet),
+        "sheetType": "GRID",
+        "gridProperties": {**sheet.properties.get("gridProperties", {}), **size},
+    }
+
+
+def grid_data(sheet: Sheet, area: Area) -> Answer:
+    """Return GridData: rows as far as they hold something; a start of 0 is left out, as in all of Google's JSON."""
+    rows = [_row(sheet, number, area) for number in range(area.top, area.bottom)]
+    # Google leaves out the rows at the end that have nothing; those between are empty objects.
+    while rows and not rows[-1]:
+        rows.pop()
+    starts = {"startRow": area.top, "startColumn": area.left}
+    return {**{k: v for k, v in starts.items() if v}, **({"rowData": rows} if rows else {})}
+
+
+def _row(sheet: Sheet, number: int, area: Area) -> Answer:
+    row = sheet.rows[number]
+    used = [column for column in row if column in area.columns]
+    if not used:
+        return {}
+    return {"values": [cell_data(row.get(column, EMPTY)) for column in range(area.left, max(used) + 1)]}
+
+
+def cell_data(cell: Cell) -> Answer:
+    """Return CellData, as far as this double keeps it."""
+    data: Answer = {}
+    if cell.value is not None:
+        data |= {"userEnteredValue": entered(cell.value), "effectiveValue": effective(cell.value)}
+        data["formattedValue"] = formatted(cell)
+    if cell.format:
+        data |= {"userEnteredFormat": cell.format, "effectiveFormat": cell.format}
+    if cell.note is not None:
+        data["note"] = cell.note
+    return data
+
+
+def entered_data(cell: Cell) -> Mapping[str, Any]:
+    """Return the part of CellData that a user or program enters."""
+    known = ("userEnteredValue", "userEnteredFormat", "note")
+    return {name: value for name, value in cell_data(cell).items() if name in known}

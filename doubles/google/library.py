@@ -1,0 +1,85 @@
+"""Spreadsheets on disk, a row each: what `save` returned from survives a kill."""
+
+import json
+import secrets
+from typing import Any
+
+from doubles.database import Database
+from doubles.google.book import Book, Cell, Formula, Row, Sheet
+from doubles.google.errors import GoogleError
+
+TABLES = "CREATE TABLE IF NOT EXISTS spreadsheet (id TEXT PRIMARY KEY, data TEXT NOT NULL);"
+"""What the double's database holds for a `Library`."""
+
+
+class Library:
+    """All spreadsheets; those that were asked for stay in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._open: dict[str, Book] = {}
+
+    def new_id(self) -> str:
+        """Return an id that looks like Google's."""
+        return "1" + secrets.token_urlsafe(32).replace("=", "")
+
+    def ids(self) -> list[str]:
+        """Return the ids of all spreadsheets."""
+        return [book_id for (book_id,) in self._database.rows("SELECT id FROM spreadsheet ORDER BY id")]
+
+    def get(self, book_id: str) -> Book:
+        """Return a spreadsheet, not to be changed: change a copy and `save` it. Raises `GoogleError` NOT_FOUND."""
+        if book_id not in self._open:
+            found = self._database.row("SELECT data FROM spreadsheet WHERE id = ?", book_id)
+            if found is None:
+                raise GoogleError("NOT_FOUND", "Requested entity was not found.")
+            self._open[book_id] = _decode(json.loads(found[0]))
+        return self._open[book_id]
+
+    def save(self, book: Book) -> None:
+        """Put a spreadsheet in the place of what was there: on disk first, so that an answer is never ahead of it."""
+        self._database.write("REPLACE INTO spreadsheet VALUES (?, ?)", book.id, json.dumps(_encode(book)))
+        self._open[book.id] = book
+
+
+def _encode(book: Book) -> dict[str, Any]:
+    formats: dict[str, int] = {}
+    sheets = [
+        {
+            "id": sheet.id,
+            "title": sheet.title,
+            "columns": sheet.columns,
+            "properties": sheet.properties,
+            "rows": [{c: _encode_cell(cell, formats) for c, cell in row.items()} for row in sheet.rows],
+        }
+        for sheet in book.sheets
+    ]
+    return {"id": book.id, "properties": book.properties, "sheets": sheets, "formats": list(formats)}
+
+
+def _encode_cell(cell: Cell, formats: dict[str, int]) -> Any:
+    """Write a bare value as itself; else a list of value, whether it is a formula, format's number, and note."""
+    if not cell.format and cell.note is None and not isinstance(cell.value, Formula):
+        return cell.value
+    look = formats.setdefault(json.dumps(cell.format, sort_keys=True), len(formats)) if cell.format else -1
+    return [cell.value, isinstance(cell.value, Formula), look, cell.note]
+
+
+def _decode(data: dict[str, Any]) -> Book:
+    formats = [json.loads(text) for text in data["formats"]]
+    sheets = [
+        Sheet(s["id"], s["title"], s["columns"], [_decode_row(row, formats) for row in s["rows"]], s["properties"])
+        for s in data["sheets"]
+    ]
+    return Book(data["id"], data["properties"], sheets)
+
+
+def _decode_row(row: dict[str, Any], formats: list[dict[str, Any]]) -> Row:
+    return {int(column): _decode_cell(cell, formats) for column, cell in row.items()}
+
+
+def _decode_cell(data: Any, formats: list[dict[str, Any]]) -> Cell:
+    if not isinstance(data, list):
+        return Cell(data)
+    value, formula, look, note = data
+    return Cell(Formula(value) if formula else value, formats[look] if look >= 0 else None, note)

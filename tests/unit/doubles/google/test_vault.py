@@ -1,0 +1,64 @@
+import pytest
+
+from doubles.database import Database
+from doubles.google.vault import TABLES, Grant, Vault
+
+SCOPES = ("a", "b")
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def opened(folder, clock):
+    return Vault(Database(folder / "google.sqlite", TABLES), clock)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def vault(tmp_path, clock):
+    return opened(tmp_path, clock)
+
+
+def test_a_token_outlives_the_process(tmp_path, clock, vault):
+    token = vault.give("refresh", Grant(SCOPES))
+    assert opened(tmp_path, clock).find("refresh", token) == Grant(SCOPES)
+
+
+def test_a_token_is_good_for_its_kind_and_its_time(vault, clock):
+    token = vault.give("access", Grant(SCOPES, expires=1010))
+    assert vault.find("refresh", token) is None
+    clock.now = 1009
+    assert vault.find("access", token)
+    clock.now = 1010
+    assert vault.find("access", token) is None
+
+
+def test_a_code_can_be_taken_once(vault):
+    code = vault.give("code", Grant(SCOPES))
+    assert vault.take("code", code) == Grant(SCOPES)
+    assert vault.take("code", code) is None
+
+
+def test_revoking_an_access_token_ends_its_refresh_token_and_its_sisters(vault):
+    refresh = vault.give("refresh", Grant(SCOPES))
+    one, two = (vault.give("access", Grant(SCOPES), refresh) for _ in range(2))
+    other = vault.give("refresh", Grant(SCOPES))
+    assert vault.revoke(one)
+    assert [vault.find("refresh", refresh), vault.find("access", two)] == [None, None]
+    assert vault.find("refresh", other)
+    assert not vault.revoke(one)
+
+
+def test_the_oldest_of_more_than_a_hundred_refresh_tokens_dies(vault):
+    tokens = [vault.give("refresh", Grant(SCOPES)) for _ in range(101)]
+    assert vault.find("refresh", tokens[0]) is None
+    assert all(vault.find("refresh", token) for token in tokens[1:])
