@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision import access, settings
-from provision import inventory as inventories
-from provision.connection import Host, connected
+from provision import settings
 from provision.progress import Progress
+from provision.reach import access
+from provision.reach import inventory as inventories
+from provision.reach.connection import Host, connected
 from provision.release.deploy import Source
 
 ROOT = Path(__file__).parent.parent

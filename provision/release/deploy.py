@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provision.connection import ONHOST, Host
 from provision.progress import Progress
+from provision.reach.connection import ONHOST, Host
 from provision.refusal import Refusal
 from provision.release import bundle, plan, wheels
-from provision.secrets import NAMES
 from provision.settings import Settings
+from provision.system.secrets import NAMES
 
 STAGING = "/opt/jada-agent/staging"
 MAIN = "import sys\nfrom provision.onhost.installer import main\nsys.exit(main())\n"

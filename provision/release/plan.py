@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from provision.release.bundle import SERVICES, UNITS, Bundle
-from provision.secrets import FOLDER, NAMES, needed_to_start
 from provision.system.desired import ConfigFile, all_packages, config_files, packages
+from provision.system.secrets import FOLDER, NAMES, needed_to_start
 from wire.values import decode
 
 HOME = "/opt/jada-agent"

@@ -10,8 +10,8 @@ import subprocess
 import pytest
 
 from provision import stage
-from provision.keyfiles import materialised
 from provision.progress import Progress
+from provision.reach.keyfiles import materialised
 from provision.refusal import Refusal
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from provision.secrets import FOLDER, NAMES
+from provision.system.secrets import FOLDER, NAMES
 
 USERS = {"jada": "/var/lib/jada-agent", "jada-sync": "/var/lib/jada-sync", "jada-dashboard": "/var/lib/jada-dashboard"}
 

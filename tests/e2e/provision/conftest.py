@@ -12,11 +12,13 @@ from local.process import wait_until
 from local.serve import running
 from local.site import Site
 from local.steps import Steps
-from provision import access, inventory, secrets
-from provision.connection import connected
+from provision.commands import secrets
 from provision.progress import Progress
+from provision.reach import access, inventory
+from provision.reach.connection import connected
 from provision.release.deploy import Source, deploy
 from provision.settings import Settings
+from provision.system.secrets import NAMES
 from wire.secret import Secret
 
 NAME = "deployed"
@@ -138,7 +140,7 @@ def progress():
 @pytest.fixture(scope="session")
 def with_secrets(cloud):
     """The host has all five secrets."""
-    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in secrets.NAMES if name != "dashboard_token"}
+    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in NAMES if name != "dashboard_token"}
     with connected(cloud.access(), 15) as host:
         return secrets.send(host, given)
 

@@ -6,9 +6,9 @@ import paramiko
 import pytest
 
 from local.lightsail.access import Authority, new_key, private_pem
-from provision import access
-from provision.connection import connected
-from provision.keyfiles import materialised
+from provision.reach import access
+from provision.reach.connection import connected
+from provision.reach.keyfiles import materialised
 from provision.refusal import Refusal
 from wire.secret import Secret
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from local.process import wait_until
-from provision.connection import connected
+from provision.reach.connection import connected
 from provision.refusal import Refusal
 from provision.release.deploy import deploy, install, prepare
 from provision.release.plan import Health, orders

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from provision import secrets, verify
-from provision.connection import connected
-from provision.keyfiles import materialised
+from provision.commands import secrets, verify
+from provision.reach.connection import connected
+from provision.reach.keyfiles import materialised
 from provision.stage import ROOT
 from wire.secret import Secret
 

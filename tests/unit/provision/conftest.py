@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from local.lightsail.access import Authority, new_key, private_pem, public_line
-from provision.access import Access
+from provision.reach.access import Access
 from provision.release.bundle import SERVICES, UNITS, Bundle
 from provision.release.plan import LINKS, Probed
 from provision.system.desired import config_files

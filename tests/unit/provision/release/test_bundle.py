@@ -19,7 +19,7 @@ UNITS = sorted((Path(bundle.__file__).parent / "files" / "units").iterdir())
 def tree(tmp_path):
     files = {
         "agent/__main__.py": "a", "dashboard/page.html": "p", "sync/scripts/auth_ga.py": "s", "wire/types.py": "w",
-        "agent/__pycache__/x.pyc": "c", "agent/.hidden": "h", "provision/tasks.py": "t", "local/demo.py": "d",
+        "agent/__pycache__/x.pyc": "c", "agent/.hidden": "h", "provision/progress.py": "t", "local/demo.py": "d",
         "jada.local.toml": "[agent]\nturns = 30\n[deploy]\n",
     }  # fmt: skip
     for name, content in files.items():

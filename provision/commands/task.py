@@ -3,29 +3,21 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
-from invoke.tasks import task as plain_task
 
 from provision import stage
-from provision.keyfiles import materialised
+from provision.commands.options import WHERE, task
 from provision.progress import Progress
+from provision.reach.keyfiles import materialised
+from provision.reach.tunnel import opened
 from provision.refusal import Refusal
-from provision.tunnel import opened
 from wire import types
 from wire.client import Client, Refused, Unreachable
 from wire.values import Invalid, decode
-
-task = partial(plain_task, auto_shortflags=False)
-"""Long options only: `-a` for --stack would be guesswork."""
-WHERE = {
-    "stack": "the stack to act on; JADA_STACK otherwise, and local when neither says one",
-    "host": "the host by its instance's name; the first one otherwise",
-}
 
 
 @contextmanager

@@ -2,10 +2,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from provision.keyfiles import KeyFiles
-from provision.verify import command
+from provision.commands.verify import command
+from provision.reach.keyfiles import KeyFiles
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_the_checks_run_over_openssh_which_verifies_the_host():

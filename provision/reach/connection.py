@@ -11,10 +11,10 @@ from typing import Any
 import paramiko
 from fabric import Config, Connection
 
-from provision.access import Access, private_key
+from provision.reach.access import Access, private_key
 from provision.refusal import Refusal
 
-ONHOST = Path(__file__).parent / "onhost"
+ONHOST = Path(__file__).parents[1] / "onhost"
 LOST = -1
 """What stands for an exit status when the connection ended before the command did."""
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from provision.keyfiles import contents, materialised
+from provision.reach.keyfiles import contents, materialised
 
 LEFT_BY_A_SIGNAL = """
 import sys, time
-from provision.access import Access
-from provision.keyfiles import materialised
+from provision.reach.access import Access
+from provision.reach.keyfiles import materialised
 from wire.secret import Secret
 with materialised(Access("box", "192.0.2.7", "admin", Secret("key"), "cert", ())) as keys:
     print(keys.folder, flush=True)
@@ -43,7 +43,7 @@ def test_files_are_private_and_go(way):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_files_go_when_the_command_is_interrupted(number):
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     child = subprocess.Popen(
         [sys.executable, "-c", LEFT_BY_A_SIGNAL], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from provision.keyfiles import KeyFiles
+from provision.reach.keyfiles import KeyFiles
 from provision.refusal import Refusal
-from provision.secrets import FOLDER
+from provision.system.secrets import FOLDER
 from wire.secret import Secret
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from provision import secrets
+from provision.commands import secrets
 from provision.refusal import Refusal
 
 

@@ -1,11 +1,31 @@
-"""How a host is, for a person: its units, its release, the queue and the last sync."""
+"""`fab status`: how a host is: its units, its release, the queue and the last sync."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from provision.release.bundle import SERVICES, UNITS
+from invoke.context import Context
+
+from provision import stage
+from provision.commands.options import WHERE, task
+from provision.commands.task import queue
+from provision.progress import Progress
+from provision.release import plan
+from provision.release.bundle import SERVICES
 from provision.release.plan import Probed
 from wire.types import SyncRun, Task
+
+
+@task(name="status", help=WHERE)
+def tell_status(_context: Context, stack: str | None = None, host: str | None = None) -> None:
+    """Show a host's units and release, its queue, and its last sync."""
+    progress = Progress(aside=True)
+    here = stage.load(stack)
+    with here.connected(host, progress) as box:
+        for line in host_lines(plan.read(box.program("probe", plan.question()))):
+            progress.say(line)
+    with queue(stack, host) as client:
+        for line in queue_lines(list(client.tasks()), client.sync_runs()):
+            progress.say(line)
 
 
 def host_lines(probed: Probed) -> Iterator[str]:
@@ -31,17 +51,3 @@ def queue_lines(tasks: Sequence[Task], runs: Sequence[SyncRun]) -> Iterator[str]
     yield f"last sync  {last.finished_at}  {last.outcome.value}: {figures}"
     if last.cause:
         yield f"           {last.cause}; {last.cure}"
-
-
-def journal_command(unit: str | None, since: str) -> list[str]:
-    """Return the journalctl command for our units, or one of them."""
-    units = [unit] if unit else list(UNITS)
-    return [
-        "journalctl",
-        "--no-pager",
-        "--output",
-        "short-iso",
-        "--since",
-        since,
-        *(f"--unit={name}" for name in units),
-    ]

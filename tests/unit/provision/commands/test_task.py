@@ -1,6 +1,6 @@
 import pytest
 
-from provision import queue
+from provision.commands import task as queue
 from provision.refusal import Refusal
 from wire import types
 

@@ -11,8 +11,8 @@ import paramiko
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
-from provision import certificate
-from provision.inventory import Host, Inventory
+from provision.reach import certificate
+from provision.reach.inventory import Host, Inventory
 from provision.refusal import Refusal
 from wire.secret import Secret
 

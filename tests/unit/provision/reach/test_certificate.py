@@ -5,7 +5,7 @@ import pytest
 from paramiko import RSAKey
 
 from local.lightsail.access import new_key, private_pem
-from provision import certificate
+from provision.reach import certificate
 from provision.refusal import Refusal
 
 

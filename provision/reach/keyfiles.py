@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from provision.access import Access, known_hosts
+from provision.reach.access import Access, known_hosts
 
 
 @dataclass(frozen=True, slots=True)

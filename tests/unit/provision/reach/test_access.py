@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from provision import access
-from provision.inventory import Host, Inventory
+from provision.reach import access
+from provision.reach.inventory import Host, Inventory
 from provision.refusal import Refusal
 
 HOST = Host(name="box", username="admin", address="192.0.2.7", private_address="10.0.0.7")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from provision.tasks import namespace
+from provision.commands.namespace import namespace
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 LISTED = {
     "plan", "deploy", "secrets", "verify", "status", "dashboard", "ssh", "logs",
     "task.add", "task.list", "task.show", "task.answer", "task.get",

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from provision import inventory
+from provision.reach import inventory
 from provision.refusal import Refusal
 
 HOST = {"name": "jada-orchestrator", "username": "admin", "address": "192.0.2.7", "private_address": "10.0.0.7"}

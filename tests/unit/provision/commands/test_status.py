@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from provision import status
+from provision.commands import status
 from wire.types import Budget, State, SyncOutcome, SyncRun, Task
 
 
@@ -35,9 +35,3 @@ def test_the_queue_is_counted_by_state_and_a_failed_sync_tells_cause_and_cure():
 
 def test_an_empty_queue_and_no_sync_say_so():
     assert list(status.queue_lines([], [])) == ["tasks      none", "last sync  none yet"]
-
-
-def test_the_journal_is_asked_for_all_our_units_or_one():
-    assert "--unit=jada-dashboard.service" in status.journal_command(None, "-1h")
-    words = status.journal_command("port-sheet-sync", "today")
-    assert [word for word in words if word.startswith("--unit")] == ["--unit=port-sheet-sync"]

@@ -1,44 +1,38 @@
-"""The secrets of a host: from whom they come, how they get there, and who reads them. Values are never shown."""
+"""`fab secrets`: from whom the secrets of a host come and how they get there. Values are never shown."""
 
 import base64
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from provision.connection import Host
+from invoke.context import Context
+
+from provision import stage
+from provision.commands.options import EACH, task
+from provision.progress import Progress
+from provision.reach.connection import Host
 from provision.refusal import Refusal
+from provision.system.secrets import FOLDER, MADE_ON_HOST, NAMES, READERS, TOKEN_LENGTH, variable
 from wire.secret import Secret
 
-FOLDER = "/home/jada/secrets"
-NAMES = {
-    "anthropic_api_key": "the worker's key to Claude",
-    "dashboard_token": "the queue's bearer token; made on the host when you give none",
-    "bookings_token": "the sync's token for the booking system",
-    "port_sheet_token.json": "Google's refresh token for the port sheet, as auth_ga.py writes it",
-    "port_sheet_client.json": "the OAuth client that the refresh token was issued to",
-}
-"""Each secret, and what it is for."""
-READERS = {
-    "anthropic_api_key": ("jada-agent.service",),
-    "dashboard_token": ("jada-dashboard.service", "jada-agent.service"),
-}
-"""The services that hold a copy of a secret while they run: a changed one means a restart. The sync reads anew."""
-MADE_ON_HOST = ("dashboard_token",)
-TOKEN_LENGTH = 16
-"""Characters that the dashboard asks of its token at least."""
 
-
-def needed_to_start() -> tuple[str, ...]:
-    """Return the secrets without which a service can't start."""
-    return tuple(READERS)
-
-
-def variable(name: str) -> str:
-    """Return the environment variable that holds a secret: JADA_SECRET_PORT_SHEET_TOKEN_JSON and the like."""
-    return "JADA_SECRET_" + name.upper().replace(".", "_")
+@task(name="secrets", help={**EACH, "from": "a folder whose files are named like the secrets"})
+def keep_secrets(
+    _context: Context, from_: str | None = None, stack: str | None = None, host: str | None = None
+) -> None:
+    """Give a host its secrets: from JADA_SECRET_<NAME>, from the files of a folder, or asked for unseen."""
+    progress = Progress()
+    here = stage.load(stack)
+    given = gather(os.environ, Path(from_) if from_ else None)
+    for each in here.hosts(host):
+        with here.connected(each.name, progress) as box:
+            given = completed(given, box)
+            for line in told(send(box, given)):
+                progress.say(f"{each.name}: {line}")
 
 
 def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]:
