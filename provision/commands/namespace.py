@@ -7,9 +7,9 @@ from provision.commands.dashboard import dashboard
 from provision.commands.deploy import deploy
 from provision.commands.logs import logs
 from provision.commands.plan import plan
-from provision.commands.secrets import keep_secrets
+from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
-from provision.commands.status import tell_status
-from provision.commands.verify import prove
+from provision.commands.status import status
+from provision.commands.verify import verify
 
-namespace = Collection(plan, deploy, keep_secrets, prove, tell_status, dashboard, ssh, logs, task.namespace)
+namespace = Collection(plan, deploy, secrets, verify, status, dashboard, ssh, logs, task.namespace)

@@ -20,10 +20,8 @@ from provision.system.secrets import FOLDER, MADE_ON_HOST, NAMES, READERS, TOKEN
 from wire.secret import Secret
 
 
-@task(name="secrets", help={**EACH, "from": "a folder whose files are named like the secrets"})
-def keep_secrets(
-    _context: Context, from_: str | None = None, stack: str | None = None, host: str | None = None
-) -> None:
+@task(help={**EACH, "from": "a folder whose files are named like the secrets"})
+def secrets(_context: Context, from_: str | None = None, stack: str | None = None, host: str | None = None) -> None:
     """Give a host its secrets: from JADA_SECRET_<NAME>, from the files of a folder, or asked for unseen."""
     progress = Progress()
     here = stage.load(stack)

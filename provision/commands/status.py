@@ -15,8 +15,8 @@ from provision.release.plan import Probed
 from wire.types import SyncRun, Task
 
 
-@task(name="status", help=WHERE)
-def tell_status(_context: Context, stack: str | None = None, host: str | None = None) -> None:
+@task(help=WHERE)
+def status(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Show a host's units and release, its queue, and its last sync."""
     progress = Progress(aside=True)
     here = stage.load(stack)

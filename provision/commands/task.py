@@ -60,7 +60,7 @@ def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command l
 
 
 @task(name="list", help={**WHERE, "state": "queued, running, needs_you, done, failed or cancelled"})
-def list_tasks(_context: Context, state: str | None = None, stack: str | None = None, host: str | None = None) -> None:
+def list_(_context: Context, state: str | None = None, stack: str | None = None, host: str | None = None) -> None:
     """List the tasks, newest first: id, state, sessions used, dollars spent, title."""
     wanted = _state(state) if state else None
     with queue(stack, host) as client:
@@ -171,4 +171,4 @@ def _state(name: str) -> types.State:
         raise Refusal(f"no state {name!r}", f"one of {', '.join(state.value for state in types.State)}") from None
 
 
-namespace = Collection("task", add, list_tasks, show, answer, get)
+namespace = Collection("task", add, list_, show, answer, get)

@@ -14,8 +14,8 @@ from provision.progress import Progress
 from provision.reach.keyfiles import KeyFiles, materialised
 
 
-@task(name="verify", help=WHERE)
-def prove(_context: Context, stack: str | None = None, host: str | None = None) -> None:
+@task(help=WHERE)
+def verify(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Prove that a host is as deployed: users, modes, units, cron, ports, sshd, journal, release, health."""
     here = stage.load(stack)
     with materialised(here.access(host, Progress(aside=True))) as keys:

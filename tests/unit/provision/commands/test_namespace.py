@@ -31,6 +31,11 @@ def test_each_task_takes_stack_and_host_and_explains_every_option(context):
     assert namespace[context.name].__doc__.endswith(".")
 
 
+@pytest.mark.parametrize("name", namespace.task_names)
+def test_what_is_typed_is_the_functions_name(name):
+    assert namespace[name].body.__name__.rstrip("_") == name.rpartition(".")[2]
+
+
 def test_a_stack_without_settings_is_refused_by_name():
     done = _fab("plan", "--stack", "nowhere")
     assert done.returncode == 1
