@@ -55,7 +55,7 @@ def ask(missing: Iterable[str], prompt: Callable[[str], str] = getpass.getpass) 
 
 def held(host: Host) -> tuple[str, ...]:
     """Return the names of the secrets that a host has."""
-    return tuple(host.program("keeper", {"folder": FOLDER})["held"])
+    return tuple(host.program("secret_store", {"folder": FOLDER})["held"])
 
 
 def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
         "make": list(MADE_ON_HOST),
         "readers": {name: list(units) for name, units in READERS.items()},
     }
-    answer: dict[str, Any] = host.program("keeper", order)
+    answer: dict[str, Any] = host.program("secret_store", order)
     return answer
 
 

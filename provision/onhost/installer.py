@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import system, tree, units
+from provision.onhost import durable, system, tree, units
 
 HOME = Path("/opt/jada-agent")
 LOCK = Path("/run/lock/jada-deploy.lock")
@@ -119,7 +119,7 @@ def _switch(orders: dict[str, Any]) -> None:
 
 def _go(release: str, orders: dict[str, Any], what: str) -> None:
     with _step(what):
-        tree.link(HOME / "current", f"releases/{release}")
+        durable.link(HOME / "current", f"releases/{release}")
         # Cron reads a file again when its folder's time changes; the link itself does not.
         os.utime("/etc/cron.d")
         units.reload()

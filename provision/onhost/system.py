@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from provision.onhost import durable
+
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
 SSHD_KEPT = (
@@ -49,14 +51,14 @@ def write(file: dict[str, Any]) -> None:
 def _sshd(path: Path, content: str) -> None:
     """Take the drop-in back unless sshd accepts it and still lets certificates in."""
     before, old = _sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
-    _replace(path, content)
+    durable.write(path, content.encode(), 0o644)
     tested = subprocess.run(["sshd", "-t"], capture_output=True, text=True, check=False)
     lost = [key for key in SSHD_KEPT if _sshd_settings().get(key) != before.get(key)]
     if tested.returncode or lost:
         if old is None:
             path.unlink()
         else:
-            _replace(path, old)
+            durable.write(path, old.encode(), 0o644)
         raise Failed(f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}")
     _systemctl("reload", "ssh")
 
@@ -67,20 +69,12 @@ def _sshd_settings() -> dict[str, str]:
 
 
 def _journald(path: Path, content: str) -> None:
-    _replace(path, content)
+    durable.write(path, content.encode(), 0o644)
     _systemctl("restart", "systemd-journald")
     subprocess.run(["journalctl", "--flush"], capture_output=True, check=False)
 
 
 APPLIED: dict[str, Callable[[Path, str], None]] = {"sshd": _sshd, "journald": _journald}
-
-
-def _replace(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(content, encoding="utf-8")
-    new.chmod(0o644)
-    new.replace(path)
 
 
 def _systemctl(verb: str, unit: str) -> None:

@@ -10,6 +10,8 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from provision.onhost import durable
+
 
 class Damaged(Exception):
     """What was uploaded is not what the plan named."""
@@ -50,7 +52,7 @@ def finish_release(folder: Path, venv: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for name, digest in manifest["files"].items():
         read_verified(folder / name, digest)
-    link(folder / "venv", str(venv))
+    durable.link(folder / "venv", str(venv))
     compileall.compile_dir(folder / "app", quiet=2, force=True)
 
 
@@ -74,19 +76,10 @@ def make_venv(wheels: bytes, venv: Path) -> None:
         shutil.rmtree(house, ignore_errors=True)
 
 
-def link(path: Path, target: str) -> None:
-    """Make a symbolic link in one rename, over whatever link or file is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    new.symlink_to(target)
-    new.replace(path)
-
-
 def link_all(links: Mapping[str, str]) -> None:
     """Make the links that the plan names."""
     for path, target in links.items():
-        link(Path(path), target)
+        durable.link(Path(path), target)
 
 
 def prune(home: Path, keep: Iterable[str]) -> list[str]:

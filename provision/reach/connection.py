@@ -5,16 +5,15 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import paramiko
 from fabric import Config, Connection
 
+from provision.reach import programs
 from provision.reach.access import Access, private_key
 from provision.refusal import Refusal
 
-ONHOST = Path(__file__).parents[1] / "onhost"
 LOST = -1
 """What stands for an exit status when the connection ended before the command did."""
 
@@ -54,9 +53,7 @@ class Host:
 
     def program(self, name: str, argument: Any) -> Any:
         """Run a program of `onhost/` with a JSON argument, both over stdin, and return the JSON that it prints."""
-        source = (ONHOST / f"{name}.py").read_text(encoding="utf-8")
-        call = f"\nimport json\nprint(json.dumps(main(json.loads({json.dumps(argument)!r}))))\n"
-        return json.loads(self.run(["python3", "-I", "-"], (source + call).encode()))
+        return json.loads(self.run(["python3", "-I", "-"], programs.call(name, argument)))
 
     def upload(self, path: str, content: bytes) -> None:
         """Write a file, root's alone, making its folder. A torn one is found by whoever checks its hash."""

@@ -1,9 +1,7 @@
 """A deploy, as its steps: probe, build, plan, upload, install. Each host by itself; safe to run again at any point."""
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from provision.progress import Progress
-from provision.reach.connection import ONHOST, Host
+from provision.reach import programs
+from provision.reach.connection import Host
 from provision.refusal import Refusal
 from provision.release import bundle, plan, wheels
 from provision.settings import Settings
 from provision.system.secrets import NAMES
 
 STAGING = "/opt/jada-agent/staging"
-MAIN = "import sys\nfrom provision.onhost.installer import main\nsys.exit(main())\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]
 
 def install(host: Host, orders: dict[str, Any], progress: Progress) -> None:
     """Run the installer on the host and show its steps; raises `Refusal` with what it said at the end."""
-    path = _send(host, "installer", installer(), progress)["path"]
+    path = _send(host, "installer", programs.packed(), progress)["path"]
     news = (json.loads(line) for line in host.lines(["python3", "-I", path], json.dumps(orders).encode()))
     try:
         failed = follow(news, progress)
@@ -116,17 +114,6 @@ def follow(news: Iterator[dict[str, Any]], progress: Progress) -> str | None:
 
 class _Broken(Exception):
     """A step on the host failed; why comes with its last word."""
-
-
-def installer() -> bytes:
-    """Return the installer and its neighbours as a zip that Python runs: the same bytes for the same source."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("__main__.py"), MAIN)
-        archive.writestr(zipfile.ZipInfo("provision/__init__.py"), "")
-        for path in sorted(ONHOST.glob("*.py")):
-            archive.writestr(zipfile.ZipInfo(f"provision/onhost/{path.name}"), path.read_bytes())
-    return out.getvalue()
 
 
 def _send(host: Host, what: str, content: bytes, progress: Progress) -> dict[str, str]:

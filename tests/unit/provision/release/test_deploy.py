@@ -1,13 +1,10 @@
 import io
-import json
-import subprocess
-import sys
 
 import pytest
 from rich.console import Console
 
 from provision.progress import Progress
-from provision.release.deploy import follow, installer
+from provision.release.deploy import follow
 
 
 @pytest.fixture
@@ -41,18 +38,3 @@ def test_a_broken_step_is_marked_and_what_followed_is_shown(progress, out):
 
 def test_an_installer_that_says_nothing_has_failed(progress):
     assert follow(_news({"begin": "x"}, {"done": "x"}), progress) == "the installer ended without a word"
-
-
-def test_the_installer_is_the_same_bytes_each_time():
-    assert installer() == installer()
-
-
-def test_the_installer_runs_alone_and_refuses_a_host_that_the_plan_did_not_see(tmp_path):
-    program = tmp_path / "installer"
-    program.write_bytes(installer())
-    done = subprocess.run(
-        [sys.executable, "-I", str(program)],
-        input=json.dumps({"seen": "another"}), capture_output=True, text=True, check=False, cwd="/",
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "the host changed since the plan: current was another, now it is None" in json.loads(done.stdout)["failed"]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from provision.onhost import durable
+
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
     """Write the secrets of `order`, make those that nobody gave, restart their readers; say what changed by name."""
@@ -39,22 +41,12 @@ def _random() -> bytes:
 
 
 def _write(path: Path, content: bytes) -> bool:
-    """Write a file by rename, on disk before it counts; mend its owner and mode. Returns whether it changed."""
+    """Write a secret unless it is the same; mend its owner and mode. Returns whether it changed."""
     if path.is_file() and path.read_bytes() == content:
         os.chown(path, 0, 0)
         path.chmod(0o600)
         return False
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    durable.write(path, content, 0o600)
     return True
 
 
