@@ -2,14 +2,17 @@
 
 from invoke.exceptions import Exit
 
+from wire.terminal import printable
+
 
 class Refusal(Exit):
     """An operation that can't or must not go on. `fab` prints both lines and exits with 1."""
 
     def __init__(self, cause: str, cure: str) -> None:
-        super().__init__(f"{cause}\n  → {cure}", code=1)
+        # A cause may quote a host's journal, in several lines.
+        super().__init__(printable(f"{cause}\n  → {cure}", keep_newlines=True), code=1)
         self.cause = cause
         self.cure = cure
 
     def __str__(self) -> str:
-        return f"{self.cause}\n  → {self.cure}"
+        return str(self.message)

@@ -140,18 +140,25 @@ def details(item: types.Task, sessions: Sequence[types.Session]) -> Iterator[str
     yield row(item)
     yield f"priority {item.priority}, budget {item.budget.sessions} sessions and ${item.budget.usd_micros / 1e6:.2f}"
     if item.description:
-        yield f"\n{item.description}\n"
+        yield from _block(item.description)
     if item.waiting:
-        yield f"waits ({item.waiting.kind.value}) since {item.waiting.since}: {item.waiting.text}"
+        first, *more = item.waiting.text.split("\n")
+        yield f"waits ({item.waiting.kind.value}) since {item.waiting.since}: {first}"
+        yield from (f"    {line}" for line in more)
     if item.reason:
         yield f"reason: {item.reason}"
     for one in sessions:
         ended = "runs" if one.exit is None else f"exit {one.exit.value}{', suspended' if one.suspended else ''}"
         yield f"session {one.id} on {one.host}: {ended}, {one.turns} turns, ${one.usd_micros / 1e6:.4f} {one.reason}"
     if item.result:
-        yield f"\n{item.result}\n"
+        yield from _block(item.result)
     for file in item.files:
         yield f"file {file.name}, {file.size} bytes (fab task.get {item.id})"
+
+
+def _block(text: str) -> Iterator[str]:
+    """Lines of others between empty ones: each is printed by itself, so that only these newlines are kept."""
+    yield from ("", *text.split("\n"), "")
 
 
 def micros(dollars: float) -> int:

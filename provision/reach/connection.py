@@ -36,8 +36,7 @@ class Host:
             with suppress(OSError):  # a command that ended before it read all says why below
                 sent.channel.sendall(stdin)
                 sent.channel.shutdown_write()
-            for line in out:
-                yield line.encode() if isinstance(line, str) else line
+            yield from out.channel.makefile("rb")  # `out` itself decodes, and raises for what is no UTF-8
             errors = err.read().decode(errors="replace").strip().splitlines()
             status = out.channel.recv_exit_status()
         except (paramiko.SSHException, OSError) as error:

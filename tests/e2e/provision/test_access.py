@@ -25,6 +25,10 @@ def test_a_certificate_from_the_api_lets_in_and_sudo_asks_nothing(box):
     assert box.run(["id", "-un"]) == b"root\n"
 
 
+def test_what_a_command_prints_arrives_as_bytes_also_where_it_is_no_text(box):
+    assert box.run(["printf", r"\377\n"]) == b"\xff\n"
+
+
 def test_a_command_that_fails_before_it_read_everything_tells_its_own_error(box):
     with pytest.raises(Refusal, match=r"ended with 1: cat: /nowhere") as caught:
         box.run(["cat", "/nowhere"], b"x" * 5_000_000)

@@ -1,10 +1,12 @@
 import io
+import json
 
 import pytest
 from rich.console import Console
 
 from provision.progress import Progress
-from provision.release.deploy import follow
+from provision.refusal import Refusal
+from provision.release.deploy import follow, install
 
 
 @pytest.fixture
@@ -38,3 +40,25 @@ def test_a_broken_step_is_marked_and_what_followed_is_shown(progress, out):
 
 def test_an_installer_that_says_nothing_has_failed(progress):
     assert follow(_news({"begin": "x"}, {"done": "x"}), progress) == "the installer ended without a word"
+
+
+class Scripted:
+    """A host whose installer says what it is given."""
+
+    name = "box"
+
+    def __init__(self, *news):
+        self.news = news
+
+    def upload(self, path, content):
+        pass
+
+    def lines(self, command, stdin):
+        yield from (json.dumps(word).encode() for word in self.news)
+
+
+def test_what_an_installer_failed_with_is_a_block_that_can_not_act_on_the_terminal(progress):
+    host = Scripted({"failed": "not healthy; its journal ends:\n    \x1b[2Jpanic"})
+    with pytest.raises(Refusal) as caught:
+        install(host, {}, progress)
+    assert caught.value.message.splitlines()[:2] == ["box: not healthy; its journal ends:", r"    \x1b[2Jpanic"]
