@@ -16,7 +16,8 @@ from provision.commands.options import EACH, task
 from provision.progress import Progress
 from provision.reach.connection import Host
 from provision.refusal import Refusal
-from provision.system.secrets import FOLDER, MADE_ON_HOST, NAMES, READERS, TOKEN_LENGTH, variable
+from provision.release.bundle import SERVICES
+from provision.system.secrets import FOLDER, SECRETS, TOKEN_LENGTH, HostSecret, missing
 from wire.secret import Secret
 
 
@@ -38,19 +39,19 @@ def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]
     if folder is not None and not folder.is_dir():
         raise Refusal(f"{folder} is no folder", "give --from a folder whose files are named like the secrets")
     found: dict[str, Secret] = {}
-    for name in NAMES:
-        text = environ.get(variable(name))
+    for name, secret in SECRETS.items():
+        text = environ.get(secret.variable)
         if folder is not None and (folder / name).is_file():
             text = (folder / name).read_text(encoding="utf-8")
         if text is not None:
-            found[name] = _checked(name, text)
+            found[name] = _checked(secret, text)
     return found
 
 
-def ask(missing: Iterable[str], prompt: Callable[[str], str] = getpass.getpass) -> dict[str, Secret]:
+def ask(names: Iterable[str], prompt: Callable[[str], str] = getpass.getpass) -> dict[str, Secret]:
     """Ask a person for secrets, unseen; an empty answer leaves one out."""
-    answers = {name: prompt(f"{name} ({NAMES[name]}; Enter leaves it out): ") for name in missing}
-    return {name: _checked(name, text) for name, text in answers.items() if text.strip()}
+    answers = {name: prompt(f"{name} ({SECRETS[name].purpose}; Enter leaves it out): ") for name in names}
+    return {name: _checked(SECRETS[name], text) for name, text in answers.items() if text.strip()}
 
 
 def held(host: Host) -> tuple[str, ...]:
@@ -66,8 +67,9 @@ def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
     order = {
         "folder": FOLDER,
         "secrets": {name: base64.b64encode(secret.reveal().encode()).decode() for name, secret in secrets.items()},
-        "make": list(MADE_ON_HOST),
-        "readers": {name: list(units) for name, units in READERS.items()},
+        "make": [name for name, secret in SECRETS.items() if secret.made],
+        # The sync is no service: it reads its secrets anew at each run.
+        "readers": {name: [unit for unit in secret.readers if unit in SERVICES] for name, secret in SECRETS.items()},
     }
     answer: dict[str, Any] = host.program("secret_store", order)
     return answer
@@ -75,8 +77,9 @@ def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
 
 def completed(given: Mapping[str, Secret], host: Host) -> dict[str, Secret]:
     """Ask for what neither was given nor is on the host, where there is a terminal to ask at."""
-    there = {*given, *held(host), *MADE_ON_HOST}
-    return {**given, **(ask(name for name in NAMES if name not in there) if sys.stdin.isatty() else {})}
+    there = {*given, *held(host)}
+    lacking = [name for name, secret in SECRETS.items() if name not in there and not secret.made]
+    return {**given, **(ask(lacking) if sys.stdin.isatty() else {})}
 
 
 def told(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -88,23 +91,22 @@ def told(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"as before: {', '.join(kept)}"
     if answer["restarted"]:
         yield f"restarted, because they read them: {', '.join(answer['restarted'])}"
-    for name, purpose in NAMES.items():
-        if name not in answer["held"]:
-            yield f"missing: {name}, {purpose} ({variable(name)}, or a file of that name with --from)"
+    for secret in missing(answer["held"]):
+        yield f"missing: {secret.name}, {secret.purpose} ({secret.variable}, or a file of that name with --from)"
 
 
-def _checked(name: str, text: str) -> Secret:
-    text = text.strip()
+def _checked(secret: HostSecret, text: str) -> Secret:
+    text, name, cure = text.strip(), secret.name, f"it is {secret.purpose}"
     if not text:
-        raise Refusal(f"the secret {name} is empty", f"it is {NAMES[name]}: give it, or leave it out")
+        raise Refusal(f"the secret {name} is empty", f"{cure}: give it, or leave it out")
     if name.endswith(".json"):
         try:
             json.loads(text)
         except ValueError:
             # Not chained: the error's text would quote the secret.
-            raise Refusal(f"the secret {name} is not valid JSON", f"it is {NAMES[name]}; give the file as is") from None
-    elif name in MADE_ON_HOST and len(text) < TOKEN_LENGTH:
+            raise Refusal(f"the secret {name} is not valid JSON", f"{cure}; give the file as is") from None
+    elif secret.made and len(text) < TOKEN_LENGTH:
         raise Refusal(f"the secret {name} is shorter than {TOKEN_LENGTH} characters", "give none: a good one is made")
     elif "\n" in text:
-        raise Refusal(f"the secret {name} has more than one line", f"it is {NAMES[name]}: one line")
+        raise Refusal(f"the secret {name} has more than one line", f"{cure}: one line")
     return Secret(text + "\n")

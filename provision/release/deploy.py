@@ -14,7 +14,6 @@ from provision.reach.connection import Host
 from provision.refusal import Refusal
 from provision.release import bundle, plan, wheels
 from provision.settings import Settings
-from provision.system.secrets import NAMES
 
 STAGING = "/opt/jada-agent/staging"
 
@@ -50,8 +49,8 @@ def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
     made = plan.make(probed, built, source.settings.keep_releases)
     for line in plan.lines(made):
         progress.say(f"    {line}")
-    for name in made.missing:
-        progress.say(f"    missing secret {name}: {NAMES[name]}; give it with `fab secrets`", "yellow")
+    for secret in made.missing:
+        progress.say(f"    missing secret {secret.name}: {secret.purpose}; give it with `fab secrets`", "yellow")
     return Prepared(made, built, house)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from provision.release.bundle import SERVICES, UNITS, Bundle
 from provision.system.desired import ConfigFile, all_packages, config_files, packages
-from provision.system.secrets import FOLDER, NAMES, needed_to_start
+from provision.system.secrets import FOLDER, HostSecret, missing
 from wire.values import decode
 
 HOME = "/opt/jada-agent"
@@ -76,7 +76,7 @@ class Plan:
     folders: tuple[str, ...]
     restart: Mapping[str, str]
     keep: tuple[str, ...]
-    missing: tuple[str, ...]
+    missing: tuple[HostSecret, ...]
 
     @property
     def switch(self) -> bool:
@@ -91,7 +91,7 @@ class Plan:
     @property
     def blocking(self) -> tuple[str, ...]:
         """The missing secrets without which a service can't start."""
-        return tuple(name for name in self.missing if name in needed_to_start())
+        return tuple(secret.name for secret in self.missing if set(secret.readers) & set(SERVICES))
 
 
 def question() -> dict[str, Any]:
@@ -124,7 +124,7 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         folders=probed.loose,
         restart={unit: why for unit in SERVICES if (why := _why_restart(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
-        missing=tuple(name for name in NAMES if name not in probed.secrets),
+        missing=missing(probed.secrets),
     )
 
 

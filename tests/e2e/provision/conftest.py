@@ -18,7 +18,7 @@ from provision.reach import access, inventory
 from provision.reach.connection import connected
 from provision.release.deploy import Source, deploy
 from provision.settings import Settings
-from provision.system.secrets import NAMES
+from provision.system.secrets import SECRETS
 from wire.secret import Secret
 
 NAME = "deployed"
@@ -140,7 +140,7 @@ def progress():
 @pytest.fixture(scope="session")
 def with_secrets(cloud):
     """The host has all five secrets."""
-    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in NAMES if name != "dashboard_token"}
+    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in SECRETS if name != "dashboard_token"}
     with connected(cloud.access(), 15) as host:
         return secrets.send(host, given)
 

@@ -11,6 +11,7 @@ from provision.refusal import Refusal
 from provision.release.deploy import deploy, install, prepare
 from provision.release.plan import Health, orders
 from provision.system.desired import ConfigFile
+from provision.system.secrets import FOLDER, HostSecret, credential_lines
 
 pytestmark = pytest.mark.root
 SERVICES = ("jada-dashboard.service", "jada-agent.service")
@@ -154,3 +155,24 @@ def test_an_sshd_drop_in_that_would_lock_everyone_out_is_taken_back(cloud, deplo
     assert b"00-wrong" not in deployed.run(["ls", "/etc/ssh/sshd_config.d"])
     with connected(cloud.access(), 15) as again:
         assert again.run(["id", "-un"]) == b"root\n"
+
+
+def test_a_unit_starts_without_an_optional_secret_and_reads_one_that_is_there(box):
+    optional = HostSecret("proxy_password", "made up by this test", ("optional.service",), optional=True)
+    lines = credential_lines("optional.service", {optional.name: optional})
+    service = ["[Service]", "Type=oneshot", *lines, f"ExecStart=cp %d/{optional.name} /run/optional-secret"]
+    files = f"{FOLDER}/{optional.name}", "/run/systemd/system/optional.service", "/run/optional-secret"
+    box.run(["tee", files[1]], "\n".join(service).encode())
+
+    def read():
+        box.run(["systemctl", "start", "optional.service"])
+        return box.run(["cat", "/run/optional-secret"])
+
+    try:
+        box.run(["systemctl", "daemon-reload"])
+        assert read() == b""
+        box.upload(files[0], b"there")
+        assert read() == b"there"
+    finally:
+        box.run(["rm", "-f", *files])
+        box.run(["systemctl", "daemon-reload"])

@@ -28,7 +28,7 @@ CHANGES = {
     "a secret's mode": (
         "chmod 644 /home/jada/secrets/bookings_token",
         "chmod 600 /home/jada/secrets/bookings_token",
-        "test_each_secret_is_there_and_roots_alone",
+        "test_each_secret_is_for_root_only",
         "bookings_token",
     ),
     "a unit": (

@@ -31,7 +31,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 )
 def test_a_secret_that_can_not_be_one_is_refused_without_showing_it(name, text, said):
     with pytest.raises(Refusal, match=said) as caught:
-        secrets.gather({secrets.variable(name): text}, None)
+        secrets.gather({secrets.SECRETS[name].variable: text}, None)
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
 

@@ -100,15 +100,6 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit, tmp_path):
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
-def test_units_take_secrets_as_credentials_from_the_one_folder(unit):
-    loads = [line for line in unit.read_text().splitlines() if line.startswith("LoadCredential=")]
-    for line in loads:
-        name, path = line.removeprefix("LoadCredential=").split(":")
-        assert path == f"/home/jada/secrets/{name}"
-    assert loads
-
-
 def test_the_daemons_watchdog_leaves_a_throttled_host_its_time():
     text = next(path for path in UNITS if path.name == AGENT).read_text()
     assert "WatchdogSec=60\n" in text

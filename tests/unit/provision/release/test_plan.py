@@ -5,6 +5,7 @@ import pytest
 from provision.refusal import Refusal
 from provision.release import plan
 from provision.release.bundle import SERVICES
+from provision.system.secrets import SECRETS
 
 AGENT, DASHBOARD = "jada-agent.service", "jada-dashboard.service"
 
@@ -116,7 +117,7 @@ def test_a_release_that_is_there_already_is_not_sent_again(worker, bundle):
 def test_missing_secrets_block_only_what_can_not_start_without(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
     assert set(made.blocking) == {"anthropic_api_key", "dashboard_token"}
-    assert "port_sheet_token.json" in made.missing
+    assert {secret.name for secret in made.missing} == set(SECRETS)
 
 
 def test_the_release_before_the_newest_and_running_ones_are_kept(worker, bundle):
