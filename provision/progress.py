@@ -1,4 +1,4 @@
-"""What a person sees while something takes time: a line for each step with its seconds; colour on a terminal only."""
+"""What the operator sees while something takes time: a line for each step and its seconds, coloured on a terminal."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from rich.markup import escape
 from wire.terminal import printable
 
 SLOW_S = 2.0
-"""From here on a step says that it is under way."""
+"""A step that takes longer says that it is under way."""
 
 
 class Progress:

@@ -2,20 +2,20 @@
 
 from invoke.context import Context
 
-from provision import stage
-from provision.commands.options import WHERE, task
+from provision.commands.options import ONE_HOST, task
 from provision.progress import Progress
 from provision.release.bundle import UNITS
+from provision.target import load_target
 
 
-@task(help={**WHERE, "unit": "one unit's lines alone", "since": "from when on, as journalctl takes it"})
+@task(help={**ONE_HOST, "unit": "only this unit's lines", "since": "from when on, as journalctl takes it"})
 def logs(
     _context: Context, unit: str | None = None, since: str = "-1h", stack: str | None = None, host: str | None = None
 ) -> None:
     """Print the journal of our units."""
     progress = Progress(aside=True)
-    here = stage.load(stack)
-    with here.connected(host, progress) as box:
+    target = load_target(stack)
+    with target.connected(host, progress) as box:
         for line in box.lines(journal_command(unit, since)):
             progress.say(line.decode(errors="replace").rstrip())
 

@@ -11,33 +11,33 @@ from typing import Any
 
 from invoke.context import Context
 
-from provision import stage
-from provision.commands.options import EACH, task
+from provision.commands.options import EACH_HOST, task
+from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.connection import Host
-from provision.refusal import Refusal
 from provision.release.bundle import SERVICES
 from provision.system.secrets import FOLDER, SECRETS, TOKEN_LENGTH, HostSecret, missing
+from provision.target import load_target
 from wire.secret import Secret
 
 
-@task(help={**EACH, "from": "a folder whose files are named like the secrets"})
+@task(help={**EACH_HOST, "from": "a folder whose files are named like the secrets"})
 def secrets(_context: Context, from_: str | None = None, stack: str | None = None, host: str | None = None) -> None:
     """Give a host its secrets: from JADA_SECRET_<NAME>, from the files of a folder, or asked for unseen."""
     progress = Progress()
-    here = stage.load(stack)
+    target = load_target(stack)
     given = gather(os.environ, Path(from_) if from_ else None)
-    for each in here.hosts(host):
-        with here.connected(each.name, progress) as box:
-            given = completed(given, box)
-            for line in told(send(box, given)):
+    for each in target.hosts(host):
+        with target.connected(each.name, progress) as box:
+            given = with_prompted(given, box)
+            for line in report_lines(send(box, given)):
                 progress.say(f"{each.name}: {line}")
 
 
 def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]:
-    """Take the secrets that the environment or the files of a folder give; raises `Refusal` for an empty one."""
+    """Take the secrets that the environment or the files of a folder give; raises `CommandError` for an empty one."""
     if folder is not None and not folder.is_dir():
-        raise Refusal(f"{folder} is no folder", "give --from a folder whose files are named like the secrets")
+        raise CommandError(f"{folder} is no folder", "give --from a folder whose files are named like the secrets")
     found: dict[str, Secret] = {}
     for name, secret in SECRETS.items():
         text = environ.get(secret.variable)
@@ -49,7 +49,7 @@ def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]
 
 
 def ask(names: Iterable[str], prompt: Callable[[str], str] = getpass.getpass) -> dict[str, Secret]:
-    """Ask a person for secrets, unseen; an empty answer leaves one out."""
+    """Ask the operator for secrets, unseen; an empty answer leaves one out."""
     answers = {name: prompt(f"{name} ({SECRETS[name].purpose}; Enter leaves it out): ") for name in names}
     return {name: _checked(SECRETS[name], text) for name, text in answers.items() if text.strip()}
 
@@ -75,15 +75,15 @@ def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
     return answer
 
 
-def completed(given: Mapping[str, Secret], host: Host) -> dict[str, Secret]:
+def with_prompted(given: Mapping[str, Secret], host: Host) -> dict[str, Secret]:
     """Ask for what neither was given nor is on the host, where there is a terminal to ask at."""
     there = {*given, *held(host)}
     lacking = [name for name, secret in SECRETS.items() if name not in there and not secret.made]
     return {**given, **(ask(lacking) if sys.stdin.isatty() else {})}
 
 
-def told(answer: Mapping[str, Any]) -> Iterator[str]:
-    """Say what `send` came to, by name: changed, made, kept, restarted, and what is still missing."""
+def report_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Say what `send` came to, secret by secret: changed, made, kept, restarted, and what is still missing."""
     for word in ("changed", "made"):
         if answer[word]:
             yield f"{word}: {', '.join(answer[word])}"
@@ -98,15 +98,17 @@ def told(answer: Mapping[str, Any]) -> Iterator[str]:
 def _checked(secret: HostSecret, text: str) -> Secret:
     text, name, cure = text.strip(), secret.name, f"it is {secret.purpose}"
     if not text:
-        raise Refusal(f"the secret {name} is empty", f"{cure}: give it, or leave it out")
+        raise CommandError(f"the secret {name} is empty", f"{cure}: give it, or leave it out")
     if name.endswith(".json"):
         try:
             json.loads(text)
         except ValueError:
             # Not chained: the error's text would quote the secret.
-            raise Refusal(f"the secret {name} is not valid JSON", f"{cure}; give the file as is") from None
+            raise CommandError(f"the secret {name} is not valid JSON", f"{cure}; give the file as is") from None
     elif secret.made and len(text) < TOKEN_LENGTH:
-        raise Refusal(f"the secret {name} is shorter than {TOKEN_LENGTH} characters", "give none: a good one is made")
+        raise CommandError(
+            f"the secret {name} is shorter than {TOKEN_LENGTH} characters", "give none: a good one is made"
+        )
     elif "\n" in text:
-        raise Refusal(f"the secret {name} has more than one line", f"{cure}: one line")
+        raise CommandError(f"the secret {name} has more than one line", f"{cure}: one line")
     return Secret(text + "\n")

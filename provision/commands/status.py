@@ -5,23 +5,23 @@ from collections.abc import Iterator, Sequence
 
 from invoke.context import Context
 
-from provision import stage
-from provision.commands.options import WHERE, task
+from provision.commands.options import ONE_HOST, task
 from provision.commands.task import queue
 from provision.progress import Progress
 from provision.release import plan
 from provision.release.bundle import SERVICES
 from provision.release.plan import Probed
+from provision.target import load_target
 from wire.types import SyncRun, Task
 
 
-@task(help=WHERE)
+@task(help=ONE_HOST)
 def status(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Show a host's units and release, its queue, and its last sync."""
     progress = Progress(aside=True)
-    here = stage.load(stack)
-    with here.connected(host, progress) as box:
-        for line in host_lines(plan.read(box.program("probe", plan.question()))):
+    target = load_target(stack)
+    with target.connected(host, progress) as box:
+        for line in host_lines(plan.read_probe(box.program("probe", plan.probe_request()))):
             progress.say(line)
     with queue(stack, host) as client:
         for line in queue_lines(list(client.tasks()), client.sync_runs()):

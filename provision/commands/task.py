@@ -1,4 +1,4 @@
-"""`fab task.*`: the queue as a person works with it, through a tunnel, with the token that the host holds."""
+"""`fab task.*`: the queue as an operator works with it, through a tunnel, with the token that the host holds."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,12 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from provision import stage
-from provision.commands.options import WHERE, task
+from provision.commands.options import ONE_HOST, task
+from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.keyfiles import materialised
 from provision.reach.tunnel import opened
-from provision.refusal import Refusal
+from provision.target import load_target
 from wire import types
 from wire.client import Client, Refused, Unreachable
 from wire.values import Invalid, decode
@@ -24,23 +24,25 @@ from wire.values import Invalid, decode
 def queue(stack: str | None, host: str | None) -> Iterator[Client]:
     """Yield the client of a host's queue; its refusals become ours, with a cure."""
     progress = Progress(aside=True)
-    here = stage.load(stack)
-    way = here.access(host, progress)
+    target = load_target(stack)
+    access = target.access(host, progress)
     try:
-        with materialised(way) as keys, opened(keys, here.source.queue) as tunnel:
+        with materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
             yield Client(tunnel.url, tunnel.token())
     except Unreachable as error:
-        raise Refusal(f"{way.name}: {error}", "see `fab status` and `fab logs --unit jada-dashboard`") from error
+        raise CommandError(
+            f"{access.name}: {error}", "see `fab status` and `fab logs --unit jada-dashboard`"
+        ) from error
     except Refused as error:
         at = f" (field {error.problem.field})" if error.problem.field else ""
-        raise Refusal(f"the queue refused: {error}{at}", "`fab task.show ID` tells how the task stands") from error
+        raise CommandError(f"the queue refused: {error}{at}", "`fab task.show ID` tells how the task stands") from error
 
 
 @task(
     positional=[],
     iterable=["context"],
     help={
-        **WHERE,
+        **ONE_HOST,
         "title": "what the task is called",
         "description": "what is to be done, up to 8 KB; @FILE reads it from a file",
         "context": "a file that the session gets in its workspace; may be given several times",
@@ -59,7 +61,7 @@ def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command l
         say(client.add_task(new, key=str(uuid.uuid4())).id)
 
 
-@task(name="list", help={**WHERE, "state": "queued, running, needs_you, done, failed or cancelled"})
+@task(name="list", help={**ONE_HOST, "state": "queued, running, needs_you, done, failed or cancelled"})
 def list_(_context: Context, state: str | None = None, stack: str | None = None, host: str | None = None) -> None:
     """List the tasks, newest first: id, state, sessions used, dollars spent, title."""
     wanted = _state(state) if state else None
@@ -68,7 +70,7 @@ def list_(_context: Context, state: str | None = None, stack: str | None = None,
             say(row(item))
 
 
-@task(positional=["task_id"], help={**WHERE, "task-id": "the task's id"})
+@task(positional=["task_id"], help={**ONE_HOST, "task-id": "the task's id"})
 def show(_context: Context, task_id: str, stack: str | None = None, host: str | None = None) -> None:
     """Show a task: how it stands, what it waits for, its sessions, its result and files."""
     with queue(stack, host) as client:
@@ -79,9 +81,9 @@ def show(_context: Context, task_id: str, stack: str | None = None, host: str | 
 @task(
     positional=["task_id"],
     help={
-        **WHERE,
+        **ONE_HOST,
         "task-id": "the task's id",
-        "text": "the answer to its question, or a word on what to do",
+        "text": "the answer to its question, or instructions",
         "sessions": "sessions to grant on top",
         "dollars": "dollars to grant on top",
     },
@@ -92,20 +94,20 @@ def answer(
 ) -> None:  # fmt: skip
     """Answer what a task waits for: a text, or more sessions or dollars."""
     if not (text or sessions or dollars):
-        raise Refusal("no answer given", "say --text, --sessions or --dollars")
+        raise CommandError("no answer given", "say --text, --sessions or --dollars")
     reply = types.Reply(text=text, sessions=sessions, usd_micros=micros(dollars))
     with queue(stack, host) as client:
         say(row(client.reply(task_id, reply, version=client.task(task_id).version)))
 
 
-@task(positional=["task_id"], help={**WHERE, "task-id": "the task's id", "to": "the folder to put the files in"})
+@task(positional=["task_id"], help={**ONE_HOST, "task-id": "the task's id", "to": "the folder to put the files in"})
 def get(_context: Context, task_id: str, to: str = ".", stack: str | None = None, host: str | None = None) -> None:
     """Download a task's result files."""
     folder = Path(to)
     with queue(stack, host) as client:
         files = client.task(task_id).files
         if not files:
-            raise Refusal(f"task {task_id} has no result files", "`fab task.show` tells how it stands")
+            raise CommandError(f"task {task_id} has no result files", "`fab task.show` tells how it stands")
         folder.mkdir(parents=True, exist_ok=True)
         for file in files:
             (folder / file.name).write_bytes(client.file(task_id, file.name))
@@ -115,18 +117,20 @@ def get(_context: Context, task_id: str, to: str = ".", stack: str | None = None
 def new_task(
     title: str, description: str, context: Sequence[Path], priority: int, sessions: int, dollars: float
 ) -> types.NewTask:
-    """Make a task of what a person typed; raises `Refusal` that names the wrong option."""
+    """Make a task of what was typed; raises `CommandError` that names the wrong option."""
     try:
         text = Path(description[1:]).read_text(encoding="utf-8") if description.startswith("@") else description
         files = [{"name": path.name, "content": path.read_bytes()} for path in context]
     except OSError as error:
-        raise Refusal(f"{error.filename} can't be read: {error.strerror}", "give the path of a file") from error
+        raise CommandError(f"{error.filename} can't be read: {error.strerror}", "give the path of a file") from error
     budget = {"sessions": sessions, "usd_micros": micros(dollars)}
     data: dict[str, Any] = {"title": title, "description": text, "context": files, "priority": priority}
     try:
         return decode(types.NewTask, {**data, "budget": budget})
     except Invalid as error:
-        raise Refusal(f"the task is not one: {error}", "`fab --help task.add` says what each option takes") from error
+        raise CommandError(
+            f"the task is not one: {error}", "`fab --help task.add` says what each option takes"
+        ) from error
 
 
 def row(item: types.Task) -> str:
@@ -175,7 +179,7 @@ def _state(name: str) -> types.State:
     try:
         return types.State(name)
     except ValueError:
-        raise Refusal(f"no state {name!r}", f"one of {', '.join(state.value for state in types.State)}") from None
+        raise CommandError(f"no state {name!r}", f"one of {', '.join(state.value for state in types.State)}") from None
 
 
 namespace = Collection("task", add, list_, show, answer, get)

@@ -8,18 +8,18 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from provision import stage
-from provision.commands.options import WHERE, task
+from provision.commands.options import ONE_HOST, task
 from provision.progress import Progress
 from provision.reach.keyfiles import KeyFiles, materialised
+from provision.target import load_target
 
 
-@task(help=WHERE)
+@task(help=ONE_HOST)
 def verify(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Prove that a host is as deployed: users, modes, units, cron, ports, sshd, journal, release, health."""
-    here = stage.load(stack)
-    with materialised(here.access(host, Progress(aside=True))) as keys:
-        code = run(keys, here.source.root)
+    target = load_target(stack)
+    with materialised(target.access(host, Progress(aside=True))) as keys:
+        code = run(keys, target.source.root)
     if code:
         raise Exit(f"{keys.name} is not as deployed; what was changed by hand comes back with `fab deploy`", code=1)
 

@@ -1,4 +1,4 @@
-"""Keep secrets: each written whole or not at all, 0600 in a folder of 0700, root's alone. Answers with names only."""
+"""Keep secrets, each written whole or not at all, in a folder that only root can read. Answers with names only."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ from provision.onhost import durable
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
-    """Write the secrets of `order`, make those that nobody gave, restart their readers; say what changed by name."""
+    """Write the secrets of `order`, make those that were not given, restart their readers; say which changed."""
     folder = Path(order["folder"])
     if "secrets" not in order:
         return {"held": _held(folder)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.onhost import durable
+from provision.onhost.errors import SystemStepFailed
 
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
@@ -19,11 +20,7 @@ SSHD_KEPT = (
     "allowgroups",
     "authorizedprincipalsfile",
 )
-"""What sshd's effective settings must not lose: without them nobody gets in again."""
-
-
-class Failed(Exception):
-    """A step that failed, told for a person."""
+"""What sshd's effective settings must not lose: without them no operator gets in again."""
 
 
 def wait_until_ready() -> None:
@@ -40,7 +37,7 @@ def install(names: list[str]) -> None:
     _apt([*APT, "update"])
     done = _apt(command)
     if done.returncode:
-        raise Failed(f"apt-get can't install {' '.join(names)}: {_end(done)}")
+        raise SystemStepFailed(f"apt-get can't install {' '.join(names)}: {_end(done)}")
 
 
 def write(file: dict[str, Any]) -> None:
@@ -59,7 +56,9 @@ def _sshd(path: Path, content: str) -> None:
             path.unlink()
         else:
             durable.write(path, old.encode(), 0o644)
-        raise Failed(f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}")
+        raise SystemStepFailed(
+            f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}"
+        )
     _systemctl("reload", "ssh")
 
 
@@ -80,7 +79,7 @@ APPLIED: dict[str, Callable[[Path, str], None]] = {"sshd": _sshd, "journald": _j
 def _systemctl(verb: str, unit: str) -> None:
     done = subprocess.run(["systemctl", verb, unit], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failed(f"systemctl {verb} {unit}: {_end(done)}")
+        raise SystemStepFailed(f"systemctl {verb} {unit}: {_end(done)}")
 
 
 def _apt(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""A way in for an hour: Lightsail's temporary key and certificate for an instance, checked before they are used."""
+"""Access for an hour: Lightsail's temporary key and certificate for an instance, checked before they are used."""
 
 import io
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ import paramiko
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
+from provision.errors import CommandError
 from provision.reach import certificate
 from provision.reach.inventory import Host, Inventory
-from provision.refusal import Refusal
 from wire.secret import Secret
 
 KEY_CLASSES = (paramiko.RSAKey, paramiko.Ed25519Key, paramiko.ECDSAKey)
@@ -41,20 +41,22 @@ def client(inventory: Inventory) -> Any:
             "lightsail", region_name=inventory.region, endpoint_url=inventory.endpoint, config=config, **made_up
         )
     except BotoCoreError as error:  # a profile or a configuration file that is not right
-        raise Refusal(f"the AWS configuration here can't be used: {error}", "mend or unset AWS_PROFILE") from error
+        raise CommandError(
+            f"this machine's AWS configuration can't be used: {error}", "mend or unset AWS_PROFILE"
+        ) from error
 
 
 def obtain(lightsail: Any, host: Host, now: datetime) -> Access:
-    """Ask for access to a running instance and check what came; `now` is an aware time. Raises `Refusal`."""
+    """Ask for access to a running instance and check what came; `now` is an aware time. Raises `CommandError`."""
     try:
         state = lightsail.get_instance(instanceName=host.name)["instance"]["state"]["name"]
         if state != "running":
-            raise Refusal(f"instance {host.name} is {state}, not running", _start(host.name))
+            raise CommandError(f"instance {host.name} is {state}, not running", _start(host.name))
         details = lightsail.get_instance_access_details(instanceName=host.name, protocol="ssh")["accessDetails"]
     except (ClientError, BotoCoreError) as error:
         raise _refused(host.name, error) from error
     access = _access(host.name, details)
-    certificate.check(certificate.parse(access.certificate), private_key(access), access.username, now)
+    certificate.require_usable(certificate.parse(access.certificate), private_key(access), access.username, now)
     return access
 
 
@@ -68,9 +70,9 @@ def private_key(access: Access) -> paramiko.PKey:
         try:
             key.load_certificate(access.certificate)
         except ValueError as error:
-            raise Refusal(f"key and certificate are of different kinds: {error}", "run again") from error
+            raise CommandError(f"key and certificate are of different kinds: {error}", "run again") from error
         return key
-    raise Refusal("Lightsail's temporary key is none that OpenSSH knows", "run again; report it if it stays")
+    raise CommandError("Lightsail's temporary key is none that OpenSSH knows", "run again; report it if it stays")
 
 
 def known_hosts(access: Access) -> str:
@@ -87,7 +89,7 @@ def utc_now() -> datetime:
 def _access(name: str, details: Mapping[str, Any]) -> Access:
     keys = tuple((key["algorithm"], _blob(key["publicKey"])) for key in details.get("hostKeys") or ())
     if not keys:
-        raise Refusal(
+        raise CommandError(
             f"Lightsail has not seen {name}'s host keys yet", "wait a minute after the first boot, then again"
         )
     return Access(
@@ -110,13 +112,15 @@ def _start(name: str) -> str:
     return f"start it: aws lightsail start-instance --instance-name {name}, wait until it runs, then again"
 
 
-def _refused(name: str, error: Exception) -> Refusal:
+def _refused(name: str, error: Exception) -> CommandError:
     if isinstance(error, NoCredentialsError):
-        return Refusal("no AWS credentials on this machine", "log in first (aws sso login, or AWS_PROFILE)")
+        return CommandError("no AWS credentials on this machine", "log in first (aws sso login, or AWS_PROFILE)")
     if isinstance(error, EndpointConnectionError):
-        return Refusal(f"Lightsail's API does not answer: {error}", "local stack: is the local cloud up (make demo)?")
+        return CommandError(
+            f"Lightsail's API does not answer: {error}", "local stack: is the local cloud up (make demo)?"
+        )
     if isinstance(error, ClientError) and error.response["Error"]["Code"] in ("NotFoundException", "DoesNotExist"):
-        return Refusal(
+        return CommandError(
             f"Lightsail has no instance {name}: the stack's state is older", "pulumi refresh, then pulumi up"
         )
-    return Refusal(f"Lightsail refused access to {name}: {error}", "check the operator's policy in docs/iam/")
+    return CommandError(f"Lightsail refused access to {name}: {error}", "check the operator's policy in docs/iam/")

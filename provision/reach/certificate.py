@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from paramiko import PKey
 
-from provision.refusal import Refusal
+from provision.errors import CommandError
 
 PUBLIC_FIELDS = {"ssh-rsa": 2, "ssh-ed25519": 1, "ecdsa-sha2-nistp256": 2, "ecdsa-sha2-nistp384": 2}
 """How many fields of a certificate are the public key that it certifies."""
@@ -32,13 +32,13 @@ class Certificate:
 
 
 def parse(text: str) -> Certificate:
-    """Read the one line of a `-cert.pub` file; raises `Refusal` when it is not one."""
+    """Read the one line of a `-cert.pub` file; raises `CommandError` when it is not one."""
     try:
         name, encoded = text.split()[:2]
         algorithm = name.removesuffix(SUFFIX)
         return _read(algorithm, base64.b64decode(encoded, validate=True))
     except (ValueError, KeyError, IndexError, struct.error, binascii.Error, OverflowError) as error:
-        raise Refusal(
+        raise CommandError(
             f"Lightsail's certificate is none that OpenSSH knows: {error}", "run again; report it if it stays"
         ) from error
 
@@ -93,23 +93,25 @@ def _moment(seconds: int) -> datetime:
     return datetime.max.replace(tzinfo=UTC) if seconds >= 2**63 else datetime.fromtimestamp(seconds, UTC)
 
 
-def check(certificate: Certificate, key: PKey, username: str, now: datetime) -> None:
-    """Refuse a certificate that sshd would refuse, each reason in its own words."""
+def require_usable(certificate: Certificate, key: PKey, username: str, now: datetime) -> None:
+    """Raise `CommandError` for a certificate that sshd would refuse: sshd itself gives no reason."""
     if certificate.kind != USER:
-        raise Refusal("Lightsail's certificate names a host, not a user", "run again; report it if it stays")
+        raise CommandError("Lightsail's certificate names a host, not a user", "run again; report it if it stays")
     if certificate.public_key != key.asbytes():
-        raise Refusal(
+        raise CommandError(
             "the certificate does not belong to the private key that came with it",
             "run again: a new pair is made each time; report it if it stays",
         )
     if username not in certificate.principals:
-        allowed = ", ".join(certificate.principals) or "nobody"
-        raise Refusal(
+        allowed = ", ".join(certificate.principals) or "no user"
+        raise CommandError(
             f"the certificate lets {allowed} in, not {username}", "check the instance's blueprint and login user"
         )
     if now >= certificate.valid_before:
         ended = certificate.valid_before.strftime("%Y-%m-%d %H:%M:%S UTC")
-        raise Refusal(f"the certificate expired at {ended}", "check this machine's clock (timedatectl), then run again")
+        raise CommandError(
+            f"the certificate expired at {ended}", "check this machine's clock (timedatectl), then run again"
+        )
     if now < certificate.valid_after:
         begins = certificate.valid_after.strftime("%Y-%m-%d %H:%M:%S UTC")
-        raise Refusal(f"the certificate is valid only from {begins}", "check this machine's clock (timedatectl)")
+        raise CommandError(f"the certificate is valid only from {begins}", "check this machine's clock (timedatectl)")

@@ -10,9 +10,9 @@ from typing import Any
 import paramiko
 from fabric import Config, Connection
 
+from provision.errors import CommandError
 from provision.reach import programs
 from provision.reach.access import Access, private_key
-from provision.refusal import Refusal
 
 LOST = -1
 """What stands for an exit status when the connection ended before the command did."""
@@ -26,7 +26,7 @@ class Host:
         self._client = client
 
     def run(self, command: Sequence[str], stdin: bytes = b"") -> bytes:
-        """Run a command as root and return its output; raises `Refusal` with the end of its errors."""
+        """Run a command as root and return its output; raises `CommandError` with the end of its errors."""
         return b"".join(self.lines(command, stdin))
 
     def lines(self, command: Sequence[str], stdin: bytes = b"") -> Iterator[bytes]:
@@ -40,12 +40,12 @@ class Host:
             errors = err.read().decode(errors="replace").strip().splitlines()
             status = out.channel.recv_exit_status()
         except (paramiko.SSHException, OSError) as error:
-            raise Refusal(f"{self.name}: the connection broke: {error}", "run it again: it is safe to") from error
+            raise CommandError(f"{self.name}: the connection broke: {error}", "run it again: it is safe to") from error
         if status == LOST:
-            raise Refusal(f"{self.name}: the connection broke", "run it again: it is safe to")
+            raise CommandError(f"{self.name}: the connection broke", "run it again: it is safe to")
         if status:
             said = " / ".join(errors[-3:]) or "nothing"
-            raise Refusal(
+            raise CommandError(
                 f"{self.name}: `{shlex.join(command)[:80]}` ended with {status}: {said}",
                 "fix the cause on the host, run again",
             )
@@ -55,13 +55,13 @@ class Host:
         return json.loads(self.run(["python3", "-I", "-"], programs.call(name, argument)))
 
     def upload(self, path: str, content: bytes) -> None:
-        """Write a file, root's alone, making its folder. A torn one is found by whoever checks its hash."""
+        """Write a file that only root can read, making its folder. A torn one is found by its hash."""
         self.run(["install", "-D", "-m", "0600", "/dev/stdin", path], content)
 
 
 @contextmanager
 def connected(access: Access, timeout_s: float) -> Iterator[Host]:
-    """Log in with the certificate to a host with the right key, or raise `Refusal` with what was wrong."""
+    """Log in with the certificate to a host with the right key, or raise `CommandError` with what was wrong."""
     connection = _connection(access, timeout_s)
     try:
         _open(connection, access, timeout_s)
@@ -100,21 +100,21 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
         connection.open()
         connection.transport.set_keepalive(15)
     except paramiko.BadHostKeyException as error:
-        raise Refusal(
+        raise CommandError(
             f"{who} shows another host key ({error.key.get_name()}) than Lightsail saw: it may not be that machine",
             "don't log in. If the instance was rebuilt or its keys were changed, reboot it; Lightsail reads them again",
         ) from error
     except paramiko.AuthenticationException as error:
-        raise Refusal(
+        raise CommandError(
             f"{who} refuses the certificate, though it is valid: it is signed by a CA that sshd does not trust",
             "check TrustedUserCAKeys and CASignatureAlgorithms in the host's sshd (Lightsail's console can look)",
         ) from error
     except OSError as error:
-        raise Refusal(
+        raise CommandError(
             f"{who} does not answer on port {access.port} within {timeout_s:g} s: {error or 'no answer'}",
             "is your address in the firewall's CIDRs (pulumi config), and has the host finished booting?",
         ) from error
     except paramiko.SSHException as error:
-        raise Refusal(
+        raise CommandError(
             f"{who}: SSH failed: {error}", "does sshd run there, with host keys that Lightsail has seen?"
         ) from error

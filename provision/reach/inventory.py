@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from provision.refusal import Refusal
+from provision.errors import CommandError
 from wire.values import Invalid, decode, rule
 
 LOCAL = "local"
-"""The one stack that lives on this machine, and the only one that may go unnamed."""
+"""The one stack that lives on this machine, and the only one that need not be named."""
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LIGHTSAIL")
 
 
@@ -44,14 +44,16 @@ def stack_name(given: str | None, environ: Mapping[str, str]) -> str:
 
 
 def parse(outputs: str) -> Inventory:
-    """Read the JSON of `pulumi stack output --json`; raises `Refusal` when infra's output isn't in it."""
+    """Read the JSON of `pulumi stack output --json`; raises `CommandError` when infra's output isn't in it."""
     data = json.loads(outputs)
     if "inventory" not in data:
-        raise Refusal("the stack has no output `inventory`: nothing was made yet", "run `pulumi up` first")
+        raise CommandError("the stack has no output `inventory`: nothing was made yet", "run `pulumi up` first")
     try:
         return decode(Inventory, data["inventory"], "inventory")
     except Invalid as error:
-        raise Refusal(f"the stack's output is not what provision reads: {error}", "run `pulumi up` again") from error
+        raise CommandError(
+            f"the stack's output is not what provision reads: {error}", "run `pulumi up` again"
+        ) from error
 
 
 def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
@@ -60,34 +62,38 @@ def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     try:
         done = subprocess.run(command, cwd=root, env=dict(environ), capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise Refusal("`pulumi` is not on PATH", 'for the local stack: eval "$(python -m local env)"') from None
+        raise CommandError("`pulumi` is not on PATH", 'for the local stack: eval "$(python -m local env)"') from None
     if done.returncode:
         words = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise Refusal(f"Pulumi knows no stack {stack!r} here: {words}", "run `pulumi up`, or name another with --stack")
+        raise CommandError(f"Pulumi knows no stack {stack!r}: {words}", "run `pulumi up`, or name another with --stack")
     inventory = parse(done.stdout)
-    guard(stack, inventory, environ)
+    require_matching_cloud(stack, inventory, environ)
     return inventory
 
 
-def guard(stack: str, inventory: Inventory, environ: Mapping[str, str]) -> None:
-    """Refuse, by name, a local stack that would reach AWS and a real one that would reach this machine."""
+def require_matching_cloud(stack: str, inventory: Inventory, environ: Mapping[str, str]) -> None:
+    """Raise `CommandError` for a local stack that would reach AWS, or a real one that would reach this machine."""
     if stack == LOCAL:
         if not inventory.endpoint:
-            raise Refusal("stack local has no local endpoint: it would act on a real account", "run `pulumi up` again")
+            raise CommandError(
+                "stack local has no local endpoint: it would act on a real account", "run `pulumi up` again"
+            )
         if not _on_this_machine(inventory.endpoint):
-            raise Refusal(
+            raise CommandError(
                 f"stack local's Lightsail API, {inventory.endpoint}, is not on this machine",
                 "set jada:endpoint to the local cloud's in Pulumi.local.yaml, and run `pulumi up`",
             )
         return
     if inventory.endpoint:
-        raise Refusal(
+        raise CommandError(
             f"stack {stack} is a real one, but its Lightsail API is the double at {inventory.endpoint}",
             "name the local stack with --stack local, or unset `endpoint` and run `pulumi up`",
         )
     for name in ENDPOINT_VARIABLES:
         if environ.get(name):
-            raise Refusal(f"stack {stack} is a real one, but {name} leads elsewhere", f"unset {name} and run again")
+            raise CommandError(
+                f"stack {stack} is a real one, but {name} leads elsewhere", f"unset {name} and run again"
+            )
 
 
 def _on_this_machine(url: str) -> bool:
@@ -99,16 +105,16 @@ def _on_this_machine(url: str) -> bool:
 
 
 def choose(inventory: Inventory, name: str | None) -> tuple[Host, ...]:
-    """Return the host of that name, or all of them; raises `Refusal` when there is none."""
+    """Return the host of that name, or all of them; raises `CommandError` when there is none."""
     chosen = tuple(host for host in inventory.hosts if name in (None, host.name))
     if not chosen:
         known = ", ".join(host.name for host in inventory.hosts) or "none"
-        raise Refusal(
+        raise CommandError(
             f"no host {name or ''} in this stack; it has {known}".replace("  ", " "), "give --host one of them"
         )
     return chosen
 
 
-def only(inventory: Inventory, name: str | None) -> Host:
+def single(inventory: Inventory, name: str | None) -> Host:
     """Return the one host that a command for a single host means: the named one, else the first."""
     return choose(inventory, name)[0]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from provision.errors import CommandError
 from provision.reach.keyfiles import KeyFiles
-from provision.refusal import Refusal
 from provision.system.secrets import FOLDER
 from wire.secret import Secret
 
@@ -30,13 +30,13 @@ class Tunnel:
         command = self.keys.ssh("{host}", "sudo", "-n", "cat", f"{FOLDER}/dashboard_token")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Refusal(f"{self.keys.name} has no dashboard token: {done.stderr.strip()}", "run `fab secrets`")
+            raise CommandError(f"{self.keys.name} has no dashboard token: {done.stderr.strip()}", "run `fab secrets`")
         return Secret(done.stdout.strip())
 
 
 @contextmanager
 def opened(keys: KeyFiles, queue: str, *, port: int = 0, timeout_s: float = 15) -> Iterator[Tunnel]:
-    """Yield a tunnel from `port` here (0: any free one) to `queue` there; it ends with the block. Raises `Refusal`."""
+    """Yield a tunnel from `port` on this machine (0: any free one) to `queue` on the host, for the block's duration."""
     port = port or _free_port()
     command = keys.ssh(
         *("-M", "-N", "-o", "ExitOnForwardFailure=yes", "-o", f"ConnectTimeout={timeout_s:g}"),
@@ -54,12 +54,14 @@ def _wait(process: subprocess.Popen[str], port: int, deadline: float) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             said = process.stderr.read().strip() if process.stderr else ""
-            raise Refusal(f"the tunnel did not open: {said}", "is the port free here, and the host reachable?")
+            raise CommandError(
+                f"the tunnel did not open: {said}", "is the port free on this machine, and the host reachable?"
+            )
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise Refusal("the tunnel did not open in time", "is your address in the firewall's CIDRs?")
+    raise CommandError("the tunnel did not open in time", "is your address in the firewall's CIDRs?")
 
 
 def _free_port() -> int:

@@ -45,7 +45,7 @@ class Probed:
     packages: dict[str, bool]
     files: dict[str, str | None]
     links: dict[str, str | None]
-    loose: tuple[str, ...]
+    wrong_rights: tuple[str, ...]
     current: str | None
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
@@ -63,7 +63,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that nobody gave."""
+    """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that it lacks."""
 
     release: str
     lock: str
@@ -94,7 +94,7 @@ class Plan:
         return tuple(secret.name for secret in self.missing if set(secret.readers) & set(SERVICES))
 
 
-def question() -> dict[str, Any]:
+def probe_request() -> dict[str, Any]:
     """Return what the probe is to look at."""
     return {
         "packages": list(all_packages()),
@@ -105,13 +105,13 @@ def question() -> dict[str, Any]:
     }
 
 
-def read(answer: Any) -> Probed:
+def read_probe(answer: Any) -> Probed:
     """Read the probe's answer."""
     return decode(Probed, answer, "probe")
 
 
 def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
-    """Compare a host with what it should be. Raises `Refusal` for a system that we don't know."""
+    """Compare a host with what it should be. Raises `CommandError` for a system that we don't know."""
     return Plan(
         release=bundle.id,
         lock=bundle.lock,
@@ -121,7 +121,7 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
-        folders=probed.loose,
+        folders=probed.wrong_rights,
         restart={unit: why for unit in SERVICES if (why := _why_restart(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
         missing=missing(probed.secrets),
@@ -129,7 +129,7 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
 
 
 def lines(plan: Plan) -> Iterator[str]:
-    """Say a plan for a person, one line for each thing that will change."""
+    """Say a plan, one line for each thing that will change."""
     if plan.packages:
         yield f"install      {', '.join(plan.packages)}"
     for file in plan.files:
@@ -178,7 +178,7 @@ def _why_restart(probed: Probed, bundle: Bundle, unit: str) -> str | None:
         return f"it is {state.get('ActiveState') or 'unknown'}"
     running = probed.releases.get(state.get("release") or "")
     if running is None:
-        return "it runs from no release that is still here"
+        return "it runs from no release that is still there"
     if running["damaged"]:
         return f"{', '.join(running['damaged'])} was changed by hand"
     before, after = running["units"].get(unit, {}), bundle.units[unit]

@@ -76,8 +76,8 @@ class Cloud:
         return inventory.Inventory(region="us-east-1", endpoint=self.url, hosts=(host,))
 
     def access(self):
-        here = self.inventory
-        return access.obtain(access.client(here), here.hosts[0], access.utc_now())
+        inventory = self.inventory
+        return access.obtain(access.client(inventory), inventory.hosts[0], access.utc_now())
 
     def until(self, state):
         assert wait_until(lambda: self.api.get_instance_state(instanceName=NAME)["state"]["name"] == state, seconds=60)

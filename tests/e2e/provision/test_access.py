@@ -6,17 +6,17 @@ import paramiko
 import pytest
 
 from local.lightsail.access import Authority, new_key, private_pem
+from provision.errors import CommandError
 from provision.reach import access
 from provision.reach.connection import connected
 from provision.reach.keyfiles import materialised
-from provision.refusal import Refusal
 from wire.secret import Secret
 
 pytestmark = pytest.mark.root
 
 
 def _refusal(way, timeout_s=5):
-    with pytest.raises(Refusal) as caught, connected(way, timeout_s):
+    with pytest.raises(CommandError) as caught, connected(way, timeout_s):
         pass
     return caught.value
 
@@ -30,14 +30,14 @@ def test_what_a_command_prints_arrives_as_bytes_also_where_it_is_no_text(box):
 
 
 def test_a_command_that_fails_before_it_read_everything_tells_its_own_error(box):
-    with pytest.raises(Refusal, match=r"ended with 1: cat: /nowhere") as caught:
+    with pytest.raises(CommandError, match=r"ended with 1: cat: /nowhere") as caught:
         box.run(["cat", "/nowhere"], b"x" * 5_000_000)
     assert "connection" not in caught.value.cause
 
 
 def test_a_connection_that_breaks_is_told_as_such(box):
     # The shell's parents are sudo, then the sshd of this connection; the sleep is what the connection outlives.
-    with pytest.raises(Refusal, match="the connection broke"):
+    with pytest.raises(CommandError, match="the connection broke"):
         box.run(["sh", "-c", "kill -9 $(ps -o ppid= -p $PPID); exec sleep 20"])
 
 
@@ -64,7 +64,7 @@ def test_an_instance_that_does_not_run_is_told_as_such(cloud):
     cloud.api.stop_instance(instanceName="deployed")
     cloud.until("stopped")
     try:
-        with pytest.raises(Refusal, match="instance deployed is stopped, not running") as caught:
+        with pytest.raises(CommandError, match="instance deployed is stopped, not running") as caught:
             cloud.access()
     finally:
         cloud.api.start_instance(instanceName="deployed")

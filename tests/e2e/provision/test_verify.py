@@ -7,7 +7,7 @@ import pytest
 from provision.commands import secrets, verify
 from provision.reach.connection import connected
 from provision.reach.keyfiles import materialised
-from provision.stage import ROOT
+from provision.target import ROOT
 from wire.secret import Secret
 
 pytestmark = pytest.mark.root

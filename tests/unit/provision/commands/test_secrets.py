@@ -1,7 +1,7 @@
 import pytest
 
 from provision.commands import secrets
-from provision.refusal import Refusal
+from provision.errors import CommandError
 
 
 def test_secrets_come_from_the_environment_by_name():
@@ -16,7 +16,7 @@ def test_a_folders_files_come_before_the_environment(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(Refusal, match="nowhere"):
+    with pytest.raises(CommandError, match="nowhere"):
         secrets.gather({}, tmp_path / "nowhere")
 
 
@@ -30,7 +30,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
     ],
 )
 def test_a_secret_that_can_not_be_one_is_refused_without_showing_it(name, text, said):
-    with pytest.raises(Refusal, match=said) as caught:
+    with pytest.raises(CommandError, match=said) as caught:
         secrets.gather({secrets.SECRETS[name].variable: text}, None)
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -53,7 +53,7 @@ def test_what_was_done_is_told_by_name():
         "changed": ["bookings_token"], "made": ["dashboard_token"], "restarted": ["jada-agent.service"],
         "held": ["bookings_token", "dashboard_token", "anthropic_api_key", "port_sheet_client.json"],
     }  # fmt: skip
-    lines = list(secrets.told(answer))
+    lines = list(secrets.report_lines(answer))
     assert lines[:2] == ["changed: bookings_token", "made: dashboard_token"]
     assert "as before: anthropic_api_key, port_sheet_client.json" in lines
     assert "restarted, because they read them: jada-agent.service" in lines

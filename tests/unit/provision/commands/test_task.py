@@ -1,7 +1,7 @@
 import pytest
 
 from provision.commands import task
-from provision.refusal import Refusal
+from provision.errors import CommandError
 from wire import types
 
 
@@ -36,12 +36,12 @@ def test_a_description_is_read_from_a_file(tmp_path):
     ],
 )
 def test_a_wrong_option_is_named_before_anything_is_sent(title, priority, sessions, dollars, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(CommandError, match=said):
         task.new_task(title, "", [], priority, sessions, dollars)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(Refusal, match=r"none\.csv can't be read"):
+    with pytest.raises(CommandError, match=r"none\.csv can't be read"):
         task.new_task("x", "", [tmp_path / "none.csv"], 5, 5, 5)
 
 

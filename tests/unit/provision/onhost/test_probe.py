@@ -28,7 +28,7 @@ def test_folders_with_other_rights_or_none_are_loose(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(mode)
     wanted = {str(tmp_path / name): ["0700", tmp_path.owner()] for name in ("tight", "open", "gone")}
-    assert probe.main(_asked(folders=wanted))["loose"] == [str(tmp_path / "open"), str(tmp_path / "gone")]
+    assert probe.main(_asked(folders=wanted))["wrong_rights"] == [str(tmp_path / "open"), str(tmp_path / "gone")]
 
 
 def test_packages_are_told_as_installed_or_not():
@@ -39,6 +39,6 @@ def test_packages_are_told_as_installed_or_not():
 
 
 def test_a_plan_reads_what_the_probe_says():
-    seen = plan.read(probe.main(plan.question()))
+    seen = plan.read_probe(probe.main(plan.probe_request()))
     assert seen.current is None
     assert set(seen.links) == set(plan.LINKS)

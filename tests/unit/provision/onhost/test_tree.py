@@ -6,6 +6,7 @@ import tarfile
 import pytest
 
 from provision.onhost import durable, tree
+from provision.onhost.errors import ContentDamaged
 
 
 def _tar(files):
@@ -26,12 +27,12 @@ def _release(home, name, lock):
 
 def test_a_damaged_upload_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"torn")
-    with pytest.raises(tree.Damaged, match="damaged"):
+    with pytest.raises(ContentDamaged, match="damaged"):
         tree.read_verified(tmp_path / "x", hashlib.sha256(b"whole").hexdigest())
 
 
 def test_an_upload_that_is_gone_is_told_as_such(tmp_path):
-    with pytest.raises(tree.Damaged, match="gone"):
+    with pytest.raises(ContentDamaged, match="gone"):
         tree.read_verified(tmp_path / "x", "")
 
 
@@ -60,7 +61,7 @@ def test_a_torn_archive_leaves_no_folder_under_its_name(tmp_path):
 def test_a_file_that_differs_from_the_manifest_is_found(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"files": {"a": hashlib.sha256(b"a").hexdigest()}}))
     (tmp_path / "a").write_bytes(b"b")
-    with pytest.raises(tree.Damaged):
+    with pytest.raises(ContentDamaged):
         tree.finish_release(tmp_path, tmp_path / "venv")
 
 

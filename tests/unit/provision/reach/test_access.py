@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from provision.errors import CommandError
 from provision.reach import access
 from provision.reach.inventory import Host, Inventory
-from provision.refusal import Refusal
 
 HOST = Host(name="box", username="admin", address="192.0.2.7", private_address="10.0.0.7")
 KEY = {"algorithm": "ssh-ed25519", "publicKey": "AAAAC3NzaC1lZDI1NTE5AAAA"}
@@ -52,18 +52,18 @@ def test_a_key_never_shows_in_what_is_printed(details, now):
 
 def test_no_host_keys_yet_is_no_reason_to_trust_any(details, now):
     details["hostKeys"] = []
-    with pytest.raises(Refusal, match="has not seen box's host keys"):
+    with pytest.raises(CommandError, match="has not seen box's host keys"):
         access.obtain(FakeLightsail(details), HOST, now)
 
 
 def test_an_expired_certificate_is_found_before_it_is_used(details):
-    with pytest.raises(Refusal, match="expired"):
+    with pytest.raises(CommandError, match="expired"):
         access.obtain(FakeLightsail(details), HOST, datetime(2027, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("state", ["pending", "stopping", "stopped"])
 def test_an_instance_that_does_not_run_says_so(details, now, state):
-    with pytest.raises(Refusal, match=f"instance box is {state}"):
+    with pytest.raises(CommandError, match=f"instance box is {state}"):
         access.obtain(FakeLightsail(details, state), HOST, now)
 
 
@@ -76,13 +76,13 @@ def test_an_instance_that_does_not_run_says_so(details, now, state):
     ],
 )
 def test_each_way_the_api_fails_has_its_own_words(now, error, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(CommandError, match=said):
         access.obtain(FakeLightsail(broken=error), HOST, now)
 
 
 def test_a_profile_that_is_not_there_is_no_traceback(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
-    with pytest.raises(Refusal, match="no-such-profile"):
+    with pytest.raises(CommandError, match="no-such-profile"):
         access.client(Inventory(region="us-east-1"))
 
 

@@ -5,8 +5,8 @@ import pytest
 from paramiko import RSAKey
 
 from local.lightsail.access import new_key, private_pem
+from provision.errors import CommandError
 from provision.reach import certificate
-from provision.refusal import Refusal
 
 
 def _key(private):
@@ -23,7 +23,7 @@ def test_a_certificate_is_read(pair, now):
 
 def test_a_good_one_passes(pair, now):
     private, line = pair()
-    certificate.check(certificate.parse(line), _key(private), "admin", now)
+    certificate.require_usable(certificate.parse(line), _key(private), "admin", now)
 
 
 @pytest.mark.parametrize(
@@ -36,23 +36,23 @@ def test_a_good_one_passes(pair, now):
 )
 def test_what_sshd_would_refuse_without_a_reason_is_refused_with_one(pair, now, user, later, said):
     private, line = pair()
-    with pytest.raises(Refusal, match=said):
-        certificate.check(certificate.parse(line), _key(private), user, now + later)
+    with pytest.raises(CommandError, match=said):
+        certificate.require_usable(certificate.parse(line), _key(private), user, now + later)
 
 
 def test_a_certificate_for_another_key_is_refused(pair, now):
     _, line = pair()
-    with pytest.raises(Refusal, match="does not belong to the private key"):
-        certificate.check(certificate.parse(line), _key(private_pem(new_key())), "admin", now)
+    with pytest.raises(CommandError, match="does not belong to the private key"):
+        certificate.require_usable(certificate.parse(line), _key(private_pem(new_key())), "admin", now)
 
 
 @pytest.mark.parametrize("cut", [10, 400, 600])
 def test_a_torn_certificate_is_refused_and_nothing_else_is_raised(pair, cut):
-    with pytest.raises(Refusal, match="none that OpenSSH knows"):
+    with pytest.raises(CommandError, match="none that OpenSSH knows"):
         certificate.parse(pair()[1][:cut])
 
 
 @pytest.mark.parametrize("text", ["", "ssh-rsa AAAA", "ssh-dss-cert-v01@openssh.com AAAA", "x y z"])
 def test_what_is_no_certificate_is_refused(text):
-    with pytest.raises(Refusal):
+    with pytest.raises(CommandError):
         certificate.parse(text)

@@ -4,9 +4,9 @@ import json
 import pytest
 from rich.console import Console
 
+from provision.errors import CommandError
 from provision.progress import Progress
-from provision.refusal import Refusal
-from provision.release.deploy import follow, install
+from provision.release.deploy import install, show_steps
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def _news(*words):
 
 def test_the_hosts_steps_are_shown_as_ours(progress, out):
     news = _news({"begin": "unpack"}, {"done": "unpack"}, {"note": "remove r1"}, {"finished": True})
-    assert follow(news, progress) is None
+    assert show_steps(news, progress) is None
     assert out.getvalue() == "  ✓ unpack\n  ✓ remove r1\n"
 
 
@@ -33,13 +33,13 @@ def test_a_broken_step_is_marked_and_what_followed_is_shown(progress, out):
     news = _news(
         {"begin": "switch"}, {"broken": "switch"}, {"begin": "go back"}, {"done": "go back"}, {"failed": "not healthy"}
     )
-    assert follow(news, progress) == "not healthy"
+    assert show_steps(news, progress) == "not healthy"
     assert "✗ switch" in out.getvalue()
     assert "✓ go back" in out.getvalue()
 
 
 def test_an_installer_that_says_nothing_has_failed(progress):
-    assert follow(_news({"begin": "x"}, {"done": "x"}), progress) == "the installer ended without a word"
+    assert show_steps(_news({"begin": "x"}, {"done": "x"}), progress) == "the installer ended without a word"
 
 
 class Scripted:
@@ -59,6 +59,6 @@ class Scripted:
 
 def test_what_an_installer_failed_with_is_a_block_that_can_not_act_on_the_terminal(progress):
     host = Scripted({"failed": "not healthy; its journal ends:\n    \x1b[2Jpanic"})
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(CommandError) as caught:
         install(host, {}, progress)
     assert caught.value.message.splitlines()[:2] == ["box: not healthy; its journal ends:", r"    \x1b[2Jpanic"]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from provision.refusal import Refusal
+from provision.errors import CommandError
 from provision.release import plan
 from provision.release.bundle import SERVICES
 from provision.system.secrets import SECRETS
@@ -34,7 +34,7 @@ def test_a_host_as_it_should_be_gets_nothing(worker, bundle):
 
 
 def test_a_system_that_nobody_tried_is_refused(fresh, bundle):
-    with pytest.raises(Refusal, match="amzn_2023"):
+    with pytest.raises(CommandError, match="amzn_2023"):
         plan.make(replace(fresh, os="amzn_2023"), bundle, 3)
 
 
@@ -73,8 +73,8 @@ def test_what_counts_is_the_release_a_process_runs_from_not_the_link(worker, bun
     ("state", "why"),
     [
         ({"ActiveState": "failed"}, "it is failed"),
-        ({"release": None}, "it runs from no release that is still here"),
-        ({"release": "gone"}, "it runs from no release that is still here"),
+        ({"release": None}, "it runs from no release that is still there"),
+        ({"release": "gone"}, "it runs from no release that is still there"),
     ],
 )
 def test_a_service_that_does_not_run_as_it_should_restarts(worker, bundle, state, why):
@@ -96,7 +96,7 @@ def test_a_file_of_the_release_changed_by_hand_is_brought_back_with_what_runs_fr
 
 
 def test_rights_changed_by_hand_are_set_right_and_nothing_restarts(worker, bundle):
-    made = plan.make(replace(worker, loose=("/home/jada/secrets",)), bundle, 3)
+    made = plan.make(replace(worker, wrong_rights=("/home/jada/secrets",)), bundle, 3)
     assert not made.nothing
     assert made.folders == ("/home/jada/secrets",)
     assert not made.restart

@@ -1,11 +1,11 @@
-"""The one way this part says no: a cause and a cure, then exit code 1, without a traceback."""
+"""How a command ends that can't go on: with a cause and a cure, and exit code 1, without a traceback."""
 
 from invoke.exceptions import Exit
 
 from wire.terminal import printable
 
 
-class Refusal(Exit):
+class CommandError(Exit):
     """An operation that can't or must not go on. `fab` prints both lines and exits with 1."""
 
     def __init__(self, cause: str, cure: str) -> None:

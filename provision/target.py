@@ -1,4 +1,4 @@
-"""What a command acts on: a stack's hosts, its settings file, and the way to each host."""
+"""What a command acts on: a stack's hosts, its settings file, and how each host is reached."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,8 +18,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A stack by name, its inventory and what is deployed to it."""
+class Target:
+    """A stack: its name, its inventory and what is deployed to it."""
 
     name: str
     inventory: inventories.Inventory
@@ -30,23 +30,22 @@ class Stage:
         return inventories.choose(self.inventory, name)
 
     def access(self, name: str | None, progress: Progress) -> access.Access:
-        """Ask Lightsail for a way into the host of that name, or the first."""
-        host = inventories.only(self.inventory, name)
+        """Ask Lightsail for access to the host of that name, or the first."""
+        host = inventories.single(self.inventory, name)
         with progress.step(f"{host.name}: ask Lightsail for a temporary certificate"):
             return access.obtain(access.client(self.inventory), host, access.utc_now())
 
     @contextmanager
     def connected(self, name: str | None, progress: Progress) -> Iterator[Host]:
         """Log in to the host of that name, or the first."""
-        way = self.access(name, progress)
-        with connected(way, self.source.settings.connect_s) as host:
+        with connected(self.access(name, progress), self.source.settings.connect_s) as host:
             yield host
 
 
-def load(stack: str | None, environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Stage:
-    """Read the settings, all sections, then the inventory of the stack that is meant; raises `Refusal`."""
+def load_target(stack: str | None, environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Target:
+    """Read the settings, all sections, then the inventory of the stack that is meant; raises `CommandError`."""
     name = inventories.stack_name(stack, environ)
     file = root / f"jada.{name}.toml"
-    checked = settings.checked(file)
-    source = Source(root, file, checked.deploy, checked.queue)
-    return Stage(name, inventories.read(name, root, environ), source)
+    loaded = settings.load_all(file)
+    source = Source(root, file, loaded.deploy, loaded.queue)
+    return Target(name, inventories.read(name, root, environ), source)
