@@ -12,8 +12,8 @@ TOKEN_LENGTH = 16
 class HostSecret:
     """A secret: what it is for, and the units that read it.
 
-    One that is `made` is made on the host when the operator gives none; without an `optional` one its readers start,
-    and find an empty credential.
+    One that is `made` is made on the host when the operator gives none; where an `optional` one is absent, its readers
+    find an empty line in its place.
     """
 
     name: str
@@ -59,8 +59,9 @@ def credential_lines(unit: str, secrets: Mapping[str, HostSecret] = SECRETS) -> 
         if unit in secret.readers:
             yield f"LoadCredential={secret.name}:{FOLDER}/{secret.name}"
             if secret.optional:
-                # An empty default: without one systemd ends the unit (243/CREDENTIALS) when the file is missing.
-                yield f"SetCredential={secret.name}:"
+                # A default: without it systemd 252 ends the unit (243/CREDENTIALS) when the file is missing. It refuses
+                # an empty one, so that this is a line with nothing in it.
+                yield rf"SetCredential={secret.name}:\n"
 
 
 def missing(held: Container[str], secrets: Mapping[str, HostSecret] = SECRETS) -> tuple[HostSecret, ...]:

@@ -170,7 +170,7 @@ def test_a_unit_starts_without_an_optional_secret_and_reads_one_that_is_there(bo
 
     try:
         box.run(["systemctl", "daemon-reload"])
-        assert read() == b""
+        assert read() == b"\n"
         box.upload(files[0], b"there")
         assert read() == b"there"
     finally:

@@ -31,10 +31,10 @@ def test_the_document_on_security_has_the_table():
         assert f"| `{secret.name}` | {readers} | {given} | {secret.purpose.partition(';')[0]} |" in SECURITY.read_text()
 
 
-def test_a_unit_has_an_empty_default_for_an_optional_secret():
+def test_a_unit_has_an_empty_line_in_place_of_an_optional_secret():
     assert list(credential_lines("jada-agent.service", {OPTIONAL.name: OPTIONAL})) == [
         f"LoadCredential=proxy_password:{FOLDER}/proxy_password",
-        "SetCredential=proxy_password:",
+        r"SetCredential=proxy_password:\n",
     ]
 
 
