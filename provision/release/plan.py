@@ -86,7 +86,8 @@ class Plan:
     @property
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
-        return not any([self.packages, self.files, self.switch, self.links, self.upload, self.folders, self.restart])
+        forward = [self.packages, self.files, self.make_venv, self.upload, self.links, self.folders]
+        return not any([*forward, self.switch, self.restart])
 
     @property
     def blocking(self) -> tuple[str, ...]:
