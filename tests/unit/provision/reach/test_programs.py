@@ -42,10 +42,8 @@ def test_half_a_program_does_nothing():
 
 @pytest.mark.parametrize("path", sorted(programs.ONHOST.glob("*.py")), ids=lambda path: path.name)
 def test_what_runs_on_a_host_imports_the_standard_library_and_its_neighbours_only(path):
-    statements = [
-        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    names = {alias.name for node in statements for alias in node.names if isinstance(node, ast.Import)}
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}
     foreign = {name for name in names if name != "provision.onhost" and not name.startswith("provision.onhost.")}
     assert {name.split(".")[0] for name in foreign} <= sys.stdlib_module_names
