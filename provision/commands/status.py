@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from invoke.context import Context
 
 from provision.commands.options import ONE_HOST, task
-from provision.commands.task import queue
+from provision.commands.task import queue_client
 from provision.progress import Progress
 from provision.release import plan
 from provision.release.bundle import SERVICES
@@ -23,7 +23,7 @@ def status(_context: Context, stack: str | None = None, host: str | None = None)
     with target.connected(host, progress) as box:
         for line in host_lines(plan.read_probe(box.program("probe", plan.probe_request()))):
             progress.say(line)
-    with queue(stack, host) as client:
+    with queue_client(stack, host) as client:
         for line in queue_lines(list(client.tasks()), client.sync_runs()):
             progress.say(line)
 

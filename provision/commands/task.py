@@ -21,7 +21,7 @@ from wire.values import Invalid, decode
 
 
 @contextmanager
-def queue(stack: str | None, host: str | None) -> Iterator[Client]:
+def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
     """Yield the client of a host's queue; its refusals become ours, with a cure."""
     progress = Progress(aside=True)
     target = load_target(stack)
@@ -57,7 +57,7 @@ def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command l
 ) -> None:  # fmt: skip
     """Put a task into the queue and print its id."""
     new = new_task(title, description, [Path(name) for name in context], priority, sessions, dollars)
-    with queue(stack, host) as client:
+    with queue_client(stack, host) as client:
         say(client.add_task(new, key=str(uuid.uuid4())).id)
 
 
@@ -65,7 +65,7 @@ def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command l
 def list_(_context: Context, state: str | None = None, stack: str | None = None, host: str | None = None) -> None:
     """List the tasks, newest first: id, state, sessions used, dollars spent, title."""
     wanted = _state(state) if state else None
-    with queue(stack, host) as client:
+    with queue_client(stack, host) as client:
         for item in client.tasks(wanted):
             say(row(item))
 
@@ -73,7 +73,7 @@ def list_(_context: Context, state: str | None = None, stack: str | None = None,
 @task(positional=["task_id"], help={**ONE_HOST, "task-id": "the task's id"})
 def show(_context: Context, task_id: str, stack: str | None = None, host: str | None = None) -> None:
     """Show a task: how it stands, what it waits for, its sessions, its result and files."""
-    with queue(stack, host) as client:
+    with queue_client(stack, host) as client:
         for line in details(client.task(task_id), client.sessions(task_id)):
             say(line)
 
@@ -96,7 +96,7 @@ def answer(
     if not (text or sessions or dollars):
         raise CommandError("no answer given", "say --text, --sessions or --dollars")
     reply = types.Reply(text=text, sessions=sessions, usd_micros=micros(dollars))
-    with queue(stack, host) as client:
+    with queue_client(stack, host) as client:
         say(row(client.reply(task_id, reply, version=client.task(task_id).version)))
 
 
@@ -104,7 +104,7 @@ def answer(
 def get(_context: Context, task_id: str, to: str = ".", stack: str | None = None, host: str | None = None) -> None:
     """Download a task's result files."""
     folder = Path(to)
-    with queue(stack, host) as client:
+    with queue_client(stack, host) as client:
         files = client.task(task_id).files
         if not files:
             raise CommandError(f"task {task_id} has no result files", "`fab task.show` tells how it stands")

@@ -24,7 +24,7 @@ def verify(_context: Context, stack: str | None = None, host: str | None = None)
         raise Exit(f"{keys.name} is not as deployed; what was changed by hand comes back with `fab deploy`", code=1)
 
 
-def command(keys: KeyFiles, extra: Sequence[str] = ()) -> list[str]:
+def pytest_command(keys: KeyFiles, extra: Sequence[str] = ()) -> list[str]:
     """Return the pytest command: OpenSSH as the backend, because testinfra's paramiko takes any host key."""
     return [
         *(sys.executable, "-m", "pytest", "tests/host", "--quiet"),
@@ -34,6 +34,6 @@ def command(keys: KeyFiles, extra: Sequence[str] = ()) -> list[str]:
 
 def run(keys: KeyFiles, root: Path) -> int:
     """Run the checks, all of them read-only; return pytest's exit code."""
-    done = subprocess.run(command(keys), cwd=root, check=False)
+    done = subprocess.run(pytest_command(keys), cwd=root, check=False)
     subprocess.run(keys.ssh("-O", "exit", "{host}"), capture_output=True, check=False)
     return done.returncode

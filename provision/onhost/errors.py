@@ -1,4 +1,4 @@
-"""Why a deploy stopped, in words for the operator."""
+"""Why a deploy stopped; the messages are for the operator."""
 
 
 class DeployError(Exception):

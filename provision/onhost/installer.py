@@ -24,7 +24,8 @@ LOCK = Path("/run/lock/jada-deploy.lock")
 
 
 def main() -> int:
-    """Do what standard input says; exit 0 when the host is as planned, 1 when not (the last line says how it is)."""
+    """Do what standard input says; exit 0 when the host is as planned, else 1 (the last line says how it is)."""
+    # sshd hangs up when the connection breaks.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     orders = json.load(sys.stdin)
     try:
@@ -50,7 +51,7 @@ def _deploy_lock() -> Iterator[None]:
 
 
 def _require_unchanged(seen: str | None) -> None:
-    """A plan made for another release than the one that is now current is no plan."""
+    """Raise when another release is current than the one that the plan was made for."""
     link = HOME / "current"
     now = link.readlink().name if link.is_symlink() else None
     if now != seen:
@@ -82,6 +83,7 @@ def _release(orders: dict[str, Any]) -> None:
             _accounts(folder)
             tree.link_all(orders["links"])
     _switch(orders)
+    # Only now: until the release is healthy, the one before may be needed.
     for gone in tree.prune(HOME, [*orders["keep"], orders["id"]]):
         _emit(note=f"remove {gone}")
     shutil.rmtree(HOME / "staging", ignore_errors=True)

@@ -87,7 +87,7 @@ def _unit(unit: str) -> dict[str, str | None]:
 
 
 def _release(pid: str) -> str | None:
-    """The release from which a process runs, by its working folder: the kernel's word, whatever `current` says."""
+    """The release from which a process runs, by its working folder: what the kernel says, whatever `current` says."""
     try:
         folder = Path(f"/proc/{pid}/cwd").readlink()
     except OSError:

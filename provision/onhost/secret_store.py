@@ -41,7 +41,7 @@ def _random() -> bytes:
 
 
 def _write(path: Path, content: bytes) -> bool:
-    """Write a secret unless it is the same; mend its owner and mode. Returns whether it changed."""
+    """Write a secret unless it is the same; set its owner and mode right. Returns whether it changed."""
     if path.is_file() and path.read_bytes() == content:
         os.chown(path, 0, 0)
         path.chmod(0o600)

@@ -25,7 +25,7 @@ SSHD_KEPT = (
 
 def wait_until_ready() -> None:
     """Wait for cloud-init, where there is one: it installs and writes as well."""
-    if shutil.which("cloud-init"):
+    if shutil.which("cloud-init"):  # up to ten minutes: a first boot may upgrade packages
         subprocess.run(["cloud-init", "status", "--wait"], capture_output=True, check=False, timeout=600)
 
 

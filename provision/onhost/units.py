@@ -37,7 +37,7 @@ def wait_healthy(units: list[str], url: str, seconds: float) -> None:
     while (wrong := _problem(units, url)) is not None:
         if time.monotonic() > deadline:
             raise Unhealthy(f"not healthy after {seconds:g} s: {wrong}")
-        time.sleep(0.3)
+        time.sleep(0.3)  # a small plan has a tenth of a CPU: each look costs two processes
 
 
 def _problem(units: list[str], url: str) -> str | None:

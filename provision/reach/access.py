@@ -31,6 +31,11 @@ class Access:
     host_keys: tuple[tuple[str, str], ...]
     port: int = 22
 
+    @property
+    def known_as(self) -> str:
+        """The name under which OpenSSH and paramiko look its host keys up."""
+        return self.address if self.port == 22 else f"[{self.address}]:{self.port}"
+
 
 def client(inventory: Inventory) -> Any:
     """Return the stack's Lightsail API. The local one gets made-up credentials: real ones never travel to it."""
@@ -42,7 +47,7 @@ def client(inventory: Inventory) -> Any:
         )
     except BotoCoreError as error:  # a profile or a configuration file that is not right
         raise CommandError(
-            f"this machine's AWS configuration can't be used: {error}", "mend or unset AWS_PROFILE"
+            f"this machine's AWS configuration can't be used: {error}", "fix or unset AWS_PROFILE"
         ) from error
 
 
@@ -51,11 +56,11 @@ def obtain(lightsail: Any, host: Host, now: datetime) -> Access:
     try:
         state = lightsail.get_instance(instanceName=host.name)["instance"]["state"]["name"]
         if state != "running":
-            raise CommandError(f"instance {host.name} is {state}, not running", _start(host.name))
+            raise CommandError(f"instance {host.name} is {state}, not running", _how_to_start(host.name))
         details = lightsail.get_instance_access_details(instanceName=host.name, protocol="ssh")["accessDetails"]
     except (ClientError, BotoCoreError) as error:
-        raise _refused(host.name, error) from error
-    access = _access(host.name, details)
+        raise _explained(host.name, error) from error
+    access = _read_details(host.name, details)
     certificate.require_usable(certificate.parse(access.certificate), private_key(access), access.username, now)
     return access
 
@@ -77,8 +82,7 @@ def private_key(access: Access) -> paramiko.PKey:
 
 def known_hosts(access: Access) -> str:
     """Return the instance's verified host keys as lines of a known_hosts file."""
-    where = access.address if access.port == 22 else f"[{access.address}]:{access.port}"
-    return "".join(f"{where} {algorithm} {blob}\n" for algorithm, blob in access.host_keys)
+    return "".join(f"{access.known_as} {algorithm} {blob}\n" for algorithm, blob in access.host_keys)
 
 
 def utc_now() -> datetime:
@@ -86,9 +90,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _access(name: str, details: Mapping[str, Any]) -> Access:
+def _read_details(name: str, details: Mapping[str, Any]) -> Access:
     keys = tuple((key["algorithm"], _blob(key["publicKey"])) for key in details.get("hostKeys") or ())
     if not keys:
+        # To trust the first key that answers would trust whoever answers.
         raise CommandError(
             f"Lightsail has not seen {name}'s host keys yet", "wait a minute after the first boot, then again"
         )
@@ -104,15 +109,15 @@ def _access(name: str, details: Mapping[str, Any]) -> Access:
 
 def _blob(public_key: str) -> str:
     """The base64 of a host key, which the API gives bare; a whole line of a .pub file is taken as well."""
-    words = public_key.split()
-    return words[1] if len(words) > 1 else words[0]
+    fields = public_key.split()
+    return fields[1] if len(fields) > 1 else fields[0]
 
 
-def _start(name: str) -> str:
+def _how_to_start(name: str) -> str:
     return f"start it: aws lightsail start-instance --instance-name {name}, wait until it runs, then again"
 
 
-def _refused(name: str, error: Exception) -> CommandError:
+def _explained(name: str, error: Exception) -> CommandError:
     if isinstance(error, NoCredentialsError):
         return CommandError("no AWS credentials on this machine", "log in first (aws sso login, or AWS_PROFILE)")
     if isinstance(error, EndpointConnectionError):

@@ -1,4 +1,4 @@
-"""What an OpenSSH user certificate says, read before it is used: sshd answers every wrong one with the same words.
+"""What an OpenSSH user certificate says, read before it is used: sshd gives the same answer to every wrong one.
 
 Layout: OpenSSH's PROTOCOL.certkeys, versions 01 of RSA, ECDSA and Ed25519.
 """
@@ -22,7 +22,7 @@ USER = 1
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate's own words: the public key (as OpenSSH's wire form), for whom, and from when to when."""
+    """What a certificate says: the public key (in OpenSSH's wire form), for which users, and from when to when."""
 
     public_key: bytes
     kind: int
@@ -58,7 +58,7 @@ def _read(algorithm: str, blob: bytes) -> Certificate:
         names.append(principals.text())
     after, before = fields.number(8), fields.number(8)
     plain = b"".join(_framed(part) for part in (algorithm.encode(), *public))
-    return Certificate(plain, kind, tuple(names), _moment(after), _moment(before))
+    return Certificate(plain, kind, tuple(names), _utc(after), _utc(before))
 
 
 class _Fields:
@@ -88,7 +88,7 @@ def _framed(part: bytes) -> bytes:
     return struct.pack(">I", len(part)) + part
 
 
-def _moment(seconds: int) -> datetime:
+def _utc(seconds: int) -> datetime:
     """A time in seconds; the largest number of all means for ever."""
     return datetime.max.replace(tzinfo=UTC) if seconds >= 2**63 else datetime.fromtimestamp(seconds, UTC)
 

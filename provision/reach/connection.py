@@ -76,6 +76,7 @@ def _connection(access: Access, timeout_s: float) -> Connection:
         "pkey": private_key(access),
         "allow_agent": False,
         "look_for_keys": False,
+        # paramiko's own limits for these two are 15 and 30 s, whatever the operator sets.
         "banner_timeout": timeout_s,
         "auth_timeout": timeout_s,
     }
@@ -86,9 +87,8 @@ def _connection(access: Access, timeout_s: float) -> Connection:
         connect_timeout=timeout_s, connect_kwargs=options,
     )  # fmt: skip
     known = connection.client.get_host_keys()
-    where = access.address if access.port == 22 else f"[{access.address}]:{access.port}"
     for algorithm, blob in access.host_keys:
-        known.add(where, algorithm, paramiko.PKey.from_type_string(algorithm, base64.b64decode(blob)))
+        known.add(access.known_as, algorithm, paramiko.PKey.from_type_string(algorithm, base64.b64decode(blob)))
     # Fabric's own policy takes any key of an unknown host.
     connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
     return connection
@@ -98,6 +98,7 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
     who = f"{access.name} ({access.address})"
     try:
         connection.open()
+        # A step of the installer may be silent for minutes, and routers forget silent connections.
         connection.transport.set_keepalive(15)
     except paramiko.BadHostKeyException as error:
         raise CommandError(

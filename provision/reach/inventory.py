@@ -64,8 +64,8 @@ def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     except FileNotFoundError:
         raise CommandError("`pulumi` is not on PATH", 'for the local stack: eval "$(python -m local env)"') from None
     if done.returncode:
-        words = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise CommandError(f"Pulumi knows no stack {stack!r}: {words}", "run `pulumi up`, or name another with --stack")
+        error = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise CommandError(f"Pulumi knows no stack {stack!r}: {error}", "run `pulumi up`, or name another with --stack")
     inventory = parse(done.stdout)
     require_matching_cloud(stack, inventory, environ)
     return inventory

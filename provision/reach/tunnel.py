@@ -39,6 +39,7 @@ def opened(keys: KeyFiles, queue: str, *, port: int = 0, timeout_s: float = 15) 
     """Yield a tunnel from `port` on this machine (0: any free one) to `queue` on the host, for the block's duration."""
     port = port or _free_port()
     command = keys.ssh(
+        # A master: the token is read through this connection, without a second login.
         *("-M", "-N", "-o", "ExitOnForwardFailure=yes", "-o", f"ConnectTimeout={timeout_s:g}"),
         *("-L", f"127.0.0.1:{port}:{queue}", "{host}"),
     )
@@ -60,7 +61,7 @@ def _wait(process: subprocess.Popen[str], port: int, deadline: float) -> None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        time.sleep(0.05)
+        time.sleep(0.05)  # a login takes some 300 ms
     raise CommandError("the tunnel did not open in time", "is your address in the firewall's CIDRs?")
 
 

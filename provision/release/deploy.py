@@ -91,13 +91,13 @@ def install(host: Host, orders: dict[str, Any], progress: Progress) -> None:
             f"{error.cause}. The installer on the host goes on by itself", "wait, then deploy again"
         ) from error
     if failed:
-        raise CommandError(f"{host.name}: {failed}", "mend the cause and deploy again; nothing else is needed")
+        raise CommandError(f"{host.name}: {failed}", "fix the cause and deploy again; nothing else is needed")
 
 
 def show_steps(events: Iterator[dict[str, Any]], progress: Progress) -> str | None:
     """Show the installer's steps; return what it failed with, None when it finished.
 
-    Each {"begin"} is followed by {"done"} or {"broken"}; {"failed"} or {"finished"} is the last word.
+    Each {"begin"} is followed by {"done"} or {"broken"}; {"failed"} or {"finished"} is the last event.
     """
     for event in events:
         if "begin" in event:
@@ -108,11 +108,11 @@ def show_steps(events: Iterator[dict[str, Any]], progress: Progress) -> str | No
             progress.done(event["note"], 0)
         else:
             return event.get("failed")
-    return "the installer ended without a word"
+    return "the installer ended without a result"
 
 
 class _StepBroken(Exception):
-    """A step on the host failed; why comes with its last word."""
+    """A step on the host failed; why comes with its last event."""
 
 
 def _send(host: Host, what: str, content: bytes, progress: Progress) -> dict[str, str]:

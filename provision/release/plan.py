@@ -123,7 +123,7 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
         folders=probed.wrong_rights,
-        restart={unit: why for unit in SERVICES if (why := _why_restart(probed, bundle, unit))},
+        restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
         missing=missing(probed.secrets),
     )
@@ -173,10 +173,11 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
     }
 
 
-def _why_restart(probed: Probed, bundle: Bundle, unit: str) -> str | None:
+def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
     state = probed.units[unit]
     if state.get("ActiveState") != "active":
         return f"it is {state.get('ActiveState') or 'unknown'}"
+    # The release that the process runs from, not `current`: a deploy that was cut off has switched and not restarted.
     running = probed.releases.get(state.get("release") or "")
     if running is None:
         return "it runs from no release that is still there"
@@ -191,6 +192,7 @@ def _keep(probed: Probed, bundle: Bundle, keep_releases: int) -> tuple[str, ...]
     """The releases to keep: the newest, the one before this, and those that a process still runs from."""
     running = {unit["release"] for unit in probed.units.values() if unit.get("release")}
     others = [name for name in probed.releases if name != bundle.id]
+    # Before the newest: it is what this deploy goes back to, and the newest may be one that failed.
     first = [probed.current] if probed.current in others else []
     newest = [*first, *(name for name in others if name not in first)][: keep_releases - 1]
     return tuple(dict.fromkeys([*newest, *sorted(running & set(probed.releases))]))

@@ -70,7 +70,7 @@ def fetch(wheelhouse: Wheelhouse) -> None:
 
 
 def download_command(platform: Platform, folder: Path) -> list[str]:
-    """Return uv's words that run our pinned pip: only wheels, only with the locked hashes, only what fits."""
+    """Return uv's arguments that run our pinned pip: only wheels, only with the locked hashes, only what fits."""
     pinned = PIP.read_text(encoding="utf-8").split()[0]
     newest = int(platform.glibc.split(".")[1])
     platforms = [f"manylinux_2_{minor}_{platform.machine}" for minor in range(newest, OLDEST_GLIBC - 1, -1)]
@@ -105,17 +105,30 @@ def archive(wheelhouse: Wheelhouse) -> bytes:
 
 
 def _exported(root: Path) -> str:
-    words = ["export", "--frozen", "--no-dev", "--extra", "host", "--no-emit-project", "--no-header", "--no-annotate"]
-    return _uv([*words, "--quiet"], root)
+    arguments = [
+        "export",
+        "--frozen",
+        "--no-dev",
+        "--extra",
+        "host",
+        "--no-emit-project",
+        "--no-header",
+        "--no-annotate",
+    ]
+    return _uv([*arguments, "--quiet"], root)
 
 
-def _uv(words: list[str], root: Path) -> str:
+def _uv(arguments: list[str], root: Path) -> str:
     done = subprocess.run(
-        [_program(), "--cache-dir", str(cache() / "uv"), *words], cwd=root, capture_output=True, text=True, check=False
+        [_program(), "--cache-dir", str(cache() / "uv"), *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise CommandError(
-            f"`uv {' '.join(words[:2])}` ended with {done.returncode}: {done.stderr.strip()[-600:]}",
+            f"`uv {' '.join(arguments[:2])}` ended with {done.returncode}: {done.stderr.strip()[-600:]}",
             "is the package index reachable, and uv.lock in step with pyproject.toml (uv lock --check)?",
         )
     return done.stdout

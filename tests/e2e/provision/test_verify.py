@@ -15,7 +15,7 @@ pytestmark = pytest.mark.root
 
 def _verified(cloud, *extra):
     with materialised(cloud.access()) as keys:
-        done = subprocess.run(verify.command(keys, extra), cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(verify.pytest_command(keys, extra), cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout
 
 

@@ -2,14 +2,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from provision.commands.verify import command
+from provision.commands.verify import pytest_command
 from provision.reach.keyfiles import KeyFiles
 
 ROOT = Path(__file__).parents[4]
 
 
 def test_the_checks_run_over_openssh_which_verifies_the_host():
-    words = command(KeyFiles(Path("/f"), "box"), ["-x"])
+    words = pytest_command(KeyFiles(Path("/f"), "box"), ["-x"])
     assert "--hosts=ssh://box" in words
     assert "--ssh-config=/f/config" in words
     assert words[-1] == "-x"

@@ -39,7 +39,7 @@ def test_a_broken_step_is_marked_and_what_followed_is_shown(progress, out):
 
 
 def test_an_installer_that_says_nothing_has_failed(progress):
-    assert show_steps(_news({"begin": "x"}, {"done": "x"}), progress) == "the installer ended without a word"
+    assert show_steps(_news({"begin": "x"}, {"done": "x"}), progress) == "the installer ended without a result"
 
 
 class Scripted:
