@@ -8,7 +8,7 @@ USERS = {"jada": "/var/lib/jada-agent", "jada-sync": "/var/lib/jada-sync", "jada
 
 
 @pytest.mark.parametrize(("name", "home"), USERS.items())
-def test_each_program_has_a_user_that_nobody_can_log_in_as(host, name, home):
+def test_each_program_has_a_user_that_can_not_log_in(host, name, home):
     user = host.user(name)
     assert user.exists
     assert user.home == home
@@ -17,7 +17,7 @@ def test_each_program_has_a_user_that_nobody_can_log_in_as(host, name, home):
 
 
 @pytest.mark.parametrize(("name", "home"), USERS.items())
-def test_state_is_its_programs_alone(host, name, home):
+def test_only_its_program_reads_its_state(host, name, home):
     folder = host.file(home)
     assert (folder.user, folder.group, oct(folder.mode)) == (name, name, oct(0o700)), home
 

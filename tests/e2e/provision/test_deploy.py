@@ -53,7 +53,7 @@ def test_only_the_service_whose_code_changed_restarts(deployed, source, progress
     assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-agent.service"]
 
 
-def test_a_settings_section_restarts_its_part_alone(deployed, source, progress):
+def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
     before = _runs(deployed)
     source.file.write_text("[agent]\nturns = 31\n[deploy]\n")
     deploy(deployed, source, progress)

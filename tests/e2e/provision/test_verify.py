@@ -81,7 +81,7 @@ def test_what_a_hand_changed_is_found_and_named(cloud, deployed, change):
     assert what in said
 
 
-def test_a_changed_secret_restarts_its_readers_alone_and_is_nowhere_to_be_read(cloud, deployed):
+def test_a_changed_secret_restarts_only_its_readers_and_is_nowhere_to_be_read(cloud, deployed):
     canary = "canary-7f3a9"
     answer = secrets.send(deployed, {"anthropic_api_key": Secret(canary + "\n")})
     assert answer["changed"] == ["anthropic_api_key"]

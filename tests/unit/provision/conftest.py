@@ -32,7 +32,7 @@ def pair(tmp_path_factory):
 
 
 @pytest.fixture
-def way(pair):
+def granted(pair):
     private, certificate = pair()
     algorithm, blob = public_line(new_key()).split()[:2]
     return Access("box", "192.0.2.7", "admin", Secret(private), certificate, ((algorithm, blob),))

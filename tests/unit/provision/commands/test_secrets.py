@@ -36,7 +36,7 @@ def test_a_secret_that_can_not_be_one_is_refused_without_showing_it(name, text, 
     assert caught.value.__cause__ is None
 
 
-def test_a_person_is_asked_by_name_and_purpose_and_may_leave_one_out():
+def test_the_operator_is_asked_with_name_and_purpose_and_may_leave_one_out():
     asked = []
 
     def prompt(text):
@@ -48,7 +48,7 @@ def test_a_person_is_asked_by_name_and_purpose_and_may_leave_one_out():
     assert {name: secret.reveal() for name, secret in found.items()} == {"anthropic_api_key": "typed\n"}
 
 
-def test_what_was_done_is_told_by_name():
+def test_what_was_done_is_reported_without_values():
     answer = {
         "changed": ["bookings_token"], "made": ["dashboard_token"], "restarted": ["jada-agent.service"],
         "held": ["bookings_token", "dashboard_token", "anthropic_api_key", "port_sheet_client.json"],

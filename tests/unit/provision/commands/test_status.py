@@ -11,14 +11,14 @@ def _task(number, state):
     )  # fmt: skip
 
 
-def test_a_host_is_told_by_release_and_units(worker):
+def test_a_host_is_described_by_release_and_units(worker):
     units = {**worker.units, "jada-agent.service": {"ActiveState": "active", "SubState": "running", "NRestarts": "2"}}
     said = list(status.host_lines(replace(worker, units=units)))
     assert said[0] == "release    release1"
     assert any(line.startswith("jada-agent.service") and "restarted 2 times" in line for line in said)
 
 
-def test_a_host_without_a_release_is_told_what_to_do(fresh):
+def test_a_host_without_a_release_says_what_to_do(fresh):
     assert "fab deploy" in next(status.host_lines(fresh))
 
 

@@ -14,7 +14,7 @@ def test_the_system_is_named_as_lightsails_blueprints_are():
     assert version[0].isdigit()
 
 
-def test_files_and_links_are_told_as_they_are(tmp_path):
+def test_files_and_links_are_reported_as_they_are(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("nowhere")
     paths = [str(tmp_path / name) for name in ("file", "link", "none")]
@@ -31,7 +31,7 @@ def test_folders_with_other_rights_or_none_are_loose(tmp_path):
     assert probe.main(_asked(folders=wanted))["wrong_rights"] == [str(tmp_path / "open"), str(tmp_path / "gone")]
 
 
-def test_packages_are_told_as_installed_or_not():
+def test_packages_are_reported_as_installed_or_not():
     assert probe.main(_asked(packages=["dpkg", "no-such-package"]))["packages"] == {
         "dpkg": True,
         "no-such-package": False,

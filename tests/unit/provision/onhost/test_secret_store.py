@@ -17,7 +17,7 @@ def _order(folder, secrets=(), make=()):
     return {"folder": str(folder), "secrets": encoded, "make": list(make), "readers": {}}
 
 
-def test_a_secret_is_roots_alone_in_a_folder_of_roots_alone(folder):
+def test_only_root_reads_a_secret_and_its_folder(folder):
     answer = secret_store.main(_order(folder, {"token": "value\n"}))
     assert answer["changed"] == ["token"]
     assert (folder / "token").read_text() == "value\n"
@@ -34,7 +34,7 @@ def test_the_same_secret_again_is_no_change_but_its_mode_is_mended(folder):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_nobody_gives_is_made_once(folder):
+def test_what_is_not_given_is_made_once(folder):
     first = secret_store.main(_order(folder, make=["dashboard_token"]))
     value = (folder / "dashboard_token").read_text()
     second = secret_store.main(_order(folder, make=["dashboard_token"]))
@@ -59,6 +59,6 @@ def test_a_half_written_file_of_before_is_no_obstacle(folder):
     assert [path.name for path in folder.iterdir()] == ["token"]
 
 
-def test_asked_without_secrets_it_tells_the_names_alone(folder):
+def test_asked_without_secrets_it_answers_with_names_only(folder):
     secret_store.main(_order(folder, {"b": "x\n", "a": "y\n"}))
     assert secret_store.main({"folder": str(folder)}) == {"held": ["a", "b"]}

@@ -31,7 +31,7 @@ def test_a_damaged_upload_is_refused(tmp_path):
         tree.read_verified(tmp_path / "x", hashlib.sha256(b"whole").hexdigest())
 
 
-def test_an_upload_that_is_gone_is_told_as_such(tmp_path):
+def test_an_upload_that_is_gone_is_reported_as_such(tmp_path):
     with pytest.raises(ContentDamaged, match="gone"):
         tree.read_verified(tmp_path / "x", "")
 

@@ -36,9 +36,9 @@ def details(pair):
 
 
 def test_access_is_made_of_the_apis_answer(details, now):
-    way = access.obtain(FakeLightsail(details), HOST, now)
-    assert (way.address, way.username) == ("192.0.2.7", "admin")
-    assert access.known_hosts(way) == "192.0.2.7 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA\n"
+    granted = access.obtain(FakeLightsail(details), HOST, now)
+    assert (granted.address, granted.username) == ("192.0.2.7", "admin")
+    assert access.known_hosts(granted) == "192.0.2.7 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA\n"
 
 
 def test_a_host_key_with_its_algorithm_before_it_is_taken_too(details, now):
@@ -75,7 +75,7 @@ def test_an_instance_that_does_not_run_says_so(details, now, state):
         (EndpointConnectionError(endpoint_url="http://10.77.0.1:8700"), "does not answer"),
     ],
 )
-def test_each_way_the_api_fails_has_its_own_words(now, error, said):
+def test_each_failure_of_the_api_has_its_own_message(now, error, said):
     with pytest.raises(CommandError, match=said):
         access.obtain(FakeLightsail(broken=error), HOST, now)
 

@@ -29,7 +29,7 @@ def test_infras_output_is_read():
     assert read.hosts[0].address == "192.0.2.7"
 
 
-def test_a_stack_that_made_nothing_yet_is_told_to_come_up_first():
+def test_a_stack_that_made_nothing_yet_must_come_up_first():
     with pytest.raises(CommandError, match="pulumi up"):
         inventory.parse("{}")
 
@@ -92,6 +92,6 @@ def test_pulumis_own_words_are_passed_on(tmp_path):
         inventory.read("x", tmp_path, environ)
 
 
-def test_without_pulumi_the_cure_is_told(tmp_path):
+def test_without_pulumi_the_cure_is_named(tmp_path):
     with pytest.raises(CommandError, match="not on PATH"):
         inventory.read("local", tmp_path, {"PATH": str(tmp_path)})

@@ -19,23 +19,23 @@ with materialised(Access("box", "192.0.2.7", "admin", Secret("key"), "cert", ())
 """
 
 
-def test_the_configuration_verifies_the_host_and_offers_nothing_else(way):
-    config = contents(way, Path("/f"))["config"]
+def test_the_configuration_verifies_the_host_and_offers_nothing_else(granted):
+    config = contents(granted, Path("/f"))["config"]
     for line in ("IdentityFile /f/key", "CertificateFile /f/key-cert.pub", "UserKnownHostsFile /f/known_hosts"):
         assert f"  {line}\n" in config
     assert "  StrictHostKeyChecking yes\n" in config
     assert "  IdentitiesOnly yes\n" in config
 
 
-def test_openssh_reads_the_configuration(way):
-    with materialised(way) as keys:
+def test_openssh_reads_the_configuration(granted):
+    with materialised(granted) as keys:
         done = subprocess.run(keys.ssh("-G", "{host}"), capture_output=True, text=True, check=True)
     assert "hostname 192.0.2.7\n" in done.stdout
     assert "user admin\n" in done.stdout
 
 
-def test_files_are_private_and_go(way):
-    with materialised(way) as keys:
+def test_files_are_private_and_go(granted):
+    with materialised(granted) as keys:
         assert keys.folder.stat().st_mode & 0o777 == 0o700
         assert {path.stat().st_mode & 0o777 for path in keys.folder.iterdir()} == {0o600}
     assert not keys.folder.exists()

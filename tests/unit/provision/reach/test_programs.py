@@ -1,18 +1,22 @@
 import ast
+import io
 import json
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
 from provision.reach import programs
 
 
-def test_the_zip_is_the_same_bytes_each_time():
+def test_the_zip_is_the_same_bytes_at_any_time():
+    with zipfile.ZipFile(io.BytesIO(programs.packed())) as archive:
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert programs.packed() == programs.packed()
 
 
-def test_the_installer_runs_alone_and_refuses_a_host_that_the_plan_did_not_see(tmp_path):
+def test_the_installer_needs_no_other_file_and_refuses_a_host_that_the_plan_did_not_see(tmp_path):
     program = tmp_path / "installer"
     program.write_bytes(programs.packed())
     done = subprocess.run(

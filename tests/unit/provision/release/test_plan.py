@@ -34,7 +34,7 @@ def test_a_host_as_it_should_be_gets_nothing(worker, bundle):
     assert list(plan.lines(made)) == ["nothing to do: release release1 is current and runs"]
 
 
-def test_a_system_that_nobody_tried_is_refused(fresh, bundle):
+def test_an_unknown_system_is_refused(fresh, bundle):
     with pytest.raises(CommandError, match="amzn_2023"):
         plan.make(replace(fresh, os="amzn_2023"), bundle, 3)
 
