@@ -1,5 +1,5 @@
-"""`fab --list`: what an operator can do; the tasks themselves are in provision/tasks.py."""
+"""`fab --list`: what an operator can do; the commands themselves are in provision/commands/."""
 
-from provision.tasks import namespace
+from provision.commands.namespace import namespace
 
 __all__ = ["namespace"]

@@ -1,5 +1,5 @@
-"""What exists in AWS: hosts with their addresses and the door to them, as a Pulumi program.
+"""What exists in AWS: hosts with their addresses and firewalls, as a Pulumi program.
 
 `__main__` puts together what `settings` allows; `host` and `firewall` each own their resources. What others need to
-know leaves as the stack's outputs alone.
+know leaves only as the stack's outputs.
 """

@@ -13,7 +13,7 @@ def build(chosen: settings.Settings) -> None:
     provider = _provider(chosen)
     hosts = [host.make(name, chosen, provider) for name in chosen.hosts]
     for each in hosts:
-        firewall.close(each.name, each.instance, chosen, provider)
+        firewall.allow_operators(each.name, each.instance, chosen, provider)
     inventory = {"region": chosen.region, "endpoint": chosen.endpoint, "hosts": [each.entry() for each in hosts]}
     pulumi.export("inventory", inventory)
 
@@ -37,9 +37,9 @@ def _settings() -> settings.Settings:
     config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
         return settings.read(pulumi.get_stack(), config, os.environ)
-    except settings.Refused as refused:
-        # A RunError is shown by its message alone, without a traceback.
-        raise pulumi.RunError(str(refused)) from None
+    except settings.InvalidSetting as error:
+        # Pulumi shows a RunError's message, and for any other exception a traceback.
+        raise pulumi.RunError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The door to a host: SSH, for the operators' addresses, and nothing else."""
+"""The firewall of a host: SSH from the operators' addresses, and nothing else."""
 
 import pulumi
 import pulumi_aws as aws
@@ -19,11 +19,11 @@ def port_info(settings: Settings) -> aws.lightsail.InstancePublicPortsPortInfoAr
     )
 
 
-def close(name: str, instance: aws.lightsail.Instance, settings: Settings, provider: aws.Provider) -> None:
-    """Leave only the operators' door open on a host.
+def allow_operators(name: str, instance: aws.lightsail.Instance, settings: Settings, provider: aws.Provider) -> None:
+    """Let only the operators reach a host, and only its SSH.
 
     Any edit replaces this resource: Put of the new ports, then Close of the old ones, which shuts what both share
-    (pulumi-aws#1511). Retained on delete, an edit is one Put alone, and a Put closes what it omits. It has to be
+    (pulumi-aws#1511). Retained on delete, an edit is a single Put, which closes what it omits. It has to be
     retained from the first `up`: the state, not the program, decides how the old one goes.
     """
     aws.lightsail.InstancePublicPorts(

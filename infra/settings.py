@@ -1,7 +1,7 @@
 """The stack's settings: what `Pulumi.<stack>.yaml` says under `jada:`, checked before any call.
 
 Pulumi hands its configuration over as texts, lists and objects as JSON. A value that is missing, unknown or wrong is
-`Refused`, with its key and what to write instead.
+`InvalidSetting`, with its key and what to write instead.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ REGIONS = (
 )
 # fmt: on
 BLUEPRINTS = ("debian_12",)
-"""The images on which provision knows its way about."""
+"""The images for which `provision` has packages."""
 # The last digit differs by region: micro_3_0 in us-east-1, micro_3_1 in ap-south-1.
 BUNDLE = r"(nano|micro|small|medium|large|xlarge|2xlarge)_3_[0-9]"
 # The API's ResourceName, less the letters beyond ASCII that a host name can't hold.
@@ -36,7 +36,7 @@ KEYS = (
 # fmt: on
 
 
-class Refused(Exception):
+class InvalidSetting(Exception):
     """A setting that can't be used; the message names its key and the cure."""
 
     def __init__(self, key: str, why: str) -> None:
@@ -62,12 +62,12 @@ class Settings:
 
     @property
     def protect(self) -> bool:
-        """Whether the host may only go after someone has said so to Pulumi; users have lost machines to an edit."""
+        """Whether Pulumi refuses to delete a host until it is unprotected; users have lost machines to an edit."""
         return self.stack != LOCAL
 
 
 def read(stack: str, config: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
-    """Check a stack's whole configuration (full key → text) and what the environment adds; raises `Refused`."""
+    """Check a stack's whole configuration (full key → text) and what the environment adds; raises `InvalidSetting`."""
     given = _own_keys(config)
     endpoint = _endpoint(stack, given.get("endpoint"), environment)
     region = _choice("region", _required(given, "region", "the AWS region of the hosts, such as us-east-1"), REGIONS)
@@ -83,7 +83,7 @@ def read(stack: str, config: Mapping[str, str], environment: Mapping[str, str]) 
         ip_address_type=ip_address_type,
         operator_cidrs=v4,
         operator_ipv6_cidrs=v6,
-        static_ip=_yes("static-ip", given.get("static-ip", "true")),
+        static_ip=_flag("static-ip", given.get("static-ip", "true")),
         tags={"project": "jada", "stack": stack, **_tags(given.get("tags", "{}"))},
         endpoint=endpoint,
     )
@@ -96,10 +96,10 @@ def _own_keys(config: Mapping[str, str]) -> dict[str, str]:
         if namespace == "pulumi":
             continue
         if namespace != "jada":
-            # The provider is made from these settings alone: `aws:region` would be believed and do nothing.
-            raise Refused(full, "has no effect here; only jada:* keys have")
+            # The provider is made only from these settings: `aws:region` would look right and do nothing.
+            raise InvalidSetting(full, "has no effect; only jada:* keys have")
         if key not in KEYS:
-            raise Refused(key, f"there is no such setting; the settings are {', '.join(KEYS)}")
+            raise InvalidSetting(key, f"there is no such setting; the settings are {', '.join(KEYS)}")
         own[key] = value
     return own
 
@@ -108,10 +108,12 @@ def _endpoint(stack: str, endpoint: str | None, environment: Mapping[str, str]) 
     if stack == LOCAL:
         return _local_endpoint(endpoint)
     if endpoint is not None:
-        raise Refused("endpoint", f"stack {stack!r} is a real one and talks to AWS itself; only 'local' may set this")
+        raise InvalidSetting(
+            "endpoint", f"stack {stack!r} is a real one and talks to AWS itself; only 'local' may set this"
+        )
     diverted = sorted(name for name in environment if name.startswith("AWS_ENDPOINT_URL"))
     if diverted:
-        raise Refused(
+        raise InvalidSetting(
             "endpoint", f"{diverted[0]} diverts AWS calls, and stack {stack!r} is a real one; use a shell without it"
         )
     return None
@@ -119,14 +121,16 @@ def _endpoint(stack: str, endpoint: str | None, environment: Mapping[str, str]) 
 
 def _local_endpoint(endpoint: str | None) -> str:
     if endpoint is None:
-        raise Refused("endpoint", "stack 'local' never runs against AWS; set the address of this machine's cloud")
+        raise InvalidSetting(
+            "endpoint", "stack 'local' never runs against AWS; set the address of this machine's cloud"
+        )
     url = urlsplit(endpoint)
     try:
         address = ipaddress.ip_address(url.hostname or "")
     except ValueError:
         address = None
     if url.scheme != "http" or address is None or not address.is_private:
-        raise Refused(
+        raise InvalidSetting(
             "endpoint", f"must be http:// and a private or loopback address, as http://10.77.0.1:8700, not {endpoint!r}"
         )
     return endpoint
@@ -135,17 +139,17 @@ def _local_endpoint(endpoint: str | None) -> str:
 def _operator_cidrs(given: Mapping[str, str], ip_address_type: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     key = "operator-cidrs"
     hint = 'the addresses that may reach SSH, such as ["203.0.113.7/32"]'
-    open_to_world = _yes("ssh-open-to-world", given.get("ssh-open-to-world", "false"))
+    open_to_world = _flag("ssh-open-to-world", given.get("ssh-open-to-world", "false"))
     networks = sorted({_cidr(text, open_to_world=open_to_world) for text in _texts(key, _required(given, key, hint))})
     v4 = tuple(text for version, text in networks if version == 4)
     v6 = tuple(text for version, text in networks if version == 6)
     if not v4:
-        raise Refused(key, f"has no IPv4 address, and hosts are reached over IPv4: {hint}")
-    # The IPv6 firewall is another one, and open wherever nobody writes it.
+        raise InvalidSetting(key, f"has no IPv4 address, and hosts are reached over IPv4: {hint}")
+    # The IPv6 firewall is another one, and AWS leaves it open unless it is written out.
     if ip_address_type == "dualstack" and not v6:
-        raise Refused(key, "has no IPv6 address, but jada:ip-address-type is dualstack: add one, or set ipv4")
+        raise InvalidSetting(key, "has no IPv6 address, but jada:ip-address-type is dualstack: add one, or set ipv4")
     if ip_address_type == "ipv4" and v6:
-        raise Refused(key, f"{v6[0]} is IPv6, but jada:ip-address-type is ipv4: remove it, or set dualstack")
+        raise InvalidSetting(key, f"{v6[0]} is IPv6, but jada:ip-address-type is ipv4: remove it, or set dualstack")
     return v4, v6
 
 
@@ -153,51 +157,53 @@ def _cidr(text: str, *, open_to_world: bool) -> tuple[int, str]:
     try:
         network = ipaddress.ip_network(text)
     except ValueError as error:
-        raise Refused(
+        raise InvalidSetting(
             "operator-cidrs", f"{text!r} is no network address: {error}; write it as 203.0.113.0/24"
         ) from None
     if network.prefixlen == 0 and not open_to_world:
-        raise Refused("operator-cidrs", f"{text} opens SSH to the world; if you mean it, set jada:ssh-open-to-world")
+        raise InvalidSetting(
+            "operator-cidrs", f"{text} opens SSH to the world; if you mean it, set jada:ssh-open-to-world"
+        )
     return network.version, str(network)
 
 
 def _zone(zone: str, region: str) -> str:
     if not re.fullmatch(re.escape(region) + "[a-f]", zone):
-        raise Refused("availability-zone", f"must lie in jada:region, as {region}a, not {zone!r}")
+        raise InvalidSetting("availability-zone", f"must lie in jada:region, as {region}a, not {zone!r}")
     return zone
 
 
 def _bundle(bundle: str) -> str:
     if not re.fullmatch(BUNDLE, bundle):
-        raise Refused("bundle", f"must be a Linux plan such as micro_3_0 ({BUNDLE}), not {bundle!r}")
+        raise InvalidSetting("bundle", f"must be a Linux plan such as micro_3_0 ({BUNDLE}), not {bundle!r}")
     return bundle
 
 
 def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
-        raise Refused("hosts", 'names no host; write at least one, as ["jada-orchestrator"]')
+        raise InvalidSetting("hosts", 'names no host; write at least one, as ["jada-orchestrator"]')
     for name in names:
         if not re.fullmatch(HOST, name):
-            raise Refused("hosts", f"{name!r} is no host name: 2 to 63 letters, digits and inner hyphens")
+            raise InvalidSetting("hosts", f"{name!r} is no host name: 2 to 63 letters, digits and inner hyphens")
         if names.count(name) > 1:
-            raise Refused("hosts", f"{name!r} stands there twice")
+            raise InvalidSetting("hosts", f"{name!r} stands there twice")
         if f"{name}-ip" in names:
             # Lightsail keeps one list of names for hosts and addresses.
-            raise Refused("hosts", f"'{name}-ip' is the name of {name}'s static IP; choose another")
+            raise InvalidSetting("hosts", f"'{name}-ip' is the name of {name}'s static IP; choose another")
     return names
 
 
 def _tags(text: str) -> dict[str, str]:
     tags = _json("tags", text, "an object of texts")
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise Refused("tags", f"must be an object of texts, not {text}")
+        raise InvalidSetting("tags", f"must be an object of texts, not {text}")
     return tags
 
 
 def _texts(key: str, text: str) -> tuple[str, ...]:
     items = _json(key, text, "a list of texts")
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise Refused(key, f"must be a list of texts, not {text}")
+        raise InvalidSetting(key, f"must be a list of texts, not {text}")
     return tuple(items)
 
 
@@ -205,20 +211,20 @@ def _json(key: str, text: str, kind: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise Refused(key, f"must be {kind}, not {text!r}") from None
+        raise InvalidSetting(key, f"must be {kind}, not {text!r}") from None
 
 
-def _yes(key: str, text: str) -> bool:
+def _flag(key: str, text: str) -> bool:
     return _choice(key, text, ("true", "false")) == "true"
 
 
 def _choice(key: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
-        raise Refused(key, f"must be one of {', '.join(choices)}, not {value!r}")
+        raise InvalidSetting(key, f"must be one of {', '.join(choices)}, not {value!r}")
     return value
 
 
 def _required(given: Mapping[str, str], key: str, hint: str) -> str:
     if key not in given:
-        raise Refused(key, f"is missing: {hint}")
+        raise InvalidSetting(key, f"is missing: {hint}")
     return given[key]

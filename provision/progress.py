@@ -1,4 +1,4 @@
-"""What a person sees while something takes time: a line for each step with its seconds; colour on a terminal only."""
+"""What the operator sees while something takes time: a line for each step and its seconds, coloured on a terminal."""
 
 import threading
 import time
@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 
+from wire.terminal import printable
+
 SLOW_S = 2.0
-"""From here on a step says that it is under way."""
+"""A step that takes longer says that it is under way."""
 
 
 class Progress:
@@ -25,14 +27,14 @@ class Progress:
 
     def say(self, text: str, style: str = "") -> None:
         """Print one line."""
-        self.console.print(escape(text), style=style or None)
+        self.console.print(_line(text), style=style or None)
 
     def done(self, text: str, seconds: float) -> None:
         """Print that a step is done; its seconds when they were many."""
         if seconds >= SLOW_S:
-            self._steps.print(f"  [green]✓[/] {escape(text)}  [dim]{seconds:.1f} s[/]")
+            self._steps.print(f"  [green]✓[/] {_line(text)}  [dim]{seconds:.1f} s[/]")
         elif not self._aside:
-            self._steps.print(f"  [green]✓[/] {escape(text)}")
+            self._steps.print(f"  [green]✓[/] {_line(text)}")
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -42,20 +44,25 @@ class Progress:
             with self._under_way(text):
                 yield
         except BaseException:
-            self._steps.print(f"  [red]✗[/] {escape(text)}  [dim]{time.monotonic() - began:.1f} s[/]")
+            self._steps.print(f"  [red]✗[/] {_line(text)}  [dim]{time.monotonic() - began:.1f} s[/]")
             raise
         self.done(text, time.monotonic() - began)
 
     @contextmanager
     def _under_way(self, text: str) -> Iterator[None]:
         if self._steps.is_terminal:
-            with self._steps.status(escape(text)):
+            with self._steps.status(_line(text)):
                 yield
             return
-        timer = threading.Timer(SLOW_S, self._steps.print, [f"  … {escape(text)}"])
+        timer = threading.Timer(SLOW_S, self._steps.print, [f"  … {_line(text)}"])
         timer.daemon = True
         timer.start()
         try:
             yield
         finally:
             timer.cancel()
+
+
+def _line(text: str) -> str:
+    """One line of plain text: neither its control characters act on the terminal nor its brackets on rich."""
+    return escape(printable(text))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.refusal import Refusal
+from provision.errors import CommandError
 from wire.values import Invalid, rule, section, sections
 
 SECTIONS = ("agent", "sync", "dashboard", "deploy")
@@ -25,33 +25,35 @@ def load(path: Path) -> Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class StackSettings:
     """A settings file whose sections were all read: ours, and `queue`, the dashboard's "address:port" on the host."""
 
     deploy: Settings
     queue: str
 
 
-def checked(path: Path) -> Checked:
-    """Read all sections, each through the part it belongs to. Raises `Refusal` by the key's name."""
-    # Read here, not at the top: a part's settings are needed for this check alone.
+def load_all(path: Path) -> StackSettings:
+    """Read all sections, each through the part it belongs to. Raises `CommandError` that names the key."""
+    # Read here, not at the top: a part's settings are needed only for this check.
     from agent import settings as agent  # noqa: PLC0415 - see above
     from dashboard import settings as dashboard  # noqa: PLC0415 - see above
     from sync import settings as sync  # noqa: PLC0415 - see above
 
     try:
-        _check_names(sections(path))
+        _require_known(sections(path))
         agent.load(path)
         sync.load(path)
         page = dashboard.load(path)
-        return Checked(
+        return StackSettings(
             load(path), f"[{page.address}]:{page.port}" if ":" in page.address else f"{page.address}:{page.port}"
         )
     except Invalid as error:
-        raise Refusal(f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes") from error
+        raise CommandError(
+            f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"
+        ) from error
 
 
-def _check_names(names: Iterable[str]) -> None:
+def _require_known(names: Iterable[str]) -> None:
     for name in names:
         if name not in SECTIONS:
             raise Invalid(name, f"unknown; known are {', '.join(SECTIONS)}")

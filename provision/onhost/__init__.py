@@ -1,1 +1,1 @@
-"""What runs on a host, as root: standard library alone, and nothing of ours but this package."""
+"""What runs on a host, as root: only the standard library and this package."""

@@ -16,51 +16,49 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import system, tree, units
+from provision.onhost import durable, system, tree, units
+from provision.onhost.errors import DeployError, DeployRefused, SystemStepFailed, Unhealthy
 
 HOME = Path("/opt/jada-agent")
 LOCK = Path("/run/lock/jada-deploy.lock")
 
 
-class Refused(Exception):
-    """Nothing was done, and why."""
-
-
 def main() -> int:
-    """Do what standard input says; exit 0 when the host is as planned, 1 when not (the last line says how it is)."""
+    """Do what standard input says; exit 0 when the host is as planned, else 1 (the last line says how it is)."""
+    # sshd hangs up when the connection breaks.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     orders = json.load(sys.stdin)
     try:
-        with _alone():
-            _check_unchanged(orders["seen"])
-            _bring_forward(orders["system"])
+        with _deploy_lock():
+            _require_unchanged(orders["seen"])
+            _apply_system(orders["system"])
             _release(orders)
-    except (Refused, system.Failed, tree.Damaged, units.Unhealthy, OSError) as error:
-        _tell(failed=str(error))
+    except (DeployError, OSError) as error:
+        _emit(failed=str(error))
         return 1
-    _tell(finished=True)
+    _emit(finished=True)
     return 0
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _deploy_lock() -> Iterator[None]:
     with LOCK.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused("another deploy is at work on this host: wait for it, then run again") from None
+            raise DeployRefused("another deploy is at work on this host: wait for it, then run again") from None
         yield
 
 
-def _check_unchanged(seen: str | None) -> None:
-    """A plan made for another release than the one that is now current is no plan."""
+def _require_unchanged(seen: str | None) -> None:
+    """Raise when another release is current than the one that the plan was made for."""
     link = HOME / "current"
     now = link.readlink().name if link.is_symlink() else None
     if now != seen:
-        raise Refused(f"the host changed since the plan: current was {seen}, now it is {now}; run again")
+        raise DeployRefused(f"the host changed since the plan: current was {seen}, now it is {now}; run again")
 
 
-def _bring_forward(steps: dict[str, Any]) -> None:
+def _apply_system(steps: dict[str, Any]) -> None:
     if steps["packages"] or steps["files"]:
         with _step("wait for the host's first boot"):
             system.wait_until_ready()
@@ -85,8 +83,9 @@ def _release(orders: dict[str, Any]) -> None:
             _accounts(folder)
             tree.link_all(orders["links"])
     _switch(orders)
+    # Only now: until the release is healthy, the one before may be needed.
     for gone in tree.prune(HOME, [*orders["keep"], orders["id"]]):
-        _tell(note=f"remove {gone}")
+        _emit(note=f"remove {gone}")
     shutil.rmtree(HOME / "staging", ignore_errors=True)
 
 
@@ -104,7 +103,7 @@ def _accounts(release: Path) -> None:
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise system.Failed(f"{command[0]}: {done.stderr.strip()}")
+            raise SystemStepFailed(f"{command[0]}: {done.stderr.strip()}")
 
 
 def _switch(orders: dict[str, Any]) -> None:
@@ -112,14 +111,14 @@ def _switch(orders: dict[str, Any]) -> None:
     if not (orders["switch"] or orders["restart"] or orders["links"]):
         return
     try:
-        _go(orders["id"], orders, f"switch to release {orders['id']}")
-    except units.Unhealthy as error:
-        raise units.Unhealthy(f"{error}\n{_back(orders)}") from error
+        _activate(orders["id"], orders, f"switch to release {orders['id']}")
+    except Unhealthy as error:
+        raise Unhealthy(f"{error}\n{_roll_back(orders)}") from error
 
 
-def _go(release: str, orders: dict[str, Any], what: str) -> None:
+def _activate(release: str, orders: dict[str, Any], what: str) -> None:
     with _step(what):
-        tree.link(HOME / "current", f"releases/{release}")
+        durable.link(HOME / "current", f"releases/{release}")
         # Cron reads a file again when its folder's time changes; the link itself does not.
         os.utime("/etc/cron.d")
         units.reload()
@@ -130,33 +129,33 @@ def _go(release: str, orders: dict[str, Any], what: str) -> None:
         units.wait_healthy(orders["healthy"], orders["health"]["url"], orders["health"]["seconds"])
 
 
-def _back(orders: dict[str, Any]) -> str:
+def _roll_back(orders: dict[str, Any]) -> str:
     before = orders["seen"]
     if before is None or before == orders["id"]:
         for unit in orders["restart"]:
             units.stop(unit)
         return "There is no release before it to go back to; what was restarted is stopped."
     try:
-        _go(before, orders, f"go back to release {before}")
-    except units.Unhealthy as error:
+        _activate(before, orders, f"go back to release {before}")
+    except Unhealthy as error:
         return f"Going back to release {before} failed as well: {error}"
     return f"The release before, {before}, is back and healthy."
 
 
 @contextmanager
 def _step(text: str) -> Iterator[None]:
-    _tell(begin=text)
+    _emit(begin=text)
     try:
         yield
     except BaseException:
-        _tell(broken=text)
+        _emit(broken=text)
         raise
-    _tell(done=text)
+    _emit(done=text)
 
 
-def _tell(**news: Any) -> None:
+def _emit(**event: Any) -> None:
     try:
-        sys.stdout.write(json.dumps(news) + "\n")
+        sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:  # nobody listens any more; the work goes on
+    except BrokenPipeError:  # the operator's connection is gone; the work goes on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

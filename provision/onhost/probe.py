@@ -22,7 +22,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "packages": _packages(asked["packages"]),
         "files": {path: _digest(Path(path)) for path in asked["files"]},
         "links": {path: _target(Path(path)) for path in asked["links"]},
-        "loose": _loose(asked["folders"]),
+        "wrong_rights": _wrong_rights(asked["folders"]),
         "current": _current(HOME / "current"),
         "releases": {path.name: _manifest(path) for path in _newest_first(HOME / "releases")},
         "venvs": sorted(path.parent.name for path in HOME.glob("venvs/*/complete")),
@@ -51,7 +51,7 @@ def _target(path: Path) -> str | None:
     return str(path.readlink()) if path.is_symlink() else None
 
 
-def _loose(folders: dict[str, list[str]]) -> list[str]:
+def _wrong_rights(folders: dict[str, list[str]]) -> list[str]:
     """The folders, and the secrets, that are not there with the mode and the owner they should have."""
     secrets = {str(path): ["0600", "root"] for path in sorted(SECRETS.glob("*"))}
     return [path for path, wanted in {**folders, **secrets}.items() if _rights(Path(path)) != wanted]
@@ -60,7 +60,7 @@ def _loose(folders: dict[str, list[str]]) -> list[str]:
 def _rights(path: Path) -> list[str] | None:
     try:
         return [f"{path.stat().st_mode & 0o7777:04o}", path.owner()]
-    except (OSError, KeyError):  # not there, or nobody's
+    except (OSError, KeyError):  # not there, or of no user of this host
         return None
 
 
@@ -87,7 +87,7 @@ def _unit(unit: str) -> dict[str, str | None]:
 
 
 def _release(pid: str) -> str | None:
-    """The release from which a process runs, by its working folder: the kernel's word, whatever `current` says."""
+    """The release from which a process runs, by its working folder: what the kernel says, whatever `current` says."""
     try:
         folder = Path(f"/proc/{pid}/cwd").readlink()
     except OSError:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from provision.onhost import durable
+from provision.onhost.errors import SystemStepFailed
+
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
 SSHD_KEPT = (
@@ -17,16 +20,12 @@ SSHD_KEPT = (
     "allowgroups",
     "authorizedprincipalsfile",
 )
-"""What sshd's effective settings must not lose: without them nobody gets in again."""
-
-
-class Failed(Exception):
-    """A step that failed, told for a person."""
+"""What sshd's effective settings must not lose: without them no operator gets in again."""
 
 
 def wait_until_ready() -> None:
     """Wait for cloud-init, where there is one: it installs and writes as well."""
-    if shutil.which("cloud-init"):
+    if shutil.which("cloud-init"):  # up to ten minutes: a first boot may upgrade packages
         subprocess.run(["cloud-init", "status", "--wait"], capture_output=True, check=False, timeout=600)
 
 
@@ -38,7 +37,7 @@ def install(names: list[str]) -> None:
     _apt([*APT, "update"])
     done = _apt(command)
     if done.returncode:
-        raise Failed(f"apt-get can't install {' '.join(names)}: {_end(done)}")
+        raise SystemStepFailed(f"apt-get can't install {' '.join(names)}: {_end(done)}")
 
 
 def write(file: dict[str, Any]) -> None:
@@ -49,15 +48,17 @@ def write(file: dict[str, Any]) -> None:
 def _sshd(path: Path, content: str) -> None:
     """Take the drop-in back unless sshd accepts it and still lets certificates in."""
     before, old = _sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
-    _replace(path, content)
+    durable.write(path, content.encode(), 0o644)
     tested = subprocess.run(["sshd", "-t"], capture_output=True, text=True, check=False)
     lost = [key for key in SSHD_KEPT if _sshd_settings().get(key) != before.get(key)]
     if tested.returncode or lost:
         if old is None:
             path.unlink()
         else:
-            _replace(path, old)
-        raise Failed(f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}")
+            durable.write(path, old.encode(), 0o644)
+        raise SystemStepFailed(
+            f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}"
+        )
     _systemctl("reload", "ssh")
 
 
@@ -67,7 +68,7 @@ def _sshd_settings() -> dict[str, str]:
 
 
 def _journald(path: Path, content: str) -> None:
-    _replace(path, content)
+    durable.write(path, content.encode(), 0o644)
     _systemctl("restart", "systemd-journald")
     subprocess.run(["journalctl", "--flush"], capture_output=True, check=False)
 
@@ -75,18 +76,10 @@ def _journald(path: Path, content: str) -> None:
 APPLIED: dict[str, Callable[[Path, str], None]] = {"sshd": _sshd, "journald": _journald}
 
 
-def _replace(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(content, encoding="utf-8")
-    new.chmod(0o644)
-    new.replace(path)
-
-
 def _systemctl(verb: str, unit: str) -> None:
     done = subprocess.run(["systemctl", verb, unit], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failed(f"systemctl {verb} {unit}: {_end(done)}")
+        raise SystemStepFailed(f"systemctl {verb} {unit}: {_end(done)}")
 
 
 def _apt(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -10,19 +10,18 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-
-class Damaged(Exception):
-    """What was uploaded is not what the plan named."""
+from provision.onhost import durable
+from provision.onhost.errors import ContentDamaged, SystemStepFailed
 
 
 def read_verified(path: Path, digest: str) -> bytes:
-    """Return a file's content; raises `Damaged` unless its SHA-256 is `digest`."""
+    """Return a file's content; raises `ContentDamaged` unless its SHA-256 is `digest`."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise Damaged(f"{path.name} is gone: another deploy tidied up; run this one again") from None
+        raise ContentDamaged(f"{path.name} is gone: another deploy tidied up; run this one again") from None
     if hashlib.sha256(content).hexdigest() != digest:
-        raise Damaged(f"{path.name} arrived damaged; run the deploy again")
+        raise ContentDamaged(f"{path.name} arrived damaged; run the deploy again")
     return content
 
 
@@ -50,43 +49,34 @@ def finish_release(folder: Path, venv: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for name, digest in manifest["files"].items():
         read_verified(folder / name, digest)
-    link(folder / "venv", str(venv))
+    durable.link(folder / "venv", str(venv))
     compileall.compile_dir(folder / "app", quiet=2, force=True)
 
 
 def make_venv(wheels: bytes, venv: Path) -> None:
     """Make a virtual environment from a wheelhouse, offline, every wheel checked by its hash; marked when complete."""
     shutil.rmtree(venv, ignore_errors=True)
-    house = venv.with_name(f".{venv.name}.wheels")
-    shutil.rmtree(house, ignore_errors=True)
+    unpacked = venv.with_name(f".{venv.name}.wheels")
+    shutil.rmtree(unpacked, ignore_errors=True)
     try:
-        unpack(wheels, house)
+        unpack(wheels, unpacked)
         # No ensurepip: it would need the distribution's python3-venv.
         _run(["python3", "-m", "venv", "--without-pip", str(venv)])
-        pip = next(house.glob("pip-*.whl")) / "pip"
+        pip = next(unpacked.glob("pip-*.whl")) / "pip"
         _run([
             str(venv / "bin" / "python"), str(pip), "install", "--quiet", "--no-index", "--no-cache-dir",
-            "--disable-pip-version-check", "--require-hashes", "--find-links", str(house),
-            "-r", str(house / "requirements.txt"),
+            "--disable-pip-version-check", "--require-hashes", "--find-links", str(unpacked),
+            "-r", str(unpacked / "requirements.txt"),
         ])  # fmt: skip
         (venv / "complete").touch()
     finally:
-        shutil.rmtree(house, ignore_errors=True)
-
-
-def link(path: Path, target: str) -> None:
-    """Make a symbolic link in one rename, over whatever link or file is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    new.symlink_to(target)
-    new.replace(path)
+        shutil.rmtree(unpacked, ignore_errors=True)
 
 
 def link_all(links: Mapping[str, str]) -> None:
     """Make the links that the plan names."""
     for path, target in links.items():
-        link(Path(path), target)
+        durable.link(Path(path), target)
 
 
 def prune(home: Path, keep: Iterable[str]) -> list[str]:
@@ -103,4 +93,4 @@ def prune(home: Path, keep: Iterable[str]) -> list[str]:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Damaged(f"{command[1]} … ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+        raise SystemStepFailed(f"{command[1]} … ended with {done.returncode}: {done.stderr.strip()[-500:]}")

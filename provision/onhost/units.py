@@ -6,11 +6,9 @@ import time
 import urllib.error
 import urllib.request
 
-PAGE = "jada-dashboard.service"
+from provision.onhost.errors import Unhealthy
 
-
-class Unhealthy(Exception):
-    """A unit that did not come up, with the end of its journal."""
+DASHBOARD = "jada-dashboard.service"
 
 
 def reload() -> None:
@@ -36,26 +34,26 @@ def stop(unit: str) -> None:
 def wait_healthy(units: list[str], url: str, seconds: float) -> None:
     """Wait until all units are active and the dashboard answers at `url`; raises `Unhealthy` when time is over."""
     deadline = time.monotonic() + seconds
-    while (wrong := _wrong(units, url)) is not None:
+    while (wrong := _problem(units, url)) is not None:
         if time.monotonic() > deadline:
             raise Unhealthy(f"not healthy after {seconds:g} s: {wrong}")
-        time.sleep(0.3)
+        time.sleep(0.3)  # a small plan has a tenth of a CPU: each look costs two processes
 
 
-def _wrong(units: list[str], url: str) -> str | None:
+def _problem(units: list[str], url: str) -> str | None:
     for unit in units:
         state = _show(unit, "ActiveState")
         if state != "active":
             return f"{unit} is {state}; its journal ends:\n{journal(unit)}"
-    return _page(url)
+    return _dashboard_problem(url)
 
 
-def _page(url: str) -> str | None:
+def _dashboard_problem(url: str) -> str | None:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the dashboard's own address
             status = json.load(answer).get("status")
     except (OSError, ValueError) as error:
-        return f"the dashboard does not answer at {url}: {error}; its journal ends:\n{journal(PAGE)}"
+        return f"the dashboard does not answer at {url}: {error}; its journal ends:\n{journal(DASHBOARD)}"
     return None if status == "ok" else f"the dashboard says {status!r} at {url}"
 
 

@@ -1,1 +1,1 @@
-"""A release: built here, compared with what a host has, and switched to as a whole."""
+"""A release: built on this machine, compared with what a host has, and switched to as a whole."""

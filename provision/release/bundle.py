@@ -19,7 +19,7 @@ UNITS = {
     "jada-agent.service": "agent",
     "port-sheet-sync.service": "sync",
 }
-"""A unit and the part it runs, in the order of their restart."""
+"""A unit and the part it runs, in the order of their restart: the worker reports to the dashboard."""
 SERVICES = ("jada-dashboard.service", "jada-agent.service")
 """The units that always run; the sync is started by cron and ends."""
 

@@ -1,24 +1,21 @@
 """A deploy, as its steps: probe, build, plan, upload, install. Each host by itself; safe to run again at any point."""
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provision.connection import ONHOST, Host
+from provision.errors import CommandError
 from provision.progress import Progress
-from provision.refusal import Refusal
+from provision.reach import programs
+from provision.reach.connection import Host
 from provision.release import bundle, plan, wheels
-from provision.secrets import NAMES
 from provision.settings import Settings
 
 STAGING = "/opt/jada-agent/staging"
-MAIN = "import sys\nfrom provision.onhost.installer import main\nsys.exit(main())\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +36,31 @@ class Prepared:
 
     plan: plan.Plan
     bundle: bundle.Bundle
-    house: wheels.Wheelhouse
+    wheelhouse: wheels.Wheelhouse
 
 
 def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
     """Look at the host, build the release for it, and compare the two; print the plan."""
     with progress.step(f"{host.name}: look at the host"):
-        probed = plan.read(host.program("probe", plan.question()))
+        probed = plan.read_probe(host.program("probe", plan.probe_request()))
     with progress.step("build the release"):
-        house = wheels.wheelhouse(source.root, wheels.Target(probed.python, probed.machine, probed.glibc))
-        built = bundle.collect(source.root, source.file, house.key)
+        wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
+        built = bundle.collect(source.root, source.file, wheelhouse.key)
     made = plan.make(probed, built, source.settings.keep_releases)
     for line in plan.lines(made):
         progress.say(f"    {line}")
-    for name in made.missing:
-        progress.say(f"    missing secret {name}: {NAMES[name]}; give it with `fab secrets`", "yellow")
-    return Prepared(made, built, house)
+    for secret in made.missing:
+        progress.say(f"    missing secret {secret.name}: {secret.purpose}; give it with `fab secrets`", "yellow")
+    return Prepared(made, built, wheelhouse)
 
 
 def deploy(host: Host, source: Source, progress: Progress) -> bool:
-    """Bring a host to what the work tree says; return whether anything changed. Raises `Refusal`, saying how it is."""
+    """Bring a host to what the work tree says; return whether anything changed. Raises `CommandError`."""
     prepared = prepare(host, source, progress)
     if prepared.plan.nothing:
         return False
     if prepared.plan.blocking:
-        raise Refusal(f"{host.name} lacks secrets: {', '.join(prepared.plan.blocking)}", "run `fab secrets` first")
+        raise CommandError(f"{host.name} lacks secrets: {', '.join(prepared.plan.blocking)}", "run `fab secrets` first")
     uploaded = upload(host, prepared, progress)
     health = plan.Health(f"http://{source.queue}/v1/health", source.settings.health_s)
     orders = plan.orders(prepared.plan, health, **uploaded)
@@ -76,57 +73,46 @@ def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]
     sent: dict[str, Any] = {"wheels": None, "archive": None}
     if prepared.plan.make_venv:
         with progress.step("fetch the wheels, unless they are in the cache"):
-            wheels.fetch(prepared.house)
-        sent["wheels"] = _send(host, "wheels", wheels.archive(prepared.house), progress)
+            wheels.fetch(prepared.wheelhouse)
+        sent["wheels"] = _send(host, "wheels", wheels.archive(prepared.wheelhouse), progress)
     if prepared.plan.upload:
         sent["archive"] = _send(host, "release", bundle.archive(prepared.bundle), progress)
     return sent
 
 
 def install(host: Host, orders: dict[str, Any], progress: Progress) -> None:
-    """Run the installer on the host and show its steps; raises `Refusal` with what it said at the end."""
-    path = _send(host, "installer", installer(), progress)["path"]
-    news = (json.loads(line) for line in host.lines(["python3", "-I", path], json.dumps(orders).encode()))
+    """Run the installer on the host and show its steps; raises `CommandError` with what it said at the end."""
+    path = _send(host, "installer", programs.packed(), progress)["path"]
+    events = (json.loads(line) for line in host.lines(["python3", "-I", path], json.dumps(orders).encode()))
     try:
-        failed = follow(news, progress)
-    except Refusal as error:
-        raise Refusal(
+        failed = show_steps(events, progress)
+    except CommandError as error:
+        raise CommandError(
             f"{error.cause}. The installer on the host goes on by itself", "wait, then deploy again"
         ) from error
     if failed:
-        raise Refusal(f"{host.name}: {failed}", "mend the cause and deploy again; nothing else is needed")
+        raise CommandError(f"{host.name}: {failed}", "fix the cause and deploy again; nothing else is needed")
 
 
-def follow(news: Iterator[dict[str, Any]], progress: Progress) -> str | None:
+def show_steps(events: Iterator[dict[str, Any]], progress: Progress) -> str | None:
     """Show the installer's steps; return what it failed with, None when it finished.
 
-    Each {"begin"} is followed by {"done"} or {"broken"}; {"failed"} or {"finished"} is the last word.
+    Each {"begin"} is followed by {"done"} or {"broken"}; {"failed"} or {"finished"} is the last event.
     """
-    for word in news:
-        if "begin" in word:
-            with suppress(_Broken), progress.step(word["begin"]):
-                if "broken" in next(news):
-                    raise _Broken
-        elif "note" in word:
-            progress.done(word["note"], 0)
+    for event in events:
+        if "begin" in event:
+            with suppress(_StepBroken), progress.step(event["begin"]):
+                if "broken" in next(events):
+                    raise _StepBroken
+        elif "note" in event:
+            progress.done(event["note"], 0)
         else:
-            return word.get("failed")
-    return "the installer ended without a word"
+            return event.get("failed")
+    return "the installer ended without a result"
 
 
-class _Broken(Exception):
-    """A step on the host failed; why comes with its last word."""
-
-
-def installer() -> bytes:
-    """Return the installer and its neighbours as a zip that Python runs: the same bytes for the same source."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("__main__.py"), MAIN)
-        archive.writestr(zipfile.ZipInfo("provision/__init__.py"), "")
-        for path in sorted(ONHOST.glob("*.py")):
-            archive.writestr(zipfile.ZipInfo(f"provision/onhost/{path.name}"), path.read_bytes())
-    return out.getvalue()
+class _StepBroken(Exception):
+    """A step on the host failed; why comes with its last event."""
 
 
 def _send(host: Host, what: str, content: bytes, progress: Progress) -> dict[str, str]:

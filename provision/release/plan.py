@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from provision.release.bundle import SERVICES, UNITS, Bundle
-from provision.secrets import FOLDER, NAMES, needed_to_start
 from provision.system.desired import ConfigFile, all_packages, config_files, packages
+from provision.system.secrets import FOLDER, HostSecret, missing
 from wire.values import decode
 
 HOME = "/opt/jada-agent"
@@ -45,7 +45,7 @@ class Probed:
     packages: dict[str, bool]
     files: dict[str, str | None]
     links: dict[str, str | None]
-    loose: tuple[str, ...]
+    wrong_rights: tuple[str, ...]
     current: str | None
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
@@ -63,7 +63,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that nobody gave."""
+    """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that it lacks."""
 
     release: str
     lock: str
@@ -76,7 +76,7 @@ class Plan:
     folders: tuple[str, ...]
     restart: Mapping[str, str]
     keep: tuple[str, ...]
-    missing: tuple[str, ...]
+    missing: tuple[HostSecret, ...]
 
     @property
     def switch(self) -> bool:
@@ -86,15 +86,16 @@ class Plan:
     @property
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
-        return not any([self.packages, self.files, self.switch, self.links, self.upload, self.folders, self.restart])
+        forward = [self.packages, self.files, self.make_venv, self.upload, self.links, self.folders]
+        return not any([*forward, self.switch, self.restart])
 
     @property
     def blocking(self) -> tuple[str, ...]:
         """The missing secrets without which a service can't start."""
-        return tuple(name for name in self.missing if name in needed_to_start())
+        return tuple(secret.name for secret in self.missing if set(secret.readers) & set(SERVICES))
 
 
-def question() -> dict[str, Any]:
+def probe_request() -> dict[str, Any]:
     """Return what the probe is to look at."""
     return {
         "packages": list(all_packages()),
@@ -105,13 +106,13 @@ def question() -> dict[str, Any]:
     }
 
 
-def read(answer: Any) -> Probed:
+def read_probe(answer: Any) -> Probed:
     """Read the probe's answer."""
     return decode(Probed, answer, "probe")
 
 
 def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
-    """Compare a host with what it should be. Raises `Refusal` for a system that we don't know."""
+    """Compare a host with what it should be. Raises `CommandError` for a system that we don't know."""
     return Plan(
         release=bundle.id,
         lock=bundle.lock,
@@ -121,15 +122,15 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
-        folders=probed.loose,
-        restart={unit: why for unit in SERVICES if (why := _why_restart(probed, bundle, unit))},
+        folders=probed.wrong_rights,
+        restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
-        missing=tuple(name for name in NAMES if name not in probed.secrets),
+        missing=missing(probed.secrets),
     )
 
 
 def lines(plan: Plan) -> Iterator[str]:
-    """Say a plan for a person, one line for each thing that will change."""
+    """Say a plan, one line for each thing that will change."""
     if plan.packages:
         yield f"install      {', '.join(plan.packages)}"
     for file in plan.files:
@@ -172,13 +173,14 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
     }
 
 
-def _why_restart(probed: Probed, bundle: Bundle, unit: str) -> str | None:
+def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
     state = probed.units[unit]
     if state.get("ActiveState") != "active":
         return f"it is {state.get('ActiveState') or 'unknown'}"
+    # The release that the process runs from, not `current`: a deploy that was cut off has switched and not restarted.
     running = probed.releases.get(state.get("release") or "")
     if running is None:
-        return "it runs from no release that is still here"
+        return "it runs from no release that is still there"
     if running["damaged"]:
         return f"{', '.join(running['damaged'])} was changed by hand"
     before, after = running["units"].get(unit, {}), bundle.units[unit]
@@ -190,6 +192,7 @@ def _keep(probed: Probed, bundle: Bundle, keep_releases: int) -> tuple[str, ...]
     """The releases to keep: the newest, the one before this, and those that a process still runs from."""
     running = {unit["release"] for unit in probed.units.values() if unit.get("release")}
     others = [name for name in probed.releases if name != bundle.id]
+    # Before the newest: it is what this deploy goes back to, and the newest may be one that failed.
     first = [probed.current] if probed.current in others else []
     newest = [*first, *(name for name in others if name not in first)][: keep_releases - 1]
     return tuple(dict.fromkeys([*newest, *sorted(running & set(probed.releases))]))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.refusal import Refusal
+from provision.errors import CommandError
 
 PIP = Path(__file__).parent / "files" / "pip.txt"
 """pip itself, pinned by hash: it installs the others on the host, where none is needed beforehand."""
@@ -20,7 +20,7 @@ OLDEST_GLIBC = 17
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Platform:
     """What wheels must fit: Python as "3.11", machine as "x86_64", glibc as "2.36"."""
 
     python: str
@@ -30,11 +30,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Wheelhouse:
-    """Wheels in a local folder; `key` names lock and target together, `folder` is None until they are fetched."""
+    """Wheels in a local folder; `key` names lock and platform together, `folder` is None until they are fetched."""
 
     key: str
     requirements: str
-    target: Target
+    platform: Platform
 
     @property
     def folder(self) -> Path:
@@ -47,33 +47,33 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jada"
 
 
-def wheelhouse(root: Path, target: Target) -> Wheelhouse:
-    """Return the wheelhouse that uv.lock asks for on a target; nothing is fetched."""
+def wheelhouse_for(root: Path, platform: Platform) -> Wheelhouse:
+    """Return the wheelhouse that uv.lock asks for on a platform; nothing is fetched."""
     requirements = _exported(root) + PIP.read_text(encoding="utf-8")
-    text = f"{requirements}\n{target.python}\n{target.machine}"
-    return Wheelhouse(hashlib.sha256(text.encode()).hexdigest()[:12], requirements, target)
+    text = f"{requirements}\n{platform.python}\n{platform.machine}"
+    return Wheelhouse(hashlib.sha256(text.encode()).hexdigest()[:12], requirements, platform)
 
 
-def fetch(house: Wheelhouse) -> None:
+def fetch(wheelhouse: Wheelhouse) -> None:
     """Download the wheels unless they are there; an interrupted download leaves nothing that looks whole."""
-    if house.folder.is_dir():
+    if wheelhouse.folder.is_dir():
         return
-    half = house.folder.with_name(f".{house.key}.{os.getpid()}.half")
+    half = wheelhouse.folder.with_name(f".{wheelhouse.key}.{os.getpid()}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
     try:
-        (half / "requirements.txt").write_text(house.requirements, encoding="utf-8")
-        _uv(download_command(house.target, half), Path.cwd())
-        half.rename(house.folder)
+        (half / "requirements.txt").write_text(wheelhouse.requirements, encoding="utf-8")
+        _uv(download_command(wheelhouse.platform, half), Path.cwd())
+        half.rename(wheelhouse.folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def download_command(target: Target, folder: Path) -> list[str]:
-    """Return uv's words that run our pinned pip: only wheels, only with the locked hashes, only what fits."""
+def download_command(platform: Platform, folder: Path) -> list[str]:
+    """Return uv's arguments that run our pinned pip: only wheels, only with the locked hashes, only what fits."""
     pinned = PIP.read_text(encoding="utf-8").split()[0]
-    newest = int(target.glibc.split(".")[1])
-    platforms = [f"manylinux_2_{minor}_{target.machine}" for minor in range(newest, OLDEST_GLIBC - 1, -1)]
+    newest = int(platform.glibc.split(".")[1])
+    platforms = [f"manylinux_2_{minor}_{platform.machine}" for minor in range(newest, OLDEST_GLIBC - 1, -1)]
     return [
         *(
             "tool",
@@ -88,34 +88,47 @@ def download_command(target: Target, folder: Path) -> list[str]:
             "--disable-pip-version-check",
         ),
         *("--require-hashes", "--only-binary=:all:", "--no-deps", "--implementation", "cp"),
-        *("--python-version", target.python),
-        *(word for platform in platforms for word in ("--platform", platform)),
-        *("--platform", f"manylinux2014_{target.machine}"),
+        *("--python-version", platform.python),
+        *(word for name in platforms for word in ("--platform", name)),
+        *("--platform", f"manylinux2014_{platform.machine}"),
         *("--dest", str(folder), "--requirement", str(folder / "requirements.txt")),
     ]
 
 
-def archive(house: Wheelhouse) -> bytes:
+def archive(wheelhouse: Wheelhouse) -> bytes:
     """Return the wheelhouse as one tar; wheels are compressed already."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for path in sorted(house.folder.iterdir()):
+        for path in sorted(wheelhouse.folder.iterdir()):
             tar.add(path, arcname=path.name)
     return out.getvalue()
 
 
 def _exported(root: Path) -> str:
-    words = ["export", "--frozen", "--no-dev", "--extra", "host", "--no-emit-project", "--no-header", "--no-annotate"]
-    return _uv([*words, "--quiet"], root)
+    arguments = [
+        "export",
+        "--frozen",
+        "--no-dev",
+        "--extra",
+        "host",
+        "--no-emit-project",
+        "--no-header",
+        "--no-annotate",
+    ]
+    return _uv([*arguments, "--quiet"], root)
 
 
-def _uv(words: list[str], root: Path) -> str:
+def _uv(arguments: list[str], root: Path) -> str:
     done = subprocess.run(
-        [_program(), "--cache-dir", str(cache() / "uv"), *words], cwd=root, capture_output=True, text=True, check=False
+        [_program(), "--cache-dir", str(cache() / "uv"), *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        raise Refusal(
-            f"`uv {' '.join(words[:2])}` ended with {done.returncode}: {done.stderr.strip()[-600:]}",
+        raise CommandError(
+            f"`uv {' '.join(arguments[:2])}` ended with {done.returncode}: {done.stderr.strip()[-600:]}",
             "is the package index reachable, and uv.lock in step with pyproject.toml (uv lock --check)?",
         )
     return done.stdout
@@ -127,5 +140,7 @@ def _program(environ: Mapping[str, str] = os.environ) -> str:
     kept = sorted(cache().glob("uv-*/bin/uv"))
     found = shutil.which("uv", path=path) or (str(kept[-1]) if kept else None)
     if not found:
-        raise Refusal("`uv` is not on PATH: it reads uv.lock", "install uv (pip install uv), or run `make demo` once")
+        raise CommandError(
+            "`uv` is not on PATH: it reads uv.lock", "install uv (pip install uv), or run `make demo` once"
+        )
     return found

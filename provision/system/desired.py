@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.refusal import Refusal
+from provision.errors import CommandError
 
 FILES = Path(__file__).parent / "files"
 PACKAGES = {
@@ -29,9 +29,9 @@ class ConfigFile:
 
 
 def packages(blueprint: str) -> tuple[str, ...]:
-    """Return the packages for a system as the probe names it; raises `Refusal` for one we have not tried."""
+    """Return the packages for a system as the probe names it; raises `CommandError` for one we have not tried."""
     if blueprint not in PACKAGES:
-        raise Refusal(
+        raise CommandError(
             f"the host runs {blueprint}, for which no packages are known",
             f"use a blueprint of {', '.join(PACKAGES)} (pulumi config), or add a row to provision/system/desired.py",
         )

@@ -1,4 +1,4 @@
-"""Who gets in, and where: sshd's settings in force, and the ports that listen."""
+"""Who can log in, and where: sshd's settings in force, and the ports that listen."""
 
 import hashlib
 import ipaddress

@@ -12,11 +12,13 @@ from local.process import wait_until
 from local.serve import running
 from local.site import Site
 from local.steps import Steps
-from provision import access, inventory, secrets
-from provision.connection import connected
+from provision.commands import secrets
 from provision.progress import Progress
+from provision.reach import access, inventory
+from provision.reach.connection import connected
 from provision.release.deploy import Source, deploy
 from provision.settings import Settings
+from provision.system.secrets import SECRETS
 from wire.secret import Secret
 
 NAME = "deployed"
@@ -74,8 +76,8 @@ class Cloud:
         return inventory.Inventory(region="us-east-1", endpoint=self.url, hosts=(host,))
 
     def access(self):
-        here = self.inventory
-        return access.obtain(access.client(here), here.hosts[0], access.utc_now())
+        inventory = self.inventory
+        return access.obtain(access.client(inventory), inventory.hosts[0], access.utc_now())
 
     def until(self, state):
         assert wait_until(lambda: self.api.get_instance_state(instanceName=NAME)["state"]["name"] == state, seconds=60)
@@ -138,7 +140,7 @@ def progress():
 @pytest.fixture(scope="session")
 def with_secrets(cloud):
     """The host has all five secrets."""
-    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in secrets.NAMES if name != "dashboard_token"}
+    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in SECRETS if name != "dashboard_token"}
     with connected(cloud.access(), 15) as host:
         return secrets.send(host, given)
 

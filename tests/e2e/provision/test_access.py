@@ -1,4 +1,4 @@
-"""Ways not to get in, each told in its own words: by what stands at the other end for real."""
+"""How a login fails, each with its own message, at a real host."""
 
 from dataclasses import replace
 
@@ -6,17 +6,17 @@ import paramiko
 import pytest
 
 from doubles.lightsail.access import Authority, new_key, private_pem
-from provision import access
-from provision.connection import connected
-from provision.keyfiles import materialised
-from provision.refusal import Refusal
+from provision.errors import CommandError
+from provision.reach import access
+from provision.reach.connection import connected
+from provision.reach.keyfiles import materialised
 from wire.secret import Secret
 
 pytestmark = pytest.mark.root
 
 
-def _refusal(way, timeout_s=5):
-    with pytest.raises(Refusal) as caught, connected(way, timeout_s):
+def _refusal(granted, timeout_s=5):
+    with pytest.raises(CommandError) as caught, connected(granted, timeout_s):
         pass
     return caught.value
 
@@ -25,42 +25,46 @@ def test_a_certificate_from_the_api_lets_in_and_sudo_asks_nothing(box):
     assert box.run(["id", "-un"]) == b"root\n"
 
 
+def test_what_a_command_prints_arrives_as_bytes_also_where_it_is_no_text(box):
+    assert box.run(["printf", r"\377\n"]) == b"\xff\n"
+
+
 def test_a_command_that_fails_before_it_read_everything_tells_its_own_error(box):
-    with pytest.raises(Refusal, match=r"ended with 1: cat: /nowhere") as caught:
+    with pytest.raises(CommandError, match=r"ended with 1: cat: /nowhere") as caught:
         box.run(["cat", "/nowhere"], b"x" * 5_000_000)
     assert "connection" not in caught.value.cause
 
 
-def test_a_connection_that_breaks_is_told_as_such(box):
+def test_a_connection_that_breaks_is_reported_as_such(box):
     # The shell's parents are sudo, then the sshd of this connection; the sleep is what the connection outlives.
-    with pytest.raises(Refusal, match="the connection broke"):
+    with pytest.raises(CommandError, match="the connection broke"):
         box.run(["sh", "-c", "kill -9 $(ps -o ppid= -p $PPID); exec sleep 20"])
 
 
 def test_another_host_key_than_lightsail_saw_is_refused(cloud):
     other = paramiko.ECDSAKey.generate()
-    way = replace(cloud.access(), host_keys=((other.get_name(), other.get_base64()),))
-    assert "another host key" in _refusal(way).cause
+    granted = replace(cloud.access(), host_keys=((other.get_name(), other.get_base64()),))
+    assert "another host key" in _refusal(granted).cause
 
 
-def test_a_certificate_of_a_foreign_authority_is_told_from_other_failures(cloud, tmp_path):
-    key, way = new_key(), cloud.access()
-    foreign = Authority.at(tmp_path / "ca.pem").certificate(key, way.username, access.utc_now().timestamp())
-    refusal = _refusal(replace(way, key=Secret(private_pem(key)), certificate=foreign))
+def test_a_certificate_of_a_foreign_authority_is_distinguished_from_other_failures(cloud, tmp_path):
+    key, granted = new_key(), cloud.access()
+    foreign = Authority.at(tmp_path / "ca.pem").certificate(key, granted.username, access.utc_now().timestamp())
+    refusal = _refusal(replace(granted, key=Secret(private_pem(key)), certificate=foreign))
     assert "a CA that sshd does not trust" in refusal.cause
 
 
-def test_a_closed_door_says_which_door(cloud):
+def test_a_closed_port_is_named(cloud):
     refusal = _refusal(replace(cloud.access(), port=2222), timeout_s=1)
     assert "does not answer on port 2222" in refusal.cause
     assert "firewall" in refusal.cure
 
 
-def test_an_instance_that_does_not_run_is_told_as_such(cloud):
+def test_an_instance_that_does_not_run_is_reported_as_such(cloud):
     cloud.api.stop_instance(instanceName="deployed")
     cloud.until("stopped")
     try:
-        with pytest.raises(Refusal, match="instance deployed is stopped, not running") as caught:
+        with pytest.raises(CommandError, match="instance deployed is stopped, not running") as caught:
             cloud.access()
     finally:
         cloud.api.start_instance(instanceName="deployed")

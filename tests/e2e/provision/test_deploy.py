@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from local.process import wait_until
-from provision.connection import connected
-from provision.refusal import Refusal
+from provision.errors import CommandError
+from provision.reach.connection import connected
 from provision.release.deploy import deploy, install, prepare
 from provision.release.plan import Health, orders
 from provision.system.desired import ConfigFile
+from provision.system.secrets import FOLDER, HostSecret, credential_lines
 
 pytestmark = pytest.mark.root
 SERVICES = ("jada-dashboard.service", "jada-agent.service")
@@ -28,7 +29,7 @@ def _append(path, text="\n# changed\n"):
 def test_a_host_without_secrets_is_refused_before_anything_is_sent(box, source, progress):
     if b"agent" in box.run(["ls", "/opt"]):
         pytest.fail("this test must be the first on its host")
-    with pytest.raises(Refusal, match="anthropic_api_key, dashboard_token"):
+    with pytest.raises(CommandError, match="anthropic_api_key, dashboard_token"):
         deploy(box, source, progress)
     assert b"jada-agent" not in box.run(["ls", "/opt"])
 
@@ -52,7 +53,7 @@ def test_only_the_service_whose_code_changed_restarts(deployed, source, progress
     assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-agent.service"]
 
 
-def test_a_settings_section_restarts_its_part_alone(deployed, source, progress):
+def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
     before = _runs(deployed)
     source.file.write_text("[agent]\nturns = 31\n[deploy]\n")
     deploy(deployed, source, progress)
@@ -70,7 +71,7 @@ def test_a_broken_release_is_taken_back_and_the_one_before_serves(deployed, sour
     whole = page.read_text()
     page.write_text(what or whole.replace("200", "500"))
     try:
-        with pytest.raises(Refusal, match=f"(?s){said}.*release before, .*, is back and healthy"):
+        with pytest.raises(CommandError, match=f"(?s){said}.*release before, .*, is back and healthy"):
             deploy(deployed, source, progress)
     finally:
         page.write_text(whole)
@@ -110,7 +111,7 @@ def test_a_second_deploy_at_the_same_time_is_refused(cloud, deployed, source, pr
     with connected(cloud.access(), 15) as other:
         sent, out, _ = other._client.exec_command("sudo -n " + " ".join([*holder[:4], f"'{holder[4]}'"]))
         held.set() if out.readline() else None
-        with pytest.raises(Refusal, match="another deploy is at work"):
+        with pytest.raises(CommandError, match="another deploy is at work"):
             deploy(deployed, source, progress)
         sent.channel.shutdown_write()
         out.channel.recv_exit_status()
@@ -138,7 +139,7 @@ def test_services_come_back_after_a_reboot(cloud, deployed):
                 if again.run(["cat", "/proc/1/stat"]).split()[21] == before:
                     return False
                 return again.run(["systemctl", "is-active", *SERVICES]).split() == [b"active", b"active"]
-        except Refusal:
+        except CommandError:
             return False
 
     assert wait_until(back, seconds=60)
@@ -149,8 +150,29 @@ def test_an_sshd_drop_in_that_would_lock_everyone_out_is_taken_back(cloud, deplo
     file = ConfigFile("/etc/ssh/sshd_config.d/00-wrong.conf", f"{line}\n", "sshd")
     plan = replace(prepare(deployed, source, progress).plan, files=(file,))
     health = Health("http://127.0.0.1:8765/v1/health", 10)
-    with pytest.raises(Refusal, match="would lock us out and was taken back"):
+    with pytest.raises(CommandError, match="would lock us out and was taken back"):
         install(deployed, orders(plan, health, wheels=None, archive=None), progress)
     assert b"00-wrong" not in deployed.run(["ls", "/etc/ssh/sshd_config.d"])
     with connected(cloud.access(), 15) as again:
         assert again.run(["id", "-un"]) == b"root\n"
+
+
+def test_a_unit_starts_without_an_optional_secret_and_reads_one_that_is_there(box):
+    optional = HostSecret("proxy_password", "made up by this test", ("optional.service",), optional=True)
+    lines = credential_lines("optional.service", {optional.name: optional})
+    service = ["[Service]", "Type=oneshot", *lines, f"ExecStart=cp %d/{optional.name} /run/optional-secret"]
+    files = f"{FOLDER}/{optional.name}", "/run/systemd/system/optional.service", "/run/optional-secret"
+    box.run(["tee", files[1]], "\n".join(service).encode())
+
+    def read():
+        box.run(["systemctl", "start", "optional.service"])
+        return box.run(["cat", "/run/optional-secret"])
+
+    try:
+        box.run(["systemctl", "daemon-reload"])
+        assert read() == b"\n"
+        box.upload(files[0], b"there")
+        assert read() == b"there"
+    finally:
+        box.run(["rm", "-f", *files])
+        box.run(["systemctl", "daemon-reload"])

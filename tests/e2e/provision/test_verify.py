@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
-from provision import secrets, verify
-from provision.connection import connected
-from provision.keyfiles import materialised
-from provision.stage import ROOT
+from provision.commands import secrets, verify
+from provision.reach.connection import connected
+from provision.reach.keyfiles import materialised
+from provision.target import ROOT
 from wire.secret import Secret
 
 pytestmark = pytest.mark.root
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.root
 
 def _verified(cloud, *extra):
     with materialised(cloud.access()) as keys:
-        done = subprocess.run(verify.command(keys, extra), cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(verify.pytest_command(keys, extra), cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout
 
 
@@ -28,7 +28,7 @@ CHANGES = {
     "a secret's mode": (
         "chmod 644 /home/jada/secrets/bookings_token",
         "chmod 600 /home/jada/secrets/bookings_token",
-        "test_each_secret_is_there_and_roots_alone",
+        "test_each_secret_is_for_root_only",
         "bookings_token",
     ),
     "a unit": (
@@ -81,7 +81,7 @@ def test_what_a_hand_changed_is_found_and_named(cloud, deployed, change):
     assert what in said
 
 
-def test_a_changed_secret_restarts_its_readers_alone_and_is_nowhere_to_be_read(cloud, deployed):
+def test_a_changed_secret_restarts_only_its_readers_and_is_nowhere_to_be_read(cloud, deployed):
     canary = "canary-7f3a9"
     answer = secrets.send(deployed, {"anthropic_api_key": Secret(canary + "\n")})
     assert answer["changed"] == ["anthropic_api_key"]

@@ -32,7 +32,7 @@ class Cloud(mocks.Mocks):
 
 
 class Monitor(mocks.MockMonitor):
-    """Keeps each registration whole: the mocks see inputs alone, never `protect` or `retain_on_delete`."""
+    """Keeps each registration whole: the mocks see inputs only, never `protect` or `retain_on_delete`."""
 
     def __init__(self) -> None:
         super().__init__(Cloud())
@@ -47,7 +47,7 @@ class Monitor(mocks.MockMonitor):
         self.outputs = rpc.deserialize_properties(request.outputs)
         return super().RegisterResourceOutputs(request)
 
-    def of(self, kind: str) -> list:
+    def registered(self, kind: str) -> list:
         """The registrations of one type, such as `Instance`, by name: Pulumi registers them as their inputs resolve,
         in an order that changes from run to run.
         """

@@ -10,7 +10,7 @@ def inputs(request) -> dict:
 
 def test_a_host_is_an_instance_with_a_static_ip_attached(declare):
     monitor = declare("prod")
-    assert inputs(monitor.of("Instance")[0]) == {
+    assert inputs(monitor.registered("Instance")[0]) == {
         "name": "jada-orchestrator",
         "availabilityZone": "eu-west-1a",
         "blueprintId": "debian_12",
@@ -18,30 +18,40 @@ def test_a_host_is_an_instance_with_a_static_ip_attached(declare):
         "ipAddressType": "ipv4",
         "tags": {"project": "jada", "stack": "prod"},
     }
-    attached = inputs(monitor.of("StaticIpAttachment")[0])
+    attached = inputs(monitor.registered("StaticIpAttachment")[0])
     assert attached == {"staticIpName": "jada-orchestrator-ip", "instanceName": "jada-orchestrator"}
 
 
 def test_a_host_has_no_user_data_and_no_stored_key(declare):
-    assert not {"userData", "keyPairName"} & inputs(declare("prod").of("Instance")[0]).keys()
+    assert not {"userData", "keyPairName"} & inputs(declare("prod").registered("Instance")[0]).keys()
 
 
-def test_one_setting_makes_several_hosts_each_with_its_address_and_door(declare):
+def test_one_setting_makes_several_hosts_each_with_its_address_and_firewall(declare):
     monitor = declare("prod", hosts='["box-a", "box-b"]')
-    assert [r.name for r in monitor.of("Instance")] == ["box-a", "box-b"]
-    assert [r.name for r in monitor.of("StaticIp")] == ["box-a-ip", "box-b-ip"]
-    assert [r.name for r in monitor.of("InstancePublicPorts")] == ["box-a-ports", "box-b-ports"]
+
+    def names(kind):  # the engine registers side by side: their order is no promise
+        return sorted(request.name for request in monitor.registered(kind))
+
+    assert names("Instance") == ["box-a", "box-b"]
+    assert names("StaticIp") == ["box-a-ip", "box-b-ip"]
+    assert names("InstancePublicPorts") == ["box-a-ports", "box-b-ports"]
 
 
-@pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("local", False)])
-def test_a_host_and_its_address_are_protected_but_for_the_local_stack(declare, stack, protected):
-    monitor = declare(stack)
-    assert [r.protect for r in monitor.of("Instance") + monitor.of("StaticIp")] == [protected, protected]
+@pytest.mark.parametrize("stack", ["prod", "staging", "Local", "local-2"])
+def test_every_host_and_address_of_a_real_stack_is_protected(declare, stack):
+    monitor = declare(stack, hosts='["box-a", "box-b"]')
+    protected = {request.name for request in monitor.requests if request.protect}
+    # Ports and attachments are replaced by an edit, which protection would refuse.
+    assert protected == {"box-a", "box-b", "box-a-ip", "box-b-ip"}
+
+
+def test_nothing_of_the_local_stack_is_protected(declare):
+    assert not [request.name for request in declare("local").requests if request.protect]
 
 
 def test_without_a_static_ip_no_address_is_allocated(declare):
     monitor = declare("prod", static_ip="false")
-    assert not monitor.of("StaticIp") + monitor.of("StaticIpAttachment")
+    assert not monitor.registered("StaticIp") + monitor.registered("StaticIpAttachment")
 
 
 def test_every_resource_goes_through_the_one_provider(declare):
@@ -51,7 +61,7 @@ def test_every_resource_goes_through_the_one_provider(declare):
 
 
 def test_the_provider_of_the_local_stack_calls_the_local_endpoint_and_nothing_else(declare):
-    provider = inputs(declare("local").of("aws")[0])
+    provider = inputs(declare("local").registered("aws")[0])
     assert provider["endpoints"] == '[{"lightsail": "http://10.77.0.1:8700"}]'
     assert {key for key in provider if key.startswith("skip")} == {
         "skipCredentialsValidation",
@@ -62,6 +72,6 @@ def test_the_provider_of_the_local_stack_calls_the_local_endpoint_and_nothing_el
 
 
 def test_the_provider_of_a_real_stack_has_a_region_and_no_endpoint(declare):
-    provider = inputs(declare("prod").of("aws")[0])
+    provider = inputs(declare("prod").registered("aws")[0])
     assert provider["region"] == "eu-west-1"
     assert "endpoints" not in provider

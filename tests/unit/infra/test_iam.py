@@ -24,12 +24,12 @@ def called(file: str, client: str) -> set[str]:
 
 
 def test_the_operator_may_make_the_providers_calls_and_ask_for_access_and_nothing_else():
-    made = called("local/pulumi/resources.py", "client") | called("provision/access.py", "lightsail")
+    made = called("local/pulumi/resources.py", "client") | called("provision/reach/access.py", "lightsail")
     assert allowed("operator.json", "lightsail") == made - NEVER_CALLED
 
 
 def test_ci_may_ask_for_access_and_nothing_else():
-    assert allowed("ci.json", "lightsail") == called("provision/access.py", "lightsail")
+    assert allowed("ci.json", "lightsail") == called("provision/reach/access.py", "lightsail")
 
 
 @pytest.mark.parametrize("service", ["lightsail", "s3", "kms"])

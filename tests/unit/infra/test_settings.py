@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.settings import Refused, read
+from infra.settings import InvalidSetting, read
 
 PROD = {"jada:region": "us-east-1", "jada:operator-cidrs": '["203.0.113.7/32"]'}
 LOCAL = {**PROD, "jada:endpoint": "http://10.77.0.1:8700"}
@@ -30,7 +30,7 @@ def test_addresses_are_sorted_into_their_families_once_each():
 def test_ssh_opens_to_the_world_only_when_said_outright():
     wide = {**PROD, "jada:operator-cidrs": '["0.0.0.0/0"]'}
     with pytest.raises(
-        Refused, match=r"^jada:operator-cidrs: 0\.0\.0\.0/0 opens SSH to the world; .*ssh-open-to-world"
+        InvalidSetting, match=r"^jada:operator-cidrs: 0\.0\.0\.0/0 opens SSH to the world; .*ssh-open-to-world"
     ):
         read("prod", wide, {})
     assert read("prod", {**wide, "jada:ssh-open-to-world": "true"}, {}).operator_cidrs == ("0.0.0.0/0",)
@@ -71,12 +71,12 @@ def test_ssh_opens_to_the_world_only_when_said_outright():
 def test_a_wrong_setting_is_refused_by_its_name(key, value, why):
     config = {k: v for k, v in {**PROD, f"jada:{key}": value}.items() if v is not None}
     name = "operator-cidrs" if why is None else key
-    with pytest.raises(Refused, match=f"^jada:{name}: .*{why or 'has no IPv6 address, but .* is dualstack'}"):
+    with pytest.raises(InvalidSetting, match=f"^jada:{name}: .*{why or 'has no IPv6 address, but .* is dualstack'}"):
         read("prod", config, {})
 
 
 def test_a_key_of_another_namespace_is_refused_as_it_would_do_nothing():
-    with pytest.raises(Refused, match=r"^aws:region: has no effect here"):
+    with pytest.raises(InvalidSetting, match=r"^aws:region: has no effect"):
         read("prod", {**PROD, "aws:region": "eu-west-1"}, {})
 
 
@@ -85,7 +85,7 @@ def test_pulumis_own_keys_are_left_to_pulumi():
 
 
 def test_the_local_stack_refuses_to_run_without_an_endpoint():
-    with pytest.raises(Refused, match=r"^jada:endpoint: stack 'local' never runs against AWS"):
+    with pytest.raises(InvalidSetting, match=r"^jada:endpoint: stack 'local' never runs against AWS"):
         read("local", PROD, {})
 
 
@@ -93,7 +93,7 @@ def test_the_local_stack_refuses_to_run_without_an_endpoint():
     "endpoint", ["https://lightsail.us-east-1.amazonaws.com", "http://8.8.8.8:80", "10.77.0.1:8700", "http://"]
 )
 def test_the_local_stack_refuses_an_endpoint_that_is_not_on_this_machine(endpoint):
-    with pytest.raises(Refused, match=r"^jada:endpoint: must be http:// and a private or loopback address"):
+    with pytest.raises(InvalidSetting, match=r"^jada:endpoint: must be http:// and a private or loopback address"):
         read("local", {**PROD, "jada:endpoint": endpoint}, {})
 
 
@@ -103,5 +103,5 @@ def test_the_local_stack_is_not_protected():
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LIGHTSAIL"])
 def test_a_real_stack_refuses_to_run_where_aws_calls_are_diverted(name):
-    with pytest.raises(Refused, match=f"^jada:endpoint: {name} diverts AWS calls"):
+    with pytest.raises(InvalidSetting, match=f"^jada:endpoint: {name} diverts AWS calls"):
         read("prod", PROD, {name: "http://10.77.0.1:8700"})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from doubles.lightsail.access import Authority, new_key, private_pem, public_line
-from provision.access import Access
+from provision.reach.access import Access
 from provision.release.bundle import SERVICES, UNITS, Bundle
 from provision.release.plan import LINKS, Probed
 from provision.system.desired import config_files
@@ -32,7 +32,7 @@ def pair(tmp_path_factory):
 
 
 @pytest.fixture
-def way(pair):
+def granted(pair):
     private, certificate = pair()
     algorithm, blob = public_line(new_key()).split()[:2]
     return Access("box", "192.0.2.7", "admin", Secret(private), certificate, ((algorithm, blob),))
@@ -52,7 +52,7 @@ def fresh():
         packages={"bubblewrap": False, "cron": False},
         files={file.path: None for file in config_files()},
         links=dict.fromkeys(LINKS),
-        loose=(), current=None, releases={}, venvs=(), secrets=(),
+        wrong_rights=(), current=None, releases={}, venvs=(), secrets=(),
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
 

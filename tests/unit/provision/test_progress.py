@@ -44,3 +44,19 @@ def test_aside_a_quick_step_is_not_shown(capsys):
     with progress.step("look"):
         pass
     assert out.getvalue() + capsys.readouterr().err == ""
+
+
+def test_text_from_a_host_can_not_act_on_the_terminal():
+    progress, out = _progress()
+    progress.say("title\x1b]0;owned\x07\nforged")
+    progress.done("note\x9b2J", 0)
+    with progress.step("unpack\r\u202e"):
+        pass
+    assert out.getvalue() == "title\\x1b]0;owned\\x07\\x0aforged\n  ✓ note\\x9b2J\n  ✓ unpack\\x0d\\u202e\n"
+
+
+def test_a_failed_step_can_not_act_on_the_terminal_either():
+    progress, out = _progress()
+    with pytest.raises(ValueError, match="why"), progress.step("try\x1b[2K"):
+        raise ValueError("why")
+    assert out.getvalue().startswith("  ✗ try\\x1b[2K")

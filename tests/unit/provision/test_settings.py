@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from provision import settings
-from provision.refusal import Refusal
+from provision.errors import CommandError
 
 ROOT = Path(__file__).parents[3]
 
@@ -19,7 +19,7 @@ def file(tmp_path):
 
 @pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
 def test_the_shipped_files_pass(name):
-    assert settings.checked(ROOT / name).deploy.keep_releases == 3
+    assert settings.load_all(ROOT / name).deploy.keep_releases == 3
 
 
 @pytest.mark.parametrize(
@@ -38,18 +38,18 @@ def test_the_shipped_files_pass(name):
 )
 def test_a_wrong_key_type_or_range_in_any_section_is_refused_by_name(file, text, said):
     sync = "" if "[sync]" in text else '[sync]\nbookings_url = "http://127.0.0.1:1"\nspreadsheet_id = "x"\n'
-    with pytest.raises(Refusal) as caught:
-        settings.checked(file(f"{sync}{text}"))
+    with pytest.raises(CommandError) as caught:
+        settings.load_all(file(f"{sync}{text}"))
     assert said in caught.value.cause
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(Refusal, match=r"jada\.nowhere\.toml"):
-        settings.checked(tmp_path / "jada.nowhere.toml")
+    with pytest.raises(CommandError, match=r"jada\.nowhere\.toml"):
+        settings.load_all(tmp_path / "jada.nowhere.toml")
 
 
 @pytest.mark.parametrize(("address", "said"), [("127.0.0.1", "127.0.0.1:9000"), ("::1", "[::1]:9000")])
 def test_the_dashboards_address_comes_from_its_own_section(file, address, said):
     local = (ROOT / "jada.local.toml").read_text()
     text = local.replace('address = "127.0.0.1"', f'address = "{address}"').replace("port = 8765", "port = 9000")
-    assert settings.checked(file(text)).queue == said
+    assert settings.load_all(file(text)).queue == said

@@ -14,7 +14,7 @@ def test_the_system_is_named_as_lightsails_blueprints_are():
     assert version[0].isdigit()
 
 
-def test_files_and_links_are_told_as_they_are(tmp_path):
+def test_files_and_links_are_reported_as_they_are(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("nowhere")
     paths = [str(tmp_path / name) for name in ("file", "link", "none")]
@@ -28,10 +28,10 @@ def test_folders_with_other_rights_or_none_are_loose(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(mode)
     wanted = {str(tmp_path / name): ["0700", tmp_path.owner()] for name in ("tight", "open", "gone")}
-    assert probe.main(_asked(folders=wanted))["loose"] == [str(tmp_path / "open"), str(tmp_path / "gone")]
+    assert probe.main(_asked(folders=wanted))["wrong_rights"] == [str(tmp_path / "open"), str(tmp_path / "gone")]
 
 
-def test_packages_are_told_as_installed_or_not():
+def test_packages_are_reported_as_installed_or_not():
     assert probe.main(_asked(packages=["dpkg", "no-such-package"]))["packages"] == {
         "dpkg": True,
         "no-such-package": False,
@@ -39,6 +39,6 @@ def test_packages_are_told_as_installed_or_not():
 
 
 def test_a_plan_reads_what_the_probe_says():
-    seen = plan.read(probe.main(plan.question()))
+    seen = plan.read_probe(probe.main(plan.probe_request()))
     assert seen.current is None
     assert set(seen.links) == set(plan.LINKS)

@@ -19,7 +19,7 @@ UNITS = sorted((Path(bundle.__file__).parent / "files" / "units").iterdir())
 def tree(tmp_path):
     files = {
         "agent/__main__.py": "a", "dashboard/page.html": "p", "sync/scripts/auth_ga.py": "s", "wire/types.py": "w",
-        "agent/__pycache__/x.pyc": "c", "agent/.hidden": "h", "provision/tasks.py": "t", "local/demo.py": "d",
+        "agent/__pycache__/x.pyc": "c", "agent/.hidden": "h", "provision/progress.py": "t", "local/demo.py": "d",
         "jada.local.toml": "[agent]\nturns = 30\n[deploy]\n",
     }  # fmt: skip
     for name, content in files.items():
@@ -98,15 +98,6 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit, tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
-def test_units_take_secrets_as_credentials_from_the_one_folder(unit):
-    loads = [line for line in unit.read_text().splitlines() if line.startswith("LoadCredential=")]
-    for line in loads:
-        name, path = line.removeprefix("LoadCredential=").split(":")
-        assert path == f"/home/jada/secrets/{name}"
-    assert loads
 
 
 def test_the_daemons_watchdog_leaves_a_throttled_host_its_time():

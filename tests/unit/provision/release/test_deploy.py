@@ -1,13 +1,12 @@
 import io
 import json
-import subprocess
-import sys
 
 import pytest
 from rich.console import Console
 
+from provision.errors import CommandError
 from provision.progress import Progress
-from provision.release.deploy import follow, installer
+from provision.release.deploy import install, show_steps
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def _news(*words):
 
 def test_the_hosts_steps_are_shown_as_ours(progress, out):
     news = _news({"begin": "unpack"}, {"done": "unpack"}, {"note": "remove r1"}, {"finished": True})
-    assert follow(news, progress) is None
+    assert show_steps(news, progress) is None
     assert out.getvalue() == "  ✓ unpack\n  ✓ remove r1\n"
 
 
@@ -34,25 +33,32 @@ def test_a_broken_step_is_marked_and_what_followed_is_shown(progress, out):
     news = _news(
         {"begin": "switch"}, {"broken": "switch"}, {"begin": "go back"}, {"done": "go back"}, {"failed": "not healthy"}
     )
-    assert follow(news, progress) == "not healthy"
+    assert show_steps(news, progress) == "not healthy"
     assert "✗ switch" in out.getvalue()
     assert "✓ go back" in out.getvalue()
 
 
 def test_an_installer_that_says_nothing_has_failed(progress):
-    assert follow(_news({"begin": "x"}, {"done": "x"}), progress) == "the installer ended without a word"
+    assert show_steps(_news({"begin": "x"}, {"done": "x"}), progress) == "the installer ended without a result"
 
 
-def test_the_installer_is_the_same_bytes_each_time():
-    assert installer() == installer()
+class Scripted:
+    """A host whose installer says what it is given."""
+
+    name = "box"
+
+    def __init__(self, *news):
+        self.news = news
+
+    def upload(self, path, content):
+        pass
+
+    def lines(self, command, stdin):
+        yield from (json.dumps(word).encode() for word in self.news)
 
 
-def test_the_installer_runs_alone_and_refuses_a_host_that_the_plan_did_not_see(tmp_path):
-    program = tmp_path / "installer"
-    program.write_bytes(installer())
-    done = subprocess.run(
-        [sys.executable, "-I", str(program)],
-        input=json.dumps({"seen": "another"}), capture_output=True, text=True, check=False, cwd="/",
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "the host changed since the plan: current was another, now it is None" in json.loads(done.stdout)["failed"]
+def test_what_an_installer_failed_with_is_a_block_that_can_not_act_on_the_terminal(progress):
+    host = Scripted({"failed": "not healthy; its journal ends:\n    \x1b[2Jpanic"})
+    with pytest.raises(CommandError) as caught:
+        install(host, {}, progress)
+    assert caught.value.message.splitlines()[:2] == ["box: not healthy; its journal ends:", r"    \x1b[2Jpanic"]

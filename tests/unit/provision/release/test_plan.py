@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from provision.refusal import Refusal
+from provision.errors import CommandError
 from provision.release import plan
 from provision.release.bundle import SERVICES
+from provision.system.desired import config_files
+from provision.system.secrets import SECRETS
 
 AGENT, DASHBOARD = "jada-agent.service", "jada-dashboard.service"
 
@@ -32,8 +34,8 @@ def test_a_host_as_it_should_be_gets_nothing(worker, bundle):
     assert list(plan.lines(made)) == ["nothing to do: release release1 is current and runs"]
 
 
-def test_a_system_that_nobody_tried_is_refused(fresh, bundle):
-    with pytest.raises(Refusal, match="amzn_2023"):
+def test_an_unknown_system_is_refused(fresh, bundle):
+    with pytest.raises(CommandError, match="amzn_2023"):
         plan.make(replace(fresh, os="amzn_2023"), bundle, 3)
 
 
@@ -72,8 +74,10 @@ def test_what_counts_is_the_release_a_process_runs_from_not_the_link(worker, bun
     ("state", "why"),
     [
         ({"ActiveState": "failed"}, "it is failed"),
-        ({"release": None}, "it runs from no release that is still here"),
-        ({"release": "gone"}, "it runs from no release that is still here"),
+        ({"ActiveState": "activating"}, "it is activating"),
+        ({"ActiveState": ""}, "it is unknown"),
+        ({"release": None}, "it runs from no release that is still there"),
+        ({"release": "gone"}, "it runs from no release that is still there"),
     ],
 )
 def test_a_service_that_does_not_run_as_it_should_restarts(worker, bundle, state, why):
@@ -95,15 +99,17 @@ def test_a_file_of_the_release_changed_by_hand_is_brought_back_with_what_runs_fr
 
 
 def test_rights_changed_by_hand_are_set_right_and_nothing_restarts(worker, bundle):
-    made = plan.make(replace(worker, loose=("/home/jada/secrets",)), bundle, 3)
+    made = plan.make(replace(worker, wrong_rights=("/home/jada/secrets",)), bundle, 3)
     assert not made.nothing
     assert made.folders == ("/home/jada/secrets",)
     assert not made.restart
 
 
-def test_a_link_changed_by_hand_is_made_again(worker, bundle):
-    made = plan.make(replace(worker, links={**worker.links, "/etc/jada": None}), bundle, 3)
+@pytest.mark.parametrize("target", [None, "/opt/jada-agent/releases/release1/etc"], ids=["gone", "leads elsewhere"])
+def test_a_link_changed_by_hand_is_made_again(worker, bundle, target):
+    made = plan.make(replace(worker, links={**worker.links, "/etc/jada": target}), bundle, 3)
     assert dict(made.links) == {"/etc/jada": "/opt/jada-agent/current/etc"}
+    assert not made.nothing
 
 
 def test_a_release_that_is_there_already_is_not_sent_again(worker, bundle):
@@ -116,22 +122,105 @@ def test_a_release_that_is_there_already_is_not_sent_again(worker, bundle):
 def test_missing_secrets_block_only_what_can_not_start_without(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
     assert set(made.blocking) == {"anthropic_api_key", "dashboard_token"}
-    assert "port_sheet_token.json" in made.missing
+    assert {secret.name for secret in made.missing} == set(SECRETS)
 
 
-def test_the_release_before_the_newest_and_running_ones_are_kept(worker, bundle):
-    names = ["release1", "r5", "r4", "r3", "r2"]
-    many = _with_unit(
-        replace(worker, releases=dict.fromkeys(names, worker.releases["release1"])), DASHBOARD, release="r2"
-    )
-    made = plan.make(many, replace(bundle, id="new"), 3)
-    assert made.keep == ("release1", "r5", "r2")
+def _with_releases(worker, names, current, **running):
+    probed = replace(worker, releases=dict.fromkeys(names, worker.releases["release1"]), current=current)
+    for unit in SERVICES:
+        probed = _with_unit(probed, unit, release=running.get("runs", current))
+    return probed
+
+
+@pytest.mark.parametrize(
+    ("names", "current", "keep", "kept"),
+    [
+        (["r9", "r8", "r7"], "r7", 2, ("r7",)),
+        (["r9", "r8", "r7"], "r7", 3, ("r7", "r9")),
+        (["r9", "r8", "r7"], "r9", 2, ("r9",)),
+        (["r9", "new", "r7"], "new", 2, ("r9", "new")),
+        (["r9", "r8", "r7"], "vanished", 2, ("r9",)),
+        ([], None, 2, ()),
+    ],
+)
+def test_the_release_that_was_current_is_kept_first_whatever_its_age(worker, bundle, names, current, keep, kept):
+    """Releases are listed newest first, and the new one comes on top of those that are kept."""
+    assert plan.make(_with_releases(worker, names, current), replace(bundle, id="new"), keep).keep == kept
+
+
+def test_a_release_that_something_still_runs_from_is_kept_besides(worker, bundle):
+    probed = _with_releases(worker, ["r9", "r8", "r7", "r6"], "r9")
+    old = _with_unit(_with_unit(probed, DASHBOARD, release="r6"), AGENT, release="gone")
+    assert plan.make(old, replace(bundle, id="new"), 3).keep == ("r9", "r8", "r6")
 
 
 def test_orders_carry_what_the_installer_reads(fresh, bundle):
+    made = plan.make(fresh, bundle, 3)
     health = plan.Health("http://127.0.0.1:8765/v1/health", 60)
-    orders = plan.orders(plan.make(fresh, bundle, 3), health, wheels=None, archive={"path": "/x", "sha256": "y"})
-    assert orders["seen"] is None
-    assert orders["restart"] == list(SERVICES)
-    assert orders["health"] == {"url": "http://127.0.0.1:8765/v1/health", "seconds": 60}
-    assert orders["system"]["files"][0]["kind"] == "sshd"
+    orders = plan.orders(made, health, wheels=None, archive={"path": "/x", "sha256": "y"})
+    system = orders.pop("system")
+    assert orders == {
+        "id": "release1", "lock": "lock1", "seen": None, "switch": True, "wheels": None,
+        "archive": {"path": "/x", "sha256": "y"}, "links": plan.LINKS, "folders": [], "keep": [],
+        "restart": list(SERVICES), "healthy": list(SERVICES),
+        "health": {"url": "http://127.0.0.1:8765/v1/health", "seconds": 60},
+    }  # fmt: skip
+    assert system["packages"] == ["bubblewrap", "cron"]
+    assert [(file["path"], file["kind"]) for file in system["files"]] == [(f.path, f.kind) for f in config_files()]
+    assert [file["content"] for file in system["files"]] == [file.content for file in config_files()]
+
+
+def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
+    said = list(plan.lines(plan.make(replace(fresh, wrong_rights=("/var/lib/jada-agent",)), bundle, 3)))
+    assert said == [
+        "install      bubblewrap, cron",
+        *(f"write        {file.path}" for file in config_files()),
+        "environment  lock1: made anew, offline",
+        "release      release1: uploaded",
+        f"link         through current: {', '.join(plan.LINKS)}",
+        "folders      made or set right: /var/lib/jada-agent",
+        "switch       nothing → release1",
+        "restart      jada-dashboard.service: it is inactive",
+        "restart      jada-agent.service: it is inactive",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"packages": {"bubblewrap": True, "cron": False}}, "install      cron"),
+        ({"files": {}}, "write        /etc/ssh/sshd_config.d/10-jada.conf"),
+        ({"venvs": ()}, "environment  lock1: made anew, offline"),
+        ({"links": {}}, "link         through current: /opt/jada-agent/scripts"),
+        ({"wrong_rights": ("/home/jada/secrets",)}, "folders      made or set right: /home/jada/secrets"),
+        ({"current": "release0"}, "switch       release0 → release1"),
+    ],
+)
+def test_one_thing_that_is_not_as_it_should_be_is_something_to_do(worker, bundle, change, said):
+    made = plan.make(replace(worker, **change), bundle, 3)
+    assert not made.nothing
+    assert next(plan.lines(made)).startswith(said)
+    assert not made.restart
+
+
+def test_a_unit_that_the_running_release_did_not_have_restarts(worker, bundle):
+    without = {**worker.releases["release1"], "units": {DASHBOARD: bundle.units[DASHBOARD]}}
+    made = plan.make(replace(worker, releases={"release1": without}), bundle, 3)
+    assert dict(made.restart) == {AGENT: "its code and environment and settings and unit changed"}
+
+
+def test_a_damaged_release_that_nothing_runs_from_restarts_nothing(worker, bundle):
+    hurt = {**worker.releases["release1"], "damaged": ["app/agent/__main__.py"]}
+    made = plan.make(replace(worker, releases={**worker.releases, "release0": hurt}), bundle, 3)
+    assert made.nothing
+
+
+def test_the_sync_is_never_restarted(worker, bundle):
+    changed = _with_change(bundle, "port-sheet-sync.service", {"code": "code-2"})
+    assert not plan.make(worker, changed, 3).restart
+
+
+def test_only_a_service_waits_for_its_secrets(worker, bundle):
+    without = plan.make(replace(worker, secrets=("dashboard_token",)), bundle, 3)
+    assert without.blocking == ("anthropic_api_key",)
+    assert plan.make(worker, bundle, 3).blocking == ()

@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from provision.refusal import Refusal
+from provision.errors import CommandError
 from provision.system import desired
 
 
@@ -12,7 +12,7 @@ def test_each_known_system_gets_the_sandbox_and_cron():
 
 
 def test_an_unknown_system_is_refused_with_the_known_ones():
-    with pytest.raises(Refusal, match="debian_12, ubuntu_24_04"):
+    with pytest.raises(CommandError, match="debian_12, ubuntu_24_04"):
         desired.packages("amzn_2023")
 
 

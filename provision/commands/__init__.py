@@ -1,0 +1,1 @@
+"""What `fab` lists, one file a command or family; each reads as its steps."""

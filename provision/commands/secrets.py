@@ -1,0 +1,114 @@
+"""`fab secrets`: from whom the secrets of a host come and how they get there. Values are never shown."""
+
+import base64
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+
+from provision.commands.options import EACH_HOST, task
+from provision.errors import CommandError
+from provision.progress import Progress
+from provision.reach.connection import Host
+from provision.release.bundle import SERVICES
+from provision.system.secrets import FOLDER, SECRETS, TOKEN_LENGTH, HostSecret, missing
+from provision.target import load_target
+from wire.secret import Secret
+
+
+@task(help={**EACH_HOST, "from": "a folder whose files are named like the secrets"})
+def secrets(_context: Context, from_: str | None = None, stack: str | None = None, host: str | None = None) -> None:
+    """Give a host its secrets: from JADA_SECRET_<NAME>, from the files of a folder, or asked for unseen."""
+    progress = Progress()
+    target = load_target(stack)
+    given = gather(os.environ, Path(from_) if from_ else None)
+    for each in target.hosts(host):
+        with target.connected(each.name, progress) as box:
+            given = with_prompted(given, box)
+            for line in report_lines(send(box, given)):
+                progress.say(f"{each.name}: {line}")
+
+
+def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]:
+    """Take the secrets that the environment or the files of a folder give; raises `CommandError` for an empty one."""
+    if folder is not None and not folder.is_dir():
+        raise CommandError(f"{folder} is no folder", "give --from a folder whose files are named like the secrets")
+    found: dict[str, Secret] = {}
+    for name, secret in SECRETS.items():
+        text = environ.get(secret.variable)
+        if folder is not None and (folder / name).is_file():
+            text = (folder / name).read_text(encoding="utf-8")
+        if text is not None:
+            found[name] = _checked(secret, text)
+    return found
+
+
+def ask(names: Iterable[str], prompt: Callable[[str], str] = getpass.getpass) -> dict[str, Secret]:
+    """Ask the operator for secrets, unseen; an empty answer leaves one out."""
+    answers = {name: prompt(f"{name} ({SECRETS[name].purpose}; Enter leaves it out): ") for name in names}
+    return {name: _checked(SECRETS[name], text) for name, text in answers.items() if text.strip()}
+
+
+def held(host: Host) -> tuple[str, ...]:
+    """Return the names of the secrets that a host has."""
+    return tuple(host.program("secret_store", {"folder": FOLDER})["held"])
+
+
+def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
+    """Write secrets on a host, over the connection's stdin, and restart what holds a changed one.
+
+    Returns {"changed": names, "made": names, "held": names, "restarted": units}.
+    """
+    order = {
+        "folder": FOLDER,
+        "secrets": {name: base64.b64encode(secret.reveal().encode()).decode() for name, secret in secrets.items()},
+        "make": [name for name, secret in SECRETS.items() if secret.made],
+        # The sync is no service: it reads its secrets anew at each run.
+        "readers": {name: [unit for unit in secret.readers if unit in SERVICES] for name, secret in SECRETS.items()},
+    }
+    answer: dict[str, Any] = host.program("secret_store", order)
+    return answer
+
+
+def with_prompted(given: Mapping[str, Secret], host: Host) -> dict[str, Secret]:
+    """Ask for what neither was given nor is on the host, where there is a terminal to ask at."""
+    there = {*given, *held(host)}
+    lacking = [name for name, secret in SECRETS.items() if name not in there and not secret.made]
+    return {**given, **(ask(lacking) if sys.stdin.isatty() else {})}
+
+
+def report_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Say what `send` came to, secret by secret: changed, made, kept, restarted, and what is still missing."""
+    for word in ("changed", "made"):
+        if answer[word]:
+            yield f"{word}: {', '.join(answer[word])}"
+    if kept := [name for name in answer["held"] if name not in (*answer["changed"], *answer["made"])]:
+        yield f"as before: {', '.join(kept)}"
+    if answer["restarted"]:
+        yield f"restarted, because they read them: {', '.join(answer['restarted'])}"
+    for secret in missing(answer["held"]):
+        yield f"missing: {secret.name}, {secret.purpose} ({secret.variable}, or a file of that name with --from)"
+
+
+def _checked(secret: HostSecret, text: str) -> Secret:
+    text, name, cure = text.strip(), secret.name, f"it is {secret.purpose}"
+    if not text:
+        raise CommandError(f"the secret {name} is empty", f"{cure}: give it, or leave it out")
+    if name.endswith(".json"):
+        try:
+            json.loads(text)
+        except ValueError:
+            # Not chained: the error's text would quote the secret.
+            raise CommandError(f"the secret {name} is not valid JSON", f"{cure}; give the file as is") from None
+    elif secret.made and len(text) < TOKEN_LENGTH:
+        raise CommandError(
+            f"the secret {name} is shorter than {TOKEN_LENGTH} characters", "give none: a good one is made"
+        )
+    elif "\n" in text:
+        raise CommandError(f"the secret {name} has more than one line", f"{cure}: one line")
+    return Secret(text + "\n")

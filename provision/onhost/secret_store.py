@@ -1,0 +1,62 @@
+"""Keep secrets, each written whole or not at all, in a folder that only root can read. Answers with names only."""
+
+import base64
+import os
+import secrets
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from provision.onhost import durable
+
+
+def main(order: dict[str, Any]) -> dict[str, Any]:
+    """Write the secrets of `order`, make those that were not given, restart their readers; say which changed."""
+    folder = Path(order["folder"])
+    if "secrets" not in order:
+        return {"held": _held(folder)}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.chmod(0o755)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.chown(folder, 0, 0)
+    folder.chmod(0o700)
+    given = {name: base64.b64decode(text) for name, text in order["secrets"].items()}
+    made = {name: _random() for name in order["make"] if name not in given and not (folder / name).is_file()}
+    changed = [name for name, content in {**given, **made}.items() if _write(folder / name, content)]
+    return {
+        "changed": [name for name in changed if name not in made],
+        "made": list(made),
+        "held": _held(folder),
+        "restarted": _restart(order["readers"], changed),
+    }
+
+
+def _held(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("[!.]*")) if folder.is_dir() else []
+
+
+def _random() -> bytes:
+    return secrets.token_urlsafe(32).encode() + b"\n"
+
+
+def _write(path: Path, content: bytes) -> bool:
+    """Write a secret unless it is the same; set its owner and mode right. Returns whether it changed."""
+    if path.is_file() and path.read_bytes() == content:
+        os.chown(path, 0, 0)
+        path.chmod(0o600)
+        return False
+    durable.write(path, content, 0o600)
+    return True
+
+
+def _restart(readers: Mapping[str, list[str]], changed: list[str]) -> list[str]:
+    """Restart the running units that hold a copy of what changed."""
+    units = [unit for unit in dict.fromkeys(unit for name in changed for unit in readers.get(name, [])) if _runs(unit)]
+    for unit in units:
+        subprocess.run(["systemctl", "restart", unit], capture_output=True, check=True)
+    return units
+
+
+def _runs(unit: str) -> bool:
+    return subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0

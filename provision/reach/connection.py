@@ -1,0 +1,121 @@
+"""One SSH connection to a host whose key is known beforehand, and what runs over it: commands, programs, bytes."""
+
+import base64
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import paramiko
+from fabric import Config, Connection
+
+from provision.errors import CommandError
+from provision.reach import programs
+from provision.reach.access import Access, private_key
+
+LOST = -1
+"""What stands for an exit status when the connection ended before the command did."""
+
+
+class Host:
+    """An open connection; made by `connected`. Everything runs as root through `sudo -n`."""
+
+    def __init__(self, name: str, client: paramiko.SSHClient) -> None:
+        self.name = name
+        self._client = client
+
+    def run(self, command: Sequence[str], stdin: bytes = b"") -> bytes:
+        """Run a command as root and return its output; raises `CommandError` with the end of its errors."""
+        return b"".join(self.lines(command, stdin))
+
+    def lines(self, command: Sequence[str], stdin: bytes = b"") -> Iterator[bytes]:
+        """Run a command as root and yield its output line by line, as it comes."""
+        try:
+            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
+            with suppress(OSError):  # a command that ended before it read all says why below
+                sent.channel.sendall(stdin)
+                sent.channel.shutdown_write()
+            yield from out.channel.makefile("rb")  # `out` itself decodes, and raises for what is no UTF-8
+            errors = err.read().decode(errors="replace").strip().splitlines()
+            status = out.channel.recv_exit_status()
+        except (paramiko.SSHException, OSError) as error:
+            raise CommandError(f"{self.name}: the connection broke: {error}", "run it again: it is safe to") from error
+        if status == LOST:
+            raise CommandError(f"{self.name}: the connection broke", "run it again: it is safe to")
+        if status:
+            said = " / ".join(errors[-3:]) or "nothing"
+            raise CommandError(
+                f"{self.name}: `{shlex.join(command)[:80]}` ended with {status}: {said}",
+                "fix the cause on the host, run again",
+            )
+
+    def program(self, name: str, argument: Any) -> Any:
+        """Run a program of `onhost/` with a JSON argument, both over stdin, and return the JSON that it prints."""
+        return json.loads(self.run(["python3", "-I", "-"], programs.call(name, argument)))
+
+    def upload(self, path: str, content: bytes) -> None:
+        """Write a file that only root can read, making its folder. A torn one is found by its hash."""
+        self.run(["install", "-D", "-m", "0600", "/dev/stdin", path], content)
+
+
+@contextmanager
+def connected(access: Access, timeout_s: float) -> Iterator[Host]:
+    """Log in with the certificate to a host with the right key, or raise `CommandError` with what was wrong."""
+    connection = _connection(access, timeout_s)
+    try:
+        _open(connection, access, timeout_s)
+        yield Host(access.name, connection.client)
+    finally:
+        connection.close()
+        connection.client.close()
+
+
+def _connection(access: Access, timeout_s: float) -> Connection:
+    options = {
+        "pkey": private_key(access),
+        "allow_agent": False,
+        "look_for_keys": False,
+        # paramiko's own limits for these two are 15 and 30 s, whatever the operator sets.
+        "banner_timeout": timeout_s,
+        "auth_timeout": timeout_s,
+    }
+    # The operator's own ~/.ssh/config must not lead elsewhere.
+    config = Config(overrides={"load_ssh_configs": False})
+    connection = Connection(
+        access.address, user=access.username, port=access.port, config=config,
+        connect_timeout=timeout_s, connect_kwargs=options,
+    )  # fmt: skip
+    known = connection.client.get_host_keys()
+    for algorithm, blob in access.host_keys:
+        known.add(access.known_as, algorithm, paramiko.PKey.from_type_string(algorithm, base64.b64decode(blob)))
+    # Fabric's own policy takes any key of an unknown host.
+    connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    return connection
+
+
+def _open(connection: Connection, access: Access, timeout_s: float) -> None:
+    who = f"{access.name} ({access.address})"
+    try:
+        connection.open()
+        # A step of the installer may be silent for minutes, and routers forget silent connections.
+        connection.transport.set_keepalive(15)
+    except paramiko.BadHostKeyException as error:
+        raise CommandError(
+            f"{who} shows another host key ({error.key.get_name()}) than Lightsail saw: it may not be that machine",
+            "don't log in. If the instance was rebuilt or its keys were changed, reboot it; Lightsail reads them again",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        raise CommandError(
+            f"{who} refuses the certificate, though it is valid: it is signed by a CA that sshd does not trust",
+            "check TrustedUserCAKeys and CASignatureAlgorithms in the host's sshd (Lightsail's console can look)",
+        ) from error
+    except OSError as error:
+        raise CommandError(
+            f"{who} does not answer on port {access.port} within {timeout_s:g} s: {error or 'no answer'}",
+            "is your address in the firewall's CIDRs (pulumi config), and has the host finished booting?",
+        ) from error
+    except paramiko.SSHException as error:
+        raise CommandError(
+            f"{who}: SSH failed: {error}", "does sshd run there, with host keys that Lightsail has seen?"
+        ) from error

@@ -1,0 +1,120 @@
+"""Which hosts a stack has: infra's output `inventory`, read from Pulumi's state and checked against the stack's name.
+
+The output is {"region", "endpoint" or null, "hosts": [{"name", "username", "address", "private_address"}]}.
+"""
+
+import ipaddress
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from provision.errors import CommandError
+from wire.values import Invalid, decode, rule
+
+LOCAL = "local"
+"""The one stack that lives on this machine, and the only one that need not be named."""
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LIGHTSAIL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A host as infra made it: the instance's name, its login user, and its public and private IPv4 address."""
+
+    name: str = rule(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
+    username: str
+    address: str
+    private_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """A stack's hosts, and where its Lightsail API is: `endpoint` is null for AWS's own."""
+
+    region: str
+    endpoint: str | None = None
+    hosts: tuple[Host, ...] = ()
+
+
+def stack_name(given: str | None, environ: Mapping[str, str]) -> str:
+    """Return the stack to act on: the one given, else JADA_STACK, else local."""
+    return given or environ.get("JADA_STACK") or LOCAL
+
+
+def parse(outputs: str) -> Inventory:
+    """Read the JSON of `pulumi stack output --json`; raises `CommandError` when infra's output isn't in it."""
+    data = json.loads(outputs)
+    if "inventory" not in data:
+        raise CommandError("the stack has no output `inventory`: nothing was made yet", "run `pulumi up` first")
+    try:
+        return decode(Inventory, data["inventory"], "inventory")
+    except Invalid as error:
+        raise CommandError(
+            f"the stack's output is not what provision reads: {error}", "run `pulumi up` again"
+        ) from error
+
+
+def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
+    """Ask Pulumi for a stack's outputs and check that stack and cloud belong together."""
+    command = ["pulumi", "stack", "output", "--json", "--stack", stack]
+    try:
+        done = subprocess.run(command, cwd=root, env=dict(environ), capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise CommandError("`pulumi` is not on PATH", 'for the local stack: eval "$(python -m local env)"') from None
+    if done.returncode:
+        error = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise CommandError(f"Pulumi knows no stack {stack!r}: {error}", "run `pulumi up`, or name another with --stack")
+    inventory = parse(done.stdout)
+    require_matching_cloud(stack, inventory, environ)
+    return inventory
+
+
+def require_matching_cloud(stack: str, inventory: Inventory, environ: Mapping[str, str]) -> None:
+    """Raise `CommandError` for a local stack that would reach AWS, or a real one that would reach this machine."""
+    if stack == LOCAL:
+        if not inventory.endpoint:
+            raise CommandError(
+                "stack local has no local endpoint: it would act on a real account", "run `pulumi up` again"
+            )
+        if not _on_this_machine(inventory.endpoint):
+            raise CommandError(
+                f"stack local's Lightsail API, {inventory.endpoint}, is not on this machine",
+                "set jada:endpoint to the local cloud's in Pulumi.local.yaml, and run `pulumi up`",
+            )
+        return
+    if inventory.endpoint:
+        raise CommandError(
+            f"stack {stack} is a real one, but its Lightsail API is the double at {inventory.endpoint}",
+            "name the local stack with --stack local, or unset `endpoint` and run `pulumi up`",
+        )
+    for name in ENDPOINT_VARIABLES:
+        if environ.get(name):
+            raise CommandError(
+                f"stack {stack} is a real one, but {name} leads elsewhere", f"unset {name} and run again"
+            )
+
+
+def _on_this_machine(url: str) -> bool:
+    """Whether an address can only be the local cloud's: a literal one, loopback or private."""
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_private
+    except ValueError:
+        return False
+
+
+def choose(inventory: Inventory, name: str | None) -> tuple[Host, ...]:
+    """Return the host of that name, or all of them; raises `CommandError` when there is none."""
+    chosen = tuple(host for host in inventory.hosts if name in (None, host.name))
+    if not chosen:
+        known = ", ".join(host.name for host in inventory.hosts) or "none"
+        raise CommandError(
+            f"no host {name or ''} in this stack; it has {known}".replace("  ", " "), "give --host one of them"
+        )
+    return chosen
+
+
+def single(inventory: Inventory, name: str | None) -> Host:
+    """Return the one host that a command for a single host means: the named one, else the first."""
+    return choose(inventory, name)[0]

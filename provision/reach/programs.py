@@ -1,0 +1,42 @@
+"""The programs of `onhost/` as they travel: one zip with all of them, so that they share their modules there."""
+
+import base64
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+ONHOST = Path(__file__).parents[1] / "onhost"
+MAIN = "import sys\nfrom provision.onhost.installer import main\nsys.exit(main())\n"
+# Python reads a zip by seeking in it, and standard input can't seek: a file in memory can, and leaves nothing behind.
+CALL = """\
+import base64, json, os, sys
+packed = os.memfd_create("jada")
+os.write(packed, base64.b64decode({packed!r}))
+sys.path.insert(0, f"/proc/self/fd/{{packed}}")
+from provision.onhost import {name}
+print(json.dumps({name}.main(json.loads({argument!r}))))
+"""
+
+
+def packed() -> bytes:
+    """Return all programs as a zip that Python runs as the installer: the same bytes for the same source."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        _add(archive, "__main__.py", MAIN.encode())
+        _add(archive, "provision/__init__.py", b"")
+        for path in sorted(ONHOST.glob("*.py")):
+            _add(archive, f"provision/onhost/{path.name}", path.read_bytes())
+    return out.getvalue()
+
+
+def call(name: str, argument: Any) -> bytes:
+    """Return Python for a host's standard input: it prints what the program's `main` answers, as JSON."""
+    encoded = base64.b64encode(packed()).decode()
+    return CALL.format(packed=encoded, name=name, argument=json.dumps(argument)).encode()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # A ZipInfo of our own has a constant time; writestr by name would put in the present one.
+    archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)

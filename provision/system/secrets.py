@@ -1,0 +1,69 @@
+"""The secrets of a host, one row each: units, `fab secrets`, `fab verify` and docs/security.md follow this table."""
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+
+FOLDER = "/home/jada/secrets"
+TOKEN_LENGTH = 16
+"""Characters that the dashboard asks of its token at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSecret:
+    """A secret: what it is for, and the units that read it.
+
+    One that is `made` is made on the host when the operator gives none; where an `optional` one is absent, its readers
+    find an empty line in its place.
+    """
+
+    name: str
+    purpose: str
+    readers: tuple[str, ...]
+    made: bool = False
+    optional: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that gives it: JADA_SECRET_PORT_SHEET_TOKEN_JSON and the like."""
+        return "JADA_SECRET_" + self.name.upper().replace(".", "_")
+
+
+SECRETS: Mapping[str, HostSecret] = {
+    secret.name: secret
+    for secret in (
+        HostSecret("anthropic_api_key", "the worker's key to Claude", ("jada-agent.service",)),
+        HostSecret(
+            "dashboard_token",
+            "the queue's bearer token; made on the host when you give none",
+            ("jada-dashboard.service", "jada-agent.service", "port-sheet-sync.service"),
+            made=True,
+        ),
+        HostSecret("bookings_token", "the sync's token for the booking system", ("port-sheet-sync.service",)),
+        HostSecret(
+            "port_sheet_token.json",
+            "Google's refresh token for the port sheet, as auth_ga.py writes it",
+            ("port-sheet-sync.service",),
+        ),
+        HostSecret(
+            "port_sheet_client.json",
+            "the OAuth client that the refresh token was issued to",
+            ("port-sheet-sync.service",),
+        ),
+    )
+}
+
+
+def credential_lines(unit: str, secrets: Mapping[str, HostSecret] = SECRETS) -> Iterator[str]:
+    """Yield the lines by which a unit gets its secrets from systemd."""
+    for secret in secrets.values():
+        if unit in secret.readers:
+            yield f"LoadCredential={secret.name}:{FOLDER}/{secret.name}"
+            if secret.optional:
+                # A default: without it systemd 252 ends the unit (243/CREDENTIALS) when the file is missing. It refuses
+                # an empty one, so that this is a line with nothing in it.
+                yield rf"SetCredential={secret.name}:\n"
+
+
+def missing(held: Container[str], secrets: Mapping[str, HostSecret] = SECRETS) -> tuple[HostSecret, ...]:
+    """Return the secrets that a host must have and has not."""
+    return tuple(secret for name, secret in secrets.items() if name not in held and not secret.optional)

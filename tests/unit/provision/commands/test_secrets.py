@@ -1,0 +1,60 @@
+import pytest
+
+from provision.commands import secrets
+from provision.errors import CommandError
+
+
+def test_secrets_come_from_the_environment_by_name():
+    found = secrets.gather({"JADA_SECRET_PORT_SHEET_TOKEN_JSON": '{"a": 1}', "JADA_SECRET_OTHER": "x"}, None)
+    assert {name: secret.reveal() for name, secret in found.items()} == {"port_sheet_token.json": '{"a": 1}\n'}
+
+
+def test_a_folders_files_come_before_the_environment(tmp_path):
+    (tmp_path / "bookings_token").write_text("from the file\n")
+    found = secrets.gather({"JADA_SECRET_BOOKINGS_TOKEN": "from the environment"}, tmp_path)
+    assert found["bookings_token"].reveal() == "from the file\n"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(CommandError, match="nowhere"):
+        secrets.gather({}, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("bookings_token", "  \n", "bookings_token is empty"),
+        ("bookings_token", "two\nlines", "more than one line"),
+        ("port_sheet_token.json", "{tok-canary", "not valid JSON"),
+        ("dashboard_token", "short", "shorter than 16"),
+    ],
+)
+def test_a_secret_that_can_not_be_one_is_refused_without_showing_it(name, text, said):
+    with pytest.raises(CommandError, match=said) as caught:
+        secrets.gather({secrets.SECRETS[name].variable: text}, None)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_the_operator_is_asked_with_name_and_purpose_and_may_leave_one_out():
+    asked = []
+
+    def prompt(text):
+        asked.append(text)
+        return "" if "bookings" in text else "typed"
+
+    found = secrets.ask(["anthropic_api_key", "bookings_token"], prompt)
+    assert "the worker's key to Claude" in asked[0]
+    assert {name: secret.reveal() for name, secret in found.items()} == {"anthropic_api_key": "typed\n"}
+
+
+def test_what_was_done_is_reported_without_values():
+    answer = {
+        "changed": ["bookings_token"], "made": ["dashboard_token"], "restarted": ["jada-agent.service"],
+        "held": ["bookings_token", "dashboard_token", "anthropic_api_key", "port_sheet_client.json"],
+    }  # fmt: skip
+    lines = list(secrets.report_lines(answer))
+    assert lines[:2] == ["changed: bookings_token", "made: dashboard_token"]
+    assert "as before: anthropic_api_key, port_sheet_client.json" in lines
+    assert "restarted, because they read them: jada-agent.service" in lines
+    assert lines[-1].startswith("missing: port_sheet_token.json, Google's refresh token")

@@ -1,0 +1,37 @@
+from dataclasses import replace
+
+from provision.commands import status
+from wire.types import Budget, State, SyncOutcome, SyncRun, Task
+
+
+def _task(number, state):
+    return Task(
+        id=str(number), title="t", description="", state=state, priority=5, budget=Budget(), version=1,
+        created_at="t", updated_at="t",
+    )  # fmt: skip
+
+
+def test_a_host_is_described_by_release_and_units(worker):
+    units = {**worker.units, "jada-agent.service": {"ActiveState": "active", "SubState": "running", "NRestarts": "2"}}
+    said = list(status.host_lines(replace(worker, units=units)))
+    assert said[0] == "release    release1"
+    assert any(line.startswith("jada-agent.service") and "restarted 2 times" in line for line in said)
+
+
+def test_a_host_without_a_release_says_what_to_do(fresh):
+    assert "fab deploy" in next(status.host_lines(fresh))
+
+
+def test_the_queue_is_counted_by_state_and_a_failed_sync_tells_cause_and_cure():
+    failed = SyncRun(
+        started_at="a", finished_at="b", outcome=SyncOutcome.FAILED, cause="the token was revoked", cure="auth_ga.py"
+    )
+    tasks = [_task(1, State.DONE), _task(2, State.DONE), _task(3, State.QUEUED)]
+    said = list(status.queue_lines(tasks, [failed]))
+    assert said[0] == "tasks      2 done, 1 queued"
+    assert "failed" in said[1]
+    assert said[2].strip() == "the token was revoked; auth_ga.py"
+
+
+def test_an_empty_queue_and_no_sync_say_so():
+    assert list(status.queue_lines([], [])) == ["tasks      none", "last sync  none yet"]

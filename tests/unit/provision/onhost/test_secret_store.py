@@ -1,0 +1,64 @@
+import base64
+
+import pytest
+
+from provision.onhost import secret_store
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "jada" / "secrets"
+
+
+def _order(folder, secrets=(), make=()):
+    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in dict(secrets).items()}
+    return {"folder": str(folder), "secrets": encoded, "make": list(make), "readers": {}}
+
+
+def test_only_root_reads_a_secret_and_its_folder(folder):
+    answer = secret_store.main(_order(folder, {"token": "value\n"}))
+    assert answer["changed"] == ["token"]
+    assert (folder / "token").read_text() == "value\n"
+    assert (folder / "token").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_same_secret_again_is_no_change_but_its_mode_is_mended(folder):
+    secret_store.main(_order(folder, {"token": "value\n"}))
+    (folder / "token").chmod(0o644)
+    folder.chmod(0o755)
+    assert secret_store.main(_order(folder, {"token": "value\n"}))["changed"] == []
+    assert (folder / "token").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_not_given_is_made_once(folder):
+    first = secret_store.main(_order(folder, make=["dashboard_token"]))
+    value = (folder / "dashboard_token").read_text()
+    second = secret_store.main(_order(folder, make=["dashboard_token"]))
+    assert (first["made"], second["made"]) == (["dashboard_token"], [])
+    assert len(value.strip()) > 40
+    assert (folder / "dashboard_token").read_text() == value
+
+
+def test_what_is_given_is_not_made(folder):
+    answer = secret_store.main(_order(folder, {"dashboard_token": "given\n"}, ["dashboard_token"]))
+    assert (answer["changed"], answer["made"]) == (["dashboard_token"], [])
+
+
+def test_no_value_is_in_the_answer(folder):
+    assert "canary" not in str(secret_store.main(_order(folder, {"token": "canary\n"})))
+
+
+def test_a_half_written_file_of_before_is_no_obstacle(folder):
+    folder.mkdir(parents=True)
+    (folder / ".token.new").write_text("half")
+    secret_store.main(_order(folder, {"token": "value\n"}))
+    assert [path.name for path in folder.iterdir()] == ["token"]
+
+
+def test_asked_without_secrets_it_answers_with_names_only(folder):
+    secret_store.main(_order(folder, {"b": "x\n", "a": "y\n"}))
+    assert secret_store.main({"folder": str(folder)}) == {"held": ["a", "b"]}

@@ -1,0 +1,97 @@
+import json
+import os
+import stat
+
+import pytest
+
+from provision.errors import CommandError
+from provision.reach import inventory
+
+HOST = {"name": "jada-orchestrator", "username": "admin", "address": "192.0.2.7", "private_address": "10.0.0.7"}
+LOCAL = {"region": "us-east-1", "endpoint": "http://10.77.0.1:8700", "hosts": [HOST]}
+REAL = {**LOCAL, "endpoint": None}
+
+
+def _parsed(data):
+    return inventory.parse(json.dumps({"inventory": data, "other": 1}))
+
+
+def _pulumi(folder, script):
+    program = folder / "pulumi"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_infras_output_is_read():
+    read = _parsed(LOCAL)
+    assert read.endpoint == "http://10.77.0.1:8700"
+    assert read.hosts[0].address == "192.0.2.7"
+
+
+def test_a_stack_that_made_nothing_yet_must_come_up_first():
+    with pytest.raises(CommandError, match="pulumi up"):
+        inventory.parse("{}")
+
+
+def test_an_output_of_another_shape_names_the_field():
+    with pytest.raises(CommandError, match=r"inventory.hosts\[0\].address: missing"):
+        _parsed({**LOCAL, "hosts": [{"name": "a", "username": "admin", "private_address": "10.0.0.7"}]})
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "meant"),
+    [(None, {}, "local"), (None, {"JADA_STACK": "prod"}, "prod"), ("test", {"JADA_STACK": "prod"}, "test")],
+)
+def test_the_stack_is_the_one_given_then_the_environments_then_local(given, environ, meant):
+    assert inventory.stack_name(given, environ) == meant
+
+
+def test_the_local_stack_without_a_local_endpoint_is_refused():
+    with pytest.raises(CommandError, match=r"stack local .* real account"):
+        inventory.require_matching_cloud("local", _parsed(REAL), {})
+
+
+def test_the_local_stack_with_an_endpoint_far_away_is_refused():
+    away = _parsed({**LOCAL, "endpoint": "https://lightsail.us-east-1.example.com"})
+    with pytest.raises(CommandError, match="not on this machine"):
+        inventory.require_matching_cloud("local", away, {})
+
+
+def test_a_real_stack_with_a_local_endpoint_is_refused():
+    with pytest.raises(CommandError, match="stack prod is a real one, but its Lightsail API is the double"):
+        inventory.require_matching_cloud("prod", _parsed(LOCAL), {})
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LIGHTSAIL"])
+def test_a_real_stack_in_a_shell_of_the_local_cloud_is_refused(variable):
+    with pytest.raises(CommandError, match=f"{variable} leads elsewhere"):
+        inventory.require_matching_cloud("prod", _parsed(REAL), {variable: "http://10.77.0.1:8700"})
+
+
+@pytest.mark.parametrize(("stack", "data"), [("local", LOCAL), ("prod", REAL)])
+def test_stack_and_cloud_that_belong_together_pass(stack, data):
+    inventory.require_matching_cloud(stack, _parsed(data), {})
+
+
+def test_an_unknown_host_is_refused_with_the_known_ones():
+    with pytest.raises(CommandError, match="no host other in this stack; it has jada-orchestrator"):
+        inventory.choose(_parsed(LOCAL), "other")
+
+
+def test_pulumi_is_asked_for_the_stack_by_name(tmp_path):
+    answer = json.dumps({"inventory": LOCAL})
+    environ = _pulumi(tmp_path, f"echo \"$@\" >asked; echo '{answer}'")
+    assert inventory.read("local", tmp_path, environ).hosts[0].name == "jada-orchestrator"
+    assert (tmp_path / "asked").read_text() == "stack output --json --stack local\n"
+
+
+def test_pulumis_own_words_are_passed_on(tmp_path):
+    environ = _pulumi(tmp_path, "echo \"error: no stack named 'x' found\" >&2; exit 255")
+    with pytest.raises(CommandError, match="no stack named 'x' found"):
+        inventory.read("x", tmp_path, environ)
+
+
+def test_without_pulumi_the_cure_is_named(tmp_path):
+    with pytest.raises(CommandError, match="not on PATH"):
+        inventory.read("local", tmp_path, {"PATH": str(tmp_path)})

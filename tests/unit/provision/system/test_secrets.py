@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from provision.release.bundle import FILES, UNITS
+from provision.system.secrets import FOLDER, SECRETS, HostSecret, credential_lines, missing
+
+OPTIONAL = HostSecret("proxy_password", "made up by this test", ("jada-agent.service",), optional=True)
+SECURITY = Path(__file__).parents[4] / "docs" / "security.md"
+
+
+def _credentials(unit):
+    lines = (FILES / "units" / unit).read_text().splitlines()
+    return [line for line in lines if line.startswith(("LoadCredential", "SetCredential", "ImportCredential"))]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_reads_the_secrets_of_the_table_and_no_other(unit):
+    assert sorted(_credentials(unit)) == sorted(credential_lines(unit))
+
+
+def test_every_reader_is_a_unit_of_the_release():
+    assert {unit for secret in SECRETS.values() for unit in secret.readers} == set(UNITS)
+
+
+def test_the_document_on_security_has_the_table():
+    for secret in SECRETS.values():
+        readers = ", ".join(f"`{unit.removesuffix('.service')}`" for unit in secret.readers)
+        given = "made, or given" if secret.made else "given"
+        given += ", optional" if secret.optional else ""
+        assert f"| `{secret.name}` | {readers} | {given} | {secret.purpose.partition(';')[0]} |" in SECURITY.read_text()
+
+
+def test_a_unit_has_an_empty_line_in_place_of_an_optional_secret():
+    assert list(credential_lines("jada-agent.service", {OPTIONAL.name: OPTIONAL})) == [
+        f"LoadCredential=proxy_password:{FOLDER}/proxy_password",
+        r"SetCredential=proxy_password:\n",
+    ]
+
+
+def test_an_optional_secret_is_never_missing():
+    table = {**SECRETS, OPTIONAL.name: OPTIONAL}
+    assert {secret.name for secret in missing(["bookings_token"], table)} == SECRETS.keys() - {"bookings_token"}
