@@ -9,14 +9,14 @@ import sys
 import time
 from pathlib import Path
 
-from agent.daemon import Daemon
-from agent.day import Day
-from agent.link import Link
-from agent.notify import Notify
-from agent.outbox import Outboxes
+from agent.daemon.day import Day
+from agent.daemon.link import Link
+from agent.daemon.notify import Notify
+from agent.daemon.outbox import Outboxes
+from agent.daemon.signals import Signals
+from agent.daemon.spawn import Release
+from agent.daemon.worker import Daemon
 from agent.settings import load
-from agent.signals import Signals
-from agent.spawn import Release
 from wire.client import Client
 from wire.secret import Secret
 from wire.values import Invalid

@@ -15,8 +15,8 @@ import traceback
 from pathlib import Path
 from typing import TypeVar
 
-from agent import limits, prices
-from agent.journal import Damaged, Held, Journal, rfc3339
+from agent.record import limits, prices
+from agent.record.journal import Damaged, Held, Journal, rfc3339
 from agent.sandbox.run import Broken, Sandbox
 from agent.session import briefing, endings, request
 from agent.session.drain import Drain

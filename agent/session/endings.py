@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from agent.limits import Spent
+from agent.record.limits import Spent
 from wire.types import EventKind, Exit
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from agent import limits
-from agent.journal import Journal
-from agent.limits import Limits
-from agent.prices import Prices
+from agent.record import limits
+from agent.record.journal import Journal
+from agent.record.limits import Limits
+from agent.record.prices import Prices
 from agent.session import checkpoint, request
 from agent.session.drain import Drain
 from agent.session.endings import Asked, Drained, Finished, HandedOver, OutOfBudget, Stuck

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.durable import sync_folder
+from agent.record.durable import sync_folder
 from agent.sandbox.run import Sandbox
 from agent.tools.editor import collect
 from agent.tools.result import Failed, Result

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.daemon import Daemon
-from agent.day import Day
-from agent.link import Link
-from agent.notify import Notify
-from agent.outbox import Outboxes
+from agent.daemon.day import Day
+from agent.daemon.link import Link
+from agent.daemon.notify import Notify
+from agent.daemon.outbox import Outboxes
+from agent.daemon.signals import Signals
+from agent.daemon.spawn import Release
+from agent.daemon.worker import Daemon
 from agent.settings import Settings
-from agent.signals import Signals
-from agent.spawn import Release
 from dashboard.app import create
 from dashboard.settings import Settings as DashboardSettings
 from dashboard.stores.memory import MemoryStore
@@ -33,7 +33,7 @@ TOKEN = Secret("a-token")
 SESSION = '''
 """Plays the session that the task's title names: each word is a move."""
 import json, os, pathlib, signal, sys, time
-from agent.journal import Journal
+from agent.record.journal import Journal
 
 folder = pathlib.Path(sys.argv[1])
 claim = json.loads((folder / "claim.json").read_text())
@@ -128,9 +128,7 @@ def release(tmp_path_factory):
     """A release whose sessions are scripted: our own packages beside the script."""
     app = tmp_path_factory.mktemp("release")
     for package in ("agent", "wire"):
-        (app / package).mkdir()
-        for source in (ROOT / package).glob("*.*"):
-            shutil.copy(source, app / package)
+        shutil.copytree(ROOT / package, app / package, ignore=shutil.ignore_patterns("session", "__pycache__"))
     (app / "agent" / "session.py").write_text(SESSION)
     return Release(Path(sys.executable), app)
 

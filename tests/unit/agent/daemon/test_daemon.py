@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from agent import durable
-from agent.day import Day
+from agent.daemon.day import Day
+from agent.record import durable
 from agent.settings import SessionSettings
 from wire.types import Exit, State
 

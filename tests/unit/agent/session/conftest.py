@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from agent import prices
-from agent.journal import Journal, read
-from agent.limits import Limits, spent
+from agent.record import prices
+from agent.record.journal import Journal, read
+from agent.record.limits import Limits, spent
 from agent.session import endings
 from agent.session.drain import Drain
 from agent.session.loop import Session

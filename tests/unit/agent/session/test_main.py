@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from agent.journal import Journal, read
+from agent.record.journal import Journal, read
 from agent.settings import SessionSettings
 from local.claude.app import create
 from local.serve import running

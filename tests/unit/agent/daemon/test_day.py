@@ -1,6 +1,6 @@
 import pytest
 
-from agent.day import Day
+from agent.daemon.day import Day
 from wire.values import Invalid
 
 NOON = 1_778_673_600.0  # 2026-05-13T12:00:00Z

@@ -5,7 +5,7 @@ reads or writes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.prices import Prices, tokens
+from agent.record.prices import Prices, tokens
 from wire.types import Event, EventKind
 
 MARGIN = 2_000

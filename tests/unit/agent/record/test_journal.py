@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.journal import Damaged, Held, Journal, read, rfc3339, seconds
+from agent.record.journal import Damaged, Held, Journal, read, rfc3339, seconds
 from wire.types import EventKind
 
 
@@ -110,7 +110,7 @@ def test_a_full_disk_leaves_no_half_record(path):
 
 def test_a_killed_writer_loses_nothing_that_it_was_told_is_on_disk(path):
     program = (
-        "import sys, time; from pathlib import Path; from agent.journal import Journal\n"
+        "import sys, time; from pathlib import Path; from agent.record.journal import Journal\n"
         "journal = Journal(Path(sys.argv[1]), time.time)\n"
         "while True: print(journal.append('message', {'text': 'x' * 5000}).n, flush=True)\n"
     )

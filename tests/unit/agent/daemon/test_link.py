@@ -2,7 +2,7 @@ import http
 
 import pytest
 
-from agent.link import Away, Link
+from agent.daemon.link import Away, Link
 from wire.client import Client, Refused, Unreachable
 from wire.secret import Secret
 from wire.types import Problem

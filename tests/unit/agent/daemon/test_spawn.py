@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-from agent.spawn import Release
+from agent.daemon.spawn import Release
 
 RELEASE = Release(Path("/releases/1/venv/bin/python"), Path("/releases/1/app"))
 
@@ -26,4 +26,4 @@ def test_the_own_release_has_no_link_that_a_deploy_could_move():
     own = Release.own()
     assert own.python.parent.resolve() == own.python.parent
     assert own.python.resolve() == Path(sys.executable).resolve()
-    assert own.app == Path(__file__).resolve().parents[3]
+    assert own.app == Path(__file__).resolve().parents[4]

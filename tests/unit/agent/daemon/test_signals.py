@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from agent.signals import Signals
+from agent.daemon.signals import Signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from agent.durable import sync_folder
+from agent.record.durable import sync_folder
 from wire.types import Event, EventKind
 from wire.values import Invalid, decode, encode
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from agent import durable
+from agent.record import durable
 from wire.values import Invalid
 
 
@@ -35,7 +35,7 @@ def test_a_kill_in_the_middle_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "note.json"
     durable.write(path, Note("old"))
     script = (
-        "import os, sys, pathlib; from agent import durable; os.fsync = lambda fd: os.kill(os.getpid(), 9);"
+        "import os, sys, pathlib; from agent.record import durable; os.fsync = lambda fd: os.kill(os.getpid(), 9);"
         "durable.write(pathlib.Path(sys.argv[1]), {'text': 'new'})"
     )
     killed = subprocess.run([sys.executable, "-c", script, str(path)], env={**os.environ}, check=False)

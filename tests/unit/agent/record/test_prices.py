@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.prices import load, tokens
+from agent.record.prices import load, tokens
 from wire.values import Invalid
 
 HAIKU, SONNET = "claude-haiku-5-5", "claude-sonnet-5-5"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import durable
+from agent.record import durable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

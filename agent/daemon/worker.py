@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import durable
-from agent.day import Day
-from agent.journal import Held
-from agent.lease import Lease, boottime
-from agent.link import PAUSE_S, Away, Link
-from agent.notify import Notify
-from agent.outbox import STALE, Outbox, Outboxes
+from agent.daemon.day import Day
+from agent.daemon.lease import Lease, boottime
+from agent.daemon.link import PAUSE_S, Away, Link
+from agent.daemon.notify import Notify
+from agent.daemon.outbox import STALE, Outbox, Outboxes
+from agent.daemon.signals import Signals
+from agent.daemon.spawn import Child, Release
+from agent.record import durable
+from agent.record.journal import Held
 from agent.settings import SessionSettings, Settings
-from agent.signals import Signals
-from agent.spawn import Child, Release
 from wire.client import Refused
 from wire.types import Claim, ClaimRequest, Exit, Heartbeat, SessionEnd
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from agent.lease import boottime
+from agent.daemon.lease import boottime
 from wire.client import Client, Refused, Unreachable
 from wire.values import Invalid
 

@@ -28,7 +28,7 @@ class Release:
     def own(cls) -> Self:
         """Return the release that this process runs from, resolved now: a later deploy does not change it."""
         environment = Path(sys.prefix).resolve()  # the interpreter itself stays a link: it is what makes it a venv
-        return cls(environment / "bin" / Path(sys.executable).name, Path(__file__).resolve().parents[1])
+        return cls(environment / "bin" / Path(sys.executable).name, Path(__file__).resolve().parents[2])
 
     def command(self, folder: Path) -> list[str]:
         """Return the command line of a session."""

@@ -1,4 +1,4 @@
-from agent.lease import Lease, boottime
+from agent.daemon.lease import Lease, boottime
 
 
 def test_a_lease_lives_from_before_it_was_asked_for():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent import prices
-from agent.limits import Limits, Spent, bound, context, hand_over_due, kept_back, notice, price, spent
+from agent.record import prices
+from agent.record.limits import Limits, Spent, bound, context, hand_over_due, kept_back, notice, price, spent
 from wire.types import Event, EventKind
 
 LIMITS = Limits(turns=30, hand_over_tokens=90_000, usd_micros=1, max_tokens=1000)

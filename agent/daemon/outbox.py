@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agent import durable
-from agent.journal import Damaged, Journal, read
-from agent.limits import spent
-from agent.link import Link
-from agent.outcome import Progress, crashed, crashes, fault, outcome
+from agent.daemon.link import Link
+from agent.daemon.outcome import Progress, crashed, crashes, fault, outcome
+from agent.record import durable
+from agent.record.journal import Damaged, Journal, read
+from agent.record.limits import spent
 from wire.client import Refused
 from wire.types import Batch, Event, EventKind, File, NewTask, SessionEnd
 from wire.values import Invalid, decode, encode

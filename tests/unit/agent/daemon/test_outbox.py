@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.journal import Journal
-from agent.link import Away, Link
-from agent.outbox import Outbox, Outboxes
+from agent.daemon.link import Away, Link
+from agent.daemon.outbox import Outbox, Outboxes
+from agent.record.journal import Journal
 from dashboard.app import create
 from dashboard.settings import Settings
 from dashboard.stores.memory import MemoryStore

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.limits import spent
+from agent.record.limits import spent
 from wire.types import Event, EventKind, Exit, SessionEnd
 from wire.values import Invalid, decode
 
