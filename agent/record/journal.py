@@ -8,12 +8,12 @@ import fcntl
 import json
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from agent.record.durable import sync_folder
+from agent.record.times import rfc3339
 from wire.types import Event, EventKind
 from wire.values import Invalid, decode, encode
 
@@ -74,16 +74,6 @@ def read(path: Path, after: int = 0) -> list[Event]:
     except FileNotFoundError:
         return []
     return _records(raw[: raw.rfind(b"\n") + 1])[0][after:]
-
-
-def rfc3339(seconds: float) -> str:
-    """Return seconds since the epoch as the wire writes times."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def seconds(text: str) -> float:
-    """Return the seconds since the epoch of a time on the wire."""
-    return datetime.fromisoformat(text).timestamp()
 
 
 def _lock(fd: int, path: Path) -> None:

@@ -1,11 +1,9 @@
-"""What requests cost, in micro-dollars, rounded up; from `prices.toml` or the operator's copy of it."""
+"""What requests cost, in micro-dollars, rounded up. Nothing is read here: `price_file` does that."""
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from wire.values import Invalid, decode, rule
@@ -69,17 +67,11 @@ class Prices:
         raise Invalid("model", f"{name} has no price, so it can't be used; known are {known}. Prices: [agent] prices")
 
 
-def load(path: Path | None, model: str) -> Prices:
-    """Read prices, ours without a path, and refuse a `model` they don't know. Raises `Invalid` with the cause."""
-    source = path or Path(__file__).with_name("prices.toml")
-    try:
-        prices = decode(Prices, tomllib.loads(source.read_text("utf-8")))
-    except OSError as error:
-        raise Invalid(
-            str(source), f"can't be read: {error.strerror}; set [agent] prices to a file like ours"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise Invalid(str(source), f"is not valid TOML: {error}") from error
+def read(table: object, source: str, model: str) -> Prices:
+    """Make prices of a table as TOML gives it, and refuse a `model` they don't know. Raises `Invalid` with the cause;
+    `source` is the file's name, for the one who must correct it.
+    """
+    prices = decode(Prices, table)
     for listed in prices.models:
         if not listed.tiers or listed.tiers[-1].up_to is not None:
             raise Invalid(f"{source}: {listed.name}", "needs a last tier without up_to")

@@ -78,7 +78,9 @@ class Sandbox:
     ) -> subprocess.Popen[bytes]:
         memory = self._limits.memory_mb
         inside = limited(job.argv, memory_mb=memory, pids=self._limits.pids, life=life)
-        argv = bubblewrap(self._workspace, inside, memory_mb=memory, own_proc=self._own_proc, report=report, data=data)
+        argv = bubblewrap(
+            str(self._workspace), inside, memory_mb=memory, own_proc=self._own_proc, report=report, data=data
+        )
         passed = [report, life, *(fd for fd, _ in data)]
         out, err, env = subprocess.PIPE, subprocess.STDOUT, {"PATH": os.defpath}
         try:

@@ -15,8 +15,9 @@ import traceback
 from pathlib import Path
 from typing import TypeVar
 
-from agent.record import limits, prices
-from agent.record.journal import Damaged, Held, Journal, rfc3339
+from agent.record import limits, price_file
+from agent.record.journal import Damaged, Held, Journal
+from agent.record.times import rfc3339
 from agent.sandbox.run import Broken, Sandbox
 from agent.session import briefing, endings, request
 from agent.session.drain import Drain
@@ -77,7 +78,7 @@ def _session(folder: Path, journal: Journal, drain: Drain) -> Session:
     _take_notes(journal, claim)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
-    priced = prices.load(Path(settings.prices) if settings.prices else None, header["model"])
+    priced = price_file.load(Path(settings.prices) if settings.prices else None, header["model"])
     sandbox = Sandbox(Path(settings.workspace), settings.tools, time.monotonic, lambda: min(ends, drain.until()))
     return Session(
         journal=journal,

@@ -5,7 +5,7 @@ do about it.
 import email.utils
 from collections.abc import Callable
 
-from agent.record.journal import rfc3339
+from agent.record.times import rfc3339
 from agent.session.endings import Fault, Unavailable
 
 _CONFLICT_OR_TIMEOUT = (408, 409, 429)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.record.journal import Damaged, Held, Journal, read, rfc3339, seconds
+from agent.record.journal import Damaged, Held, Journal, read
 from wire.types import EventKind
 
 
@@ -127,7 +127,3 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_on_disk(path):
 def test_the_journal_is_its_owners_alone(path):
     write(path, "a")
     assert Path(path).stat().st_mode & 0o077 == 0
-
-
-def test_times_go_both_ways():
-    assert seconds(rfc3339(1_747_094_400)) == 1_747_094_400

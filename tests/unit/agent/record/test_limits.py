@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.record import prices
+from agent.record import price_file
 from agent.record.limits import Limits, Spent, bound, context, hand_over_due, kept_back, notice, price, spent
 from wire.types import Event, EventKind
 
@@ -62,7 +62,7 @@ def test_the_context_is_the_last_settled_total():
 
 
 def test_a_hand_over_is_priced_for_the_prompt_it_will_have():
-    table, model = prices.load(None, "claude-sonnet-5-5"), "claude-sonnet-5-5"
+    table, model = price_file.load(None, "claude-sonnet-5-5"), "claude-sonnet-5-5"
     assert price(table, model, 10_000, LIMITS) == 25_000 + 10_000
     assert kept_back(table, model, 10_000, LIMITS) == price(table, model, 10_000 + 1000 + 16_000, LIMITS)
 

@@ -2,15 +2,24 @@
 
 import pytest
 
-from agent.record.prices import load, tokens
+from agent.record.prices import read, tokens
 from wire.values import Invalid
 
 HAIKU, SONNET = "claude-haiku-5-5", "claude-sonnet-5-5"
+TABLE = {
+    "cache_read": 0.05,
+    "cache_write_5m": 1.25,
+    "cache_write_1h": 2.0,
+    "models": [
+        {"name": HAIKU, "tiers": [{"up_to": 100_000, "input": 0.1, "output": 0.5}, {"input": 0.5, "output": 2.5}]},
+        {"name": SONNET, "tiers": [{"input": 2, "output": 10}]},
+    ],
+}
 
 
 @pytest.fixture
 def prices():
-    return load(None, SONNET)
+    return read(TABLE, "prices.toml", SONNET)
 
 
 def usage(**counts):
@@ -51,38 +60,22 @@ def test_no_usage_costs_more_than_the_worst(prices):
 
 def test_an_unknown_model_is_refused_and_never_free(prices):
     with pytest.raises(Invalid, match="claude-new has no price"):
-        load(None, "claude-new")
+        read(TABLE, "prices.toml", "claude-new")
     with pytest.raises(Invalid, match="known are claude-haiku-5-5"):
         prices.of("claude-new", usage())
 
 
-def test_the_operators_own_file_counts(tmp_path):
-    path = tmp_path / "prices.toml"
-    path.write_text(
-        "cache_read = 0.1\ncache_write_5m = 1.25\ncache_write_1h = 2\n"
-        '[[models]]\nname = "claude-new"\ntiers = [{ input = 3, output = 15 }]\n'
-    )
-    assert load(path, "claude-new").worst("claude-new", 0, 1) == 15
-
-
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("change", "reason"),
     [
-        ("models = []", "cache_read: missing"),
-        ("nonsense", "not valid TOML"),
-        ("cache_read = 1\ncache_write_5m = 1\ncache_write_1h = 1\n[[models]]\nname = 'm'\ntiers = []", "a last tier"),
-        ("cache_read = -1\ncache_write_5m = 1\ncache_write_1h = 1\nmodels = []", "at least 0"),
+        ({"models": [{"name": SONNET, "tiers": []}]}, "prices.toml: claude-sonnet-5-5: needs a last tier"),
+        ({"models": [{"name": SONNET, "tiers": [{"up_to": 9, "input": 1, "output": 1}]}]}, "needs a last tier"),
+        ({"cache_read": -1}, "at least 0"),
     ],
 )
-def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path, text, reason):
-    (tmp_path / "prices.toml").write_text(text)
+def test_a_wrong_table_is_refused_with_what_is_wrong(change, reason):
     with pytest.raises(Invalid, match=reason):
-        load(tmp_path / "prices.toml", "m")
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(Invalid, match=r"nowhere.toml: can't be read"):
-        load(tmp_path / "nowhere.toml", "m")
+        read({**TABLE, **change}, "prices.toml", SONNET)
 
 
 def test_all_tokens_are_counted_once():

@@ -1,12 +1,10 @@
 """What a sandbox shows, as the command line says it."""
 
-from pathlib import Path
-
 from agent.sandbox.command import bubblewrap, limited
 
 
 def argv(**changes):
-    return bubblewrap(Path("/w"), ["true"], **{"memory_mb": 64, "own_proc": True, "report": 7, **changes})
+    return bubblewrap("/w", ["true"], **{"memory_mb": 64, "own_proc": True, "report": 7, **changes})
 
 
 def pairs(words, option):
@@ -48,7 +46,7 @@ def test_data_is_shown_read_only_at_its_path():
 
 
 def test_the_program_comes_last_and_untouched():
-    assert bubblewrap(Path("/w"), ["a b", "--", "$c"], memory_mb=1, own_proc=True, report=7)[-3:] == ["a b", "--", "$c"]
+    assert bubblewrap("/w", ["a b", "--", "$c"], memory_mb=1, own_proc=True, report=7)[-3:] == ["a b", "--", "$c"]
 
 
 def test_limits_and_the_watch_over_its_life_come_before_the_program():

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from agent.record import prices
+from agent.record import price_file
 from agent.record.journal import Journal, read
 from agent.record.limits import Limits, spent
 from agent.session import endings
@@ -127,7 +127,7 @@ class World:
                 api=self.api,
                 tools=self.tools,
                 limits=self.limits,
-                prices=prices.load(None, MODEL),
+                prices=price_file.load(None, MODEL),
                 retries=Retries(random.Random(1).random, lambda: 0.0),
                 drain=self.drain,
                 clock=lambda: self.now,
