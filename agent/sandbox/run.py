@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import selectors
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,12 +85,14 @@ class Sandbox:
         passed = [report, life, *(fd for fd, _ in data)]
         out, err, env = subprocess.PIPE, subprocess.STDOUT, {"PATH": os.defpath}
         try:
-            return subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=err, pass_fds=passed, env=env)
+            return subprocess.Popen(
+                argv, stdin=stdin, stdout=out, stderr=err, pass_fds=passed, env=env, process_group=0
+            )
         except FileNotFoundError as error:
             raise Broken("bubblewrap (bwrap) is not installed on this host: apt install bubblewrap") from error
 
     def _collect(self, process: subprocess.Popen[bytes], reader: int, keep: int) -> Outcome:
-        """Read what comes until all are gone, or kill them all: a killed bwrap takes its pid namespace with it."""
+        """Read what comes until all are gone, or kill them all."""
         output, report = _Middle(keep), _Middle(REPORT_LIMIT)
         ends = self._clock() + self._limits.seconds
         with process, selectors.DefaultSelector() as open_ends:
@@ -102,7 +105,7 @@ class Sandbox:
                         open_ends.unregister(key.fileobj)
             in_time = not open_ends.get_map()
             if not in_time:
-                process.kill()
+                _kill(process)
         return Outcome(
             bytes(output.head),
             output.left_out,
@@ -140,6 +143,13 @@ class _Middle:
             del self.tail[:over]
             self.left_out += over
         return len(data)
+
+
+def _kill(bwrap: subprocess.Popen[bytes]) -> None:
+    """Kill a sandbox whether it is made or not. Made, it is a pid namespace that dies with bwrap. Before that, bwrap's
+    second process waits for a uid map that only the first one writes: for ever, unless the whole group is killed.
+    """
+    os.killpg(bwrap.pid, signal.SIGKILL)  # its number is its own until it is waited for
 
 
 def _pipe(files: contextlib.ExitStack) -> tuple[BinaryIO, BinaryIO]:
