@@ -116,26 +116,16 @@ class Daemon:
         else:
             outbox.restore()
         durable.write(outbox.folder / "claim.json", claim)
-        durable.write(outbox.folder / "settings.json", self._session_settings(claim, workspace, outbox.spent()))
+        money = self._money(claim, outbox.spent())
+        settings = SessionSettings(operator=self.settings, usd_micros=money, workspace=str(workspace.resolve()))
+        durable.write(outbox.folder / "settings.json", settings)
         # Last: from here on the folder has an outcome to report, and a claim.json of this fence to go by.
         outbox.open(claim.task.id, claim.lease.fence)
         return outbox
 
-    def _session_settings(self, claim: Claim, workspace: Path, spent: int) -> SessionSettings:
-        settings = self.settings
-        rest = self._usd_micros_per_day - self.day.used.spent
-        return SessionSettings(
-            model=settings.model,
-            max_tokens=settings.max_tokens,
-            turns=settings.turns,
-            claude_url=settings.claude_url,
-            usd_micros=min(claim.session.usd_micros, spent + rest),
-            wall_s=settings.session_minutes * 60,
-            workspace=str(workspace.resolve()),
-            hand_over_tokens=settings.hand_over_tokens,
-            prices=settings.prices,
-            tools=settings.tools,
-        )
+    def _money(self, claim: Claim, spent: int) -> int:
+        """Return what the session may have spent in all: what the claim grants, within what is left of the day."""
+        return min(claim.session.usd_micros, spent + self._usd_micros_per_day - self.day.used.spent)
 
     def _hold(self, lease: Lease, outbox: Outbox) -> bool:
         """Run the session's process to its end; return whether its outcome is still ours to report."""

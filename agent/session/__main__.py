@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ from agent.session.drain import Drain
 from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
 from agent.session.retries import Retries
-from agent.settings import SessionSettings
+from agent.settings import SessionSettings, Settings
 from agent.tools import catalog
 from wire.secret import Secret
 from wire.types import Claim, EventKind, Exit
@@ -69,28 +70,29 @@ def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
     return int(last.exit)
 
 
-def _session(folder: Path, journal: Journal, drain: Drain) -> Session:
+def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], float] = time.monotonic) -> Session:
     """Put a session together from its folder; a new one gets its header and first message."""
     claim, settings = _read(Claim, folder / "claim.json"), _read(SessionSettings, folder / "settings.json")
-    ends = time.monotonic() + settings.wall_s
-    _begin(journal, claim, settings)
+    operator, workspace = settings.operator, Path(settings.workspace)
+    ends = clock() + operator.session_minutes * 60
+    _begin(journal, claim, operator, workspace)
     _take_answers(journal, claim)
     _take_notes(journal, claim)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
-    priced = price_file.load(Path(settings.prices) if settings.prices else None, header["model"])
-    sandbox = Sandbox(Path(settings.workspace), settings.tools, time.monotonic, lambda: min(ends, drain.until()))
+    prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
+    sandbox = Sandbox(workspace, operator.tools, clock, lambda: min(ends, drain.until()))
     return Session(
         journal=journal,
-        api=_api(settings.claude_url, _key(), drain),
+        api=_api(operator.claude_url, _key(), drain),
         tools=catalog.Toolbox(
             sandbox, folder, claim, lambda: budget.usd_micros - limits.spent(journal.events).usd_micros
         ),
         limits=budget,
-        prices=priced,
+        prices=prices,
         retries=Retries(random.SystemRandom().random, time.time),
         drain=drain,
-        clock=time.monotonic,
+        clock=clock,
         ends=ends,
     )
 
@@ -102,9 +104,9 @@ def _api(url: str, key: Secret, drain: Drain) -> Asks:
     return Api(url, key, drain, time.monotonic)
 
 
-def _begin(journal: Journal, claim: Claim, settings: SessionSettings) -> None:
+def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:
     """Write what pins the session for its life, and what the model is told first; each once."""
-    briefing.lay_out(claim.context, Path(settings.workspace))
+    briefing.lay_out(claim.context, workspace)
     kinds = {event.kind for event in journal.events}
     if EventKind.HEADER not in kinds:
         header = {

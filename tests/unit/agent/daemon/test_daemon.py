@@ -31,9 +31,10 @@ def test_a_session_gets_a_bare_environment_and_its_release(site, make):
 
 def test_a_session_is_told_what_it_may_spend_and_where_it_works(site, make):
     task = site.add("turn")
-    make(usd_per_day=0.01, session_minutes=3).step()
+    daemon = make(usd_per_day=0.01, session_minutes=3)
+    daemon.step()
     settings = durable.read(SessionSettings, site.folder() / "settings.json")
-    assert (settings.usd_micros, settings.wall_s) == (10_000, 180)
+    assert (settings.usd_micros, settings.operator) == (10_000, daemon.settings)
     assert Path(settings.workspace) == site.state / "workspaces" / task.id
     assert Path(settings.workspace).stat().st_mode & 0o777 == 0o700
 

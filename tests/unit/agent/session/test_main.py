@@ -1,6 +1,7 @@
 """The session as the daemon sees it: a process, a folder, an exit code."""
 
 import ctypes
+import dataclasses
 import json
 import os
 import signal
@@ -11,7 +12,9 @@ import time
 import pytest
 
 from agent.record.journal import Journal, read
-from agent.settings import SessionSettings
+from agent.session.__main__ import _session
+from agent.session.drain import Drain
+from agent.settings import SessionSettings, Settings
 from local.claude.app import create
 from local.serve import running
 from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Task
@@ -28,10 +31,10 @@ class Folder:
         self.path.mkdir()
         self.credentials.mkdir()
         (self.credentials / "anthropic_api_key").write_text("sk-canary\n")
-        self.settings = {"model": "claude-sonnet-5-5", "max_tokens": 8192, "turns": 30, "claude_url": url}
+        self.settings = Settings(claude_url=url)
         self.claim()
 
-    def claim(self, title="Count the beds", answers=(), notes=(), context=(), checkpoint=None, **settings):
+    def claim(self, title="Count the beds", answers=(), notes=(), context=(), usd_micros=5_000_000, **settings):
         """Write what the daemon writes at a claim."""
         times = {"created_at": "2026-11-21T00:00:00Z", "updated_at": "2026-11-21T00:00:00Z"}
         task = {"id": "01JD3Q00000000000000000000", "title": title, "description": "", "priority": 5, "version": 1}
@@ -42,12 +45,10 @@ class Folder:
             answers=answers,
             notes=notes,
             context=context,
-            checkpoint=checkpoint,
         )
         (self.path / "claim.json").write_text(json.dumps(encode(claim)))
-        self.settings.update(settings)
-        spare = {"usd_micros": 5_000_000, "wall_s": 600.0, "workspace": str(self.workspace)}
-        chosen = SessionSettings(**{**spare, **self.settings})
+        self.settings = dataclasses.replace(self.settings, **settings)
+        chosen = SessionSettings(operator=self.settings, usd_micros=usd_micros, workspace=str(self.workspace))
         (self.path / "settings.json").write_text(json.dumps(encode(chosen)))
 
     def start(self):
@@ -131,10 +132,21 @@ def test_too_little_money_exits_3_before_the_first_request(folder, claude):
     assert (folder.last.kind, claude.requests) == (EventKind.SUSPEND, [])
 
 
-def test_past_its_wall_time_it_exits_3(folder, claude):
-    folder.claim(wall_s=0.001)
-    assert (folder.run(), claude.requests) == (Exit.BUDGET, [])
-    assert "wall time" in folder.last.data["reason"]
+def test_its_wall_time_is_the_operators(folder, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder.credentials))
+    folder.claim(session_minutes=3)
+    with Journal(folder.path / "journal.jsonl", time.time) as journal:
+        session = _session(folder.path, journal, Drain(time.monotonic), clock=lambda: 1000.0)
+    assert (session.ends, session.limits.usd_micros) == (1000.0 + 3 * 60, 5_000_000)
+
+
+def test_what_the_header_pins_wins_over_later_settings(folder, claude):
+    claude.plays = [claude.refused(402, "billing_error"), [claude.use("finish", 1, result="r")]]
+    assert folder.run() == Exit.UNAVAILABLE
+    folder.claim(model="claude-opus-5-5", max_tokens=1000, turns=2, hand_over_tokens=10_000)
+    assert folder.run() == Exit.FINISHED
+    assert [(sent["model"], sent["max_tokens"]) for sent in claude.requests] == [("claude-sonnet-5-5", 8192)] * 2
+    assert len(folder.events(EventKind.HEADER)) == 1
 
 
 def test_a_request_that_the_api_refuses_exits_70_with_its_words(folder, claude):
