@@ -28,7 +28,7 @@ from wire.client import Client
 from wire.secret import Secret
 from wire.types import NewTask
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 TOKEN = Secret("a-token")
 SESSION = '''
 """Plays the session that the task's title names: each word is a move."""
