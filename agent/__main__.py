@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import functools
 import logging
 import os
 import socket
@@ -14,7 +15,7 @@ from agent.daemon.link import Link
 from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
-from agent.daemon.spawn import Release
+from agent.daemon.spawn import Process, Release
 from agent.daemon.worker import Daemon
 from agent.settings import load
 from wire.client import Client
@@ -52,9 +53,8 @@ def work(settings_path: Path, state: Path) -> None:
             day=Day(state / "state.json", time.time),
             signals=signals,
             notify=Notify(os.environ.get("NOTIFY_SOCKET")),
-            release=Release.own(),
+            spawn=functools.partial(Process, Release.own(), environment=dict(os.environ)),
             host=socket.gethostname(),
-            environment=dict(os.environ),
             watchdog_s=int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2_000_000,
         ).run()
 

@@ -22,16 +22,17 @@ class Away(Exception):
 
 
 class Link:
-    """All calls to the dashboard go through here."""
+    """All calls to the dashboard go through here; `clock` is a time in seconds that nobody sets."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clock: Callable[[], float] = boottime) -> None:
         self._client = client
+        self._clock = clock
         self._away_since: float | None = None
         self._again_at = 0.0
 
     def __call__(self, ask: Callable[[Client], T]) -> T:
         """Ask the dashboard; raises `Away`, at once within the pause, and `Refused` when it said a definite no."""
-        now = boottime()
+        now = self._clock()
         if now < self._again_at:
             raise Away
         try:
@@ -49,12 +50,12 @@ class Link:
         return answer
 
     def _away(self, error: Exception) -> None:
-        self._again_at = boottime() + PAUSE_S
+        self._again_at = self._clock() + PAUSE_S
         if self._away_since is None:
-            self._away_since = boottime()
+            self._away_since = self._clock()
             log.warning("%s. Nothing is lost: it is asked again every %.0f s until it answers.", error, PAUSE_S)
 
     def _back(self) -> None:
         if self._away_since is not None:
-            log.info("the dashboard answers again, after %.0f s", boottime() - self._away_since)
+            log.info("the dashboard answers again, after %.0f s", self._clock() - self._away_since)
         self._away_since, self._again_at = None, 0.0

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 _PASSED_ON = ("PATH", "LANG", "CREDENTIALS_DIRECTORY")
 """All that a session gets of the environment: where commands and its credentials are, no secret itself."""
@@ -40,8 +40,24 @@ class Release:
         return {**passed_on, "PYTHONPATH": str(self.app), "PYTHONUNBUFFERED": "1"}
 
 
-class Child:
-    """One running session, in a process group of its own."""
+class Child(Protocol):
+    """A running session, as the daemon knows it."""
+
+    def ended(self) -> str | None:
+        """Return how the process ended, in words; None while it runs."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to drain."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, and wait for it."""
+        ...
+
+
+class Process:
+    """One running session as a process, in a process group of its own."""
 
     def __init__(self, release: Release, folder: Path, environment: Mapping[str, str]) -> None:
         daemon = os.getpid()

@@ -6,7 +6,7 @@ of a step. A step may end anywhere by kill -9: the folders of the sessions say w
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from agent.daemon.link import PAUSE_S, Away, Link
 from agent.daemon.notify import Notify
 from agent.daemon.outbox import STALE, Outbox, Outboxes
 from agent.daemon.signals import Signals
-from agent.daemon.spawn import Child, Release
+from agent.daemon.spawn import Child
 from agent.record import durable
 from agent.record.journal import Held
 from agent.settings import SessionSettings, Settings
@@ -37,7 +37,9 @@ class _Cancelled(Exception):
 
 @dataclass(kw_only=True)
 class Daemon:
-    """The worker of one host; `watchdog_s` is how often systemd wants to hear from it, at most."""
+    """The worker of one host. `spawn` starts the session whose folder it is given; `clock` is a time in seconds that
+    nobody sets; `watchdog_s` is how often systemd wants to hear from it, at most.
+    """
 
     settings: Settings
     workspaces: Path
@@ -46,11 +48,11 @@ class Daemon:
     day: Day
     signals: Signals
     notify: Notify
-    release: Release
+    spawn: Callable[[Path], Child]
     host: str
-    environment: Mapping[str, str]
+    clock: Callable[[], float] = boottime
     watchdog_s: float = 10.0
-    _told: str = ""
+    _last_warning: str = ""
 
     def run(self) -> None:
         """Work until a signal asks to stop."""
@@ -72,7 +74,7 @@ class Daemon:
             return False
 
     def _work(self) -> bool:
-        sent_at = boottime()
+        sent_at = self.clock()
         claim = self._claim()
         if claim is None:
             return False
@@ -81,17 +83,19 @@ class Daemon:
         outbox = self._prepare(claim)
         if outbox is None:
             return False
-        return self._hold(lease, outbox) and self._settle(outbox)
+        return self._run_session(lease, outbox) and self._settle(outbox)
 
     def _claim(self) -> Claim | None:
         used = self.day.used
         # Not even a suspended session: it could only end at once, and would cost a person's attention each time.
         if used.spent >= self._usd_micros_per_day:
-            self._tell(f"the day's ${self.settings.usd_per_day:.2f} are spent: nothing is claimed until midnight UTC")
+            self._warn_once(
+                f"the day's ${self.settings.usd_per_day:.2f} are spent: nothing is claimed until midnight UTC"
+            )
             return None
         full = len(used.sessions) >= self.settings.sessions_per_day
         if full:
-            self._tell(f"{len(used.sessions)} sessions began today, the limit: only suspended ones go on")
+            self._warn_once(f"{len(used.sessions)} sessions began today, the limit: only suspended ones go on")
         request = ClaimRequest(host=self.host, suspended_only=full)
         return self.link(lambda client: client.claim(request))
 
@@ -127,10 +131,10 @@ class Daemon:
         """Return what the session may have spent in all: what the claim grants, within what is left of the day."""
         return min(claim.session.usd_micros, spent + self._usd_micros_per_day - self.day.used.spent)
 
-    def _hold(self, lease: Lease, outbox: Outbox) -> bool:
+    def _run_session(self, lease: Lease, outbox: Outbox) -> bool:
         """Run the session's process to its end; return whether its outcome is still ours to report."""
         try:
-            child = Child(self.release, outbox.folder, self.environment)
+            child = self.spawn(outbox.folder)
         except OSError as error:
             outbox.note(stopped=f"it could not be started: {error}")
             return True
@@ -155,7 +159,7 @@ class Daemon:
             if self.signals.stop:
                 return self._drain(child, "the daemon was asked to stop")
             # Another host may have the task by now; drained, the session can go on wherever it is claimed next.
-            if lease.lapsed(boottime()):
+            if lease.lapsed(self.clock()):
                 return self._drain(child, "its lease is past, and the dashboard does not answer")
             with contextlib.suppress(Away):
                 lease = self._renewed(lease, outbox.progress.task)
@@ -166,7 +170,7 @@ class Daemon:
 
     def _renewed(self, lease: Lease, task: str) -> Lease:
         """Heartbeat when it is due."""
-        sent_at = boottime()
+        sent_at = self.clock()
         if sent_at < lease.due_at:
             return lease
         beat = self.link(lambda client: client.heartbeat(task, Heartbeat(fence=lease.fence)))
@@ -178,8 +182,8 @@ class Daemon:
         """Ask the process to stop, then make it."""
         log.info("draining the session: %s", why)
         child.terminate()
-        deadline = boottime() + DRAIN_S
-        while boottime() < deadline:
+        deadline = self.clock() + DRAIN_S
+        while self.clock() < deadline:
             if (ended := child.ended()) is not None:
                 return ended
             self.notify.alive("draining")
@@ -212,19 +216,19 @@ class Daemon:
     def _rest(self) -> None:
         """Wait for the next look, with a word to systemd in between."""
         waiting = any(self.outboxes.unsettled())
-        until = boottime() + (PAUSE_S if waiting else self.settings.poll_seconds)
+        until = self.clock() + (PAUSE_S if waiting else self.settings.poll_seconds)
         used = self.day.used
         status = (
             f"idle; today {len(used.sessions)} of {self.settings.sessions_per_day} sessions, ${used.spent / 1e6:.2f}"
         )
-        while not self.signals.stop and (left := until - boottime()) > 0:
+        while not self.signals.stop and (left := until - self.clock()) > 0:
             self.notify.alive(status)
             self.signals.wait(min(left, self.watchdog_s))
 
-    def _tell(self, what: str) -> None:
+    def _warn_once(self, what: str) -> None:
         """Log what stays true for hours, once."""
-        if what != self._told:
-            self._told = what
+        if what != self._last_warning:
+            self._last_warning = what
             log.warning("%s", what)
 
     @property

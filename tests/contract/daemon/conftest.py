@@ -1,6 +1,7 @@
 """The real dashboard over HTTP, and a release whose sessions are a scripted program."""
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from agent.daemon.link import Link
 from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
-from agent.daemon.spawn import Release
+from agent.daemon.spawn import Process, Release
 from agent.daemon.worker import Daemon
 from agent.settings import Settings
 from dashboard.app import create
@@ -30,6 +31,7 @@ from wire.types import NewTask
 
 ROOT = Path(__file__).parents[3]
 TOKEN = Secret("a-token")
+ENVIRONMENT = {"PATH": os.environ["PATH"], "DASHBOARD_TOKEN": "must not travel"}
 SESSION = '''
 """Plays the session that the task's title names: each word is a move."""
 import json, os, pathlib, signal, sys, time
@@ -155,9 +157,8 @@ def make(site):
                 day=Day(site.state / "state.json", time.time),
                 signals=stack.enter_context(Signals()),
                 notify=Notify(None),
-                release=site.release,
+                spawn=functools.partial(Process, site.release, environment=ENVIRONMENT),
                 host="here",
-                environment={"PATH": os.environ["PATH"], "DASHBOARD_TOKEN": "must not travel"},
             )
 
         yield daemon
