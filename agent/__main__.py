@@ -60,7 +60,7 @@ def work(settings_path: Path, state: Path) -> None:
 
 
 def _lock(path: Path) -> int:
-    """Hold the state folder for this process alone, until it ends."""
+    """Lock the state folder for this process, until it ends."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

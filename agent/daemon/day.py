@@ -12,7 +12,7 @@ from agent.record import durable
 class Used:
     """One day's use: the ids of the sessions begun, and micro-dollars by session and fence.
 
-    Keyed, because whoever was killed between counting and going on counts again at its next start.
+    Keyed, because a daemon that was killed between counting and going on counts again at its next start.
     """
 
     day: str
@@ -37,8 +37,8 @@ class Day:
     def used(self) -> Used:
         """Return today's use. Raises `Invalid` when the file is damaged."""
         today = datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
-        held = durable.read(Used, self._path)
-        return held if held and held.day == today else Used(day=today)
+        kept = durable.read(Used, self._path)
+        return kept if kept and kept.day == today else Used(day=today)
 
     def begin(self, session: str) -> None:
         """Count a session that now begins."""

@@ -1,7 +1,7 @@
 """The lease on a task, as the holder reckons it.
 
 It lives `ttl_s` from before the heartbeat was sent, so the holder's reckoning ends before the store's. The clock is
-CLOCK_BOOTTIME: it goes on while the machine sleeps, and nobody sets it. Past it the holder starts nothing; expiry
+CLOCK_BOOTTIME: it goes on while the machine sleeps, and no operator sets it. Past it the holder starts nothing; expiry
 permits another claim and revokes nothing, so a heartbeat with the current fence revives it.
 """
 

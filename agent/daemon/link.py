@@ -1,4 +1,4 @@
-"""The dashboard as the daemon knows it: there, or away. That is told once, and asked again with pauses."""
+"""The dashboard as the daemon knows it: there, or away. That is logged once, and asked again with pauses."""
 
 import logging
 from collections.abc import Callable
@@ -17,12 +17,12 @@ _PASSING = (401, 403, 408, 425, 429)
 log = logging.getLogger(__name__)
 
 
-class Away(Exception):
+class DashboardAway(Exception):
     """The dashboard could not be asked now; ask again later."""
 
 
 class Link:
-    """All calls to the dashboard go through here; `clock` is a time in seconds that nobody sets."""
+    """All calls to the dashboard go through here; `clock` is a time in seconds that only goes on."""
 
     def __init__(self, client: Client, clock: Callable[[], float] = boottime) -> None:
         self._client = client
@@ -31,10 +31,10 @@ class Link:
         self._again_at = 0.0
 
     def __call__(self, ask: Callable[[Client], T]) -> T:
-        """Ask the dashboard; raises `Away`, at once within the pause, and `Refused` when it said a definite no."""
+        """Ask the dashboard; raises `DashboardAway`, at once within the pause, and `Refused` by a definite answer."""
         now = self._clock()
         if now < self._again_at:
-            raise Away
+            raise DashboardAway
         try:
             answer = ask(self._client)
         except Refused as error:
@@ -42,10 +42,10 @@ class Link:
                 self._back()
                 raise
             self._away(error)
-            raise Away from error
+            raise DashboardAway from error
         except (Unreachable, Invalid) as error:
             self._away(error)
-            raise Away from error
+            raise DashboardAway from error
         self._back()
         return answer
 

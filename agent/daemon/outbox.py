@@ -14,21 +14,21 @@ from pathlib import Path
 from agent.daemon.link import Link
 from agent.daemon.outcome import Progress, crashed, crashes, fault, outcome
 from agent.record import durable
-from agent.record.journal import Damaged, Journal, read
+from agent.record.journal import Journal, JournalDamaged, read
 from agent.record.limits import spent
 from wire.client import Refused
 from wire.types import Batch, Event, EventKind, File, NewTask, SessionEnd
 from wire.values import Invalid, decode, encode
 
 _RECORDS, _BYTES = 500, 1_000_000
-"""Most of one batch; a single larger record goes alone."""
+"""Most of one batch; a single larger record is a batch of its own."""
 STALE = 409
 
 log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """The folder of one session, with how far its delivery is. Raises `Away` and `Refused` as the link does."""
+    """The folder of one session, and how far its delivery is. Raises what the link does: `DashboardAway`, `Refused`."""
 
     def __init__(self, folder: Path, link: Link) -> None:
         self.folder = folder
@@ -41,29 +41,29 @@ class Outbox:
     def open(self, task: str, fence: int) -> None:
         """Begin a claim: from here on this folder has an outcome to report."""
         events = read(self._journal)
-        held = self.progress
-        self._keep(
+        before = self.progress
+        self._save(
             Progress(
                 task=task,
                 fence=fence,
                 began_at=len(events),
                 usd_micros_before=spent(events).usd_micros,
-                acknowledged=held.acknowledged,
-                crashes=held.crashes,
-                crashed_at=held.crashed_at,
+                acknowledged=before.acknowledged,
+                crashes=before.crashes,
+                crashed_at=before.crashed_at,
             )
         )
 
     def note(self, *, stopped: str, cancelled: bool = False) -> None:
         """Keep how the process ended."""
-        self._keep(replace(self.progress, stopped=stopped, cancelled=cancelled))
+        self._save(replace(self.progress, stopped=stopped, cancelled=cancelled))
 
     def spent(self) -> int:
         """Return the micro-dollars that the session has spent in all."""
         return spent(read(self._journal)).usd_micros
 
     def restore(self) -> None:
-        """Take the acknowledged records as the journal where there is none: another host had the session before."""
+        """Take the acknowledged records as the journal where there is none: another host ran the session before."""
         if self._journal.exists():
             return
         events = self._link(lambda client: client.events(self.id))
@@ -82,19 +82,19 @@ class Outbox:
         except Refused as error:
             if error.problem.status != STALE or not self.progress.acknowledged:
                 raise
-            self._deliver(0)  # not stale perhaps, but a store that was put back to an earlier day: it has a gap
+            self._deliver(0)  # not a stale fence perhaps, but a store that was put back to an earlier day: it has a gap
         self._size = size
 
     def settle(self) -> SessionEnd:
         """Send what is left and the outcome of a process that is gone; return it when it is acknowledged.
 
-        What a crash tore off the journal is put aside first. Raises `Held` while the process still lives.
+        What a crash tore off the journal is put aside first. Raises `JournalLocked` while the process still lives.
         """
         try:
             if self._journal.exists():
                 Journal(self._journal, time.time).close()
             self.deliver()
-        except Damaged as error:
+        except JournalDamaged as error:
             return self._report(fault(read(self._journal), self.progress, str(error)))
         except Refused as error:
             if error.problem.status == STALE:
@@ -103,7 +103,7 @@ class Outbox:
         return self._settle()
 
     def set_aside(self) -> Path:
-        """Keep the folder under another name, out of the way: its fence is stale, and nothing of it is merged."""
+        """Keep the folder under another name, which the daemon passes over: its fence is stale."""
         aside = self.folder.with_name(f"{self.id}.lost-{self.progress.fence}")
         self.folder.rename(aside)
         durable.sync_folder(aside.parent)
@@ -113,8 +113,8 @@ class Outbox:
         for batch in _batches(read(self._journal, after)):
             # First: an acknowledged record is never looked at again.
             self._create(batch)
-            held = self._send(batch)
-            self._keep(replace(self.progress, acknowledged=held))
+            acknowledged = self._send(batch)
+            self._save(replace(self.progress, acknowledged=acknowledged))
 
     def _settle(self) -> SessionEnd:
         events = read(self._journal)
@@ -136,15 +136,15 @@ class Outbox:
             progress = replace(progress, crashes=crashes(events, progress), crashed_at=len(events))
         else:
             progress = replace(progress, crashes=0)
-        self._keep(progress)
+        self._save(progress)
         return end
 
     def _send(self, batch: tuple[Event, ...]) -> int:
-        """Deliver one batch; return the last record that the store holds."""
+        """Deliver one batch; return the last record that the store has."""
         return self._link(lambda client: client.deliver(self.id, Batch(fence=self.progress.fence, events=batch))).n
 
     def _create(self, batch: Sequence[Event]) -> None:
-        """Queue the tasks that these records created; a refused one is told with the outcome."""
+        """Queue the tasks that these records created; a refused one is reported with the outcome."""
         for event in batch:
             if event.kind is not EventKind.TOOL_RESULT or not event.data.get("created"):
                 continue
@@ -152,12 +152,12 @@ class Outbox:
                 self._queue(decode(NewTask, event.data["created"], "created"), event.data["tool_use_id"])
             except (Refused, Invalid) as error:
                 log.warning("session %s: a task that it created was refused: %s", self.id, error)
-                self._keep(replace(self.progress, refused=(*self.progress.refused, str(error))))
+                self._save(replace(self.progress, refused=(*self.progress.refused, str(error))))
 
     def _queue(self, task: NewTask, key: str) -> None:
         self._link(lambda client: client.add_task(task, key=key))
 
-    def _keep(self, progress: Progress) -> None:
+    def _save(self, progress: Progress) -> None:
         durable.write(self.folder / "progress.json", progress)
         self.progress = progress
 
@@ -171,7 +171,7 @@ class Outboxes:
         self._settled: set[str] = set()
         sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def of(self, session: str) -> Outbox:
+    def for_session(self, session: str) -> Outbox:
         """Return a session's outbox, its folder made where there is none."""
         self._settled.discard(session)
         folder = self._sessions / session

@@ -8,7 +8,7 @@ from agent.record.limits import spent
 from wire.types import Event, EventKind, Exit, SessionEnd
 from wire.values import Invalid, decode
 
-PATIENCE = 3
+CRASHES_BEFORE_GIVING_UP = 3
 """Crashes in a row, none of them further than the one before, after which a session is given up."""
 
 
@@ -18,7 +18,7 @@ class Progress:
 
     `began_at` is the journal's last record at this claim and `usd_micros_before` what was spent then; `acknowledged`
     the last record delivered; `crashes` counts those in a row at record `crashed_at`; `stopped` says how the process
-    ended, empty where its daemon ended before it; `cancelled`: nobody wants the outcome; `refused` are the session's
+    ended, empty where its daemon ended before it; `cancelled`: its task was; `refused` are the session's
     own tasks that the dashboard refused; `settled`: the outcome is acknowledged.
     """
 
@@ -72,7 +72,7 @@ def fault(events: Sequence[Event], progress: Progress, reason: str) -> SessionEn
 
 def _crash(events: Sequence[Event], progress: Progress) -> SessionEnd:
     count, how = crashes(events, progress), progress.stopped or "its daemon was killed"
-    if count < PATIENCE:
+    if count < CRASHES_BEFORE_GIVING_UP:
         return _end(progress, events, Exit.DRAINED, f"crashed: {how}; it goes on from its journal")
     reason = f"crashed {count} times in a row at record {len(events)}: {how}; the journal is kept"
     return _end(progress, events, Exit.FAULT, reason)
@@ -84,5 +84,5 @@ def _end(progress: Progress, events: Sequence[Event], exit_: Exit, reason: str) 
 
 
 def _reason(data: dict[str, Any], progress: Progress) -> str:
-    refused = [f"A task of its own was refused: {told}." for told in progress.refused]
+    refused = [f"A task of its own was refused: {problem}." for problem in progress.refused]
     return " ".join([str(data.get("reason") or ""), *refused]).strip()

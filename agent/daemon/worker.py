@@ -1,4 +1,4 @@
-"""The daemon: settles what is left behind, claims a task, holds its session, settles it, and begins again.
+"""The daemon: settles what is left behind, claims a task, runs its session, settles it, and begins again.
 
 One step does one unit of work and says whether there was any. Signals set a flag that is looked at between the parts
 of a step. A step may end anywhere by kill -9: the folders of the sessions say what is left to do.
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from agent.daemon.day import Day
 from agent.daemon.lease import Lease, boottime
-from agent.daemon.link import PAUSE_S, Away, Link
+from agent.daemon.link import PAUSE_S, DashboardAway, Link
 from agent.daemon.notify import Notify
 from agent.daemon.outbox import STALE, Outbox, Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Child
 from agent.record import durable
-from agent.record.journal import Held
+from agent.record.journal import JournalLocked
 from agent.settings import SessionSettings, Settings
 from wire.client import Refused
 from wire.types import Claim, ClaimRequest, Exit, Heartbeat, SessionEnd
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 
 
 class _Cancelled(Exception):
-    """Nobody wants the task any more."""
+    """The task was cancelled."""
 
 
 @dataclass(kw_only=True)
 class Daemon:
     """The worker of one host. `spawn` starts the session whose folder it is given; `clock` is a time in seconds that
-    nobody sets; `watchdog_s` is how often systemd wants to hear from it, at most.
+    only goes on; `watchdog_s` is how often systemd wants to hear from it, at most.
     """
 
     settings: Settings
@@ -70,7 +70,7 @@ class Daemon:
             return self._settle(left)
         try:
             return self._work()
-        except Away:
+        except DashboardAway:
             return False
 
     def _work(self) -> bool:
@@ -87,7 +87,7 @@ class Daemon:
 
     def _claim(self) -> Claim | None:
         used = self.day.used
-        # Not even a suspended session: it could only end at once, and would cost a person's attention each time.
+        # Not even a suspended session: it could only end at once, and would cost the user's attention each time.
         if used.spent >= self._usd_micros_per_day:
             self._warn_once(
                 f"the day's ${self.settings.usd_per_day:.2f} are spent: nothing is claimed until midnight UTC"
@@ -100,9 +100,9 @@ class Daemon:
         return self.link(lambda client: client.claim(request))
 
     def _prepare(self, claim: Claim) -> Outbox | None:
-        """Write down what the session needs; None when this host can't, which is told to the dashboard."""
+        """Write down what the session needs; None when this host can't, which is reported to the dashboard."""
         try:
-            return self._written(claim)
+            return self._write_folder(claim)
         except OSError as error:
             log.error("task %s can't be worked on here: %s", claim.task.id, error)  # noqa: TRY400 - its text says it all
             reason = f"{self.host} can't work on it: {error}"
@@ -110,10 +110,10 @@ class Daemon:
             self.link(lambda client: client.end(claim.session.id, end))
             return None
 
-    def _written(self, claim: Claim) -> Outbox:
+    def _write_folder(self, claim: Claim) -> Outbox:
         workspace = self.workspaces / claim.task.id
         workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
-        outbox = self.outboxes.of(claim.session.id)
+        outbox = self.outboxes.for_session(claim.session.id)
         # Counted before anything is written: a kill from here on may cost a session, but never gives one too many.
         if claim.session.new:
             self.day.begin(claim.session.id)
@@ -139,7 +139,7 @@ class Daemon:
             outbox.note(stopped=f"it could not be started: {error}")
             return True
         try:
-            outbox.note(stopped=self._attend(child, lease, outbox))
+            outbox.note(stopped=self._watch(child, lease, outbox))
         except _Cancelled:
             child.kill()
             outbox.note(stopped="cancelled", cancelled=True)
@@ -151,7 +151,7 @@ class Daemon:
             outbox.note(stopped=f"the dashboard refused its records: {error}")
         return True
 
-    def _attend(self, child: Child, lease: Lease, outbox: Outbox) -> str:
+    def _watch(self, child: Child, lease: Lease, outbox: Outbox) -> str:
         """Keep the lease and deliver records while the process runs; return how it ended. Raises `_Cancelled`,
         and `Refused` when the fence is stale.
         """
@@ -161,7 +161,7 @@ class Daemon:
             # Another host may have the task by now; drained, the session can go on wherever it is claimed next.
             if lease.lapsed(self.clock()):
                 return self._drain(child, "its lease is past, and the dashboard does not answer")
-            with contextlib.suppress(Away):
+            with contextlib.suppress(DashboardAway):
                 lease = self._renewed(lease, outbox.progress.task)
                 outbox.deliver()
             self.notify.alive(f"session {outbox.id} of task {outbox.progress.task}")
@@ -198,9 +198,9 @@ class Daemon:
         self.day.spend(outbox.id, fence, outbox.spent() - outbox.progress.usd_micros_before)
         try:
             end = outbox.settle()
-        except Away:
+        except DashboardAway:
             return False
-        except Held as error:
+        except JournalLocked as error:
             log.warning("%s", error)
             return False
         except Refused as error:

@@ -1,6 +1,6 @@
 """A session's journal: one JSON record a line, numbered from 1, each on disk before the next thing happens.
 
-The newline is written after the fsync: whoever reads a complete line reads what a power cut can't take back. What a
+The newline is written after the fsync: a reader of a complete line reads what a power cut can't take back. What a
 crash left behind the last whole record is cut off and kept beside the journal as `journal.jsonl.torn-<offset>`.
 """
 
@@ -18,18 +18,19 @@ from wire.types import Event, EventKind
 from wire.values import Invalid, decode, encode
 
 
-class Held(Exception):
+class JournalLocked(Exception):
     """Another process has the journal open: its session still runs; wait for it, or end it."""
 
 
-class Damaged(Exception):
-    """Whole records follow an unreadable one: not what a crash leaves. The journal is kept for a person to read."""
+class JournalDamaged(Exception):
+    """Whole records follow an unreadable one: not what a crash leaves. The journal is kept for an operator to read."""
 
 
 class Journal:
-    """An open journal, locked for this process alone; `events` are its records so far.
+    """An open journal, locked for this process only; `events` are its records so far.
 
-    `clock` gives seconds since the epoch, UTC. Raises `Held`, `Damaged`, and OSError when the disk refuses.
+    `clock` gives seconds since the epoch, UTC. Raises `JournalLocked`, `JournalDamaged`, and OSError
+    when the disk refuses.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
@@ -57,7 +58,7 @@ class Journal:
         return event
 
     def close(self) -> None:
-        """Let go of the lock."""
+        """Close it, which releases the lock."""
         os.close(self._fd)
 
     def __enter__(self) -> Self:
@@ -80,7 +81,7 @@ def _lock(fd: int, path: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Held(f"{path} is held by another process: its session still runs") from None
+        raise JournalLocked(f"{path} is locked by another process: its session still runs") from None
 
 
 def _repair(fd: int, path: Path) -> list[Event]:
@@ -89,7 +90,9 @@ def _repair(fd: int, path: Path) -> list[Event]:
     events, end = _records(raw)
     torn = raw[end:]
     if any(_event(line, None) for line in torn.splitlines()):
-        raise Damaged(f"{path} can't be read from byte {end} on, and whole records follow: keep it, look at it by hand")
+        raise JournalDamaged(
+            f"{path} can't be read from byte {end} on, and whole records follow: keep it, look at it by hand"
+        )
     if torn:
         _keep(path.with_name(f"{path.name}.torn-{end}"), torn)
         os.ftruncate(fd, end)

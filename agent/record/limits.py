@@ -9,11 +9,11 @@ from agent.record.prices import Prices, tokens
 from wire.types import Event, EventKind
 
 MARGIN = 2_000
-"""Tokens that a request may hold beyond the bytes we know of: what the API adds for tools, and its own counting."""
+"""Tokens that a request may have beyond the bytes we know of: what the API adds for tools, and its own counting."""
 RESULTS = 16_000
 """Tokens of tool results for which the hand-over's price is kept back; larger ones cost the model's own words at it."""
 WARNINGS = (3, 1)
-"""So many turns before the hand-over the model is told."""
+"""So many turns before the hand-over the model is warned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def kept_back(prices: Prices, model: str, prompt: int, limits: Limits) -> int:
 
 
 def notice(events: Sequence[Event], limits: Limits) -> str:
-    """Return what the model is told, behind its last tool result, when few turns are left; mostly nothing."""
+    """Return the warning for the model, behind its last tool result, when few turns are left; mostly nothing."""
     left = limits.turns - 1 - spent(events).turns
     if left not in WARNINGS:
         return ""

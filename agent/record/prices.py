@@ -44,7 +44,7 @@ class Prices:
         tier = self._model(model).tier(prompt)
         return _micros((prompt, _exact(tier.input) * _exact(self.cache_write_5m)), (output, _exact(tier.output)))
 
-    def of(self, model: str, usage: Mapping[str, Any]) -> int:
+    def cost(self, model: str, usage: Mapping[str, Any]) -> int:
         """Return what the API bills for a usage as its answer reports it."""
         read, output = usage.get("cache_read_input_tokens") or 0, usage["output_tokens"]
         hour = (usage.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0

@@ -42,7 +42,7 @@ class Outcome:
     report: bytes
 
 
-class Broken(Exception):
+class SandboxUnavailable(Exception):
     """The sandbox itself can't start: a fault of the host, not of what was to run in it."""
 
 
@@ -89,11 +89,13 @@ class Sandbox:
                 argv, stdin=stdin, stdout=out, stderr=err, pass_fds=passed, env=env, process_group=0
             )
         except FileNotFoundError as error:
-            raise Broken("bubblewrap (bwrap) is not installed on this host: apt install bubblewrap") from error
+            raise SandboxUnavailable(
+                "bubblewrap (bwrap) is not installed on this host: apt install bubblewrap"
+            ) from error
 
     def _collect(self, process: subprocess.Popen[bytes], reader: int, keep: int) -> Outcome:
         """Read what comes until all are gone, or kill them all."""
-        output, report = _Middle(keep), _Middle(REPORT_LIMIT)
+        output, report = _HeadAndTail(keep), _HeadAndTail(REPORT_LIMIT)
         ends = self._clock() + self._limits.seconds
         with process, selectors.DefaultSelector() as open_ends:
             assert process.stdout is not None  # noqa: S101 - it is a pipe, by the line above
@@ -121,11 +123,13 @@ class Sandbox:
         self._own_proc = False
         outcome = self.run(Job(["/bin/true"]))
         if outcome.code != 0:
-            raise Broken(f"no sandbox can be made on this host: {outcome.head.decode(errors='replace').strip()}")
+            raise SandboxUnavailable(
+                f"no sandbox can be made on this host: {outcome.head.decode(errors='replace').strip()}"
+            )
         return False
 
 
-class _Middle:
+class _HeadAndTail:
     """Bytes as they come, of which head and tail stay: `yes` for a minute takes no more memory than its limit."""
 
     def __init__(self, keep: int) -> None:

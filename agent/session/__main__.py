@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.record import limits, price_file
-from agent.record.journal import Damaged, Held, Journal
+from agent.record.journal import Journal, JournalDamaged, JournalLocked
 from agent.record.times import rfc3339
-from agent.sandbox.run import Broken, Sandbox
+from agent.sandbox.run import Sandbox, SandboxUnavailable
 from agent.session import briefing, endings, request
 from agent.session.drain import Drain
 from agent.session.endings import Ending, Fault, Unavailable
@@ -38,7 +38,7 @@ T = TypeVar("T")
 def main(arguments: list[str]) -> int:
     """Run a session; returns the exit code."""
     if len(arguments) != 1:
-        return _tell("usage: python -m agent.session SESSION_DIR")
+        return _fail("usage: python -m agent.session SESSION_DIR")
     # No session outlives its daemon: prctl(2). Not inherited by what the session starts.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.umask(0o077)
@@ -48,19 +48,19 @@ def main(arguments: list[str]) -> int:
     try:
         with Journal(folder / "journal.jsonl", time.time) as journal:
             return _to_the_end(folder, journal, drain)
-    except (Held, Damaged, OSError) as error:
-        return _tell(f"the session can't be journalled: {error}")
+    except (JournalLocked, JournalDamaged, OSError) as error:
+        return _fail(f"the session can't be journalled: {error}")
 
 
 def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
-    """Work, and put the ending on record; one that is on record already is only told again."""
+    """Work, and put the ending on record; one that is on record already is only reported again."""
     if journal.events and journal.events[-1].kind is EventKind.END:
         return int(journal.events[-1].data["exit"])
     try:
         _session(folder, journal, drain).run()
     except Ending as ending:
         last = ending
-    except (Broken, Invalid) as error:
+    except (SandboxUnavailable, Invalid) as error:
         last = Fault(str(error))
     except Exception as error:  # noqa: BLE001 - a defect is a fault on record, not a session without an end
         traceback.print_exc()
@@ -105,7 +105,7 @@ def _api(url: str, key: Secret, drain: Drain) -> Asks:
 
 
 def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:
-    """Write what pins the session for its life, and what the model is told first; each once."""
+    """Write what pins the session for its life, and what the model reads first; each once."""
     briefing.lay_out(claim.context, workspace)
     kinds = {event.kind for event in journal.events}
     if EventKind.HEADER not in kinds:
@@ -123,7 +123,7 @@ def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) 
 
 
 def _take_answers(journal: Journal, claim: Claim) -> None:
-    """Journal what people answered, as the result of the question that is open; what was answered before is passed."""
+    """Journal what the user answered, as the result of the open question; earlier answers are passed over."""
     answer = request.last_answer(journal.events)
     waiting = {call.id for call in answer.open_calls if call.name == "ask_person"} if answer else set()
     for given in claim.answers:
@@ -132,7 +132,7 @@ def _take_answers(journal: Journal, claim: Claim) -> None:
 
 
 def _take_notes(journal: Journal, claim: Claim) -> None:
-    """Journal what people said to a session that waited without a question; a claim repeats what was said before."""
+    """Journal what the user said to a session that waited without a question; a claim repeats what was said before."""
     taken = sum(event.data.get("note", False) for event in journal.events if event.kind is EventKind.MESSAGE)
     for note in claim.notes[taken:]:
         text = f"[A person answers what you stopped at:]\n{note}"
@@ -155,7 +155,7 @@ def _read(cls: type[T], path: Path) -> T:
         raise Fault(f"{path} can't be used: {error}") from error
 
 
-def _tell(message: str) -> int:
+def _fail(message: str) -> int:
     sys.stderr.write(message + "\n")
     return int(Exit.FAULT)
 

@@ -1,4 +1,4 @@
-"""Claude's Messages API: one request at a time, streamed, never retried by the SDK, its errors told apart by whether
+"""Claude's Messages API: one request at a time, streamed, never retried by the SDK, its errors distinguished by whether
 they can have cost anything. The only module that imports `anthropic`, which takes a second and 76 MB.
 """
 
@@ -51,12 +51,12 @@ class Api:
         except anthropic.APIStatusError as error:
             raise _rejected(error) from error
         except (anthropic.APIConnectionError, TimeUp) as error:
-            raise self._broken(error) from error
+            raise self._failure(error) from error
         try:
             with stream:
                 return self._read(stream, ends, arrived)
         except (anthropic.APIError, httpx2.HTTPError, ValueError, TimeUp) as error:
-            raise self._broken(error) from error
+            raise self._failure(error) from error
 
     def _read(
         self, stream: anthropic.MessageStream[Any], ends: float, arrived: Callable[[list[dict[str, Any]]], None]
@@ -84,8 +84,8 @@ class Api:
         with self._drain.bounded(ends):
             return next(stream, None)
 
-    def _broken(self, error: Exception) -> Exception:
-        """Tell apart a drain, an API that was not reached, and an answer that did not come whole."""
+    def _failure(self, error: Exception) -> Exception:
+        """Distinguish a drain, an API that was not reached, and an answer that did not come whole."""
         if isinstance(error, TimeUp) and self._drain.requested:
             return Drained("drained in the middle of a request")
         cause = error.__cause__
@@ -97,7 +97,7 @@ class Api:
 
 
 def plain(message: anthropic.types.Message) -> dict[str, Any]:
-    """Return an answer as data that the journal holds and the API takes back."""
+    """Return an answer as data that the journal keeps and the API takes back."""
     return message.model_dump(mode="json", exclude_none=True)
 
 

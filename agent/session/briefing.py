@@ -1,4 +1,4 @@
-"""What a session's model is told first: who it is, the task, what lies in the workspace, where the last one stopped.
+"""What a session's model reads first: who it is, the task, what lies in the workspace, where the last one stopped.
 
 Bounded to some 20 KB, well under 10,000 tokens. No date and nothing else that differs from run to run stands in the
 system text: it would cost the prompt cache.

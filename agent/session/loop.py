@@ -1,6 +1,6 @@
 """A session's loop: act on the last answer, ask for the next, each step in the journal before it is taken.
 
-Every step is decided from the journal alone, so a process that was killed is continued by starting the loop again.
+Every step is decided from the journal only, so a process that was killed is continued by starting the loop again.
 """
 
 from collections.abc import Callable
@@ -90,9 +90,9 @@ class Session:
         return self.tools.run(call.id, call.name, call.input)
 
     def _record(self, call: Call, result: Result, *, last: bool) -> None:
-        told = limits.notice(self.journal.events, self.limits) if last else ""
+        notice = limits.notice(self.journal.events, self.limits) if last else ""
         # The API answers 400 to an error result without words.
-        said = (result.content or "(no output)") + told
+        said = (result.content or "(no output)") + notice
         content = {"content": said, "is_error": result.is_error, **result.carries}
         self.journal.append(EventKind.TOOL_RESULT, {"tool_use_id": call.id, **content})
 
@@ -113,17 +113,17 @@ class Session:
         )
 
     def _after_refusal(self, answer: Answer) -> None:
-        """A refusal ends the process; a person who lets the session go on lets it ask once more."""
+        """A refusal ends the process; a user who lets the session go on lets it ask once more."""
         if not answer.suspended:
             details = answer.message.get("stop_details") or {}
             raise Stuck(f"the model refused ({details.get('category') or 'no category given'}): {answer.text[:500]}")
 
     def _nudge(self) -> None:
-        """Tell a model that called nothing to go on; when it does so again and again, it is stuck."""
+        """Ask a model that called nothing to go on; after the second time in vain it is stuck."""
         since = [i for i, event in enumerate(self.journal.events) if event.kind is EventKind.SUSPEND]
         recent = self.journal.events[since[-1] if since else 0 :]
         if sum(event.data.get("nudge", False) for event in recent) >= _NUDGES:
-            raise Stuck("the model stopped without finishing, and went on stopping when told to go on")
+            raise Stuck("the model stopped without finishing, and stopped again each time it was asked to go on")
         content = [{"type": "text", "text": _GO_ON}]
         self.journal.append(EventKind.MESSAGE, {"content": content, "nudge": True})
 
@@ -150,7 +150,7 @@ class Session:
 
     def _settle(self, turn: int, message: dict[str, Any]) -> None:
         usage = message.pop("usage")
-        price = self.prices.of(request.header(self.journal.events)["model"], usage)
+        price = self.prices.cost(request.header(self.journal.events)["model"], usage)
         settled = {"turn": turn, "message": message, "usage": usage, "usd_micros": price}
         self.journal.append(EventKind.SETTLE, settled)
         self.retries.succeeded()
@@ -170,7 +170,7 @@ class Session:
 
     def _affordable(self, parameters: dict[str, Any], *, hand_over: bool) -> int:
         """Return the worst price of the next request. Without the money for it, and for the hand-over that may have
-        to follow, the session waits for a person; without the money for the hand-over itself it does without.
+        to follow, the session waits for the user; without the money for the hand-over itself it does without.
         """
         events, model = self.journal.events, parameters["model"]
         spent, left = limits.spent(events).usd_micros, self.limits.usd_micros

@@ -1,5 +1,5 @@
-"""What failed requests mean: whether they can have cost anything, whether to try again, when, and what a person is to
-do about it.
+"""What failed requests mean: whether they can have cost anything, whether to try again, when, and what the operator
+can do about it.
 """
 
 import email.utils
@@ -12,7 +12,7 @@ _CONFLICT_OR_TIMEOUT = (408, 409, 429)
 
 
 class Rejected(Exception):
-    """A definite no before any answer: nothing is billed. `status` 0: the API was not reached."""
+    """A definite refusal before any answer: nothing is billed. `status` 0: the API was not reached."""
 
     def __init__(self, status: int, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)

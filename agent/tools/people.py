@@ -12,7 +12,7 @@ from typing import Any
 from agent.record.durable import sync_folder
 from agent.sandbox.run import Sandbox
 from agent.tools.editor import collect
-from agent.tools.result import Failed, Result
+from agent.tools.result import CallFailed, Result
 from wire.types import DESCRIPTION_LIMIT, Budget, Claim, File, NewTask
 from wire.values import decode, encode, rule
 
@@ -89,11 +89,11 @@ def question(given: object) -> str:
 
 def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) -> Result:
     """Make the new task that the daemon is to queue: of the same priority, within what its parent has left. Its id
-    comes from the call's, so that a replay makes no second one. Raises `Invalid` and `Failed`.
+    comes from the call's, so that a replay makes no second one. Raises `Invalid` and `CallFailed`.
     """
     asked, parent = decode(_Task, given), claim.task
     if money_left <= 0:
-        raise Failed("No budget is left for another task.")
+        raise CallFailed("No budget is left for another task.")
     task = {
         "title": asked.title,
         "description": asked.description,
@@ -107,11 +107,11 @@ def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) 
 
 
 def finish(sandbox: Sandbox, folder: Path, given: object) -> Result:
-    """Collect the files of a finished task into `folder`; raises `Invalid` and `Failed`, and then nothing is final."""
+    """Collect the files of a finished task into `folder`; raises `Invalid`, `CallFailed`: then nothing is final."""
     asked = decode(_Finish, given)
     files = [collect(sandbox, name) for name in dict.fromkeys(asked.files)]
     if sum(len(file.content) for file in files) > FILES_LIMIT:
-        raise Failed("The files are over 10 MB together: hand over less, or compress them.")
+        raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
     _keep(files, folder)
     finished = {"result": asked.result, "files": [file.name for file in files]}
     return Result("The task is finished.", carries={"finished": finished})

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.daemon.link import Away, Link
+from agent.daemon.link import DashboardAway, Link
 from agent.daemon.outbox import Outbox, Outboxes
 from agent.record.journal import Journal
 from dashboard.app import create
@@ -206,7 +206,7 @@ def test_a_dashboard_that_lost_records_gets_them_all_again(site, outbox):
 def test_an_outage_is_away_and_the_next_try_delivers(site, outbox):
     write(site, HEADER)
     gone = Outbox(site.folder, Link(connect("http://127.0.0.1:9")))
-    with pytest.raises(Away):
+    with pytest.raises(DashboardAway):
         gone.deliver()
     outbox.deliver()
     assert len(site.client.events(outbox.id)) == 1
@@ -214,7 +214,7 @@ def test_an_outage_is_away_and_the_next_try_delivers(site, outbox):
 
 def test_a_wrong_token_is_no_reason_to_give_work_up(site, outbox):
     write(site, HEADER)
-    with pytest.raises(Away):
+    with pytest.raises(DashboardAway):
         Outbox(site.folder, Link(Client(site.url, Secret("wrong"), retries=0))).settle()
 
 

@@ -186,7 +186,7 @@ def test_a_broken_claim_exits_70_and_a_repaired_one_goes_on(folder, claude):
 def test_a_second_process_over_one_journal_is_refused_and_changes_nothing(folder):
     with Journal(folder.path / "journal.jsonl", time.time):
         assert folder.run() == Exit.FAULT
-    assert "held by another process" in folder.said
+    assert "locked by another process" in folder.said
     assert folder.events() == []
 
 

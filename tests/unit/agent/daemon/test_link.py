@@ -2,7 +2,7 @@ import http
 
 import pytest
 
-from agent.daemon.link import Away, Link
+from agent.daemon.link import DashboardAway, Link
 from wire.client import Client, Refused, Unreachable
 from wire.secret import Secret
 from wire.types import Problem
@@ -39,7 +39,7 @@ def test_an_answer_is_handed_on(link):
 def test_what_passes_is_away_and_not_asked_again_within_the_pause(link, error, caplog):
     answers = Answers(error, "never asked for")
     for _ in range(5):
-        with pytest.raises(Away):
+        with pytest.raises(DashboardAway):
             link(answers)
     assert (answers.asked, len(caplog.records)) == (1, 1)
 
@@ -52,5 +52,5 @@ def test_a_definite_no_is_handed_on_and_closes_nothing(link, status):
 
 
 def test_it_really_asks_through_the_client(link):
-    with pytest.raises(Away):
+    with pytest.raises(DashboardAway):
         link(lambda client: client.health())

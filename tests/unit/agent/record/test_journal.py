@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.record.journal import Damaged, Held, Journal, read
+from agent.record.journal import Journal, JournalDamaged, JournalLocked, read
 from wire.types import EventKind
 
 
@@ -52,7 +52,7 @@ def test_a_journal_that_does_not_exist_reads_as_empty(path):
 
 
 def test_a_second_opener_is_refused(path):
-    with Journal(path, clock), pytest.raises(Held, match="still runs"):
+    with Journal(path, clock), pytest.raises(JournalLocked, match="still runs"):
         Journal(path, clock)
 
 
@@ -85,7 +85,7 @@ def test_a_hole_with_records_behind_it_is_no_crash_and_is_refused_untouched(path
     lines = path.read_bytes().splitlines(keepends=True)
     broken = lines[0] + b"rubbish\n" + lines[2]
     path.write_bytes(broken)
-    with pytest.raises(Damaged, match="by hand"):
+    with pytest.raises(JournalDamaged, match="by hand"):
         Journal(path, clock)
     assert path.read_bytes() == broken
 

@@ -40,12 +40,12 @@ def usage(**counts):
     ],
 )
 def test_each_kind_of_token_has_its_price(prices, counts, micros):
-    assert prices.of(SONNET, usage(**counts)) == micros
+    assert prices.cost(SONNET, usage(**counts)) == micros
 
 
 def test_the_tier_goes_by_the_whole_prompt_cached_or_not(prices):
-    assert prices.of(HAIKU, usage(cache_read_input_tokens=99_990, input_tokens=10)) == 501
-    assert prices.of(HAIKU, usage(cache_read_input_tokens=99_991, input_tokens=10)) == 2_505
+    assert prices.cost(HAIKU, usage(cache_read_input_tokens=99_990, input_tokens=10)) == 501
+    assert prices.cost(HAIKU, usage(cache_read_input_tokens=99_991, input_tokens=10)) == 2_505
 
 
 def test_the_worst_is_all_input_written_to_the_cache(prices):
@@ -55,14 +55,14 @@ def test_the_worst_is_all_input_written_to_the_cache(prices):
 
 def test_no_usage_costs_more_than_the_worst(prices):
     dearest = usage(cache_creation_input_tokens=5000, output_tokens=700)
-    assert prices.of(SONNET, dearest) <= prices.worst(SONNET, 5000, 700)
+    assert prices.cost(SONNET, dearest) <= prices.worst(SONNET, 5000, 700)
 
 
 def test_an_unknown_model_is_refused_and_never_free(prices):
     with pytest.raises(Invalid, match="claude-new has no price"):
         read(TABLE, "prices.toml", "claude-new")
     with pytest.raises(Invalid, match="known are claude-haiku-5-5"):
-        prices.of("claude-new", usage())
+        prices.cost("claude-new", usage())
 
 
 @pytest.mark.parametrize(
