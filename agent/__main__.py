@@ -3,13 +3,13 @@
 import argparse
 import fcntl
 import functools
-import logging
 import os
 import socket
 import sys
 import time
 from pathlib import Path
 
+from agent.daemon import log
 from agent.daemon.day import Day
 from agent.daemon.link import Link
 from agent.daemon.notify import Notify
@@ -20,6 +20,7 @@ from agent.daemon.worker import Daemon
 from agent.settings import load
 from wire.client import Client
 from wire.secret import Secret
+from wire.terminal import printable
 from wire.values import Invalid
 
 
@@ -29,11 +30,11 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, default=Path("/etc/jada/jada.toml"), help="(default: %(default)s)")
     parser.add_argument("--state", type=Path, default=Path("/var/lib/jada-agent"), help="(default: %(default)s)")
     arguments = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    log.start()
     try:
         work(arguments.settings, arguments.state)
     except (Invalid, OSError) as error:
-        sys.exit(f"agent: {error}")
+        sys.exit(printable(f"agent: {error}"))
 
 
 def work(settings_path: Path, state: Path) -> None:

@@ -28,6 +28,7 @@ from agent.session.retries import Retries
 from agent.settings import SessionSettings, Settings
 from agent.tools import catalog
 from wire.secret import Secret
+from wire.terminal import printable
 from wire.types import Claim, EventKind, Exit
 from wire.values import Invalid, decode, encode
 
@@ -63,10 +64,11 @@ def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
     except (SandboxUnavailable, Invalid) as error:
         last = Fault(str(error))
     except Exception as error:  # noqa: BLE001 - a defect is a fault on record, not a session without an end
-        traceback.print_exc()
+        sys.stderr.write(printable(traceback.format_exc(), keep_newlines=True))
         last = Fault(f"a defect in the session: {error!r}")
     journal.append(*endings.record(last, limits.spent(journal.events)))
-    sys.stderr.write(f"{last.exit.name.lower()}: {last.reason}\n")
+    # A reason may carry words of the model or of the API; it must not forge a line of the host's log.
+    sys.stderr.write(printable(f"{last.exit.name.lower()}: {last.reason}") + "\n")
     return int(last.exit)
 
 
@@ -156,7 +158,7 @@ def _read(cls: type[T], path: Path) -> T:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(printable(message) + "\n")
     return int(Exit.FAULT)
 
 
