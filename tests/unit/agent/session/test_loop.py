@@ -1,15 +1,17 @@
 """The loop, life after life of one session, against a model that says what is written here."""
 
 import dataclasses
+import math
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.session import checkpoint, request
 from agent.session.loop import INTERRUPTED
 from agent.session.retries import Cut, Rejected
 from agent.tools.result import Result
-from wire.types import EventKind, Exit
+from wire.types import Event, EventKind, Exit
 
 
 def busy(world):
@@ -278,6 +280,101 @@ def test_past_its_wall_time_nothing_new_begins(world):
     world.now = 100.0
     assert world.live([]).exit is Exit.BUDGET
     assert world.api.requests == []
+
+
+def test_a_good_answer_lets_tries_begin_anew(world):
+    """Three cuts in a row are too many; two, and two more behind a good answer, are not."""
+    cut, good = Cut("half"), busy(world)
+    ending = world.live([cut, cut, good(2), cut, cut, good(5), finish(world)])
+    assert ending.exit is Exit.FINISHED
+    first, second, third, fourth = world.drain.slept
+    assert max(first, third) <= 1 < min(second, fourth) <= 2
+
+
+def test_past_its_wall_time_no_further_tool_of_an_answer_runs(world):
+    run = world.tools.run
+
+    def slow(*call):
+        world.now = 100.0
+        return run(*call)
+
+    world.tools.run = slow
+    ending = world.live([world.said(*(world.use("bash", n, command="ls") for n in (1, 2)))])
+    assert (ending.exit, world.tools.ran) == (Exit.BUDGET, ["toolu_1"])
+    assert "wall time" in ending.reason
+
+
+def test_the_warning_stands_in_the_last_result_of_an_answer_only(world):
+    world.limits = dataclasses.replace(world.limits, turns=5)
+    two = world.said(world.use("bash", 1, command="ls"), world.use("bash", 2, command="ls"))
+    world.live([two, finish(world)])
+    assert results(world)["toolu_1"]["content"] == "bash ran"
+    assert "3 more turns are left" in results(world)["toolu_2"]["content"]
+
+
+def test_a_hand_over_is_not_warned_of_the_turns_it_leaves(world):
+    world.limits = dataclasses.replace(world.limits, turns=6, hand_over_tokens=1_000)
+    failing = world.said(world.text("words"), world.use("finish", "f", fail=True))
+    ending = world.live([world.said(world.use("bash", 1, command="ls")), failing])
+    assert (ending.exit, results(world)["toolu_f"]["content"]) == (Exit.TURN_LIMIT, "finish ran")
+
+
+def test_a_process_that_dies_behind_its_nudge_does_not_nudge_again(world):
+    world.live([world.said(world.text("Done.")), Rejected(400, "ends it")])
+    world.cut_behind(EventKind.MESSAGE, occurrence=2)
+    world.live([finish(world)])
+    assert len(world.events(EventKind.MESSAGE)) == 2
+
+
+def test_a_refusal_without_a_category_says_so(world):
+    ending = world.live([world.said(world.text("No."), stop="refusal")])
+    assert ending.reason == "the model refused (no category given): No."
+
+
+def test_an_answer_is_settled_at_its_price_and_keeps_its_usage(world):
+    world.live([world.said(world.use("bash", 1, command="ls"), usage=(1000, 100)), finish(world)])
+    settled = world.events(EventKind.SETTLE)[0].data
+    assert (settled["turn"], settled["usd_micros"]) == (1, 2_000 + 1_000)
+    assert settled["usage"] == {"input_tokens": 1000, "output_tokens": 100}
+    assert "usage" not in settled["message"]
+
+
+def test_each_request_is_reserved_at_its_worst_price(world):
+    """The first by all its bytes, each later one by the last total and the bytes that are new."""
+    world.live([world.said(world.use("bash", 1, command="ls"), usage=(40_000, 100)), finish(world)])
+    first, second = (event.data for event in world.events(EventKind.RESERVE))
+    bytes_of = [request.size(value) for value in (world.api.requests[0], world.api.requests[1]["messages"][-1])]
+    assert first == {"turn": 1, "usd_micros": worst(bytes_of[0] + 2_000), "hand_over": False}
+    assert second == {"turn": 2, "usd_micros": worst(40_100 + bytes_of[1] + 2_000), "hand_over": False}
+
+
+def worst(prompt):
+    """Micro-dollars of a prompt that is all written to the cache, and of the longest answer."""
+    return math.ceil(prompt * 2 * 1.25) + 8192 * 10
+
+
+@pytest.mark.parametrize(("spare", "requests"), [(0, 1), (-1, 0)])
+def test_the_last_micro_dollar_decides_on_a_turn_and_the_hand_over_behind_it(world, spare, requests):
+    prompt = request.size(request.parameters(world.events())) + 2_000
+    money = worst(prompt) + worst(prompt + 8192 + 16_000)
+    world.limits = dataclasses.replace(world.limits, usd_micros=money + spare)
+    ending = world.live([finish(world)])
+    assert len(world.api.requests) == requests
+    if not requests:
+        figures = ("$0.0000 of", f"${(money - 1) / 1e6:.4f}", f"${worst(prompt) / 1e6:.4f}")
+        assert ending.exit is Exit.BUDGET
+        assert all(figure in ending.reason for figure in figures)
+
+
+@pytest.mark.parametrize(("spare", "requests"), [(0, 1), (-1, 0)])
+def test_the_last_micro_dollar_decides_on_a_hand_over(world, spare, requests):
+    world.limits = dataclasses.replace(world.limits, turns=1)
+    asked = [*world.events(), Event(n=3, at="", kind=EventKind.MESSAGE, data={"content": [checkpoint.ASK]})]
+    prompt = request.size(request.parameters(asked)) + 2_000
+    world.limits = dataclasses.replace(world.limits, usd_micros=worst(prompt) + spare)
+    ending = world.live([world.said(world.text("words"))])
+    assert (ending.exit, len(world.api.requests)) == (Exit.TURN_LIMIT, requests)
+    assert ("no money is left" in ending.reason) is (requests == 0)
 
 
 CALLS = st.sampled_from(["bash", "bash", "str_replace_based_edit_tool", "create_task", "ask_person", "finish", "none"])
