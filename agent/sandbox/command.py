@@ -39,8 +39,10 @@ def bubblewrap(
         *_links("bin", "sbin", "lib", "lib64"),
         *(word for name in _ETC for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),
         *(("--proc", "/proc") if own_proc else ("--tmpfs", "/proc", "--remount-ro", "/proc")),
+        # Only after its tmpfs is mounted in it: a read-only /dev takes no new mount.
         *("--dev", "/dev", *_memory(_SHARED, memory_mb), "--remount-ro", "/dev", *_memory(_TMP, memory_mb)),
         *(word for fd, path in data for word in ("--ro-bind-data", str(fd), path)),
+        # The root becomes read-only last: every line above makes something in it.
         *("--bind", workspace, WORKSPACE, "--chdir", WORKSPACE, "--remount-ro", "/"),
     ]
     return ["bwrap", *options, "--", *inside]
