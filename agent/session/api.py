@@ -86,9 +86,10 @@ class Api:
 
     def _failure(self, error: Exception) -> Exception:
         """Distinguish a drain, an API that was not reached, and an answer that did not come whole."""
-        if isinstance(error, TimeUp) and self._drain.requested:
-            return Drained("drained in the middle of a request")
         cause = error.__cause__
+        # The SDK wraps what is raised inside its own calls, our alarm too.
+        if self._drain.requested and TimeUp in (type(error), type(cause)):
+            return Drained("drained in the middle of a request")
         if isinstance(error, anthropic.APIConnectionError) and isinstance(
             cause, httpx2.ConnectError | httpx2.ConnectTimeout
         ):
