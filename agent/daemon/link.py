@@ -43,6 +43,7 @@ class Link:
                 raise
             self._away(error)
             raise DashboardAway from error
+        # Invalid: an answer that is not the dashboard's own, from a proxy or a half-written release.
         except (Unreachable, Invalid) as error:
             self._away(error)
             raise DashboardAway from error

@@ -21,8 +21,9 @@ from wire.types import Batch, Event, EventKind, File, NewTask, SessionEnd
 from wire.values import Invalid, decode, encode
 
 _RECORDS, _BYTES = 500, 1_000_000
-"""Most of one batch; a single larger record is a batch of its own."""
+"""Most of one batch: it must be stored within the client's 5 s. A single larger record is a batch of its own."""
 STALE = 409
+"""The dashboard's answer to a fence that another claim has outrun, and to a gap between batches."""
 
 log = logging.getLogger(__name__)
 

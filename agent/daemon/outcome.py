@@ -37,9 +37,12 @@ class Progress:
 
 def crashed(events: Sequence[Event], progress: Progress) -> bool:
     """Whether the process left no last word: no end, and no suspension since this claim."""
-    last = events[-1] if events else None
-    suspended = last is not None and last.kind is EventKind.SUSPEND and last.n > progress.began_at
-    return not suspended and (last is None or last.kind is not EventKind.END)
+    if not events:
+        return True
+    last = events[-1]
+    # A suspension before this claim is an earlier process's last word, not this one's.
+    suspended = last.kind is EventKind.SUSPEND and last.n > progress.began_at
+    return last.kind is not EventKind.END and not suspended
 
 
 def crashes(events: Sequence[Event], progress: Progress) -> int:

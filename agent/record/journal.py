@@ -50,6 +50,7 @@ class Journal:
         try:
             _write(self._fd, json.dumps(encode(event), separators=(",", ":")).encode())
             os.fsync(self._fd)
+            # Only now: the newline tells readers that the record is on disk.
             _write(self._fd, b"\n")
         except OSError:
             os.ftruncate(self._fd, start)

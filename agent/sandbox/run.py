@@ -16,8 +16,9 @@ from agent.settings import ToolLimits
 
 REPORT_LIMIT = 64 * 1024
 """Bytes that a program inside may write, at $REPORT_FD, for us and not for the model."""
-_CHUNK = 64 * 1024
+_CHUNK = 64 * 1024  # what a pipe holds
 _LOOK_S = 0.25
+"""How long a drain may go unnoticed: `until` moves without a byte that would wake the wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from wire.secret import Secret
 
 REQUEST_S = 900.0
 """One request's longest time; an answer of 64,000 tokens takes less."""
+# Events of an answer come seconds apart at most: 120 s of silence are a dead connection.
 _TIMEOUT = httpx2.Timeout(connect=10, read=120, write=60, pool=10)
+# Each batch is a record with an fsync: one for every event would cost more than the answer does.
 _BATCH, _BATCH_S = 200, 0.5
 _RAW = frozenset(
     (
@@ -34,6 +36,7 @@ class Api:
     """Calls to `url` with `key`; `clock` is a monotonic time in seconds."""
 
     def __init__(self, url: str, key: Secret, drain: Drain, clock: Callable[[], float]) -> None:
+        # The SDK's own retries send a request again that may be billed already, and obey a Retry-After of days.
         self._client = anthropic.Anthropic(base_url=url, api_key=key.reveal(), max_retries=0, timeout=_TIMEOUT)
         self._drain = drain
         self._clock = clock

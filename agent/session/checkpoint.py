@@ -17,6 +17,7 @@ ASK: Block = {
     ),
 }
 _HEAD, _CALLS = 400, 8
+"""Characters kept of a text, and calls listed: the next session's first request stays under 10,000 tokens."""
 
 
 def from_answer(answer: Answer, events: Sequence[Event]) -> str:

@@ -24,6 +24,7 @@ INTERRUPTED = "interrupted, outcome unknown: it may have run in part or in full;
 _CUT_OFF = "not run: the answer was cut off at its limit of tokens; answer in smaller steps"
 _GO_ON = "[jada: your answer held no call. Go on with the task; end it with finish, or ask with ask_person.]"
 _NUDGES = 2
+"""After the third answer without a call the next one would cost a turn and say the same."""
 
 
 class Asks(Protocol):
@@ -85,6 +86,7 @@ class Session:
             return Result(INTERRUPTED, is_error=True)
         self._go_on()
         if call.id not in answer.started:
+            # Before it runs: without this record a killed process would run it again.
             started = {"tool_use_id": call.id, "name": call.name, "input": call.input}
             self.journal.append(EventKind.TOOL_STARTED, started)
         return self.tools.run(call.id, call.name, call.input)
@@ -131,11 +133,12 @@ class Session:
         """Reserve a turn and its worst price, ask, settle or refund."""
         self._go_on()
         turn, hand_over = limits.spent(self.journal.events).turns + 1, self._hand_over_asked()
-        if turn > self.limits.turns:
+        if turn > self.limits.turns:  # the hand-over was asked for, and its answer was cut: its turn is gone
             lost = "no turn is left, and the last one's answer was lost"
             raise HandedOver(lost, checkpoint=checkpoint.from_journal(self.journal.events))
         parameters = request.parameters(self.journal.events)
         worst = self._affordable(parameters, hand_over=hand_over)
+        # Before the request: a process that dies while it is under way must find the turn and its price counted.
         self.journal.append(EventKind.RESERVE, {"turn": turn, "usd_micros": worst, "hand_over": hand_over})
         try:
             message = self.api.ask(parameters, self._arrived)

@@ -51,7 +51,9 @@ class Bash:
                 f"{text(outcome)}\n[stopped: the time was up. Files written so far remain; all its processes are gone]"
             )
             return Result(said.lstrip(), is_error=True)
-        if 0 < len(outcome.report) < REPORT_LIMIT:
+        # A state that fills its limit was cut: half an export would break every later call.
+        whole = 0 < len(outcome.report) < REPORT_LIMIT
+        if whole:
             fresh = self._state.with_name(f"{self._state.name}.new")
             fresh.write_bytes(outcome.report)
             fresh.replace(self._state)

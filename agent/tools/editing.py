@@ -22,7 +22,8 @@ def view(path: Path, asked: dict[str, Any]) -> str:
     lines = _read(path).splitlines()
     first, last = asked.get("view_range") or (1, -1)
     last = len(lines) if last == -1 else last
-    if not 1 <= first <= max(len(lines), 1) or last < first - 1:
+    first_exists = 1 <= first <= max(len(lines), 1)
+    if not first_exists or last < first - 1:
         raise CannotEdit(f"view_range must lie within lines 1 to {len(lines)}.")
     return "\n".join(f"{n:6}\t{line}" for n, line in enumerate(lines[first - 1 : last], first)) or "(empty file)"
 

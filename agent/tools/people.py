@@ -119,6 +119,7 @@ def finish(sandbox: Sandbox, folder: Path, given: object) -> Result:
 
 def derived_id(session: str, tool_use_id: str) -> str:
     """Return an id in the shape of a ULID: the session's time, and a hash of the call."""
+    # A ULID is 10 digits of time and 16 of chance, 5 bits each; here the hash's first 80 bits stand for chance.
     number = int.from_bytes(hashlib.sha256(f"{session} {tool_use_id}".encode()).digest()[:10])
     return session[:10] + "".join(_DIGITS[number >> shift & 31] for shift in range(75, -1, -5))
 

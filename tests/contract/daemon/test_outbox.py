@@ -77,12 +77,6 @@ def test_a_batch_that_was_sent_before_is_no_harm(site, outbox):
     assert len(site.client.events(outbox.id)) == 2
 
 
-def test_many_and_large_records_go_in_several_batches(site, outbox):
-    write(site, HEADER, *[(EventKind.STREAM, {"events": ["x" * 300_000]})] * 8)
-    outbox.deliver()
-    assert len(site.client.events(outbox.id)) == 9
-
-
 def test_a_finished_session_is_settled_with_its_files(site, outbox):
     (site.folder / "files").mkdir()
     (site.folder / "files" / "report.csv").write_bytes(b"a,b\n")
@@ -99,17 +93,6 @@ def test_a_question_waits_for_a_person(site, outbox):
     outbox.settle()
     waiting = site.client.task(site.task.id).waiting
     assert (waiting.text, waiting.tool_use_id) == ("Keep or release?", "toolu_1")
-
-
-def test_a_finished_file_that_is_gone_fails_visibly(site, outbox):
-    write(site, HEADER, end(files=["gone.csv"]))
-    assert outbox.settle().exit is Exit.FAULT
-    assert "gone.csv" in site.client.task(site.task.id).reason
-
-
-def test_a_last_record_that_can_t_be_read_fails_visibly(site, outbox):
-    write(site, HEADER, (EventKind.END, {"exit": "soon"}))
-    assert "can't be read" in outbox.settle().reason
 
 
 def test_a_crash_keeps_the_worst_price_and_goes_on_later(site, outbox):
@@ -136,20 +119,6 @@ def test_the_third_crash_at_the_same_record_gives_the_session_up(site, outbox):
     outbox.settle()
     assert [crash(site, outbox), crash(site, outbox)] == [Exit.DRAINED, Exit.FAULT]
     assert site.client.task(site.task.id).state is State.FAILED
-
-
-def test_a_session_that_died_with_its_daemon_did_not_crash_of_itself(site, outbox):
-    write(site, HEADER)
-    outbox.settle()
-    assert {crash(site, outbox, stopped="") for _ in range(4)} == {Exit.DRAINED}
-
-
-def test_a_crash_that_came_further_counts_from_one(site, outbox):
-    write(site, HEADER)
-    outbox.settle()
-    assert crash(site, outbox) is Exit.DRAINED
-    write(site, RESERVE)
-    assert [crash(site, outbox), crash(site, outbox)] == [Exit.DRAINED, Exit.DRAINED]
 
 
 def test_the_suspension_before_a_crash_is_not_taken_for_its_outcome(site, outbox):

@@ -94,7 +94,7 @@ class SleeplessDrain(Drain):
         self.slept.append(seconds)
 
 
-class World:
+class Lives:
     """One session over several lives: its journal stays, `live` is a new process over it."""
 
     use, text, said = staticmethod(use), staticmethod(text), staticmethod(said)
@@ -152,5 +152,5 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
+def lives(tmp_path):
+    return Lives(tmp_path)
