@@ -2,6 +2,8 @@
 
 import socket
 
+from wire.terminal import printable
+
 
 class Notify:
     """Tells systemd that the daemon is ready, lives, and what it does. `address` is $NOTIFY_SOCKET, or absent."""
@@ -16,7 +18,7 @@ class Notify:
 
     def alive(self, status: str) -> None:
         """The daemon lives; `status` is one line for `systemctl status`."""
-        self._send(f"WATCHDOG=1\nSTATUS={status}")
+        self._send(f"WATCHDOG=1\nSTATUS={printable(status)}")
 
     def stopping(self) -> None:
         """The daemon ends."""
