@@ -2,23 +2,25 @@
 
 import argparse
 import fcntl
-import logging
+import functools
 import os
 import socket
 import sys
 import time
 from pathlib import Path
 
-from agent.daemon import Daemon
-from agent.day import Day
-from agent.link import Link
-from agent.notify import Notify
-from agent.outbox import Outboxes
+from agent.daemon import log
+from agent.daemon.day import Day
+from agent.daemon.link import Link
+from agent.daemon.notify import Notify
+from agent.daemon.outbox import Outboxes
+from agent.daemon.signals import Signals
+from agent.daemon.spawn import Process, Release
+from agent.daemon.worker import Daemon
 from agent.settings import load
-from agent.signals import Signals
-from agent.spawn import Release
 from wire.client import Client
 from wire.secret import Secret
+from wire.terminal import printable
 from wire.values import Invalid
 
 
@@ -28,11 +30,11 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, default=Path("/etc/jada/jada.toml"), help="(default: %(default)s)")
     parser.add_argument("--state", type=Path, default=Path("/var/lib/jada-agent"), help="(default: %(default)s)")
     arguments = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    log.start()
     try:
         work(arguments.settings, arguments.state)
     except (Invalid, OSError) as error:
-        sys.exit(f"agent: {error}")
+        sys.exit(printable(f"agent: {error}"))
 
 
 def work(settings_path: Path, state: Path) -> None:
@@ -52,15 +54,14 @@ def work(settings_path: Path, state: Path) -> None:
             day=Day(state / "state.json", time.time),
             signals=signals,
             notify=Notify(os.environ.get("NOTIFY_SOCKET")),
-            release=Release.own(),
+            spawn=functools.partial(Process, Release.own(), environment=dict(os.environ)),
             host=socket.gethostname(),
-            environment=dict(os.environ),
             watchdog_s=int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2_000_000,
         ).run()
 
 
 def _lock(path: Path) -> int:
-    """Hold the state folder for this process alone, until it ends."""
+    """Lock the state folder for this process, until it ends."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -39,22 +39,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
-    """What one session runs by, written anew at each claim.
+    """What one session runs by, written anew at each claim: the operator's settings as they are and what a claim adds.
 
-    `usd_micros` is the most that the session may have spent in all, over all its processes; `wall_s` are the seconds
-    of this process; `workspace` is the absolute path of the task's folder.
+    `usd_micros` is the most that the session may have spent in all, over all its processes; `workspace` is the absolute
+    path of the task's folder. What the journal's header pins wins over `operator` for the session's life.
     """
 
-    model: str
-    max_tokens: int
-    turns: int
-    claude_url: str
+    operator: Settings
     usd_micros: int
-    wall_s: float
     workspace: str
-    hand_over_tokens: int = 90_000
-    prices: str | None = None
-    tools: ToolLimits = ToolLimits()
 
 
 def load(path: Path) -> Settings:

@@ -5,7 +5,6 @@ call. The host's /proc is never shown: `/proc/<pid>/root` of a process of the sa
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 WORKSPACE = "/workspace"
 """Where the task's folder is inside."""
@@ -18,7 +17,7 @@ _PATHS = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 def bubblewrap(
-    workspace: Path,
+    workspace: str,
     inside: Sequence[str],
     *,
     memory_mb: int,
@@ -40,9 +39,11 @@ def bubblewrap(
         *_links("bin", "sbin", "lib", "lib64"),
         *(word for name in _ETC for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),
         *(("--proc", "/proc") if own_proc else ("--tmpfs", "/proc", "--remount-ro", "/proc")),
+        # Only after its tmpfs is mounted in it: a read-only /dev takes no new mount.
         *("--dev", "/dev", *_memory(_SHARED, memory_mb), "--remount-ro", "/dev", *_memory(_TMP, memory_mb)),
         *(word for fd, path in data for word in ("--ro-bind-data", str(fd), path)),
-        *("--bind", str(workspace), WORKSPACE, "--chdir", WORKSPACE, "--remount-ro", "/"),
+        # The root becomes read-only last: every line above makes something in it.
+        *("--bind", workspace, WORKSPACE, "--chdir", WORKSPACE, "--remount-ro", "/"),
     ]
     return ["bwrap", *options, "--", *inside]
 

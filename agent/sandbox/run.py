@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import selectors
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from agent.settings import ToolLimits
 
 REPORT_LIMIT = 64 * 1024
 """Bytes that a program inside may write, at $REPORT_FD, for us and not for the model."""
-_CHUNK = 64 * 1024
+_CHUNK = 64 * 1024  # what a pipe holds
 _LOOK_S = 0.25
+"""How long a drain may go unnoticed: `until` moves without a byte that would wake the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Outcome:
     report: bytes
 
 
-class Broken(Exception):
+class SandboxUnavailable(Exception):
     """The sandbox itself can't start: a fault of the host, not of what was to run in it."""
 
 
@@ -78,17 +80,23 @@ class Sandbox:
     ) -> subprocess.Popen[bytes]:
         memory = self._limits.memory_mb
         inside = limited(job.argv, memory_mb=memory, pids=self._limits.pids, life=life)
-        argv = bubblewrap(self._workspace, inside, memory_mb=memory, own_proc=self._own_proc, report=report, data=data)
+        argv = bubblewrap(
+            str(self._workspace), inside, memory_mb=memory, own_proc=self._own_proc, report=report, data=data
+        )
         passed = [report, life, *(fd for fd, _ in data)]
         out, err, env = subprocess.PIPE, subprocess.STDOUT, {"PATH": os.defpath}
         try:
-            return subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=err, pass_fds=passed, env=env)
+            return subprocess.Popen(
+                argv, stdin=stdin, stdout=out, stderr=err, pass_fds=passed, env=env, process_group=0
+            )
         except FileNotFoundError as error:
-            raise Broken("bubblewrap (bwrap) is not installed on this host: apt install bubblewrap") from error
+            raise SandboxUnavailable(
+                "bubblewrap (bwrap) is not installed on this host: apt install bubblewrap"
+            ) from error
 
     def _collect(self, process: subprocess.Popen[bytes], reader: int, keep: int) -> Outcome:
-        """Read what comes until all are gone, or kill them all: a killed bwrap takes its pid namespace with it."""
-        output, report = _Middle(keep), _Middle(REPORT_LIMIT)
+        """Read what comes until all are gone, or kill them all."""
+        output, report = _HeadAndTail(keep), _HeadAndTail(REPORT_LIMIT)
         ends = self._clock() + self._limits.seconds
         with process, selectors.DefaultSelector() as open_ends:
             assert process.stdout is not None  # noqa: S101 - it is a pipe, by the line above
@@ -100,7 +108,7 @@ class Sandbox:
                         open_ends.unregister(key.fileobj)
             in_time = not open_ends.get_map()
             if not in_time:
-                process.kill()
+                _kill(process)
         return Outcome(
             bytes(output.head),
             output.left_out,
@@ -116,11 +124,13 @@ class Sandbox:
         self._own_proc = False
         outcome = self.run(Job(["/bin/true"]))
         if outcome.code != 0:
-            raise Broken(f"no sandbox can be made on this host: {outcome.head.decode(errors='replace').strip()}")
+            raise SandboxUnavailable(
+                f"no sandbox can be made on this host: {outcome.head.decode(errors='replace').strip()}"
+            )
         return False
 
 
-class _Middle:
+class _HeadAndTail:
     """Bytes as they come, of which head and tail stay: `yes` for a minute takes no more memory than its limit."""
 
     def __init__(self, keep: int) -> None:
@@ -138,6 +148,13 @@ class _Middle:
             del self.tail[:over]
             self.left_out += over
         return len(data)
+
+
+def _kill(bwrap: subprocess.Popen[bytes]) -> None:
+    """Kill a sandbox whether it is made or not. Made, it is a pid namespace that dies with bwrap. Before that, bwrap's
+    second process waits for a uid map that only the first one writes: for ever, unless the whole group is killed.
+    """
+    os.killpg(bwrap.pid, signal.SIGKILL)  # its number is its own until it is waited for
 
 
 def _pipe(files: contextlib.ExitStack) -> tuple[BinaryIO, BinaryIO]:

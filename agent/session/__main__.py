@@ -12,20 +12,23 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from agent import limits, prices
-from agent.journal import Damaged, Held, Journal, rfc3339
-from agent.sandbox.run import Broken, Sandbox
+from agent.record import limits, price_file
+from agent.record.journal import Journal, JournalDamaged, JournalLocked
+from agent.record.times import rfc3339
+from agent.sandbox.run import Sandbox, SandboxUnavailable
 from agent.session import briefing, endings, request
 from agent.session.drain import Drain
 from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
 from agent.session.retries import Retries
-from agent.settings import SessionSettings
+from agent.settings import SessionSettings, Settings
 from agent.tools import catalog
 from wire.secret import Secret
+from wire.terminal import printable
 from wire.types import Claim, EventKind, Exit
 from wire.values import Invalid, decode, encode
 
@@ -36,7 +39,7 @@ T = TypeVar("T")
 def main(arguments: list[str]) -> int:
     """Run a session; returns the exit code."""
     if len(arguments) != 1:
-        return _tell("usage: python -m agent.session SESSION_DIR")
+        return _fail("usage: python -m agent.session SESSION_DIR")
     # No session outlives its daemon: prctl(2). Not inherited by what the session starts.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.umask(0o077)
@@ -46,50 +49,52 @@ def main(arguments: list[str]) -> int:
     try:
         with Journal(folder / "journal.jsonl", time.time) as journal:
             return _to_the_end(folder, journal, drain)
-    except (Held, Damaged, OSError) as error:
-        return _tell(f"the session can't be journalled: {error}")
+    except (JournalLocked, JournalDamaged, OSError) as error:
+        return _fail(f"the session can't be journalled: {error}")
 
 
 def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
-    """Work, and put the ending on record; one that is on record already is only told again."""
+    """Work, and put the ending on record; one that is on record already is only reported again."""
     if journal.events and journal.events[-1].kind is EventKind.END:
         return int(journal.events[-1].data["exit"])
     try:
         _session(folder, journal, drain).run()
     except Ending as ending:
         last = ending
-    except (Broken, Invalid) as error:
+    except (SandboxUnavailable, Invalid) as error:
         last = Fault(str(error))
     except Exception as error:  # noqa: BLE001 - a defect is a fault on record, not a session without an end
-        traceback.print_exc()
+        sys.stderr.write(printable(traceback.format_exc(), keep_newlines=True))
         last = Fault(f"a defect in the session: {error!r}")
     journal.append(*endings.record(last, limits.spent(journal.events)))
-    sys.stderr.write(f"{last.exit.name.lower()}: {last.reason}\n")
+    # A reason may carry words of the model or of the API; it must not forge a line of the host's log.
+    sys.stderr.write(printable(f"{last.exit.name.lower()}: {last.reason}") + "\n")
     return int(last.exit)
 
 
-def _session(folder: Path, journal: Journal, drain: Drain) -> Session:
+def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], float] = time.monotonic) -> Session:
     """Put a session together from its folder; a new one gets its header and first message."""
     claim, settings = _read(Claim, folder / "claim.json"), _read(SessionSettings, folder / "settings.json")
-    ends = time.monotonic() + settings.wall_s
-    _begin(journal, claim, settings)
+    operator, workspace = settings.operator, Path(settings.workspace)
+    ends = clock() + operator.session_minutes * 60
+    _begin(journal, claim, operator, workspace)
     _take_answers(journal, claim)
     _take_notes(journal, claim)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
-    priced = prices.load(Path(settings.prices) if settings.prices else None, header["model"])
-    sandbox = Sandbox(Path(settings.workspace), settings.tools, time.monotonic, lambda: min(ends, drain.until()))
+    prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
+    sandbox = Sandbox(workspace, operator.tools, clock, lambda: min(ends, drain.until()))
     return Session(
         journal=journal,
-        api=_api(settings.claude_url, _key(), drain),
+        api=_api(operator.claude_url, _key(), drain),
         tools=catalog.Toolbox(
             sandbox, folder, claim, lambda: budget.usd_micros - limits.spent(journal.events).usd_micros
         ),
         limits=budget,
-        prices=priced,
+        prices=prices,
         retries=Retries(random.SystemRandom().random, time.time),
         drain=drain,
-        clock=time.monotonic,
+        clock=clock,
         ends=ends,
     )
 
@@ -101,9 +106,9 @@ def _api(url: str, key: Secret, drain: Drain) -> Asks:
     return Api(url, key, drain, time.monotonic)
 
 
-def _begin(journal: Journal, claim: Claim, settings: SessionSettings) -> None:
-    """Write what pins the session for its life, and what the model is told first; each once."""
-    briefing.lay_out(claim.context, Path(settings.workspace))
+def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:
+    """Write what pins the session for its life, and what the model reads first; each once."""
+    briefing.lay_out(claim.context, workspace)
     kinds = {event.kind for event in journal.events}
     if EventKind.HEADER not in kinds:
         header = {
@@ -120,7 +125,7 @@ def _begin(journal: Journal, claim: Claim, settings: SessionSettings) -> None:
 
 
 def _take_answers(journal: Journal, claim: Claim) -> None:
-    """Journal what people answered, as the result of the question that is open; what was answered before is passed."""
+    """Journal what the user answered, as the result of the open question; earlier answers are passed over."""
     answer = request.last_answer(journal.events)
     waiting = {call.id for call in answer.open_calls if call.name == "ask_person"} if answer else set()
     for given in claim.answers:
@@ -129,7 +134,7 @@ def _take_answers(journal: Journal, claim: Claim) -> None:
 
 
 def _take_notes(journal: Journal, claim: Claim) -> None:
-    """Journal what people said to a session that waited without a question; a claim repeats what was said before."""
+    """Journal what the user said to a session that waited without a question; a claim repeats what was said before."""
     taken = sum(event.data.get("note", False) for event in journal.events if event.kind is EventKind.MESSAGE)
     for note in claim.notes[taken:]:
         text = f"[A person answers what you stopped at:]\n{note}"
@@ -152,8 +157,8 @@ def _read(cls: type[T], path: Path) -> T:
         raise Fault(f"{path} can't be used: {error}") from error
 
 
-def _tell(message: str) -> int:
-    sys.stderr.write(message + "\n")
+def _fail(message: str) -> int:
+    sys.stderr.write(printable(message) + "\n")
     return int(Exit.FAULT)
 
 

@@ -1,4 +1,4 @@
-"""Claude's Messages API: one request at a time, streamed, never retried by the SDK, its errors told apart by whether
+"""Claude's Messages API: one request at a time, streamed, never retried by the SDK, its errors distinguished by whether
 they can have cost anything. The only module that imports `anthropic`, which takes a second and 76 MB.
 """
 
@@ -16,7 +16,9 @@ from wire.secret import Secret
 
 REQUEST_S = 900.0
 """One request's longest time; an answer of 64,000 tokens takes less."""
+# Events of an answer come seconds apart at most: 120 s of silence are a dead connection.
 _TIMEOUT = httpx2.Timeout(connect=10, read=120, write=60, pool=10)
+# Each batch is a record with an fsync: one for every event would cost more than the answer does.
 _BATCH, _BATCH_S = 200, 0.5
 _RAW = frozenset(
     (
@@ -34,6 +36,7 @@ class Api:
     """Calls to `url` with `key`; `clock` is a monotonic time in seconds."""
 
     def __init__(self, url: str, key: Secret, drain: Drain, clock: Callable[[], float]) -> None:
+        # The SDK's own retries send a request again that may be billed already, and obey a Retry-After of days.
         self._client = anthropic.Anthropic(base_url=url, api_key=key.reveal(), max_retries=0, timeout=_TIMEOUT)
         self._drain = drain
         self._clock = clock
@@ -51,12 +54,12 @@ class Api:
         except anthropic.APIStatusError as error:
             raise _rejected(error) from error
         except (anthropic.APIConnectionError, TimeUp) as error:
-            raise self._broken(error) from error
+            raise self._failure(error) from error
         try:
             with stream:
                 return self._read(stream, ends, arrived)
         except (anthropic.APIError, httpx2.HTTPError, ValueError, TimeUp) as error:
-            raise self._broken(error) from error
+            raise self._failure(error) from error
 
     def _read(
         self, stream: anthropic.MessageStream[Any], ends: float, arrived: Callable[[list[dict[str, Any]]], None]
@@ -84,11 +87,12 @@ class Api:
         with self._drain.bounded(ends):
             return next(stream, None)
 
-    def _broken(self, error: Exception) -> Exception:
-        """Tell apart a drain, an API that was not reached, and an answer that did not come whole."""
-        if isinstance(error, TimeUp) and self._drain.requested:
-            return Drained("drained in the middle of a request")
+    def _failure(self, error: Exception) -> Exception:
+        """Distinguish a drain, an API that was not reached, and an answer that did not come whole."""
         cause = error.__cause__
+        # The SDK wraps what is raised inside its own calls, our alarm too.
+        if self._drain.requested and TimeUp in (type(error), type(cause)):
+            return Drained("drained in the middle of a request")
         if isinstance(error, anthropic.APIConnectionError) and isinstance(
             cause, httpx2.ConnectError | httpx2.ConnectTimeout
         ):
@@ -97,7 +101,7 @@ class Api:
 
 
 def plain(message: anthropic.types.Message) -> dict[str, Any]:
-    """Return an answer as data that the journal holds and the API takes back."""
+    """Return an answer as data that the journal keeps and the API takes back."""
     return message.model_dump(mode="json", exclude_none=True)
 
 

@@ -17,6 +17,7 @@ ASK: Block = {
     ),
 }
 _HEAD, _CALLS = 400, 8
+"""Characters kept of a text, and calls listed: the next session's first request stays under 10,000 tokens."""
 
 
 def from_answer(answer: Answer, events: Sequence[Event]) -> str:
@@ -25,12 +26,12 @@ def from_answer(answer: Answer, events: Sequence[Event]) -> str:
 
 
 def from_journal(events: Sequence[Event]) -> str:
-    """Return what can be told without the model: its last words, and its last calls with how they ended."""
+    """Return what can be said without the model: its last words, and its last calls with how they ended."""
     answers = [event.data["message"] for event in events if event.kind is EventKind.SETTLE]
     results = {e.data["tool_use_id"]: e.data for e in events if e.kind is EventKind.TOOL_RESULT}
     words = [block["text"] for message in answers for block in message["content"] if block["type"] == "text"]
     done = [
-        f"- {call.name} {_head(json.dumps(call.input, ensure_ascii=False))}\n  {_told(results.get(call.id))}"
+        f"- {call.name} {_head(json.dumps(call.input, ensure_ascii=False))}\n  {_outcome(results.get(call.id))}"
         for message in answers
         for call in calls(message)
     ]
@@ -46,7 +47,7 @@ def from_journal(events: Sequence[Event]) -> str:
     )
 
 
-def _told(result: dict[str, str] | None) -> str:
+def _outcome(result: dict[str, str] | None) -> str:
     return "not run, or interrupted" if result is None else _head(result["content"])
 
 

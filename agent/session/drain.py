@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 GRACE_S = 8.0
+"""Less than the 12 s after which the daemon kills: the session must still write its last record."""
 _FOREVER = float("inf")
 
 

@@ -2,12 +2,12 @@
 
 from typing import Any, ClassVar
 
-from agent.limits import Spent
+from agent.record.limits import Spent
 from wire.types import EventKind, Exit
 
 
 class Ending(Exception):
-    """The end of the process: `reason` for people, `handed` what goes into the last record."""
+    """The end of the process: `reason` for the user, `handed` what goes into the last record."""
 
     exit: ClassVar[Exit]
 
@@ -30,13 +30,13 @@ class HandedOver(Ending):
 
 
 class Asked(Ending):
-    """The model waits for a person: `question`."""
+    """The model waits for the user's answer: `question`."""
 
     exit = Exit.ASKED
 
 
 class OutOfBudget(Ending):
-    """Dollars or wall time are used up; the session goes on when a person grants more."""
+    """Dollars or wall time are used up; the session goes on when the user grants more."""
 
     exit = Exit.BUDGET
 

@@ -1,16 +1,16 @@
 """A session's loop: act on the last answer, ask for the next, each step in the journal before it is taken.
 
-Every step is decided from the journal alone, so a process that was killed is continued by starting the loop again.
+Every step is decided from the journal only, so a process that was killed is continued by starting the loop again.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from agent import limits
-from agent.journal import Journal
-from agent.limits import Limits
-from agent.prices import Prices
+from agent.record import limits
+from agent.record.journal import Journal
+from agent.record.limits import Limits
+from agent.record.prices import Prices
 from agent.session import checkpoint, request
 from agent.session.drain import Drain
 from agent.session.endings import Asked, Drained, Finished, HandedOver, OutOfBudget, Stuck
@@ -24,6 +24,7 @@ INTERRUPTED = "interrupted, outcome unknown: it may have run in part or in full;
 _CUT_OFF = "not run: the answer was cut off at its limit of tokens; answer in smaller steps"
 _GO_ON = "[jada: your answer held no call. Go on with the task; end it with finish, or ask with ask_person.]"
 _NUDGES = 2
+"""After the third answer without a call the next one would cost a turn and say the same."""
 
 
 class Asks(Protocol):
@@ -85,14 +86,15 @@ class Session:
             return Result(INTERRUPTED, is_error=True)
         self._go_on()
         if call.id not in answer.started:
+            # Before it runs: without this record a killed process would run it again.
             started = {"tool_use_id": call.id, "name": call.name, "input": call.input}
             self.journal.append(EventKind.TOOL_STARTED, started)
         return self.tools.run(call.id, call.name, call.input)
 
     def _record(self, call: Call, result: Result, *, last: bool) -> None:
-        told = limits.notice(self.journal.events, self.limits) if last else ""
+        notice = limits.notice(self.journal.events, self.limits) if last else ""
         # The API answers 400 to an error result without words.
-        said = (result.content or "(no output)") + told
+        said = (result.content or "(no output)") + notice
         content = {"content": said, "is_error": result.is_error, **result.carries}
         self.journal.append(EventKind.TOOL_RESULT, {"tool_use_id": call.id, **content})
 
@@ -113,17 +115,17 @@ class Session:
         )
 
     def _after_refusal(self, answer: Answer) -> None:
-        """A refusal ends the process; a person who lets the session go on lets it ask once more."""
+        """A refusal ends the process; a user who lets the session go on lets it ask once more."""
         if not answer.suspended:
             details = answer.message.get("stop_details") or {}
             raise Stuck(f"the model refused ({details.get('category') or 'no category given'}): {answer.text[:500]}")
 
     def _nudge(self) -> None:
-        """Tell a model that called nothing to go on; when it does so again and again, it is stuck."""
+        """Ask a model that called nothing to go on; after the second time in vain it is stuck."""
         since = [i for i, event in enumerate(self.journal.events) if event.kind is EventKind.SUSPEND]
         recent = self.journal.events[since[-1] if since else 0 :]
         if sum(event.data.get("nudge", False) for event in recent) >= _NUDGES:
-            raise Stuck("the model stopped without finishing, and went on stopping when told to go on")
+            raise Stuck("the model stopped without finishing, and stopped again each time it was asked to go on")
         content = [{"type": "text", "text": _GO_ON}]
         self.journal.append(EventKind.MESSAGE, {"content": content, "nudge": True})
 
@@ -131,11 +133,12 @@ class Session:
         """Reserve a turn and its worst price, ask, settle or refund."""
         self._go_on()
         turn, hand_over = limits.spent(self.journal.events).turns + 1, self._hand_over_asked()
-        if turn > self.limits.turns:
+        if turn > self.limits.turns:  # the hand-over was asked for, and its answer was cut: its turn is gone
             lost = "no turn is left, and the last one's answer was lost"
             raise HandedOver(lost, checkpoint=checkpoint.from_journal(self.journal.events))
         parameters = request.parameters(self.journal.events)
         worst = self._affordable(parameters, hand_over=hand_over)
+        # Before the request: a process that dies while it is under way must find the turn and its price counted.
         self.journal.append(EventKind.RESERVE, {"turn": turn, "usd_micros": worst, "hand_over": hand_over})
         try:
             message = self.api.ask(parameters, self._arrived)
@@ -150,7 +153,7 @@ class Session:
 
     def _settle(self, turn: int, message: dict[str, Any]) -> None:
         usage = message.pop("usage")
-        price = self.prices.of(request.header(self.journal.events)["model"], usage)
+        price = self.prices.cost(request.header(self.journal.events)["model"], usage)
         settled = {"turn": turn, "message": message, "usage": usage, "usd_micros": price}
         self.journal.append(EventKind.SETTLE, settled)
         self.retries.succeeded()
@@ -170,7 +173,7 @@ class Session:
 
     def _affordable(self, parameters: dict[str, Any], *, hand_over: bool) -> int:
         """Return the worst price of the next request. Without the money for it, and for the hand-over that may have
-        to follow, the session waits for a person; without the money for the hand-over itself it does without.
+        to follow, the session waits for the user; without the money for the hand-over itself it does without.
         """
         events, model = self.journal.events, parameters["model"]
         spent, left = limits.spent(events).usd_micros, self.limits.usd_micros

@@ -1,18 +1,19 @@
-"""What failed requests mean: whether they can have cost anything, whether to try again, when, and what a person is to
-do about it.
+"""What failed requests mean: whether they can have cost anything, whether to try again, when, and what the operator
+can do about it.
 """
 
 import email.utils
 from collections.abc import Callable
 
-from agent.journal import rfc3339
+from agent.record.times import rfc3339
 from agent.session.endings import Fault, Unavailable
 
-_CONFLICT_OR_TIMEOUT = (408, 409, 429)
+_PASSING = (408, 409, 429)
+"""Refusals below 500 that the same request can get past later."""
 
 
 class Rejected(Exception):
-    """A definite no before any answer: nothing is billed. `status` 0: the API was not reached."""
+    """A definite refusal before any answer: nothing is billed. `status` 0: the API was not reached."""
 
     def __init__(self, status: int, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -45,7 +46,9 @@ class Retries:
     REJECTED, CUT = 6, 3
     """Tries in a row that may fail: a cut one costs a turn and may cost money, a rejected one nothing."""
     LONGEST_S = 60.0
+    """A longer Retry-After suspends: a session that sleeps holds its lease and its memory for nothing."""
     LATER_S, KEY_LATER_S = 120.0, 900.0
+    """When a suspended task is due again: an overload passes in minutes, an operator takes longer."""
 
     def __init__(self, random: Callable[[], float], now: Callable[[], float]) -> None:
         self._random = random
@@ -64,7 +67,8 @@ class Retries:
             return self._backoff(error, self._cut, self.CUT)
         if error.status in _KEY:
             raise self._later(f"{error.reason}. {_KEY[error.status]}", self.KEY_LATER_S)
-        if 0 < error.status < 500 and error.status not in _CONFLICT_OR_TIMEOUT:
+        reached_and_at_fault = 0 < error.status < 500
+        if reached_and_at_fault and error.status not in _PASSING:
             raise Fault(f"the API refused the request: {error.status} {error.reason}")
         if (error.retry_after or 0) > self.LONGEST_S:
             raise self._later(f"the API asks to come back later: {error.status} {error.reason}", error.retry_after or 0)
@@ -74,6 +78,7 @@ class Retries:
     def _backoff(self, error: Exception, tries: int, most: int) -> float:
         if tries >= most:
             raise self._later(f"the API failed {tries} times in a row, the last time so: {error}", self.LATER_S)
+        # Half of it by chance: workers that failed together must not all come back together.
         return float(min(2 ** (tries - 1), 30) * (0.5 + self._random() / 2))
 
     def _later(self, reason: str, seconds: float) -> Unavailable:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.sandbox.run import REPORT_LIMIT, Job, Sandbox
-from agent.tools.result import Failed, Result, text
+from agent.tools.result import CallFailed, Result, text
 from wire.values import decode, rule
 
 DEFINITION = {"type": "bash_20250124", "name": "bash"}
@@ -33,13 +33,13 @@ class Bash:
         self._state = state
 
     def run(self, given: object) -> Result:
-        """Run a command; one that fails is an error result with its exit code. Raises `Failed`, `Invalid`."""
+        """Run a command; one that fails is an error result with its exit code. Raises `CallFailed`, `Invalid`."""
         asked = decode(_Input, given)
         if asked.restart:
             self._state.unlink(missing_ok=True)
             return Result("The shell starts afresh: in /workspace, with nothing exported.")
         if not asked.command.strip():
-            raise Failed("Give a command, or restart: true.")
+            raise CallFailed("Give a command, or restart: true.")
         return self._execute(asked.command)
 
     def _execute(self, command: str) -> Result:
@@ -51,7 +51,9 @@ class Bash:
                 f"{text(outcome)}\n[stopped: the time was up. Files written so far remain; all its processes are gone]"
             )
             return Result(said.lstrip(), is_error=True)
-        if 0 < len(outcome.report) < REPORT_LIMIT:
+        # A state that fills its limit was cut: half an export would break every later call.
+        whole = 0 < len(outcome.report) < REPORT_LIMIT
+        if whole:
             fresh = self._state.with_name(f"{self._state.name}.new")
             fresh.write_bytes(outcome.report)
             fresh.replace(self._state)

@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.sandbox.run import Sandbox
 from agent.tools import bash, editor, people
-from agent.tools.result import Failed, Result
+from agent.tools.result import CallFailed, Result
 from wire.types import Claim
 from wire.values import Invalid
 
@@ -50,10 +50,10 @@ class Toolbox:
         }
 
     def run(self, tool_use_id: str, name: str, given: object) -> Result:
-        """Run a call to its result; what is wrong with it is told to the model."""
+        """Run a call to its result; what is wrong with it, the model reads."""
         if name not in self._run:
             return Result(f"There is no tool {name}; there are {', '.join([*self._run, 'ask_person'])}.", is_error=True)
         try:
             return self._run[name](tool_use_id, given)
-        except (Failed, Invalid) as error:
+        except (CallFailed, Invalid) as error:
             return Result(str(error), is_error=True)

@@ -1,6 +1,6 @@
-"""View and edit text files. This file runs inside the sandbox as a program of its own: standard library alone.
+"""View and edit text files. This file runs inside the sandbox as a program of its own: standard library only.
 
-stdin: the call's input as JSON. stdout: the answer. Exit code 1: the answer tells what was wrong.
+stdin: the call's input as JSON. stdout: the answer. Exit code 1: the answer says what was wrong.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Wrong(Exception):
+class CannotEdit(Exception):
     """The call can't be done as asked."""
 
 
@@ -22,8 +22,9 @@ def view(path: Path, asked: dict[str, Any]) -> str:
     lines = _read(path).splitlines()
     first, last = asked.get("view_range") or (1, -1)
     last = len(lines) if last == -1 else last
-    if not 1 <= first <= max(len(lines), 1) or last < first - 1:
-        raise Wrong(f"view_range must lie within lines 1 to {len(lines)}.")
+    first_exists = 1 <= first <= max(len(lines), 1)
+    if not first_exists or last < first - 1:
+        raise CannotEdit(f"view_range must lie within lines 1 to {len(lines)}.")
     return "\n".join(f"{n:6}\t{line}" for n, line in enumerate(lines[first - 1 : last], first)) or "(empty file)"
 
 
@@ -39,7 +40,7 @@ def str_replace(path: Path, asked: dict[str, Any]) -> str:
     text, old = _read(path), asked["old_str"]
     found = text.count(old) if old else 0
     if found != 1:
-        raise Wrong(
+        raise CannotEdit(
             f"old_str occurs {found} times in {path}: give a text that occurs exactly once. Nothing was changed."
         )
     _write(path, text.replace(old, asked.get("new_str") or ""))
@@ -50,7 +51,7 @@ def insert(path: Path, asked: dict[str, Any]) -> str:
     """Insert a text behind line `insert_line`; 0 is the start of the file."""
     lines, at, new = _read(path).splitlines(keepends=True), asked["insert_line"], asked["insert_text"]
     if not 0 <= at <= len(lines):
-        raise Wrong(f"insert_line must lie between 0 and {len(lines)}.")
+        raise CannotEdit(f"insert_line must lie between 0 and {len(lines)}.")
     if at and not lines[at - 1].endswith("\n"):
         lines[at - 1] += "\n"
     end = "" if new.endswith("\n") or at == len(lines) else "\n"
@@ -67,16 +68,16 @@ COMMANDS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
 
 
 def edit(asked: dict[str, Any], folder: Path) -> str:
-    """Do what is asked; relative paths count from `folder`. Raises `Wrong`."""
+    """Do what is asked; relative paths count from `folder`. Raises `CannotEdit`."""
     try:
         command = COMMANDS[asked["command"]]
         return command(folder / asked["path"], asked)
     except KeyError as error:
-        raise Wrong(f"Missing or unknown: {error}. Commands are {', '.join(COMMANDS)}.") from error
+        raise CannotEdit(f"Missing or unknown: {error}. Commands are {', '.join(COMMANDS)}.") from error
     except (TypeError, ValueError, AttributeError) as error:
-        raise Wrong(f"An input has the wrong type or value: {error}") from error
+        raise CannotEdit(f"An input has the wrong type or value: {error}") from error
     except OSError as error:
-        raise Wrong(f"{asked['path']}: {error.strerror}.") from error
+        raise CannotEdit(f"{asked['path']}: {error.strerror}.") from error
 
 
 def _entries(folder: Path) -> list[str]:
@@ -91,7 +92,7 @@ def _read(path: Path) -> str:
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()
     except UnicodeDecodeError as error:
-        raise Wrong(f"{path} is not UTF-8 text: look at it with bash.") from error
+        raise CannotEdit(f"{path} is not UTF-8 text: look at it with bash.") from error
 
 
 def _write(path: Path, text: str) -> None:
@@ -108,8 +109,8 @@ def main() -> int:
     """Answer the call on stdin; 1 when it can't be done as asked."""
     try:
         answer, code = edit(json.load(sys.stdin), Path.cwd()), 0
-    except Wrong as wrong:
-        answer, code = str(wrong), 1
+    except CannotEdit as error:
+        answer, code = str(error), 1
     sys.stdout.write(answer)
     return code
 

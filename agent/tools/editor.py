@@ -1,4 +1,4 @@
-"""The text editor tool and the collection of files: both read and write inside the sandbox alone, so that a symbolic
+"""The text editor tool and the collection of files: both read and write only inside the sandbox, so that a symbolic
 link of the model's making leads nowhere else.
 """
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.sandbox.run import Job, Sandbox
 from agent.tools import editing
-from agent.tools.result import Failed, Result, text
+from agent.tools.result import CallFailed, Result, text
 from wire.types import FILE_LIMIT, FILE_NAME, File
 
 DEFINITION = {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}
@@ -30,18 +30,20 @@ def edit(sandbox: Sandbox, given: object) -> Result:
     asked = json.dumps(given).encode()
     outcome = sandbox.run(Job([*_PYTHON, "/run/jada/editing"], stdin=asked, files={"/run/jada/editing": _EDITING}))
     if outcome.code is None:
-        raise Failed("The time was up; the file is as before, or changed as asked: look.")
+        raise CallFailed("The time was up; the file is as before, or changed as asked: look.")
     return Result(text(outcome), is_error=outcome.code != 0)
 
 
 def collect(sandbox: Sandbox, name: str) -> File:
-    """Return a file of the workspace by its plain name; raises `Failed` with what is wrong with it."""
+    """Return a file of the workspace by its plain name; raises `CallFailed` with what is wrong with it."""
     if not re.fullmatch(FILE_NAME, name):
-        raise Failed(f"{name!r} can't be handed over: plain names of files that lie in /workspace itself, please.")
+        raise CallFailed(f"{name!r} can't be handed over: plain names of files that lie in /workspace itself, please.")
     outcome = sandbox.run(Job([*_PYTHON, "-c", _READ, name, str(FILE_LIMIT + 1)]), keep=2 * FILE_LIMIT + 4)
     content = outcome.head + outcome.tail
     if outcome.code != 0:
-        raise Failed(f"{name} can't be handed over: {content.decode(errors='replace').strip() or 'it took too long'}.")
+        raise CallFailed(
+            f"{name} can't be handed over: {content.decode(errors='replace').strip() or 'it took too long'}."
+        )
     if len(content) > FILE_LIMIT:
-        raise Failed(f"{name} is over {FILE_LIMIT // 1024 // 1024} MB: hand over less, or compress it.")
+        raise CallFailed(f"{name} is over {FILE_LIMIT // 1024 // 1024} MB: hand over less, or compress it.")
     return File(name=name, content=content)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.durable import sync_folder
+from agent.record.durable import sync_folder
 from agent.sandbox.run import Sandbox
 from agent.tools.editor import collect
-from agent.tools.result import Failed, Result
+from agent.tools.result import CallFailed, Result
 from wire.types import DESCRIPTION_LIMIT, Budget, Claim, File, NewTask
 from wire.values import decode, encode, rule
 
@@ -89,11 +89,11 @@ def question(given: object) -> str:
 
 def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) -> Result:
     """Make the new task that the daemon is to queue: of the same priority, within what its parent has left. Its id
-    comes from the call's, so that a replay makes no second one. Raises `Invalid` and `Failed`.
+    comes from the call's, so that a replay makes no second one. Raises `Invalid` and `CallFailed`.
     """
     asked, parent = decode(_Task, given), claim.task
     if money_left <= 0:
-        raise Failed("No budget is left for another task.")
+        raise CallFailed("No budget is left for another task.")
     task = {
         "title": asked.title,
         "description": asked.description,
@@ -107,11 +107,11 @@ def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) 
 
 
 def finish(sandbox: Sandbox, folder: Path, given: object) -> Result:
-    """Collect the files of a finished task into `folder`; raises `Invalid` and `Failed`, and then nothing is final."""
+    """Collect the files of a finished task into `folder`; raises `Invalid`, `CallFailed`: then nothing is final."""
     asked = decode(_Finish, given)
     files = [collect(sandbox, name) for name in dict.fromkeys(asked.files)]
     if sum(len(file.content) for file in files) > FILES_LIMIT:
-        raise Failed("The files are over 10 MB together: hand over less, or compress them.")
+        raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
     _keep(files, folder)
     finished = {"result": asked.result, "files": [file.name for file in files]}
     return Result("The task is finished.", carries={"finished": finished})
@@ -119,6 +119,7 @@ def finish(sandbox: Sandbox, folder: Path, given: object) -> Result:
 
 def derived_id(session: str, tool_use_id: str) -> str:
     """Return an id in the shape of a ULID: the session's time, and a hash of the call."""
+    # A ULID is 10 digits of time and 16 of chance, 5 bits each; here the hash's first 80 bits stand for chance.
     number = int.from_bytes(hashlib.sha256(f"{session} {tool_use_id}".encode()).digest()[:10])
     return session[:10] + "".join(_DIGITS[number >> shift & 31] for shift in range(75, -1, -5))
 

@@ -8,14 +8,14 @@ from agent.sandbox.run import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The text that answers a call, whether it tells of an error, and what else the journal's record carries."""
+    """The text that answers a call, whether it reports an error, and what else the journal's record carries."""
 
     content: str
     is_error: bool = False
     carries: dict[str, Any] = field(default_factory=dict)
 
 
-class Failed(Exception):
+class CallFailed(Exception):
     """A call that can't be done, in words that help the model to do better; becomes an error result."""
 
 

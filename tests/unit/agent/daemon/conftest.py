@@ -1,200 +1,151 @@
-"""The real dashboard over HTTP, and a release whose sessions are a scripted program."""
+"""A dashboard in memory, sessions that are objects, and a clock that waiting moves: a daemon made of them."""
 
-import contextlib
-import json
-import os
-import shutil
-import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from agent.daemon import Daemon
-from agent.day import Day
-from agent.link import Link
-from agent.notify import Notify
-from agent.outbox import Outboxes
+from agent.daemon.day import Day
+from agent.daemon.link import Link
+from agent.daemon.notify import Notify
+from agent.daemon.outbox import Outboxes
+from agent.daemon.worker import Daemon
+from agent.record.journal import Journal
 from agent.settings import Settings
-from agent.signals import Signals
-from agent.spawn import Release
-from dashboard.app import create
-from dashboard.settings import Settings as DashboardSettings
-from dashboard.stores.memory import MemoryStore
-from local.serve import running
-from wire.client import Client
-from wire.secret import Secret
-from wire.types import NewTask
+from wire.client import Refused
+from wire.types import Acknowledged, Beat, Budget, Claim, Grant, Lease, Problem, State, Task
 
-ROOT = Path(__file__).parents[4]
-TOKEN = Secret("a-token")
-SESSION = '''
-"""Plays the session that the task's title names: each word is a move."""
-import json, os, pathlib, signal, sys, time
-from agent.journal import Journal
-
-folder = pathlib.Path(sys.argv[1])
-claim = json.loads((folder / "claim.json").read_text())
-told = folder / f"process-{claim['lease']['fence']}.json"
-told.with_suffix(".new").write_text(json.dumps([dict(os.environ), os.getcwd(), os.getpid()]))
-told.with_suffix(".new").rename(told)
-journal = Journal(folder / "journal.jsonl", time.time)
-
-def leave(kind, code, reason="", **more):
-    empty = {"result": None, "question": None, "checkpoint": None, "not_before": None, "files": []}
-    turns = sum(event.kind == "settle" for event in journal.events)
-    data = {"exit": code, "reason": reason, "turns": turns, "usd_micros": 1000 * turns, **empty, **more}
-    journal.append(kind, data)
-    sys.exit(code)
-
-signal.signal(signal.SIGTERM, lambda *_: leave("suspend", 143, "drained"))
-if not journal.events:
-    journal.append("header", {"task": claim["task"]["id"]})
-for move in claim["task"]["title"].split()[len(journal.events) - 1:]:
-    turn = len(journal.events)
-    if move == "turn":
-        journal.append("settle", {"turn": turn, "usd_micros": 1000, "message": {}, "usage": {}})
-    elif move == "crash":
-        journal.append("settle", {"turn": turn, "usd_micros": 1000, "message": {}, "usage": {}})
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif move == "doomed":
-        sys.exit(1)
-    elif move == "hang":
-        while not (folder / "go").exists():
-            time.sleep(0.02)
-        journal.append("settle", {"turn": turn, "usd_micros": 1000, "message": {}, "usage": {}})
-leave("end", 0, result=f"{len(journal.events)} records")
-'''
+NOON = 1_778_673_600.0
 
 
-class Site:
-    """A dashboard that can be away for a while and comes back at the same address, and a daemon's state folder."""
+def refused(status):
+    return Refused(Problem(title="no", status=status))
 
-    def __init__(self, state, release):
-        self.state, self.release, self.store = state, release, MemoryStore()
-        self._port, self._running = 0, contextlib.ExitStack()
-        self.start()
-        self.client = Client(self.url, TOKEN, retries=0)
 
-    def start(self):
-        app = create(self.store, TOKEN, DashboardSettings(lease_s=6))
-        self.url = self._running.enter_context(running(app, port=self._port))
-        self._port = int(self.url.rpartition(":")[2])
+def a_claim(number=1, fence=1, *, new=True, ttl_s=60.0, usd_micros=5_000_000):
+    """Task and session of this number, as a claim gives them."""
+    times = {"created_at": "2026-05-13T12:00:00Z", "updated_at": "2026-05-13T12:00:00Z"}
+    task = {"id": f"T{number}", "title": f"Task {number}", "description": "", "priority": 5, "version": 1}
+    return Claim(
+        task=Task(**task, **times, state=State.RUNNING, budget=Budget(), fence=fence),
+        lease=Lease(fence=fence, ttl_s=ttl_s),
+        session=Grant(id=f"S{number}", new=new, usd_micros=usd_micros),
+    )
 
-    def stop(self):
-        self._running.close()
 
-    def add(self, title):
-        return self.client.add_task(NewTask(title=title))
+class Queue:
+    """What the daemon calls of a dashboard. `claims` are handed out in turn; a method whose name is in `errors` raises
+    what stands there, each time.
+    """
 
-    def folder(self):
-        """The folder of the only session."""
-        return next((self.state / "sessions").iterdir())
+    def __init__(self):
+        self.claims, self.errors = [], {}
+        self.asked, self.beats, self.records, self.created, self.ends, self.calls = [], [], {}, [], {}, []
+        self.cancelled = False
 
-    def process(self, fence=1):
-        """The session's process under this fence, once it runs: its environment, working directory and pid."""
-        return json.loads(
-            self.until(lambda: next(self.state.glob(f"sessions/*/process-{fence}.json"), None)).read_text()
+    def _call(self, name):
+        self.calls.append(name)
+        if name in self.errors:
+            raise self.errors[name]
+
+    def claim(self, request):
+        self._call("claim")
+        self.asked.append(request)
+        return self.claims.pop(0) if self.claims else None
+
+    def heartbeat(self, task, beat):
+        self._call("heartbeat")
+        self.beats.append((task, beat.fence))
+        return Beat(ttl_s=60, cancelled=self.cancelled)
+
+    def deliver(self, session, batch):
+        self._call("deliver")
+        held = self.records.setdefault(session, [])
+        if batch.events[0].n > len(held) + 1:
+            raise refused(409)
+        held += batch.events[len(held) + 1 - batch.events[0].n :]
+        return Acknowledged(n=len(held))
+
+    def events(self, session):
+        self._call("events")
+        return tuple(self.records.get(session, ()))
+
+    def add_task(self, task, *, key):
+        self._call("add_task")
+        self.created.append((task.title, key))
+
+    def end(self, session, end):
+        self._call("end")
+        self.ends[session] = end
+
+
+class Waits:
+    """The daemon's signals: waiting takes no time but the clock's; `at` has what is to happen at a time."""
+
+    def __init__(self, clock):
+        self.stop, self.at, self._clock = False, {}, clock
+
+    def wait(self, seconds):
+        self._clock.now += seconds
+        for time in [time for time in self.at if time <= self._clock.now]:
+            self.at.pop(time)()
+
+
+class Session:
+    """A session: writes its records when it starts, and ends after so many looks; `inf` is never."""
+
+    def __init__(self, folder, records, looks, last="exit status 0"):
+        self.folder, self.looks, self.last = folder, looks, last
+        self.terminated, self.killed = 0, 0
+        with Journal(folder / "journal.jsonl", lambda: NOON) as journal:
+            for record in records:
+                journal.append(*record)
+
+    def ended(self):
+        self.looks -= 1
+        return self.last if self.looks < 0 else None
+
+    def terminate(self):
+        self.terminated += 1
+
+    def kill(self):
+        self.killed += 1
+        self.looks = 0
+
+
+@pytest.fixture
+def clock():
+    return SimpleNamespace(now=1000.0)
+
+
+@pytest.fixture
+def queue():
+    return Queue()
+
+
+@pytest.fixture
+def host(tmp_path, clock, queue):
+    """A host with its daemon: `host.sessions` are those that were started, by what `host.plays` has for them."""
+    host = SimpleNamespace(state=tmp_path, queue=queue, clock=clock, plays=[], sessions=[], signals=Waits(clock))
+
+    def spawn(folder):
+        records, looks = host.plays.pop(0)
+        host.sessions.append(Session(folder, records, looks))
+        return host.sessions[-1]
+
+    def daemon(**settings):
+        link = Link(queue, lambda: clock.now)
+        return Daemon(
+            settings=Settings(**settings),
+            workspaces=tmp_path / "workspaces",
+            outboxes=Outboxes(tmp_path / "sessions", link),
+            link=link,
+            day=Day(tmp_path / "state.json", lambda: NOON),
+            signals=host.signals,
+            notify=Notify(None),
+            spawn=spawn,
+            host="here",
+            clock=lambda: clock.now,
         )
 
-    def gone(self, pid):
-        """Whether a process has ended, waited for or not."""
-        stat = Path(f"/proc/{pid}/stat")
-        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
-
-    def until(self, condition, seconds=20):
-        """Wait for a condition; return its value."""
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "it never came about"
-            time.sleep(0.02)
-        return value
-
-    @contextlib.contextmanager
-    def meanwhile(self, act):
-        """Do something in another thread while the daemon's step holds this one; a failure there fails the test."""
-        finished = []
-        thread = threading.Thread(target=lambda: finished.append(act()), daemon=True)
-        thread.start()
-        yield
-        thread.join(30)
-        assert finished
-
-
-@pytest.fixture(scope="session")
-def release(tmp_path_factory):
-    """A release whose sessions are scripted: our own packages beside the script."""
-    app = tmp_path_factory.mktemp("release")
-    for package in ("agent", "wire"):
-        (app / package).mkdir()
-        for source in (ROOT / package).glob("*.*"):
-            shutil.copy(source, app / package)
-    (app / "agent" / "session.py").write_text(SESSION)
-    return Release(Path(sys.executable), app)
-
-
-@pytest.fixture
-def site(tmp_path, release):
-    site = Site(tmp_path / "state", release)
-    yield site
-    site.stop()
-
-
-@pytest.fixture
-def make(site):
-    """Make daemons; their signals are this process's while the test runs."""
-    with contextlib.ExitStack() as stack:
-
-        def daemon(**settings):
-            link = Link(Client(site.url, TOKEN, timeout_s=2, retries=0))
-            return Daemon(
-                settings=Settings(dashboard_url=site.url, poll_seconds=1, **settings),
-                workspaces=site.state / "workspaces",
-                outboxes=Outboxes(site.state / "sessions", link),
-                link=link,
-                day=Day(site.state / "state.json", time.time),
-                signals=stack.enter_context(Signals()),
-                notify=Notify(None),
-                release=site.release,
-                host="here",
-                environment={"PATH": os.environ["PATH"], "DASHBOARD_TOKEN": "must not travel"},
-            )
-
-        yield daemon
-
-
-class Program:
-    """The daemon as a process of its own, from the scripted release."""
-
-    def __init__(self, site, tmp_path):
-        settings = tmp_path / "jada.toml"
-        settings.write_text(f'[agent]\ndashboard_url = "{site.url}"\npoll_seconds = 1\n')
-        (tmp_path / "dashboard_token").write_text(TOKEN.reveal() + "\n")
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(site.release.app),
-            "CREDENTIALS_DIRECTORY": str(tmp_path),
-        }
-        self.command = [sys.executable, "-m", "agent", "--settings", str(settings), "--state", str(site.state)]
-        self.app, self.processes = site.release.app, []
-
-    def start(self, **environment):
-        process = subprocess.Popen(
-            self.command, env={**self.environment, **environment}, cwd=self.app, stderr=subprocess.PIPE, text=True
-        )
-        self.processes.append(process)
-        return process
-
-    def end(self):
-        for process in self.processes:
-            process.kill()
-            process.communicate()
-
-
-@pytest.fixture
-def program(site, tmp_path):
-    program = Program(site, tmp_path)
-    yield program
-    program.end()
+    host.daemon, host.claim, host.refused = daemon, a_claim, refused
+    return host

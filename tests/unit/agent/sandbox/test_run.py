@@ -1,7 +1,10 @@
 """What a program in the sandbox can and can't do, tried for real."""
 
+import math
 import os
+import random
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -122,6 +125,20 @@ def test_a_drain_ends_a_call_before_its_own_time(workspace):
 def test_a_sandbox_is_tried_in_full_also_when_a_drain_has_begun(make_sandbox):
     sandbox = make_sandbox(until=0.0)
     assert shell(sandbox, "true").code is None
+
+
+def test_a_call_that_ends_while_its_sandbox_is_being_made_leaves_no_process(workspace):
+    """bubblewrap's second process waits for its uid map, and waits for ever when only the first one is killed."""
+    moments, end = random.Random(1), [math.inf]
+    sandbox = Sandbox(workspace, ToolLimits(), time.monotonic, lambda: end[0])
+    for _ in range(150):
+        end[0] = time.monotonic() + moments.uniform(0, 0.02)
+        shell(sandbox, "sleep 60")
+    try:
+        assert until(lambda: not alive(str(workspace)))
+    finally:
+        for left in alive(str(workspace)):
+            os.kill(int(left.parent.name), signal.SIGKILL)
 
 
 def test_endless_output_is_cut_in_the_middle_and_takes_no_memory(make_sandbox):

@@ -1,27 +1,19 @@
 """A model that says what a test has written down, tools that remember what ran, and a session made of them."""
 
-import asyncio
 import itertools
-import json
 import random
-import threading
 from pathlib import Path
 
 import pytest
-from anthropic.types import Message
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
-from agent import prices
-from agent.journal import Journal, read
-from agent.limits import Limits, spent
+from agent.record import price_file
+from agent.record.journal import Journal, read
+from agent.record.limits import Limits, spent
 from agent.session import endings
 from agent.session.drain import Drain
 from agent.session.loop import Session
 from agent.session.retries import Retries
 from agent.tools.result import Result
-from local.serve import running
 from wire.types import EventKind
 
 MODEL = "claude-sonnet-5-5"
@@ -102,7 +94,7 @@ class SleeplessDrain(Drain):
         self.slept.append(seconds)
 
 
-class World:
+class Lives:
     """One session over several lives: its journal stays, `live` is a new process over it."""
 
     use, text, said = staticmethod(use), staticmethod(text), staticmethod(said)
@@ -127,7 +119,7 @@ class World:
                 api=self.api,
                 tools=self.tools,
                 limits=self.limits,
-                prices=prices.load(None, MODEL),
+                prices=price_file.load(None, MODEL),
                 retries=Retries(random.Random(1).random, lambda: 0.0),
                 drain=self.drain,
                 clock=lambda: self.now,
@@ -160,83 +152,5 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
-
-
-class Claude:
-    """The Messages API over HTTP, which answers what `plays` says: a list of answers, each the blocks of a message, a
-    Response, or `hang` and `cut`; the last one goes on. `requests` are the bodies that came.
-    """
-
-    def __init__(self):
-        self.plays = [[text("Hello.")]]
-        self.requests = []
-        self.keys = []
-        self.released = threading.Event()
-
-    async def messages(self, request):
-        body = await request.json()
-        check_pairs(body["messages"])
-        self.requests.append(body)
-        self.keys.append(request.headers.get("authorization"))
-        play = self.plays[min(len(self.requests), len(self.plays)) - 1]
-        if isinstance(play, Response):
-            return play
-        lines = [line(event) for event in streamed(message([] if play in ("hang", "cut") else play))]
-        return StreamingResponse(self._sent(play, lines), media_type="text/event-stream")
-
-    async def _sent(self, play, lines):
-        yield lines[0]
-        if play == "hang":
-            await asyncio.to_thread(self.released.wait)
-        for later in [] if play == "cut" else lines[1:]:
-            yield later
-
-    def app(self):
-        return Starlette(routes=[Route("/v1/messages", self.messages, methods=["POST"])])
-
-
-def message(content):
-    stop = "tool_use" if any(block["type"] == "tool_use" for block in content) else "end_turn"
-    usage = {"input_tokens": 1000, "output_tokens": 100}
-    fields = {"id": "msg_1", "type": "message", "role": "assistant", "model": MODEL, "usage": usage}
-    return Message.model_validate({**fields, "content": content, "stop_reason": stop})
-
-
-def streamed(made):
-    """A message as the API's events; each block in one delta."""
-    whole = made.model_dump(mode="json")
-    yield {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None}}
-    for index, block in enumerate(whole["content"]):
-        delta, empty = {"type": "text_delta", "text": block.get("text")}, {"text": ""}
-        if block["type"] == "tool_use":
-            empty = {"input": {}}
-            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
-        yield {"type": "content_block_start", "index": index, "content_block": {**block, **empty}}
-        yield {"type": "content_block_delta", "index": index, "delta": delta}
-        yield {"type": "content_block_stop", "index": index}
-    last = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
-    yield {"type": "message_delta", "delta": last, "usage": {"output_tokens": whole["usage"]["output_tokens"]}}
-    yield {"type": "message_stop"}
-
-
-def line(event):
-    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-
-
-def refused(status, kind="overloaded_error", **headers):
-    """An error as the API gives it."""
-    body = {"type": "error", "error": {"type": kind, "message": f"told {kind}"}}
-    return JSONResponse(body, status, headers=headers)
-
-
-@pytest.fixture
-def claude():
-    double = Claude()
-    double.refused = refused
-    double.use, double.text = use, text
-    with running(double.app()) as url:
-        double.url = url
-        yield double
-        double.released.set()
+def lives(tmp_path):
+    return Lives(tmp_path)

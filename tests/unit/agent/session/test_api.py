@@ -1,103 +1,138 @@
-"""The API over HTTP: what comes of each thing it can do to us."""
+"""What each thing that the API can do to a request means, over a transport in memory."""
 
-import socket
-import threading
-import time
+import json
 
+import httpx2
 import pytest
-from starlette.responses import Response
 
 from agent.session.api import Api
-from agent.session.drain import Drain
+from agent.session.drain import Drain, TimeUp
+from agent.session.endings import Drained
 from agent.session.retries import Cut, Rejected
 from wire.secret import Secret
 
-PARAMETERS = {
-    "model": "claude-sonnet-5-5",
-    "max_tokens": 64_000,
-    "system": "S",
-    "tools": [{"type": "bash_20250124", "name": "bash"}],
-    "cache_control": {"type": "ephemeral"},
-    "messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}],
-}
+PARAMETERS = {"model": "claude-sonnet-5-5", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}
+USAGE = {"input_tokens": 10, "output_tokens": 2}
+
+
+def answer(words, stop="end_turn"):
+    """An answer's events, each word a delta."""
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": USAGE}
+    yield {"type": "message_start", "message": {**message, "stop_reason": None, "stop_sequence": None}}
+    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    for word in words:
+        yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}
+    yield {"type": "content_block_stop", "index": 0}
+    if stop:
+        delta = {"stop_reason": stop, "stop_sequence": None}
+        yield {"type": "message_delta", "delta": delta, "usage": USAGE}
+        yield {"type": "message_stop"}
+
+
+class Clock:
+    """Each look takes so many seconds."""
+
+    def __init__(self, step):
+        self.now, self.step = 0.0, step
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+class Unbounded(Drain):
+    """A drain without an alarm: a test says itself when the time is up."""
+
+    def _arm(self, ends):
+        pass
 
 
 @pytest.fixture
-def ask(claude):
-    def ask(arrived=lambda _batch: None, url=claude.url):
-        api = Api(url, Secret("sk-test"), Drain(time.monotonic), time.monotonic)
+def ask():
+    def ask(does, arrived=lambda _batch: None, drain=None, step=0.0):
+        api = Api("http://claude.test", Secret("sk-test"), drain or Unbounded(lambda: 0.0), Clock(step))
+        transport = httpx2.MockTransport(does)
+        api._client = api._client.with_options(http_client=httpx2.Client(transport=transport))
         return api.ask(PARAMETERS, arrived)
 
     return ask
 
 
-def test_a_streamed_answer_comes_whole_with_its_raw_events(claude, ask):
-    claude.plays = [[claude.text("Hello " * 50), claude.use("bash", 1, command="ls", nothing=None)]]
+def streamed(events):
+    lines = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    return lambda _request: httpx2.Response(200, text=lines, headers={"content-type": "text/event-stream"})
+
+
+def raising(error):
+    def does(_request):
+        raise error
+
+    return does
+
+
+def test_an_answer_is_plain_data_with_its_usage(ask):
+    message = ask(streamed(answer(["Hel", "lo"])))
+    assert message["content"] == [{"type": "text", "text": "Hello"}]
+    assert (message["stop_reason"], message["usage"]["output_tokens"]) == ("end_turn", 2)
+
+
+def test_its_events_arrive_in_batches_of_two_hundred(ask):
     batches = []
-    answer = ask(batches.append)
-    assert answer["content"] == [
-        {"type": "text", "text": "Hello " * 50},
-        {"type": "tool_use", "id": "toolu_1", "name": "bash", "input": {"command": "ls", "nothing": None}},
-    ]
-    assert (answer["stop_reason"], answer["usage"]["output_tokens"]) == ("tool_use", 100)
-    kinds = [event["type"] for batch in batches for event in batch]
-    assert (kinds[0], kinds[-1], kinds.count("content_block_stop")) == ("message_start", "message_stop", 2)
+    ask(streamed(answer(["x"] * 400)), batches.append)
+    assert [len(batch) for batch in batches] == [200, 200, 5]
 
 
-def test_the_request_goes_out_as_given_with_the_key(claude, ask):
-    ask()
-    assert claude.requests == [{**PARAMETERS, "stream": True}]
-    assert claude.keys == ["Bearer sk-test"]
+def test_on_a_slow_answer_they_arrive_twice_a_second(ask):
+    batches = []
+    ask(streamed(answer(["x"] * 4)), batches.append, step=0.5)
+    assert [len(batch) for batch in batches] == [1] * 9
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 429, 500, 529])
-def test_an_error_status_is_a_rejection_that_is_never_retried_by_itself(claude, ask, status):
-    claude.plays = [claude.refused(status, "some_error")]
-    with pytest.raises(Rejected, match="told some_error") as raised:
-        ask()
-    assert raised.value.status == status
-    assert len(claude.requests) == 1
+def test_an_event_arrives_as_it_came_without_what_the_sdk_adds(ask):
+    batches = []
+    ask(streamed(answer(["Hello"])), batches.append)
+    events = {event["type"]: event for batch in batches for event in batch}
+    assert events["content_block_stop"] == {"type": "content_block_stop", "index": 0}
+    assert events["message_stop"] == {"type": "message_stop"}
 
 
-def test_retry_after_comes_with_the_rejection(claude, ask):
-    claude.plays = [claude.refused(429, **{"retry-after": "7"})]
-    with pytest.raises(Rejected) as raised:
-        ask()
-    assert raised.value.retry_after == 7
-
-
-def test_a_stream_that_breaks_off_is_a_cut(claude, ask):
-    claude.plays = ["cut"]
+def test_an_answer_without_its_end_is_a_cut(ask):
     with pytest.raises(Cut, match="ended before the answer did"):
-        ask()
+        ask(streamed(answer(["Hel"], stop=None)))
 
 
-def test_an_error_inside_the_stream_is_a_cut(claude, ask):
-    lines = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
-    claude.plays = [Response(lines, media_type="text/event-stream")]
-    with pytest.raises(Cut, match="Overloaded"):
-        ask()
-
-
-def test_an_api_that_is_not_there_is_a_rejection_that_cost_nothing(ask):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(Rejected, match=f"127.0.0.1:{port} was not reached") as raised:
-        ask(url=f"http://127.0.0.1:{port}")
+@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow")])
+def test_an_api_that_was_not_reached_cost_nothing(ask, error):
+    with pytest.raises(Rejected, match=r"claude\.test.* was not reached") as raised:
+        ask(raising(error))
     assert raised.value.status == 0
 
 
-def test_a_connection_that_is_closed_without_an_answer_is_a_cut(ask):
-    """The request was sent: nobody knows whether it was billed."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=hang_up, args=(server,))
-        thread.start()
-        with pytest.raises(Cut, match="did not come whole"):
-            ask(url=f"http://127.0.0.1:{server.getsockname()[1]}")
-        thread.join()
+@pytest.mark.parametrize(
+    "error", [httpx2.ReadTimeout("silence"), httpx2.WriteError("broken pipe"), httpx2.ReadError("")]
+)
+def test_what_breaks_once_it_was_reached_may_have_cost_something(ask, error):
+    with pytest.raises(Cut, match="did not come whole"):
+        ask(raising(error))
 
 
-def hang_up(server):
-    connection, _ = server.accept()
-    with connection:
-        connection.recv(65536)
+def test_an_error_status_costs_nothing_and_is_asked_once(ask):
+    asked = []
+
+    def does(request):
+        asked.append(request)
+        body = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
+        return httpx2.Response(529, json=body, headers={"retry-after": "7"})
+
+    with pytest.raises(Rejected, match="busy") as raised:
+        ask(does)
+    assert (raised.value.status, raised.value.retry_after, len(asked)) == (529, 7, 1)
+
+
+def test_a_request_that_took_too_long_is_a_cut_and_in_a_drain_the_drains_end(ask):
+    with pytest.raises(Cut, match="did not come whole"):
+        ask(raising(TimeUp()))
+    drain = Unbounded(lambda: 0.0)
+    drain._asked(15, None)
+    with pytest.raises(Drained, match="in the middle of a request"):
+        ask(raising(TimeUp()), drain=drain)

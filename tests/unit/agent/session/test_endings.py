@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.limits import Spent
+from agent.record.limits import Spent
 from agent.session import endings
 from wire.types import EventKind, Exit
 

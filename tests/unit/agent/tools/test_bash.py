@@ -3,7 +3,7 @@
 import pytest
 
 from agent.tools.bash import Bash
-from agent.tools.result import Failed
+from agent.tools.result import CallFailed
 from wire.values import Invalid
 
 
@@ -93,5 +93,5 @@ def test_a_wrong_input_is_refused_by_name(bash, given):
 
 
 def test_an_empty_command_is_refused(bash):
-    with pytest.raises(Failed, match="Give a command"):
+    with pytest.raises(CallFailed, match="Give a command"):
         bash.run({"command": " "})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.tools.editing import Wrong, edit
+from agent.tools.editing import CannotEdit, edit
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_create_writes_the_folders_above_too(tmp_path):
 def test_a_replaced_text_must_occur_once(tmp_path, file):
     do(tmp_path, "str_replace", old_str="two\n", new_str="2\n")
     assert file.read_text() == "one\n2\nthree\n"
-    with pytest.raises(Wrong, match="occurs 3 times"):
+    with pytest.raises(CannotEdit, match="occurs 3 times"):
         do(tmp_path, "str_replace", old_str="e", new_str="")
 
 
@@ -74,11 +74,11 @@ def test_insert_puts_whole_lines_behind_a_line(tmp_path, file, at, expected):
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, file, asked, reason):
-    with pytest.raises(Wrong, match=reason):
+    with pytest.raises(CannotEdit, match=reason):
         edit({"path": "file.txt", **asked}, tmp_path)
 
 
 def test_what_is_no_text_is_left_alone(tmp_path, file):
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(Wrong, match="not UTF-8"):
+    with pytest.raises(CannotEdit, match="not UTF-8"):
         do(tmp_path, "str_replace", old_str="a", new_str="b")

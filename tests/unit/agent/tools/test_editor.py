@@ -5,7 +5,7 @@ import os
 import pytest
 
 from agent.tools.editor import collect, edit
-from agent.tools.result import Failed
+from agent.tools.result import CallFailed
 from wire.types import FILE_LIMIT
 
 
@@ -47,13 +47,13 @@ def test_ten_megabytes_go_and_one_byte_more_does_not(sandbox, workspace):
     (workspace / "big").write_bytes(bytes(FILE_LIMIT))
     assert len(collect(sandbox, "big").content) == FILE_LIMIT
     (workspace / "big").write_bytes(bytes(FILE_LIMIT + 1))
-    with pytest.raises(Failed, match="over 10 MB"):
+    with pytest.raises(CallFailed, match="over 10 MB"):
         collect(sandbox, "big")
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", ".hidden", "", "a\nb"])
 def test_only_plain_names_are_collected(sandbox, name):
-    with pytest.raises(Failed, match="plain names"):
+    with pytest.raises(CallFailed, match="plain names"):
         collect(sandbox, name)
 
 
@@ -62,5 +62,5 @@ def test_links_folders_pipes_and_what_is_missing_are_not_collected(sandbox, work
     (workspace / "folder").mkdir()
     os.mkfifo(workspace / "pipe")
     for name in ("link", "folder", "pipe", "missing"):
-        with pytest.raises(Failed, match=f"{name} can't be handed over"):
+        with pytest.raises(CallFailed, match=f"{name} can't be handed over"):
             collect(sandbox, name)

@@ -1,0 +1,204 @@
+"""One session's folder as an outbox: journal records, the session's own tasks and its outcome go to the dashboard.
+
+Everything is sent until it is acknowledged, and may be sent twice: records are numbered, tasks carry their id and key,
+an outcome changes nothing the second time. So a daemon that is killed anywhere here finishes at its next start.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from agent.daemon.link import Link
+from agent.daemon.outcome import Progress, crashed, crashes, fault, outcome
+from agent.record import durable
+from agent.record.journal import Journal, JournalDamaged, read
+from agent.record.limits import spent
+from wire.client import Refused
+from wire.types import Batch, Event, EventKind, File, NewTask, SessionEnd
+from wire.values import Invalid, decode, encode
+
+_RECORDS, _BYTES = 500, 1_000_000
+"""Most of one batch: it must be stored within the client's 5 s. A single larger record is a batch of its own."""
+STALE = 409
+"""The dashboard's answer to a fence that another claim has outrun, and to a gap between batches."""
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """The folder of one session, and how far its delivery is. Raises what the link does: `DashboardAway`, `Refused`."""
+
+    def __init__(self, folder: Path, link: Link) -> None:
+        self.folder = folder
+        self.id = folder.name
+        self._link = link
+        self._journal = folder / "journal.jsonl"
+        self._size = -1
+        self.progress = durable.read(Progress, folder / "progress.json") or Progress(task="", fence=0, settled=True)
+
+    def open(self, task: str, fence: int) -> None:
+        """Begin a claim: from here on this folder has an outcome to report."""
+        events = read(self._journal)
+        before = self.progress
+        self._save(
+            Progress(
+                task=task,
+                fence=fence,
+                began_at=len(events),
+                usd_micros_before=spent(events).usd_micros,
+                acknowledged=before.acknowledged,
+                crashes=before.crashes,
+                crashed_at=before.crashed_at,
+            )
+        )
+
+    def note(self, *, stopped: str, cancelled: bool = False) -> None:
+        """Keep how the process ended."""
+        self._save(replace(self.progress, stopped=stopped, cancelled=cancelled))
+
+    def spent(self) -> int:
+        """Return the micro-dollars that the session has spent in all."""
+        return spent(read(self._journal)).usd_micros
+
+    def restore(self) -> None:
+        """Take the acknowledged records as the journal where there is none: another host ran the session before."""
+        if self._journal.exists():
+            return
+        events = self._link(lambda client: client.events(self.id))
+        fresh = self._journal.with_suffix(".new")
+        fresh.write_text("".join(json.dumps(encode(event)) + "\n" for event in events), encoding="utf-8")
+        fresh.replace(self._journal)
+
+    def deliver(self) -> None:
+        """Send the records that are new, each after the tasks that it created."""
+        # Asked every second: a journal of megabytes is read only when it has grown.
+        size = self._journal.stat().st_size if self._journal.exists() else 0
+        if size == self._size:
+            return
+        try:
+            self._deliver(self.progress.acknowledged)
+        except Refused as error:
+            if error.problem.status != STALE or not self.progress.acknowledged:
+                raise
+            self._deliver(0)  # not a stale fence perhaps, but a store that was put back to an earlier day: it has a gap
+        self._size = size
+
+    def settle(self) -> SessionEnd:
+        """Send what is left and the outcome of a process that is gone; return it when it is acknowledged.
+
+        What a crash tore off the journal is put aside first. Raises `JournalLocked` while the process still lives.
+        """
+        try:
+            if self._journal.exists():
+                Journal(self._journal, time.time).close()
+            self.deliver()
+        except JournalDamaged as error:
+            return self._report(fault(read(self._journal), self.progress, str(error)))
+        except Refused as error:
+            if error.problem.status == STALE:
+                raise
+            return self._report(fault(read(self._journal), self.progress, f"its journal was refused: {error}"))
+        return self._settle()
+
+    def set_aside(self) -> Path:
+        """Keep the folder under another name, which the daemon passes over: its fence is stale."""
+        aside = self.folder.with_name(f"{self.id}.lost-{self.progress.fence}")
+        self.folder.rename(aside)
+        durable.sync_folder(aside.parent)
+        return aside
+
+    def _deliver(self, after: int) -> None:
+        for batch in _batches(read(self._journal, after)):
+            # First: an acknowledged record is never looked at again.
+            self._create(batch)
+            acknowledged = self._send(batch)
+            self._save(replace(self.progress, acknowledged=acknowledged))
+
+    def _settle(self) -> SessionEnd:
+        events = read(self._journal)
+        end, names = outcome(events, self.progress)
+        try:
+            files = tuple(File(name=name, content=(self.folder / "files" / name).read_bytes()) for name in names)
+            return self._report(replace(end, files=files), events)
+        except OSError as error:
+            return self._report(fault(events, self.progress, f"a finished file is gone: {error}"))
+        except Refused as error:
+            if error.problem.status == STALE:
+                raise
+            return self._report(fault(events, self.progress, f"its outcome was refused: {error}"))
+
+    def _report(self, end: SessionEnd, events: Sequence[Event] = ()) -> SessionEnd:
+        self._link(lambda client: client.end(self.id, end))
+        progress = replace(self.progress, settled=True)
+        if events and crashed(events, progress):
+            progress = replace(progress, crashes=crashes(events, progress), crashed_at=len(events))
+        else:
+            progress = replace(progress, crashes=0)
+        self._save(progress)
+        return end
+
+    def _send(self, batch: tuple[Event, ...]) -> int:
+        """Deliver one batch; return the last record that the store has."""
+        return self._link(lambda client: client.deliver(self.id, Batch(fence=self.progress.fence, events=batch))).n
+
+    def _create(self, batch: Sequence[Event]) -> None:
+        """Queue the tasks that these records created; a refused one is reported with the outcome."""
+        for event in batch:
+            if event.kind is not EventKind.TOOL_RESULT or not event.data.get("created"):
+                continue
+            try:
+                self._queue(decode(NewTask, event.data["created"], "created"), event.data["tool_use_id"])
+            except (Refused, Invalid) as error:
+                log.warning("session %s: a task that it created was refused: %s", self.id, error)
+                self._save(replace(self.progress, refused=(*self.progress.refused, str(error))))
+
+    def _queue(self, task: NewTask, key: str) -> None:
+        self._link(lambda client: client.add_task(task, key=key))
+
+    def _save(self, progress: Progress) -> None:
+        durable.write(self.folder / "progress.json", progress)
+        self.progress = progress
+
+
+class Outboxes:
+    """All sessions of a host. What was seen settled is not read again until it is opened: the folders stay."""
+
+    def __init__(self, sessions: Path, link: Link) -> None:
+        self._sessions = sessions
+        self._link = link
+        self._settled: set[str] = set()
+        sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def for_session(self, session: str) -> Outbox:
+        """Return a session's outbox, its folder made where there is none."""
+        self._settled.discard(session)
+        folder = self._sessions / session
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return Outbox(folder, self._link)
+
+    def unsettled(self) -> Iterator[Outbox]:
+        """Yield those whose outcome is not acknowledged, oldest first."""
+        names = (path.name for path in self._sessions.iterdir() if "." not in path.name)  # set aside ones have a dot
+        for name in sorted(set(names) - self._settled):
+            outbox = Outbox(self._sessions / name, self._link)
+            if not outbox.progress.settled:
+                yield outbox
+            else:
+                self._settled.add(name)
+
+
+def _batches(events: Sequence[Event]) -> Iterator[tuple[Event, ...]]:
+    batch: list[Event] = []
+    size = 0
+    for event in events:
+        length = len(json.dumps(encode(event)))
+        if batch and (len(batch) >= _RECORDS or size + length > _BYTES):
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(event)
+        size += length
+    if batch:
+        yield tuple(batch)

@@ -1,0 +1,91 @@
+"""How a session's process ended, read from its journal alone: a pure step from records to what is reported."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.record.limits import spent
+from wire.types import Event, EventKind, Exit, SessionEnd
+from wire.values import Invalid, decode
+
+CRASHES_BEFORE_GIVING_UP = 3
+"""Crashes in a row, none of them further than the one before, after which a session is given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the daemon is with one session; outlives the daemon, in the session's folder.
+
+    `began_at` is the journal's last record at this claim and `usd_micros_before` what was spent then; `acknowledged`
+    the last record delivered; `crashes` counts those in a row at record `crashed_at`; `stopped` says how the process
+    ended, empty where its daemon ended before it; `cancelled`: its task was; `refused` are the session's
+    own tasks that the dashboard refused; `settled`: the outcome is acknowledged.
+    """
+
+    task: str
+    fence: int
+    began_at: int = 0
+    usd_micros_before: int = 0
+    acknowledged: int = 0
+    crashes: int = 0
+    crashed_at: int = 0
+    stopped: str = ""
+    cancelled: bool = False
+    refused: tuple[str, ...] = ()
+    settled: bool = False
+
+
+def crashed(events: Sequence[Event], progress: Progress) -> bool:
+    """Whether the process left no last word: no end, and no suspension since this claim."""
+    if not events:
+        return True
+    last = events[-1]
+    # A suspension before this claim is an earlier process's last word, not this one's.
+    suspended = last.kind is EventKind.SUSPEND and last.n > progress.began_at
+    return last.kind is not EventKind.END and not suspended
+
+
+def crashes(events: Sequence[Event], progress: Progress) -> int:
+    """Return how many crashes in a row came no further than this one, itself among them.
+
+    A session that died with its daemon (kill -9, a power cut) did not crash of itself.
+    """
+    in_a_row = progress.crashes if len(events) == progress.crashed_at else 0
+    return in_a_row + bool(progress.stopped)
+
+
+def outcome(events: Sequence[Event], progress: Progress) -> tuple[SessionEnd, tuple[str, ...]]:
+    """Return what to report, its files left out, and the names of the files that go with it."""
+    if progress.cancelled:
+        return _end(progress, events, Exit.FENCED, "cancelled"), ()
+    if crashed(events, progress):
+        return _crash(events, progress), ()
+    data = dict(events[-1].data)
+    names = tuple(data.pop("files", ()))
+    try:
+        return decode(SessionEnd, {**data, "fence": progress.fence, "reason": _reason(data, progress)}), names
+    except Invalid as error:
+        return _end(progress, events, Exit.FAULT, f"the journal's last record can't be read: {error}"), ()
+
+
+def fault(events: Sequence[Event], progress: Progress, reason: str) -> SessionEnd:
+    """Return the report of a session that is given up, for `reason`."""
+    return _end(progress, events, Exit.FAULT, reason)
+
+
+def _crash(events: Sequence[Event], progress: Progress) -> SessionEnd:
+    count, how = crashes(events, progress), progress.stopped or "its daemon was killed"
+    if count < CRASHES_BEFORE_GIVING_UP:
+        return _end(progress, events, Exit.DRAINED, f"crashed: {how}; it goes on from its journal")
+    reason = f"crashed {count} times in a row at record {len(events)}: {how}; the journal is kept"
+    return _end(progress, events, Exit.FAULT, reason)
+
+
+def _end(progress: Progress, events: Sequence[Event], exit_: Exit, reason: str) -> SessionEnd:
+    used = spent(events)
+    return SessionEnd(fence=progress.fence, exit=exit_, reason=reason, turns=used.turns, usd_micros=used.usd_micros)
+
+
+def _reason(data: dict[str, Any], progress: Progress) -> str:
+    refused = [f"A task of its own was refused: {problem}." for problem in progress.refused]
+    return " ".join([str(data.get("reason") or ""), *refused]).strip()

@@ -1,0 +1,96 @@
+"""A session's process: started from the release that the daemon itself runs from, and not outliving the daemon."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+_PASSED_ON = ("PATH", "LANG", "CREDENTIALS_DIRECTORY")
+"""All that a session gets of the environment: where commands and its credentials are, no secret itself."""
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Where sessions are spawned from: a Python and the folder of its packages, both without links that may move."""
+
+    python: Path
+    app: Path
+
+    @classmethod
+    def own(cls) -> Self:
+        """Return the release that this process runs from, resolved now: a later deploy does not change it."""
+        environment = Path(sys.prefix).resolve()  # the interpreter itself stays a link: it is what makes it a venv
+        return cls(environment / "bin" / Path(sys.executable).name, Path(__file__).resolve().parents[2])
+
+    def command(self, folder: Path) -> list[str]:
+        """Return the command line of a session."""
+        return [str(self.python), "-m", "agent.session", str(folder)]
+
+    def environment(self, own: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of a session, given the daemon's own."""
+        passed_on = {name: own[name] for name in _PASSED_ON if name in own}
+        return {**passed_on, "PYTHONPATH": str(self.app), "PYTHONUNBUFFERED": "1"}
+
+
+class Child(Protocol):
+    """A running session, as the daemon knows it."""
+
+    def ended(self) -> str | None:
+        """Return how the process ended, in words; None while it runs."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to drain."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, and wait for it."""
+        ...
+
+
+class Process:
+    """One running session as a process, in a process group of its own."""
+
+    def __init__(self, release: Release, folder: Path, environment: Mapping[str, str]) -> None:
+        daemon = os.getpid()
+
+        def die_with_the_daemon() -> None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != daemon:  # it died before the line above
+                os._exit(1)
+
+        self._process = subprocess.Popen(
+            release.command(folder.resolve()),
+            cwd=release.app,
+            env=release.environment(environment),
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+            preexec_fn=die_with_the_daemon,  # noqa: PLW1509 - the daemon has one thread
+        )
+        self.pid = self._process.pid
+
+    def ended(self) -> str | None:
+        """Return how the process ended, in words; None while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+    def terminate(self) -> None:
+        """Ask it to drain."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it and its group at once, and wait for it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()

@@ -1,0 +1,236 @@
+"""The daemon: settles what is left behind, claims a task, runs its session, settles it, and begins again.
+
+One step does one unit of work and says whether there was any. Signals set a flag that is looked at between the parts
+of a step. A step may end anywhere by kill -9: the folders of the sessions say what is left to do.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.daemon.day import Day
+from agent.daemon.lease import Lease, boottime
+from agent.daemon.link import PAUSE_S, DashboardAway, Link
+from agent.daemon.notify import Notify
+from agent.daemon.outbox import STALE, Outbox, Outboxes
+from agent.daemon.signals import Signals
+from agent.daemon.spawn import Child
+from agent.record import durable
+from agent.record.journal import JournalLocked
+from agent.settings import SessionSettings, Settings
+from wire.client import Refused
+from wire.types import Claim, ClaimRequest, Exit, Heartbeat, SessionEnd
+
+TICK_S = 1.0
+"""Seconds between two looks at a running session; its end is seen at once, by SIGCHLD."""
+DRAIN_S = 12.0
+"""Seconds that a session has to drain: its request in flight gets 8 of them."""
+
+log = logging.getLogger(__name__)
+
+
+class _Cancelled(Exception):
+    """The task was cancelled."""
+
+
+@dataclass(kw_only=True)
+class Daemon:
+    """The worker of one host. `spawn` starts the session whose folder it is given; `clock` is a time in seconds that
+    only goes on; `watchdog_s` is how often systemd wants to hear from it, at most.
+    """
+
+    settings: Settings
+    workspaces: Path
+    outboxes: Outboxes
+    link: Link
+    day: Day
+    signals: Signals
+    notify: Notify
+    spawn: Callable[[Path], Child]
+    host: str
+    clock: Callable[[], float] = boottime
+    watchdog_s: float = 10.0
+    _last_warning: str = ""
+
+    def run(self) -> None:
+        """Work until a signal asks to stop."""
+        self.notify.ready()
+        while not self.signals.stop:
+            if not self.step():
+                self._rest()
+        self.notify.stopping()
+
+    def step(self) -> bool:
+        """Do one unit of work, if there is one; return whether there was."""
+        self.notify.alive("looking for work")
+        left = next(self.outboxes.unsettled(), None)
+        if left is not None:
+            return self._settle(left)
+        try:
+            return self._work()
+        except DashboardAway:
+            return False
+
+    def _work(self) -> bool:
+        sent_at = self.clock()
+        claim = self._claim()
+        if claim is None:
+            return False
+        lease = Lease(claim.lease.fence, claim.lease.ttl_s, sent_at)
+        log.info("task %s, session %s, fence %d: %s", claim.task.id, claim.session.id, lease.fence, claim.task.title)
+        outbox = self._prepare(claim)
+        if outbox is None:
+            return False
+        return self._run_session(lease, outbox) and self._settle(outbox)
+
+    def _claim(self) -> Claim | None:
+        used = self.day.used
+        # Not even a suspended session: it could only end at once, and would cost the user's attention each time.
+        if used.spent >= self._usd_micros_per_day:
+            self._warn_once(
+                f"the day's ${self.settings.usd_per_day:.2f} are spent: nothing is claimed until midnight UTC"
+            )
+            return None
+        full = len(used.sessions) >= self.settings.sessions_per_day
+        if full:
+            self._warn_once(f"{len(used.sessions)} sessions began today, the limit: only suspended ones go on")
+        request = ClaimRequest(host=self.host, suspended_only=full)
+        return self.link(lambda client: client.claim(request))
+
+    def _prepare(self, claim: Claim) -> Outbox | None:
+        """Write down what the session needs; None when this host can't, which is reported to the dashboard."""
+        try:
+            return self._write_folder(claim)
+        except OSError as error:
+            log.error("task %s can't be worked on here: %s", claim.task.id, error)  # noqa: TRY400 - its text says it all
+            reason = f"{self.host} can't work on it: {error}"
+            end = SessionEnd(fence=claim.lease.fence, exit=Exit.UNAVAILABLE, reason=reason)
+            self.link(lambda client: client.end(claim.session.id, end))
+            return None
+
+    def _write_folder(self, claim: Claim) -> Outbox:
+        workspace = self.workspaces / claim.task.id
+        workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+        outbox = self.outboxes.for_session(claim.session.id)
+        # Counted before anything is written: a kill from here on may cost a session, but never gives one too many.
+        if claim.session.new:
+            self.day.begin(claim.session.id)
+        else:
+            outbox.restore()
+        durable.write(outbox.folder / "claim.json", claim)
+        money = self._money(claim, outbox.spent())
+        settings = SessionSettings(operator=self.settings, usd_micros=money, workspace=str(workspace.resolve()))
+        durable.write(outbox.folder / "settings.json", settings)
+        # Last: from here on the folder has an outcome to report, and a claim.json of this fence to go by.
+        outbox.open(claim.task.id, claim.lease.fence)
+        return outbox
+
+    def _money(self, claim: Claim, spent: int) -> int:
+        """Return what the session may have spent in all: what the claim grants, within what is left of the day."""
+        return min(claim.session.usd_micros, spent + self._usd_micros_per_day - self.day.used.spent)
+
+    def _run_session(self, lease: Lease, outbox: Outbox) -> bool:
+        """Run the session's process to its end; return whether its outcome is still ours to report."""
+        try:
+            child = self.spawn(outbox.folder)
+        except OSError as error:
+            outbox.note(stopped=f"it could not be started: {error}")
+            return True
+        try:
+            outbox.note(stopped=self._watch(child, lease, outbox))
+        except _Cancelled:
+            child.kill()
+            outbox.note(stopped="cancelled", cancelled=True)
+        except Refused as error:
+            child.kill()
+            if error.problem.status == STALE:
+                self._set_aside(outbox, error)
+                return False
+            outbox.note(stopped=f"the dashboard refused its records: {error}")
+        return True
+
+    def _watch(self, child: Child, lease: Lease, outbox: Outbox) -> str:
+        """Keep the lease and deliver records while the process runs; return how it ended. Raises `_Cancelled`,
+        and `Refused` when the fence is stale.
+        """
+        while (ended := child.ended()) is None:
+            if self.signals.stop:
+                return self._drain(child, "the daemon was asked to stop")
+            # Another host may have the task by now; drained, the session can go on wherever it is claimed next.
+            if lease.lapsed(self.clock()):
+                return self._drain(child, "its lease is past, and the dashboard does not answer")
+            with contextlib.suppress(DashboardAway):
+                lease = self._renewed(lease, outbox.progress.task)
+                outbox.deliver()
+            self.notify.alive(f"session {outbox.id} of task {outbox.progress.task}")
+            self.signals.wait(TICK_S)
+        return ended
+
+    def _renewed(self, lease: Lease, task: str) -> Lease:
+        """Heartbeat when it is due."""
+        sent_at = self.clock()
+        if sent_at < lease.due_at:
+            return lease
+        beat = self.link(lambda client: client.heartbeat(task, Heartbeat(fence=lease.fence)))
+        if beat.cancelled:
+            raise _Cancelled
+        return lease.renewed(beat.ttl_s, sent_at)
+
+    def _drain(self, child: Child, why: str) -> str:
+        """Ask the process to stop, then make it."""
+        log.info("draining the session: %s", why)
+        child.terminate()
+        deadline = self.clock() + DRAIN_S
+        while self.clock() < deadline:
+            if (ended := child.ended()) is not None:
+                return ended
+            self.notify.alive("draining")
+            self.signals.wait(0.2)
+        child.kill()
+        return f"it did not drain within {DRAIN_S:.0f} s"
+
+    def _settle(self, outbox: Outbox) -> bool:
+        """Report an outcome; return whether that is done with."""
+        fence = outbox.progress.fence
+        # The money is gone whatever the dashboard says to the outcome.
+        self.day.spend(outbox.id, fence, outbox.spent() - outbox.progress.usd_micros_before)
+        try:
+            end = outbox.settle()
+        except DashboardAway:
+            return False
+        except JournalLocked as error:
+            log.warning("%s", error)
+            return False
+        except Refused as error:
+            self._set_aside(outbox, error)
+            return True
+        log.info("session %s: exit %d after %d turns, $%.4f. %s", outbox.id, end.exit, end.turns, end.usd_micros / 1e6,
+                 end.reason)  # fmt: skip
+        return True
+
+    def _set_aside(self, outbox: Outbox, error: Refused) -> None:
+        log.warning("session %s is not ours any more (%s): kept as %s", outbox.id, error, outbox.set_aside())
+
+    def _rest(self) -> None:
+        """Wait for the next look, with a word to systemd in between."""
+        waiting = any(self.outboxes.unsettled())
+        until = self.clock() + (PAUSE_S if waiting else self.settings.poll_seconds)
+        used = self.day.used
+        status = (
+            f"idle; today {len(used.sessions)} of {self.settings.sessions_per_day} sessions, ${used.spent / 1e6:.2f}"
+        )
+        while not self.signals.stop and (left := until - self.clock()) > 0:
+            self.notify.alive(status)
+            self.signals.wait(min(left, self.watchdog_s))
+
+    def _warn_once(self, what: str) -> None:
+        """Log what stays true for hours, once."""
+        if what != self._last_warning:
+            self._last_warning = what
+            log.warning("%s", what)
+
+    @property
+    def _usd_micros_per_day(self) -> int:
+        return round(self.settings.usd_per_day * 1_000_000)

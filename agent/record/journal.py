@@ -1,0 +1,139 @@
+"""A session's journal: one JSON record a line, numbered from 1, each on disk before the next thing happens.
+
+The newline is written after the fsync: a reader of a complete line reads what a power cut can't take back. What a
+crash left behind the last whole record is cut off and kept beside the journal as `journal.jsonl.torn-<offset>`.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from agent.record.durable import sync_folder
+from agent.record.times import rfc3339
+from wire.types import Event, EventKind
+from wire.values import Invalid, decode, encode
+
+
+class JournalLocked(Exception):
+    """Another process has the journal open: its session still runs; wait for it, or end it."""
+
+
+class JournalDamaged(Exception):
+    """Whole records follow an unreadable one: not what a crash leaves. The journal is kept for an operator to read."""
+
+
+class Journal:
+    """An open journal, locked for this process only; `events` are its records so far.
+
+    `clock` gives seconds since the epoch, UTC. Raises `JournalLocked`, `JournalDamaged`, and OSError
+    when the disk refuses.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _lock(self._fd, path)
+            self.events = _repair(self._fd, path)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def append(self, kind: EventKind, data: dict[str, Any]) -> Event:
+        """Write a record and return when it is on disk. After an OSError the record is not part of the journal."""
+        event = Event(n=len(self.events) + 1, at=rfc3339(self._clock()), kind=kind, data=data)
+        start = os.lseek(self._fd, 0, os.SEEK_END)
+        try:
+            _write(self._fd, json.dumps(encode(event), separators=(",", ":")).encode())
+            os.fsync(self._fd)
+            # Only now: the newline tells readers that the record is on disk.
+            _write(self._fd, b"\n")
+        except OSError:
+            os.ftruncate(self._fd, start)
+            raise
+        self.events.append(event)
+        return event
+
+    def close(self) -> None:
+        """Close it, which releases the lock."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def read(path: Path, after: int = 0) -> list[Event]:
+    """Return the records behind record `after` that are whole and on disk, without a lock; none without a file."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return _records(raw[: raw.rfind(b"\n") + 1])[0][after:]
+
+
+def _lock(fd: int, path: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise JournalLocked(f"{path} is locked by another process: its session still runs") from None
+
+
+def _repair(fd: int, path: Path) -> list[Event]:
+    """Read all records; put aside what is torn, and end the last one with its newline."""
+    raw = os.pread(fd, os.fstat(fd).st_size, 0)
+    events, end = _records(raw)
+    torn = raw[end:]
+    if any(_event(line, None) for line in torn.splitlines()):
+        raise JournalDamaged(
+            f"{path} can't be read from byte {end} on, and whole records follow: keep it, look at it by hand"
+        )
+    if torn:
+        _keep(path.with_name(f"{path.name}.torn-{end}"), torn)
+        os.ftruncate(fd, end)
+    if end and raw[end - 1 : end] != b"\n":
+        os.lseek(fd, 0, os.SEEK_END)
+        _write(fd, b"\n")
+    os.fsync(fd)
+    sync_folder(path.parent)
+    return events
+
+
+def _records(raw: bytes) -> tuple[list[Event], int]:
+    """Return the records from the start on, as far as they are whole and numbered, and the offset behind them."""
+    events: list[Event] = []
+    end = 0
+    for line in raw.splitlines(keepends=True):
+        event = _event(line, len(events) + 1)
+        if event is None:
+            break
+        events.append(event)
+        end += len(line)
+    return events, end
+
+
+def _event(line: bytes, n: int | None) -> Event | None:
+    """Read one line as record `n` (None: any); a closing brace proves it whole, with or without its newline."""
+    try:
+        event = decode(Event, json.loads(line))
+    except (ValueError, Invalid):
+        return None
+    return event if n in (None, event.n) else None
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _keep(path: Path, torn: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(torn)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,86 @@
+"""A session's limits, counted from its journal: turns, dollars, and the size of the conversation. Nothing here waits,
+reads or writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.record.prices import Prices, tokens
+from wire.types import Event, EventKind
+
+MARGIN = 2_000
+"""Tokens that a request may have beyond the bytes we know of: what the API adds for tools, and its own counting."""
+RESULTS = 16_000
+"""Tokens of tool results for which the hand-over's price is kept back; larger ones cost the model's own words at it."""
+WARNINGS = (3, 1)
+"""So many turns before the hand-over the model is warned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Turns and micro-dollars that a session has used, those of requests without a known end at their worst."""
+
+    turns: int
+    usd_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a session may use; `turns` and `hand_over_tokens` are pinned in its header, the money comes with a claim."""
+
+    turns: int
+    hand_over_tokens: int
+    usd_micros: int
+    max_tokens: int
+
+
+def spent(events: Sequence[Event]) -> Spent:
+    """Count what was reserved, settled and refunded."""
+    prices: dict[int, int] = {}
+    for event in events:
+        if event.kind in (EventKind.RESERVE, EventKind.SETTLE):
+            prices[event.data["turn"]] = event.data["usd_micros"]
+        elif event.kind is EventKind.REFUND:
+            del prices[event.data["turn"]]
+    return Spent(len(prices), sum(prices.values()))
+
+
+def context(events: Sequence[Event]) -> int:
+    """Return the tokens of the last settled request and its answer; 0 before the first."""
+    settled = [event for event in events if event.kind is EventKind.SETTLE]
+    return tokens(settled[-1].data["usage"]) if settled else 0
+
+
+def hand_over_due(events: Sequence[Event], limits: Limits) -> bool:
+    """Whether the next turn is the one that hands over: the last there is, or the conversation has grown too long."""
+    return spent(events).turns + 1 >= limits.turns or context(events) >= limits.hand_over_tokens
+
+
+def bound(events: Sequence[Event], new_bytes: int, whole_bytes: int) -> int:
+    """Return the most tokens that the next request can have: the last total and one for each new byte. `new_bytes`
+    came since the last answer; `whole_bytes` is the request itself, where there was no answer yet.
+    """
+    before = context(events)
+    return (before + new_bytes if before else whole_bytes) + MARGIN
+
+
+def price(prices: Prices, model: str, prompt: int, limits: Limits) -> int:
+    """Return the worst price of a request, in micro-dollars."""
+    return prices.worst(model, prompt, limits.max_tokens)
+
+
+def kept_back(prices: Prices, model: str, prompt: int, limits: Limits) -> int:
+    """Return the worst price of the hand-over that may have to follow a request of `prompt` tokens."""
+    return prices.worst(model, prompt + limits.max_tokens + RESULTS, limits.max_tokens)
+
+
+def notice(events: Sequence[Event], limits: Limits) -> str:
+    """Return the warning for the model, behind its last tool result, when few turns are left; mostly nothing."""
+    left = limits.turns - 1 - spent(events).turns
+    if left not in WARNINGS:
+        return ""
+    turns = "turn is" if left == 1 else "turns are"
+    return (
+        f"\n\n[jada: {left} more {turns} left in this session. Finish if you can; otherwise leave the workspace so "
+        "that the next session can go on from it.]"
+    )

@@ -1,0 +1,94 @@
+"""What requests cost, in micro-dollars, rounded up. Nothing is read here: `price_file` does that."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from wire.values import Invalid, decode, rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """Dollars per million tokens, which are micro-dollars per token, for prompts of `up_to` tokens."""
+
+    input: float = rule(least=0)
+    output: float = rule(least=0)
+    up_to: int | None = rule(default=None, least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model's tiers, the smallest prompts first; the last is for all the rest."""
+
+    name: str
+    tiers: tuple[Tier, ...]
+
+    def tier(self, prompt: int) -> Tier:
+        """Return the tier of a prompt of so many tokens."""
+        return next(tier for tier in self.tiers if tier.up_to is None or prompt <= tier.up_to)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """All models, and what the prompt cache does to the input price."""
+
+    cache_read: float = rule(least=0)
+    cache_write_5m: float = rule(least=0)
+    cache_write_1h: float = rule(least=0)
+    models: tuple[Model, ...]
+
+    def worst(self, model: str, prompt: int, output: int) -> int:
+        """Return the most that a request can cost: all its input written to the cache, all its output used."""
+        tier = self._model(model).tier(prompt)
+        return _micros((prompt, _exact(tier.input) * _exact(self.cache_write_5m)), (output, _exact(tier.output)))
+
+    def cost(self, model: str, usage: Mapping[str, Any]) -> int:
+        """Return what the API bills for a usage as its answer reports it."""
+        read, output = usage.get("cache_read_input_tokens") or 0, usage["output_tokens"]
+        hour = (usage.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0
+        minutes = (usage.get("cache_creation_input_tokens") or 0) - hour
+        tier = self._model(model).tier(tokens(usage) - output)
+        price = _exact(tier.input)
+        return _micros(
+            (usage["input_tokens"], price),
+            (read, price * _exact(self.cache_read)),
+            (minutes, price * _exact(self.cache_write_5m)),
+            (hour, price * _exact(self.cache_write_1h)),
+            (output, _exact(tier.output)),
+        )
+
+    def _model(self, name: str) -> Model:
+        for model in self.models:
+            if model.name == name:
+                return model
+        known = ", ".join(model.name for model in self.models)
+        raise Invalid("model", f"{name} has no price, so it can't be used; known are {known}. Prices: [agent] prices")
+
+
+def read(table: object, source: str, model: str) -> Prices:
+    """Make prices of a table as TOML gives it, and refuse a `model` they don't know. Raises `Invalid` with the cause;
+    `source` is the file's name, for the one who must correct it.
+    """
+    prices = decode(Prices, table)
+    for listed in prices.models:
+        if not listed.tiers or listed.tiers[-1].up_to is not None:
+            raise Invalid(f"{source}: {listed.name}", "needs a last tier without up_to")
+    prices.worst(model, 0, 0)
+    return prices
+
+
+def tokens(usage: Mapping[str, Any]) -> int:
+    """Return all tokens of a request and its answer: what the next request begins with."""
+    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+    return sum(usage.get(name) or 0 for name in names)
+
+
+def _micros(*parts: tuple[int, Fraction]) -> int:
+    return math.ceil(sum(count * price for count, price in parts))
+
+
+def _exact(price: float) -> Fraction:
+    """The number as it is written: 0.1 is a tenth."""
+    return Fraction(str(price))

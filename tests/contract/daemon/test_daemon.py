@@ -1,0 +1,153 @@
+"""The daemon's steps."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from agent.daemon.day import Day
+from agent.record import durable
+from agent.settings import SessionSettings
+from wire.types import Exit, State
+
+
+def test_a_claimed_task_is_worked_on_and_done(site, make):
+    task = site.add("turn turn")
+    daemon = make()
+    assert [daemon.step(), daemon.step()] == [True, False]
+    done = site.client.task(task.id)
+    assert (done.state, done.result, done.usd_micros_spent) == (State.DONE, "3 records", 2000)
+    assert [event.kind for event in site.client.events(site.folder().name)] == ["header", "settle", "settle", "end"]
+
+
+def test_a_session_gets_a_bare_environment_and_its_release(site, make):
+    site.add("turn")
+    make().step()
+    environment, cwd, _ = site.process()
+    assert set(environment) - {"LC_CTYPE"} == {"PATH", "PYTHONPATH", "PYTHONUNBUFFERED"}
+    assert cwd == environment["PYTHONPATH"] == str(site.release.app)
+
+
+def test_a_session_is_told_what_it_may_spend_and_where_it_works(site, make):
+    task = site.add("turn")
+    daemon = make(usd_per_day=0.01, session_minutes=3)
+    daemon.step()
+    settings = durable.read(SessionSettings, site.folder() / "settings.json")
+    assert (settings.usd_micros, settings.operator) == (10_000, daemon.settings)
+    assert Path(settings.workspace) == site.state / "workspaces" / task.id
+    assert Path(settings.workspace).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_crashed_session_goes_on_from_its_journal(site, make):
+    task = site.add("turn crash turn")
+    daemon = make()
+    while daemon.step():
+        pass
+    done = site.client.task(task.id)
+    assert (done.state, done.result, done.sessions_used) == (State.DONE, "4 records", 1)
+
+
+def test_a_session_that_never_starts_is_given_up_after_three_tries(site, make):
+    task = site.add("doomed")
+    daemon = make()
+    while daemon.step():
+        pass
+    failed = site.client.task(task.id)
+    assert (failed.state, failed.fence) == (State.FAILED, 3)
+    assert "crashed 3 times in a row" in failed.reason
+    assert "exit status 1" in failed.reason
+
+
+def test_at_the_days_cap_only_suspended_sessions_go_on(site, make):
+    first, second = site.add("crash turn"), site.add("turn")
+    daemon = make(sessions_per_day=1)
+    while daemon.step():
+        pass
+    assert [site.client.task(task.id).state for task in (first, second)] == [State.DONE, State.QUEUED]
+
+
+def test_the_cap_outlives_the_daemon_and_ends_with_the_day(site, make):
+    site.add("turn")
+    make(sessions_per_day=1).step()
+    task = site.add("turn")
+    again = make(sessions_per_day=1)
+    assert not again.step()
+    again.day = Day(site.state / "state.json", lambda: time.time() + 86_400)
+    assert again.step()
+    assert site.client.task(task.id).state is State.DONE
+
+
+def test_when_the_days_dollars_are_spent_nothing_is_claimed(site, make):
+    site.add("turn " * 10)
+    daemon = make(usd_per_day=0.01)
+    daemon.step()
+    task = site.add("turn")
+    assert not daemon.step()
+    assert site.client.task(task.id).state is State.QUEUED
+
+
+def test_a_cancelled_task_ends_its_session(site, make):
+    task = site.add("hang")
+    daemon = make()
+    with site.meanwhile(lambda: site.process() and site.client.cancel(task.id)):
+        daemon.step()
+    pid = site.process()[2]
+    assert site.gone(pid)
+    assert site.client.task(task.id).state is State.CANCELLED
+    assert site.client.sessions(task.id)[0].exit is Exit.FENCED
+
+
+def test_a_stale_fence_kills_the_session_and_merges_nothing(site, make):
+    task = site.add("hang")
+    daemon = make()
+
+    def lose():
+        """Another host claims the task, as it may when a lease has expired."""
+        site.process()
+        site.store.change(task.id, lambda record, _: replace(record, task=replace(record.task, fence=2)))
+
+    with site.meanwhile(lose):
+        assert not daemon.step()
+    assert [path.name.partition(".")[2] for path in site.state.glob("sessions/*")] == ["lost-1"]
+    assert site.gone(site.process()[2])
+
+
+def test_an_outage_shorter_than_the_lease_is_no_matter_and_told_once(site, make, caplog):
+    task = site.add("turn hang turn")
+    daemon = make()
+
+    def outage():
+        site.process()
+        site.stop()
+        site.until(lambda: "asked again" in caplog.text)
+        site.folder().joinpath("go").touch()
+
+    with site.meanwhile(outage):
+        daemon.step()
+    assert not daemon.step()
+    site.start()
+    site.until(daemon.step)
+    assert site.client.task(task.id).state is State.DONE
+    assert caplog.text.count("asked again") == 1
+
+
+def test_a_lease_that_lapses_in_an_outage_drains_the_session_which_goes_on_after_it(site, make):
+    task = site.add("turn hang turn")
+    daemon = make()
+    with site.meanwhile(lambda: site.process() and site.stop()):
+        daemon.step()
+    assert site.gone(site.process()[2])
+    site.start()
+    site.folder().joinpath("go").touch()
+    site.until(lambda: daemon.step() and site.client.task(task.id).state is State.DONE)
+    assert site.client.task(task.id).sessions_used == 1
+
+
+def test_a_signal_drains_the_session_and_reports_it(site, make):
+    task = site.add("turn hang turn")
+    daemon = make()
+    with site.meanwhile(lambda: site.process() and os.kill(os.getpid(), signal.SIGTERM)):
+        daemon.run()
+    drained = site.client.task(task.id)
+    assert (drained.state, site.client.sessions(task.id)[0].exit) == (State.QUEUED, Exit.DRAINED)

@@ -1,0 +1,199 @@
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from agent.daemon.link import DashboardAway, Link
+from agent.daemon.outbox import Outbox, Outboxes
+from agent.record.journal import Journal
+from dashboard.app import create
+from dashboard.settings import Settings
+from dashboard.stores.memory import MemoryStore
+from local.serve import running
+from wire.client import Client, Refused
+from wire.secret import Secret
+from wire.types import ClaimRequest, EventKind, Exit, NewTask, State
+
+TOKEN = Secret("a-token")
+
+
+def connect(url):
+    return Client(url, TOKEN, timeout_s=5, retries=0)
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A dashboard with one claimed task, and the folder of its session."""
+    store = MemoryStore()
+    with running(create(store, TOKEN, Settings(lease_s=60))) as url:
+        client = connect(url)
+        task = client.add_task(NewTask(title="Work"))
+        claim = client.claim(ClaimRequest(host="here"))
+        folder = tmp_path / "sessions" / claim.session.id
+        folder.mkdir(parents=True)
+        yield SimpleNamespace(client=client, task=task, claim=claim, folder=folder, store=store, url=url)
+
+
+@pytest.fixture
+def outbox(site):
+    outbox = Outbox(site.folder, Link(site.client))
+    outbox.open(site.task.id, site.claim.lease.fence)
+    return outbox
+
+
+def write(site, *records):
+    with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
+        for kind, data in records:
+            journal.append(kind, data)
+
+
+def end(exit_=0, reason="", **more):
+    empty = {"result": None, "question": None, "checkpoint": None, "not_before": None, "files": []}
+    return EventKind.END, {"exit": exit_, "reason": reason, "turns": 1, "usd_micros": 20, **empty, **more}
+
+
+HEADER = (EventKind.HEADER, {"task": "t"})
+RESERVE = (EventKind.RESERVE, {"turn": 1, "usd_micros": 50, "hand_over": False})
+SETTLE = (EventKind.SETTLE, {"turn": 1, "usd_micros": 20, "usage": {}, "message": {}})
+
+
+def test_new_records_are_delivered_once_and_in_order(site, outbox):
+    write(site, HEADER, RESERVE)
+    outbox.deliver()
+    write(site, SETTLE)
+    outbox.deliver()
+    assert [event.n for event in site.client.events(outbox.id)] == [1, 2, 3]
+    assert Outbox(site.folder, Link(site.client)).progress.acknowledged == 3
+
+
+def test_a_batch_that_was_sent_before_is_no_harm(site, outbox):
+    write(site, HEADER, RESERVE)
+    outbox.deliver()
+    (site.folder / "progress.json").unlink()
+    again = Outbox(site.folder, Link(site.client))
+    again.open(site.task.id, site.claim.lease.fence)
+    again.deliver()
+    assert len(site.client.events(outbox.id)) == 2
+
+
+def test_a_finished_session_is_settled_with_its_files(site, outbox):
+    (site.folder / "files").mkdir()
+    (site.folder / "files" / "report.csv").write_bytes(b"a,b\n")
+    write(site, HEADER, RESERVE, SETTLE, end(result="It is done.", files=["report.csv"]))
+    assert outbox.settle().exit is Exit.FINISHED
+    task = site.client.task(site.task.id)
+    assert (task.state, task.result, task.usd_micros_spent) == (State.DONE, "It is done.", 20)
+    assert site.client.file(task.id, "report.csv") == b"a,b\n"
+    assert list(Outboxes(site.folder.parent, Link(site.client)).unsettled()) == []
+
+
+def test_a_question_waits_for_a_person(site, outbox):
+    write(site, HEADER, end(2, question={"tool_use_id": "toolu_1", "text": "Keep or release?"}))
+    outbox.settle()
+    waiting = site.client.task(site.task.id).waiting
+    assert (waiting.text, waiting.tool_use_id) == ("Keep or release?", "toolu_1")
+
+
+def test_a_crash_keeps_the_worst_price_and_goes_on_later(site, outbox):
+    write(site, HEADER, RESERVE)
+    outbox.note(stopped="signal SIGKILL")
+    settled = outbox.settle()
+    assert (settled.exit, settled.turns, settled.usd_micros) == (Exit.DRAINED, 1, 50)
+    assert settled.reason.startswith("crashed: signal SIGKILL")
+    assert site.client.task(site.task.id).state is State.QUEUED
+
+
+def crash(site, outbox, stopped="exit status 1"):
+    """Claim again, crash at once, settle."""
+    claim = site.client.claim(ClaimRequest(host="here"))
+    assert claim.session.id == outbox.id
+    outbox.open(site.task.id, claim.lease.fence)
+    outbox.note(stopped=stopped)
+    return outbox.settle().exit
+
+
+def test_the_third_crash_at_the_same_record_gives_the_session_up(site, outbox):
+    write(site, HEADER)
+    outbox.note(stopped="exit status 1")
+    outbox.settle()
+    assert [crash(site, outbox), crash(site, outbox)] == [Exit.DRAINED, Exit.FAULT]
+    assert site.client.task(site.task.id).state is State.FAILED
+
+
+def test_the_suspension_before_a_crash_is_not_taken_for_its_outcome(site, outbox):
+    write(site, HEADER, (EventKind.SUSPEND, end(143)[1]))
+    outbox.settle()
+    outbox.open(site.task.id, site.client.claim(ClaimRequest(host="here")).lease.fence)
+    assert outbox.settle().reason.startswith("crashed")
+
+
+def created(number, **change):
+    task_id = f"01K0000000000000000000000{number}"
+    task = {"title": f"Child {number}", "id": task_id, **change}
+    return EventKind.TOOL_RESULT, {
+        "tool_use_id": f"toolu_{number}",
+        "content": "ok",
+        "is_error": False,
+        "created": task,
+    }
+
+
+def test_tasks_that_the_session_created_are_queued_once(site, outbox):
+    write(site, HEADER, created(1, parent=site.task.id))
+    outbox.deliver()
+    outbox._deliver(0)
+    children = [task for task in site.client.tasks() if task.parent == site.task.id]
+    assert [child.title for child in children] == ["Child 1"]
+
+
+def test_a_created_task_that_is_refused_is_told_with_the_outcome(site, outbox):
+    write(site, HEADER, created(1, parent="01K00000000000000000000009"), end(result="done"))
+    settled = outbox.settle()
+    assert settled.exit is Exit.FINISHED
+    assert "A task of its own was refused" in site.client.sessions(site.task.id)[0].reason
+
+
+def test_a_stale_fence_is_told_and_the_folder_set_aside(site, outbox):
+    write(site, HEADER)
+    outbox.open(site.task.id, site.claim.lease.fence - 1)
+    with pytest.raises(Refused) as caught:
+        outbox.settle()
+    assert caught.value.problem.status == 409
+    aside = outbox.set_aside()
+    assert (aside.name, site.folder.exists()) == (f"{outbox.id}.lost-0", False)
+    assert list(Outboxes(aside.parent, Link(site.client)).unsettled()) == []
+
+
+def test_a_dashboard_that_lost_records_gets_them_all_again(site, outbox):
+    write(site, HEADER, RESERVE, SETTLE)
+    outbox.progress = replace(outbox.progress, acknowledged=2)  # more than this dashboard ever got
+    outbox.deliver()
+    assert [event.n for event in site.client.events(outbox.id)] == [1, 2, 3]
+
+
+def test_an_outage_is_away_and_the_next_try_delivers(site, outbox):
+    write(site, HEADER)
+    gone = Outbox(site.folder, Link(connect("http://127.0.0.1:9")))
+    with pytest.raises(DashboardAway):
+        gone.deliver()
+    outbox.deliver()
+    assert len(site.client.events(outbox.id)) == 1
+
+
+def test_a_wrong_token_is_no_reason_to_give_work_up(site, outbox):
+    write(site, HEADER)
+    with pytest.raises(DashboardAway):
+        Outbox(site.folder, Link(Client(site.url, Secret("wrong"), retries=0))).settle()
+
+
+def test_a_session_from_another_host_goes_on_from_the_acknowledged_records(site, outbox):
+    write(site, HEADER, RESERVE)
+    outbox.deliver()
+    before = (site.folder / "journal.jsonl").read_text()
+    (site.folder / "journal.jsonl").unlink()
+    outbox.restore()
+    restored = (site.folder / "journal.jsonl").read_text()
+    assert [json.loads(line) for line in restored.splitlines()] == [json.loads(line) for line in before.splitlines()]
+    with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
+        assert journal.append(*SETTLE).n == 3

@@ -1,0 +1,284 @@
+"""The session as the daemon sees it: a process, a folder, an exit code."""
+
+import ctypes
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from agent.record.journal import Journal, read
+from agent.session.__main__ import _session
+from agent.session.drain import Drain
+from agent.settings import SessionSettings, Settings
+from doubles.claude.app import create
+from local.serve import running
+from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Task
+from wire.values import encode
+
+SESSION = "01JD3Q0000000000000000000A"
+
+
+class Folder:
+    """A session's folder, and its process."""
+
+    def __init__(self, root, url):
+        self.path, self.workspace, self.credentials = root / "session", root / "workspace", root / "credentials"
+        self.path.mkdir()
+        self.credentials.mkdir()
+        (self.credentials / "anthropic_api_key").write_text("sk-canary\n")
+        self.settings = Settings(claude_url=url)
+        self.claim()
+
+    def claim(self, title="Count the beds", answers=(), notes=(), context=(), usd_micros=5_000_000, **settings):
+        """Write what the daemon writes at a claim."""
+        times = {"created_at": "2026-11-21T00:00:00Z", "updated_at": "2026-11-21T00:00:00Z"}
+        task = {"id": "01JD3Q00000000000000000000", "title": title, "description": "", "priority": 5, "version": 1}
+        claim = Claim(
+            task=Task(**task, **times, state=State.RUNNING, budget=Budget()),
+            lease=Lease(fence=1, ttl_s=60),
+            session=Grant(id=SESSION, new=True, usd_micros=5_000_000),
+            answers=answers,
+            notes=notes,
+            context=context,
+        )
+        (self.path / "claim.json").write_text(json.dumps(encode(claim)))
+        self.settings = dataclasses.replace(self.settings, **settings)
+        chosen = SessionSettings(operator=self.settings, usd_micros=usd_micros, workspace=str(self.workspace))
+        (self.path / "settings.json").write_text(json.dumps(encode(chosen)))
+
+    def start(self):
+        env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(self.credentials)}
+        command = [sys.executable, "-m", "agent.session", str(self.path)]
+        return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+
+    def run(self):
+        process = self.start()
+        self.said = process.communicate(timeout=60)[1]
+        return process.returncode
+
+    def events(self, kind=None):
+        return [event for event in read(self.path / "journal.jsonl") if kind in (None, event.kind)]
+
+    @property
+    def last(self):
+        return self.events()[-1]
+
+
+@pytest.fixture
+def folder(tmp_path, claude):
+    return Folder(tmp_path, claude.url)
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.02)
+
+
+def test_a_finished_session_exits_0_with_its_files_kept(folder, claude):
+    claude.plays = [
+        [claude.use("bash", 1, command="echo 42 > beds.txt")],
+        [claude.use("finish", 2, result="42 beds", files=["beds.txt"])],
+    ]
+    assert folder.run() == Exit.FINISHED
+    assert (folder.last.kind, folder.last.data["files"]) == (EventKind.END, ["beds.txt"])
+    assert (folder.path / "files" / "beds.txt").read_text() == "42\n"
+
+
+def test_a_session_that_is_over_tells_its_exit_again_without_a_request(folder, claude):
+    claude.plays = [[claude.use("finish", 2, result="done")]]
+    assert (folder.run(), folder.run()) == (0, 0)
+    assert len(claude.requests) == 1
+
+
+def test_the_turn_limit_exits_1_with_a_checkpoint(folder, claude):
+    folder.claim(turns=2)
+    claude.plays = [[claude.use("bash", 1, command="true")], [claude.text("Next: the rest.")]]
+    assert folder.run() == Exit.TURN_LIMIT
+    assert folder.last.data["checkpoint"] == "Next: the rest."
+
+
+def test_a_question_exits_2_and_the_answer_goes_on_in_the_same_session(folder, claude):
+    claude.plays = [[claude.use("ask_person", 1, question="Keep?")], [claude.use("finish", 2, result="kept")]]
+    assert folder.run() == Exit.ASKED
+    assert folder.last.data["question"] == {"tool_use_id": "toolu_1", "text": "Keep?"}
+    folder.claim(answers=(Answer(tool_use_id="toolu_1", text="Keep it."),))
+    assert folder.run() == Exit.FINISHED
+    assert claude.requests[1]["messages"][-1]["content"][0]["content"] == "Keep it."
+    assert len(folder.events(EventKind.ANSWER)) == 1
+
+
+def test_a_persons_note_to_a_stuck_session_reaches_the_model_once(folder, claude):
+    stops = [claude.text("I don't know how to go on.")]
+    claude.plays = [*[stops] * 6, [claude.use("finish", 1, result="done")]]
+    assert folder.run() == Exit.STUCK
+    for _ in range(2):
+        folder.claim(notes=("Use the newer file.",))
+        folder.run()
+    told = [block["text"] for message in claude.requests[-1]["messages"] for block in message["content"]]
+    assert folder.last.data["exit"] == Exit.FINISHED
+    assert sum("Use the newer file." in text for text in told) == 1
+
+
+def test_words_of_the_model_forge_no_line_of_the_log(folder, claude):
+    claude.plays = [[claude.use("ask_person", 1, question="Keep?\nfinished: all is done\x1b[2K\u202e")]]
+    assert folder.run() == Exit.ASKED
+    assert folder.said == "asked: Keep?\\nfinished: all is done\\x1b[2K\\u202e\n"
+
+
+def test_too_little_money_exits_3_before_the_first_request(folder, claude):
+    folder.claim(usd_micros=1000)
+    assert folder.run() == Exit.BUDGET
+    assert (folder.last.kind, claude.requests) == (EventKind.SUSPEND, [])
+
+
+def test_its_wall_time_is_the_operators(folder, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder.credentials))
+    folder.claim(session_minutes=3)
+    with Journal(folder.path / "journal.jsonl", time.time) as journal:
+        session = _session(folder.path, journal, Drain(time.monotonic), clock=lambda: 1000.0)
+    assert (session.ends, session.limits.usd_micros) == (1000.0 + 3 * 60, 5_000_000)
+
+
+def test_what_the_header_pins_wins_over_later_settings(folder, claude):
+    claude.plays = [claude.refused(402, "billing_error"), [claude.use("finish", 1, result="r")]]
+    assert folder.run() == Exit.UNAVAILABLE
+    folder.claim(model="claude-opus-5-5", max_tokens=1000, turns=2, hand_over_tokens=10_000)
+    assert folder.run() == Exit.FINISHED
+    assert [(sent["model"], sent["max_tokens"]) for sent in claude.requests] == [("claude-sonnet-5-5", 8192)] * 2
+    assert len(folder.events(EventKind.HEADER)) == 1
+
+
+def test_a_request_that_the_api_refuses_exits_70_with_its_words(folder, claude):
+    claude.plays = [claude.refused(400, "invalid_request_error")]
+    assert folder.run() == Exit.FAULT
+    assert "400 told invalid_request_error" in folder.last.data["reason"]
+    assert folder.last.data["turns"] == 0
+
+
+def test_an_api_that_asks_to_come_back_tomorrow_exits_75_with_the_time(folder, claude):
+    claude.plays = [claude.refused(429, **{"retry-after": "86400"})]
+    assert folder.run() == Exit.UNAVAILABLE
+    assert folder.last.data["not_before"] > folder.last.at
+
+
+def test_without_a_key_it_exits_75_and_says_where_it_belongs(folder, claude):
+    (folder.credentials / "anthropic_api_key").unlink()
+    assert folder.run() == Exit.UNAVAILABLE
+    assert "fab secrets" in folder.last.data["reason"]
+
+
+def test_a_model_without_a_price_exits_70_before_any_request(folder, claude):
+    folder.claim(model="claude-new")
+    assert (folder.run(), claude.requests) == (Exit.FAULT, [])
+    assert "claude-new has no price" in folder.last.data["reason"]
+
+
+def test_a_broken_claim_exits_70_and_a_repaired_one_goes_on(folder, claude):
+    (folder.path / "claim.json").write_text("{")
+    assert folder.run() == Exit.FAULT
+    assert "claim.json" in folder.last.data["reason"]
+    folder.claim()
+    claude.plays = [[claude.use("finish", 1, result="r")]]
+    assert folder.run() == Exit.FINISHED
+
+
+def test_a_second_process_over_one_journal_is_refused_and_changes_nothing(folder):
+    with Journal(folder.path / "journal.jsonl", time.time):
+        assert folder.run() == Exit.FAULT
+    assert "locked by another process" in folder.said
+    assert folder.events() == []
+
+
+def test_the_key_is_nowhere_but_in_its_file_and_the_request(folder, claude):
+    claude.plays = [
+        [claude.use("bash", 1, command="env; cat /proc/*/environ; find / -name 'anthropic*' 2>/dev/null")],
+        [claude.use("finish", 2, result="r")],
+    ]
+    folder.run()
+    assert claude.keys[0] == "Bearer sk-canary"
+    assert "canary" not in (folder.path / "journal.jsonl").read_text() + folder.said
+
+
+def test_killed_in_the_middle_of_a_tool_it_goes_on_and_runs_nothing_twice(folder, claude):
+    claude.plays = [
+        [
+            claude.use("bash", 1, command="echo one >> count"),
+            claude.use("bash", 2, command="echo two >> count; sleep 60"),
+        ],
+        [claude.use("bash", 3, command="cat count")],
+        [claude.use("finish", 4, result="r")],
+    ]
+    process = folder.start()
+    until(lambda: (folder.workspace / "count").exists() and "two" in (folder.workspace / "count").read_text())
+    process.kill()
+    process.communicate()
+    assert folder.run() == Exit.FINISHED
+    assert (folder.workspace / "count").read_text() == "one\ntwo\n"
+    results = {event.data["tool_use_id"]: event.data for event in folder.events(EventKind.TOOL_RESULT)}
+    assert "outcome unknown" in results["toolu_2"]["content"]
+    assert (len(claude.requests), folder.last.data["turns"]) == (3, 3)
+
+
+def test_a_drain_lets_the_request_in_flight_end_and_makes_no_other(folder, claude):
+    claude.plays = ["hang", [claude.use("finish", 1, result="r")]]
+    process = folder.start()
+    until(lambda: claude.requests)
+    process.send_signal(signal.SIGTERM)
+    claude.released.set()
+    process.communicate(timeout=20)
+    assert process.returncode == Exit.DRAINED
+    assert (len(claude.requests), folder.last.kind) == (1, EventKind.SUSPEND)
+    assert len(folder.events(EventKind.SETTLE)) == 1
+
+
+def test_a_drain_waits_eight_seconds_for_a_request_and_keeps_its_price(folder, claude):
+    claude.plays = ["hang"]
+    process = folder.start()
+    until(lambda: claude.requests)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    process.communicate(timeout=20)
+    assert process.returncode == Exit.DRAINED
+    assert 7 < time.monotonic() - began < 12
+    assert (folder.last.data["turns"], folder.last.data["usd_micros"] > 0) == (1, True)
+
+
+def test_a_drain_during_a_long_wait_ends_at_once(folder, claude):
+    claude.plays = [claude.refused(429, **{"retry-after": "50"})]
+    process = folder.start()
+    until(lambda: folder.events(EventKind.REFUND))
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=5)
+    assert process.returncode == Exit.DRAINED
+
+
+def test_a_session_dies_with_its_daemon(folder, claude):
+    """The daemon is a process that starts the session and is killed; orphans come to this process to be seen."""
+    claude.plays = ["hang"]
+    ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+    starter = "import subprocess, sys, time; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); time.sleep(60)"
+    env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(folder.credentials)}
+    command = [sys.executable, "-c", starter, sys.executable, "-m", "agent.session", str(folder.path)]
+    daemon = subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
+    session = int(daemon.stdout.readline())
+    until(lambda: claude.requests)
+    daemon.kill()
+    daemon.wait()
+    assert os.waitpid(session, 0)[1] == signal.SIGKILL
+
+
+def test_it_works_with_the_local_double_of_the_api(tmp_path):
+    rows = "".join(f"{n},Lake,double,G,2026-07-01,2026-07-03,2,2,0,BB,DE,web,confirmed,90\n" for n in range(3))
+    header = "id,hotel,room_type,guest,arrival,departure,nights,adults,children,meal,country,channel,status,rate\n"
+    with running(create(tmp_path / "double")) as url:
+        folder = Folder(tmp_path, url)
+        folder.claim(title="Season occupancy", context=(File(name="bookings.csv", content=(header + rows).encode()),))
+        assert folder.run() == Exit.FINISHED
+    assert "Lake,2026-07,6,3,31,6.5" in (folder.path / "files" / "occupancy.csv").read_text()

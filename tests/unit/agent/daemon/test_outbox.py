@@ -1,0 +1,170 @@
+"""Delivery of one session's folder, to a dashboard in memory."""
+
+import pytest
+
+from agent.daemon.link import DashboardAway
+from agent.daemon.outbox import Outbox, Outboxes
+from agent.record.journal import Journal, JournalLocked
+from wire.client import Refused, Unreachable
+from wire.types import EventKind, Exit
+
+HEADER = (EventKind.HEADER, {})
+RESERVE = (EventKind.RESERVE, {"turn": 1, "usd_micros": 50, "hand_over": False})
+END = (EventKind.END, {"exit": 0, "reason": "", "turns": 1, "usd_micros": 20, "files": []})
+
+
+@pytest.fixture
+def outbox(host):
+    outbox = host.daemon().outboxes.for_session("S1")
+    outbox.open("T1", 4)
+    return outbox
+
+
+def write(outbox, *records):
+    with Journal(outbox.folder / "journal.jsonl", lambda: 0.0) as journal:
+        for kind, data in records:
+            journal.append(kind, data)
+
+
+def created(number, title="Child"):
+    task = {"title": title, "id": f"01K0000000000000000000000{number}"}
+    return EventKind.TOOL_RESULT, {"tool_use_id": f"toolu_{number}", "content": "", "is_error": False, "created": task}
+
+
+def numbers(queue):
+    return [event.n for event in queue.records.get("S1", ())]
+
+
+def test_only_what_is_new_is_delivered_and_an_unchanged_journal_is_not_read(outbox, queue):
+    write(outbox, HEADER)
+    outbox.deliver()
+    write(outbox, RESERVE)
+    outbox.deliver()
+    outbox.deliver()
+    assert (numbers(queue), queue.calls) == ([1, 2], ["deliver", "deliver"])
+
+
+@pytest.mark.parametrize(("records", "size", "batches"), [(500, 1, 1), (501, 1, 2), (4, 400_000, 2), (1, 2_000_000, 1)])
+def test_a_batch_has_its_most_records_and_bytes(outbox, queue, records, size, batches):
+    lines = [
+        f'{{"n":{n},"at":"2026-05-13T00:00:00Z","kind":"stream","data":{{"e":"{"x" * size}"}}}}\n'
+        for n in range(1, records + 1)
+    ]
+    (outbox.folder / "journal.jsonl").write_text("".join(lines))
+    outbox.deliver()
+    assert (queue.calls.count("deliver"), len(numbers(queue))) == (batches, records)
+
+
+def test_a_dashboard_that_was_put_back_to_an_earlier_day_gets_all_again(outbox, queue):
+    write(outbox, HEADER, RESERVE)
+    outbox.deliver()
+    del queue.records["S1"][:]
+    write(outbox, END)
+    outbox.deliver()
+    assert numbers(queue) == [1, 2, 3]
+
+
+def test_a_refusal_that_means_a_stale_fence_is_not_swallowed(outbox, queue, host):
+    write(outbox, HEADER, RESERVE)
+    queue.errors["deliver"] = host.refused(409)
+    with pytest.raises(Refused):
+        outbox.deliver()  # nothing is acknowledged: there is no gap to fill
+    assert queue.calls == ["deliver"]
+    with pytest.raises(Refused):
+        outbox.settle()
+    assert queue.ends == {}
+
+
+def test_a_created_task_is_queued_before_its_record_is_acknowledged(outbox, queue):
+    write(outbox, HEADER, created(1))
+    queue.errors["deliver"] = Unreachable("gone")
+    with pytest.raises(DashboardAway):
+        outbox.deliver()
+    assert queue.created == [("Child", "toolu_1")]
+
+
+def test_a_created_task_that_is_refused_is_reported_with_the_outcome(outbox, queue, host):
+    write(outbox, HEADER, created(1), created(2, title=""), END)
+    queue.errors["add_task"] = host.refused(422)
+    outbox.settle()
+    assert queue.ends["S1"].exit is Exit.FINISHED
+    assert queue.ends["S1"].reason.count("A task of its own was refused") == 2
+
+
+def test_an_outcome_that_is_refused_fails_visibly_and_only_once(outbox, queue, host):
+    write(outbox, HEADER, END)
+    refusals = [host.refused(413)]
+
+    def end(session, outcome):
+        if refusals:
+            raise refusals.pop()
+        queue.ends[session] = outcome
+
+    queue.end = end
+    assert outbox.settle().exit is Exit.FAULT
+    assert "its outcome was refused: 413" in queue.ends["S1"].reason
+
+
+def test_files_go_with_the_outcome_and_a_missing_one_is_a_fault(outbox, queue):
+    write(outbox, HEADER, (EventKind.END, {**END[1], "files": ["a.csv"]}))
+    assert (outbox.settle().exit, "a finished file is gone" in queue.ends["S1"].reason) == (Exit.FAULT, True)
+    (outbox.folder / "files").mkdir()
+    (outbox.folder / "files" / "a.csv").write_bytes(b"1\n")
+    assert [(file.name, file.content) for file in outbox.settle().files] == [("a.csv", b"1\n")]
+
+
+def test_a_damaged_journal_fails_visibly(outbox, queue):
+    write(outbox, HEADER, RESERVE, END)
+    path = outbox.folder / "journal.jsonl"
+    first, _, last = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b"rubbish\n" + last)
+    assert outbox.settle().exit is Exit.FAULT
+    assert "whole records follow" in queue.ends["S1"].reason
+
+
+def test_a_session_that_still_lives_is_not_settled(outbox, queue):
+    with Journal(outbox.folder / "journal.jsonl", lambda: 0.0), pytest.raises(JournalLocked):
+        outbox.settle()
+    assert queue.ends == {}
+
+
+def test_crashes_are_counted_over_claims_until_one_came_further(outbox, queue):
+    write(outbox, HEADER)
+    for _ in range(2):
+        outbox.note(stopped="exit status 1")
+        outbox.settle()
+        outbox.open("T1", 5)
+    assert (outbox.progress.crashes, outbox.progress.crashed_at) == (2, 1)
+    write(outbox, END)
+    outbox.settle()
+    assert outbox.progress.crashes == 0
+
+
+def test_a_claim_begins_at_what_the_journal_has(outbox):
+    write(outbox, HEADER, RESERVE)
+    outbox.open("T1", 5)
+    progress = outbox.progress
+    assert (progress.fence, progress.began_at, progress.usd_micros_before, progress.settled) == (5, 2, 50, False)
+
+
+def test_only_what_is_not_settled_is_left_oldest_first(host, queue):
+    outboxes = host.daemon().outboxes
+    for name in ("S2", "S1", "S3"):
+        outboxes.for_session(name).open("T", 1)
+    outboxes.for_session("S3").settle()
+    assert [left.id for left in outboxes.unsettled()] == ["S1", "S2"]
+    outboxes.for_session("S3").open("T", 2)
+    assert [left.id for left in outboxes.unsettled()] == ["S1", "S2", "S3"]
+
+
+def test_what_was_set_aside_is_not_looked_at_again(outbox, host):
+    assert outbox.set_aside().name == "S1.lost-4"
+    assert list(Outboxes(host.state / "sessions", outbox._link).unsettled()) == []
+
+
+def test_progress_outlives_the_daemon(outbox, queue):
+    write(outbox, HEADER, RESERVE)
+    outbox.deliver()
+    again = Outbox(outbox.folder, outbox._link)
+    assert again.progress == outbox.progress
+    assert again.progress.acknowledged == 2

@@ -1,0 +1,173 @@
+"""The daemon's steps, with a dashboard in memory and sessions that are objects."""
+
+import pytest
+
+from agent.daemon.worker import DRAIN_S
+from agent.record import durable
+from agent.settings import SessionSettings
+from wire.client import Unreachable
+from wire.types import EventKind, Exit
+
+HEADER = (EventKind.HEADER, {})
+SETTLE = (EventKind.SETTLE, {"turn": 1, "usd_micros": 700})
+DONE = (HEADER, SETTLE, (EventKind.END, {"exit": 0, "reason": "", "turns": 1, "usd_micros": 700, "files": []}))
+NEVER = float("inf")
+
+
+@pytest.fixture
+def work(host, queue):
+    """Have a daemon do one step with this claim and session; return the daemon and whether it did work."""
+
+    def work(claim, records=DONE, looks=0, **settings):
+        queue.claims.append(claim)
+        host.plays.append((records, looks))
+        daemon = host.daemon(**settings)
+        return daemon, daemon.step()
+
+    return work
+
+
+def test_a_claimed_task_is_worked_on_delivered_and_reported(host, queue, work):
+    daemon, worked = work(host.claim())
+    assert (worked, daemon.step()) == (True, False)
+    assert [event.kind for event in queue.records["S1"]] == ["header", "settle", "end"]
+    assert (queue.ends["S1"].exit, queue.ends["S1"].fence) == (Exit.FINISHED, 1)
+    assert (daemon.day.used.sessions, daemon.day.used.spent) == (("S1",), 700)
+
+
+def test_a_session_gets_the_operators_settings_whole_and_what_the_claim_adds(host, work):
+    daemon, _ = work(host.claim(usd_micros=5_000_000), usd_per_day=2, turns=7)
+    given = durable.read(SessionSettings, host.state / "sessions" / "S1" / "settings.json")
+    workspace = host.state / "workspaces" / "T1"
+    assert given == SessionSettings(operator=daemon.settings, usd_micros=2_000_000, workspace=str(workspace))
+    assert workspace.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_session_that_goes_on_may_spend_what_is_left_of_the_day_and_what_it_had(host, queue, work):
+    crash = (HEADER, (EventKind.RESERVE, {"turn": 1, "usd_micros": 300_000}))
+    work(host.claim(), crash, usd_per_day=1)
+    queue.claims, host.plays = [host.claim(2)], [((HEADER, (EventKind.SETTLE, {"turn": 1, "usd_micros": 600_000})), 0)]
+    host.daemon(usd_per_day=1).step()
+    work(host.claim(1, fence=2, new=False), (), usd_per_day=1)
+    given = durable.read(SessionSettings, host.state / "sessions" / "S1" / "settings.json")
+    assert given.usd_micros == 300_000 + 100_000  # of the day's dollar 0.90 are spent, 0.30 of them by itself
+
+
+def test_its_lease_is_renewed_by_thirds_while_it_runs(host, queue, work):
+    work(host.claim(ttl_s=60), looks=101)
+    assert queue.beats == [("T1", 1)] * 5  # after 20, 40, 60, 80 and 100 seconds
+
+
+def test_records_are_delivered_while_it_runs(host, queue, work):
+    delivered = []
+    host.signals.at[host.clock.now + 3] = lambda: delivered.extend(queue.records["S1"])
+    work(host.claim(), looks=5)
+    assert len(delivered) == 3
+
+
+def test_a_lease_that_lapses_in_an_outage_drains_the_session_and_then_ends_it(host, queue, work):
+    queue.errors = {name: Unreachable("gone") for name in ("heartbeat", "deliver", "end")}
+    terminated = []
+    for second in (59, 61):
+        host.signals.at[host.clock.now + second] = lambda: terminated.append(host.sessions[0].terminated)
+    daemon, worked = work(host.claim(ttl_s=60), (HEADER,), NEVER)
+    assert (worked, terminated, host.sessions[0].killed) == (False, [0, 1], 1)
+    assert 60 + DRAIN_S <= host.clock.now - 1000 < 60 + DRAIN_S + 3
+    queue.errors = {}
+    host.clock.now += 60
+    assert daemon.step()
+    assert (queue.ends["S1"].exit, len(queue.records["S1"])) == (Exit.DRAINED, 1)
+
+
+def test_a_signal_drains_the_session_which_ends_in_time(host, queue, work):
+    def stop():
+        host.signals.stop = True
+        host.sessions[0].looks = 3
+
+    host.signals.at[host.clock.now + 5] = stop
+    suspend = {"exit": 143, "reason": "asked to stop", "turns": 0, "usd_micros": 0, "files": []}
+    work(host.claim(), (HEADER, (EventKind.SUSPEND, suspend)), NEVER)
+    assert (host.sessions[0].terminated, host.sessions[0].killed) == (1, 0)
+    assert queue.ends["S1"].exit is Exit.DRAINED
+
+
+def test_a_cancelled_task_ends_its_session_at_the_next_heartbeat(host, queue, work):
+    queue.cancelled = True
+    work(host.claim(), (HEADER,), NEVER)
+    assert (host.sessions[0].killed, queue.ends["S1"].exit, queue.ends["S1"].reason) == (1, Exit.FENCED, "cancelled")
+
+
+def test_a_stale_fence_ends_the_session_and_reports_nothing_of_it(host, queue, work):
+    queue.errors["heartbeat"] = host.refused(409)
+    daemon, worked = work(host.claim(), (HEADER,), NEVER)
+    assert (worked, host.sessions[0].killed, queue.ends) == (False, 1, {})
+    assert [path.name for path in (host.state / "sessions").iterdir()] == ["S1.lost-1"]
+    assert not daemon.step()
+
+
+def test_records_that_are_refused_end_the_session_visibly(host, queue, work):
+    queue.errors["deliver"] = host.refused(413)
+    work(host.claim(), (HEADER,), NEVER)
+    assert (host.sessions[0].killed, queue.ends["S1"].exit) == (1, Exit.FAULT)
+    assert "413" in queue.ends["S1"].reason
+
+
+def test_a_session_that_can_t_be_started_counts_as_a_crash(host, queue):
+    def spawn(_folder):
+        raise OSError(12, "Cannot allocate memory")
+
+    queue.claims = [host.claim()]
+    daemon = host.daemon()
+    daemon.spawn = spawn
+    assert daemon.step()
+    assert "it could not be started: [Errno 12] Cannot allocate memory" in queue.ends["S1"].reason
+
+
+def test_a_host_that_can_t_write_gives_the_task_back(host, queue):
+    queue.claims = [host.claim()]
+    (host.state / "workspaces").write_text("a file where a folder should be")
+    assert not host.daemon().step()
+    assert queue.ends["S1"].exit is Exit.UNAVAILABLE
+    assert "here can't work on it" in queue.ends["S1"].reason
+
+
+def test_when_the_days_dollars_are_spent_nothing_is_claimed_and_it_is_logged_once(host, queue, work, caplog):
+    daemon, _ = work(host.claim(), usd_per_day=0.01)
+    daemon.day.spend("S9", 1, 10_000 - 700 - 1)
+    assert not daemon.step()
+    assert queue.calls.count("claim") == 2
+    daemon.day.spend("S9", 1, 10_000 - 700)
+    assert (daemon.step(), daemon.step()) == (False, False)
+    assert queue.calls.count("claim") == 2
+    assert caplog.text.count("the day's $0.01 are spent") == 1
+
+
+def test_at_the_days_cap_only_suspended_sessions_are_asked_for(host, queue, work):
+    daemon, _ = work(host.claim(), sessions_per_day=1)
+    daemon.step()
+    assert [asked.suspended_only for asked in queue.asked] == [False, True]
+
+
+def test_what_is_left_behind_is_reported_before_anything_is_claimed(host, queue, work):
+    queue.errors["end"] = Unreachable("gone")
+    _, worked = work(host.claim())
+    queue.errors.clear()
+    queue.calls.clear()
+    host.clock.now += 60
+    assert (worked, host.daemon().step()) == (False, True)
+    assert "claim" not in queue.calls
+    assert queue.ends["S1"].exit is Exit.FINISHED
+
+
+def test_a_session_of_another_host_goes_on_from_the_acknowledged_records(host, queue, work):
+    work(host.claim(), (HEADER, SETTLE))
+    (host.state / "sessions" / "S1" / "journal.jsonl").unlink()
+    work(host.claim(fence=2, new=False), DONE[2:])
+    assert [event.n for event in queue.records["S1"]] == [1, 2, 3]
+    assert queue.ends["S1"].exit is Exit.FINISHED
+
+
+def test_it_idles_until_a_signal_and_looks_every_poll(host, queue):
+    host.signals.at[host.clock.now + 150] = lambda: setattr(host.signals, "stop", True)
+    host.daemon(poll_seconds=60).run()
+    assert len(queue.asked) == 3

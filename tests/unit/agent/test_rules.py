@@ -1,0 +1,30 @@
+"""The worker's rules touch nothing outside: what import-linter can't see, because it needs no import."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+RULES = next(c["source_modules"] for c in CONTRACTS if c["name"] == "The worker's rules do no I/O")
+IMPURE = {"open", "print", "input", "now", "today", "utcnow", "time", "random", "urandom", "read_text", "write_text"}
+
+
+def impure(source):
+    """Names of the calls that read a clock, a file or chance."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {getattr(call, "attr", None) or getattr(call, "id", None) for call in calls} & IMPURE
+
+
+@pytest.mark.parametrize("module", RULES)
+def test_rules_neither_open_files_nor_read_the_clock(module):
+    assert impure(ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    "call", ["open('x')", "datetime.now(UTC)", "time.time()", "Path('x').open()", "random.random()"]
+)
+def test_each_such_call_is_seen(call):
+    assert impure(f"def rule():\n    return 1 + {call}")
