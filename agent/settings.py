@@ -1,44 +1,44 @@
 """What the operator sets for the worker: the section [agent] of jada.<stack>.toml, and what a session gets of it."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from wire.values import rule, section
+from msgspec import Meta
+
+from wire.settings_file import section
+from wire.values import Value
 
 URL = r"https?://[^\s/]+(/\S*)?"
 """An address without spaces; nothing more is checked before it is called."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolLimits:
+class ToolLimits(Value, frozen=True, kw_only=True):
     """Bounds of one tool call: wall seconds, megabytes and processes inside the sandbox, kilobytes of output kept."""
 
-    seconds: int = rule(default=120, least=1, most=3600)
-    memory_mb: int = rule(default=256, least=16, most=65536)
-    pids: int = rule(default=128, least=8, most=4096)
-    output_kb: int = rule(default=30, least=1, most=1024)
+    seconds: Annotated[int, Meta(ge=1, le=3600)] = 120
+    memory_mb: Annotated[int, Meta(ge=16, le=65536)] = 256
+    pids: Annotated[int, Meta(ge=8, le=4096)] = 128
+    output_kb: Annotated[int, Meta(ge=1, le=1024)] = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Value, frozen=True, kw_only=True):
     """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path."""
 
-    dashboard_url: str = rule(default="http://127.0.0.1:8765", pattern=URL)
-    claude_url: str = rule(default="https://api.anthropic.com", pattern=URL)
-    model: str = rule(default="claude-sonnet-5-5", longest=100, pattern=r"\S+")
-    poll_seconds: int = rule(default=60, least=1, most=3600)
-    turns: int = rule(default=30, least=2, most=200)
-    sessions_per_day: int = rule(default=5, least=1, most=1000)
-    session_minutes: int = rule(default=120, least=1, most=1440)
-    usd_per_day: float = rule(default=10.0, least=0.01, most=10_000)
-    max_tokens: int = rule(default=8192, least=256, most=128_000)
-    hand_over_tokens: int = rule(default=90_000, least=10_000, most=900_000)
-    prices: str | None = rule(default=None, pattern=r"/.+")
+    dashboard_url: Annotated[str, Meta(pattern=rf"^(?:{URL})\Z")] = "http://127.0.0.1:8765"
+    claude_url: Annotated[str, Meta(pattern=rf"^(?:{URL})\Z")] = "https://api.anthropic.com"
+    model: Annotated[str, Meta(max_length=100, pattern=r"^(?:\S+)\Z")] = "claude-sonnet-5-5"
+    poll_seconds: Annotated[int, Meta(ge=1, le=3600)] = 60
+    turns: Annotated[int, Meta(ge=2, le=200)] = 30
+    sessions_per_day: Annotated[int, Meta(ge=1, le=1000)] = 5
+    session_minutes: Annotated[int, Meta(ge=1, le=1440)] = 120
+    usd_per_day: Annotated[float, Meta(ge=0.01, le=10_000)] = 10.0
+    max_tokens: Annotated[int, Meta(ge=256, le=128_000)] = 8192
+    hand_over_tokens: Annotated[int, Meta(ge=10_000, le=900_000)] = 90_000
+    prices: Annotated[str, Meta(pattern=r"^(?:/.+)\Z")] | None = None
     tools: ToolLimits = ToolLimits()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSettings:
+class SessionSettings(Value, frozen=True, kw_only=True):
     """What one session runs by, written anew at each claim: the operator's settings as they are and what a claim adds.
 
     `usd_micros` is the most that the session may have spent in all, over all its processes; `workspace` is the absolute

@@ -20,9 +20,9 @@ from local import cloud, environment, tools
 from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE, Site
 from local.steps import StepFailed, Steps
-from wire.client import Client, Refused, Unreachable
+from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
-from wire.types import Budget, File, NewTask, Reply, State, SyncOutcome, Task
+from wire.types import AskedBudget, File, NewTask, Reply, State, SyncOutcome, Task
 
 FAB = str(environment.ROOT / ".venv" / "bin" / "fab")
 SHEET = "jada-bookings"
@@ -166,8 +166,8 @@ def _dashboard(site: Site, env: dict[str, str]) -> Iterator[Client]:
 
 def _healthy(client: Client) -> bool:
     try:
-        return bool(client.health()["status"] == "ok")
-    except (Unreachable, Refused):
+        return bool(client.health().status == "ok")
+    except (Unreachable, RequestRefused):
         return False
 
 
@@ -176,7 +176,7 @@ def _work(site: Site, client: Client, steps: Steps) -> list[Task]:
     token = (site.state / "secrets" / "bookings_token").read_text(encoding="utf-8").strip()
     bookings = File(name="bookings.csv", content=_get(f"{site.url(BOOKINGS)}/v1/bookings.csv", token))
     contexts: tuple[tuple[File, ...], ...] = ((bookings,), (bookings,), ())
-    budget = Budget(sessions=10, usd_micros=5_000_000)
+    budget = AskedBudget(sessions=10, usd_micros=5_000_000)
     queued = [
         client.add_task(NewTask(title=t.title, description=t.description, context=files, budget=budget))
         for t, files in zip(TASKS, contexts, strict=True)

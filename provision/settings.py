@@ -3,20 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from provision.errors import CommandError
-from wire.values import Invalid, rule, section, sections
+from wire.settings_file import section, sections
+from wire.values import Invalid, Value
 
 SECTIONS = ("agent", "sync", "dashboard", "deploy")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Value, frozen=True, kw_only=True):
     """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect."""
 
-    keep_releases: int = rule(default=3, least=2, most=20)
-    health_s: int = rule(default=120, least=10, most=900)
-    connect_s: int = rule(default=15, least=1, most=120)
+    keep_releases: Annotated[int, Meta(ge=2, le=20)] = 3
+    health_s: Annotated[int, Meta(ge=10, le=900)] = 120
+    connect_s: Annotated[int, Meta(ge=1, le=120)] = 15
 
 
 def load(path: Path) -> Settings:

@@ -1,14 +1,15 @@
 """What a run says: lines for the journal, and the sync run that the dashboard is told of."""
 
-import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from sync.failure import Failed
 from sync.plan import Change, Plan
 from sync.run import Done
-from wire.client import Client, Refused, Unreachable
+from wire.client import Client, RequestRefused, Unreachable
 from wire.types import SyncOutcome, SyncRun
 
 _EXAMPLES = 5
@@ -41,8 +42,8 @@ def of(outcome: Done | Failed, times: tuple[datetime, datetime], dies_at: dateti
         token_dies_at=_text(dies_at) if dies_at else None,
     )
     if isinstance(outcome, Failed):
-        return dataclasses.replace(run, error=outcome.kind, cause=outcome.cause, cure=outcome.cure)
-    return dataclasses.replace(
+        return replace(run, error=outcome.kind, cause=outcome.cause, cure=outcome.cure)
+    return replace(
         run,
         outcome=SyncOutcome.CHANGED if outcome.plan.writes else SyncOutcome.UNCHANGED,
         rows_read=outcome.bookings,
@@ -59,7 +60,7 @@ def send(client: Client, run: SyncRun) -> None:
     """
     try:
         client.report(run)
-    except (Unreachable, Refused) as error:
+    except (Unreachable, RequestRefused) as error:
         _log.error("the dashboard did not take this run's report: %s", error)
 
 

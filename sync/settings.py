@@ -1,10 +1,13 @@
 """What the operator sets for the sync: the section [sync] of jada.<stack>.toml."""
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Annotated, Literal
 
-from wire.values import Invalid, rule, section
+from msgspec import Meta
+
+from wire.settings_file import section
+from wire.values import Invalid, Value
 
 KEY = "id"
 """The field that names a booking, in the source and in the sheet."""
@@ -21,25 +24,24 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Value, frozen=True, kw_only=True):
     """The section [sync]. `window_from` and `window_to` are ISO days of arrival, both inclusive; empty is open."""
 
-    bookings_url: str = rule(pattern=_URL)
-    spreadsheet_id: str = rule(pattern=r"[A-Za-z0-9_-]{1,100}")
-    worksheet: str = rule(default="Bookings", longest=100, pattern=r".+")
-    dashboard_url: str = rule(default="http://127.0.0.1:8765", pattern=_URL)
-    sheets_url: str = rule(default=GOOGLE_SHEETS, pattern=_URL)
-    token_url: str = rule(default=GOOGLE_TOKEN, pattern=_URL)
-    columns: tuple[str, ...] = rule(default=_FIELDS, longest=100)
+    bookings_url: Annotated[str, Meta(pattern=rf"^(?:{_URL})\Z")]
+    spreadsheet_id: Annotated[str, Meta(pattern=r"^(?:[A-Za-z0-9_-]{1,100})\Z")]
+    worksheet: Annotated[str, Meta(max_length=100, pattern=r"^(?:.+)\Z")] = "Bookings"
+    dashboard_url: Annotated[str, Meta(pattern=rf"^(?:{_URL})\Z")] = "http://127.0.0.1:8765"
+    sheets_url: Annotated[str, Meta(pattern=rf"^(?:{_URL})\Z")] = GOOGLE_SHEETS
+    token_url: Annotated[str, Meta(pattern=rf"^(?:{_URL})\Z")] = GOOGLE_TOKEN
+    columns: Annotated[tuple[str, ...], Meta(max_length=100)] = _FIELDS
     dates: tuple[str, ...] = ("arrival", "departure")
     amounts: tuple[str, ...] = ("rate",)
     arrival: str = "arrival"
-    edits: str = rule(default="keep", choices=("keep", "restore"))
-    conflicts: str = rule(default="source", choices=("source", "sheet"))
-    window_from: str = rule(default="", pattern=_DAY)
-    window_to: str = rule(default="", pattern=_DAY)
-    shrink_percent: int = rule(default=30, least=1, most=100)
+    edits: Literal["keep", "restore"] = "keep"
+    conflicts: Literal["source", "sheet"] = "source"
+    window_from: Annotated[str, Meta(pattern=rf"^(?:{_DAY})\Z")] = ""
+    window_to: Annotated[str, Meta(pattern=rf"^(?:{_DAY})\Z")] = ""
+    shrink_percent: Annotated[int, Meta(ge=1, le=100)] = 30
 
 
 def load(path: Path) -> Settings:

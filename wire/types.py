@@ -244,8 +244,8 @@ class Answer(Written, frozen=True, kw_only=True):
 class Claim(Written, frozen=True, kw_only=True):
     """A claimed task with all that its session needs; `checkpoint` is what the session before handed over.
 
-    `answers` and `notes` are all that a user said to this session, oldest first, those of earlier claims included: a note
-    is a text to a task that was stuck or out of budget, an answer to no call.
+    `answers` and `notes` are all that a user said to this session, oldest first, those of earlier claims included: a
+    note is a text to a task that was stuck or out of budget, an answer to no call.
     """
 
     task: Task

@@ -1,15 +1,17 @@
 """What this host has used of its UTC day: sessions begun and dollars spent, kept over restarts in state.json."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+from msgspec.structs import replace
+
 from agent.record import durable
+from wire.values import Written
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class Used(Written, frozen=True, kw_only=True):
     """One day's use: the ids of the sessions begun, and micro-dollars by session and fence.
 
     Keyed, because a daemon that was killed between counting and going on counts again at its next start.
@@ -17,7 +19,7 @@ class Used:
 
     day: str
     sessions: tuple[str, ...] = ()
-    usd_micros: dict[str, int] = field(default_factory=dict)
+    usd_micros: dict[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def spent(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from agent.daemon.lease import boottime
-from wire.client import Client, Refused, Unreachable
+from wire.client import Client, RequestRefused, Unreachable
 from wire.values import Invalid
 
 T = TypeVar("T")
@@ -31,13 +31,13 @@ class Link:
         self._again_at = 0.0
 
     def __call__(self, ask: Callable[[Client], T]) -> T:
-        """Ask the dashboard; raises `DashboardAway`, at once within the pause, and `Refused` by a definite answer."""
+        """Ask the dashboard; raises `DashboardAway`, at once within the pause, and `RequestRefused`."""
         now = self._clock()
         if now < self._again_at:
             raise DashboardAway
         try:
             answer = ask(self._client)
-        except Refused as error:
+        except RequestRefused as error:
             if error.problem.status < 500 and error.problem.status not in _PASSING:
                 self._back()
                 raise

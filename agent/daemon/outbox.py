@@ -4,21 +4,21 @@ Everything is sent until it is acknowledged, and may be sent twice: records are 
 an outcome changes nothing the second time. So a daemon that is killed anywhere here finishes at its next start.
 """
 
-import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from agent.daemon.link import Link
 from agent.daemon.outcome import Progress, crashed, crashes, fault, outcome
 from agent.record import durable
 from agent.record.journal import Journal, JournalDamaged, read
 from agent.record.limits import spent
-from wire.client import Refused
+from wire.client import RequestRefused
 from wire.types import Batch, Event, EventKind, File, NewTask, SessionEnd
-from wire.values import Invalid, decode, encode
+from wire.values import Invalid, decode, dump
 
 _RECORDS, _BYTES = 500, 1_000_000
 """Most of one batch: it must be stored within the client's 5 s. A single larger record is a batch of its own."""
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """The folder of one session, and how far its delivery is. Raises what the link does: `DashboardAway`, `Refused`."""
+    """The folder of one session, and how far its delivery is. Raises `DashboardAway` and `RequestRefused`."""
 
     def __init__(self, folder: Path, link: Link) -> None:
         self.folder = folder
@@ -69,7 +69,7 @@ class Outbox:
             return
         events = self._link(lambda client: client.events(self.id))
         fresh = self._journal.with_suffix(".new")
-        fresh.write_text("".join(json.dumps(encode(event)) + "\n" for event in events), encoding="utf-8")
+        fresh.write_bytes(b"".join(dump(event) + b"\n" for event in events))
         fresh.replace(self._journal)
 
     def deliver(self) -> None:
@@ -80,7 +80,7 @@ class Outbox:
             return
         try:
             self._deliver(self.progress.acknowledged)
-        except Refused as error:
+        except RequestRefused as error:
             if error.problem.status != STALE or not self.progress.acknowledged:
                 raise
             self._deliver(0)  # not a stale fence perhaps, but a store that was put back to an earlier day: it has a gap
@@ -97,7 +97,7 @@ class Outbox:
             self.deliver()
         except JournalDamaged as error:
             return self._report(fault(read(self._journal), self.progress, str(error)))
-        except Refused as error:
+        except RequestRefused as error:
             if error.problem.status == STALE:
                 raise
             return self._report(fault(read(self._journal), self.progress, f"its journal was refused: {error}"))
@@ -125,7 +125,7 @@ class Outbox:
             return self._report(replace(end, files=files), events)
         except OSError as error:
             return self._report(fault(events, self.progress, f"a finished file is gone: {error}"))
-        except Refused as error:
+        except RequestRefused as error:
             if error.problem.status == STALE:
                 raise
             return self._report(fault(events, self.progress, f"its outcome was refused: {error}"))
@@ -151,7 +151,7 @@ class Outbox:
                 continue
             try:
                 self._queue(decode(NewTask, event.data["created"], "created"), event.data["tool_use_id"])
-            except (Refused, Invalid) as error:
+            except (RequestRefused, Invalid) as error:
                 log.warning("session %s: a task that it created was refused: %s", self.id, error)
                 self._save(replace(self.progress, refused=(*self.progress.refused, str(error))))
 
@@ -194,7 +194,7 @@ def _batches(events: Sequence[Event]) -> Iterator[tuple[Event, ...]]:
     batch: list[Event] = []
     size = 0
     for event in events:
-        length = len(json.dumps(encode(event)))
+        length = len(dump(event))
         if batch and (len(batch) >= _RECORDS or size + length > _BYTES):
             yield tuple(batch)
             batch, size = [], 0

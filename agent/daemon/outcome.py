@@ -1,19 +1,17 @@
 """How a session's process ended, read from its journal alone: a pure step from records to what is reported."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from agent.record.limits import spent
 from wire.types import Event, EventKind, Exit, SessionEnd
-from wire.values import Invalid, decode
+from wire.values import Invalid, Written, dump, read
 
 CRASHES_BEFORE_GIVING_UP = 3
 """Crashes in a row, none of them further than the one before, after which a session is given up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Written, frozen=True, kw_only=True):
     """How far the daemon is with one session; outlives the daemon, in the session's folder.
 
     `began_at` is the journal's last record at this claim and `usd_micros_before` what was spent then; `acknowledged`
@@ -63,7 +61,8 @@ def outcome(events: Sequence[Event], progress: Progress) -> tuple[SessionEnd, tu
     data = dict(events[-1].data)
     names = tuple(data.pop("files", ()))
     try:
-        return decode(SessionEnd, {**data, "fence": progress.fence, "reason": _reason(data, progress)}), names
+        # Leniently: another release may have written the record, with an exit of its own.
+        return read(SessionEnd, dump({**data, "fence": progress.fence, "reason": _reason(data, progress)})), names
     except Invalid as error:
         return _end(progress, events, Exit.FAULT, f"the journal's last record can't be read: {error}"), ()
 

@@ -20,7 +20,7 @@ from agent.daemon.spawn import Child
 from agent.record import durable
 from agent.record.journal import JournalLocked
 from agent.settings import SessionSettings, Settings
-from wire.client import Refused
+from wire.client import RequestRefused
 from wire.types import Claim, ClaimRequest, Exit, Heartbeat, SessionEnd
 
 TICK_S = 1.0
@@ -143,7 +143,7 @@ class Daemon:
         except _Cancelled:
             child.kill()
             outbox.note(stopped="cancelled", cancelled=True)
-        except Refused as error:
+        except RequestRefused as error:
             child.kill()
             if error.problem.status == STALE:
                 self._set_aside(outbox, error)
@@ -153,7 +153,7 @@ class Daemon:
 
     def _watch(self, child: Child, lease: Lease, outbox: Outbox) -> str:
         """Keep the lease and deliver records while the process runs; return how it ended. Raises `_Cancelled`,
-        and `Refused` when the fence is stale.
+        and `RequestRefused` when the fence is stale.
         """
         while (ended := child.ended()) is None:
             if self.signals.stop:
@@ -203,14 +203,14 @@ class Daemon:
         except JournalLocked as error:
             log.warning("%s", error)
             return False
-        except Refused as error:
+        except RequestRefused as error:
             self._set_aside(outbox, error)
             return True
         log.info("session %s: exit %d after %d turns, $%.4f. %s", outbox.id, end.exit, end.turns, end.usd_micros / 1e6,
                  end.reason)  # fmt: skip
         return True
 
-    def _set_aside(self, outbox: Outbox, error: Refused) -> None:
+    def _set_aside(self, outbox: Outbox, error: RequestRefused) -> None:
         log.warning("session %s is not ours any more (%s): kept as %s", outbox.id, error, outbox.set_aside())
 
     def _rest(self) -> None:

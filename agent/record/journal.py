@@ -5,7 +5,6 @@ crash left behind the last whole record is cut off and kept beside the journal a
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any, Self
 from agent.record.durable import sync_folder
 from agent.record.times import rfc3339
 from wire.types import Event, EventKind
-from wire.values import Invalid, decode, encode
+from wire.values import Invalid, dump
+from wire.values import read as parse_leniently
 
 
 class JournalLocked(Exception):
@@ -48,7 +48,7 @@ class Journal:
         event = Event(n=len(self.events) + 1, at=rfc3339(self._clock()), kind=kind, data=data)
         start = os.lseek(self._fd, 0, os.SEEK_END)
         try:
-            _write(self._fd, json.dumps(encode(event), separators=(",", ":")).encode())
+            _write(self._fd, dump(event))
             os.fsync(self._fd)
             # Only now: the newline tells readers that the record is on disk.
             _write(self._fd, b"\n")
@@ -121,8 +121,8 @@ def _records(raw: bytes) -> tuple[list[Event], int]:
 def _event(line: bytes, n: int | None) -> Event | None:
     """Read one line as record `n` (None: any); a closing brace proves it whole, with or without its newline."""
     try:
-        event = decode(Event, json.loads(line))
-    except (ValueError, Invalid):
+        event = parse_leniently(Event, line)
+    except Invalid:
         return None
     return event if n in (None, event.n) else None
 

@@ -2,24 +2,23 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
-from wire.values import Invalid, decode, rule
+from msgspec import Meta
+
+from wire.values import Invalid, Value, decode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tier:
+class Tier(Value, frozen=True, kw_only=True):
     """Dollars per million tokens, which are micro-dollars per token, for prompts of `up_to` tokens."""
 
-    input: float = rule(least=0)
-    output: float = rule(least=0)
-    up_to: int | None = rule(default=None, least=1)
+    input: Annotated[float, Meta(ge=0)]
+    output: Annotated[float, Meta(ge=0)]
+    up_to: Annotated[int, Meta(ge=1)] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(Value, frozen=True, kw_only=True):
     """A model's tiers, the smallest prompts first; the last is for all the rest."""
 
     name: str
@@ -30,13 +29,12 @@ class Model:
         return next(tier for tier in self.tiers if tier.up_to is None or prompt <= tier.up_to)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
+class Prices(Value, frozen=True, kw_only=True):
     """All models, and what the prompt cache does to the input price."""
 
-    cache_read: float = rule(least=0)
-    cache_write_5m: float = rule(least=0)
-    cache_write_1h: float = rule(least=0)
+    cache_read: Annotated[float, Meta(ge=0)]
+    cache_write_5m: Annotated[float, Meta(ge=0)]
+    cache_write_1h: Annotated[float, Meta(ge=0)]
     models: tuple[Model, ...]
 
     def worst(self, model: str, prompt: int, output: int) -> int:

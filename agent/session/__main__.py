@@ -5,7 +5,6 @@ DIR holds `claim.json`, `settings.json` and, from the first run on, the journal.
 """
 
 import ctypes
-import json
 import os
 import random
 import signal
@@ -30,7 +29,7 @@ from agent.tools import catalog
 from wire.secret import Secret
 from wire.terminal import printable
 from wire.types import Claim, EventKind, Exit
-from wire.values import Invalid, decode, encode
+from wire.values import Invalid, encode, read
 
 _PR_SET_PDEATHSIG = 1
 T = TypeVar("T")
@@ -152,7 +151,7 @@ def _key() -> Secret:
 
 def _read(cls: type[T], path: Path) -> T:
     try:
-        return decode(cls, json.loads(path.read_text("utf-8")), path.name)
+        return read(cls, path.read_bytes(), path.name)
     except (OSError, ValueError) as error:
         raise Fault(f"{path} can't be used: {error}") from error
 

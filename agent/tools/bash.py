@@ -1,11 +1,13 @@
 """The bash tool: each call a fresh shell in a fresh sandbox, which takes over the last one's folder and exports."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from agent.sandbox.run import REPORT_LIMIT, Job, Sandbox
 from agent.tools.result import CallFailed, Result, text
-from wire.values import decode, rule
+from wire.values import Value, decode
 
 DEFINITION = {"type": "bash_20250124", "name": "bash"}
 
@@ -19,9 +21,8 @@ trap 'jada_code=$?; {{ export -p; printf "cd -- %q 2>/dev/null\\n" "$PWD"; }} >&
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Input:
-    command: str = rule(default="", pattern=r"[^\0]*")
+class _Input(Value, frozen=True, kw_only=True):
+    command: Annotated[str, Meta(pattern=r"^[^\0]*\Z", description="text without NUL")] = ""
     restart: bool = False
 
 

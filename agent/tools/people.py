@@ -5,16 +5,17 @@ None of them acts by itself: what they ask for goes into the journal, and the da
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from agent.record.durable import sync_folder
 from agent.sandbox.run import Sandbox
 from agent.tools.editor import collect
 from agent.tools.result import CallFailed, Result
-from wire.types import DESCRIPTION_LIMIT, Budget, Claim, File, NewTask
-from wire.values import decode, encode, rule
+from wire.types import DESCRIPTION_LIMIT, Claim, File, NewTask, require_short
+from wire.values import Value, decode, encode
 
 CREATE_TASK: dict[str, Any] = {
     "name": "create_task",
@@ -62,24 +63,24 @@ FINISH: dict[str, Any] = {
 FILES_LIMIT = 10 * 1024 * 1024
 """Bytes of all files that a task hands over."""
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_WORDS = r"(?s).*\S.*"
+_WORDS, _MEANS = r"\S", "text that says something"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
+class _Task(Value, frozen=True, kw_only=True):
     title: str
     description: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    question: str = rule(longest=DESCRIPTION_LIMIT, pattern=_WORDS)
+class _Question(Value, frozen=True, kw_only=True):
+    question: Annotated[str, Meta(max_length=DESCRIPTION_LIMIT, pattern=_WORDS, description=_MEANS)]
+
+    def __post_init__(self) -> None:
+        require_short("question", self.question)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finish:
-    result: str = rule(longest=64 * 1024, pattern=_WORDS)
-    files: tuple[str, ...] = rule(default=(), longest=20)
+class _Finish(Value, frozen=True, kw_only=True):
+    result: Annotated[str, Meta(max_length=64 * 1024, pattern=_WORDS, description=_MEANS)]
+    files: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
 
 
 def question(given: object) -> str:
@@ -98,7 +99,7 @@ def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) 
         "title": asked.title,
         "description": asked.description,
         "priority": parent.priority,
-        "budget": encode(Budget(sessions=max(parent.budget.sessions - parent.sessions_used, 1), usd_micros=money_left)),
+        "budget": {"sessions": max(parent.budget.sessions - parent.sessions_used, 1), "usd_micros": money_left},
         "parent": parent.id,
         "id": derived_id(claim.session.id, tool_use_id),
     }

@@ -16,7 +16,7 @@ from provision.reach.keyfiles import materialised
 from provision.reach.tunnel import opened
 from provision.target import load_target
 from wire import types
-from wire.client import Client, Refused, Unreachable
+from wire.client import Client, RequestRefused, Unreachable
 from wire.values import Invalid, decode
 
 
@@ -33,7 +33,7 @@ def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
         raise CommandError(
             f"{access.name}: {error}", "see `fab status` and `fab logs --unit jada-dashboard`"
         ) from error
-    except Refused as error:
+    except RequestRefused as error:
         at = f" (field {error.problem.field})" if error.problem.field else ""
         raise CommandError(f"the queue refused: {error}{at}", "`fab task.show ID` tells how the task stands") from error
 
@@ -110,7 +110,7 @@ def get(_context: Context, task_id: str, to: str = ".", stack: str | None = None
             raise CommandError(f"task {task_id} has no result files", "`fab task.show` tells how it stands")
         folder.mkdir(parents=True, exist_ok=True)
         for file in files:
-            (folder / file.name).write_bytes(client.file(task_id, file.name))
+            (folder / file.name).write_bytes(client.result_file(task_id, file.name))
             say(f"{folder / file.name}  {file.size} bytes")
 
 

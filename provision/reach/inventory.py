@@ -7,30 +7,30 @@ import ipaddress
 import json
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
+from msgspec import Meta
+
 from provision.errors import CommandError
-from wire.values import Invalid, decode, rule
+from wire.values import Invalid, Value, decode
 
 LOCAL = "local"
 """The one stack that lives on this machine, and the only one that need not be named."""
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LIGHTSAIL")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(Value, frozen=True, kw_only=True):
     """A host as infra made it: the instance's name, its login user, and its public and private IPv4 address."""
 
-    name: str = rule(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
+    name: Annotated[str, Meta(pattern=r"^(?:[A-Za-z0-9][A-Za-z0-9._-]*)\Z")]
     username: str
     address: str
     private_address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
+class Inventory(Value, frozen=True, kw_only=True):
     """A stack's hosts, and where its Lightsail API is: `endpoint` is null for AWS's own."""
 
     region: str

@@ -11,7 +11,7 @@ from dashboard.app import create
 from dashboard.settings import Settings
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
-from wire.client import Client, Refused
+from wire.client import Client, RequestRefused
 from wire.secret import Secret
 from wire.types import ClaimRequest, EventKind, Exit, NewTask, State
 
@@ -84,7 +84,7 @@ def test_a_finished_session_is_settled_with_its_files(site, outbox):
     assert outbox.settle().exit is Exit.FINISHED
     task = site.client.task(site.task.id)
     assert (task.state, task.result, task.usd_micros_spent) == (State.DONE, "It is done.", 20)
-    assert site.client.file(task.id, "report.csv") == b"a,b\n"
+    assert site.client.result_file(task.id, "report.csv") == b"a,b\n"
     assert list(Outboxes(site.folder.parent, Link(site.client)).unsettled()) == []
 
 
@@ -157,7 +157,7 @@ def test_a_created_task_that_is_refused_is_told_with_the_outcome(site, outbox):
 def test_a_stale_fence_is_told_and_the_folder_set_aside(site, outbox):
     write(site, HEADER)
     outbox.open(site.task.id, site.claim.lease.fence - 1)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         outbox.settle()
     assert caught.value.problem.status == 409
     aside = outbox.set_aside()

@@ -65,7 +65,7 @@ class Chain:
 
 def _healthy(client):
     try:
-        return client.health()["status"] == "ok"
+        return client.health().status == "ok"
     except Unreachable:
         return False
 

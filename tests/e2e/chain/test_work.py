@@ -64,7 +64,7 @@ def _months(days):
 
 
 def test_the_occupancy_is_right_by_another_way(chain, client):
-    report = client.file(titled(client, "Season occupancy").id, "occupancy.csv").decode()
+    report = client.result_file(titled(client, "Season occupancy").id, "occupancy.csv").decode()
     rows = list(csv.DictReader(io.StringIO(report)))
     expected = swept(bookings(chain).decode())
     seen = {hotel: (0, collections.Counter()) for hotel in expected}

@@ -11,14 +11,14 @@ from agent.daemon.outbox import Outboxes
 from agent.daemon.worker import Daemon
 from agent.record.journal import Journal
 from agent.settings import Settings
-from wire.client import Refused
-from wire.types import Acknowledged, Beat, Budget, Claim, Grant, Lease, Problem, State, Task
+from wire.client import RequestRefused
+from wire.types import Acknowledged, Budget, Claim, Grant, HeartbeatReply, Lease, Problem, State, Task
 
 NOON = 1_778_673_600.0
 
 
 def refused(status):
-    return Refused(Problem(title="no", status=status))
+    return RequestRefused(Problem(title="no", status=status))
 
 
 def a_claim(number=1, fence=1, *, new=True, ttl_s=60.0, usd_micros=5_000_000):
@@ -55,7 +55,7 @@ class Queue:
     def heartbeat(self, task, beat):
         self._call("heartbeat")
         self.beats.append((task, beat.fence))
-        return Beat(ttl_s=60, cancelled=self.cancelled)
+        return HeartbeatReply(ttl_s=60, cancelled=self.cancelled)
 
     def deliver(self, session, batch):
         self._call("deliver")

@@ -3,7 +3,7 @@ import http
 import pytest
 
 from agent.daemon.link import DashboardAway, Link
-from wire.client import Client, Refused, Unreachable
+from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
 from wire.types import Problem
 
@@ -28,7 +28,7 @@ def link():
 
 
 def refused(status):
-    return Refused(Problem(title=http.HTTPStatus(status).phrase, status=status))
+    return RequestRefused(Problem(title=http.HTTPStatus(status).phrase, status=status))
 
 
 def test_an_answer_is_handed_on(link):
@@ -46,7 +46,7 @@ def test_what_passes_is_away_and_not_asked_again_within_the_pause(link, error, c
 
 @pytest.mark.parametrize("status", [404, 409, 422])
 def test_a_definite_no_is_handed_on_and_closes_nothing(link, status):
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         link(Answers(refused(status)))
     assert link(Answers("yes")) == "yes"
 

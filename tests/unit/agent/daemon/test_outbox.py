@@ -5,7 +5,7 @@ import pytest
 from agent.daemon.link import DashboardAway
 from agent.daemon.outbox import Outbox, Outboxes
 from agent.record.journal import Journal, JournalLocked
-from wire.client import Refused, Unreachable
+from wire.client import RequestRefused, Unreachable
 from wire.types import EventKind, Exit
 
 HEADER = (EventKind.HEADER, {})
@@ -67,10 +67,10 @@ def test_a_dashboard_that_was_put_back_to_an_earlier_day_gets_all_again(outbox, 
 def test_a_refusal_that_means_a_stale_fence_is_not_swallowed(outbox, queue, host):
     write(outbox, HEADER, RESERVE)
     queue.errors["deliver"] = host.refused(409)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         outbox.deliver()  # nothing is acknowledged: there is no gap to fill
     assert queue.calls == ["deliver"]
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         outbox.settle()
     assert queue.ends == {}
 
