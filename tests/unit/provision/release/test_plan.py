@@ -4,7 +4,7 @@ import pytest
 
 from provision.errors import CommandError
 from provision.release import plan
-from provision.release.bundle import SERVICES
+from provision.release.bundle import FILES, SERVICES
 from provision.system.desired import config_files
 from provision.system.secrets import SECRETS
 
@@ -224,3 +224,19 @@ def test_only_a_service_waits_for_its_secrets(worker, bundle):
     without = plan.make(replace(worker, secrets=("dashboard_token",)), bundle, 3)
     assert without.blocking == ("anthropic_api_key",)
     assert plan.make(worker, bundle, 3).blocking == ()
+
+
+def test_the_folders_that_are_checked_are_those_that_tmpfiles_makes():
+    lines = [line.split() for line in (FILES / "etc/tmpfiles.d/jada.conf").read_text().splitlines()]
+    made = {words[1]: (words[2], words[3]) for words in lines if words[0] == "d"}
+    assert made.pop("/home/jada") == ("0755", "root")  # the parent of the secrets, which everyone may pass
+    assert made == plan.FOLDERS
+
+
+@pytest.mark.parametrize(("path", "target"), plan.LINKS.items())
+def test_a_link_leads_through_current_to_what_its_reader_looks_for(path, target):
+    inside = target.removeprefix("/opt/jada-agent/").removeprefix("current/")
+    assert target.endswith(f"current/{inside}")
+    assert inside in ("scripts", "etc") or (FILES / inside).is_file()
+    read = ("/etc/systemd/system/", "/etc/cron.d/", "/etc/sysusers.d/", "/etc/tmpfiles.d/")
+    assert path.startswith(read) if "/" in inside else path in ("/etc/jada", "/opt/jada-agent/scripts")
