@@ -1,4 +1,4 @@
-"""How a session's process ended, read from its journal alone: a pure step from records to what is reported."""
+"""How a session's process ended, read only from its journal: a pure step from records to what is reported."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tools that reach beyond the workspace: a new task in the queue, a question to a person, the end of the task.
+"""The tools that reach beyond the workspace: a new task in the queue, a question to the user, the end of the task.
 
 None of them acts by itself: what they ask for goes into the journal, and the daemon and the dashboard act on it.
 """

@@ -101,3 +101,10 @@ def test_a_session_that_died_with_its_daemon_says_so():
 def test_what_is_given_up_keeps_its_account():
     end = fault(journal(reserve(1)), PROGRESS, "damaged")
     assert (end.exit, end.fence, end.reason, end.turns, end.usd_micros) == (Exit.FAULT, 7, "damaged", 1, 100)
+
+
+def test_a_first_claim_begins_with_nothing_on_its_account():
+    assert Progress(task="T", fence=1) == Progress(
+        task="T", fence=1, began_at=0, usd_micros_before=0, acknowledged=0, crashes=0, crashed_at=0, stopped="",
+        cancelled=False, refused=(), settled=False,
+    )  # fmt: skip

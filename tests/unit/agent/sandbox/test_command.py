@@ -72,3 +72,7 @@ def test_the_whole_command_line_is_this():
         --bind /w /workspace --chdir /workspace --remount-ro /
     """
     assert argv(data=[(9, "/run/jada/x")]) == ["bwrap", *options.split(), "--", "true"]
+    without = options.replace("--proc /proc", "--tmpfs /proc --remount-ro /proc").replace(
+        "--ro-bind-data 9 /run/jada/x", ""
+    )
+    assert argv(own_proc=False) == ["bwrap", *without.split(), "--", "true"]
