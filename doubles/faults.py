@@ -101,6 +101,11 @@ class Faults(Generic[F]):
         return JSONResponse({"faults": orders, "held": self._held})
 
 
+async def asked(request: Request) -> str:
+    """Return what `match` is looked for in: the call's path, query and body."""
+    return f"{request.url.path}?{request.url.query} {(await request.body()).decode(errors='replace')}"
+
+
 def refused(error: Invalid) -> Response:
     """Answer a control call that makes no sense, in the same form everywhere."""
     return JSONResponse({"field": error.field, "reason": error.reason}, 400)

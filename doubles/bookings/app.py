@@ -19,7 +19,7 @@ from doubles.bookings.dataset import load
 from doubles.bookings.faults import Fault
 from doubles.bookings.generator import season
 from doubles.bookings.store import Store, Window
-from doubles.faults import Faults
+from doubles.faults import Faults, asked
 from doubles.reading import Invalid, read_json
 
 SEED, COUNT, FIRST = 2026, 300, date(2026, 11, 1)
@@ -64,7 +64,7 @@ class _Api:
         """Let a call of the API suffer what was ordered."""
 
         async def call(request: Request) -> Response:
-            fault = await self.faults.meet() or Fault()
+            fault = await self.faults.meet(await asked(request)) or Fault()
             if fault.status:
                 return Response("<html><h1>Out of order</h1></html>", fault.status, media_type="text/html")
             return answer(request, fault)

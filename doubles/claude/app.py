@@ -22,7 +22,7 @@ from doubles.claude.errors import ApiError, envelope, not_built
 from doubles.claude.faults import Fault
 from doubles.claude.ledger import Entry, Ledger
 from doubles.claude.scripts import cast
-from doubles.faults import Faults
+from doubles.faults import Faults, asked
 
 VERSION = str(anthropic.Anthropic(api_key="none").default_headers["anthropic-version"])
 """The version of the API that the installed client speaks; the answers of others may have another shape."""
@@ -56,8 +56,8 @@ class _Double:
 
     async def messages(self, request: Request) -> Response:
         body = await _body(request)
-        turn, text = _turn(body), (await request.body()).decode()
-        fault = await self._faults.meet(text, lambda fault: fault.turn in (None, turn)) or Fault()
+        turn = _turn(body)
+        fault = await self._faults.meet(await asked(request), lambda fault: fault.turn in (None, turn)) or Fault()
         if fault.status:
             headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
             return self._error(request, fault.status, "a fault ordered by /_local/faults", headers)

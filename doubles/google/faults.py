@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from doubles import faults
+from doubles.faults import asked
 from doubles.google.errors import STATUSES, GoogleError, error_info, page
 from doubles.reading import Invalid
 
@@ -78,9 +80,9 @@ class Faults(faults.Faults[Fault]):
     def __init__(self) -> None:
         super().__init__(Fault)
 
-    async def play(self, on: str, carry_out: Callable[[], Awaitable[Response]]) -> Response:
+    async def play(self, on: str, request: Request, carry_out: Callable[[], Awaitable[Response]]) -> Response:
         """Answer as an ordered fault says, or carry the call out."""
-        fault = await self.meet(suits=lambda fault: fault.on == on) or Fault()
+        fault = await self.meet(await asked(request), lambda fault: fault.on == on) or Fault()
         instead = fault.answer()
         if instead is None:
             return await carry_out()

@@ -83,7 +83,7 @@ class OAuth:
 
     async def token(self, request: Request) -> Response:
         """POST /token: exchange a code, or refresh."""
-        return await self._faults.play("token", lambda: self._exchange(request))
+        return await self._faults.play("token", request, lambda: self._exchange(request))
 
     async def revoke(self, request: Request) -> Response:
         """POST /revoke: end a token, as its owner may."""

@@ -46,7 +46,7 @@ class Sheets:
         try:
             self._admit(request, operation)
             values = {name: unquote(text) for name, text in path.items()}
-            return await self._faults.play("sheets", partial(self._answer, request, operation, values))
+            return await self._faults.play("sheets", request, partial(self._answer, request, operation, values))
         except GoogleError as failure:
             return failure.answer()
 

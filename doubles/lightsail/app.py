@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from doubles.faults import Faults
+from doubles.faults import Faults, asked
 from doubles.lightsail import contract
 from doubles.lightsail.access import Authority
 from doubles.lightsail.calls import CALLS
@@ -76,7 +76,7 @@ async def _answer(cloud: Cloud, jobs: Jobs, faults: Faults[Fault], request: Requ
     target, body = request.headers.get("x-amz-target", ""), await request.body()
     try:
         _require_scope(cloud, request)
-        if fault := await faults.meet(f"{target} {body.decode(errors='replace')}"):
+        if fault := await faults.meet(f"{target} {await asked(request)}"):
             fault.require_none()
         return _json(await run_in_threadpool(call, cloud, jobs, target, body), HTTPStatus.OK)
     except AwsError as error:

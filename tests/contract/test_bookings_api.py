@@ -110,6 +110,11 @@ def test_faults_hit_as_many_calls_as_asked_and_then_end(api):
     assert statuses == [503, 503, 200]
 
 
+def test_a_fault_hits_only_calls_that_match(api):
+    api.post("/_local/faults", json={"status": 503, "match": "bookings.csv"})
+    assert [api.get(f"/v1/bookings{end}").status_code for end in ("", ".csv")] == [200, 503]
+
+
 def test_a_suddenly_empty_source_looks_like_a_healthy_answer(api):
     api.post("/_local/faults", json={"empty": True})
     assert api.get("/v1/bookings").json() == {"bookings": [], "next": None, "total": 0}

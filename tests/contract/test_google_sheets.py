@@ -383,6 +383,12 @@ def test_a_fault_answers_in_sheets_place(raw, key, error, status):
     assert statuses == [status, 200]
 
 
+def test_a_fault_hits_only_calls_that_match(raw, key):
+    raw.post("/_local/faults", json={"on": "sheets", "error": "UNAVAILABLE", "match": "values/B"})
+    statuses = [raw.get(f"/v4/spreadsheets/{key}/values/{cell}").status_code for cell in ("A1", "B1")]
+    assert statuses == [200, 503]
+
+
 def test_an_ambiguous_fault_carries_the_write_out_and_loses_the_answer(raw, service, key):
     raw.post("/_local/faults", json={"on": "sheets", "html": 503, "after": True, "times": 1})
     body = {"values": [["written"]]}
