@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.serve import running
-from sync.failure import Failed
+from sync.failure import SyncFailed
 from sync.settings import Settings
 from sync.source import Source
 from wire.secret import Secret
@@ -93,7 +93,7 @@ def test_everything_else_stays_as_the_source_has_it(bookings, value, cell):
 def test_an_answer_that_can_t_be_used_is_refused_whole_and_named(bookings, answer, named):
     # The circle gives the same record again and again; only its first page counts here.
     answers = [answer, {**page(), "next": "c1"}] if named.endswith("circle") else [answer]
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(SyncFailed) as failed:
         read(bookings, *answers)
     assert failed.value.kind == "bookings_odd"
     assert named in failed.value.cause
@@ -105,13 +105,13 @@ def test_an_outage_that_passes_is_not_a_failure(bookings):
 
 @pytest.mark.parametrize(("status", "kind"), [(503, "bookings_down"), (500, "bookings_down"), (401, "bookings_token")])
 def test_an_outage_that_lasts_is_told_by_name(bookings, status, kind):
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(SyncFailed) as failed:
         read(bookings, Response(status_code=status))
     assert failed.value.kind == kind
 
 
 def test_nobody_answering_is_told_by_name():
     settings = Settings(bookings_url="http://127.0.0.1:9", spreadsheet_id="x")
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(SyncFailed) as failed:
         Source(settings, Secret("t"), backoff_s=0).read()
     assert failed.value.kind == "bookings_unreachable"

@@ -145,6 +145,14 @@ def test_nothing_is_given_back_where_the_write_hit_its_row():
     assert misplaced(plan, [row(2, *CALM)], [row(2, "B1", "2026-05-13", 99)]) == ()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(80, 75), (80, 80), (99, 99)], ids=["edited meanwhile", "never hit", "held the same before"]
+)
+def test_a_repair_never_overwrites_a_cell_that_our_write_did_not_change(before, after):
+    plan = Plan(added={}, changes=(Change(3, "B2", {2: 99}),), settled={})
+    assert misplaced(plan, [row(2, "B1", "2026-05-13", before)], [row(3, "B1", "2026-05-13", after)]) == ()
+
+
 KEYS = st.sampled_from(["B1", "B2", "B3", "B4"])
 CELLS = st.tuples(st.sampled_from(["2026-05-13", "2026-07-01", ""]), st.sampled_from([1, 2, "=1+1", ""]))
 STATES = st.sampled_from([LIVE, REMOVED, DUPLICATE, "", "mine"])
