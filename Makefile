@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test check bench tools
+.PHONY: help demo down test check bench mutants tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,3 +34,10 @@ check: tools ## lint, types, architecture, units, shell
 bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
 	@local/bootstrap --group bench
 	@$(BIN)/python -m bench
+
+# From nothing each time: results of an earlier run would count for code that is gone.
+mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)
+	@local/bootstrap --group mutants
+	@rm -rf mutants
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
+	@$(BIN)/python tests/mutants.py

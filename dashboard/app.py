@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -16,13 +17,18 @@ from starlette.responses import Response
 from dashboard import api, page
 from dashboard.guard import Guard
 from dashboard.queue import Queue
-from dashboard.record import Clock, Conflict, NotFound, StaleVersion, utc_now
+from dashboard.record import Clock, Conflict, NotFound, StaleVersion
 from dashboard.settings import Settings
 from dashboard.stores import Store
 from wire.secret import Secret
 from wire.values import Invalid
 
 log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the time of day: the clock outside of tests."""
+    return datetime.now(UTC)
 
 
 def create(store: Store, token: Secret, settings: Settings | None = None, clock: Clock = utc_now) -> Starlette:

@@ -164,11 +164,6 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def utc_now() -> datetime:
-    """Return the time of day: the clock outside of tests."""
-    return datetime.now(UTC)
-
-
 def stamp(moment: datetime) -> str:
     """Write a time as the contract has it: RFC 3339, UTC, whole seconds, so that texts sort as times."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sync import credentials, report
-from sync.failure import Failed
+from sync.failure import SyncFailed
 from sync.history import Busy, opened
-from sync.run import Done, World, preview, secret, sync
+from sync.run import Context, Done, preview, secret, sync
 from sync.settings import STATE, Settings, load
 from wire.client import Client
 from wire.values import Invalid
@@ -35,17 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load(options.settings)
     except Invalid as error:
-        return _tell(Failed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
+        return _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
     started = _now()
     signal.signal(signal.SIGTERM, _stop)
     what = preview if options.dry_run else sync
     try:
         outcome = _attempt(what, settings, secrets, options.state)
     except Busy as busy:  # no outcome of its own: the other run reports
-        return _tell(busy)
+        return _print_failure(busy)
     if isinstance(outcome, Done):
-        _tell_done(outcome, settings, dry=options.dry_run)
-    code = _tell(outcome) if isinstance(outcome, Failed) else 0
+        _print_done(outcome, settings, dry=options.dry_run)
+    code = _print_failure(outcome) if isinstance(outcome, SyncFailed) else 0
     if not options.dry_run:
         _report(outcome, settings, secrets, started)
     return code
@@ -59,55 +59,55 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _attempt(what: Callable[[World], Done], settings: Settings, secrets: Path, state: Path) -> Done | Failed:
+def _attempt(what: Callable[[Context], Done], settings: Settings, secrets: Path, state: Path) -> Done | SyncFailed:
     try:
         with opened(state, (*settings.columns, STATE)) as history:
             try:
-                return what(World(settings, secrets, history, _now, time.sleep))
-            except Failed as failed:
+                return what(Context(settings, secrets, history, _now, time.sleep))
+            except SyncFailed as failed:
                 _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
                 return failed
     except Busy:
         raise
     except (sqlite3.Error, OSError) as error:
         cure = f"see that {state} is writable and not full; a damaged history.sqlite may be moved aside"
-        return Failed("memory_unusable", f"the sync's memory in {state} can't be used: {error}", cure)
-    except Exception as error:  # noqa: BLE001 - no run fails silently: what nobody foresaw is told like the rest
+        return SyncFailed("memory_unusable", f"the sync's memory in {state} can't be used: {error}", cure)
+    except Exception as error:  # noqa: BLE001 - no run fails silently: what was not foreseen is reported like the rest
         _log.exception("unforeseen")
         cause = f"the sync itself is at fault: {type(error).__name__}: {error}"
-        return Failed("sync_fault", cause, "report it with the lines above this one")
+        return SyncFailed("sync_fault", cause, "report it with the lines above this one")
 
 
 def _stop(_number: int, _frame: object) -> None:
-    """End the run as a failure that is told: systemd's time limit comes as SIGTERM, a while before SIGKILL."""
+    """End the run as a failure that is reported: systemd's time limit comes as SIGTERM, a while before SIGKILL."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    cause = "the run was stopped from outside: by a person, a shutdown, or the time limit of its unit"
-    raise Failed("stopped", cause, "see what it waited for in the lines above; the next run goes on from there")
+    cause = "the run was stopped from outside: by an operator, a shutdown, or the time limit of its unit"
+    raise SyncFailed("stopped", cause, "see what it waited for in the lines above; the next run goes on from there")
 
 
-def _tell(failed: Failed) -> int:
+def _print_failure(failed: SyncFailed) -> int:
     sys.stderr.write(f"[port-sheet] {failed}\n")
     return 1
 
 
-def _tell_done(done: Done, settings: Settings, *, dry: bool) -> None:
-    for line in report.lines(done.plan, (*settings.columns, STATE)):
+def _print_done(done: Done, settings: Settings, *, dry: bool) -> None:
+    for line in report.report_lines(done.plan, (*settings.columns, STATE)):
         _log.info("%s%s", "would be: " if dry else "", line)
     step = "nothing was written" if dry else "the sheet is in step, verified"
     _log.info("%d bookings; %s", done.bookings, step)
 
 
-def _report(outcome: Done | Failed, settings: Settings, secrets: Path, started: datetime) -> None:
+def _report(outcome: Done | SyncFailed, settings: Settings, secrets: Path, started: datetime) -> None:
     try:
         dies_at = credentials.read(secrets / credentials.TOKEN_FILE, settings.token_url).dies_at
-    except Failed:
+    except SyncFailed:
         dies_at = None
     try:
         client = Client(settings.dashboard_url, secret(secrets, "dashboard_token"))
-    except Failed as failed:
-        _log.error("the dashboard was not told of this run: %s", failed)
+    except SyncFailed as failed:
+        _log.error("this run was not reported to the dashboard: %s", failed)
         return
-    report.send(client, report.of(outcome, (started, _now()), dies_at))
+    report.send(client, report.sync_run(outcome, (started, _now()), dies_at))
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""`python -m sync.auth_ga`: have a person consent anew, and put a fresh refresh token in place.
+"""`python -m sync.auth_ga`: have the account's owner consent anew, and put a fresh refresh token in place.
 
 The consent page sends its answer to a port on this machine; from another machine, forward that port over SSH
 (docs/google.md). The token never leaves the host.
@@ -22,7 +22,7 @@ from google_auth_oauthlib.flow import InstalledAppFlow, WSGITimeoutError
 from oauthlib.oauth2 import OAuth2Error
 
 from sync.credentials import SCOPE, TOKEN_FILE
-from sync.failure import Failed
+from sync.failure import SyncFailed
 
 _SECRETS = Path("/home/jada/secrets")
 _AGAIN = "start auth_ga again"
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _consent(flow, options)
         content = _content(flow, datetime.now(UTC))
         _write(options.token, content)
-    except Failed as failed:
+    except SyncFailed as failed:
         sys.stderr.write(f"[auth_ga] {failed}\n")
         return 1
     sys.stdout.write(_done(options.token, content))
@@ -65,16 +65,16 @@ def _flow(path: Path) -> InstalledAppFlow:
         address = flow.client_config["token_uri"]
         _ = flow.client_config["client_secret"]
     except OSError as error:
-        raise Failed("client_unreadable", f"{path} can't be read: {error.strerror}", cure) from error
+        raise SyncFailed("client_unreadable", f"{path} can't be read: {error.strerror}", cure) from error
     except (ValueError, KeyError, TypeError) as error:
         cause = f"{path} is no OAuth client file ({type(error).__name__})"
-        raise Failed("client_unreadable", cause, cure) from None
+        raise SyncFailed("client_unreadable", cause, cure) from None
     _allow_plain_http(urlsplit(address).scheme, urlsplit(address).hostname or "")
     return flow
 
 
 def _allow_plain_http(scheme: str, host: str) -> None:
-    """Let oauthlib talk to a double on this machine or its own network; a real endpoint is reached by TLS alone."""
+    """Let oauthlib talk to a double on this machine or its own network; a real endpoint is reached only by TLS."""
     if scheme == "https":
         return
     try:
@@ -83,7 +83,7 @@ def _allow_plain_http(scheme: str, host: str) -> None:
         near = False
     if not near:
         cause = f"the client file would send the code to {host} without TLS"
-        raise Failed("client_insecure", cause, "download the client file anew: its token_uri must be https")
+        raise SyncFailed("client_insecure", cause, "download the client file anew: its token_uri must be https")
     os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 
 
@@ -98,21 +98,21 @@ def _consent(flow: InstalledAppFlow, options: argparse.Namespace) -> None:
             prompt="consent",  # without it Google gives no refresh token to someone who consented before
         )
     except WSGITimeoutError:
-        cause = f"nobody answered on the consent page for {options.timeout} seconds"
-        raise Failed(
+        cause = f"the consent page was not answered for {options.timeout} seconds"
+        raise SyncFailed(
             "consent_timeout", cause, f"{_AGAIN}, with port {options.port} forwarded to your machine"
         ) from None
-    except Warning as error:  # oauthlib's way to say that other scopes were granted than asked for
+    except Warning as error:  # oauthlib raises one when other scopes were granted than asked for
         granted = ", ".join(getattr(error, "new_scope", None) or ()) or "nothing"
         raise _wrong_scope(granted) from None
     except OAuth2Error as error:
         raise _refused(error) from None
     except requests.RequestException as error:
         cure = f"look at the network, then {_AGAIN}"
-        raise Failed("token_endpoint_unreachable", f"the code could not be exchanged: {error}", cure) from error
+        raise SyncFailed("token_endpoint_unreachable", f"the code could not be exchanged: {error}", cure) from error
     except OSError as error:
         cause = f"can't wait for the answer on port {options.port}: {error.strerror}"
-        raise Failed("port_taken", cause, "choose another with --port, and forward that one") from error
+        raise SyncFailed("port_taken", cause, "choose another with --port, and forward that one") from error
 
 
 def _has_browser() -> bool:
@@ -123,20 +123,22 @@ def _has_browser() -> bool:
     return True
 
 
-def _refused(error: OAuth2Error) -> Failed:
+def _refused(error: OAuth2Error) -> SyncFailed:
     said = f"{error.error}: {error.description}" if error.description else error.error
     if error.error == "access_denied":
-        return Failed("consent_denied", "the person, or a rule of the Workspace, denied access", f"{_AGAIN}, and allow")
+        return SyncFailed(
+            "consent_denied", "the person, or a rule of the Workspace, denied access", f"{_AGAIN}, and allow"
+        )
     if error.error in ("invalid_client", "deleted_client", "unauthorized_client"):
         cure = f"put the client's own file in place (port_sheet_client.json), then {_AGAIN}"
-        return Failed("client_invalid", f"Google does not accept the OAuth client ({said})", cure)
+        return SyncFailed("client_invalid", f"Google does not accept the OAuth client ({said})", cure)
     cure = f"{_AGAIN}, and use the address that it prints, once"
-    return Failed("consent_failed", f"the answer of the consent page can't be used ({said})", cure)
+    return SyncFailed("consent_failed", f"the answer of the consent page can't be used ({said})", cure)
 
 
-def _wrong_scope(granted: str) -> Failed:
+def _wrong_scope(granted: str) -> SyncFailed:
     cause = f"the person granted {granted}, and not {SCOPE}"
-    return Failed("consent_scope", cause, f"{_AGAIN}, and leave the box for spreadsheets ticked")
+    return SyncFailed("consent_scope", cause, f"{_AGAIN}, and leave the box for spreadsheets ticked")
 
 
 def _content(flow: InstalledAppFlow, now: datetime) -> dict[str, Any]:
@@ -148,7 +150,9 @@ def _content(flow: InstalledAppFlow, now: datetime) -> dict[str, Any]:
         raise _wrong_scope(", ".join(granted) or "nothing")
     if not token.get("refresh_token"):
         cause = "Google gave no refresh token"
-        raise Failed("no_refresh_token", cause, f"remove the app at myaccount.google.com/permissions, then {_AGAIN}")
+        raise SyncFailed(
+            "no_refresh_token", cause, f"remove the app at myaccount.google.com/permissions, then {_AGAIN}"
+        )
     kept: dict[str, Any] = json.loads(flow.credentials.to_json(strip=["token", "expiry"]))
     lives_s = token.get("refresh_token_expires_in")
     kept |= {"granted_scopes": granted, "issued_at": now.isoformat(timespec="seconds")}
@@ -156,7 +160,7 @@ def _content(flow: InstalledAppFlow, now: datetime) -> dict[str, Any]:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    """Replace the token file so that at every moment one whole file is there, readable by its owner alone."""
+    """Replace the token file so that at every moment one whole file is there, readable only by its owner."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
         try:
@@ -175,7 +179,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
             os.close(folder)
     except OSError as error:
         cause = f"the token could not be written to {path}: {error.strerror}"
-        raise Failed(
+        raise SyncFailed(
             "token_unwritable", cause, f"give that folder room and rights (run as root), then {_AGAIN}"
         ) from error
 

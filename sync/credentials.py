@@ -12,7 +12,7 @@ import google.auth.exceptions
 import google.auth.transport.requests
 import google.oauth2.credentials
 
-from sync.failure import REAUTHENTICATE, Failed, Record, of_refresh, of_transport, scope_missing
+from sync.failure import REAUTHENTICATE, Record, SyncFailed, refresh_failure, scope_failure, transport_failure
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 TOKEN_FILE = "port_sheet_token.json"  # noqa: S105 - a name, not a secret
@@ -22,7 +22,7 @@ TIMEOUT_S = (5, 60)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token file's content: Google's credential, its fingerprint, and its dates as far as the consent told them."""
+    """A token file's content: Google's credential, its fingerprint, and its dates as far as the consent gave them."""
 
     credentials: google.oauth2.credentials.Credentials
     fingerprint: str
@@ -31,7 +31,7 @@ class Token:
 
 
 def read(path: Path, token_url: str) -> Token:
-    """Read a token file. Raises `Failed` for one that is missing or no such file."""
+    """Read a token file. Raises `SyncFailed` for one that is missing or no such file."""
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
         load = google.oauth2.credentials.Credentials.from_authorized_user_info
@@ -40,27 +40,27 @@ def read(path: Path, token_url: str) -> Token:
         lives_s = info.get("refresh_token_expires_in")
         dies_at = issued_at + timedelta(seconds=int(lives_s)) if issued_at and lives_s else None
     except FileNotFoundError:
-        raise Failed("token_missing", f"there is no token file {path.name}", REAUTHENTICATE) from None
+        raise SyncFailed("token_missing", f"there is no token file {path.name}", REAUTHENTICATE) from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         # What was read may hold secrets: the kind of error says enough.
         cause = f"{path.name} can't be read as the token file that auth_ga writes ({type(error).__name__})"
-        raise Failed("token_unreadable", cause, REAUTHENTICATE) from None
+        raise SyncFailed("token_unreadable", cause, REAUTHENTICATE) from None
     return Token(found.with_token_uri(token_url), _fingerprint(info), issued_at, dies_at)
 
 
 def refresh(token: Token, last_ok: datetime | None, now: datetime) -> google.oauth2.credentials.Credentials:
-    """Return the credential with a fresh access token that opens spreadsheets. Raises `Failed`."""
+    """Return the credential with a fresh access token that opens spreadsheets. Raises `SyncFailed`."""
     # google-auth waits two minutes for each of three tries unless told otherwise.
     request = functools.partial(google.auth.transport.requests.Request(), timeout=TIMEOUT_S)
     try:
         token.credentials.refresh(request)  # type: ignore[no-untyped-call]  # google-auth has no types here
     except google.auth.exceptions.RefreshError as error:
-        raise of_refresh(error.args, Record(now, token.issued_at, token.dies_at, last_ok)) from error
+        raise refresh_failure(error.args, Record(now, token.issued_at, token.dies_at, last_ok)) from error
     except google.auth.exceptions.TransportError as error:
-        raise of_transport("token_endpoint", error) from error
+        raise transport_failure("token_endpoint", error) from error
     granted = token.credentials.granted_scopes
     if granted is not None and SCOPE not in granted:  # google-auth only warns of it
-        raise scope_missing(granted)
+        raise scope_failure(granted)
     return token.credentials
 
 

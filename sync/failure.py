@@ -1,4 +1,4 @@
-"""Why a run failed: every failure by a stable name, with its cause and its cure for the person who reads it at night.
+"""Why a run failed: every failure by a stable name, with its cause and its cure for the operator who reads it at night.
 
 The causes of Google's errors are those of its OAuth and Sheets documentation; the endpoint tells many apart by nothing
 but a code, so our own record of the credential narrows them.
@@ -16,14 +16,14 @@ REAUTHENTICATE = (
 _TESTING = timedelta(days=7)
 """How long a refresh token lives while the consent screen's publishing status is Testing."""
 _UNUSED = timedelta(days=180)
-"""Google drops a refresh token that nobody used for six months."""
+"""Google drops a refresh token that was not used for six months."""
 _WAIT_S, _QUOTA_WAIT_S = 2, 30
 """Before the next try after an outage, and after the quota of a minute was used up."""
 _LATER = "nothing to do at once: the next run tries again; look at https://www.google.com/appsstatus if it lasts"
 _CLOCK = "set the host's clock right (`timedatectl` shows it; systemd-timesyncd keeps it)"
 
 
-class Failed(Exception):
+class SyncFailed(Exception):
     """A run can't go on. `kind` is the failure's stable name; `wait_s`: seconds after which a try is worth it, or 0."""
 
     def __init__(self, kind: str, cause: str, cure: str, *, wait_s: float = 0) -> None:
@@ -46,7 +46,7 @@ _TOKEN_ERRORS: Mapping[str, tuple[str, str, str]] = {
     "invalid_client": ("client_invalid", "Google does not know the OAuth client, or its secret was changed", _CLIENT),
     "deleted_client": (
         "client_deleted",
-        "the OAuth client was deleted: by a person, or by Google after six months without use",
+        "the OAuth client was deleted: by a user, or by Google after six months without use",
         "restore it in the Google Cloud console within 30 days, or make a new one, then " + REAUTHENTICATE,
     ),
     "unauthorized_client": ("client_invalid", "the token was issued to another OAuth client than this one", _CLIENT),
@@ -66,7 +66,7 @@ _TOKEN_ERRORS: Mapping[str, tuple[str, str, str]] = {
 _TOKEN_OUTAGES = ("internal_failure", "server_error", "temporarily_unavailable", "rate_limited", "rate_limit_exceeded")
 
 
-def of_refresh(args: Sequence[Any], record: Record | None = None) -> Failed:
+def refresh_failure(args: Sequence[Any], record: Record | None = None) -> SyncFailed:
     """Name a failed refresh by the arguments of google-auth's RefreshError: a text, and mostly the body.
 
     Its own `retryable` is not asked: it says False of a 503 that was retried.
@@ -75,26 +75,26 @@ def of_refresh(args: Sequence[Any], record: Record | None = None) -> Failed:
     error, said = body.get("error"), str(body.get("error_description") or "")
     if error == "invalid_grant":
         if "jwt" in said.lower():
-            return Failed("clock_off", f"Google refused a token by its time stamps: {said}", _CLOCK)
+            return SyncFailed("clock_off", f"Google refused a token by its time stamps: {said}", _CLOCK)
         why = _why_dead(record) if record else _DEAD
-        return Failed("token_dead", f"{why} (invalid_grant{': ' + said if said else ''})", REAUTHENTICATE)
+        return SyncFailed("token_dead", f"{why} (invalid_grant{': ' + said if said else ''})", REAUTHENTICATE)
     if isinstance(error, str) and error in _TOKEN_ERRORS:
         kind, cause, cure = _TOKEN_ERRORS[error]
-        return Failed(kind, f"{cause} ({error}{': ' + said if said else ''})", cure)
+        return SyncFailed(kind, f"{cause} ({error}{': ' + said if said else ''})", cure)
     text = str(args[0]) if args else "no reason given"
     if "reauth" in text.lower() or "rapt" in text.lower():
         cause = "the Google Workspace demands that the person signs in again after a time (invalid_rapt)"
-        return Failed("reauth_demanded", cause, "have the app trusted in the Admin console, and " + REAUTHENTICATE)
+        return SyncFailed("reauth_demanded", cause, "have the app trusted in the Admin console, and " + REAUTHENTICATE)
     if isinstance(error, str) and error not in _TOKEN_OUTAGES:
         cause = f"Google's token endpoint refused the token: {error}: {said or 'no description'}"
-        return Failed("token_refused", cause, REAUTHENTICATE)
-    return Failed("token_endpoint_down", f"Google's token endpoint is out of order: {text}", _LATER)
+        return SyncFailed("token_refused", cause, REAUTHENTICATE)
+    return SyncFailed("token_endpoint_down", f"Google's token endpoint is out of order: {text}", _LATER)
 
 
-def scope_missing(granted: Sequence[str]) -> Failed:
+def scope_failure(granted: Sequence[str]) -> SyncFailed:
     """Name a token that refreshes, but does not open spreadsheets."""
     kind, cause, cure = _TOKEN_ERRORS["invalid_scope"]
-    return Failed(kind, f"{cause}; it carries {', '.join(granted) or 'none'}", cure)
+    return SyncFailed(kind, f"{cause}; it carries {', '.join(granted) or 'none'}", cure)
 
 
 _DEAD = (
@@ -115,42 +115,48 @@ def _why_dead(record: Record) -> str:
     return _DEAD + (f"; it last worked at {record.last_ok:%Y-%m-%d %H:%M} UTC" if record.last_ok else "")
 
 
-def of_sheets(status: int, body: Mapping[str, Any], spreadsheet: str) -> Failed:
+def sheets_failure(status: int, body: Mapping[str, Any], spreadsheet: str) -> SyncFailed:
     """Name an error answer of the Sheets API by its status and the `error` of its body."""
     said = str(body.get("message", ""))[:300]
-    named = _of_reasons(body) or (_of_bad_request(body, said, spreadsheet) if status == 400 else None)
+    named = _failure_by_reason(body) or (_failure_of_bad_request(body, said, spreadsheet) if status == 400 else None)
     if named:
         return named
     if status in _SHEET_STATUS:
         kind, cause, cure = _SHEET_STATUS[status]
-        return Failed(kind, f"{cause.format(spreadsheet)}: {said}", cure, wait_s=_QUOTA_WAIT_S if status == 429 else 0)
+        return SyncFailed(
+            kind, f"{cause.format(spreadsheet)}: {said}", cure, wait_s=_QUOTA_WAIT_S if status == 429 else 0
+        )
     if status >= 500 and status != 501:
-        return Failed("sheets_down", f"the Sheets API is out of order: status {status} {said}", _LATER, wait_s=_WAIT_S)
+        return SyncFailed(
+            "sheets_down", f"the Sheets API is out of order: status {status} {said}", _LATER, wait_s=_WAIT_S
+        )
     cause = f"the Sheets API refused a call: status {status} {body.get('status', '')}: {said}"
-    return Failed("sheets_refused", cause, "this is a fault of the sync, or the API changed: report it with this line")
+    return SyncFailed(
+        "sheets_refused", cause, "this is a fault of the sync, or the API changed: report it with this line"
+    )
 
 
-def _of_reasons(body: Mapping[str, Any]) -> Failed | None:
+def _failure_by_reason(body: Mapping[str, Any]) -> SyncFailed | None:
     reasons = {str(detail.get("reason")): detail for detail in body.get("details", ()) if isinstance(detail, Mapping)}
     if "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in reasons:
-        return scope_missing(())
+        return scope_failure(())
     if "SERVICE_DISABLED" in reasons:
         where = reasons["SERVICE_DISABLED"].get("metadata", {}).get("activationUrl", "https://console.cloud.google.com")
         cause = "the Google Sheets API is not enabled in the OAuth client's project"
-        return Failed("sheets_api_disabled", cause, f"enable it at {where}, wait some minutes")
+        return SyncFailed("sheets_api_disabled", cause, f"enable it at {where}, wait some minutes")
     return None
 
 
-def _of_bad_request(body: Mapping[str, Any], said: str, spreadsheet: str) -> Failed | None:
+def _failure_of_bad_request(body: Mapping[str, Any], said: str, spreadsheet: str) -> SyncFailed | None:
     if body.get("status") == "FAILED_PRECONDITION":
         cause = f"the file {spreadsheet} is an Excel file kept in Drive, no Google sheet"
-        return Failed(
+        return SyncFailed(
             "sheet_is_excel", cause, "open it, File > Save as Google Sheets, and set sync.spreadsheet_id anew"
         )
     if "unable to parse range" in said.lower():
         cause = f"the spreadsheet {spreadsheet} has no sheet (tab) of the configured name: {said}"
         cure = "rename the tab back, or set sync.worksheet to its name, and deploy"
-        return Failed("worksheet_missing", cause, cure)
+        return SyncFailed("worksheet_missing", cause, cure)
     return None
 
 
@@ -174,27 +180,29 @@ _SHEET_STATUS: Mapping[int, tuple[str, str, str]] = {
 }
 
 
-def of_transport(name: str, error: Exception) -> Failed:
+def transport_failure(name: str, error: Exception) -> SyncFailed:
     """Name a call that got no answer; `name` says from whom."""
     said = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in said and ("expired" in said or "not yet valid" in said):
-        return Failed("clock_off", f"the certificate of {name} is not valid at this host's time: {said}", _CLOCK)
+        return SyncFailed("clock_off", f"the certificate of {name} is not valid at this host's time: {said}", _CLOCK)
     cure = "look at the host's network and name resolution, and whether the address in [sync] is right"
-    return Failed(f"{name}_unreachable", f"no answer from {name}: {said}", cure, wait_s=_WAIT_S)
+    return SyncFailed(f"{name}_unreachable", f"no answer from {name}: {said}", cure, wait_s=_WAIT_S)
 
 
-def of_bookings(status: int, url: str, body: str) -> Failed:
+def bookings_failure(status: int, url: str, body: str) -> SyncFailed:
     """Name an error answer of the booking system."""
     if status in (401, 403):
         cause = f"the booking system at {url} does not accept our token (status {status})"
-        return Failed("bookings_token", cause, "put the right one in place with `fab secrets` (bookings_token)")
+        return SyncFailed("bookings_token", cause, "put the right one in place with `fab secrets` (bookings_token)")
     if status == 429 or status >= 500:
         cause = f"the booking system at {url} is out of order: status {status}"
-        return Failed(
+        return SyncFailed(
             "bookings_down", cause, "ask who runs the booking system; the first run after it is back catches up"
         )
     cause = f"the booking system at {url} refused the call: status {status}: {body[:200]}"
-    return Failed("bookings_refused", cause, "compare sync.bookings_url and the window in [sync] with the system's API")
+    return SyncFailed(
+        "bookings_refused", cause, "compare sync.bookings_url and the window in [sync] with the system's API"
+    )
 
 
 def _line(text: str) -> str:

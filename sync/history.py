@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sync.failure import Failed
+from sync.failure import SyncFailed
 from sync.plan import Base
 
 _TABLES = """
@@ -17,13 +17,13 @@ CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 """
 
 
-class Busy(Failed):
+class Busy(SyncFailed):
     """Another run holds the memory: two at once would both add the same rows."""
 
 
 @contextlib.contextmanager
 def opened(folder: Path, columns: Sequence[str]) -> Iterator["History"]:
-    """Open the memory in a folder for this run alone. Raises `Busy`, `OSError`, `sqlite3.Error`."""
+    """Open the memory in a folder for this run only. Raises `Busy`, `OSError`, `sqlite3.Error`."""
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
 """What to write so that the sheet follows the source: a pure three-way comparison of source, sheet and base.
 
 *Base* is what the source said when sheet and source were last settled. Cells are compared one by one and in our
-columns alone; the last of these is the state, by which the sync marks the rows it keeps.
+columns only; the last of these is the state, by which the sync marks the rows it keeps.
 """
 
 import enum
@@ -66,7 +66,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to write, what to tell, and the base once it is written."""
+    """What to write, what to report, and the base once it is written."""
 
     added: Mapping[str, Cells]
     changes: tuple[Change, ...]
@@ -84,14 +84,14 @@ class Plan:
 
 
 def diff(source: Mapping[str, Cells], sheet: Sequence[Row], base: Base, policy: Policy) -> Plan:
-    """Plan the writes. `source` has cells without the state. A row whose key we never had is a person's, and left."""
+    """Plan the writes. `source` has cells without the state. A row whose key we never had is a user's, and left."""
     rows, further = _first_rows(sheet)
     live = {key: (*cells, LIVE) for key, cells in source.items()}
     compared = [_compare(rows[key], cells, base.get(key), policy) for key, cells in live.items() if key in rows]
     gone = {key: row for key, row in rows.items() if key not in live and _ours(row, base, policy)}
     removed = [_mark(row, REMOVED) for row in gone.values() if row.cells[STATE] != REMOVED]
     doubled = [row for row in further if row.key in live or row.key in gone]
-    marked = [_mark(row, DUPLICATE) for row in doubled if row.cells[STATE] != DUPLICATE]
+    marked = [_mark(row, DUPLICATE) for row in doubled if not _marked_duplicate(row)]
     written = [Change(c.row.number, c.row.key, c.writes) for c in compared if c.writes]
     return Plan(
         added={key: cells for key, cells in live.items() if key not in rows},
@@ -118,9 +118,14 @@ def misplaced(plan: Plan, before: Sequence[Row], after: Sequence[Row]) -> tuple[
         row = now.get(change.number)
         if row and row.key != change.key and row.key in known:
             old = known[row.key].cells
-            cells = {i: old[i] for i, cell in change.cells.items() if row.cells[i] == cell != old[i]}
+            cells = {i: old[i] for i, written in change.cells.items() if _overwritten(row.cells[i], written, old[i])}
             repairs += [Change(row.number, row.key, cells)] if cells else []
     return tuple(repairs)
+
+
+def _overwritten(now: Cell, written: Cell, old: Cell) -> bool:
+    """Tell whether our write replaced the cell. One that holds anything else was changed by a user, and stays."""
+    return now == written and written != old
 
 
 def lost(source: Mapping[str, Cells], plan: Plan, base: Base, policy: Policy) -> int:
@@ -149,7 +154,7 @@ def _compare(row: Row, wanted: Cells, base: tuple[Cell | None, ...] | None, poli
         return _Compared(row)
     known = base or (None,) * len(wanted)
     verdicts = [_judge(*cells) for cells in zip(wanted, row.cells, known, strict=True)]
-    # The state says what we know of the row; a person has their own columns to say something else.
+    # The state says what we know of the row; a user has other columns to say something else.
     verdicts[STATE] = _Verdict.SAME if row.cells[STATE] == wanted[STATE] else _Verdict.WRITE
     over = {
         _Verdict.WRITE: True,
@@ -182,10 +187,14 @@ def _first_rows(sheet: Sequence[Row]) -> tuple[dict[str, Row], list[Row]]:
     chosen: dict[str, Row] = {}
     for row in sheet:
         held = chosen.get(row.key)
-        if held is None or (held.cells[STATE] == DUPLICATE != row.cells[STATE]):
+        if held is None or (_marked_duplicate(held) and not _marked_duplicate(row)):
             chosen[row.key] = row
     numbers = {row.number for row in chosen.values()}
     return chosen, [row for row in sheet if row.number not in numbers]
+
+
+def _marked_duplicate(row: Row) -> bool:
+    return row.cells[STATE] == DUPLICATE
 
 
 def _ours(row: Row, base: Base, policy: Policy) -> bool:

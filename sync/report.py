@@ -1,4 +1,4 @@
-"""What a run says: lines for the journal, and the sync run that the dashboard is told of."""
+"""What a run says: lines for the journal, and the sync run that is reported to the dashboard."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from sync.failure import Failed
+from sync.failure import SyncFailed
 from sync.plan import Change, Plan
 from sync.run import Done
 from wire.client import Client, RequestRefused, Unreachable
@@ -16,15 +16,15 @@ _EXAMPLES = 5
 _log = logging.getLogger(__name__)
 
 
-def lines(plan: Plan, columns: Sequence[str]) -> Iterator[str]:
+def report_lines(plan: Plan, columns: Sequence[str]) -> Iterator[str]:
     """Yield what a plan comes to, with examples; each conflict in full, for its loser is kept nowhere else."""
     changed = _changed(plan)
     yield from _some("rows added", list(plan.added))
     yield from _some("rows changed", [_describe(change, columns) for change in changed])
     yield from _some("rows marked as removed", plan.removed)
     yield from _some("of the added, rows that someone had deleted", plan.put_back)
-    yield from _some("rows marked as duplicates, to be deleted by a person", plan.duplicates)
-    yield from _some("rows edited by a person", plan.edited)
+    yield from _some("rows marked as duplicates, to be deleted by a user", plan.duplicates)
+    yield from _some("rows edited by a user", plan.edited)
     for conflict in plan.conflicts:
         who = "the source's was written" if conflict.written else "the sheet's was kept"
         yield (
@@ -33,7 +33,7 @@ def lines(plan: Plan, columns: Sequence[str]) -> Iterator[str]:
         )
 
 
-def of(outcome: Done | Failed, times: tuple[datetime, datetime], dies_at: datetime | None) -> SyncRun:
+def sync_run(outcome: Done | SyncFailed, times: tuple[datetime, datetime], dies_at: datetime | None) -> SyncRun:
     """Make the report of a run; `times` are its start and its end."""
     run = SyncRun(
         started_at=_text(times[0]),
@@ -41,7 +41,7 @@ def of(outcome: Done | Failed, times: tuple[datetime, datetime], dies_at: dateti
         outcome=SyncOutcome.FAILED,
         token_dies_at=_text(dies_at) if dies_at else None,
     )
-    if isinstance(outcome, Failed):
+    if isinstance(outcome, SyncFailed):
         return replace(run, error=outcome.kind, cause=outcome.cause, cure=outcome.cure)
     return replace(
         run,
@@ -55,8 +55,8 @@ def of(outcome: Done | Failed, times: tuple[datetime, datetime], dies_at: dateti
 
 
 def send(client: Client, run: SyncRun) -> None:
-    """Tell the dashboard. One that can't be told is a line in the journal: the sheet does not depend on it, and the
-    dashboard misses the report by itself.
+    """Report to the dashboard. One that can't be reached is a line in the journal: the sheet does not depend on it, and
+    the dashboard misses the report by itself.
     """
     try:
         client.report(run)

@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from sync import credentials, plan
-from sync.failure import Failed
+from sync.failure import SyncFailed
 from sync.history import History
 from sync.plan import Base, Cells, Plan
 from sync.settings import STATE, Settings
 from sync.sheet import Sheet, Table
-from sync.source import Source, check_size
+from sync.source import Source, require_plausible_size
 from wire.secret import Secret
 
 _ROUNDS = 4
@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What a run has of the outside: settings, the folder of secrets, its memory, the time, and a way to wait."""
+class Context:
+    """What a run has of the outside: settings, the folder of secrets, its memory, the time, and how to wait."""
 
     settings: Settings
     secrets: Path
@@ -40,60 +40,62 @@ class Done:
     bookings: int
 
 
-def sync(world: World) -> Done:
-    """Bring the sheet in step and prove it. Raises `Failed`; the next run goes on from what was written until then."""
-    source, sheet, token = _sides(world)
-    world.history.token_worked(token.fingerprint, world.now())
-    base = world.history.base()
-    first, settled = _converge(world, source, sheet, base)
-    world.history.settle(base, settled, world.now())
+def sync(context: Context) -> Done:
+    """Bring the sheet in step and prove it. Raises `SyncFailed`; the next run goes on from what was written."""
+    source, sheet, token = _sides(context)
+    context.history.token_worked(token.fingerprint, context.now())
+    base = context.history.base()
+    first, settled = _converge(context, source, sheet, base)
+    context.history.settle(base, settled, context.now())
     return Done(first, len(source))
 
 
-def preview(world: World) -> Done:
-    """Return what `sync` would do first, and write nothing anywhere. Raises `Failed`."""
-    source, sheet, _ = _sides(world)
-    return Done(_compare(world.settings, source, sheet.read(), world.history.base()), len(source))
+def preview(context: Context) -> Done:
+    """Return what `sync` would do first, and write nothing anywhere. Raises `SyncFailed`."""
+    source, sheet, _ = _sides(context)
+    return Done(_compare(context.settings, source, sheet.read(), context.history.base()), len(source))
 
 
 def secret(folder: Path, name: str) -> Secret:
-    """Read one secret. Raises `Failed`."""
+    """Read one secret. Raises `SyncFailed`."""
     try:
         return Secret((folder / name).read_text(encoding="utf-8").rstrip("\n"))
     except (OSError, ValueError) as error:
         cure = f"put it in place with `fab secrets`; the unit hands it over by LoadCredential={name}"
-        raise Failed("credential_missing", f"the secret {name} can't be read ({type(error).__name__})", cure) from None
+        raise SyncFailed(
+            "credential_missing", f"the secret {name} can't be read ({type(error).__name__})", cure
+        ) from None
 
 
-def _sides(world: World) -> tuple[Mapping[str, Cells], Sheet, credentials.Token]:
-    settings = world.settings
-    token = credentials.read(world.secrets / credentials.TOKEN_FILE, settings.token_url)
-    source = Source(settings, secret(world.secrets, "bookings_token")).read()
-    access = credentials.refresh(token, world.history.token_last_ok(token.fingerprint), world.now())
+def _sides(context: Context) -> tuple[Mapping[str, Cells], Sheet, credentials.Token]:
+    settings = context.settings
+    token = credentials.read(context.secrets / credentials.TOKEN_FILE, settings.token_url)
+    source = Source(settings, secret(context.secrets, "bookings_token")).read()
+    access = credentials.refresh(token, context.history.token_last_ok(token.fingerprint), context.now())
     return source, Sheet(settings, access), token
 
 
-def _converge(world: World, source: Mapping[str, Cells], sheet: Sheet, base: Base) -> tuple[Plan, Base]:
+def _converge(context: Context, source: Mapping[str, Cells], sheet: Sheet, base: Base) -> tuple[Plan, Base]:
     """Read, compare, write, until a reading finds nothing left to write: that one verifies.
 
-    After an error nobody knows what was written, so the next round begins by reading, too.
+    After an error it is unknown what was written, so the next round begins by reading, too.
     """
     plans: list[Plan] = []
     tables: list[Table] = []
     for turn in range(_ROUNDS):
         try:
             tables.append(sheet.read())
-            found = _compare(world.settings, source, tables[-1], base)
+            found = _compare(context.settings, source, tables[-1], base)
             plans.append(_repaired(found, plans, tables))
             if not plans[-1].writes:
                 return plans[0], plans[-1].settled
             sheet.write(tables[-1], plans[-1].added.values(), plans[-1].changes)
-        except Failed as failed:
+        except SyncFailed as failed:
             if not failed.wait_s or turn == _ROUNDS - 1:
                 raise
             _log.warning("%s; trying again", failed)
-            world.pause(failed.wait_s * 2**turn)
-    raise _not_verified(plans[-1], tables[-1], world.settings)
+            context.pause(failed.wait_s * 2**turn)
+    raise _not_verified(plans[-1], tables[-1], context.settings)
 
 
 def _compare(settings: Settings, source: Mapping[str, Cells], table: Table, base: Base) -> Plan:
@@ -104,7 +106,7 @@ def _compare(settings: Settings, source: Mapping[str, Cells], table: Table, base
         window=(settings.window_from, settings.window_to),
     )
     found = plan.diff(source, table.rows, base, policy)
-    check_size(len(source), plan.lost(source, found, base, policy), settings.shrink_percent)
+    require_plausible_size(len(source), plan.lost(source, found, base, policy), settings.shrink_percent)
     return found
 
 
@@ -115,14 +117,14 @@ def _repaired(found: Plan, plans: list[Plan], tables: list[Table]) -> Plan:
     if tables[-2].places not in ((), tables[-1].places):
         keys = ", ".join(change.key for change in plans[-1].changes[:20])
         cause = f"someone moved columns of the sheet while the sync wrote to the rows of {keys}"
-        raise Failed(
+        raise SyncFailed(
             "sheet_moved", cause, "compare these rows with File > Version history, and put right what is wrong"
         )
     repairs = plan.misplaced(plans[-1], tables[-2].rows, tables[-1].rows)
     return dataclasses.replace(found, changes=(*repairs, *found.changes))
 
 
-def _not_verified(wanted: Plan, table: Table, settings: Settings) -> Failed:
+def _not_verified(wanted: Plan, table: Table, settings: Settings) -> SyncFailed:
     columns = (*settings.columns, STATE)
     if wanted.changes:
         change = wanted.changes[0]
@@ -132,4 +134,4 @@ def _not_verified(wanted: Plan, table: Table, settings: Settings) -> Failed:
     else:
         what = f"booking {next(iter(wanted.added))} is not there"
     cause = f"the sheet does not keep what is written to it, or someone edits it all the time ({what})"
-    return Failed("sheet_not_verified", cause, "look at that cell: a script or a formula of the sheet may own it")
+    return SyncFailed("sheet_not_verified", cause, "look at that cell: a script or a formula of the sheet may own it")

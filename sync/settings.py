@@ -47,15 +47,15 @@ class Settings(Value, frozen=True, kw_only=True):
 def load(path: Path) -> Settings:
     """Read the section [sync] of a settings file; raises `Invalid`, which names the key or the file."""
     settings = section(Settings, path, "sync")
-    _check_columns(settings)
-    _check_window(settings)
+    _require_valid_columns(settings)
+    _require_valid_window(settings)
     if settings.conflicts == "sheet" and settings.edits == "restore":
         # A cell that won a conflict is an edit from then on: restoring it would undo the decision half an hour later.
         raise Invalid("sync.conflicts", 'can be "sheet" only where edits = "keep"')
     return settings
 
 
-def _check_columns(settings: Settings) -> None:
+def _require_valid_columns(settings: Settings) -> None:
     known = settings.columns
     if KEY not in known or settings.arrival not in known:
         raise Invalid("sync.columns", f"must hold {KEY} and {settings.arrival}")
@@ -68,7 +68,7 @@ def _check_columns(settings: Settings) -> None:
             raise Invalid(f"sync.{name}", f"{foreign[0]} is none of sync.columns")
 
 
-def _check_window(settings: Settings) -> None:
+def _require_valid_window(settings: Settings) -> None:
     for name in ("window_from", "window_to"):
         if text := getattr(settings, name):
             try:

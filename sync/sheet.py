@@ -1,7 +1,7 @@
 """The sheet's side: read whole in one call, written in atomic batches; only our columns, found by their headers.
 
 Dates go out as ISO text: text reads the same in every locale and time zone, sorts by day, and needs no number format,
-which is people's to choose. One that a person types becomes a serial number in Sheets, and is read back as its day.
+which users choose. One that a user types becomes a serial number in Sheets, and is read back as its day.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from gspread.http_client import HTTPClient
 
 from sync.blocks import batches
 from sync.credentials import TIMEOUT_S
-from sync.failure import Failed, of_refresh, of_sheets, of_transport
+from sync.failure import SyncFailed, refresh_failure, sheets_failure, transport_failure
 from sync.plan import Cell, Cells, Change, Row
 from sync.settings import KEY, STATE, Settings
 
@@ -34,7 +34,7 @@ class Table:
 
 
 class Sheet:
-    """One sheet (tab) of a spreadsheet. All calls raise `Failed`; after one with `wait_s` a write may have happened."""
+    """One sheet (tab) of a spreadsheet. All calls raise `SyncFailed`; after one with `wait_s` a write may be there."""
 
     def __init__(self, settings: Settings, credentials: google.oauth2.credentials.Credentials) -> None:
         self._http = HTTPClient(credentials)
@@ -68,7 +68,7 @@ class Sheet:
             self._call("post", ":batchUpdate", data=batch, headers={"Content-Type": "application/json"})
 
     def _grid(self) -> Mapping[str, Any]:
-        """Return the sheet's id and size; a write knows sheets by their ids alone."""
+        """Return the sheet's id and size; a write knows sheets only by their ids."""
         answer = self._call("get", "", params={"fields": "sheets.properties(sheetId,title,gridProperties.columnCount)"})
         for sheet in answer["sheets"]:
             if sheet["properties"]["title"] == self._title:
@@ -100,11 +100,11 @@ class Sheet:
         try:
             answer: Mapping[str, Any] = self._http.request(method, self._url + path, **how).json()
         except APIError as error:
-            raise of_sheets(error.response.status_code, error.error, self._id) from error
+            raise sheets_failure(error.response.status_code, error.error, self._id) from error
         except RefreshError as error:  # the access token was taken away in the middle of the run
-            raise of_refresh(error.args) from error
+            raise refresh_failure(error.args) from error
         except (requests.RequestException, TransportError) as error:
-            raise of_transport("sheets", error) from error
+            raise transport_failure("sheets", error) from error
         return answer
 
 
@@ -118,5 +118,5 @@ def _cell(value: object, is_date: bool) -> Cell:  # noqa: FBT001 - a column is o
     return value if isinstance(value, str | int | float) else ""
 
 
-def _header(cause: str, cure: str) -> Failed:
-    return Failed("sheet_header", cause, cure)
+def _header(cause: str, cure: str) -> SyncFailed:
+    return SyncFailed("sheet_header", cause, cure)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from sync.failure import Failed, of_bookings, of_transport
+from sync.failure import SyncFailed, bookings_failure, transport_failure
 from sync.plan import Cell, Cells
 from sync.settings import KEY, Settings
 from wire.secret import Secret
@@ -36,7 +36,7 @@ class Source:
         self._settings = settings
 
     def read(self) -> dict[str, Cells]:
-        """Return the cells of each booking by id. Raises `Failed`, which names the record that can't be used."""
+        """Return the cells of each booking by id. Raises `SyncFailed`, which names the record that can't be used."""
         bookings: dict[str, Cells] = {}
         total = 0
         for page in self._pages():
@@ -72,9 +72,9 @@ class Source:
         try:
             response = self._pool.request("GET", f"{url}?{urlencode(query)}", headers=self._headers)
         except urllib3.exceptions.HTTPError as error:
-            raise of_transport("bookings", error) from error
+            raise transport_failure("bookings", error) from error
         if response.status != http.HTTPStatus.OK:
-            raise of_bookings(response.status, url, response.data.decode(errors="replace"))
+            raise bookings_failure(response.status, url, response.data.decode(errors="replace"))
         try:
             page = response.json()
         except ValueError:
@@ -84,10 +84,10 @@ class Source:
         return {"next": None, **page}
 
 
-def check_size(found: int, lost: int, shrink_percent: int) -> None:
+def require_plausible_size(found: int, lost: int, shrink_percent: int) -> None:
     """Refuse a source of `found` bookings that lacks `lost` of those it had: all of them, or too large a share."""
     if lost and (not found or lost > _FEW) and lost * 100 > (found + lost) * shrink_percent:
-        raise Failed(
+        raise SyncFailed(
             "source_shrunken" if found else "source_empty",
             f"the booking system gave {found} bookings and no longer {lost} of those it had; nothing was written",
             f"{_ASK}; if it is right, set sync.shrink_percent = 100 for one run",
@@ -132,5 +132,5 @@ def _number(key: str, name: str, text: str) -> float:
         raise _odd(f"booking {key}: {name} is no amount: {text[:50]!r}", _ASK) from None
 
 
-def _odd(cause: str, cure: str) -> Failed:
-    return Failed("bookings_odd", f"the booking system's answer can't be used: {cause}", cure)
+def _odd(cause: str, cure: str) -> SyncFailed:
+    return SyncFailed("bookings_odd", f"the booking system's answer can't be used: {cause}", cure)

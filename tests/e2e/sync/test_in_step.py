@@ -71,7 +71,7 @@ def test_a_conflict_tells_its_loser(filled):
 def test_a_day_that_a_person_types_anew_is_the_same_day(filled):
     filled.person(range="Bookings!E2", value=filled.rows()[0]["arrival"])
     assert isinstance(filled.rows()[0]["arrival"], int)  # Sheets made it a date
-    assert "edited by a person" not in filled.run().stdout
+    assert "edited by a user" not in filled.run().stdout
 
 
 def test_people_may_move_rows_and_columns(filled):

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.failure import Record, of_bookings, of_refresh, of_sheets, of_transport
+from sync.failure import Record, bookings_failure, refresh_failure, sheets_failure, transport_failure
 
 NOW = datetime(2026, 5, 13, 3, 0, tzinfo=UTC)
 
@@ -31,11 +31,11 @@ def refused(error, description="Bad Request"):
     ],
 )
 def test_a_failed_refresh_has_a_name_for_each_answer_of_the_endpoint(args, kind):
-    assert of_refresh(args).kind == kind
+    assert refresh_failure(args).kind == kind
 
 
 def test_a_refusal_is_never_told_as_a_bad_request_alone():
-    failed = of_refresh(refused("invalid_grant"), Record(NOW))
+    failed = refresh_failure(refused("invalid_grant"), Record(NOW))
     assert "no longer valid" in failed.cause
     assert "(invalid_grant: Bad Request)" in failed.cause
     assert "auth_ga.py" in failed.cure
@@ -52,7 +52,7 @@ def test_a_refusal_is_never_told_as_a_bad_request_alone():
     ],
 )
 def test_our_own_record_narrows_why_a_token_died(record, cause):
-    assert cause in of_refresh(refused("invalid_grant"), record).cause
+    assert cause in refresh_failure(refused("invalid_grant"), record).cause
 
 
 def reason(name, **metadata):
@@ -75,11 +75,11 @@ def reason(name, **metadata):
     ],
 )
 def test_an_answer_of_the_sheets_api_has_a_name(status, body, kind):
-    assert of_sheets(status, body, "abc").kind == kind
+    assert sheets_failure(status, body, "abc").kind == kind
 
 
 def test_only_what_may_pass_is_tried_again():
-    assert [of_sheets(status, {}, "abc").wait_s > 0 for status in (400, 403, 404, 429, 500, 503)] == [
+    assert [sheets_failure(status, {}, "abc").wait_s > 0 for status in (400, 403, 404, 429, 500, 503)] == [
         *(False, False, False),
         *(True, True, True),
     ]
@@ -87,7 +87,8 @@ def test_only_what_may_pass_is_tried_again():
 
 def test_a_disabled_api_is_cured_where_google_says():
     assert (
-        "https://go.example" in of_sheets(403, reason("SERVICE_DISABLED", activationUrl="https://go.example"), "a").cure
+        "https://go.example"
+        in sheets_failure(403, reason("SERVICE_DISABLED", activationUrl="https://go.example"), "a").cure
     )
 
 
@@ -96,14 +97,14 @@ def test_a_disabled_api_is_cured_where_google_says():
     [(401, "bookings_token"), (403, "bookings_token"), (503, "bookings_down"), (404, "bookings_refused")],
 )
 def test_an_answer_of_the_booking_system_has_a_name(status, kind):
-    assert of_bookings(status, "http://b", "").kind == kind
+    assert bookings_failure(status, "http://b", "").kind == kind
 
 
 def test_a_certificate_that_is_not_valid_yet_points_at_the_clock():
     error = OSError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate is not yet valid")
-    assert of_transport("sheets", error).kind == "clock_off"
-    assert of_transport("sheets", OSError("refused")).kind == "sheets_unreachable"
+    assert transport_failure("sheets", error).kind == "clock_off"
+    assert transport_failure("sheets", OSError("refused")).kind == "sheets_unreachable"
 
 
 def test_a_failure_is_one_line_whatever_the_other_side_said():
-    assert "\n" not in str(of_refresh(("<html>\n<p>502\n",)))
+    assert "\n" not in str(refresh_failure(("<html>\n<p>502\n",)))

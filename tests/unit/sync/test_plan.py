@@ -103,9 +103,33 @@ def test_a_row_that_someone_deleted_is_put_back():
     assert (list(plan.added), plan.put_back) == (["B1"], ("B1",))
 
 
+def test_a_row_that_is_there_or_was_never_there_is_not_put_back():
+    plan = diff(source(CALM, ("B2", "2026-05-14", 1)), [row(2, *CALM)], base(CALM), POLICY)
+    assert (list(plan.added), plan.put_back) == (["B2"], ())
+
+
+def test_a_booking_that_source_and_sheet_both_lack_is_forgotten():
+    assert diff({}, [], base(CALM), POLICY).settled == {}
+
+
+def test_a_row_of_another_width_than_the_columns_is_refused():
+    with pytest.raises(ValueError, match="shorter"):
+        diff(source(CALM), [row(2, "B1", "2026-05-13")], base(CALM), POLICY)
+
+
 def test_a_second_row_of_a_booking_is_marked_as_its_duplicate():
     plan = diff(source(CALM), [row(2, *CALM), row(5, *CALM)], base(CALM), POLICY)
     assert (plan.changes, plan.duplicates) == ((Change(5, "B1", {3: DUPLICATE}),), ("B1",))
+
+
+def test_a_second_row_of_a_booking_that_is_gone_is_its_duplicate_too():
+    plan = diff({}, [row(2, *CALM), row(5, *CALM)], base(CALM), POLICY)
+    assert plan.changes == (Change(2, "B1", {3: REMOVED}), Change(5, "B1", {3: DUPLICATE}))
+
+
+def test_rows_of_users_that_share_a_key_are_no_duplicates():
+    plan = diff({}, [row(2, "note", "", 3, state=""), row(3, "note", "", 4, state="")], {}, POLICY)
+    assert (plan.writes, plan.duplicates) == (False, ())
 
 
 def test_the_marked_row_stays_the_duplicate_when_people_sort_the_sheet():
@@ -133,6 +157,12 @@ def test_lost_bookings_are_counted_by_base_and_by_mark():
     assert lost({}, diff({}, sheet, known, POLICY), known, POLICY) == 3
 
 
+def test_neither_a_removed_booking_nor_one_outside_the_window_is_lost():
+    known = {"B1": (*CALM, REMOVED), "B2": ("B2", "2026-05-01", 1, LIVE), "B3": ("B3", "2026-05-14", 1, LIVE)}
+    policy = dataclasses.replace(POLICY, window=("2026-05-10", ""))
+    assert lost({}, diff({}, [], known, policy), known, policy) == 1
+
+
 def test_a_cell_that_hit_another_booking_is_given_back():
     before = [row(2, *CALM), row(3, "B2", "2026-05-14", 50)]
     after = [row(2, "new", "", 0, state=""), row(3, "B1", "2026-05-13", 99), row(4, "B2", "2026-05-14", 50)]
@@ -143,6 +173,21 @@ def test_a_cell_that_hit_another_booking_is_given_back():
 def test_nothing_is_given_back_where_the_write_hit_its_row():
     plan = Plan(added={}, changes=(Change(2, "B1", {2: 99}),), settled={})
     assert misplaced(plan, [row(2, *CALM)], [row(2, "B1", "2026-05-13", 99)]) == ()
+
+
+def test_each_cell_that_hit_another_booking_is_given_back():
+    before = [row(2, *CALM), row(3, "B2", "2026-05-14", 50)]
+    after = [row(2, "B2", "2026-05-14", 98), row(3, "B1", "2026-05-13", 99)]
+    plan = Plan(added={}, changes=(Change(2, "B1", {2: 98}), Change(3, "B2", {2: 99})), settled={})
+    assert misplaced(plan, before, after) == (Change(2, "B2", {2: 50}), Change(3, "B1", {2: 80}))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(80, 75), (80, 80), (99, 99)], ids=["edited meanwhile", "never hit", "held the same before"]
+)
+def test_a_repair_never_overwrites_a_cell_that_our_write_did_not_change(before, after):
+    plan = Plan(added={}, changes=(Change(3, "B2", {2: 99}),), settled={})
+    assert misplaced(plan, [row(2, "B1", "2026-05-13", before)], [row(3, "B1", "2026-05-13", after)]) == ()
 
 
 KEYS = st.sampled_from(["B1", "B2", "B3", "B4"])

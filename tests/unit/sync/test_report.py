@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
-from sync.failure import Failed
+from sync.failure import SyncFailed
 from sync.plan import Change, Conflict, Plan
-from sync.report import lines, of
+from sync.report import report_lines, sync_run
 from sync.run import Done
 
 COLUMNS = ("id", "rate", "sync_state")
@@ -19,24 +19,24 @@ PLAN = Plan(
 
 
 def test_a_plan_is_told_with_counts_and_a_few_examples():
-    said = list(lines(PLAN, COLUMNS))
+    said = list(report_lines(PLAN, COLUMNS))
     assert said[0] == "rows added: 7 (A0; A1; A2; A3; A4; and 2 more)"
     assert said[1] == "rows changed: 1 (B1: rate = 90)"
     assert said[2] == "rows marked as removed: 1 (B2)"
 
 
 def test_a_conflict_is_told_in_full():
-    assert list(lines(PLAN, COLUMNS))[-1] == (
+    assert list(report_lines(PLAN, COLUMNS))[-1] == (
         "conflict: booking B1, rate: source 90, sheet 75; the source's was written"
     )
 
 
 def test_a_plan_without_anything_says_nothing():
-    assert list(lines(Plan(added={}, changes=(), settled={}), COLUMNS)) == []
+    assert list(report_lines(Plan(added={}, changes=(), settled={}), COLUMNS)) == []
 
 
 def test_a_verified_run_is_reported_with_its_counts():
-    run = of(Done(PLAN, 300), TIMES, START + timedelta(days=7))
+    run = sync_run(Done(PLAN, 300), TIMES, START + timedelta(days=7))
     assert (run.outcome, run.rows_read, run.added, run.changed, run.removed, run.conflicts) == (
         "changed",
         300,
@@ -49,6 +49,6 @@ def test_a_verified_run_is_reported_with_its_counts():
 
 
 def test_a_failed_run_is_reported_with_its_cause_and_cure():
-    run = of(Failed("token_dead", "revoked", "again"), TIMES, None)
+    run = sync_run(SyncFailed("token_dead", "revoked", "again"), TIMES, None)
     assert (run.outcome, run.error, run.cause, run.cure) == ("failed", "token_dead", "revoked", "again")
     assert (run.finished_at, run.token_dies_at) == ("2026-05-13T03:00:04Z", None)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sync.failure import Failed
+from sync.failure import SyncFailed
 from sync.plan import Row
-from sync.run import World, _converge, secret
+from sync.run import Context, _converge, secret
 from sync.settings import Settings
 from sync.sheet import Table
 
@@ -20,7 +20,7 @@ class Paper:
 
     sticks: bool = True
     moves: bool = False
-    fails: list[Failed] = field(default_factory=list)
+    fails: list[SyncFailed] = field(default_factory=list)
     row: tuple = (*BEFORE, "live")
     writes: int = 0
 
@@ -43,8 +43,8 @@ def waits():
 
 @pytest.fixture
 def converge(waits):
-    world = World(SETTINGS, Path(), None, None, waits.append)
-    return lambda paper: _converge(world, {"B1": AFTER}, paper, BASE)
+    context = Context(SETTINGS, Path(), None, None, waits.append)
+    return lambda paper: _converge(context, {"B1": AFTER}, paper, BASE)
 
 
 def test_what_was_written_is_read_again_before_it_counts(converge):
@@ -54,32 +54,32 @@ def test_what_was_written_is_read_again_before_it_counts(converge):
 
 
 def test_a_sheet_that_does_not_keep_what_is_written_is_told_by_its_cell(converge):
-    with pytest.raises(Failed, match="booking B1, rate: wrote 90, reads 80") as failed:
+    with pytest.raises(SyncFailed, match="booking B1, rate: wrote 90, reads 80") as failed:
         converge(Paper(sticks=False))
     assert failed.value.kind == "sheet_not_verified"
 
 
 def test_columns_that_moved_while_we_wrote_are_told(converge):
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(SyncFailed) as failed:
         converge(Paper(moves=True))
     assert (failed.value.kind, "B1" in failed.value.cause) == ("sheet_moved", True)
 
 
 def test_an_outage_that_passes_is_waited_for(converge, waits):
-    paper = Paper(fails=[Failed("sheets_down", "x", "y", wait_s=2), Failed("sheets_down", "x", "y", wait_s=2)])
+    paper = Paper(fails=[SyncFailed("sheets_down", "x", "y", wait_s=2), SyncFailed("sheets_down", "x", "y", wait_s=2)])
     converge(paper)
     assert (paper.writes, waits) == (1, [2, 4])
 
 
 def test_an_outage_that_lasts_ends_the_run_by_its_name(converge, waits):
-    with pytest.raises(Failed, match="sheets_down"):
-        converge(Paper(fails=[Failed("sheets_down", "x", "y", wait_s=2) for _ in range(9)]))
+    with pytest.raises(SyncFailed, match="sheets_down"):
+        converge(Paper(fails=[SyncFailed("sheets_down", "x", "y", wait_s=2) for _ in range(9)]))
     assert waits == [2, 4, 8]
 
 
 def test_what_does_not_pass_is_not_tried_again(converge, waits):
-    with pytest.raises(Failed, match="sheet_forbidden"):
-        converge(Paper(fails=[Failed("sheet_forbidden", "x", "y")]))
+    with pytest.raises(SyncFailed, match="sheet_forbidden"):
+        converge(Paper(fails=[SyncFailed("sheet_forbidden", "x", "y")]))
     assert waits == []
 
 

@@ -28,6 +28,21 @@ def test_the_shipped_files_are_valid(name, pytestconfig):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        'edits = "restore"',
+        'conflicts = "sheet"',
+        'window_from = "2026-05-01"',
+        'window_to = "2026-05-01"',
+        'window_from = "2026-05-01"\nwindow_to = "2026-05-01"',
+        'window_from = "2026-05-01"\nwindow_to = "2026-06-01"',
+    ],
+)
+def test_what_contradicts_nothing_is_accepted(written, text):
+    load(written(text))
+
+
+@pytest.mark.parametrize(
     ("text", "field"),
     [
         ('edits = "drop"', "sync.edits"),

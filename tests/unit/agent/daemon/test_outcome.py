@@ -1,8 +1,8 @@
 """What is reported of a session, from its records and what the daemon knows of its process."""
 
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from agent.daemon.outcome import Progress, crashed, crashes, fault, outcome
 from wire.types import Event, EventKind, Exit, Question

@@ -7,7 +7,7 @@ import urllib3
 from doubles.google.app import create
 from local.serve import running
 from sync.credentials import SCOPE, read, refresh
-from sync.failure import Failed
+from sync.failure import SyncFailed
 
 HTTP = urllib3.PoolManager()
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -49,14 +49,14 @@ def test_two_tokens_have_two_fingerprints_which_are_no_part_of_them(issued):
 
 
 def test_a_token_with_other_scopes_alone_is_refused_by_them(issued):
-    with pytest.raises(Failed, match=r"it carries .*drive\.file") as failed:
+    with pytest.raises(SyncFailed, match=r"it carries .*drive\.file") as failed:
         refresh(issued(scopes=["https://www.googleapis.com/auth/drive.file"]), None, NOW)
     assert failed.value.kind == "token_scope"
 
 
 def test_an_endpoint_that_does_not_answer_is_told_by_name(issued, tmp_path):
     issued()
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(SyncFailed) as failed:
         refresh(read(tmp_path / "port_sheet_token.json", "http://127.0.0.1:9/token"), None, NOW)
     assert failed.value.kind == "token_endpoint_unreachable"
 
@@ -64,13 +64,13 @@ def test_an_endpoint_that_does_not_answer_is_told_by_name(issued, tmp_path):
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"type": "service_account"}', '{"refresh_token": "hush"'])
 def test_a_file_that_is_no_token_is_told_without_its_content(tmp_path, text):
     (tmp_path / "t.json").write_text(text)
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(SyncFailed) as failed:
         read(tmp_path / "t.json", "http://g/token")
     assert failed.value.kind == "token_unreadable"
     assert "hush" not in str(failed.value)
 
 
 def test_a_missing_file_is_told_as_missing(tmp_path):
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(SyncFailed) as failed:
         read(tmp_path / "t.json", "http://g/token")
     assert failed.value.kind == "token_missing"

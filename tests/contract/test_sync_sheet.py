@@ -4,7 +4,7 @@ from google.oauth2.credentials import Credentials
 
 from doubles.google.app import create
 from local.serve import running
-from sync.failure import Failed
+from sync.failure import SyncFailed
 from sync.plan import Change, Row
 from sync.settings import Settings
 from sync.sheet import Sheet
@@ -102,12 +102,12 @@ def test_rows_without_an_id_are_no_rows_of_ours_and_blanks_around_an_id_do_not_c
 def test_a_header_of_ours_that_is_missing_or_doubled_is_named(desk, place, text, how):
     desk.sheet.write(desk.sheet.read(), [("B1", "2026-05-13", 80, "live")], [])
     desk.type(place, text)
-    with pytest.raises(Failed, match=rf"{how} with the header 'rate'"):
+    with pytest.raises(SyncFailed, match=rf"{how} with the header 'rate'"):
         desk.sheet.read()
 
 
 def test_nobody_answering_is_told_by_name_and_may_pass(desk):
     settings = Settings(bookings_url="http://b", spreadsheet_id="x", sheets_url="http://127.0.0.1:9")
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(SyncFailed) as failed:
         Sheet(settings, Credentials(token="t")).read()
     assert (failed.value.kind, failed.value.wait_s > 0) == ("sheets_unreachable", True)
