@@ -5,11 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from wire.settings_file import section
+from wire.settings_file import Url, section
 from wire.values import Value
-
-URL = r"https?://[^\s/]+(/\S*)?"
-"""An address without spaces; nothing more is checked before it is called."""
 
 
 class ToolLimits(Value, frozen=True, kw_only=True):
@@ -24,9 +21,11 @@ class ToolLimits(Value, frozen=True, kw_only=True):
 class Settings(Value, frozen=True, kw_only=True):
     """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path."""
 
-    dashboard_url: Annotated[str, Meta(pattern=rf"^(?:{URL})\Z")] = "http://127.0.0.1:8765"
-    claude_url: Annotated[str, Meta(pattern=rf"^(?:{URL})\Z")] = "https://api.anthropic.com"
-    model: Annotated[str, Meta(max_length=100, pattern=r"^(?:\S+)\Z")] = "claude-sonnet-5-5"
+    dashboard_url: Url = "http://127.0.0.1:8765"
+    claude_url: Url = "https://api.anthropic.com"
+    model: Annotated[str, Meta(max_length=100, pattern=r"^\S+\Z", description="a model's name, without spaces")] = (
+        "claude-sonnet-5-5"
+    )
     poll_seconds: Annotated[int, Meta(ge=1, le=3600)] = 60
     turns: Annotated[int, Meta(ge=2, le=200)] = 30
     sessions_per_day: Annotated[int, Meta(ge=1, le=1000)] = 5
@@ -34,7 +33,7 @@ class Settings(Value, frozen=True, kw_only=True):
     usd_per_day: Annotated[float, Meta(ge=0.01, le=10_000)] = 10.0
     max_tokens: Annotated[int, Meta(ge=256, le=128_000)] = 8192
     hand_over_tokens: Annotated[int, Meta(ge=10_000, le=900_000)] = 90_000
-    prices: Annotated[str, Meta(pattern=r"^(?:/.+)\Z")] | None = None
+    prices: Annotated[str, Meta(pattern=r"^/.+\Z", description="an absolute path")] | None = None
     tools: ToolLimits = ToolLimits()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from wire.settings_file import section
+from wire.settings_file import Url, section
 from wire.values import Invalid, Value
 
 KEY = "id"
@@ -16,8 +16,7 @@ STATE = "sync_state"
 GOOGLE_SHEETS = "https://sheets.googleapis.com/v4/spreadsheets"
 GOOGLE_TOKEN = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address, not a secret
 
-_URL = r"https?://[^\s/]+(/\S*)?"
-_DAY = r"(\d{4}-\d\d-\d\d)?"
+_Day = Annotated[str, Meta(pattern=r"^(\d{4}-\d\d-\d\d)?\Z", description="a day like 2026-05-13, or empty")]
 _FIELDS = (
     *(KEY, "hotel", "room_type", "guest", "arrival", "departure", "nights"),
     *("adults", "children", "meal", "country", "channel", "status", "rate"),
@@ -27,20 +26,22 @@ _FIELDS = (
 class Settings(Value, frozen=True, kw_only=True):
     """The section [sync]. `window_from` and `window_to` are ISO days of arrival, both inclusive; empty is open."""
 
-    bookings_url: Annotated[str, Meta(pattern=rf"^(?:{_URL})\Z")]
-    spreadsheet_id: Annotated[str, Meta(pattern=r"^(?:[A-Za-z0-9_-]{1,100})\Z")]
-    worksheet: Annotated[str, Meta(max_length=100, pattern=r"^(?:.+)\Z")] = "Bookings"
-    dashboard_url: Annotated[str, Meta(pattern=rf"^(?:{_URL})\Z")] = "http://127.0.0.1:8765"
-    sheets_url: Annotated[str, Meta(pattern=rf"^(?:{_URL})\Z")] = GOOGLE_SHEETS
-    token_url: Annotated[str, Meta(pattern=rf"^(?:{_URL})\Z")] = GOOGLE_TOKEN
+    bookings_url: Url
+    spreadsheet_id: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}\Z", description="the id in the sheet's address")
+    ]
+    worksheet: Annotated[str, Meta(max_length=100, pattern=r"^.+\Z", description="a tab's name")] = "Bookings"
+    dashboard_url: Url = "http://127.0.0.1:8765"
+    sheets_url: Url = GOOGLE_SHEETS
+    token_url: Url = GOOGLE_TOKEN
     columns: Annotated[tuple[str, ...], Meta(max_length=100)] = _FIELDS
     dates: tuple[str, ...] = ("arrival", "departure")
     amounts: tuple[str, ...] = ("rate",)
     arrival: str = "arrival"
     edits: Literal["keep", "restore"] = "keep"
     conflicts: Literal["source", "sheet"] = "source"
-    window_from: Annotated[str, Meta(pattern=rf"^(?:{_DAY})\Z")] = ""
-    window_to: Annotated[str, Meta(pattern=rf"^(?:{_DAY})\Z")] = ""
+    window_from: _Day = ""
+    window_to: _Day = ""
     shrink_percent: Annotated[int, Meta(ge=1, le=100)] = 30
 
 

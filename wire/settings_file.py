@@ -2,11 +2,15 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from msgspec import Meta
 
 from wire.values import Invalid, decode
 
 T = TypeVar("T")
+Url = Annotated[str, Meta(pattern=r"^https?://[^\s/]+(/\S*)?\Z", description="an address like https://host/path")]
+"""An address without spaces; nothing more is checked before it is called."""
 
 
 def sections(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LIGHTSAIL")
 class Host(Value, frozen=True, kw_only=True):
     """A host as infra made it: the instance's name, its login user, and its public and private IPv4 address."""
 
-    name: Annotated[str, Meta(pattern=r"^(?:[A-Za-z0-9][A-Za-z0-9._-]*)\Z")]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", description="an instance's name")]
     username: str
     address: str
     private_address: str

@@ -3,8 +3,9 @@
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from agent.daemon.day import Day
 from agent.record import durable

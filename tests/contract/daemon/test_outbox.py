@@ -1,8 +1,8 @@
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from agent.daemon.link import DashboardAway, Link
 from agent.daemon.outbox import Outbox, Outboxes

@@ -1,7 +1,6 @@
 """The session as the daemon sees it: a process, a folder, an exit code."""
 
 import ctypes
-import dataclasses
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ import sys
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from agent.record.journal import Journal, read
 from agent.session.__main__ import _session
@@ -47,7 +47,7 @@ class Folder:
             context=context,
         )
         (self.path / "claim.json").write_text(json.dumps(encode(claim)))
-        self.settings = dataclasses.replace(self.settings, **settings)
+        self.settings = replace(self.settings, **settings)
         chosen = SessionSettings(operator=self.settings, usd_micros=usd_micros, workspace=str(self.workspace))
         (self.path / "settings.json").write_text(json.dumps(encode(chosen)))
 

@@ -28,5 +28,5 @@ def test_the_counters_outlive_the_daemon_until_midnight_utc(tmp_path):
 
 def test_a_damaged_file_is_told_by_name(tmp_path):
     (tmp_path / "state.json").write_text('{"day": ')
-    with pytest.raises(Invalid, match=r"state\.json: is damaged"):
+    with pytest.raises(Invalid, match=r"state\.json: is no JSON"):
         _ = Day(tmp_path / "state.json", lambda: NOON).used

@@ -6,7 +6,7 @@ import pytest
 
 from agent.daemon.log import Printable
 
-FORGED = "a title\nINFO session A: exit 0\x1b[2K\u202etxt\x9b"
+FORGED = "a title\x0aINFO session A: exit 0\x1b[2K\u202etxt\x9b"
 
 
 def formatted(message, *values, exc_info=None):
@@ -16,7 +16,7 @@ def formatted(message, *values, exc_info=None):
 
 def test_a_record_is_one_line_whatever_it_is_made_of():
     line = formatted("task %s", FORGED)
-    assert line == r"INFO task a title\nINFO session A: exit 0\x1b[2K\u202etxt\x9b"
+    assert line == r"INFO task a title\x0aINFO session A: exit 0\x1b[2K\u202etxt\x9b"
 
 
 def test_a_traceback_keeps_its_lines_and_nothing_else():

@@ -25,7 +25,7 @@ def test_each_word_is_a_datagram(heard):
 
 def test_a_status_can_t_say_anything_else_to_systemd(heard):
     Notify(heard.getsockname()).alive("task A\nMAINPID=1")
-    assert heard.recv(200) == rb"WATCHDOG=1" + b"\n" + rb"STATUS=task A\nMAINPID=1"
+    assert heard.recv(200) == rb"WATCHDOG=1" + b"\n" + rb"STATUS=task A\x0aMAINPID=1"
 
 
 def test_an_abstract_address_begins_with_an_at_sign():

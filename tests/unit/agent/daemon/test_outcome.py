@@ -1,6 +1,5 @@
 """What is reported of a session, from its records and what the daemon knows of its process."""
 
-
 import pytest
 from msgspec.structs import replace
 

@@ -17,7 +17,7 @@ def test_a_task_is_made_of_options_and_files(tmp_path):
     (tmp_path / "bookings.csv").write_bytes(b"a,b\n")
     made = task.new_task("Season", "work it out", [tmp_path / "bookings.csv"], 7, 2, 1.5)
     assert made.context == (types.File(name="bookings.csv", content=b"a,b\n"),)
-    assert (made.priority, made.budget) == (7, types.Budget(sessions=2, usd_micros=1_500_000))
+    assert (made.priority, made.budget) == (7, types.AskedBudget(sessions=2, usd_micros=1_500_000))
 
 
 def test_a_description_is_read_from_a_file(tmp_path):
@@ -29,7 +29,7 @@ def test_a_description_is_read_from_a_file(tmp_path):
     ("title", "priority", "sessions", "dollars", "said"),
     [
         (None, 5, 5, 5.0, "title: must be text"),
-        ("  ", 5, 5, 5.0, "title: must match"),
+        ("  ", 5, 5, 5.0, "title: must be one line"),
         ("x", 12, 5, 5.0, "priority: must be at most 9"),
         ("x", 5, 0, 5.0, "budget.sessions: must be at least 1"),
         ("x", 5, 5, 0.0, "budget.usd_micros: must be at least 1"),
