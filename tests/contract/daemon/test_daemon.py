@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from agent.daemon.day import Day
 from agent.record import durable
 from agent.settings import SessionSettings
+from dashboard.record import Move
 from wire.types import Exit, State
 
 
@@ -106,7 +107,7 @@ def test_a_stale_fence_kills_the_session_and_merges_nothing(site, make):
     def lose():
         """Another host claims the task, as it may when a lease has expired."""
         site.process()
-        site.store.change(task.id, lambda record, _: replace(record, task=replace(record.task, fence=2)))
+        site.store.change(task.id, Move(lambda record, _: replace(record, task=replace(record.task, fence=2))))
 
     with site.meanwhile(lose):
         assert not daemon.step()
