@@ -143,8 +143,14 @@ def details(item: types.Task, sessions: Sequence[types.Session]) -> Iterator[str
     """Say all about a task, line by line."""
     yield row(item)
     yield f"priority {item.priority}, budget {item.budget.sessions} sessions and ${item.budget.usd_micros / 1e6:.2f}"
+    if item.not_before:
+        yield f"not before {item.not_before}"
+    if item.parent:
+        yield f"made by task {item.parent}"
     if item.description:
         yield from _block(item.description)
+    for file in item.context:
+        yield f"came with {file.name}, {file.size} bytes"
     if item.waiting:
         first, *more = item.waiting.text.split("\n")
         yield f"waits ({item.waiting.kind.value}) since {item.waiting.since}: {first}"
@@ -176,10 +182,10 @@ def say(text: str) -> None:
 
 
 def _state(name: str) -> types.State:
-    try:
-        return types.State(name)
-    except ValueError:
-        raise CommandError(f"no state {name!r}", f"one of {', '.join(state.value for state in types.State)}") from None
+    state = types.State(name)
+    if not state.is_known:
+        raise CommandError(f"no state {name!r}", f"one of {', '.join(state.value for state in types.State)}")
+    return state
 
 
 namespace = Collection("task", add, list_, show, answer, get)

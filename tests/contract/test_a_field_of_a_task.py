@@ -1,0 +1,128 @@
+"""Who adds a field to a task is told of each place that must know it: answer, form, page, `fab`, filter.
+
+A place that a field does not belong in is said here, with the reason.
+"""
+
+import inspect
+import re
+
+import pytest
+import urllib3
+
+from dashboard import forms
+from dashboard.app import create
+from dashboard.stores import TaskFilter
+from dashboard.stores.memory import MemoryStore
+from local.serve import running
+from provision.commands import task as fab
+from wire.client import Client
+from wire.secret import Secret
+from wire.types import AskedBudget, File, NewTask, State, Task, TasksQuery
+from wire.values import known_fields
+
+TOKEN = Secret("a-token-of-the-tests")
+PARENT = "01KRGKAHG0E073R7GREH4AHP70"
+SAMPLES = {
+    "title": "Count the rooms",
+    "description": "all of them, twice",
+    "context": (File(name="rooms.csv", content=b"1"),),
+    "priority": 7,
+    "budget": AskedBudget(sessions=3, usd_micros=7_770_000),
+    "not_before": "2031-05-13T12:00:00Z",
+    "parent": PARENT,
+    "dedupe_key": "rooms-of-may",
+    "id": "01KRGKAHG0E073R7GREH4AHP71",
+}
+"""A value of each field that asks for a task, to be found again wherever it must show."""
+SHOWN = {"context": "rooms.csv", "budget": "7.77", "not_before": "2031-05-13"}
+"""How a value reads where it is not shown as it is."""
+TYPED = {"context": ["files"], "budget": ["sessions", "dollars"]}
+"""Fields whose inputs, of a form or a command, have other names."""
+NOT_TYPED = {
+    "not_before": "not offered on the page yet",
+    "parent": "only create_task makes children",
+    "dedupe_key": "for programs that queue work",
+    "id": "only create_task derives ids",
+}
+NOT_SHOWN = {"dedupe_key": "for programs", "parent": "a link, whose text says nothing of the parent"}
+NOT_FILTERED = {
+    *("title", "description", "context", "priority", "budget"),
+    *("not_before", "parent", "dedupe_key", "id"),
+}
+"""Fields by which tasks are not listed."""
+FILTERS = {"state": State.RUNNING}
+
+FIELDS = [field.encode_name for field in known_fields(NewTask)]
+
+
+@pytest.fixture(scope="module")
+def queue():
+    """A dashboard with one task that has all fields; yields its URL and the task."""
+    with running(create(MemoryStore(), TOKEN)) as url:
+        client = Client(url, TOKEN)
+        client.add_task(NewTask(title="parent", id=PARENT, budget=AskedBudget(usd_micros=10_000_000)))
+        yield url, client.add_task(NewTask(**SAMPLES))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_is_asked_for_is_answered(queue, field):
+    _, task = queue
+    answer, sample = getattr(task, field), SAMPLES[field]
+    if field == "context":
+        answer, sample = [info.name for info in answer], [file.name for file in sample]
+    if field == "budget":
+        answer, sample = (answer.sessions, answer.usd_micros), (sample.sessions, sample.usd_micros)
+    if field == "priority":
+        sample = 5  # never above its parent's
+    assert answer == sample
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED])
+def test_the_pages_form_and_fab_ask_for_it(queue, field):
+    url, _ = queue
+    page = urllib3.request("GET", url).data.decode()
+    names = TYPED.get(field, [field])
+    assert all(f'name="{name}"' in page for name in names)
+    options = inspect.signature(fab.add.body).parameters
+    assert all(name in options for name in (names if field != "context" else ["context"]))
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED and name not in TYPED])
+def test_what_is_typed_into_the_form_is_what_is_asked_for(field):
+    typed = {"title": "t", "sessions": "1", "dollars": "1", "priority": "1", field: str(SAMPLES[field])}
+    assert getattr(forms.new_task(forms.Form(typed)), field) == SAMPLES[field]
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_SHOWN])
+def test_the_tasks_page_and_fab_show_it(queue, field):
+    url, task = queue
+    page = re.sub(r"\s+", " ", urllib3.request("GET", f"{url}/tasks/{task.id}").data.decode())
+    value = SHOWN.get(field, str(getattr(task, field)))
+    assert value in page
+    assert value in "\n".join(fab.details(task, ()))
+
+
+def test_each_field_is_a_filter_or_said_not_to_be():
+    filters = {field.encode_name for field in known_fields(TasksQuery)} - {"limit", "cursor"}
+    assert filters == set(FILTERS)
+    assert filters == set(TaskFilter.__dataclass_fields__)
+    assert set(FIELDS) <= filters | NOT_FILTERED
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_each_filter_is_offered_everywhere_and_filters(queue, name):
+    url, task = queue
+    assert name in inspect.signature(Client.tasks).parameters
+    assert name in inspect.signature(fab.list_.body).parameters
+    page = urllib3.request("GET", url).data.decode()
+    assert f"?{name}=" in page or f'name="{name}"' in page.split('action="/tasks"')[0]
+    found = list(Client(url, TOKEN).tasks(**{name: FILTERS[name]}))
+    assert task.id not in {each.id for each in found}
+
+
+def test_what_a_task_has_beyond_what_was_asked_for_is_shown_too():
+    kept_by_the_queue = {field.encode_name for field in known_fields(Task)} - set(FIELDS)
+    assert kept_by_the_queue == {
+        *("state", "version", "created_at", "updated_at", "fence", "sessions_used", "usd_micros_spent"),
+        *("result", "files", "waiting", "reason"),
+    }, "a field that the queue keeps: show it on the page and in fab task.show, then say it here"
