@@ -60,7 +60,7 @@ class Chain:
                 assert wait_until(lambda: _healthy(client), 30)
                 yield client
             finally:
-                tunnel.send_signal(signal.SIGINT)
+                tunnel.terminate()
 
 
 def _healthy(client):
