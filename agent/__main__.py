@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-from agent.daemon import log
 from agent.daemon.day import Day
 from agent.daemon.link import Link
 from agent.daemon.notify import Notify
@@ -18,6 +17,7 @@ from agent.daemon.signals import Signals
 from agent.daemon.spawn import Process, Release
 from agent.daemon.worker import Daemon
 from agent.settings import load
+from wire import log
 from wire.client import Client
 from wire.secret import Secret
 from wire.terminal import printable
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, default=Path("/etc/jada/jada.toml"), help="(default: %(default)s)")
     parser.add_argument("--state", type=Path, default=Path("/var/lib/jada-agent"), help="(default: %(default)s)")
     arguments = parser.parse_args()
-    log.start()
+    log.start("%(levelname)s %(message)s")
     try:
         work(arguments.settings, arguments.state)
     except (Invalid, OSError) as error:

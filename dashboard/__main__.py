@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -16,7 +15,9 @@ from starlette.applications import Starlette
 from dashboard import app
 from dashboard.settings import Settings, load
 from dashboard.stores.sqlite import SqliteStore
+from wire import log
 from wire.secret import Secret
+from wire.terminal import printable
 from wire.values import Invalid
 
 
@@ -39,14 +40,14 @@ def notify(address: str) -> None:
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM; return the exit code."""
     args = _arguments(argv)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log.start("%(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
         settings, token = load(args.settings), _token()
         listener = listen(settings)
         store = _store(args.state)
     except (Invalid, OSError) as error:
-        sys.stderr.write(f"dashboard: {error}\n")
+        sys.stderr.write(printable(f"dashboard: {error}") + "\n")
         return 1
     with listener:
         _serve(app.create(store, token, settings), listener)

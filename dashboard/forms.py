@@ -85,7 +85,8 @@ def _micros(typed: Mapping[str, str], name: str) -> int:
     text = typed.get(name, "").strip() or "0"
     try:
         dollars = Decimal(text)
-        if dollars.is_finite() and 0 <= dollars < 10**6:
+        is_amount = dollars.is_finite() and 0 <= dollars < 10**6
+        if is_amount:
             return int(dollars * 1_000_000)
     except InvalidOperation:
         pass  # said below, as for a number that is none of ours

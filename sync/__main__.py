@@ -16,7 +16,9 @@ from sync.failure import SyncFailed
 from sync.history import Busy, opened
 from sync.run import Context, Done, preview, secret, sync
 from sync.settings import STATE, Settings, load
+from wire import log
 from wire.client import Client
+from wire.terminal import printable
 from wire.values import Invalid
 
 _log = logging.getLogger("sync")
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Anything else prints one line with its cause and its cure to stderr.
     """
     options = _options(arguments)
-    logging.basicConfig(level=logging.INFO, format="[port-sheet] %(message)s", stream=sys.stdout, force=True)
+    log.start("[port-sheet] %(message)s", sys.stdout)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a line of its own, and none says what failed
     # systemd sets it for LoadCredential=; by hand it is a folder with the same files.
     secrets = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
@@ -86,7 +88,7 @@ def _stop(_number: int, _frame: object) -> None:
 
 
 def _print_failure(failed: SyncFailed) -> int:
-    sys.stderr.write(f"[port-sheet] {failed}\n")
+    sys.stderr.write(printable(f"[port-sheet] {failed}") + "\n")
     return 1
 
 

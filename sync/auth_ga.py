@@ -23,6 +23,7 @@ from oauthlib.oauth2 import OAuth2Error
 
 from sync.credentials import SCOPE, TOKEN_FILE
 from sync.failure import SyncFailed
+from wire.terminal import printable
 
 _SECRETS = Path("/home/jada/secrets")
 _AGAIN = "start auth_ga again"
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         content = _content(flow, datetime.now(UTC))
         _write(options.token, content)
     except SyncFailed as failed:
-        sys.stderr.write(f"[auth_ga] {failed}\n")
+        sys.stderr.write(printable(f"[auth_ga] {failed}") + "\n")
         return 1
     sys.stdout.write(_done(options.token, content))
     return 0

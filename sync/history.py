@@ -64,7 +64,7 @@ class History:
                 self._db.execute("DELETE FROM base")
                 changed = [(key, json.dumps(cells)) for key, cells in new.items()]
             self._db.executemany("DELETE FROM base WHERE id = ?", gone)
-            self._db.executemany("REPLACE INTO base VALUES (?, ?)", changed)
+            self._db.executemany("REPLACE INTO base (id, cells) VALUES (?, ?)", changed)
             self._keep("columns", json.dumps(self._columns))
             self._keep("last_success", at.isoformat())
 
@@ -90,7 +90,7 @@ class History:
         return str(row[0]) if row else None
 
     def _keep(self, name: str, value: str) -> None:
-        self._db.execute("REPLACE INTO note VALUES (?, ?)", (name, value))
+        self._db.execute("REPLACE INTO note (name, value) VALUES (?, ?)", (name, value))
 
 
 def _time(text: str | None) -> datetime | None:

@@ -50,7 +50,8 @@ def str_replace(path: Path, asked: dict[str, Any]) -> str:
 def insert(path: Path, asked: dict[str, Any]) -> str:
     """Insert a text behind line `insert_line`; 0 is the start of the file."""
     lines, at, new = _read(path).splitlines(keepends=True), asked["insert_line"], asked["insert_text"]
-    if not 0 <= at <= len(lines):
+    is_a_place = 0 <= at <= len(lines)
+    if not is_a_place:
         raise CannotEdit(f"insert_line must lie between 0 and {len(lines)}.")
     if at and not lines[at - 1].endswith("\n"):
         lines[at - 1] += "\n"

@@ -15,7 +15,7 @@ def main() -> None:
     try:
         application = app.create(serve.site("google", given).state, testing=given.testing)
     except ModuleNotFoundError as error:
-        sys.exit(f"google: {error}: the double needs the package google-api-python-client, of the group doubles (uv sync)")
+        sys.exit(f"google: {error}: it needs google-api-python-client, of the group doubles (uv sync)")
     except OSError as error:
         sys.exit(f"google: {error}")
     serve.run("google", application, given)

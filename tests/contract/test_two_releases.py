@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 import urllib3
 
+from agent.daemon import day, outcome
 from dashboard import record
 from dashboard.app import create
 from dashboard.stores.sqlite import SqliteStore
@@ -23,7 +24,8 @@ AT = "2026-05-13T12:00:00Z"
 
 
 def values(base):
-    classes = (value for module in (types, record) for value in vars(module).values() if isinstance(value, type))
+    modules = (types, record, day, outcome)
+    classes = (value for module in modules for value in vars(module).values() if isinstance(value, type))
     return sorted({cls for cls in classes if issubclass(cls, base) and cls is not base}, key=lambda cls: cls.__name__)
 
 

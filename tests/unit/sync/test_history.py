@@ -1,3 +1,4 @@
+import sqlite3
 from datetime import UTC, datetime
 
 import pytest
@@ -49,3 +50,16 @@ def test_a_token_is_remembered_by_its_fingerprint(history):
 def test_a_second_run_at_once_is_refused(tmp_path, history):
     with pytest.raises(Busy, match="another run"), opened(tmp_path, COLUMNS):
         pass
+
+
+def test_what_a_newer_release_added_to_the_memory_is_no_hindrance(tmp_path):
+    with opened(tmp_path, COLUMNS) as history:
+        history.settle({}, BASE, NOW)
+    with sqlite3.connect(tmp_path / "history.sqlite") as newer:
+        for table in ("base", "note"):
+            newer.execute(f"ALTER TABLE {table} ADD COLUMN colour TEXT DEFAULT 'mauve'")
+        newer.execute("INSERT INTO note (name, value) VALUES ('tomorrow', 'x')")
+    with opened(tmp_path, COLUMNS) as history:
+        assert history.base() == BASE
+        history.settle(BASE, {"B1": BASE["B1"]}, NOW)
+        assert history.base() == {"B1": BASE["B1"]}

@@ -127,3 +127,14 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_on_disk(path):
 def test_the_journal_is_its_owners_alone(path):
     write(path, "a")
     assert Path(path).stat().st_mode & 0o077 == 0
+
+
+def test_records_of_another_release_are_kept_whole_and_followed(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    theirs = b'{"n":1,"at":"x","kind":"thought","data":{"a":1},"trace":"t"}\n'
+    path.write_bytes(theirs)
+    with Journal(path, lambda: 0) as journal:
+        journal.append(EventKind.END, {"exit": 0})
+    assert path.read_bytes().startswith(theirs)
+    assert [event.kind for event in read(path)] == ["thought", "end"]
+    assert list(tmp_path.glob("*.torn-*")) == []

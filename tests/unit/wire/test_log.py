@@ -1,10 +1,13 @@
 """No text of others forges a line of the log."""
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from agent.daemon.log import Printable
+from wire.log import Printable
 
 FORGED = "a title\x0aINFO session A: exit 0\x1b[2K\u202etxt\x9b"
 
@@ -25,3 +28,18 @@ def test_a_traceback_keeps_its_lines_and_nothing_else():
     text = formatted("broken", exc_info=(caught.type, caught.value, caught.tb))
     assert text.startswith("INFO broken\nTraceback (most recent call last):\n")
     assert r"exit 0\x1b[2K\u202etxt\x9b" in text
+
+
+@pytest.mark.parametrize("program", ["agent", "dashboard", "sync"])
+def test_each_program_of_the_host_logs_by_it(program):
+    source = (Path(__file__).parents[3] / program / "__main__.py").read_text()
+    assert "log.start(" in source
+    assert "basicConfig" not in source
+
+
+def test_an_error_that_is_not_caught_forges_nothing_either():
+    script = f"from wire import log; log.start('%(levelname)s %(message)s'); raise ValueError({FORGED!r})"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("CRITICAL ended by an error that was not foreseen\n")
+    assert "\x1b" not in ended.stderr

@@ -1,9 +1,9 @@
-"""The daemon's log: lines to stderr, from where the journal of the host takes them."""
+"""The log of a program on the host: lines for its journal, none of which the text of others can forge."""
 
 import logging
 import sys
 from types import TracebackType
-from typing import TypeAlias
+from typing import TextIO, TypeAlias
 
 from wire.terminal import printable
 
@@ -22,8 +22,13 @@ class Printable(logging.Formatter):
         return printable(super().formatException(ei), keep_newlines=True)
 
 
-def start() -> None:
-    """Log to stderr from here on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Printable("%(levelname)s %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO)
+def start(form: str, stream: TextIO | None = None) -> None:
+    """Log to a stream (stderr) from here on, each record as `form` says; an uncaught error is one of them."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Printable(form))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    logging.getLogger().critical("ended by an error that was not foreseen", exc_info=(kind, error, at))
