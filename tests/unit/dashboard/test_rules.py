@@ -114,7 +114,7 @@ def test_only_suspended_sessions_are_given_out_at_the_days_cap():
     assert claimed(ended(), session_id="S2", suspended_only=True).session.id == "S1"
 
 
-def test_a_task_without_dollars_comes_to_a_person_instead_of_a_holder():
+def test_a_task_without_dollars_comes_to_a_user_instead_of_a_holder():
     record = claimed(ended(claimed(queued(budget=AskedBudget(usd_micros=500))), usd_micros=500))
     assert (record.task.state, record.task.waiting.kind, record.reserved) == (State.NEEDS_YOU, Need.BUDGET, 0)
     assert record.task.waiting.text == "Its dollars are used up: $0.00 of $0.00 spent."
@@ -144,7 +144,7 @@ def test_a_task_that_spent_its_own_dollars_does_not_wait_for_a_relatives():
     assert record.task.waiting.kind is Need.BUDGET
 
 
-def test_a_family_without_sessions_comes_to_a_person():
+def test_a_family_without_sessions_comes_to_a_user():
     assert claimed(left=FamilyBudget(sessions=0, usd_micros=100)).task.waiting.kind is Need.BUDGET
 
 
@@ -351,7 +351,7 @@ def test_absurd_totals_are_refused_by_name(totals):
         ended(**totals)
 
 
-def test_the_end_of_a_cancelled_tasks_session_is_booked_and_leaves_the_task_alone():
+def test_the_end_of_a_cancelled_tasks_session_is_booked_and_the_task_stays_cancelled():
     record = ended(rules.cancel(claimed(), NOW), Exit.FINISHED, rules.Left(result="r"), usd_micros=9)
     assert (record.task.state, record.result, record.task.usd_micros_spent) == (State.CANCELLED, None, 9)
 
@@ -413,12 +413,12 @@ def test_a_reply_to_another_version_is_refused():
         rules.reply(asked(), Reply(text="x"), asked().task.version - 1, NOW)
 
 
-def test_a_reply_to_a_task_that_waits_for_nobody_is_refused():
+def test_a_reply_to_a_task_that_waits_for_no_answer_is_refused():
     with pytest.raises(Conflict):
         rules.reply(queued(), Reply(text="x"), 1, NOW)
 
 
-def test_waiting_for_a_person_never_times_out():
+def test_waiting_for_a_user_never_times_out():
     with pytest.raises(NotClaimable):
         claimed(asked(), now=NOW + timedelta(days=10_000))
 

@@ -102,8 +102,8 @@ def test_the_hand_over_carries_the_last_results_and_asks_behind_them(lives):
 
 def test_a_few_turns_before_the_model_is_warned_in_its_last_result(lives):
     lives.live(busy(lives))
-    told = [name for name, result in results(lives).items() if "left in this session" in result["content"]]
-    assert told == ["toolu_b25", "toolu_b27"]
+    warned = [name for name, result in results(lives).items() if "left in this session" in result["content"]]
+    assert warned == ["toolu_b25", "toolu_b27"]
 
 
 def test_calls_in_the_hand_over_are_not_run_but_a_finish_counts(lives):
@@ -260,7 +260,7 @@ def test_a_refusal_is_stuck_and_asks_once_more_when_let_go_on(lives):
     assert [message["role"] for message in lives.api.requests[0]["messages"]] == ["user"]
 
 
-def test_a_model_that_stops_is_told_to_go_on_and_is_stuck_the_third_time(lives):
+def test_a_model_that_stops_is_asked_to_go_on_and_is_stuck_the_third_time(lives):
     ending = lives.live(lambda n: lives.said(lives.text("Done, I think.")))
     assert ending.exit is Exit.STUCK
     assert len(lives.api.requests) == 3
