@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from dashboard.record import (
+    NOTHING,
     UNFINISHED,
     Conflict,
     FamilyBudget,
@@ -115,7 +116,7 @@ def _child(record: Record, found: Found) -> Record:
     budget = Budget(sessions=min(asked.sessions, left.sessions), usd_micros=min(asked.usd_micros, usd_micros_left))
     priority = min(record.task.priority, found.parent.task.priority)
     task = replace(record.task, budget=budget, priority=priority)
-    return replace(record, task=task, root=found.parent.root, granted=Budget(sessions=0, usd_micros=0))
+    return replace(record, task=task, root=found.parent.root, granted=NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

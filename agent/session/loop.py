@@ -5,6 +5,7 @@ Every step is decided from the journal only, so a process that was killed is con
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, NoReturn, Protocol
 
 from agent.record import limits
@@ -122,9 +123,8 @@ class Session:
 
     def _nudge(self) -> None:
         """Ask a model that called nothing to go on; after the second time in vain it is stuck."""
-        since = [i for i, event in enumerate(self.journal.events) if event.kind is EventKind.SUSPEND]
-        recent = self.journal.events[since[-1] if since else 0 :]
-        if sum(event.data.get("nudge", False) for event in recent) >= _NUDGES:
+        since = takewhile(lambda event: event.kind is not EventKind.SUSPEND, reversed(self.journal.events))
+        if sum(event.data.get("nudge", False) for event in since) >= _NUDGES:
             raise Stuck("the model stopped without finishing, and stopped again each time it was asked to go on")
         content = [{"type": "text", "text": _GO_ON}]
         self.journal.append(EventKind.MESSAGE, {"content": content, "nudge": True})
@@ -164,8 +164,7 @@ class Session:
     def _hand_over_asked(self) -> bool:
         """Whether the next request hands over; the words that ask for it are journalled once."""
         events = self.journal.events
-        behind = max((i for i, event in enumerate(events) if event.kind is EventKind.SETTLE), default=0)
-        if any(event.data.get("hand_over") for event in events[behind:] if event.kind is EventKind.MESSAGE):
+        if any(event.data.get("hand_over") for event in events if event.kind is EventKind.MESSAGE):
             return True
         if due := limits.hand_over_due(events, self.limits):
             self.journal.append(EventKind.MESSAGE, {"content": [checkpoint.ASK], "hand_over": True})

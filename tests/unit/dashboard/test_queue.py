@@ -58,7 +58,7 @@ class CountingStore:
         return self._store.change(*given)
 
 
-def test_a_task_out_of_budget_is_passed_to_a_person_and_the_next_one_given(queue, store):
+def test_a_task_out_of_budget_is_passed_to_a_user_and_the_next_one_given(queue, store):
     broke = add(queue, priority=9, budget=AskedBudget(usd_micros=1))
     held = queue.claim(ANYONE)
     queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.DRAINED, usd_micros=1))
@@ -82,7 +82,7 @@ def test_a_session_that_goes_on_may_spend_its_own_total_again_and_the_rest(queue
     assert queue.claim(ANYONE).session.usd_micros == 1000
 
 
-def test_children_spend_what_their_parent_left_and_a_persons_grant_counts_for_the_family(queue):
+def test_children_spend_what_their_parent_left_and_a_users_grant_counts_for_the_family(queue):
     parent = add(queue, budget=AskedBudget(sessions=2, usd_micros=1000))
     held = queue.claim(ANYONE)
     child = add(queue, parent=parent.id)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from dashboard import rules
 from dashboard.record import (
+    NOTHING,
     Conflict,
     FamilyBudget,
     FamilyBusy,
@@ -58,6 +59,21 @@ def asked():
     return ended(code=Exit.ASKED, question=Question(tool_use_id="tu", text="keep?"))
 
 
+def test_a_new_task_is_what_was_asked_for():
+    new = NewTask(title="t", description="a blob", priority=7, parent="01PARENT", dedupe_key="daily")
+    record = rules.draft(new, "01TASK", NOW, "2:d")
+    task = record.task
+    assert (task.title, task.priority, task.parent, task.dedupe_key) == ("t", 7, "01PARENT", "daily")
+    assert (task.state, task.version, task.created_at, task.updated_at) == (State.QUEUED, 1, stamp(NOW), stamp(NOW))
+    assert (task.description, record.digest, record.granted) == ("", "2:d", task.budget)
+
+
+def test_a_new_task_with_a_senseless_time_is_refused_at_that_field():
+    with pytest.raises(Invalid) as refused:
+        queued(not_before="noon")
+    assert refused.value.field == "not_before"
+
+
 def test_a_claim_runs_the_task_in_a_new_session_under_the_next_fence():
     record = claimed()
     assert (record.task.state, record.task.fence, record.task.sessions_used) == (State.RUNNING, 1, 1)
@@ -74,7 +90,8 @@ def test_a_task_waits_for_its_not_before():
     record = queued(not_before=stamp(LATER))
     with pytest.raises(NotClaimable):
         claimed(record)
-    assert claimed(record, now=LATER).task.state is State.RUNNING
+    begun = claimed(record, now=LATER).task
+    assert (begun.state, begun.not_before) == (State.RUNNING, None)
 
 
 def test_a_running_task_is_claimed_again_only_after_its_lease():
@@ -97,18 +114,37 @@ def test_only_suspended_sessions_are_given_out_at_the_days_cap():
     assert claimed(ended(), session_id="S2", suspended_only=True).session.id == "S1"
 
 
-def test_a_task_without_dollars_comes_to_a_person_instead_of_a_holder():
+def test_a_task_without_dollars_comes_to_a_user_instead_of_a_holder():
     record = claimed(ended(claimed(queued(budget=AskedBudget(usd_micros=500))), usd_micros=500))
     assert (record.task.state, record.task.waiting.kind, record.reserved) == (State.NEEDS_YOU, Need.BUDGET, 0)
-    assert "dollars are used up" in record.task.waiting.text
+    assert record.task.waiting.text == "Its dollars are used up: $0.00 of $0.00 spent."
 
 
-def test_a_task_whose_relative_holds_the_rest_waits_for_it():
+def test_dollars_are_written_to_the_cent():
+    assert rules.usd(12_340_000) == "$12.34"
+    assert rules.usd(10_000_000_000) == "$10000.00"
+
+
+@pytest.mark.parametrize("asked_for", [1, 5_000_000])
+def test_a_task_whose_relative_holds_the_rest_waits_for_it(asked_for):
     with pytest.raises(FamilyBusy):
-        claimed(left=FamilyBudget(sessions=5, usd_micros=0, reserved=100))
+        claimed(
+            queued(budget=AskedBudget(usd_micros=asked_for)),
+            left=FamilyBudget(sessions=5, usd_micros=0, reserved=100),
+        )
 
 
-def test_a_family_without_sessions_comes_to_a_person():
+def test_the_familys_last_micro_dollar_is_given_out_though_a_relative_holds_the_rest():
+    assert claimed(left=FamilyBudget(sessions=5, usd_micros=1, reserved=100)).reserved == 1
+
+
+def test_a_task_that_spent_its_own_dollars_does_not_wait_for_a_relatives():
+    spent = ended(claimed(queued(budget=AskedBudget(usd_micros=500))), usd_micros=500)
+    record = claimed(spent, left=FamilyBudget(sessions=5, usd_micros=0, reserved=100))
+    assert record.task.waiting.kind is Need.BUDGET
+
+
+def test_a_family_without_sessions_comes_to_a_user():
     assert claimed(left=FamilyBudget(sessions=0, usd_micros=100)).task.waiting.kind is Need.BUDGET
 
 
@@ -225,11 +261,68 @@ def test_after_the_turn_limit_a_new_session_begins():
     assert (record.session.id, record.task.sessions_used) == ("S2", 2)
 
 
+def test_a_session_that_goes_on_is_its_new_holders_and_carries_no_earlier_end():
+    suspended = ended(claimed(), reason="asked to stop", usd_micros=5, turns=2)
+    session = claimed(suspended, host="h2", session_id="S2", now=LATER).session
+    kept = (session.id, session.started_at, session.usd_micros, session.turns)
+    assert kept == ("S1", stamp(NOW), 5, 2)
+    assert (session.host, session.updated_at) == ("h2", stamp(LATER))
+    assert (session.exit, session.suspended, session.reason) == (None, False, "")
+
+
+def test_an_answer_does_not_pay_for_a_new_session():
+    stuck = ended(claimed(queued(budget=AskedBudget(sessions=1))), Exit(42))
+    answered = rules.reply(stuck, Reply(text="begin again"), stuck.task.version, NOW)
+    assert claimed(answered, session_id="S2").task.waiting.text == "Its sessions are used up: 1 of 1."
+
+
+@pytest.mark.parametrize("code", [Exit.FAULT, Exit.UNAVAILABLE, Exit.DRAINED, Exit.TURN_LIMIT])
+def test_a_task_that_waits_for_no_user_says_why_its_session_ended(code):
+    record = ended(code=code, reason="the disk is full")
+    assert (record.task.reason, record.session.reason) == ("the disk is full", "the disk is full")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "text"),
+    [
+        (Exit.BUDGET, "$1 of $1 spent", "$1 of $1 spent"),
+        (Exit.BUDGET, "", "The session used up its dollars or its time."),
+        (Exit.STUCK, "it refused", "it refused"),
+        (Exit.STUCK, "", "The session could not go on."),
+    ],
+)
+def test_a_user_reads_why_a_session_waits_whether_or_not_it_could_say_so(code, reason, text):
+    assert ended(code=code, reason=reason).task.waiting.text == text
+
+
+def test_an_end_is_dated_and_lets_go_of_the_lease():
+    running = claimed()
+    record = rules.end(running, "S1", SessionEnd(fence=1, exit=Exit.DRAINED), rules.Left(), LATER)
+    assert (record.session.updated_at, record.task.updated_at) == (stamp(LATER), stamp(LATER))
+    assert record.lease_until is None
+
+
+def test_what_a_session_reserved_is_free_at_its_end_in_a_state_of_another_release_too():
+    running = claimed()
+    paused = replace(running, task=replace(running.task, state=State("paused")))
+    record = ended(paused, usd_micros=9)
+    assert (record.task.state, record.reserved, record.task.usd_micros_spent) == (State("paused"), 0, 9)
+
+
+def test_what_another_release_says_of_a_session_stays_with_it():
+    running = claimed()
+    running = replace(running, session=replace(running.session, unknown={"region": "x", "mood": "calm"}))
+    assert ended(running, unknown={"mood": "done"}).session.unknown == {"region": "x", "mood": "done"}
+
+
 def test_an_unavailable_api_rests_the_task():
     assert ended(code=Exit.UNAVAILABLE).task.not_before == stamp(NOW + rules.UNAVAILABLE_PAUSE)
     assert (
         ended(code=Exit.UNAVAILABLE, not_before="2026-05-13T14:30:00+02:00").task.not_before == "2026-05-13T12:30:00Z"
     )
+    with pytest.raises(Invalid) as refused:
+        ended(code=Exit.UNAVAILABLE, not_before="soon")
+    assert refused.value.field == "not_before"
 
 
 def test_an_end_sent_again_changes_nothing():
@@ -247,13 +340,18 @@ def test_a_holder_that_knows_less_takes_nothing_back():
     assert (record.task.usd_micros_spent, record.session.turns) == (100, 3)
 
 
+def test_the_largest_totals_that_can_be_meant_are_booked():
+    record = ended(turns=rules.MOST_TURNS, usd_micros=rules.MOST_USD_MICROS)
+    assert (record.session.turns, record.task.usd_micros_spent) == (10_000, 10**12)
+
+
 @pytest.mark.parametrize("totals", [{"turns": -1}, {"turns": 10**6}, {"usd_micros": -1}, {"usd_micros": 10**30}])
 def test_absurd_totals_are_refused_by_name(totals):
     with pytest.raises(Invalid, match=next(iter(totals))):
         ended(**totals)
 
 
-def test_the_end_of_a_cancelled_tasks_session_is_booked_and_leaves_the_task_alone():
+def test_the_end_of_a_cancelled_tasks_session_is_booked_and_the_task_stays_cancelled():
     record = ended(rules.cancel(claimed(), NOW), Exit.FINISHED, rules.Left(result="r"), usd_micros=9)
     assert (record.task.state, record.result, record.task.usd_micros_spent) == (State.CANCELLED, None, 9)
 
@@ -270,6 +368,7 @@ def test_a_word_to_a_stuck_task_rides_as_a_note():
     stuck = ended(code=Exit.STUCK)
     record = claimed(rules.reply(stuck, Reply(text="the left one"), stuck.task.version, NOW))
     assert (record.notes, record.answers, record.session.id) == (("the left one",), (), "S1")
+    assert claimed(ended(record, Exit.TURN_LIMIT), session_id="S2").notes == ()
 
 
 def test_a_grant_raises_the_budget_and_what_its_family_has():
@@ -279,10 +378,18 @@ def test_a_grant_raises_the_budget_and_what_its_family_has():
     assert (record.granted.sessions, record.granted.usd_micros) == (3, 5_000_007)
 
 
-def test_a_grant_beyond_what_a_budget_may_be_is_refused():
+@pytest.mark.parametrize("grant", [{"sessions": 95}, {"usd_micros": 995_000_000}])
+def test_a_grant_of_one_kind_suffices_and_may_fill_the_budget(grant):
     broke = ended(code=Exit.BUDGET)
-    with pytest.raises(Invalid, match="sessions"):
-        rules.reply(broke, Reply(sessions=100), broke.task.version, NOW)
+    assert rules.reply(broke, Reply(**grant), broke.task.version, NOW).task.state is State.QUEUED
+
+
+@pytest.mark.parametrize("grant", [{"sessions": 96}, {"usd_micros": 995_000_001}])
+def test_a_grant_beyond_what_a_budget_may_be_is_refused(grant):
+    broke = ended(code=Exit.BUDGET)
+    with pytest.raises(Invalid) as refused:
+        rules.reply(broke, Reply(**grant), broke.task.version, NOW)
+    assert refused.value.field in grant
 
 
 @pytest.mark.parametrize(
@@ -306,12 +413,12 @@ def test_a_reply_to_another_version_is_refused():
         rules.reply(asked(), Reply(text="x"), asked().task.version - 1, NOW)
 
 
-def test_a_reply_to_a_task_that_waits_for_nobody_is_refused():
+def test_a_reply_to_a_task_that_waits_for_no_answer_is_refused():
     with pytest.raises(Conflict):
         rules.reply(queued(), Reply(text="x"), 1, NOW)
 
 
-def test_waiting_for_a_person_never_times_out():
+def test_waiting_for_a_user_never_times_out():
     with pytest.raises(NotClaimable):
         claimed(asked(), now=NOW + timedelta(days=10_000))
 
@@ -361,16 +468,40 @@ def test_a_tasks_own_id_can_be_replayed_but_not_taken():
         rules.admit(replace(queued(), digest="1:x 2:e"), None, Found(same_id=first))
 
 
+def test_work_that_is_under_way_is_not_begun_a_second_time():
+    first = replace(queued(dedupe_key="daily"), task=replace(queued(dedupe_key="daily").task, id="01FIRST"))
+    assert rules.admit(queued(dedupe_key="daily"), None, Found(same_work=first)) is first
+
+
+def test_a_task_comes_back_to_life_only_where_no_other_does_its_work():
+    revived = rules.retry(ended(claimed(queued(dedupe_key="daily")), Exit.FAULT), NOW)
+    other = replace(revived, task=replace(revived.task, id="01OTHER"))
+    with pytest.raises(Conflict, match="01OTHER does the same work"):
+        rules.require_no_same_work(revived, other)
+    for same_work in (None, revived):
+        rules.require_no_same_work(revived, same_work)
+    rules.require_no_same_work(rules.cancel(revived, NOW), other)
+
+
 def test_a_child_has_no_higher_priority_and_no_more_than_is_left():
     parent, child = queued(priority=3), queued(priority=7, parent="01PARENT")
     left = FamilyBudget(sessions=2, usd_micros=100, reserved=50)
     record = rules.admit(child, None, Found(parent=parent, budget=left))
     assert (record.task.priority, record.task.budget) == (3, Budget(sessions=2, usd_micros=150))
-    assert (record.root, record.granted.usd_micros) == (parent.root, 0)
+    assert (record.root, record.granted) == (parent.root, NOTHING)
 
 
-@pytest.mark.parametrize("found", [Found(), Found(parent=queued(), budget=FamilyBudget(sessions=0, usd_micros=9))])
-def test_a_child_of_nobody_or_of_a_spent_family_is_refused(found):
+def test_a_family_shares_its_last_session_and_its_last_micro_dollar():
+    left = FamilyBudget(sessions=1, usd_micros=1)
+    record = rules.admit(queued(parent="01PARENT"), None, Found(parent=queued(), budget=left))
+    assert record.task.budget == Budget(sessions=1, usd_micros=1)
+
+
+SPENT = [FamilyBudget(sessions=0, usd_micros=9), FamilyBudget(sessions=9, usd_micros=0)]
+
+
+@pytest.mark.parametrize("found", [Found(), *(Found(parent=queued(), budget=left) for left in SPENT)])
+def test_a_child_of_no_task_or_of_a_spent_family_is_refused(found):
     with pytest.raises(Invalid, match="parent"):
         rules.admit(queued(parent="01PARENT"), None, found)
 
@@ -399,7 +530,8 @@ def test_a_child_whose_family_has_no_money_comes_to_a_user():
     child = replace(queued(parent="01PARENT"), root="01PARENT")
     record = claimed(child, left=FamilyBudget(sessions=5, usd_micros=0))
     assert record.task.waiting.kind is Need.BUDGET
-    assert "It shares the budget of the task that made it." in record.task.waiting.text
+    spent = "Its dollars are used up: $0.00 of $5.00 spent."
+    assert record.task.waiting.text == f"{spent} It shares the budget of the task that made it."
 
 
 def test_records_held_are_passed_over_and_a_gap_is_refused():

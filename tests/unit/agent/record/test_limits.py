@@ -68,9 +68,9 @@ def test_a_hand_over_is_priced_for_the_prompt_it_will_have():
 
 
 @pytest.mark.parametrize(
-    ("used", "told"), [(25, ""), (26, "3 more turns are left"), (27, ""), (28, "1 more turn is left")]
+    ("used", "warning"), [(25, ""), (26, "3 more turns are left"), (27, ""), (28, "1 more turn is left")]
 )
-def test_the_model_is_told_when_few_turns_are_left(used, told):
+def test_the_model_is_warned_when_few_turns_are_left(used, warning):
     said = notice(journal(*(reserve(n) for n in range(used))), LIMITS)
-    assert told in said
-    assert bool(said) is bool(told)
+    assert warning in said
+    assert bool(said) is bool(warning)

@@ -41,6 +41,18 @@ def test_each_step_of_a_turn_is_on_record_before_it_is_taken(lives):
     assert kinds(lives) == ["header", "message", *turn, *turn, "end"]
 
 
+def test_the_record_shows_what_was_called_and_what_came_in(lives):
+    lives.live([lives.said(lives.use("bash", 1, command="ls")), finish(lives)])
+    called = {"tool_use_id": "toolu_1", "name": "bash", "input": {"command": "ls"}}
+    assert lives.events(EventKind.TOOL_STARTED)[0].data == called
+    assert lives.events(EventKind.STREAM)[0].data == {"events": [{"type": "message_start"}]}
+
+
+def test_the_record_shows_why_a_request_was_refused(lives):
+    lives.live([Rejected(529, "overloaded"), finish(lives)])
+    assert [e.data for e in lives.events(EventKind.REFUND)] == [{"turn": 1, "status": 529, "reason": "overloaded"}]
+
+
 def test_the_reservation_is_on_record_when_the_request_is_made(lives):
     seen = []
 
@@ -90,8 +102,8 @@ def test_the_hand_over_carries_the_last_results_and_asks_behind_them(lives):
 
 def test_a_few_turns_before_the_model_is_warned_in_its_last_result(lives):
     lives.live(busy(lives))
-    told = [name for name, result in results(lives).items() if "left in this session" in result["content"]]
-    assert told == ["toolu_b25", "toolu_b27"]
+    warned = [name for name, result in results(lives).items() if "left in this session" in result["content"]]
+    assert warned == ["toolu_b25", "toolu_b27"]
 
 
 def test_calls_in_the_hand_over_are_not_run_but_a_finish_counts(lives):
@@ -109,6 +121,7 @@ def test_a_hand_over_without_words_takes_them_from_the_journal(lives):
 def test_a_hand_over_that_is_cut_is_made_from_the_journal_without_a_request(lives):
     ending = lives.live(lambda n: busy(lives)(n) if n < 29 else Cut("half an answer"))
     assert ending.exit is Exit.TURN_LIMIT
+    assert ending.reason == "no turn is left, and the last one's answer was lost"
     assert "Asked: Count the beds" in ending.handed["checkpoint"]
     assert "bash ran" in ending.handed["checkpoint"]
     assert len(lives.api.requests) == 30
@@ -120,6 +133,14 @@ def test_a_hand_over_that_is_rejected_is_asked_again_as_the_same_turn(lives):
     assert ending.handed["checkpoint"] == "words"
     assert lives.events()[-1].data["turns"] == 30
     assert len(last_user(lives)) == 2  # it is asked once
+
+
+def test_a_process_that_dies_behind_the_words_that_ask_for_the_hand_over_asks_once(lives):
+    lives.limits = dataclasses.replace(lives.limits, turns=1)
+    lives.live([lives.said(lives.text("words"))])
+    lives.cut_behind(EventKind.MESSAGE, occurrence=2)
+    assert lives.live([lives.said(lives.text("words"))]).handed["checkpoint"] == "words"
+    assert len(lives.events(EventKind.MESSAGE)) == 2
 
 
 def test_a_long_conversation_hands_over_early(lives):
@@ -239,11 +260,14 @@ def test_a_refusal_is_stuck_and_asks_once_more_when_let_go_on(lives):
     assert [message["role"] for message in lives.api.requests[0]["messages"]] == ["user"]
 
 
-def test_a_model_that_stops_is_told_to_go_on_and_is_stuck_the_third_time(lives):
+def test_a_model_that_stops_is_asked_to_go_on_and_is_stuck_the_third_time(lives):
     ending = lives.live(lambda n: lives.said(lives.text("Done, I think.")))
     assert ending.exit is Exit.STUCK
     assert len(lives.api.requests) == 3
     assert lives.live([lives.said(lives.text("Oh.")), finish(lives)]).exit is Exit.FINISHED
+    (asked,) = last_user(lives)
+    assert asked["type"] == "text"
+    assert "your answer held no call" in asked["text"]
 
 
 def test_an_answer_that_was_cut_off_runs_none_of_its_calls(lives):
@@ -364,6 +388,11 @@ def test_the_last_micro_dollar_decides_on_a_turn_and_the_hand_over_behind_it(liv
         figures = ("$0.0000 of", f"${(money - 1) / 1e6:.4f}", f"${worst(prompt) / 1e6:.4f}")
         assert ending.exit is Exit.BUDGET
         assert all(figure in ending.reason for figure in figures)
+
+
+def test_a_user_reads_what_is_spent_to_the_hundredth_of_a_cent(lives):
+    lives.limits = dataclasses.replace(lives.limits, usd_micros=100_000_000, max_tokens=20_000_000)
+    assert "$0.0000 of $100.0000 are spent" in lives.live([]).reason
 
 
 @pytest.mark.parametrize(("spare", "requests"), [(0, 1), (-1, 0)])
