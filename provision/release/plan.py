@@ -178,7 +178,7 @@ def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
     if state.get("ActiveState") != "active":
         return f"it is {state.get('ActiveState') or 'unknown'}"
     # The release that the process runs from, not `current`: a deploy that was cut off has switched and not restarted.
-    running = probed.releases.get(state.get("release") or "")
+    running = probed.releases.get(state["release"])
     if running is None:
         return "it runs from no release that is still there"
     if running["damaged"]:

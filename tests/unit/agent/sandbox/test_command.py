@@ -1,4 +1,6 @@
-"""What a sandbox shows, as the command line says it."""
+"""What a sandbox shows, as the command line says it; bubblewrap carries its options out in their order."""
+
+import pytest
 
 from agent.sandbox.command import bubblewrap, limited
 
@@ -7,72 +9,102 @@ def argv(**changes):
     return bubblewrap("/w", ["true"], **{"memory_mb": 64, "own_proc": True, "report": 7, **changes})
 
 
-def pairs(words, option):
-    return [tuple(words[i + 1 : i + 3]) for i, word in enumerate(words) if word == option]
+def steps(**changes):
+    """The options, each with its arguments: [("--ro-bind", "/usr", "/usr"), …]."""
+    words = argv(**changes)
+    found = []
+    for word in words[1 : words.index("--")]:
+        found = [*found, (word,)] if word.startswith("--") else [*found[:-1], (*found[-1], word)]
+    return found
 
 
-def test_every_namespace_is_its_own_and_it_dies_with_its_starter():
-    assert {"--unshare-all", "--die-with-parent", "--new-session", "--clearenv"} <= set(argv())
-    assert pairs(argv(), "--cap-drop") == [("ALL", "--setenv")]
+def given(option, **changes):
+    return [rest for name, *rest in steps(**changes) if name == option]
+
+
+def in_order(*wanted, **changes):
+    places = [steps(**changes).index(step) for step in wanted]
+    return places == sorted(places)
+
+
+def test_every_namespace_is_its_own_and_nothing_is_shared_again():
+    assert [step for step in steps() if "share" in step[0]] == [("--unshare-all",)]
+
+
+def test_it_dies_with_its_starter_and_has_no_terminal_and_no_capability():
+    assert {("--die-with-parent",), ("--new-session",), ("--cap-drop", "ALL")} <= set(steps())
+    assert not given("--cap-add")
+
+
+def test_its_environment_is_emptied_first_and_holds_only_what_is_given():
+    paths = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    assert given("--setenv") == [["PATH", paths], ["HOME", "/tmp"], ["LANG", "C.UTF-8"], ["REPORT_FD", "7"]]
+    assert in_order(("--clearenv",), ("--setenv", "PATH", paths))
 
 
 def test_the_workspace_is_the_only_folder_of_the_host_that_can_be_written():
-    assert pairs(argv(), "--bind") == [("/w", "/workspace")]
-    assert argv()[argv().index("--") - 2 : argv().index("--")] == ["--remount-ro", "/"]
+    assert given("--bind") == [["/w", "/workspace"]]
+    assert {step[0] for step in steps() if "bind" in step[0]} == {"--bind", "--ro-bind", "--ro-bind-try"}
+
+
+def test_a_program_starts_in_the_workspace():
+    assert given("--chdir") == [["/workspace"]]
 
 
 def test_nothing_of_the_host_is_read_but_programs_and_harmless_settings():
-    shown = {source for option in ("--ro-bind", "--ro-bind-try") for source, _ in pairs(argv(), option)}
-    assert shown == {"/usr"} | {
-        f"/etc/{n}" for n in ("alternatives", "group", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")
-    }
+    assert given("--ro-bind") == [["/usr", "/usr"]]
+    harmless = ("alternatives", "group", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")
+    assert given("--ro-bind-try") == [[f"/etc/{name}", f"/etc/{name}"] for name in harmless]
 
 
-def test_the_hosts_proc_is_never_shown():
-    assert "/proc" not in {source for source, _ in pairs(argv(own_proc=False), "--ro-bind")}
-    assert ("/proc", "--remount-ro") in pairs(argv(own_proc=False), "--tmpfs")
-    assert pairs(argv(), "--proc")[0][0] == "/proc"
+def test_programs_are_found_where_scripts_look_for_them():
+    assert given("--symlink") == [[f"usr/{name}", f"/{name}"] for name in ("bin", "sbin", "lib", "lib64")]
 
 
-def test_folders_in_memory_have_a_size():
-    words = argv()
-    sized = [words[i + 3] for i, word in enumerate(words) if word == "--size"]
-    assert sized == ["/dev/shm", "/tmp"]
-    assert [size for size, _ in pairs(words, "--size")] == ["67108864", "67108864"]
+def test_the_proc_that_it_sees_is_its_own():
+    assert given("--proc") == [["/proc"]]
+    assert not [step for step in steps() if step != ("--proc", "/proc") and "/proc" in step]
 
 
-def test_data_is_shown_read_only_at_its_path():
-    assert pairs(argv(data=[(9, "/run/jada/x")]), "--ro-bind-data") == [("9", "/run/jada/x")]
+def test_where_the_kernel_refuses_a_proc_it_is_empty_and_read_only():
+    about = [step for step in steps(own_proc=False) if "/proc" in step]
+    assert about == [("--tmpfs", "/proc"), ("--remount-ro", "/proc")]
 
 
-def test_the_program_comes_last_and_untouched():
-    assert bubblewrap("/w", ["a b", "--", "$c"], memory_mb=1, own_proc=True, report=7)[-3:] == ["a b", "--", "$c"]
+def test_files_in_memory_are_bounded_by_the_same_megabytes_wherever_they_can_be_written():
+    """bubblewrap's --size counts for the one folder that follows it."""
+    sized = [(size, folder) for size, folder in zip(steps(), steps()[1:], strict=False) if size[0] == "--size"]
+    assert sized == [
+        (("--size", "67108864"), ("--tmpfs", "/dev/shm")),
+        (("--size", "67108864"), ("--tmpfs", "/tmp")),
+    ]
+    assert len(given("--tmpfs")) == 2
+
+
+def test_shared_memory_is_made_in_the_new_dev_before_that_becomes_read_only():
+    """The other order would hide it below /dev, or be refused by a folder that takes no new mount."""
+    assert in_order(("--dev", "/dev"), ("--tmpfs", "/dev/shm"), ("--remount-ro", "/dev"))
+
+
+@pytest.mark.parametrize("own_proc", [True, False])
+def test_the_root_becomes_read_only_after_all_that_is_made_in_it(own_proc):
+    assert steps(own_proc=own_proc, data=[(9, "/run/jada/x")])[-1] == ("--remount-ro", "/")
+    assert len(given("--remount-ro", own_proc=own_proc)) == (2 if own_proc else 3)
+
+
+def test_data_is_shown_read_only_at_its_path_and_no_folder_in_memory_hides_it():
+    data = [(9, "/tmp/x"), (10, "/run/jada/y")]
+    assert given("--ro-bind-data", data=data) == [["9", "/tmp/x"], ["10", "/run/jada/y"]]
+    assert in_order(("--tmpfs", "/tmp"), ("--ro-bind-data", "9", "/tmp/x"), data=data)
+
+
+def test_the_program_comes_last_and_its_words_are_no_options():
+    words = bubblewrap("/w", ["--bind", "/", "--", "$c d"], memory_mb=1, own_proc=True, report=7)
+    assert words[0] == "bwrap"
+    assert words[words.index("--") :] == ["--", "--bind", "/", "--", "$c d"]
 
 
 def test_limits_and_the_watch_over_its_life_come_before_the_program():
     watch = "( ( read -r -u 8; kill -KILL $$ ) >/dev/null 2>&1 & )"
     script = f'{watch}; ulimit -c 0 -f 1048576 -v 2048 -u 9 && exec "$@" 8<&-'
     assert limited(["a", "b"], memory_mb=2, pids=9, life=8) == ["/bin/bash", "-c", script, "limits", "a", "b"]
-
-
-def test_the_whole_command_line_is_this():
-    """A word more or less here is a hole or a tool that no longer starts: change it knowingly."""
-    options = """
-        --unshare-all --die-with-parent --new-session --clearenv --cap-drop ALL
-        --setenv PATH /usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin --setenv HOME /tmp --setenv LANG C.UTF-8
-        --setenv REPORT_FD 7
-        --ro-bind /usr /usr
-        --symlink usr/bin /bin --symlink usr/sbin /sbin --symlink usr/lib /lib --symlink usr/lib64 /lib64
-        --ro-bind-try /etc/alternatives /etc/alternatives --ro-bind-try /etc/group /etc/group
-        --ro-bind-try /etc/ld.so.cache /etc/ld.so.cache --ro-bind-try /etc/localtime /etc/localtime
-        --ro-bind-try /etc/nsswitch.conf /etc/nsswitch.conf --ro-bind-try /etc/passwd /etc/passwd
-        --proc /proc
-        --dev /dev --size 67108864 --tmpfs /dev/shm --remount-ro /dev --size 67108864 --tmpfs /tmp
-        --ro-bind-data 9 /run/jada/x
-        --bind /w /workspace --chdir /workspace --remount-ro /
-    """
-    assert argv(data=[(9, "/run/jada/x")]) == ["bwrap", *options.split(), "--", "true"]
-    without = options.replace("--proc /proc", "--tmpfs /proc --remount-ro /proc").replace(
-        "--ro-bind-data 9 /run/jada/x", ""
-    )
-    assert argv(own_proc=False) == ["bwrap", *without.split(), "--", "true"]

@@ -156,6 +156,11 @@ def test_what_came_last_is_the_tail(make_sandbox):
     assert len(outcome.head) + outcome.left_out + len(outcome.tail) == 588_895 + 5
 
 
+def test_a_program_finds_its_limits_set(make_sandbox):
+    said = shell(make_sandbox(memory_mb=64, pids=99), "ulimit -c; ulimit -f; ulimit -v; ulimit -u").head
+    assert said.split() == [b"0", b"1048576", b"65536", b"99"]
+
+
 def test_memory_of_a_process_is_bounded(make_sandbox):
     outcome = make_sandbox(memory_mb=64).run(Job(["/usr/bin/python3", "-c", "x = bytearray(100_000_000)"]))
     assert b"MemoryError" in outcome.head

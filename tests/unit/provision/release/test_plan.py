@@ -1,4 +1,5 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -7,6 +8,7 @@ from provision.release import plan
 from provision.release.bundle import FILES, SERVICES
 from provision.system.desired import config_files
 from provision.system.secrets import SECRETS
+from wire.values import Invalid
 
 AGENT, DASHBOARD = "jada-agent.service", "jada-dashboard.service"
 
@@ -17,6 +19,25 @@ def _with_unit(probed, unit, **state):
 
 def _with_change(bundle, changed, parts):
     return replace(bundle, id="release2", units={**bundle.units, changed: {**bundle.units[changed], **parts}})
+
+
+def test_the_probe_looks_at_everything_that_a_plan_may_change(fresh, bundle):
+    asked, made = plan.probe_request(), plan.make(fresh, bundle, 3)
+    assert asked["packages"] == [*made.packages]
+    assert asked["files"] == [file.path for file in made.files]
+    assert asked["links"] == [*made.links]
+    assert asked["folders"] == {path: [mode, owner] for path, (mode, owner) in plan.FOLDERS.items()}
+    assert set(asked["units"]) == set(fresh.units)
+
+
+def test_what_the_probe_says_is_read_whole(worker):
+    assert plan.read_probe(json.loads(json.dumps(asdict(worker)))) == worker
+
+
+def test_an_answer_that_no_probe_gives_is_refused_where_it_is_wrong(worker):
+    with pytest.raises(Invalid) as refused:
+        plan.read_probe({**asdict(worker), "links": []})
+    assert refused.value.field == "probe.links"
 
 
 def test_a_fresh_host_gets_everything(fresh, bundle):
@@ -92,10 +113,10 @@ def test_a_file_changed_by_hand_is_written_again(worker, bundle):
 
 
 def test_a_file_of_the_release_changed_by_hand_is_brought_back_with_what_runs_from_it(worker, bundle):
-    hurt = {**worker.releases["release1"], "damaged": ["units/jada-agent.service"]}
+    hurt = {**worker.releases["release1"], "damaged": ["units/jada-agent.service", "etc/jada.toml"]}
     made = plan.make(replace(worker, releases={"release1": hurt}), bundle, 3)
     assert made.upload
-    assert dict(made.restart) == dict.fromkeys(SERVICES, "units/jada-agent.service was changed by hand")
+    assert dict(made.restart) == dict.fromkeys(SERVICES, "units/jada-agent.service, etc/jada.toml was changed by hand")
 
 
 def test_rights_changed_by_hand_are_set_right_and_nothing_restarts(worker, bundle):
@@ -171,14 +192,16 @@ def test_orders_carry_what_the_installer_reads(fresh, bundle):
 
 
 def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
-    said = list(plan.lines(plan.make(replace(fresh, wrong_rights=("/var/lib/jada-agent",)), bundle, 3)))
+    said = list(
+        plan.lines(plan.make(replace(fresh, wrong_rights=("/var/lib/jada-agent", "/var/lib/jada-sync")), bundle, 3))
+    )
     assert said == [
         "install      bubblewrap, cron",
         *(f"write        {file.path}" for file in config_files()),
         "environment  lock1: made anew, offline",
         "release      release1: uploaded",
         f"link         through current: {', '.join(plan.LINKS)}",
-        "folders      made or set right: /var/lib/jada-agent",
+        "folders      made or set right: /var/lib/jada-agent, /var/lib/jada-sync",
         "switch       nothing → release1",
         "restart      jada-dashboard.service: it is inactive",
         "restart      jada-agent.service: it is inactive",
