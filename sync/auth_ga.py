@@ -153,6 +153,7 @@ def _content(flow: InstalledAppFlow, now: datetime) -> dict[str, Any]:
         raise SyncFailed(
             "no_refresh_token", cause, f"remove the app at myaccount.google.com/permissions, then {_AGAIN}"
         )
+    # Without the access token: it is of no use after an hour, and opens the sheet until then.
     kept: dict[str, Any] = json.loads(flow.credentials.to_json(strip=["token", "expiry"]))
     lives_s = token.get("refresh_token_expires_in")
     kept |= {"granted_scopes": granted, "issued_at": now.isoformat(timespec="seconds")}
@@ -170,6 +171,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
                 os.fsync(file.fileno())
             Path(name).replace(path)
         except BaseException:
+            # Also after Ctrl-C: the file holds a live token.
             Path(name).unlink(missing_ok=True)
             raise
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

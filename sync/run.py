@@ -43,9 +43,11 @@ class Done:
 def sync(context: Context) -> Done:
     """Bring the sheet in step and prove it. Raises `SyncFailed`; the next run goes on from what was written."""
     source, sheet, token = _sides(context)
+    # At once: a later failure of this run says nothing against the token.
     context.history.token_worked(token.fingerprint, context.now())
     base = context.history.base()
     first, settled = _converge(context, source, sheet, base)
+    # Only what a reading verified: with a base ahead of the sheet, lost writes would pass for users' edits.
     context.history.settle(base, settled, context.now())
     return Done(first, len(source))
 
