@@ -54,6 +54,7 @@ class OpenWord(enum.Enum):
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         kind: Any = int if issubclass(cls, int) else str
+        # Not isinstance: True would become a word of a numbered enumeration.
         if type(value) is not kind:
             return None
         made: Any = kind.__new__
@@ -85,6 +86,7 @@ def decode_query(cls: type[T], pairs: Iterable[tuple[str, str]]) -> T:
     for name, text in pairs:
         if name in data:
             raise Invalid(name, "is there twice")
+        # 18 digits fit a store's integers; a longer number stays a text, and is refused as one.
         is_number = isinstance(kinds.get(name), msgspec.inspect.IntType) and re.fullmatch(r"-?[0-9]{1,18}", text)
         data[name] = int(text) if is_number else text
     return decode(cls, data)
