@@ -84,6 +84,7 @@ def _whole(typed: Mapping[str, str], name: str) -> int:
 def _micros(typed: Mapping[str, str], name: str) -> int:
     text = typed.get(name, "").strip() or "0"
     try:
+        # Not float: an amount as it was typed has no binary fraction.
         dollars = Decimal(text)
         if dollars.is_finite() and 0 <= dollars < 10**6:
             return int(dollars * 1_000_000)
