@@ -221,7 +221,7 @@ _MEANINGS = {
 
 
 def problem(error: Exception) -> types.Problem:
-    """Say what an error means to the one who sent the request."""
+    """Say what an error means to the client that sent the request."""
     match error:
         case Invalid():
             return types.Problem(title="Unacceptable value", status=422, detail=str(error), field=error.field)

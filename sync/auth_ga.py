@@ -95,7 +95,7 @@ def _consent(flow: InstalledAppFlow, options: argparse.Namespace) -> None:
             success_message="Thank you. jada has its answer; you may close this page.",
             open_browser=not options.no_browser and _has_browser(),
             timeout_seconds=options.timeout,
-            prompt="consent",  # without it Google gives no refresh token to someone who consented before
+            prompt="consent",  # without it Google gives no refresh token to an account that consented before
         )
     except WSGITimeoutError:
         cause = f"the consent page was not answered for {options.timeout} seconds"
@@ -127,7 +127,7 @@ def _refused(error: OAuth2Error) -> SyncFailed:
     said = f"{error.error}: {error.description}" if error.description else error.error
     if error.error == "access_denied":
         return SyncFailed(
-            "consent_denied", "the person, or a rule of the Workspace, denied access", f"{_AGAIN}, and allow"
+            "consent_denied", "the user, or a rule of the Workspace, denied access", f"{_AGAIN}, and allow"
         )
     if error.error in ("invalid_client", "deleted_client", "unauthorized_client"):
         cure = f"put the client's own file in place (port_sheet_client.json), then {_AGAIN}"
@@ -137,7 +137,7 @@ def _refused(error: OAuth2Error) -> SyncFailed:
 
 
 def _wrong_scope(granted: str) -> SyncFailed:
-    cause = f"the person granted {granted}, and not {SCOPE}"
+    cause = f"the user granted {granted}, and not {SCOPE}"
     return SyncFailed("consent_scope", cause, f"{_AGAIN}, and leave the box for spreadsheets ticked")
 
 

@@ -52,7 +52,7 @@ def read(path: Path, token_url: str) -> Token:
 
 def refresh(token: Token, last_ok: datetime | None, now: datetime) -> google.oauth2.credentials.Credentials:
     """Return the credential with a fresh access token that opens spreadsheets. Raises `SyncFailed`."""
-    # google-auth waits two minutes for each of three tries unless told otherwise.
+    # google-auth waits two minutes for each of three tries unless a timeout is given.
     request = functools.partial(google.auth.transport.requests.Request(), timeout=TIMEOUT_S)
     try:
         token.credentials.refresh(request)  # type: ignore[no-untyped-call]  # google-auth has no types here

@@ -85,7 +85,7 @@ def refresh_failure(args: Sequence[Any], record: Record | None = None) -> SyncFa
     text = str(args[0]) if args else "no reason given"
     # google-auth loses the body of this one: only its text is left to decide by.
     if "reauth" in text.lower() or "rapt" in text.lower():
-        cause = "the Google Workspace demands that the person signs in again after a time (invalid_rapt)"
+        cause = "the Google Workspace demands that the user signs in again after a time (invalid_rapt)"
         return SyncFailed("reauth_demanded", cause, "have the app trusted in the Admin console, and " + REAUTHENTICATE)
     if isinstance(error, str) and error not in _TOKEN_OUTAGES:
         cause = f"Google's token endpoint refused the token: {error}: {said or 'no description'}"

@@ -69,7 +69,7 @@ class Prices(Value, frozen=True, kw_only=True):
 
 def read(table: object, source: str, model: str) -> Prices:
     """Make prices of a table as TOML gives it, and refuse a `model` they don't know. Raises `Invalid` with the cause;
-    `source` is the file's name, for the one who must correct it.
+    `source` is the file's name, for the operator who must correct it.
     """
     prices = decode(Prices, table)
     for listed in prices.models:

@@ -59,7 +59,7 @@ class Sheets:
         return answer
 
     def _admit(self, request: Request, operation: Operation) -> None:
-        """Refuse who has no token, a dead one, or one without any of the operation's scopes."""
+        """Refuse a caller that has no token, a dead one, or one without any of the operation's scopes."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise GoogleError("PERMISSION_DENIED", "Method doesn't allow unregistered callers. Send an access token.")
