@@ -45,6 +45,7 @@ class Sheets:
         operation, path = found
         try:
             self._admit(request, operation)
+            # Unquoted only now: a quoted slash in a range must not split the path.
             values = {name: unquote(text) for name, text in path.items()}
             return await self._faults.play("sheets", request, partial(self._answer, request, operation, values))
         except GoogleError as failure:
