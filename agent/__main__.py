@@ -41,6 +41,7 @@ def work(settings_path: Path, state: Path) -> None:
     """Compose the daemon and run it. Raises `Invalid` for wrong settings, OSError for a state folder in use."""
     settings = load(settings_path)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Before anything is read or sent: two daemons in one folder would count and deliver the same sessions twice.
     lock = _lock(state / "daemon.lock")
     token = Secret(_credential("dashboard_token"))
     # Short tries: a dashboard that hangs must hold up neither heartbeat nor watchdog; the daemon asks again itself.
@@ -56,6 +57,7 @@ def work(settings_path: Path, state: Path) -> None:
             notify=Notify(os.environ.get("NOTIFY_SOCKET")),
             spawn=functools.partial(Process, Release.own(), environment=dict(os.environ)),
             host=socket.gethostname(),
+            # Half of systemd's limit, as sd_watchdog_enabled(3) advises: one late message must not be taken for a hang.
             watchdog_s=int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2_000_000,
         ).run()
 

@@ -86,6 +86,7 @@ def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
     # The protocol is named, or asyncio leaves TCP_NODELAY off, and each answer waits for a delayed ACK: 44 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # A restart must not wait until the old connections' TIME_WAIT is over.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.address, settings.port))
@@ -106,8 +107,10 @@ def _serve(application: Starlette, listener: socket.socket) -> None:
         http="h11",
         ws="none",
         access_log=False,
+        # uvicorn's own configuration would give its lines another form than ours.
         log_config=None,
         server_header=False,
+        # A request that hangs must not hold up a restart.
         timeout_graceful_shutdown=8,
     )
     asyncio.run(Server(config).serve(sockets=[listener]))

@@ -61,6 +61,7 @@ class Api:
         """List tasks, a page at a time."""
         query: types.TasksQuery = call.asked
         which = TaskFilter(state=query.state)
+        # One more than is shown: it says whether there is a next page.
         found = self._queue.tasks(which, before=query.cursor, limit=query.limit + 1)
         shown = found[: query.limit]
         response = _json(types.TaskList(tasks=tuple(shown)))
@@ -163,6 +164,7 @@ def _endpoint(api: Api, by_method: dict[str, table.Route[object]], token_hash: b
     handlers: dict[str, Callable[[Call], Response]] = {m: getattr(api, route.name) for m, route in by_method.items()}
 
     async def endpoint(request: Request) -> Response:
+        # Starlette adds HEAD to every GET.
         method = "GET" if request.method == "HEAD" else request.method
         route = by_method[method]
         if route.right is not Right.PUBLIC:
@@ -188,6 +190,7 @@ def _asked(route: table.Route[object], body: bytes, query: QueryParams) -> Any:
 
 
 def _authorise(header: str, token_hash: bytes) -> None:
+    # Hashes compared in constant time: how long a refusal takes says nothing about the token.
     given = hashlib.sha256(header.removeprefix("Bearer ").encode()).digest()
     if not header.startswith("Bearer ") or not hmac.compare_digest(given, token_hash):
         message = "this API needs its bearer token: Authorization: Bearer <dashboard_token>"
@@ -218,7 +221,7 @@ _MEANINGS = {
 
 
 def problem(error: Exception) -> types.Problem:
-    """Say what an error means to the one who sent the request."""
+    """Say what an error means to the client that sent the request."""
     match error:
         case Invalid():
             return types.Problem(title="Unacceptable value", status=422, detail=str(error), field=error.field)

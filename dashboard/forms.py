@@ -84,6 +84,7 @@ def _whole(typed: Mapping[str, str], name: str) -> int:
 def _micros(typed: Mapping[str, str], name: str) -> int:
     text = typed.get(name, "").strip() or "0"
     try:
+        # Not float: an amount as it was typed has no binary fraction.
         dollars = Decimal(text)
         is_amount = dollars.is_finite() and 0 <= dollars < 10**6
         if is_amount:

@@ -59,6 +59,7 @@ class Page:
         self._queue = queue
         self._store = queue.store
         loader = jinja2.FileSystemLoader(TEMPLATES)
+        # Escaped, because nearly all of it is text of others: it must not act in the operator's browser.
         self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
         self._jinja.filters |= words.FILTERS
         self._jinja.globals |= {"STATES": words.STATES, "UNFINISHED": UNFINISHED}
@@ -194,6 +195,7 @@ def _sent(handler: Callable[[Request, Form], Response]) -> Callable[[Request], A
 
 async def _form(request: Request) -> Form:
     """Read a form with its files; a browser ends lines with CRLF, and sends an empty file field as a nameless file."""
+    # As many files as a task may bring (`wire.types.NewTask`).
     async with request.form(max_files=20, max_fields=20) as form:
         items = form.multi_items()
         typed = {name: value.replace("\r\n", "\n") for name, value in items if isinstance(value, str)}

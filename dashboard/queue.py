@@ -175,6 +175,7 @@ class Queue:
         times = {"started_at": run.started_at, "finished_at": run.finished_at, "token_dies_at": run.token_dies_at}
         for name, text in times.items():
             if text is not None:
+                # Only to refuse: a time that the watch can't read would fail each of its looks.
                 moment(text, name)
         self.store.alarm(watch.reported(run, self._new_id, self.clock(), self._settings), run)
 

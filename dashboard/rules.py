@@ -153,6 +153,7 @@ def is_claimable(record: Record, now: datetime) -> bool:
     task = record.task
     if task.state is State.RUNNING:
         return record.lease_until is not None and record.lease_until < now.timestamp()
+    # Both texts are stamps (UTC, whole seconds), which sort as times.
     return task.state is State.QUEUED and (task.not_before is None or task.not_before <= stamp(now))
 
 

@@ -70,6 +70,7 @@ class Faults(Generic[F]):
         fitting = [order for order in self._orders if hits(order.fault)]
         if not fitting:
             return None
+        # Counted ones first: a standing order would keep them from ever being met.
         order = next((order for order in fitting if order.fault.times), fitting[-1])
         if order.fault.times:
             order.left -= 1

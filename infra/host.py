@@ -27,7 +27,7 @@ class Host:
 
 
 def make(name: str, settings: Settings, provider: aws.Provider) -> Host:
-    """Declare a host. It has no user data: that is never read back, readable inside by anybody, and replaces."""
+    """Declare a host. It has no user data: that is never read back, readable inside by every user, and replaces."""
     kept = pulumi.ResourceOptions(provider=provider, protect=settings.protect)
     instance = aws.lightsail.Instance(
         name,

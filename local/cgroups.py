@@ -84,6 +84,7 @@ class Hierarchies:
         with (folder / "console.log").open("ab") as log:
             subprocess.Popen(
                 ["sh", "-c", _KEEP_CODE, "sh", str(code), *joined],
+                # A session of its own: Ctrl-C at the terminal must not reach a host, which outlives this program.
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
             )  # fmt: skip
 
@@ -131,9 +132,11 @@ class Unit:
         self.remove()
         properties = (
             f"MemoryMax={memory}",
+            # With swap a host would have more memory than its plan.
             "MemorySwapMax=0",
             "Delegate=yes",
             "TasksMax=infinity",
+            # An ended unit keeps its exit code, which says whether the host powered itself off.
             "RemainAfterExit=yes",
         )
         output = f"append:{folder / 'console.log'}"

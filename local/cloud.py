@@ -29,6 +29,7 @@ START_LIMIT_S = 30
 def exclusive_lock() -> Iterator[None]:
     """Keep other processes from this machine's one local cloud; raises `StepFailed` that names the one which has it."""
     LOCK.parent.mkdir(parents=True, exist_ok=True)
+    # Not "w": it would wipe the holder's name before the lock is refused.
     with LOCK.open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

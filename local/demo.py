@@ -65,6 +65,7 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
         tools.packages(steps)
         engine, image = tools.engine(steps), tools.image(steps)
     env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}
+    # A real key goes only to the host, by `fab secrets`: no other program here may see it.
     env.pop("ANTHROPIC_API_KEY", None)
     with steps.step("cloud: Lightsail, Claude, Google and the booking system on this machine"):
         _cloud(site, choice, image, steps)

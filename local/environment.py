@@ -21,6 +21,7 @@ def variables(site: Site, engine: Path, path: str) -> dict[str, str]:
         "PATH": os.pathsep.join([str(SHIMS), str(ROOT / ".venv" / "bin"), str(engine), path]),
         "JADA_STACK": "local",
         "PULUMI_BACKEND_URL": f"file://{site.state / PULUMI_STATE}",
+        # Empty, because this state guards no secret; where it is unset, Pulumi asks or fails.
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -30,6 +31,7 @@ def variables(site: Site, engine: Path, path: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
+        # aws would open a pager, and wait.
         "AWS_PAGER": "",
     }
 

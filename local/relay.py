@@ -23,11 +23,13 @@ from local.site import CLAUDE
 API = "https://api.anthropic.com"
 HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "keep-alive"})
 """Headers of one connection, or that the two connections must each make for themselves (RFC 9110, 7.6.1)."""
+# CLONE_NEWNET, as setns(2) takes it.
 _NEW_NETWORK = 0x40000000
 
 
 def create(target: str, outside: Path | None = None) -> Starlette:
     """Return the relay to `target`; it calls from the network namespace `outside` (a file), or from its own."""
+    # The session retries by itself, and counts what each try may cost.
     pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=10, read=600))
 
     async def relay(request: Request) -> Response:

@@ -88,6 +88,7 @@ def engine(steps: Steps) -> Path:
 
 
 def _go_env() -> dict[str, str]:
+    # Without cgo no C compiler is needed.
     return {**os.environ, "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "auto", "CGO_ENABLED": "0"}
 
 
@@ -129,6 +130,7 @@ def image(steps: Steps) -> Path:
     with _whole(target) as half:
         if half is not None:
             steps.tell("building a Debian root file system (a minute, once)")
+            # It becomes the hosts' root folder, whatever the umask took from its mode.
             half.chmod(0o755)
             steps.run("image", image_command(half))
     return target

@@ -17,6 +17,7 @@ SECTIONS = ("agent", "sync", "dashboard", "deploy")
 class Settings(Value, frozen=True, kw_only=True):
     """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect."""
 
+    # At least two: a release that fails goes back to the one before.
     keep_releases: Annotated[int, Meta(ge=2, le=20)] = 3
     health_s: Annotated[int, Meta(ge=10, le=900)] = 120
     connect_s: Annotated[int, Meta(ge=1, le=120)] = 15

@@ -69,6 +69,7 @@ def _attempt(what: Callable[[Context], Done], settings: Settings, secrets: Path,
             except SyncFailed as failed:
                 _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
                 return failed
+    # Not into the net below: it is no fault of the sync, and the other run reports.
     except Busy:
         raise
     except (sqlite3.Error, OSError) as error:
@@ -103,6 +104,7 @@ def _report(outcome: Done | SyncFailed, settings: Settings, secrets: Path, start
     try:
         dies_at = credentials.read(secrets / credentials.TOKEN_FILE, settings.token_url).dies_at
     except SyncFailed:
+        # The report goes out without the date; why the token can't be read is in the outcome.
         dies_at = None
     try:
         client = Client(settings.dashboard_url, secret(secrets, "dashboard_token"))

@@ -96,7 +96,7 @@ def _consent(flow: InstalledAppFlow, options: argparse.Namespace) -> None:
             success_message="Thank you. jada has its answer; you may close this page.",
             open_browser=not options.no_browser and _has_browser(),
             timeout_seconds=options.timeout,
-            prompt="consent",  # without it Google gives no refresh token to someone who consented before
+            prompt="consent",  # without it Google gives no refresh token to an account that consented before
         )
     except WSGITimeoutError:
         cause = f"the consent page was not answered for {options.timeout} seconds"
@@ -128,7 +128,7 @@ def _refused(error: OAuth2Error) -> SyncFailed:
     said = f"{error.error}: {error.description}" if error.description else error.error
     if error.error == "access_denied":
         return SyncFailed(
-            "consent_denied", "the person, or a rule of the Workspace, denied access", f"{_AGAIN}, and allow"
+            "consent_denied", "the user, or a rule of the Workspace, denied access", f"{_AGAIN}, and allow"
         )
     if error.error in ("invalid_client", "deleted_client", "unauthorized_client"):
         cure = f"put the client's own file in place (port_sheet_client.json), then {_AGAIN}"
@@ -138,7 +138,7 @@ def _refused(error: OAuth2Error) -> SyncFailed:
 
 
 def _wrong_scope(granted: str) -> SyncFailed:
-    cause = f"the person granted {granted}, and not {SCOPE}"
+    cause = f"the user granted {granted}, and not {SCOPE}"
     return SyncFailed("consent_scope", cause, f"{_AGAIN}, and leave the box for spreadsheets ticked")
 
 
@@ -154,6 +154,7 @@ def _content(flow: InstalledAppFlow, now: datetime) -> dict[str, Any]:
         raise SyncFailed(
             "no_refresh_token", cause, f"remove the app at myaccount.google.com/permissions, then {_AGAIN}"
         )
+    # Without the access token: it is of no use after an hour, and opens the sheet until then.
     kept: dict[str, Any] = json.loads(flow.credentials.to_json(strip=["token", "expiry"]))
     lives_s = token.get("refresh_token_expires_in")
     kept |= {"granted_scopes": granted, "issued_at": now.isoformat(timespec="seconds")}
@@ -171,6 +172,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
                 os.fsync(file.fileno())
             Path(name).replace(path)
         except BaseException:
+            # Also after Ctrl-C: the file holds a live token.
             Path(name).unlink(missing_ok=True)
             raise
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

@@ -19,6 +19,7 @@ def batches(
     sheet_id: int, places: Sequence[int], added: Iterable[Cells], changes: Sequence[Change], *, columns: int = 0
 ) -> Iterator[bytes]:
     """Yield the bodies to post, in order. `places` are our columns' indices; `columns` is what the grid lacks."""
+    # First of all: Sheets refuses cells beyond the grid's last column.
     grown = [_dump({"appendDimension": {"sheetId": sheet_id, "dimension": "COLUMNS", "length": columns}})]
     pieces = itertools.chain(
         grown if columns else [], _updates(sheet_id, places, changes), _appends(sheet_id, places, added)

@@ -35,6 +35,7 @@ def read(path: Path, token_url: str) -> Token:
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
         load = google.oauth2.credentials.Credentials.from_authorized_user_info
+        # Without `scopes` google-auth leaves granted_scopes empty, and a narrower grant would pass unseen.
         found = load(info, scopes=[SCOPE])  # type: ignore[no-untyped-call]  # google-auth has no types here
         issued_at = datetime.fromisoformat(info["issued_at"]) if "issued_at" in info else None
         lives_s = info.get("refresh_token_expires_in")
@@ -45,12 +46,13 @@ def read(path: Path, token_url: str) -> Token:
         # What was read may hold secrets: the kind of error says enough.
         cause = f"{path.name} can't be read as the token file that auth_ga writes ({type(error).__name__})"
         raise SyncFailed("token_unreadable", cause, REAUTHENTICATE) from None
+    # from_authorized_user_info puts in Google's own address, whatever the file says.
     return Token(found.with_token_uri(token_url), _fingerprint(info), issued_at, dies_at)
 
 
 def refresh(token: Token, last_ok: datetime | None, now: datetime) -> google.oauth2.credentials.Credentials:
     """Return the credential with a fresh access token that opens spreadsheets. Raises `SyncFailed`."""
-    # google-auth waits two minutes for each of three tries unless told otherwise.
+    # google-auth waits two minutes for each of three tries unless a timeout is given.
     request = functools.partial(google.auth.transport.requests.Request(), timeout=TIMEOUT_S)
     try:
         token.credentials.refresh(request)  # type: ignore[no-untyped-call]  # google-auth has no types here

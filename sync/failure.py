@@ -74,6 +74,7 @@ def refresh_failure(args: Sequence[Any], record: Record | None = None) -> SyncFa
     body = args[1] if len(args) > 1 and isinstance(args[1], Mapping) else {}
     error, said = body.get("error"), str(body.get("error_description") or "")
     if error == "invalid_grant":
+        # `Invalid JWT` is about its time stamps, so about this host's clock and not about consent.
         if "jwt" in said.lower():
             return SyncFailed("clock_off", f"Google refused a token by its time stamps: {said}", _CLOCK)
         why = _why_dead(record) if record else _DEAD
@@ -82,8 +83,9 @@ def refresh_failure(args: Sequence[Any], record: Record | None = None) -> SyncFa
         kind, cause, cure = _TOKEN_ERRORS[error]
         return SyncFailed(kind, f"{cause} ({error}{': ' + said if said else ''})", cure)
     text = str(args[0]) if args else "no reason given"
+    # google-auth loses the body of this one: only its text is left to decide by.
     if "reauth" in text.lower() or "rapt" in text.lower():
-        cause = "the Google Workspace demands that the person signs in again after a time (invalid_rapt)"
+        cause = "the Google Workspace demands that the user signs in again after a time (invalid_rapt)"
         return SyncFailed("reauth_demanded", cause, "have the app trusted in the Admin console, and " + REAUTHENTICATE)
     if isinstance(error, str) and error not in _TOKEN_OUTAGES:
         cause = f"Google's token endpoint refused the token: {error}: {said or 'no description'}"
@@ -105,6 +107,7 @@ _DEAD = (
 
 def _why_dead(record: Record) -> str:
     if record.dies_at and record.now >= record.dies_at:
+        # Google returns 604,799 s for status Testing, not the round seven days.
         testing = record.issued_at and record.dies_at - record.issued_at < _TESTING + timedelta(hours=1)
         why = ": the app's publishing status is Testing" if testing else ""
         return f"the refresh token's time was over at {record.dies_at:%Y-%m-%d %H:%M} UTC, as Google announced{why}"
@@ -126,6 +129,7 @@ def sheets_failure(status: int, body: Mapping[str, Any], spreadsheet: str) -> Sy
         return SyncFailed(
             kind, f"{cause.format(spreadsheet)}: {said}", cure, wait_s=_QUOTA_WAIT_S if status == 429 else 0
         )
+    # 501 is no outage: the method is not there, now or later.
     if status >= 500 and status != 501:
         return SyncFailed(
             "sheets_down", f"the Sheets API is out of order: status {status} {said}", _LATER, wait_s=_WAIT_S

@@ -45,6 +45,7 @@ class History:
     def __init__(self, folder: Path, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
         self._db = sqlite3.connect(folder / "history.sqlite", isolation_level=None)
+        # FULL: with a base that a power cut took back, a booking that changes meanwhile looks like a conflict.
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _TABLES)
 
     def base(self) -> Base:
@@ -58,8 +59,10 @@ class History:
         """Keep a verified run: the new base in place of the old one, and the time; all of it or nothing."""
         gone = [(key,) for key in old if key not in new]
         changed = [(key, json.dumps(cells)) for key, cells in new.items() if old.get(key) != cells]
+        # In autocommit mode sqlite3's `with` only ends a transaction: it begins none.
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
+            # Bases are kept by place: those of other columns would be read at the wrong ones.
             if json.loads(self._note("columns") or "[]") != list(self._columns):
                 self._db.execute("DELETE FROM base")
                 changed = [(key, json.dumps(cells)) for key, cells in new.items()]

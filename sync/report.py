@@ -22,7 +22,7 @@ def report_lines(plan: Plan, columns: Sequence[str]) -> Iterator[str]:
     yield from _some("rows added", list(plan.added))
     yield from _some("rows changed", [_describe(change, columns) for change in changed])
     yield from _some("rows marked as removed", plan.removed)
-    yield from _some("of the added, rows that someone had deleted", plan.put_back)
+    yield from _some("of the added, rows that a user had deleted", plan.put_back)
     yield from _some("rows marked as duplicates, to be deleted by a user", plan.duplicates)
     yield from _some("rows edited by a user", plan.edited)
     for conflict in plan.conflicts:

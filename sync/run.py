@@ -43,9 +43,11 @@ class Done:
 def sync(context: Context) -> Done:
     """Bring the sheet in step and prove it. Raises `SyncFailed`; the next run goes on from what was written."""
     source, sheet, token = _sides(context)
+    # At once: a later failure of this run says nothing against the token.
     context.history.token_worked(token.fingerprint, context.now())
     base = context.history.base()
     first, settled = _converge(context, source, sheet, base)
+    # Only what a reading verified: with a base ahead of the sheet, lost writes would pass for users' edits.
     context.history.settle(base, settled, context.now())
     return Done(first, len(source))
 
@@ -116,7 +118,7 @@ def _repaired(found: Plan, plans: list[Plan], tables: list[Table]) -> Plan:
         return found
     if tables[-2].places not in ((), tables[-1].places):
         keys = ", ".join(change.key for change in plans[-1].changes[:20])
-        cause = f"someone moved columns of the sheet while the sync wrote to the rows of {keys}"
+        cause = f"a user moved columns of the sheet while the sync wrote to the rows of {keys}"
         raise SyncFailed(
             "sheet_moved", cause, "compare these rows with File > Version history, and put right what is wrong"
         )
@@ -133,5 +135,5 @@ def _not_verified(wanted: Plan, table: Table, settings: Settings) -> SyncFailed:
         what = f"booking {change.key}, {columns[place]}: wrote {cell!r}, reads {seen!r}"
     else:
         what = f"booking {next(iter(wanted.added))} is not there"
-    cause = f"the sheet does not keep what is written to it, or someone edits it all the time ({what})"
+    cause = f"the sheet does not keep what is written to it, or a user edits it all the time ({what})"
     return SyncFailed("sheet_not_verified", cause, "look at that cell: a script or a formula of the sheet may own it")

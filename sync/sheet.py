@@ -38,6 +38,7 @@ class Sheet:
 
     def __init__(self, settings: Settings, credentials: google.oauth2.credentials.Credentials) -> None:
         self._http = HTTPClient(credentials)
+        # gspread's default waits for ever, and overrides google-auth's.
         self._http.set_timeout(TIMEOUT_S)
         self._url = f"{settings.sheets_url.rstrip('/')}/{settings.spreadsheet_id}"
         self._id, self._title = settings.spreadsheet_id, settings.worksheet
@@ -46,7 +47,9 @@ class Sheet:
 
     def read(self) -> Table:
         """Read the sheet as it is now."""
+        # A1 notation doubles a quote within a quoted name.
         title = self._title.replace("'", "''")
+        # Unformatted: a formatted number is a text of the sheet's locale, and would never equal the source's.
         query = {"ranges": f"'{title}'", "valueRenderOption": "UNFORMATTED_VALUE", "majorDimension": "ROWS"}
         answer = self._call("get", "/values:batchGet", params=query)
         values = answer["valueRanges"][0].get("values", [])
@@ -89,6 +92,7 @@ class Sheet:
         key = self._columns.index(KEY)
         for number, row in enumerate(values[1:], start=2):
             cells = tuple(
+                # The API leaves out the empty cells at a row's end.
                 _cell(row[place] if place < len(row) else "", name in self._dates)
                 for place, name in zip(places, self._columns, strict=True)
             )
@@ -109,6 +113,7 @@ class Sheet:
 
 
 def _cell(value: object, is_date: bool) -> Cell:  # noqa: FBT001 - a column is one or is not
+    # First, because to Python a bool is an int: TRUE would read as 1.
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float) and value.is_integer():

@@ -28,6 +28,7 @@ class Source:
     """
 
     def __init__(self, settings: Settings, token: Secret, *, timeout_s: float = 30, backoff_s: float = 1) -> None:
+        # The last answer is wanted itself: bookings_failure() reads its status and body.
         retry = urllib3.Retry(
             total=3, backoff_factor=backoff_s, status_forcelist=(429, 502, 503, 504), raise_on_status=False
         )
@@ -62,6 +63,7 @@ class Source:
             cursor = page["next"]
             if not cursor:
                 return
+            # A broken cursor would keep the run paging until its unit's time limit.
             if cursor in seen:
                 raise _odd("its pages go round in a circle", _ASK)
             seen.add(cursor)
@@ -79,6 +81,7 @@ class Source:
             page = response.json()
         except ValueError:
             raise _odd("its answer is no JSON", _ASK) from None
+        # Not isinstance for the total: `true` would pass as 1.
         if not (isinstance(page, dict) and isinstance(page.get("bookings"), list) and type(page.get("total")) is int):
             raise _odd("its answer lacks `bookings` or `total`", "compare sync.bookings_url with the system's API")
         return {"next": None, **page}

@@ -45,8 +45,11 @@ class Client:
             total=retries,
             backoff_factor=0.2,
             status_forcelist=(502, 503, 504),
+            # POST too: every write of this API may be sent twice.
             allowed_methods=None,
+            # The last answer is wanted itself, for its problem document.
             raise_on_status=False,
+            # A proxy that asks for minutes would hold up heartbeats: callers pause by themselves.
             respect_retry_after_header=False,
         )
         self._pool = urllib3.PoolManager(timeout=timeout_s, retries=retry)
@@ -131,6 +134,7 @@ class Client:
         return _answer(route, self._send(route.method, self._address(route, query, **path), body, headers))
 
     def _address(self, route: Route[A], query: object = None, **path: str) -> str:
+        # A slash in a value would lead to another route.
         quoted = {name: urllib.parse.quote(value, safe="") for name, value in path.items()}
         asked = urllib.parse.urlencode(encode(query)) if query is not None else ""
         return route.path.format(**quoted) + (f"?{asked}" if asked else "")

@@ -26,7 +26,7 @@ FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 """A file's name: one path component that cannot be hidden or climb."""
 ULID = r"[0-9A-HJKMNP-TV-Z]{26}"
 
-# `$` alone would also match before a newline at the end.
+# A bare `$` would also match before a newline at the end.
 _END = r"$(?!\n)"
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 Line = Annotated[

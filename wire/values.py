@@ -1,5 +1,5 @@
-"""Values that cross HTTP or are written to disk: their JSON, read strictly where somebody asks and leniently where
-somebody reports or something was written earlier.
+"""Values that cross HTTP or are written to disk: their JSON, read strictly when they are a request, and leniently when
+they are a report or were written earlier.
 
 *Asking* (`parse`, `decode`): an unknown key is refused. *Reporting and what was written* (`read`): unknown keys are
 carried in the value and come back in `dump`, so that a release loses nothing that a newer one added; unknown words of
@@ -34,7 +34,7 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Request(Value, frozen=True, omit_defaults=True):
-    """What somebody asks for. Defaults are left out, so that an older server is not asked for what it does not know;
+    """What a client asks for. Defaults are left out, so that an older server is not asked for what it does not know;
     hence a default must never change its value.
     """
 
@@ -54,6 +54,7 @@ class OpenWord(enum.Enum):
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         kind: Any = int if issubclass(cls, int) else str
+        # Not isinstance: True would become a word of a numbered enumeration.
         if type(value) is not kind:
             return None
         made: Any = kind.__new__
@@ -85,6 +86,7 @@ def decode_query(cls: type[T], pairs: Iterable[tuple[str, str]]) -> T:
     for name, text in pairs:
         if name in data:
             raise Invalid(name, "is there twice")
+        # 18 digits fit a store's integers; a longer number stays a text, and is refused as one.
         is_number = isinstance(kinds.get(name), msgspec.inspect.IntType) and re.fullmatch(r"-?[0-9]{1,18}", text)
         data[name] = int(text) if is_number else text
     return decode(cls, data)

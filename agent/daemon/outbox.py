@@ -36,6 +36,7 @@ class Outbox:
         self.id = folder.name
         self._link = link
         self._journal = folder / "journal.jsonl"
+        # No file has this size: a new outbox reads its journal at least once.
         self._size = -1
         self.progress = durable.read(Progress, folder / "progress.json") or Progress(task="", fence=0, settled=True)
 
@@ -132,6 +133,7 @@ class Outbox:
 
     def _report(self, end: SessionEnd, events: Sequence[Event] = ()) -> SessionEnd:
         self._link(lambda client: client.end(self.id, end))
+        # Only after the dashboard has it: a daemon killed in between reports again, which changes nothing.
         progress = replace(self.progress, settled=True)
         if events and crashed(events, progress):
             progress = replace(progress, crashes=crashes(events, progress), crashed_at=len(events))
@@ -182,6 +184,7 @@ class Outboxes:
     def unsettled(self) -> Iterator[Outbox]:
         """Yield those whose outcome is not acknowledged, oldest first."""
         names = (path.name for path in self._sessions.iterdir() if "." not in path.name)  # set aside ones have a dot
+        # Session ids are ULIDs: their names sort by age.
         for name in sorted(set(names) - self._settled):
             outbox = Outbox(self._sessions / name, self._link)
             if not outbox.progress.settled:

@@ -27,8 +27,10 @@ class Signals:
     def __enter__(self) -> Self:
         self._woken, self._waker = socket.socketpair()
         self._woken.settimeout(0)
+        # set_wakeup_fd refuses a blocking descriptor: a full socket would hang in the handler.
         self._waker.settimeout(0)
         self._old_fd = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        # An empty handler, because without any Python writes nothing to the wake-up descriptor.
         handlers = {signal.SIGCHLD: lambda _number, _frame: None}
         self._old = {number: signal.signal(number, handlers.get(number, self._ask_to_stop)) for number in _HEARD}
         return self

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 _PASSED_ON = ("PATH", "LANG", "CREDENTIALS_DIRECTORY")
 """All that a session gets of the environment: where commands and its credentials are, no secret itself."""
 _PR_SET_PDEATHSIG = 1
+# Loaded beforehand: between fork and exec there is no safe moment for it.
 _LIBC = ctypes.CDLL(None)
 
 

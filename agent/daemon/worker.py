@@ -65,6 +65,7 @@ class Daemon:
     def step(self) -> bool:
         """Do one unit of work, if there is one; return whether there was."""
         self.notify.alive("looking for work")
+        # Before any claim: what a killed daemon left must be reported before its session can go on.
         left = next(self.outboxes.unsettled(), None)
         if left is not None:
             return self._settle(left)
@@ -74,6 +75,7 @@ class Daemon:
             return False
 
     def _work(self) -> bool:
+        # Before the request, so that our reckoning of the lease ends before the store's.
         sent_at = self.clock()
         claim = self._claim()
         if claim is None:
@@ -161,6 +163,7 @@ class Daemon:
             # Another host may have the task by now; drained, the session can go on wherever it is claimed next.
             if lease.lapsed(self.clock()):
                 return self._drain(child, "its lease is past, and the dashboard does not answer")
+            # No reason to stop: the session works on until its lease is past.
             with contextlib.suppress(DashboardAway):
                 lease = self._renewed(lease, outbox.progress.task)
                 outbox.deliver()

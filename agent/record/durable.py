@@ -12,13 +12,16 @@ T = TypeVar("T")
 
 def write(path: Path, value: Any) -> None:
     """Replace a file by a value; mode 0600. A power cut leaves the old file or the new one."""
+    # In the same folder: a rename across file systems is no single step.
     fresh = path.with_name(f".{path.name}.new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(dump(value))
         file.flush()
+        # Before the rename: otherwise a power cut may leave the new name without its content.
         os.fsync(file.fileno())
     fresh.replace(path)
+    # The rename itself is not safe from a power cut until its folder is on disk.
     sync_folder(path.parent)
 
 

@@ -53,6 +53,7 @@ class Journal:
             # Only now: the newline tells readers that the record is on disk.
             _write(self._fd, b"\n")
         except OSError:
+            # Half a record in the middle would make all that follows unreadable.
             os.ftruncate(self._fd, start)
             raise
         self.events.append(event)
@@ -95,12 +96,15 @@ def _repair(fd: int, path: Path) -> list[Event]:
             f"{path} can't be read from byte {end} on, and whole records follow: keep it, look at it by hand"
         )
     if torn:
+        # Kept, and on disk, before it is cut off: it may hold part of an answer that was paid.
         _keep(path.with_name(f"{path.name}.torn-{end}"), torn)
         os.ftruncate(fd, end)
+    # A kill between the fsync and the newline leaves a whole record: it counts.
     if end and raw[end - 1 : end] != b"\n":
         os.lseek(fd, 0, os.SEEK_END)
         _write(fd, b"\n")
     os.fsync(fd)
+    # A new journal's name must survive a power cut as well as its records.
     sync_folder(path.parent)
     return events
 

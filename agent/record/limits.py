@@ -71,11 +71,13 @@ def price(prices: Prices, model: str, prompt: int, limits: Limits) -> int:
 
 def kept_back(prices: Prices, model: str, prompt: int, limits: Limits) -> int:
     """Return the worst price of the hand-over that may have to follow a request of `prompt` tokens."""
+    # The request's own answer and the results of its calls become part of the hand-over's prompt.
     return prices.worst(model, prompt + limits.max_tokens + RESULTS, limits.max_tokens)
 
 
 def notice(events: Sequence[Event], limits: Limits) -> str:
     """Return the warning for the model, behind its last tool result, when few turns are left; mostly nothing."""
+    # One less: the last turn belongs to the hand-over.
     left = limits.turns - 1 - spent(events).turns
     if left not in WARNINGS:
         return ""

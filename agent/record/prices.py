@@ -46,7 +46,9 @@ class Prices(Value, frozen=True, kw_only=True):
         """Return what the API bills for a usage as its answer reports it."""
         read, output = usage.get("cache_read_input_tokens") or 0, usage["output_tokens"]
         hour = (usage.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0
+        # This figure is the sum over both lifetimes of the cache.
         minutes = (usage.get("cache_creation_input_tokens") or 0) - hour
+        # The whole prompt decides the tier, its cached part included.
         tier = self._model(model).tier(tokens(usage) - output)
         price = _exact(tier.input)
         return _micros(
@@ -67,12 +69,13 @@ class Prices(Value, frozen=True, kw_only=True):
 
 def read(table: object, source: str, model: str) -> Prices:
     """Make prices of a table as TOML gives it, and refuse a `model` they don't know. Raises `Invalid` with the cause;
-    `source` is the file's name, for the one who must correct it.
+    `source` is the file's name, for the operator who must correct it.
     """
     prices = decode(Prices, table)
     for listed in prices.models:
         if not listed.tiers or listed.tiers[-1].up_to is not None:
             raise Invalid(f"{source}: {listed.name}", "needs a last tier without up_to")
+    # Raises for a model without a price: unknown must not mean free.
     prices.worst(model, 0, 0)
     return prices
 

@@ -32,6 +32,7 @@ def bubblewrap(
     /proc), it stays empty. The sandbox dies with the process that started it.
     """
     options = [
+        # --new-session: with our terminal a program could type commands into it (TIOCSTI, CVE-2017-5226).
         *("--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"),
         *("--setenv", "PATH", _PATHS, "--setenv", "HOME", _TMP, "--setenv", "LANG", "C.UTF-8"),
         *("--setenv", "REPORT_FD", str(report)),
@@ -57,6 +58,7 @@ def limited(inside: Sequence[str], *, memory_mb: int, pids: int, life: int) -> l
     --die-with-parent misses a starter that is killed while the sandbox is being made.
     """
     watch = f"( ( read -r -u {life}; kill -KILL $$ ) >/dev/null 2>&1 & )"
+    # -c 0: a crash must not leave a core file, as large as its memory, in the workspace.
     limits = f"ulimit -c 0 -f {FILE_SIZE_KB} -v {memory_mb * 1024} -u {pids}"
     return ["/bin/bash", "-c", f'{watch}; {limits} && exec "$@" {life}<&-', "limits", *inside]
 

@@ -72,6 +72,7 @@ class Sandbox:
             reader, writer = _pipe(files)
             life, _ours = _pipe(files)
             process = self._start(job, stdin, data, writer.fileno(), life.fileno())
+            # Our own end must be closed, or the reader would never see the report's end.
             writer.close()
             return self._collect(process, reader.fileno(), keep or self._limits.output_kb * 1024)
 
@@ -168,6 +169,7 @@ def _memory_file(content: bytes) -> Iterator[int]:
     try:
         with open(fd, "wb", closefd=False) as file:
             file.write(content)
+        # A child shares the offset, and would begin to read at the end.
         os.lseek(fd, 0, os.SEEK_SET)
         yield fd
     finally:

@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> int:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.umask(0o077)
     drain = Drain(time.monotonic)
+    # Before the journal is opened: by default SIGTERM would end the process without a last record.
     drain.install()
     folder = Path(arguments[0])
     try:
@@ -75,6 +76,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     """Put a session together from its folder; a new one gets its header and first message."""
     claim, settings = _read(Claim, folder / "claim.json"), _read(SessionSettings, folder / "settings.json")
     operator, workspace = settings.operator, Path(settings.workspace)
+    # Wall time is each process's own; turns and dollars are counted over the whole session.
     ends = clock() + operator.session_minutes * 60
     _begin(journal, claim, operator, workspace)
     _take_answers(journal, claim)

@@ -84,6 +84,7 @@ class Api:
             yield batch
 
     def _next(self, stream: anthropic.MessageStream[Any], ends: float) -> Any:
+        # Only around the read: an alarm must not break off the journal's write in `arrived`.
         with self._drain.bounded(ends):
             return next(stream, None)
 

@@ -46,6 +46,7 @@ def lay_out(context: Sequence[File], workspace: Path) -> None:
     workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
     for file in context:
         part, place = workspace / f".{file.name}.part", workspace / file.name
+        # A killed run may have left it, and O_EXCL would refuse it.
         part.unlink(missing_ok=True)
         # O_EXCL and link(2) follow no symbolic link that an earlier session may have left.
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:

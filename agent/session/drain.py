@@ -62,10 +62,13 @@ class Drain:
     def _asked(self, _number: int, _frame: FrameType | None) -> None:
         if not self.requested:
             self._ends = self._clock() + GRACE_S
+            # It is never received: once a drain has begun, no sleep waits any more.
             self._waker.send(b"!")
+            # Only ever earlier: a request that must end sooner keeps its own end.
             if self._bounded and signal.getitimer(signal.ITIMER_REAL)[0] > GRACE_S:
                 self._arm(self._ends)
 
     def _alarm(self, _number: int, _frame: FrameType | None) -> None:
+        # An alarm that fires as the block ends must not hit what comes after it.
         if self._bounded:
             raise TimeUp

@@ -146,12 +146,14 @@ class Session:
             refund = {"turn": turn, "status": error.status, "reason": error.reason}
             self.journal.append(EventKind.REFUND, refund)
             self.drain.sleep(self.retries.after(error))
+        # No refund: it may be billed, so its turn and its worst price stay counted.
         except Cut as error:
             self.drain.sleep(self.retries.after(error))
         else:
             self._settle(turn, message)
 
     def _settle(self, turn: int, message: dict[str, Any]) -> None:
+        # Kept apart: the message is sent back as it is, and the API takes no usage in one.
         usage = message.pop("usage")
         price = self.prices.cost(request.header(self.journal.events)["model"], usage)
         settled = {"turn": turn, "message": message, "usage": usage, "usd_micros": price}

@@ -83,6 +83,7 @@ def header(events: Sequence[Event]) -> dict[str, Any]:
 def parameters(events: Sequence[Event]) -> dict[str, Any]:
     """Return the next request's parameters: the header's, and the conversation."""
     pinned = {name: header(events)[name] for name in ("model", "max_tokens", "system", "tools")}
+    # The five-minute cache, whose write rate `Prices.worst` reckons with.
     return {**pinned, "cache_control": {"type": "ephemeral"}, "messages": messages(events)}
 
 

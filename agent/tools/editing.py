@@ -90,6 +90,7 @@ def _entries(folder: Path) -> list[str]:
 
 def _read(path: Path) -> str:
     try:
+        # newline="": line ends stay as they are, or an edit would rewrite every line of a CRLF file.
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()
     except UnicodeDecodeError as error:
@@ -103,6 +104,7 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
     if path.exists():
         new.chmod(path.stat().st_mode)
+    # A link's target is replaced: a rename over the link itself would cut it.
     new.replace(os.path.realpath(path))
 
 

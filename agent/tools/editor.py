@@ -13,6 +13,7 @@ from wire.types import FILE_LIMIT, FILE_NAME, File
 
 DEFINITION = {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}
 
+# -I: no module that the model put into the workspace is imported.
 _PYTHON = ("/usr/bin/python3", "-I", "-S")
 _EDITING = Path(editing.__file__).read_bytes()
 _READ = """
@@ -38,6 +39,7 @@ def collect(sandbox: Sandbox, name: str) -> File:
     """Return a file of the workspace by its plain name; raises `CallFailed` with what is wrong with it."""
     if not re.fullmatch(FILE_NAME, name):
         raise CallFailed(f"{name!r} can't be handed over: plain names of files that lie in /workspace itself, please.")
+    # Head and tail are half of `keep` each: so much keeps all that can be read, one byte over the limit included.
     outcome = sandbox.run(Job([*_PYTHON, "-c", _READ, name, str(FILE_LIMIT + 1)]), keep=2 * FILE_LIMIT + 4)
     content = outcome.head + outcome.tail
     if outcome.code != 0:

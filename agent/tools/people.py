@@ -113,6 +113,7 @@ def finish(sandbox: Sandbox, folder: Path, given: object) -> Result:
     files = [collect(sandbox, name) for name in dict.fromkeys(asked.files)]
     if sum(len(file.content) for file in files) > FILES_LIMIT:
         raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
+    # On disk before the journal says finished: the outcome is delivered with these files, after any crash.
     _keep(files, folder)
     finished = {"result": asked.result, "files": [file.name for file in files]}
     return Result("The task is finished.", carries={"finished": finished})

@@ -26,6 +26,7 @@ class MemoryStore:
     """One lock around dictionaries. See `dashboard.stores.Store`."""
 
     def __init__(self) -> None:
+        # Re-entrant: `change` and `deliver` call the store's own readers while they hold it.
         self._lock = threading.RLock()
         self._records: dict[str, Record] = {}
         self._budgets: dict[str, FamilyBudget] = {}

@@ -101,6 +101,7 @@ class SqliteStore:
         # The index by state leaves out what runs: few do, and each claim and end would write it twice more.
         by_state = "state = ?1" if which.state is State.RUNNING else "state = ?1 AND state <> 'running'"
         where = f"WHERE {by_state}" if which.state else "WHERE ?1 IS NULL"
+        # `~` sorts behind every ULID.
         sql = f"SELECT record FROM tasks {where} AND id < ?2 ORDER BY id DESC LIMIT ?3"  # noqa: S608 - `where` is ours
         return [read(Record, text) for (text,) in self._rows(sql, which.state, before or "~", limit)]
 
@@ -214,6 +215,7 @@ class SqliteStore:
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
         rows = self._rows(
+            # The first condition is the partial index's own: without it all runs would be read.
             "SELECT record FROM sync_runs WHERE outcome <> 'failed' AND outcome IN (?, ?) ORDER BY n DESC LIMIT 1",
             *(outcome.value for outcome in rules.SUCCESSES),
         )
@@ -221,6 +223,7 @@ class SqliteStore:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # Any thread may use one: the lock, and the list of readers, let only one at a time.
     db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
     # A checkpoint writes pages all over the file and syncs twice: once in 32 MB of log, not in 4.
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000", "wal_autocheckpoint = 8000"):
@@ -319,5 +322,6 @@ def _change_budget(db: sqlite3.Connection, root: str, change: BudgetChange) -> N
 
 
 def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
+    # A blob's name is the hash of its content: one that is there is the same.
     sql = "INSERT OR IGNORE INTO blobs (sha256, content) VALUES (?, ?)"
     db.executemany(sql, [(digest(content), content) for content in blobs])

@@ -22,7 +22,7 @@ _MEALS = ("RO", "BB", "HB", "FB")
 _COUNTRIES = ("PRT", "ESP", "GBR", "FRA", "DEU", "IRL", "POL", "TUR", "UKR", "JPN", "")
 _CHANNELS = ("Direct", "Online agent", "Travel agency", "Corporate", "Group")
 FORMULA_GUEST = '=HYPERLINK("http://example.invalid","Anna Berg")'
-"""A guest who is a formula, as anybody may type into a booking form: it must arrive in the sheet as text."""
+"""A guest who is a formula, as any guest may type into a booking form: it must arrive in the sheet as text."""
 
 
 def season(seed: int, first: date, count: int) -> list[Booking]:

@@ -174,6 +174,7 @@ def _authenticate(request: Request) -> None:
 
 async def _body(request: Request) -> dict[str, Any]:
     """Read an authenticated request's JSON; raises `ApiError`."""
+    # Before the body is read: the API refuses an unknown caller whatever it sends.
     _authenticate(request)
     raw = await request.body()
     if len(raw) > MOST_BYTES:

@@ -136,6 +136,7 @@ class OAuth:
         if query.get("client_id") != self._client:
             return 401, "invalid_client", "The OAuth client was not found."
         place = urlsplit(query.get("redirect_uri", ""))
+        # Google ended the copy-and-paste redirect (OOB): installed programs listen on loopback.
         if place.scheme != "http" or place.hostname not in _LOOPBACK:
             return 400, "redirect_uri_mismatch", "An installed program gets its answer at a loopback address."
         if query.get("response_type") != "code":
@@ -147,6 +148,7 @@ class OAuth:
         return None
 
     def _code(self, query: Mapping[str, str], scopes: tuple[str, ...]) -> str:
+        # Google gives a refresh token only at the first consent, or when the page is asked for again.
         anew = "consent" in query.get("prompt", "").split() or not self._vault.has_lasting()
         grant = Grant(
             scopes,
@@ -175,6 +177,7 @@ class OAuth:
         return self._first(form) if kind == "authorization_code" else self._refresh(form)
 
     def _first(self, form: Mapping[str, str]) -> Response:
+        # Taken, not found: a code is good for one exchange.
         grant = self._vault.take("code", form.get("code", ""))
         if grant is None:
             return oauth_error("invalid_grant", "Malformed auth code.")
@@ -229,6 +232,7 @@ def _program(header: str, form: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _days_left(lasting: Grant, now: float) -> dict[str, int]:
+    # One second less than is left, as Google gives it: 604,799 at the beginning of seven days.
     return {} if lasting.expires == NEVER else {"refresh_token_expires_in": int(lasting.expires - now) - 1}
 
 

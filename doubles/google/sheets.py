@@ -45,6 +45,7 @@ class Sheets:
         operation, path = found
         try:
             self._admit(request, operation)
+            # Unquoted only now: a quoted slash in a range must not split the path.
             values = {name: unquote(text) for name, text in path.items()}
             return await self._faults.play("sheets", request, partial(self._answer, request, operation, values))
         except GoogleError as failure:
@@ -59,7 +60,7 @@ class Sheets:
         return answer
 
     def _admit(self, request: Request, operation: Operation) -> None:
-        """Refuse who has no token, a dead one, or one without any of the operation's scopes."""
+        """Refuse a caller that has no token, a dead one, or one without any of the operation's scopes."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise GoogleError("PERMISSION_DENIED", "Method doesn't allow unregistered callers. Send an access token.")

@@ -45,7 +45,7 @@ class Store:
         return msgspec.json.decode(row[0], type=kind) if row else None
 
     def all(self, kind: type[R]) -> list[R]:
-        """Return all records of a kind, by name."""
+        """Return all records of a kind, keyed by their names."""
         rows = self._database.rows("SELECT data FROM records WHERE kind = ? ORDER BY name", kind.__name__)
         return [msgspec.json.decode(data, type=kind) for (data,) in rows]
 

@@ -29,6 +29,7 @@ def secrets(_context: Context, from_: str | None = None, stack: str | None = Non
     given = gather(os.environ, Path(from_) if from_ else None)
     for each in target.hosts(host):
         with target.connected(each.name, progress) as box:
+            # Kept for the hosts that follow: the operator is asked once.
             given = with_prompted(given, box)
             for line in report_lines(send(box, given)):
                 progress.say(f"{each.name}: {line}")

@@ -35,5 +35,6 @@ def pytest_command(keys: KeyFiles, extra: Sequence[str] = ()) -> list[str]:
 def run(keys: KeyFiles, root: Path) -> int:
     """Run the checks, all of them read-only; return pytest's exit code."""
     done = subprocess.run(pytest_command(keys), cwd=root, check=False)
+    # testinfra leaves a master connection open, which would outlive the key files.
     subprocess.run(keys.ssh("-O", "exit", "{host}"), capture_output=True, check=False)
     return done.returncode

@@ -12,6 +12,7 @@ def write(path: Path, content: bytes, mode: int) -> None:
         os.fchmod(out.fileno(), mode)  # whatever the umask took
         out.write(content)
         out.flush()
+        # Before the rename: otherwise a power cut may leave the new name without its content.
         os.fsync(out.fileno())
     _rename(new, path)
 

@@ -30,6 +30,7 @@ def main() -> int:
     orders = json.load(sys.stdin)
     try:
         with _deploy_lock():
+            # Under the lock: another deploy could switch between this look and the work.
             _require_unchanged(orders["seen"])
             _apply_system(orders["system"])
             _release(orders)

@@ -69,6 +69,7 @@ def _current(link: Path) -> str | None:
 
 
 def _newest_first(folder: Path) -> list[Path]:
+    # A dot marks what is half unpacked or about to go.
     releases = [path.parent for path in folder.glob("[!.]*/manifest.json")]
     return sorted(releases, key=lambda path: path.stat().st_mtime, reverse=True)
 

@@ -50,6 +50,7 @@ def _sshd(path: Path, content: str) -> None:
     before, old = _sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
     durable.write(path, content.encode(), 0o644)
     tested = subprocess.run(["sshd", "-t"], capture_output=True, text=True, check=False)
+    # A drop-in without the CA's algorithm is valid to `sshd -t`, and locks everyone out.
     lost = [key for key in SSHD_KEPT if _sshd_settings().get(key) != before.get(key)]
     if tested.returncode or lost:
         if old is None:

@@ -38,6 +38,7 @@ def unpack(archive: bytes, folder: Path) -> None:
         tar.extractall(half, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(half)  # noqa: S202 - ours, hash checked; an early 3.11 has no filters
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
+    # Out of sight first: rename(2) replaces no folder that has content.
     if folder.exists():
         folder.rename(old)
     half.rename(folder)
@@ -68,6 +69,7 @@ def make_venv(wheels: bytes, venv: Path) -> None:
             "--disable-pip-version-check", "--require-hashes", "--find-links", str(unpacked),
             "-r", str(unpacked / "requirements.txt"),
         ])  # fmt: skip
+        # Last: an environment without the mark counts as absent, and the next deploy makes it anew.
         (venv / "complete").touch()
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)

@@ -101,6 +101,7 @@ def _read_details(name: str, details: Mapping[str, Any]) -> Access:
         name=name,
         address=details["ipAddress"],
         username=details["username"],
+        # OpenSSH refuses a key file that lacks its last newline.
         key=Secret(details["privateKey"].strip() + "\n"),
         certificate=details["certKey"].strip(),
         host_keys=keys,

@@ -35,6 +35,7 @@ class Host:
             sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
             with suppress(OSError):  # a command that ended before it read all says why below
                 sent.channel.sendall(stdin)
+                # Programs read their standard input to its end.
                 sent.channel.shutdown_write()
             yield from out.channel.makefile("rb")  # `out` itself decodes, and raises for what is no UTF-8
             errors = err.read().decode(errors="replace").strip().splitlines()

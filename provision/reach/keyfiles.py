@@ -49,6 +49,7 @@ def _config(access: Access, folder: Path) -> str:
         "IdentitiesOnly": "yes",
         "IdentityAgent": "none",
         "UserKnownHostsFile": str(folder / "known_hosts"),
+        # A key that this machine once learnt must not stand in for the one that Lightsail saw.
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
         "PasswordAuthentication": "no",

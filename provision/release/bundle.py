@@ -86,6 +86,7 @@ def _fingerprint(files: Mapping[str, bytes], unit: str, part: str, lock: str) ->
     return {
         "code": _digest(json.dumps(_digests(code), sort_keys=True).encode()),
         "environment": lock,
+        # `default`, because TOML has dates and JSON has none.
         "settings": _digest(json.dumps(section, sort_keys=True, default=str).encode()),
         "unit": _digest(files[f"units/{unit}"]),
     }

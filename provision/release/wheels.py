@@ -73,6 +73,7 @@ def download_command(platform: Platform, folder: Path) -> list[str]:
     """Return uv's arguments that run our pinned pip: only wheels, only with the locked hashes, only what fits."""
     pinned = PIP.read_text(encoding="utf-8").split()[0]
     newest = int(platform.glibc.split(".")[1])
+    # With --platform pip takes only the tags it is given, so every older glibc is named too.
     platforms = [f"manylinux_2_{minor}_{platform.machine}" for minor in range(newest, OLDEST_GLIBC - 1, -1)]
     return [
         *(
