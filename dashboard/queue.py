@@ -32,6 +32,9 @@ from wire.types import (
 )
 from wire.values import Invalid
 
+INLINE = 256
+"""Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
+
 
 class Queue:
     """A store under the rules. Errors are those of `dashboard.record`, and `Invalid`; methods block for the store."""
@@ -49,10 +52,12 @@ class Queue:
         _require_different_names("context", new.context)
         sent = requests.digests(new)
         draft = rules.draft(new, new.id or self._new_id(), self.clock(), sent)
-        text = new.description.encode()
+        is_short = len(new.description.encode()) <= INLINE
+        text = b"" if is_short else new.description.encode()
+        inline = new.description if is_short else ""
         record = replace(
             draft,
-            task=replace(draft.task, context=_infos(new.context)),
+            task=replace(draft.task, context=_infos(new.context), description=inline),
             description=digest(text) if text else None,
         )
         blobs = [*(file.content for file in new.context), *([text] if text else [])]
@@ -111,7 +116,8 @@ class Queue:
         return None
 
     def _candidates(self, tried: set[str], *, suspended_only: bool) -> list[Candidate]:
-        return self.store.candidates(self.clock().timestamp(), suspended_only=suspended_only, without=tried)
+        # Few: nearly always the first is claimed, and each one read costs every claim.
+        return self.store.candidates(self.clock().timestamp(), suspended_only=suspended_only, without=tried, limit=4)
 
     def _claimed(self, task_id: str, by: rules.Claimant) -> Record:
         now = self.clock()
@@ -147,8 +153,11 @@ class Queue:
         """Record how a session's process ended."""
         _require_different_names("files", end.files)
         _require_small("files", end.files)
-        texts = {name: text.encode() for name, text in (("result", end.result), ("checkpoint", end.checkpoint)) if text}
-        left = rules.Left(files=_infos(end.files), **{name: digest(text) for name, text in texts.items()})
+        short = end.result if end.result is not None and len(end.result.encode()) <= INLINE else None
+        long = None if short is not None else end.result
+        texts = {name: text.encode() for name, text in (("result", long), ("checkpoint", end.checkpoint)) if text}
+        names = {name: digest(text) for name, text in texts.items()}
+        left = rules.Left(files=_infos(end.files), short_result=short, **names)
         now = self.clock()
         move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
         blobs = [*(file.content for file in end.files), *texts.values()]

@@ -64,10 +64,11 @@ class Record(Written, frozen=True, kw_only=True):
     """A task with all that decides its next move; small, and replaced as a whole in one write.
 
     Large values are blobs, named by the SHA-256 of their content: `description`, `result`, `checkpoint`, and the files
-    that `task` lists. `granted` is what the record adds to its family's budget: a root its own, a child only what a
-    user granted it. `lease_until` is in seconds since 1970; `session` the current or last one; `reserved` the
-    micro-dollars its running session may still spend; `ended_fence` the fence of the last recorded end; `answers` and
-    `notes` are a user's words to the current session; `digest` is that of the request that made the task.
+    that `task` lists; a short description or result stays in `task`. `granted` is what the record adds to its family's
+    budget: a root its own, a child only what a user granted it. `lease_until` is in seconds since 1970; `session` the
+    current or last one; `reserved` the micro-dollars its running session may still spend; `ended_fence` the fence of
+    the last recorded end; `answers` and `notes` are a user's words to the current session; `digest` is that of the
+    request that made the task.
     """
 
     task: Task

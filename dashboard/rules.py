@@ -229,10 +229,11 @@ def heartbeat(record: Record, fence: int, ttl_s: float, now: datetime) -> Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """The names of the blobs that a session's end came with."""
+    """What a session's end came with: the names of its blobs, and a result that is short enough to need none."""
 
     files: tuple[FileInfo, ...] = ()
     result: str | None = None
+    short_result: str | None = None
     checkpoint: str | None = None
 
 
@@ -279,7 +280,8 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
     """The table of exits (see `wire.types.Exit`)."""
     match end.exit:
         case Exit.FINISHED:
-            return replace(_released(record, now, state=State.DONE, files=left.files), result=left.result)
+            done = _released(record, now, state=State.DONE, files=left.files, result=left.short_result)
+            return replace(done, result=left.result)
         case Exit.TURN_LIMIT if record.task.sessions_used >= record.task.budget.sessions:
             used = f"{record.task.sessions_used} of {record.task.budget.sessions}"
             return _wait_for_user(record, now, Need.BUDGET, f"Its sessions are used up: {used}. {end.reason}".strip())

@@ -7,7 +7,7 @@ from any thread; the app calls them off its event loop.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dashboard.record import FamilyBudget, Key, Move, Record
 from wire.types import Event, Session, State, SyncRun
@@ -16,8 +16,7 @@ AlarmMove = Callable[[Record | None], Record | None]
 """From the open alarm (if any) to what it becomes; None, or the same one, says: write nothing."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A task that may be claimable: `rank` is 0 for the highest priority, `root` names its family."""
 
     rank: int

@@ -115,3 +115,19 @@ def test_the_lease_lasts_as_long_as_the_settings_say(store, clock):
     queue = Queue(store, Settings(lease_s=7), clock)
     add(queue)
     assert queue.claim(ANYONE).lease.ttl_s == 7
+
+
+@pytest.mark.parametrize("length", [256, 257])
+def test_a_text_comes_back_whole_whether_it_is_short_or_a_blob(queue, store, length):
+    task = add(queue, description="d" * length)
+    held = queue.claim(ANYONE)
+    done = queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, result="r" * length))
+    assert (held.task.description, done.description, done.result) == ("d" * length, "d" * length, "r" * length)
+    assert queue.get(task.id) == done
+    assert (store.get(task.id).description is None) == (length == 256)
+
+
+def test_an_empty_result_is_a_result(queue):
+    add(queue)
+    held = queue.claim(ANYONE)
+    assert queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, result="")).result == ""
