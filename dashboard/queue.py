@@ -11,7 +11,6 @@ from dashboard.record import Clock, FamilyBusy, Key, Move, NotClaimable, NotFoun
 from dashboard.settings import Settings
 from dashboard.stores import ALL_TASKS, Candidate, Store, TaskFilter
 from wire.types import (
-    FILE_LIMIT,
     Acknowledged,
     Batch,
     Claim,
@@ -29,6 +28,7 @@ from wire.types import (
     State,
     SyncRun,
     Task,
+    require_small_files,
 )
 from wire.values import Invalid
 
@@ -52,15 +52,14 @@ class Queue:
         _require_different_names("context", new.context)
         sent = requests.digests(new)
         draft = rules.draft(new, new.id or self._new_id(), self.clock(), sent)
-        is_short = len(new.description.encode()) <= INLINE
-        text = b"" if is_short else new.description.encode()
-        inline = new.description if is_short else ""
+        is_short = _is_short(new.description)
+        texts = [] if is_short else [new.description.encode()]
         record = replace(
             draft,
-            task=replace(draft.task, context=_infos(new.context), description=inline),
-            description=digest(text) if text else None,
+            task=replace(draft.task, context=_infos(new.context), description=new.description if is_short else ""),
+            description=None if is_short else digest(texts[0]),
         )
-        blobs = [*(file.content for file in new.context), *([text] if text else [])]
+        blobs = [*(file.content for file in new.context), *texts]
         held, is_new = self.store.add(record, blobs, Key(key=key, digest=sent) if key else None)
         return self.task(held), is_new
 
@@ -152,8 +151,8 @@ class Queue:
     def end(self, session_id: str, end: SessionEnd) -> Task:
         """Record how a session's process ended."""
         _require_different_names("files", end.files)
-        _require_small("files", end.files)
-        short = end.result if end.result is not None and len(end.result.encode()) <= INLINE else None
+        require_small_files("files", end.files)
+        short = end.result if end.result is not None and _is_short(end.result) else None
         long = None if short is not None else end.result
         texts = {name: text.encode() for name, text in (("result", long), ("checkpoint", end.checkpoint)) if text}
         names = {name: digest(text) for name, text in texts.items()}
@@ -199,6 +198,10 @@ class Queue:
         return str(ULID.from_datetime(self.clock()))
 
 
+def _is_short(text: str) -> bool:
+    return len(text.encode()) <= INLINE
+
+
 def _texts(record: Record) -> list[str]:
     return [name for name in (record.description, record.result) if name]
 
@@ -218,9 +221,3 @@ def _require_different_names(field: str, files: Sequence[File]) -> None:
     for i, name in enumerate(names):
         if name in names[:i]:
             raise Invalid(f"{field}[{i}].name", f"is there twice: {name}")
-
-
-def _require_small(field: str, files: Sequence[File]) -> None:
-    for i, file in enumerate(files):
-        if len(file.content) > FILE_LIMIT:
-            raise Invalid(f"{field}[{i}].content", f"is too long: at most {FILE_LIMIT} bytes")

@@ -9,6 +9,7 @@ are open.
 """
 
 import enum
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -171,9 +172,8 @@ class NewTask(Request, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what a schema cannot count: bytes, where it counts characters."""
         require_short("description", self.description)
+        require_small_files("context", self.context)
         for number, file in enumerate(self.context):
-            if len(file.content) > FILE_LIMIT:
-                raise Invalid(f"context[{number}].content", f"is too long: at most {FILE_LIMIT} bytes")
             if file.unknown:
                 raise Invalid(f"context[{number}]", "has keys that this release does not know")
 
@@ -417,6 +417,13 @@ class Problem(Written, frozen=True, kw_only=True):
     type: str = "about:blank"
     detail: str = ""
     field: str | None = None
+
+
+def require_small_files(field: str, files: Sequence[File]) -> None:
+    """Raise `Invalid` for a file over the limit: base64 hides its bytes from a schema."""
+    for number, file in enumerate(files):
+        if len(file.content) > FILE_LIMIT:
+            raise Invalid(f"{field}[{number}].content", f"is too long: at most {FILE_LIMIT} bytes")
 
 
 def require_short(field: str, text: str) -> None:
