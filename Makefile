@@ -32,12 +32,12 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 
 bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
-	@local/bootstrap --group bench
+	@local/bootstrap --all-extras --group dev --group bench
 	@$(BIN)/python -m bench
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)
-	@local/bootstrap --group mutants
+	@local/bootstrap --all-extras --group dev --group mutants
 	@rm -rf mutants
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
 	@$(BIN)/python tests/mutants.py
