@@ -2,10 +2,10 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test check bench mutants tools
+.PHONY: help demo down test unit check bench mutants tools dist
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 tools:
 	@local/bootstrap
@@ -22,13 +22,16 @@ test: tools ## all tests, the chain on real hosts among them
 	@$(BIN)/python -m local tools
 	@$(BIN)/pytest -n 2
 
+unit: tools ## the parts by themselves
+	@$(BIN)/pytest -q -m 'not root' tests/unit
+
 check: tools ## lint, types, architecture, units, shell
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(BIN)/python -m local tools
-	shellcheck local/bootstrap local/pulumi/bin/* .ci/run
+	shellcheck local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 
 bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
@@ -41,3 +44,6 @@ mutants: ## our rules, broken one by one: which breaks does no test see? (some m
 	@rm -rf mutants
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
 	@$(BIN)/python tests/mutants.py
+
+dist: ## what a release publishes, in dist/; TAG=v0.1.0 is compared with pyproject.toml
+	@.ci/dist $(TAG)

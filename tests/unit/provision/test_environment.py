@@ -44,4 +44,4 @@ def test_a_plain_sync_keeps_what_an_operator_needs(copy):
 
 def test_a_plain_sync_installs_what_an_operator_needs(copy):
     listed = uv("export", "--no-hashes", "--no-emit-project", "--no-header", "--no-annotate", "--quiet", cwd=copy)
-    assert OPERATOR <= {line.partition("==")[0] for line in listed.splitlines()}
+    assert {line.partition("==")[0] for line in listed.splitlines()} >= OPERATOR
