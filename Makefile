@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test unit check bench mutants tools dist
+.PHONY: help demo down test unit check bench mutants tools docs dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,7 @@ check: tools ## lint, types, architecture, units, shell
 	@$(BIN)/python -m local tools
 	shellcheck local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
+	@$(MAKE) --no-print-directory docs
 
 bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
 	@local/bootstrap --all-extras --group dev --group bench
@@ -44,6 +45,12 @@ mutants: ## our rules, broken one by one: which breaks does no test see? (some m
 	@rm -rf mutants
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
 	@$(BIN)/python tests/mutants.py
+
+# An environment of its own: Sphinx and awscli want different versions of one library.
+docs: ## the documentation as a site, in report/docs; a warning or a dead link is an error
+	@UV_PROJECT_ENVIRONMENT=.venv-docs local/bootstrap --only-group docs
+	@.venv-docs/bin/sphinx-build -q -E -W --keep-going -b html docs report/docs
+	@echo 'jada: the site is report/docs/index.html'
 
 dist: ## what a release publishes, in dist/; TAG=v0.1.0 is compared with pyproject.toml
 	@.ci/dist $(TAG)
