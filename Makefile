@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test unit check bench mutants tools docs dist
+.PHONY: help demo down test unit check bench mutants tools docs dist real-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,12 @@ docs: ## the documentation as a site, in report/docs; a warning or a dead link i
 	@UV_PROJECT_ENVIRONMENT=.venv-docs local/bootstrap --only-group docs
 	@.venv-docs/bin/sphinx-build -q -E -W --keep-going -b html docs report/docs
 	@echo 'jada: the site is report/docs/index.html'
+
+real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=, SETTINGS=; see docs/real-check.md
+	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }
+	@$(BIN)/python -m trial $(if $(REMOVE),--remove '$(REMOVE)') $(if $(REHEARSE),--rehearse) $(if $(YES),--yes '$(YES)') \
+	  $(if $(SETTINGS),--settings '$(SETTINGS)') $(if $(SECRETS),--secrets '$(SECRETS)') $(CIDR:%=--cidr %) \
+	  $(if $(REGION),--region '$(REGION)') $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(USD),--usd '$(USD)')
 
 dist: ## what a release publishes, in dist/; TAG=v0.1.0 is compared with pyproject.toml
 	@.ci/dist $(TAG)
