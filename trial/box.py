@@ -111,7 +111,7 @@ class Box:
 
 
 def left_behind(host: str, folder: Path, *, rehearsal: bool) -> Box:
-    """Return the box of a trial that did not come to its removal; raises `TrialRefused` where nothing is known of it."""
+    """Return the box of a trial that was cut off; raises `TrialRefused` where nothing is known of it."""
     noted = folder / "state" / "region"
     if not noted.is_file():
         raise TrialRefused(f"nothing is known of {host}: there is no {noted}")
