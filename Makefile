@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test unit check bench mutants tools docs dist real-check
+.PHONY: help demo down test unit check bench mutants tools docs dist real-check pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,10 @@ docs: ## the documentation as a site, in report/docs; a warning or a dead link i
 	@UV_PROJECT_ENVIRONMENT=.venv-docs local/bootstrap --only-group docs
 	@.venv-docs/bin/sphinx-build -q -E -W --keep-going -b html docs report/docs
 	@echo 'jada: the site is report/docs/index.html'
+
+pictures: tools ## the README's pictures, taken from a demo; it stays up until `make down`
+	@UV_PROJECT_ENVIRONMENT=.venv-pictures local/bootstrap --only-group pictures
+	@.venv-pictures/bin/python docs/pictures/take.py
 
 real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=, SETTINGS=; see docs/real-check.md
 	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }
