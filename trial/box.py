@@ -1,9 +1,11 @@
 """The trial's box: a stack with files and a state of its own, made by Pulumi and removed without a trace."""
 
+import contextlib
 import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,10 @@ from trial.transcript import CommandEnded, Transcript
 ROOT = Path(__file__).parent.parent
 LOCAL = "local"
 """The stack of a rehearsal: Pulumi's shims serve no other, and its settings are the repository's own."""
+CLEARINGS = 24
+"""How often what is left is looked for; Lightsail takes up to a minute to make or to delete a box."""
+Left = tuple[str, Callable[..., object], Mapping[str, str]]
+"""What is still there: its name, the call that deletes it, and that call's arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +102,7 @@ class Box:
             self._pulumi(transcript, "state", "unprotect", "--all", "--yes", "--stack", self.stack)
             # With refresh: an interrupted `up` may have made more than its state says.
             self._pulumi(transcript, "destroy", "--refresh", *self._unattended())
-        if left := remains(boto3.client("lightsail", region_name=self.region), self.host):
-            raise CommandEnded(f"the account still has {' and '.join(left)}")
+        clear(boto3.client("lightsail", region_name=self.region), self.host, transcript.say)
         shutil.rmtree(self._state, ignore_errors=True)
         self.configuration.unlink(missing_ok=True)
         if not self.rehearsal:
@@ -129,13 +134,31 @@ def with_host(text: str, host: str) -> str:
     return text.replace("config:\n", f"config:\n  jada:hosts: [{host}]\n", 1)
 
 
-def remains(lightsail: Any, host: str) -> list[str]:
-    """Ask Lightsail for the box and its address; return what it still knows."""
+def clear(lightsail: Any, host: str, say: Callable[[str], None], pause_s: float = 5) -> None:
+    """Ask Lightsail for the box and its address until it knows neither, deleting what is there.
+
+    An engine that was killed has ordered what no state of Pulumi's knows. Raises `CommandEnded` with what stays.
+    """
+    for _ in range(CLEARINGS):
+        if not (left := remains(lightsail, host)):
+            return
+        for name, delete, arguments in left:
+            say(f"still there, in no state: {name}")
+            # Refused while the box is being made or deleted: then the next round finds it.
+            with contextlib.suppress(ClientError):
+                delete(**arguments)
+        time.sleep(pause_s)
+    raise CommandEnded(f"the account still has {' and '.join(name for name, *_ in left)}")
+
+
+def remains(lightsail: Any, host: str) -> list[Left]:
+    """Ask Lightsail for the box and its address; return what it still knows, and the call that deletes it."""
+    box, address = {"instanceName": host}, {"staticIpName": f"{host}-ip"}
     asked = (
-        (f"the box {host}", lightsail.get_instance, {"instanceName": host}),
-        (f"the address {host}-ip", lightsail.get_static_ip, {"staticIpName": f"{host}-ip"}),
+        (lightsail.get_instance, (f"the box {host}", lightsail.delete_instance, box)),
+        (lightsail.get_static_ip, (f"the address {host}-ip", lightsail.release_static_ip, address)),
     )
-    return [name for name, call, arguments in asked if _exists(call, arguments)]
+    return [left for call, left in asked if _exists(call, left[2])]
 
 
 def _exists(call: Callable[..., object], arguments: Mapping[str, str]) -> bool:

@@ -6,21 +6,33 @@ from botocore.exceptions import ClientError
 
 from trial import box
 from trial.offer import TrialRefused
+from trial.transcript import CommandEnded
 
 
 class Lightsail:
-    """Knows some names; any other is not found, as with the real one."""
+    """Knows some names; any other is not found, as with the real one. `busy` orders to delete are refused first."""
 
-    def __init__(self, *names, code="NotFoundException"):
-        self._names, self._code = names, code
+    def __init__(self, *names, code="NotFoundException", busy=0):
+        self.names, self._code, self._busy = set(names), code, busy
 
     def get_instance(self, **asked):
-        if asked["instanceName"] not in self._names:
-            raise ClientError({"Error": {"Code": self._code}}, "GetInstance")
+        self._require(asked["instanceName"])
 
     def get_static_ip(self, **asked):
-        if asked["staticIpName"] not in self._names:
-            raise ClientError({"Error": {"Code": self._code}}, "GetStaticIp")
+        self._require(asked["staticIpName"])
+
+    def delete_instance(self, **asked):
+        if self._busy:
+            self._busy -= 1
+            raise ClientError({"Error": {"Code": "OperationFailureException"}}, "DeleteInstance")
+        self.names.remove(asked["instanceName"])
+
+    def release_static_ip(self, **asked):
+        self.names.remove(asked["staticIpName"])
+
+    def _require(self, name):
+        if name not in self.names:
+            raise ClientError({"Error": {"Code": self._code}}, "GetInstance")
 
 
 @pytest.fixture
@@ -54,15 +66,21 @@ def test_a_real_box_has_a_stack_of_its_own_and_a_rehearsal_is_the_local_one(made
     assert made.env["PULUMI_BACKEND_URL"].startswith(f"file://{made.folder}")
 
 
-def test_what_the_account_still_has_is_named():
-    assert box.remains(Lightsail(), "trial-1") == []
-    left = box.remains(Lightsail("trial-1", "trial-1-ip"), "trial-1")
-    assert left == ["the box trial-1", "the address trial-1-ip"]
+def test_what_no_state_knows_is_deleted_and_nothing_else(capsys):
+    lightsail = Lightsail("trial-1", "trial-1-ip", "jada-orchestrator", busy=2)
+    box.clear(lightsail, "trial-1", print, pause_s=0)
+    assert lightsail.names == {"jada-orchestrator"}
+    assert "still there, in no state: the box trial-1" in capsys.readouterr().out
+
+
+def test_what_can_not_be_deleted_is_named():
+    with pytest.raises(CommandEnded, match=r"the account still has the box trial-1$"):
+        box.clear(Lightsail("trial-1", busy=99), "trial-1", print, pause_s=0)
 
 
 def test_an_account_that_refuses_to_say_is_not_taken_for_an_empty_one():
     with pytest.raises(ClientError):
-        box.remains(Lightsail(code="AccessDeniedException"), "trial-1")
+        box.clear(Lightsail(code="AccessDeniedException"), "trial-1", print, pause_s=0)
 
 
 def test_a_killed_trials_box_is_looked_for_where_it_was_made(made):
