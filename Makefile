@@ -50,6 +50,8 @@ mutants: ## our rules, broken one by one: which breaks does no test see? (some m
 docs: ## the documentation as a site, in report/docs; a warning or a dead link is an error
 	@UV_PROJECT_ENVIRONMENT=.venv-docs local/bootstrap --only-group docs
 	@.venv-docs/bin/sphinx-build -q -E -W --keep-going -b html docs report/docs
+	@! grep -rlE '<(script|img|link)[^>]*(src|href)="(https?:)?//' report/docs --include='*.html' \
+	  || { echo 'jada: these pages load something from elsewhere' >&2; exit 1; }
 	@echo 'jada: the site is report/docs/index.html'
 
 pictures: tools ## the README's pictures, taken from a demo; it stays up until `make down`
