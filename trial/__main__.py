@@ -8,7 +8,6 @@ import sys
 import time
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,20 +18,13 @@ from provision.settings import load_all
 from provision.system.secrets import SECRETS
 from trial.box import ROOT, Box, left_behind
 from trial.offer import Bill, Offer, TrialRefused, require_yes
-from trial.transcript import CommandEnded, Transcript, finish_undisturbed, interrupt_once
-from trial.work import NotProven, one_sheet, one_task, queue
+from trial.transcript import Transcript, finish_undisturbed, interrupt_once
+from trial.work import Spent, one_sheet, one_task, queue
 from wire.secret import Secret
 
 REPORTS = ROOT / "report" / "real-check"
 EXAMPLES = ("bookings.example.com", "1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg")
 """Values of jada.prod.toml that stand for the operator's own."""
-
-
-@dataclass
-class Spent:
-    """What the model has cost so far, also when the trial fails afterwards."""
-
-    model_usd: float = 0.0
 
 
 def main() -> int:
@@ -116,14 +108,14 @@ def _trial(args: argparse.Namespace, offer: Offer, box: Box) -> int:
     try:
         _steps(args, box, transcript, spent)
         proven = True
-    except (CommandEnded, NotProven, CommandError, OSError) as error:
-        transcript.say(f"NOT PROVEN: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever it was, the removal and the bill come after it
+        transcript.say(f"NOT PROVEN: {error} ({type(error).__name__})")
     except KeyboardInterrupt:
         transcript.say("NOT PROVEN: interrupted")
     finally:
         finish_undisturbed()
         gone = _remove(box, transcript) == 0
-    for line in Bill(time.monotonic() - began, spent.model_usd).lines(offer.bundle):
+    for line in Bill(time.monotonic() - began, spent.model_usd, whole=proven).lines(offer.bundle):
         transcript.say(line)
     if proven and gone:
         transcript.say("PROVEN: made, deployed, verified, worked a task, synced a sheet, destroyed")
@@ -152,8 +144,7 @@ def _steps(args: argparse.Namespace, box: Box, transcript: Transcript, spent: Sp
     box.fab(transcript, "deploy")
     box.fab(transcript, "verify")
     with queue(box, token) as client:
-        task = one_task(client, args.usd, transcript)
-        spent.model_usd = task.usd_micros_spent / 1e6
+        one_task(client, args.usd, spent, transcript)
         one_sheet(box, client, transcript)
 
 

@@ -40,18 +40,23 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What was used: how long the box stood, and what the model's answers cost by the price list."""
+    """What was used: how long the box stood, and what the model's answers cost by the price list.
+
+    Not `whole` when the trial was cut off: an answer may have been paid of which the queue has not heard.
+    """
 
     seconds: float
     model_usd: float
+    whole: bool = True
 
     def lines(self, bundle: str) -> Iterator[str]:
         """Say each part and the sum."""
         hours = max(1, math.ceil(self.seconds / 3600))
         box = hours * hour(bundle)
         yield f"box: {self.seconds / 60:.1f} minutes, {hours} begun × ${hour(bundle):.4f} = ${box:.4f}"
-        yield f"model: ${self.model_usd:.4f}, by the price list of the release"
-        yield f"together: ${box + self.model_usd:.4f}; what counts is the bill of AWS and Anthropic"
+        least = "" if self.whole else "at least "
+        yield f"model: {least}${self.model_usd:.4f}, by the price list of the release"
+        yield f"together: {least}${box + self.model_usd:.4f}; what counts is the bill of AWS and Anthropic"
 
 
 def hour(bundle: str) -> float:

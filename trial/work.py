@@ -5,12 +5,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from trial.box import ROOT, Box
 from trial.transcript import Transcript
 from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
-from wire.types import AskedBudget, NewTask, State, SyncOutcome, Task
+from wire.types import AskedBudget, NewTask, State, SyncOutcome
 
 TASK_LIMIT_S = 900
 TUNNEL_LIMIT_S = 60
@@ -18,6 +19,13 @@ LOOK_EVERY_S = 1
 ENDED = (State.DONE, State.FAILED, State.CANCELLED, State.NEEDS_YOU)
 DESCRIPTION = """Write a file answer.txt whose only line is the sum of 19 and 23.
 Look at it once with a command, and finish with that file."""
+
+
+@dataclass
+class Spent:
+    """What the model has cost, as far as the queue has been told; it counts also when the trial fails afterwards."""
+
+    model_usd: float = 0.0
 
 
 class NotProven(Exception):
@@ -54,8 +62,8 @@ def _require_answer(client: Client, tunnel: subprocess.Popen[bytes], log: str) -
     raise NotProven(f"no tunnel to the queue: see {log}")
 
 
-def one_task(client: Client, usd: float, transcript: Transcript) -> Task:
-    """Have one task worked; returns it done, and raises `NotProven` for any other end."""
+def one_task(client: Client, usd: float, spent: Spent, transcript: Transcript) -> None:
+    """Have one task worked to its end; raises `NotProven` for any other end than done."""
     budget = AskedBudget(sessions=1, usd_micros=round(usd * 1_000_000))
     task = client.add_task(NewTask(title="Real check", description=DESCRIPTION, budget=budget))
     transcript.say(f"queued: {task.id}")
@@ -63,11 +71,11 @@ def one_task(client: Client, usd: float, transcript: Transcript) -> Task:
     while task.state not in ENDED and time.monotonic() < deadline:
         time.sleep(LOOK_EVERY_S)
         task = client.task(task.id)
+        spent.model_usd = task.usd_micros_spent / 1e6
     if task.state is not State.DONE:
         why = task.waiting.text if task.waiting else task.reason
         raise NotProven(f"the task came to {task.state}: {why or f'not ended in {TASK_LIMIT_S} s'}")
-    transcript.say(f"done for ${task.usd_micros_spent / 1e6:.4f}: {task.result}")
-    return task
+    transcript.say(f"done for ${spent.model_usd:.4f}: {task.result}")
 
 
 def one_sheet(box: Box, client: Client, transcript: Transcript) -> None:

@@ -34,6 +34,12 @@ def test_a_bill_adds_the_model():
     assert "together: $0.1094" in "\n".join(Bill(1, 0.1).lines("micro_3_0"))
 
 
+def test_the_bill_of_a_trial_that_was_cut_off_is_a_lower_bound():
+    text = "\n".join(Bill(1, 0.1, whole=False).lines("micro_3_0"))
+    assert "model: at least $0.1000" in text
+    assert "together: at least $0.1094" in text
+
+
 def test_a_plan_of_another_region_has_the_same_price_and_an_unknown_one_is_refused():
     assert hour("micro_3_1") == hour("micro_3_0")
     with pytest.raises(TrialRefused, match="no price is known for the plan 'vast_3_0'"):
