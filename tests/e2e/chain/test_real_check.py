@@ -36,6 +36,7 @@ def transcripts():
         shutil.rmtree(each)
 
 
+@pytest.mark.timeout(600)  # a whole demo's steps, and where this test runs by itself the demo before it
 def test_a_box_is_made_proven_given_work_and_destroyed_with_its_bill(chain, transcripts):
     done = chain.run(*command(chain, "--yes", "yes"))
     (file,) = transcripts()
