@@ -47,7 +47,7 @@ mutants: ## our rules, broken one by one: which breaks does no test see? (some m
 	@$(BIN)/python tests/mutants.py
 
 # An environment of its own: Sphinx and awscli want different versions of one library.
-docs: ## the documentation as a site, in report/docs; a warning or a dead link is an error
+docs: tools ## the documentation as a site, in report/docs; a warning or a dead link is an error
 	@UV_PROJECT_ENVIRONMENT=.venv-docs local/bootstrap --only-group docs
 	@.venv-docs/bin/sphinx-build -q -E -W --keep-going -b html docs report/docs
 	@! grep -rlE '<(script|img|link)[^>]*(src|href)="(https?:)?//' report/docs --include='*.html' \
