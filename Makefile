@@ -2,10 +2,10 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test check bench mutants tools
+.PHONY: help demo down test unit check bench mutants tools docs dist real-check pictures
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 tools:
 	@local/bootstrap
@@ -22,22 +22,47 @@ test: tools ## all tests, the chain on real hosts among them
 	@$(BIN)/python -m local tools
 	@$(BIN)/pytest -n 2
 
+unit: tools ## the parts by themselves
+	@$(BIN)/pytest -q -m 'not root' tests/unit
+
 check: tools ## lint, types, architecture, units, shell
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(BIN)/python -m local tools
-	shellcheck local/bootstrap local/pulumi/bin/* .ci/run
+	shellcheck local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
+	@$(MAKE) --no-print-directory docs
 
 bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
-	@local/bootstrap --group bench
+	@local/bootstrap --all-extras --group dev --group bench
 	@$(BIN)/python -m bench
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)
-	@local/bootstrap --group mutants
+	@local/bootstrap --all-extras --group dev --group mutants
 	@rm -rf mutants
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
 	@$(BIN)/python tests/mutants.py
+
+# An environment of its own: Sphinx and awscli want different versions of one library.
+docs: tools ## the documentation as a site, in report/docs; a warning or a dead link is an error
+	@UV_PROJECT_ENVIRONMENT=.venv-docs local/bootstrap --only-group docs
+	@.venv-docs/bin/sphinx-build -q -E -W --keep-going -b html docs report/docs
+	@! grep -rlE '<(script|img|link)[^>]*(src|href)="(https?:)?//' report/docs --include='*.html' \
+	  || { echo 'jada: these pages load something from elsewhere' >&2; exit 1; }
+	@echo 'jada: the site is report/docs/index.html'
+
+pictures: tools ## the README's pictures, taken from a demo; it stays up until `make down`
+	@UV_PROJECT_ENVIRONMENT=.venv-pictures local/bootstrap --only-group pictures
+	@.venv-pictures/bin/python docs/pictures/take.py
+
+real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=, SETTINGS=; see docs/real-check.md
+	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }
+	@$(BIN)/python -m trial $(if $(REMOVE),--remove '$(REMOVE)') $(if $(REHEARSE),--rehearse) $(if $(YES),--yes '$(YES)') \
+	  $(if $(SETTINGS),--settings '$(SETTINGS)') $(if $(SECRETS),--secrets '$(SECRETS)') $(CIDR:%=--cidr %) \
+	  $(if $(REGION),--region '$(REGION)') $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(USD),--usd '$(USD)')
+
+dist: ## what a release publishes, in dist/; TAG=v0.1.0 is compared with pyproject.toml
+	@.ci/dist $(TAG)

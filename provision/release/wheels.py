@@ -109,7 +109,7 @@ def _exported(root: Path) -> str:
     arguments = [
         "export",
         "--frozen",
-        "--no-dev",
+        "--no-default-groups",
         "--extra",
         "host",
         "--no-emit-project",

@@ -28,6 +28,10 @@ def test_the_operator_may_make_the_providers_calls_and_ask_for_access_and_nothin
     assert allowed("operator.json", "lightsail") == made - NEVER_CALLED
 
 
+def test_the_operators_rights_are_enough_for_a_trial_on_a_real_account():
+    assert called("trial/box.py", "lightsail") <= allowed("operator.json", "lightsail")
+
+
 def test_ci_may_ask_for_access_and_nothing_else():
     assert allowed("ci.json", "lightsail") == called("provision/reach/access.py", "lightsail")
 

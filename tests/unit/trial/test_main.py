@@ -1,0 +1,98 @@
+"""What is refused before anything is made."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from provision.errors import CommandError
+from trial import __main__ as program
+from trial.offer import TrialRefused
+
+ROOT = Path(__file__).parents[3]
+NAMES = ("anthropic_api_key", "bookings_token", "port_sheet_token.json", "port_sheet_client.json")
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """Settings without examples in them, a folder of secrets, and keys of an account."""
+    text = (ROOT / "jada.prod.toml").read_text().replace("bookings.example.com", "bookings.example.org")
+    (tmp_path / "mine.toml").write_text(text.replace("1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg", "mine"))
+    (tmp_path / "secrets").mkdir()
+    for name in NAMES:
+        (tmp_path / "secrets" / name).write_text("{}")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE1234")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made up")
+    return tmp_path
+
+
+def options(given, **other):
+    chosen = {"settings": given / "mine.toml", "secrets": given / "secrets", "cidr": "203.0.113.7/32", **other}
+    return [str(word) for name, value in chosen.items() if value for word in (f"--{name}", value)]
+
+
+def offer(given, **other):
+    return program._offer(program._arguments(options(given, **other)), "trial-1")
+
+
+@pytest.mark.parametrize("more", [[], ["--yes", "sure"]])
+def test_without_a_yes_the_costs_are_named_and_nothing_is_made(given, more):
+    done = subprocess.run(
+        [sys.executable, "-m", "trial", *options(given), *more],
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "access key …1234" in done.stdout
+    assert "in all at most $0.51" in done.stdout
+    assert "nothing was made" in done.stderr
+    assert list(ROOT.glob("*trial-*")) == []
+
+
+def test_an_offer_says_what_the_settings_say(given):
+    made = offer(given)
+    assert (made.model, made.spreadsheet, made.worksheet) == ("claude-sonnet-5-5", "mine", "Bookings")
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ({"settings": ROOT / "jada.prod.toml"}, "jada.prod.toml still has the example bookings.example.com"),
+        ({"secrets": ROOT}, "secrets are missing: anthropic_api_key, bookings_token"),
+        ({"secrets": None}, "secrets are missing: anthropic_api_key, bookings_token"),
+        ({"cidr": None}, "from which address will you reach the box?"),
+    ],
+)
+def test_what_is_not_ready_is_refused_with_what_to_do(given, other, why):
+    with pytest.raises(TrialRefused, match=why):
+        offer(given, **other)
+
+
+def test_a_secret_may_come_by_the_environment(given, monkeypatch):
+    (given / "secrets" / "bookings_token").unlink()
+    monkeypatch.setenv("JADA_SECRET_BOOKINGS_TOKEN", "t")
+    assert offer(given)
+
+
+def test_a_wrong_setting_is_named(given):
+    with (given / "mine.toml").open("a") as file:
+        file.write("wrong_key = 1\n")
+    with pytest.raises(CommandError, match="wrong_key"):
+        offer(given)
+
+
+def test_an_account_without_keys_is_refused(given, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(TrialRefused, match="there are no AWS credentials"):
+        offer(given)
+
+
+def test_the_token_of_the_folder_is_the_one_that_the_box_gets(given):
+    assert program._token(given / "secrets").reveal() != program._token(given / "secrets").reveal()
+    (given / "secrets" / "dashboard_token").write_text("of-the-operator\n")
+    assert program._token(given / "secrets").reveal() == "of-the-operator"

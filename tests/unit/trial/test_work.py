@@ -1,0 +1,61 @@
+import io
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from dashboard import rules
+from trial import work
+from trial.transcript import Transcript
+from wire.types import Need, State, Waiting
+
+NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
+
+
+class Queue:
+    """A queue whose one task goes through the given states, one at each look."""
+
+    def __init__(self, *states, **fields):
+        self._states, self._fields = iter(states), fields
+
+    def add_task(self, new):
+        self._task = rules.draft(new, f"{1:026}", NOW, "2:digest").task
+        return self._task
+
+    def task(self, _id):
+        return replace(self._task, state=next(self._states), usd_micros_spent=30_000, **self._fields)
+
+
+@pytest.fixture
+def transcript(tmp_path):
+    return Transcript(tmp_path / "t.txt", io.StringIO(), lambda: NOW)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(work, "LOOK_EVERY_S", 0)
+
+
+def test_a_task_that_is_done_says_for_how_much(transcript):
+    spent = work.Spent()
+    work.one_task(Queue(State.RUNNING, State.DONE, result="42"), 0.5, spent, transcript)
+    assert spent.model_usd == 0.03
+    assert "done for $0.0300: 42" in transcript.file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("state", "fields", "why"),
+    [
+        (State.FAILED, {"reason": "our fault"}, "the task came to failed: our fault"),
+        (
+            State.NEEDS_YOU,
+            {"waiting": Waiting(kind=Need.STUCK, text="refused", since="2026-05-13T12:00:00Z")},
+            "the task came to needs_you: refused",
+        ),
+    ],
+)
+def test_any_other_end_is_no_proof_and_its_cost_counts(transcript, state, fields, why):
+    spent = work.Spent()
+    with pytest.raises(work.NotProven, match=why):
+        work.one_task(Queue(state, **fields), 0.5, spent, transcript)
+    assert spent.model_usd == 0.03
