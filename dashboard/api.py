@@ -22,7 +22,7 @@ from starlette.routing import Route
 from dashboard import openapi
 from dashboard.forms import whole
 from dashboard.queue import Queue
-from dashboard.record import Conflict, NotFound, StaleVersion
+from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.stores import TaskFilter
 from wire import routes as table
 from wire import types, values
@@ -142,6 +142,11 @@ class Api:
         """Say that the dashboard lives."""
         return _json(types.Health(status="ok"))
 
+    def ready(self, _call: Call) -> Response:
+        """Say that the queue holds what it is given."""
+        self._store.prove()
+        return _json(types.Health(status="ready"))
+
 
 def routes(queue: Queue, token_hash: bytes) -> list[Route]:
     """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`."""
@@ -150,6 +155,8 @@ def routes(queue: Queue, token_hash: bytes) -> list[Route]:
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
     described = Route(openapi.PATH, _description, methods=["GET"])
+    # The release before asks here; it is rolled back to.
+    by_path["/v1/health"] = by_path[table.HEALTH.path]
     known = [
         Route(path, _endpoint(api, by_method, token_hash), methods=[*by_method]) for path, by_method in by_path.items()
     ]
@@ -213,11 +220,15 @@ def download(content: bytes, name: str) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-_MEANINGS = {
+MEANINGS: dict[type[Exception], tuple[str, int]] = {
     NotFound: ("Not found", 404),
     Conflict: ("Not in this state", 409),
     StaleVersion: ("Changed meanwhile", 412),
+    Busy: ("Busy", 503),
+    Unready: ("Not ready", 503),
+    Full: ("No room", 507),
 }
+"""Each refusal of queue and store: its title and status."""
 
 
 def problem(error: Exception) -> types.Problem:
@@ -230,7 +241,7 @@ def problem(error: Exception) -> types.Problem:
         case HTTPException():
             return types.Problem(title="Refused", status=error.status_code, detail=error.detail)
     fault = "see the dashboard's journal: journalctl -u jada-dashboard"
-    for kind, (title, status) in _MEANINGS.items():
+    for kind, (title, status) in MEANINGS.items():
         if isinstance(error, kind):
             return types.Problem(title=title, status=status, detail=str(error))
     return types.Problem(title="Our fault", status=500, detail=fault)
@@ -240,4 +251,6 @@ def answer_problem(error: Exception) -> Response:
     """Write an error as a problem document."""
     said = problem(error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if isinstance(error, Busy | Unready):
+        headers["Retry-After"] = "1" if isinstance(error, Busy) else "60"
     return Response(dump(said), said.status, headers=headers, media_type="application/problem+json")

@@ -17,9 +17,10 @@ from starlette.responses import Response
 from dashboard import api, page
 from dashboard.guard import Guard
 from dashboard.queue import Queue
-from dashboard.record import Clock, Conflict, NotFound, StaleVersion
+from dashboard.record import Clock
 from dashboard.settings import Settings
 from dashboard.stores import Store
+from wire.routes import HEALTH, READY
 from wire.secret import Secret
 from wire.values import Invalid
 
@@ -39,18 +40,22 @@ def create(store: Store, token: Secret, settings: Settings | None = None, clock:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        watching = asyncio.create_task(_watch(queue, settings.watch_s))
+        beside = [asyncio.create_task(_watch(queue, settings.watch_s))]
+        if store.unclean:
+            # After a crash a page may be half written: readyz refuses once that is found.
+            beside.append(asyncio.create_task(run_in_threadpool(store.check)))
         yield
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
     shown = page.Page(queue)
 
     async def refuse(request: Request, error: Exception) -> Response:
-        return api.answer_problem(error) if request.url.path.startswith("/v1/") else shown.error(error)
+        is_machine = request.url.path.startswith(("/v1/", HEALTH.path, READY.path))
+        return api.answer_problem(error) if is_machine else shown.error(error)
 
-    errors = (Invalid, UnicodeEncodeError, NotFound, Conflict, StaleVersion, HTTPException, Exception)
+    errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     return Starlette(
         routes=[*api.routes(queue, token_hash), *page.routes(shown)],
         middleware=[Middleware(Guard, refuse=refuse)],

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ulid import ULID
 
 from dashboard import requests, rules, watch
-from dashboard.record import Clock, FamilyBusy, Key, Move, NotClaimable, NotFound, Record, digest, moment
+from dashboard.record import Clock, Damaged, FamilyBusy, Key, Move, NotClaimable, NotFound, Record, digest, moment
 from dashboard.settings import Settings
 from dashboard.stores import ALL_TASKS, Candidate, Store, TaskFilter
 from wire.types import (
@@ -108,6 +108,8 @@ class Queue:
                     tried.add(candidate.root)
                 except NotClaimable:
                     tried.add(candidate.id)
+                except Damaged:
+                    self.store.set_aside(candidate.id)
                 else:
                     if record.session and record.task.state is State.RUNNING:
                         return self._claim(record, record.session, new=record.session.id == by.session_id)
@@ -192,7 +194,8 @@ class Queue:
         last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
         latest = runs[0] if runs else None
         now = self.clock()
-        self.store.alarm(watch.looked(last, latest, self._started, self._new_id, now, self._settings))
+        alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
+        self.store.alarm({**alarms, **watch.unreadable(self.store.damaged(), self._new_id(), now)})
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

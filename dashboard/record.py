@@ -20,6 +20,14 @@ class NotFound(LookupError):
     """Nothing has this id."""
 
 
+class Damaged(NotFound):
+    """What is held of a task cannot be read: it is set aside, so that it stops neither claims nor lists."""
+
+    def __init__(self, task_id: str, why: str) -> None:
+        super().__init__(f"task {task_id} cannot be read ({why}): it is set aside; a backup may have it whole")
+        self.task_id = task_id
+
+
 class Conflict(Exception):
     """The state forbids the move, or the fence is stale: another holder has the task."""
 
@@ -34,6 +42,22 @@ class NotClaimable(Exception):
 
 class FamilyBusy(NotClaimable):
     """A relative's session has reserved what is left to the family: none of its tasks can be claimed now."""
+
+
+class Unready(Exception):
+    """The store cannot be trusted with a write now: the text says cause and cure."""
+
+
+class Lost(Unready):
+    """A queue was here and is not: beginning anew would hide it. Only a user can mend this."""
+
+
+class Busy(Exception):
+    """The file is locked for too long: try again in a moment; nothing was changed."""
+
+
+class Full(Exception):
+    """There is no room for the write; nothing was changed, and what was acknowledged stays."""
 
 
 class FamilyBudget(Written, frozen=True, kw_only=True):

@@ -1,11 +1,12 @@
-"""Alarms about the sync: pure moves of an alarm task, made when a run is reported and when time has passed.
+"""Alarms about sync and queue: pure moves of an alarm task, made when a run is reported and when time has passed.
 
 An alarm is a task in needs_you that cannot be claimed. Its dedupe key keeps it one: raised again, its text is
 updated; when its cause is gone, it is closed as done. `alarm:sync` says that the sheet is (or may be) out of step,
-because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon.
+because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon;
+`alarm:damaged` that tasks were set aside, because they cannot be read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from dashboard import rules
@@ -17,7 +18,7 @@ from wire.types import Need, NewTask, State, SyncOutcome, SyncRun, Waiting
 NewId = Callable[[], str]
 
 PREFIX = "alarm:"
-SYNC, TOKEN = f"{PREFIX}sync", f"{PREFIX}token"
+SYNC, TOKEN, DAMAGED = f"{PREFIX}sync", f"{PREFIX}token", f"{PREFIX}damaged"
 
 
 def reported(run: SyncRun, new_id: NewId, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
@@ -49,6 +50,18 @@ def looked(
         )
         moves[SYNC] = lambda old: old or silent(None)  # an open one knows more: the failure's cause
     return moves
+
+
+def unreadable(task_ids: Sequence[str], new_id: str, now: datetime) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about tasks that cannot be read."""
+    if not task_ids:
+        return {DAMAGED: _closed("All tasks can be read.", now)}
+    text = (
+        f"Set aside, with what is held of them: {', '.join(task_ids)}.\n"
+        "Cause: their records were changed or broken from outside, or this release cannot read them.\n"
+        "Cure: restore a backup from before (`fab queue.restore`), or add these tasks again."
+    )
+    return {DAMAGED: _raised(DAMAGED, "Tasks cannot be read", text, new_id, now)}
 
 
 def _failure(run: SyncRun) -> str:

@@ -124,8 +124,12 @@ class Client:
         return self._call(routes.SYNC_RUNS).sync_runs
 
     def health(self) -> types.Health:
-        """Return the dashboard's word on itself."""
+        """Return "ok" from a process that answers; it says nothing of the queue."""
         return self._call(routes.HEALTH)
+
+    def ready(self) -> types.Health:
+        """Return "ready" once the queue was written, read back and found in its place; raises `RequestRefused`."""
+        return self._call(routes.READY)
 
     def _call(
         self, route: Route[A], asked: object = None, *, headers: dict[Header, str] | None = None, **path: str

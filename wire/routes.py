@@ -50,11 +50,13 @@ class Route(Generic[A_co]):
 
     @property
     def every(self) -> tuple[int, ...]:
-        """All its error statuses: with those of the token, of any body, and of a host name that is none of ours."""
+        """All its error statuses: also those of the token, of any body, of the store, and of a foreign host name."""
         of_token = () if self.right is Right.PUBLIC else (401,)
         of_body = (400, 413) if self.request else ()
         of_value = (422,) if self.request or self.query else ()
-        return tuple(sorted({*self.errors, *of_token, *of_body, *of_value, 421}))
+        of_write = (507,) if self.method == "POST" or self.name == "ready" else ()
+        of_store = () if self.name == "health" else (503, *of_write)
+        return tuple(sorted({*self.errors, *of_token, *of_body, *of_value, *of_store, 421}))
 
 
 ADD_TASK = Route(
@@ -114,9 +116,10 @@ REPORT = Route(
     status=201,
 )  # fmt: skip
 SYNC_RUNS = Route(name="sync_runs", method="GET", path="/v1/sync-runs", right=Right.OPERATOR, answer=types.SyncRunList)
-HEALTH = Route(name="health", method="GET", path="/v1/health", right=Right.PUBLIC, answer=types.Health)
+HEALTH = Route(name="health", method="GET", path="/healthz", right=Right.PUBLIC, answer=types.Health)
+READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, CLAIM, HEARTBEAT, DELIVER, EVENTS,
-    END, REPORT, SYNC_RUNS, HEALTH,
+    END, REPORT, SYNC_RUNS, HEALTH, READY,
 )  # fmt: skip

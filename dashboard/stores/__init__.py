@@ -7,6 +7,7 @@ from any thread; the app calls them off its event loop.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dashboard.record import FamilyBudget, Key, Move, Record
@@ -35,7 +36,13 @@ ALL_TASKS = TaskFilter()
 
 
 class Store(Protocol):
-    """Tasks, their families' budgets, blobs, sessions with their journals, sync runs."""
+    """Tasks, their families' budgets, blobs, sessions with their journals, sync runs.
+
+    `unclean` says that the last process to use it did not close it. What cannot be written raises `Busy`, `Full` or
+    `Unready`, and has changed nothing.
+    """
+
+    unclean: bool
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, unless one stands for it already; return what holds, and whether it is new.
@@ -44,7 +51,13 @@ class Store(Protocol):
         """
 
     def get(self, task_id: str) -> Record:
-        """Return a record; raises `NotFound`."""
+        """Return a record; raises `NotFound`, and `Damaged` after setting it aside."""
+
+    def set_aside(self, task_id: str) -> None:
+        """Take a task that cannot be read out of claims and lists; what is held of it is kept."""
+
+    def damaged(self) -> list[str]:
+        """Return the ids of tasks that were set aside."""
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family; raises `NotFound`."""
@@ -94,6 +107,15 @@ class Store(Protocol):
 
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
+
+    def prove(self) -> None:
+        """Write something, read it back, and see that it is where it will be found again; raises `Unready`."""
+
+    def check(self) -> None:
+        """Read all that is held, which takes long; what is found broken makes `prove` refuse from then on."""
+
+    def back_up(self, path: Path) -> None:
+        """Write a whole, checked copy to a new file, beside readers and writers; raises `Unready`."""
 
     def close(self) -> None:
         """Let go of files; the store is used no more."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -16,6 +17,7 @@ from dashboard.record import (
     Move,
     NotFound,
     Record,
+    Unready,
     digest,
 )
 from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter
@@ -24,6 +26,8 @@ from wire.types import Event, Session, State, SyncRun
 
 class MemoryStore:
     """One lock around dictionaries. See `dashboard.stores.Store`."""
+
+    unclean = False
 
     def __init__(self) -> None:
         # Re-entrant: `change` and `deliver` call the store's own readers while they hold it.
@@ -86,6 +90,13 @@ class MemoryStore:
             if task_id not in self._records:
                 raise NotFound(f"no task {task_id}")
             return self._records[task_id]
+
+    def set_aside(self, task_id: str) -> None:
+        """Nothing here can be damaged."""
+
+    def damaged(self) -> list[str]:
+        """Return none."""
+        return []
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family."""
@@ -190,6 +201,16 @@ class MemoryStore:
         """Return the latest sync run that is known to have succeeded."""
         with self._lock:
             return next((run for run in reversed(self._runs) if run.outcome in rules.SUCCESSES), None)
+
+    def prove(self) -> None:
+        """Nothing lies between a write and a read."""
+
+    def check(self) -> None:
+        """Nothing can rot."""
+
+    def back_up(self, path: Path) -> None:
+        """Refuse: what is kept in memory ends with it."""
+        raise Unready(f"{path.name}: this queue is kept in memory only; there is nothing to back up")
 
     def close(self) -> None:
         """Nothing to let go of."""

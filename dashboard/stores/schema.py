@@ -161,7 +161,11 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
-STEPS = (_apply(_FIRST), _large_values_aside)
+_META = """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
+"""
+
+STEPS = (_apply(_FIRST), _large_values_aside, _apply(_META))
 
 
 def migrate(connection: sqlite3.Connection) -> None:

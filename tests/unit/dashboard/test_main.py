@@ -50,7 +50,7 @@ def client(port):
 
 def wait_until_healthy(port):
     retry = urllib3.Retry(total=200, backoff_factor=0.05, backoff_max=0.2)
-    response = urllib3.PoolManager().request("GET", f"http://127.0.0.1:{port}/v1/health", retries=retry)
+    response = urllib3.PoolManager().request("GET", f"http://127.0.0.1:{port}/healthz", retries=retry)
     assert response.json() == {"status": "ok"}
 
 
@@ -63,7 +63,7 @@ def test_it_tells_systemd_when_it_serves_and_ends_well(start, port, tmp_path):
     assert socket.create_connection(("127.0.0.1", port), 5).getpeername() == ("127.0.0.1", port)
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
-    assert [file.name for file in (tmp_path / "state").iterdir()] == ["queue.db"]
+    assert sorted(file.name for file in (tmp_path / "state").iterdir()) == ["queue.db", "queue.db.id"]
     assert (tmp_path / "state" / "queue.db").stat().st_mode & 0o777 == 0o600
 
 
