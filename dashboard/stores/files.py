@@ -7,6 +7,7 @@ at them: closing a second descriptor in this process would drop SQLite's locks (
 import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +65,13 @@ def require_present(path: Path) -> None:
         raise Lost(f"{path} {what}, but {marker(path).name} says that a queue was here")
 
 
-def require_same(path: Path, held: str | None) -> None:
-    """Refuse another queue's file in this one's place; `held` is the id inside it. Raises `Lost`."""
-    if marker(path).exists() and held != (wanted := marker(path).read_text(encoding="ascii").strip()):
+def require_same(path: Path) -> None:
+    """Refuse another queue's file in this one's place, before anything is written into it. Raises `Lost`."""
+    if not marker(path).exists():
+        return
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db:
+        held = held_id(db)
+    if held != (wanted := marker(path).read_text(encoding="ascii").strip()):
         raise Lost(f"{path} is another queue ({held or 'without an id'}) than {marker(path).name} says ({wanted})")
 
 

@@ -73,13 +73,15 @@ class SqliteStore:
         files.require_present(path)
         # A queue that is closed takes its log away.
         self.unclean = any(name.endswith("-wal") and seen.size for name, seen in files.look(path).items())
+        files.require_same(path)
         self._db = _connect(path)
-        self._readers: list[sqlite3.Connection] = []
-        files.require_same(path, files.held_id(self._db))
         migrate(self._db)
         self._db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('store', ?)", (new_id(),))
         self.id = files.held_id(self._db)
         files.mark(path, str(self.id))
+        # One that has read holds the files open: a backup can be made of them even when they are deleted.
+        self._readers = [_connect(path, mode="rw")]
+        self._rows("SELECT 1 FROM meta")
         self._opened = files.look(path)
 
     def close(self) -> None:
@@ -148,6 +150,8 @@ class SqliteStore:
                 f"only {free // 1024**2} MB are free at {self._path.parent}, and {self._room // 1024**2} MB are needed"
                 " for the queue's next writes: make room there"
             )
+        # Before and after: a log that was cut is as long again once it is written to.
+        self._require_opened_files()
         sql = "INSERT INTO meta (key, value) VALUES ('proof', 1) ON CONFLICT DO UPDATE SET value = value + 1"
         with self._writing() as db:
             db.execute(sql)
@@ -155,6 +159,9 @@ class SqliteStore:
         read_back = self._rows("SELECT value FROM meta WHERE key = 'proof'")
         if not read_back or int(read_back[0][0]) < int(written):
             raise Unready(_damaged(self._path, "a write cannot be read back"))
+        self._require_opened_files()
+
+    def _require_opened_files(self) -> None:
         now = files.look(self._path)
         if wrong := files.difference(self._opened, now):
             raise Unready(
