@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from dashboard import app
 from dashboard.record import Lost
 from dashboard.settings import Settings, load
+from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import SqliteStore
 from wire import log
 from wire.secret import Secret
@@ -49,16 +50,21 @@ def main(argv: list[str]) -> int:
     try:
         settings, token = load(args.settings), _token()
         listener = listen(settings)
-        store = _store(args.state)
+        with held(args.state):
+            return _run(args.state, settings, token, listener)
     except Lost as error:
         cure = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
         sys.stderr.write(printable(f"dashboard: {error}\n{cure}") + "\n")
         return LOST
-    except (Invalid, OSError) as error:
+    except (Invalid, AlreadyUsed, OSError) as error:
         sys.stderr.write(printable(f"dashboard: {error}") + "\n")
         return 1
+
+
+def _run(state: Path, settings: Settings, token: Secret, listener: socket.socket) -> int:
+    store = _store(state)
     with listener:
-        _serve(app.create(store, token, settings), listener)
+        _serve(app.create(store, token, settings, backups=state / "backups"), listener)
     store.close()
     return 0
 

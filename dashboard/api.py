@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboard import openapi
+from dashboard.backup import Backups
 from dashboard.forms import whole
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
@@ -46,8 +47,9 @@ class Call:
 class Api:
     """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, backups: Backups) -> None:
         self._queue = queue
+        self._backups = backups
         self._store = queue.store
 
     def add_task(self, call: Call) -> Response:
@@ -138,6 +140,14 @@ class Api:
         """List the latest sync runs."""
         return _json(types.SyncRunList(sync_runs=tuple(self._store.sync_runs())))
 
+    def back_up(self, _call: Call) -> Response:
+        """Make a backup."""
+        return _json(self._backups.make(), 201)
+
+    def backups(self, _call: Call) -> Response:
+        """List the backups."""
+        return _json(types.BackupList(backups=tuple(self._backups.listed())))
+
     def health(self, _call: Call) -> Response:
         """Say that the dashboard lives."""
         return _json(types.Health(status="ok"))
@@ -148,9 +158,9 @@ class Api:
         return _json(types.Health(status="ready"))
 
 
-def routes(queue: Queue, token_hash: bytes) -> list[Route]:
+def routes(queue: Queue, backups: Backups, token_hash: bytes) -> list[Route]:
     """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`."""
-    api = Api(queue)
+    api = Api(queue, backups)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route

@@ -189,13 +189,14 @@ class Queue:
                 moment(text, name)
         self.store.alarm(watch.reported(run, self._new_id, self.clock(), self._settings), run)
 
-    def look(self) -> None:
+    def look(self, backup_failed: str | None = None) -> None:
         """Raise or close alarms by what time has done: the watch's step."""
         last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
         latest = runs[0] if runs else None
         now = self.clock()
         alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
-        self.store.alarm({**alarms, **watch.unreadable(self.store.damaged(), self._new_id(), now)})
+        damaged = watch.unreadable(self.store.damaged(), self._new_id(), now)
+        self.store.alarm({**alarms, **damaged, **watch.backed_up(backup_failed, self._new_id(), now)})
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

@@ -3,7 +3,7 @@
 An alarm is a task in needs_you that cannot be claimed. Its dedupe key keeps it one: raised again, its text is
 updated; when its cause is gone, it is closed as done. `alarm:sync` says that the sheet is (or may be) out of step,
 because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon;
-`alarm:damaged` that tasks were set aside, because they cannot be read.
+`alarm:damaged` that tasks were set aside, because they cannot be read; `alarm:backup` that the night's backup failed.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,8 @@ from wire.types import Need, NewTask, State, SyncOutcome, SyncRun, Waiting
 NewId = Callable[[], str]
 
 PREFIX = "alarm:"
-SYNC, TOKEN, DAMAGED = f"{PREFIX}sync", f"{PREFIX}token", f"{PREFIX}damaged"
+SYNC, TOKEN = f"{PREFIX}sync", f"{PREFIX}token"
+DAMAGED, BACKUP = f"{PREFIX}damaged", f"{PREFIX}backup"
 
 
 def reported(run: SyncRun, new_id: NewId, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
@@ -62,6 +63,14 @@ def unreadable(task_ids: Sequence[str], new_id: str, now: datetime) -> dict[str,
         "Cure: restore a backup from before (`fab queue.restore`), or add these tasks again."
     )
     return {DAMAGED: _raised(DAMAGED, "Tasks cannot be read", text, new_id, now)}
+
+
+def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about the night's backup; `failed` says why there is none."""
+    if failed is None:
+        return {BACKUP: _closed("The night's backup was made.", now)}
+    text = f"Cause: {failed}.\nCure: mend that; it is tried again every minute. `fab queue.backup` tries at once."
+    return {BACKUP: _raised(BACKUP, "The queue has no backup of this night", text, new_id, now)}
 
 
 def _failure(run: SyncRun) -> str:

@@ -123,6 +123,14 @@ class Client:
         """Return the latest sync runs, newest first."""
         return self._call(routes.SYNC_RUNS).sync_runs
 
+    def back_up(self) -> types.Backup:
+        """Make a backup now; returns once it is whole and checked."""
+        return self._call(routes.BACK_UP)
+
+    def backups(self) -> tuple[types.Backup, ...]:
+        """Return the backups that are held, newest first."""
+        return self._call(routes.BACKUPS).backups
+
     def health(self) -> types.Health:
         """Return "ok" from a process that answers; it says nothing of the queue."""
         return self._call(routes.HEALTH)

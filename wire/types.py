@@ -390,6 +390,20 @@ class Health(Written, frozen=True, kw_only=True):
     status: str
 
 
+class Backup(Written, frozen=True, kw_only=True):
+    """A checked copy of the whole queue, on its host; `size` in bytes."""
+
+    name: str
+    size: int
+    made_at: str
+
+
+class BackupList(Written, frozen=True, kw_only=True):
+    """The backups that are held, newest first."""
+
+    backups: tuple[Backup, ...]
+
+
 class TasksQuery(Request, frozen=True, kw_only=True):
     """Which tasks to list: those of a state, `limit` a page, from `cursor` (of a `Link` header) on."""
 

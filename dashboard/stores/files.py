@@ -13,7 +13,8 @@ from pathlib import Path
 
 from dashboard.record import Lost
 
-_ENDINGS = ("", "-wal", "-shm")
+FILES = ("", "-wal", "-shm")
+"""What the names of a queue's files end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Seen:
 def look(path: Path) -> dict[str, Seen]:
     """Return what is there of a queue's files, by name."""
     found = {}
-    for ending in _ENDINGS:
+    for ending in FILES:
         file = path.with_name(path.name + ending)
         try:
             stat = file.stat()
