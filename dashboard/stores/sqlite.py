@@ -169,20 +169,21 @@ class SqliteStore:
 
     def session(self, session_id: str) -> Session:
         """Return a session."""
-        found = self._sessions("sessions.id = ?", session_id)
+        sql = "SELECT sessions.record, tasks.record FROM sessions JOIN tasks ON tasks.id = task WHERE sessions.id = ?"
+        found = self._sessions(sql, session_id)
         if not found:
             raise NotFound(f"no session {session_id}")
         return found[0]
 
     def sessions(self, task_id: str) -> list[Session]:
         """Return a task's sessions, oldest first."""
-        return self._sessions("sessions.task = ? ORDER BY sessions.id", task_id)
+        earlier = "SELECT record, NULL FROM sessions WHERE task = ?1 AND record IS NOT NULL"
+        latest = "SELECT NULL, record FROM tasks WHERE id = ?1 AND session IS NOT NULL"
+        return sorted(self._sessions(f"{earlier} UNION ALL {latest}", task_id), key=lambda session: session.id)
 
-    def _sessions(self, where: str, name: str) -> list[Session]:
+    def _sessions(self, sql: str, name: str) -> list[Session]:
         """A task's latest session is in its record, where each move finds it; those before have their own."""
-        sql = f"SELECT sessions.record, tasks.record FROM sessions JOIN tasks ON tasks.id = sessions.task WHERE {where}"  # noqa: S608 - ours
-        rows = self._rows(sql, name)
-        return [read(Session, own) if own else _latest(latest) for own, latest in rows]
+        return [read(Session, own) if own else _latest(latest) for own, latest in self._rows(sql, name)]
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
