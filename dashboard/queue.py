@@ -32,7 +32,7 @@ from wire.types import (
 )
 from wire.values import Invalid
 
-INLINE = 256
+INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
 
@@ -76,7 +76,7 @@ class Queue:
         return self._shown(self.store.tasks(which, before=before, limit=limit))
 
     def _shown(self, records: Sequence[Record]) -> list[Task]:
-        texts = self.store.blobs(name for record in records for name in _texts(record))
+        texts = self.store.blobs([name for record in records for name in _texts(record)])
         return [_with_texts(record, texts) for record in records]
 
     def file(self, infos: Sequence[FileInfo], name: str) -> bytes:
@@ -162,7 +162,7 @@ class Queue:
         now = self.clock()
         move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
         blobs = [*(file.content for file in end.files), *texts.values()]
-        return self.task(self.store.change(self.store.session(session_id).task, move, blobs))
+        return self.task(self.store.change_by_session(session_id, move, blobs))
 
     def reply(self, task_id: str, reply: Reply, version: int) -> Task:
         """Take a user's answer."""

@@ -52,6 +52,7 @@ SUCCESSES = frozenset({SyncOutcome.UNCHANGED, SyncOutcome.CHANGED})
 """Outcomes that prove the sheet in step; one that only another release knows proves nothing."""
 UNAVAILABLE_PAUSE = timedelta(minutes=5)
 """How long a task rests when the API was unavailable and the session did not say until when."""
+STALE_FENCE = "the fence is stale: the task was claimed again; stop, and merge nothing"
 MOST_TURNS, MOST_USD_MICROS = 10_000, 10**12
 """Beyond these a session's totals are a mistake, and would not fit a store's integers."""
 
@@ -205,7 +206,7 @@ def require_current_fence(record: Record, session_id: str, fence: int) -> None:
 def require_holder(session_held: str | None, fence_held: int, session_id: str, fence: int) -> None:
     """Raise `Conflict` unless the session and the fence are those that are held."""
     if (session_held, fence_held) != (session_id, fence):
-        raise Conflict("the fence is stale: the task was claimed again; stop, and merge nothing")
+        raise Conflict(STALE_FENCE)
 
 
 def unheld(events: Sequence[Event], held: int) -> list[Event]:
@@ -219,7 +220,7 @@ def unheld(events: Sequence[Event], held: int) -> list[Event]:
 def heartbeat(record: Record, fence: int, ttl_s: float, now: datetime) -> Record:
     """Renew the lease; one that is past revives. A cancelled task's record is returned as it is. Raises `Conflict`."""
     if record.task.fence != fence:
-        raise Conflict("the fence is stale: the task was claimed again; stop, and merge nothing")
+        raise Conflict(STALE_FENCE)
     if record.task.state is State.CANCELLED:
         return record
     if record.task.state is not State.RUNNING:

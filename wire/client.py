@@ -7,7 +7,7 @@ Reads and idempotent writes are retried by urllib3 within bounds; what still fai
 import http
 import urllib.parse
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import urllib3
 
@@ -17,6 +17,8 @@ from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")
+JOINED_LIMIT = 64 * 1024
+"""Bytes of a request that is sent in one piece."""
 
 
 class Unreachable(Exception):
@@ -29,6 +31,29 @@ class RequestRefused(Exception):
     def __init__(self, problem: types.Problem) -> None:
         super().__init__(f"{problem.status} {problem.title}: {problem.detail}")
         self.problem = problem
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    """Sends a request's head and its body at once: each by itself would wake the dashboard for half a request."""
+
+    _held: list[bytes] | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request."""
+        held: list[bytes] = []
+        self._held = held
+        super().request(*args, **kwargs)
+        self._held = None
+        # Joining copies: files of megabytes go as they are.
+        for part in [b"".join(held)] if sum(len(part) for part in held) <= JOINED_LIMIT else held:
+            self.send(part)
+
+    def send(self, data: Any) -> None:
+        """Send bytes, or hold them until their request is whole."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held.append(data)
 
 
 class Client:
@@ -52,7 +77,11 @@ class Client:
             # A proxy that asks for minutes would hold up heartbeats: callers pause by themselves.
             respect_retry_after_header=False,
         )
-        self._pool = urllib3.PoolManager(timeout=timeout_s, retries=retry)
+        # Not a PoolManager: it reads the address and looks for the host's pool anew with each call.
+        self._pool = urllib3.connection_from_url(self._url, timeout=timeout_s, retries=retry)
+        self._prefix = urllib.parse.urlsplit(self._url).path
+        if self._pool.scheme == "http":
+            self._pool.ConnectionCls = _Connection
 
     def add_task(self, task: types.NewTask, *, key: str | None = None) -> types.Task:
         """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again."""
@@ -159,7 +188,7 @@ class Client:
             sent["Content-Type"] = "application/json"
         payload = None if body is None else dump(body)
         try:
-            response = self._pool.request(method, self._url + address, body=payload, headers=sent)
+            response = self._pool.request(method, self._prefix + address, body=payload, headers=sent)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
         if response.status >= http.HTTPStatus.BAD_REQUEST:

@@ -81,6 +81,9 @@ class Store(Protocol):
         Raises `NotFound` and what `move` raises.
         """
 
+    def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
+        """Do the same to the task that a session belongs to."""
+
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
         """Move the open alarms of these dedupe keys and keep a sync run, in one write."""
 

@@ -133,6 +133,11 @@ class MemoryStore:
                 self._change_budget(old.root, moved.budget)
             return moved.record
 
+    def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
+        """Replace the record that a session belongs to in one write."""
+        with self._lock:
+            return self.change(self.session(session_id).task, move, blobs)
+
     def _change_budget(self, root: str, change: BudgetChange) -> None:
         if change == NO_CHANGE:
             return

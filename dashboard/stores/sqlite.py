@@ -5,6 +5,7 @@ connections of their own beside it, so that a long journal holds no heartbeat up
 (they wait up to 5 s for each other).
 """
 
+import functools
 import os
 import sqlite3
 import threading
@@ -49,12 +50,14 @@ _UNUSABLE = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
+_COLUMNS = ("root", "state", "rank", "suspended", "ready_at", "dedupe_key", "session", "fence")
+_INSERT = f"INSERT INTO tasks (id, record, {', '.join(_COLUMNS)}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608 - ours
 _BUDGET = "SELECT version, sessions, usd_micros, reserved FROM budgets WHERE root = ?"
 
 
 NewId = Callable[[], str]
 ROOM = 64 * 1024 * 1024
-"""Bytes that must be free: the log may grow to 32 MB before it is written into the file, which may grow by as much."""
+"""Bytes that must be free: a task may bring 24 MB of files, which are in the log and in the file for a time."""
 
 
 class SqliteStore:
@@ -250,23 +253,26 @@ class SqliteStore:
     ) -> list[Candidate]:
         """Return tasks that are due."""
         tried = msgspec.json.encode(list(without)).decode() if without else None
-        untried = "AND id NOT IN (SELECT value FROM json_each(?1)) AND root NOT IN (SELECT value FROM json_each(?1))"
-        rest = f"{untried if without else 'AND ?1 IS NULL'} ORDER BY {{order}} LIMIT ?2"
-        # The planner would rather sort all that is queued: the index is named, or the query fails.
-        source = "INDEXED BY resumable WHERE suspended = 1 AND" if suspended_only else "INDEXED BY ready WHERE"
-        by_rank = f"SELECT rank, id, root FROM tasks {source} state = 'queued' AND ready_at IS NULL "  # noqa: S608 - ours
-        resumed = "AND (suspended = 1 OR state = 'running') " if suspended_only else ""
-        by_time = f"SELECT rank, id, root FROM tasks INDEXED BY timed WHERE ready_at <= ?3 {resumed}"  # noqa: S608 - ours
-        first, second = by_rank + rest.format(order="rank, id"), by_time + rest.format(order="ready_at")
-        both = f"SELECT * FROM ({first}) UNION ALL SELECT * FROM ({second})"  # noqa: S608 - ours
-        return sorted(Candidate(*row) for row in self._rows(both, tried, limit, now))[:limit]
+        sql = _candidates(suspended_only=suspended_only, some_tried=bool(without))
+        # By the writer: it alone has the pages at hand, the others' are stale after each write.
+        with self._lock, self._explained():
+            rows = self._db.execute(sql, (tried, limit, now)).fetchall()
+        return sorted(Candidate(*row) for row in rows)[:limit]
 
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record in one write."""
+        return self._change("id = ?", task_id, f"no task {task_id}", move, blobs)
+
+    def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
+        """Replace the record that a session belongs to in one write."""
+        where = "id = (SELECT task FROM sessions WHERE id = ?)"
+        return self._change(where, session_id, f"no session {session_id}", move, blobs)
+
+    def _change(self, where: str, name: str, missing: str, move: Move, blobs: Sequence[bytes]) -> Record:
         with self._writing() as db:
-            old = _record(db, "id = ?", task_id)
+            old = _record(db, where, name)
             if old is None:
-                raise NotFound(f"no task {task_id}")
+                raise NotFound(missing)
             budget = _budget(db.execute(_BUDGET, (old.root,)).fetchall(), old.root) if move.needs_budget else None
             moved = move.applied(old, budget)
             if moved.record != old:
@@ -303,21 +309,22 @@ class SqliteStore:
 
     def session(self, session_id: str) -> Session:
         """Return a session."""
-        found = self._sessions("sessions.id = ?", session_id)
+        columns = "sessions.record, tasks.id, tasks.record"
+        sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task WHERE sessions.id = ?"  # noqa: S608 - ours
+        found = self._sessions(sql, session_id)
         if not found:
             raise NotFound(f"no session {session_id}")
         return found[0]
 
     def sessions(self, task_id: str) -> list[Session]:
         """Return a task's sessions, oldest first."""
-        return self._sessions("sessions.task = ? ORDER BY sessions.id", task_id)
+        earlier = "SELECT record, NULL, NULL FROM sessions WHERE task = ?1 AND record IS NOT NULL"
+        latest = "SELECT NULL, id, record FROM tasks WHERE id = ?1 AND session IS NOT NULL"
+        return sorted(self._sessions(f"{earlier} UNION ALL {latest}", task_id), key=lambda session: session.id)
 
-    def _sessions(self, where: str, name: str) -> list[Session]:
+    def _sessions(self, sql: str, name: str) -> list[Session]:
         """A task's latest session is in its record, where each move finds it; those before have their own."""
-        columns = "sessions.record, tasks.id, tasks.record"
-        sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = sessions.task WHERE {where}"  # noqa: S608 - ours
-        rows = self._rows(sql, name)
-        return [read(Session, own) if own else _latest(task_id, latest) for own, task_id, latest in rows]
+        return [read(Session, own) if own else _latest(*latest) for own, *latest in self._rows(sql, name)]
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
@@ -389,10 +396,23 @@ def _connect(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connecti
     # Any thread may use one: the lock, and the list of readers, let only one at a time.
     address = f"{path.absolute().as_uri()}?mode={mode}"
     db = sqlite3.connect(address, uri=True, timeout=5, isolation_level=None, check_same_thread=False)
-    # A checkpoint writes pages all over the file and syncs twice: once in 32 MB of log, not in 4.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000", "wal_autocheckpoint = 8000"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
         db.execute(f"PRAGMA {pragma}")
     return db
+
+
+@functools.cache
+def _candidates(*, suspended_only: bool, some_tried: bool) -> str:
+    """The query of what is due: ?1 names what was tried, ?2 is the limit, ?3 the time."""
+    untried = "AND id NOT IN (SELECT value FROM json_each(?1)) AND root NOT IN (SELECT value FROM json_each(?1))"
+    rest = f"{untried if some_tried else 'AND ?1 IS NULL'} ORDER BY {{order}} LIMIT ?2"
+    # The planner would rather sort all that is queued: the index is named, or the query fails.
+    source = "INDEXED BY resumable WHERE suspended = 1 AND" if suspended_only else "INDEXED BY ready WHERE"
+    by_rank = f"SELECT rank, id, root FROM tasks {source} state = 'queued' AND ready_at IS NULL "  # noqa: S608 - ours
+    resumed = "AND (suspended = 1 OR state = 'running') " if suspended_only else ""
+    by_time = f"SELECT rank, id, root FROM tasks INDEXED BY timed WHERE ready_at <= ?3 {resumed}"  # noqa: S608 - ours
+    first, second = by_rank + rest.format(order="rank, id"), by_time + rest.format(order="ready_at")
+    return f"SELECT * FROM ({first}) UNION ALL SELECT * FROM ({second})"  # noqa: S608 - ours
 
 
 def _record(db: sqlite3.Connection, where: str, *values: object) -> Record | None:
@@ -439,25 +459,15 @@ def _same_work(db: sqlite3.Connection, record: Record) -> Record | None:
     return None if key is None else _record(db, f"dedupe_key = ? AND {_UNFINISHED}", key)
 
 
-def _columns(record: Record) -> dict[str, object]:
-    """What is looked for, beside the record itself."""
+def _columns(record: Record) -> tuple[object, ...]:
+    """What is looked for, beside the record itself: the values of `_COLUMNS`."""
     task, session = record.task, record.session
-    return {
-        "root": record.root,
-        "state": task.state.value,
-        "rank": 9 - task.priority,
-        "suspended": record.goes_on,
-        "ready_at": record.ready_at,
-        "dedupe_key": task.dedupe_key,
-        "session": session.id if session else None,
-        "fence": task.fence,
-    }
+    found = (record.root, task.state.value, 9 - task.priority, record.goes_on, record.ready_at, task.dedupe_key)
+    return (*found, session.id if session else None, task.fence)
 
 
 def _insert(db: sqlite3.Connection, record: Record) -> None:
-    columns = {"id": record.task.id, **_columns(record), "record": dump(record).decode()}
-    marks = ", ".join("?" * len(columns))
-    db.execute(f"INSERT INTO tasks ({', '.join(columns)}) VALUES ({marks})", [*columns.values()])  # noqa: S608 - ours
+    db.execute(_INSERT, (record.task.id, dump(record).decode(), *_columns(record)))
     if record.root == record.task.id:
         sql = "INSERT INTO budgets (root, version, sessions, usd_micros, reserved) VALUES (?, 1, ?, ?, 0)"
         db.execute(sql, (record.root, record.granted.sessions, record.granted.usd_micros))
@@ -465,11 +475,11 @@ def _insert(db: sqlite3.Connection, record: Record) -> None:
 
 def _update(db: sqlite3.Connection, old: Record, new: Record) -> None:
     """Write what changed: a column that is set costs its indexes a write even where it keeps its value."""
-    before = _columns(old)
-    changed = {name: value for name, value in _columns(new).items() if value != before[name]}
-    changed["record"] = dump(new).decode()
-    sets = ", ".join(f"{name} = ?" for name in changed)
-    db.execute(f"UPDATE tasks SET {sets} WHERE id = ?", [*changed.values(), new.task.id])  # noqa: S608 - ours
+    pairs = zip(_COLUMNS, _columns(old), _columns(new), strict=True)
+    changed = [(name, after) for name, before, after in pairs if after != before]
+    sets = "".join([f", {name} = ?" for name, _ in changed])
+    values = [dump(new).decode(), *[value for _, value in changed], new.task.id]
+    db.execute(f"UPDATE tasks SET record = ?{sets} WHERE id = ?", values)  # noqa: S608 - ours
     if new.session and (old.session is None or new.session.id != old.session.id):
         if old.session:
             db.execute("UPDATE sessions SET record = ? WHERE id = ?", (dump(old.session).decode(), old.session.id))

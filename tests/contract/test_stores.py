@@ -197,6 +197,17 @@ def test_sessions_are_listed_oldest_first(store):
     assert [(s.id, s.exit) for s in store.sessions(task_id)] == [("S1", Exit.TURN_LIMIT), ("S2", None)]
 
 
+def test_a_task_is_changed_by_any_of_its_sessions(store):
+    task_id = add(store, 1)
+    end(store, claim(store, task_id, "S1"), Exit.TURN_LIMIT)
+    claim(store, task_id, "S2")
+    for session in ("S1", "S2"):
+        assert store.change_by_session(session, Move(lambda record, _: rules.cancel(record, NOW))).task.id == task_id
+    assert store.get(task_id).task.state is State.CANCELLED
+    with pytest.raises(NotFound, match="no session S3"):
+        store.change_by_session("S3", Move(lambda record, _: rules.cancel(record, NOW)))
+
+
 def test_blobs_keep_their_bytes_and_are_one_however_often_they_came(store):
     every, empty = bytes(range(256)), b""
     store.add(task(1), [every, empty])

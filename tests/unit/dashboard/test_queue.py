@@ -117,14 +117,14 @@ def test_the_lease_lasts_as_long_as_the_settings_say(store, clock):
     assert queue.claim(ANYONE).lease.ttl_s == 7
 
 
-@pytest.mark.parametrize("length", [256, 257])
+@pytest.mark.parametrize("length", [1024, 1025])
 def test_a_text_comes_back_whole_whether_it_is_short_or_a_blob(queue, store, length):
     task = add(queue, description="d" * length)
     held = queue.claim(ANYONE)
     done = queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, result="r" * length))
     assert (held.task.description, done.description, done.result) == ("d" * length, "d" * length, "r" * length)
     assert queue.get(task.id) == done
-    assert (store.get(task.id).description is None) == (length == 256)
+    assert (store.get(task.id).description is None) == (length == 1024)
 
 
 def test_an_empty_result_is_a_result(queue):

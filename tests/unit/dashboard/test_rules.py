@@ -156,11 +156,11 @@ def test_a_heartbeat_renews_and_revives_while_the_fence_is_current():
 
 def test_a_stale_fence_is_refused_everywhere():
     record = claimed(claimed(), now=LATER)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=rules.STALE_FENCE):
         rules.heartbeat(record, 1, 60, LATER)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=rules.STALE_FENCE):
         rules.require_current_fence(record, "S1", 1)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=rules.STALE_FENCE):
         rules.end(record, "S1", SessionEnd(fence=1, exit=Exit.FINISHED), rules.Left(), LATER)
 
 
