@@ -102,16 +102,16 @@ class Api:
         return _task(self._queue.reply(call.path["id"], call.asked, version))
 
     def cancel(self, call: Call) -> Response:
-        """Cancel a task."""
+        """Cancel a task and its unfinished subtasks."""
         return _task(self._queue.cancel(call.path["id"]))
 
     def retry(self, call: Call) -> Response:
         """Queue a failed task again."""
-        return _task(self._queue.retry(call.path["id"]))
+        return _task(self._queue.retry(call.path["id"], afresh=call.asked.start == "afresh"))
 
     def claim(self, call: Call) -> Response:
         """Give out the next task; 204 when there is nothing to do."""
-        claim = self._queue.claim(call.asked)
+        claim = self._queue.claim(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY))
         return Response(status_code=204) if claim is None else _json(claim)
 
     def heartbeat(self, call: Call) -> Response:

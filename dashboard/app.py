@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboard import api, page
+from dashboard import api, leases, page
 from dashboard.backup import Backups
 from dashboard.guard import Guard
 from dashboard.queue import Queue
@@ -35,14 +35,19 @@ def utc_now() -> datetime:
 
 
 def create(
-    store: Store, token: Secret, settings: Settings | None = None, clock: Clock = utc_now, backups: Path | None = None
+    store: Store,
+    token: Secret,
+    settings: Settings | None = None,
+    clock: Clock = utc_now,
+    backups: Path | None = None,
+    boottime: Callable[[], float] = leases.boottime,
 ) -> Starlette:
     """Make the application. It keeps only the token's hash; closing the store stays with the caller.
 
     `backups` is the folder for the store's copies; without one there are none.
     """
     settings = settings or Settings()
-    queue = Queue(store, settings, clock)
+    queue = Queue(store, settings, clock, boottime)
     copies = Backups(store, backups, settings, clock)
     token_hash = hashlib.sha256(token.reveal().encode()).digest()
 

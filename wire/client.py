@@ -6,6 +6,7 @@ Reads and idempotent writes are retried by urllib3 within bounds; what still fai
 
 import http
 import urllib.parse
+import uuid
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -84,8 +85,11 @@ class Client:
             self._pool.ConnectionCls = _Connection
 
     def add_task(self, task: types.NewTask, *, key: str | None = None) -> types.Task:
-        """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again."""
-        return self._call(routes.ADD_TASK, task, headers={Header.IDEMPOTENCY_KEY: key} if key else {})
+        """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again.
+
+        Without one, a new one is made for this call: an answer that was lost makes no second task.
+        """
+        return self._call(routes.ADD_TASK, task, headers={Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())})
 
     def task(self, task_id: str) -> types.Task:
         """Return one task; raises `RequestRefused` 404."""
@@ -120,16 +124,21 @@ class Client:
         return self._call(routes.REPLY, reply, headers={Header.IF_MATCH: f'"{version}"'}, id=task_id)
 
     def cancel(self, task_id: str) -> types.Task:
-        """Cancel a task that is not finished."""
+        """Cancel a task that is not finished, and its unfinished subtasks with it."""
         return self._call(routes.CANCEL, id=task_id)
 
-    def retry(self, task_id: str) -> types.Task:
-        """Queue a failed task again."""
-        return self._call(routes.RETRY, id=task_id)
+    def retry(self, task_id: str, *, afresh: bool = False) -> types.Task:
+        """Queue a failed task again: as it stood, or `afresh` in a new session from its checkpoint."""
+        query = types.RetryQuery(start="afresh") if afresh else types.RetryQuery()
+        return self._call(routes.RETRY, query, id=task_id)
 
-    def claim(self, request: types.ClaimRequest) -> types.Claim | None:
-        """Claim the next task; None when there is none."""
-        response = self._send("POST", self._address(routes.CLAIM), request)
+    def claim(self, request: types.ClaimRequest, *, key: str | None = None) -> types.Claim | None:
+        """Claim the next task; None when there is none.
+
+        The same `key` gives the same claim again while its lease holds; without one, a new one is made for this call.
+        """
+        headers = {Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())}
+        response = self._send("POST", self._address(routes.CLAIM), request, headers)
         return None if response.status == http.HTTPStatus.NO_CONTENT else _answer(routes.CLAIM, response)
 
     def heartbeat(self, task_id: str, beat: types.Heartbeat) -> types.HeartbeatReply:

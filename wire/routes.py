@@ -88,12 +88,12 @@ CANCEL = Route(
     errors=(404, 409),
 )  # fmt: skip
 RETRY = Route(
-    name="retry", method="POST", path="/v1/tasks/{id}/retry", right=Right.OPERATOR, answer=types.Task,
-    errors=(404, 409),
+    name="retry", method="POST", path="/v1/tasks/{id}/retry", right=Right.OPERATOR, query=types.RetryQuery,
+    answer=types.Task, errors=(404, 409),
 )  # fmt: skip
 CLAIM = Route(
     name="claim", method="POST", path="/v1/claims", right=Right.AGENT, request=types.ClaimRequest, answer=types.Claim,
-    may_be_empty=True,
+    may_be_empty=True, headers=(Header.IDEMPOTENCY_KEY,),
 )  # fmt: skip
 HEARTBEAT = Route(
     name="heartbeat", method="POST", path="/v1/tasks/{id}/heartbeat", right=Right.AGENT, request=types.Heartbeat,

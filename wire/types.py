@@ -10,7 +10,7 @@ are open.
 
 import enum
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -179,12 +179,13 @@ class NewTask(Request, frozen=True, kw_only=True):
 
 
 class Waiting(Written, frozen=True, kw_only=True):
-    """What a `needs_you` task waits for, since when; a question carries the id of its tool_use."""
+    """What a `needs_you` task waits for, since when; a question carries its tool_use's id, a budget what it lacks."""
 
     kind: Need
     text: str
     since: str
     tool_use_id: str | None = None
+    lacks: Budget | None = None
 
 
 class Task(Written, frozen=True, kw_only=True):
@@ -333,6 +334,12 @@ class Reply(Request, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what a schema cannot count."""
         require_short("text", self.text or "")
+
+
+class RetryQuery(Request, frozen=True, kw_only=True):
+    """How a failed task is tried again: its session goes on as it stood, or a new one starts from its checkpoint."""
+
+    start: Literal["as_it_stood", "afresh"] = "as_it_stood"
 
 
 class SyncOutcome(OpenWord, enum.StrEnum):

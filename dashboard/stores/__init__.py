@@ -68,12 +68,18 @@ class Store(Protocol):
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
     ) -> list[Candidate]:
-        """Return tasks that are due, best rank first; `now` in seconds since 1970; `without` are ids of tasks and of
-        families that were tried already.
+        """Return queued tasks that are due, best rank first; `now` in seconds since 1970; `without` are ids of tasks
+        and of families that were tried already.
 
-        What has waited for its time or lost its holder is found by time, all else by rank: the order between the two,
-        and between the shards of a store, is approximate.
+        What has waited for its time is found by time, all else by rank: the order between the two, and between the
+        shards of a store, is approximate.
         """
+
+    def running(self) -> list[Record]:
+        """Return all that runs: as many as there are holders."""
+
+    def relatives(self, root: str) -> list[Record]:
+        """Return the unfinished tasks of a family, but its root."""
 
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record, its session and its family's budget in one write, after the blobs that it names.

@@ -112,6 +112,17 @@ class MemoryStore:
         fit = [r for r in fit if before is None or r.task.id < before]
         return sorted(fit, key=lambda r: r.task.id, reverse=True)[:limit]
 
+    def running(self) -> list[Record]:
+        """Return what runs."""
+        with self._lock:
+            return [record for record in self._records.values() if record.task.state is State.RUNNING]
+
+    def relatives(self, root: str) -> list[Record]:
+        """Return a family's unfinished members but its root."""
+        with self._lock:
+            family = [r for r in self._records.values() if r.root == root and r.task.id != root]
+        return [record for record in family if record.task.state in UNFINISHED]
+
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
     ) -> list[Candidate]:
@@ -222,6 +233,4 @@ class MemoryStore:
 
 
 def _is_due(record: Record, now: float) -> bool:
-    if record.ready_at is not None:
-        return record.ready_at <= now
-    return record.task.state is State.QUEUED
+    return record.task.state is State.QUEUED and (record.ready_at is None or record.ready_at <= now)

@@ -119,6 +119,14 @@ _EARLIER_SESSIONS = """
 """
 
 
+_FOURTH = """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX running ON tasks (id) WHERE state = 'running';
+    CREATE INDEX children ON tasks (root) WHERE root <> id AND state IN ('queued', 'running', 'needs_you')
+"""
+"""What the queue says of itself; leases are watched, and relatives found, without looking at all that is queued."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -168,11 +176,7 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
-_META = """
-    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
-"""
-
-STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_META))
+STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_FOURTH))
 
 
 def migrate(connection: sqlite3.Connection) -> None:

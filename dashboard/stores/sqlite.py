@@ -241,12 +241,7 @@ class SqliteStore:
         where = f"WHERE {by_state}" if which.state else f"WHERE ?1 IS NULL AND state <> '{_ASIDE}'"
         # `~` sorts behind every ULID.
         sql = f"SELECT id, record FROM tasks {where} AND id < ?2 ORDER BY id DESC LIMIT ?3"  # noqa: S608 - ours
-        while True:
-            rows = self._rows(sql, which.state, before or "~", limit)
-            try:
-                return [_parsed(task_id, text) for task_id, text in rows]
-            except Damaged as error:
-                self.set_aside(error.task_id)
+        return self._readable(sql, which.state, before or "~", limit)
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
@@ -258,6 +253,23 @@ class SqliteStore:
         with self._lock, self._explained():
             rows = self._db.execute(sql, (tried, limit, now)).fetchall()
         return sorted(Candidate(*row) for row in rows)[:limit]
+
+    def running(self) -> list[Record]:
+        """Return what runs."""
+        return self._readable("SELECT id, record FROM tasks INDEXED BY running WHERE state = 'running'")
+
+    def relatives(self, root: str) -> list[Record]:
+        """Return a family's unfinished members but its root."""
+        sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
+        return self._readable(sql, root)
+
+    def _readable(self, sql: str, *values: object) -> list[Record]:
+        """Read records by a query that no longer finds those that were set aside."""
+        while True:
+            try:
+                return [_parsed(task_id, text) for task_id, text in self._rows(sql, *values)]
+            except Damaged as error:
+                self.set_aside(error.task_id)
 
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record in one write."""
@@ -409,8 +421,9 @@ def _candidates(*, suspended_only: bool, some_tried: bool) -> str:
     # The planner would rather sort all that is queued: the index is named, or the query fails.
     source = "INDEXED BY resumable WHERE suspended = 1 AND" if suspended_only else "INDEXED BY ready WHERE"
     by_rank = f"SELECT rank, id, root FROM tasks {source} state = 'queued' AND ready_at IS NULL "  # noqa: S608 - ours
-    resumed = "AND (suspended = 1 OR state = 'running') " if suspended_only else ""
-    by_time = f"SELECT rank, id, root FROM tasks INDEXED BY timed WHERE ready_at <= ?3 {resumed}"  # noqa: S608 - ours
+    resumed = "AND suspended = 1 " if suspended_only else ""
+    # The state: a release before kept there when a running one's lease ends.
+    by_time = f"SELECT rank, id, root FROM tasks INDEXED BY timed WHERE ready_at <= ?3 AND state = 'queued' {resumed}"  # noqa: S608 - ours
     first, second = by_rank + rest.format(order="rank, id"), by_time + rest.format(order="ready_at")
     return f"SELECT * FROM ({first}) UNION ALL SELECT * FROM ({second})"  # noqa: S608 - ours
 
