@@ -1,4 +1,4 @@
-"""When the installer believes that the queue is ready: as the dashboard proves it, or as one from before could say it."""
+"""When the installer believes that the queue is ready: the dashboard proves it, or a release from before says so."""
 
 import json
 
