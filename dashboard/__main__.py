@@ -13,12 +13,17 @@ import uvicorn
 from starlette.applications import Starlette
 
 from dashboard import app
+from dashboard.record import Lost
 from dashboard.settings import Settings, load
+from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import SqliteStore
 from wire import log
 from wire.secret import Secret
 from wire.terminal import printable
 from wire.values import Invalid
+
+LOST = 78
+"""The exit code (EX_CONFIG of sysexits.h) after which systemd does not start us again: a user must act first."""
 
 
 class Server(uvicorn.Server):
@@ -45,12 +50,21 @@ def main(argv: list[str]) -> int:
     try:
         settings, token = load(args.settings), _token()
         listener = listen(settings)
-        store = _store(args.state)
-    except (Invalid, OSError) as error:
+        with held(args.state):
+            return _run(args.state, settings, token, listener)
+    except Lost as error:
+        cure = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
+        sys.stderr.write(printable(f"dashboard: {error}\n{cure}") + "\n")
+        return LOST
+    except (Invalid, AlreadyUsed, OSError) as error:
         sys.stderr.write(printable(f"dashboard: {error}") + "\n")
         return 1
+
+
+def _run(state: Path, settings: Settings, token: Secret, listener: socket.socket) -> int:
+    store = _store(state)
     with listener:
-        _serve(app.create(store, token, settings), listener)
+        _serve(app.create(store, token, settings, backups=state / "backups"), listener)
     store.close()
     return 0
 
@@ -77,7 +91,9 @@ def _store(state: Path) -> SqliteStore:
     """Open the queue's file; raises `Invalid` that names the folder."""
     try:
         return SqliteStore(state / "queue.db")
-    except sqlite3.Error as error:
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise Lost(f"{state / 'queue.db'} is damaged: {error}") from error
         raise Invalid("--state", f"{state} can't hold the queue ({error}): it must be a folder of this user") from error
 
 

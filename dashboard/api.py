@@ -20,9 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboard import openapi
+from dashboard.backup import Backups
 from dashboard.forms import whole
 from dashboard.queue import Queue
-from dashboard.record import Conflict, NotFound, StaleVersion
+from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.stores import TaskFilter
 from wire import routes as table
 from wire import types, values
@@ -46,8 +47,9 @@ class Call:
 class Api:
     """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, backups: Backups) -> None:
         self._queue = queue
+        self._backups = backups
         self._store = queue.store
 
     def add_task(self, call: Call) -> Response:
@@ -100,16 +102,16 @@ class Api:
         return _task(self._queue.reply(call.path["id"], call.asked, version))
 
     def cancel(self, call: Call) -> Response:
-        """Cancel a task."""
+        """Cancel a task and its unfinished subtasks."""
         return _task(self._queue.cancel(call.path["id"]))
 
     def retry(self, call: Call) -> Response:
         """Queue a failed task again."""
-        return _task(self._queue.retry(call.path["id"]))
+        return _task(self._queue.retry(call.path["id"], afresh=call.asked.start == "afresh"))
 
     def claim(self, call: Call) -> Response:
         """Give out the next task; 204 when there is nothing to do."""
-        claim = self._queue.claim(call.asked)
+        claim = self._queue.claim(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY))
         return Response(status_code=204) if claim is None else _json(claim)
 
     def heartbeat(self, call: Call) -> Response:
@@ -138,18 +140,33 @@ class Api:
         """List the latest sync runs."""
         return _json(types.SyncRunList(sync_runs=tuple(self._store.sync_runs())))
 
+    def back_up(self, _call: Call) -> Response:
+        """Make a backup."""
+        return _json(self._backups.make(), 201)
+
+    def backups(self, _call: Call) -> Response:
+        """List the backups."""
+        return _json(types.BackupList(backups=tuple(self._backups.listed())))
+
     def health(self, _call: Call) -> Response:
         """Say that the dashboard lives."""
         return _json(types.Health(status="ok"))
 
+    def ready(self, _call: Call) -> Response:
+        """Say that the queue holds what it is given."""
+        self._store.prove()
+        return _json(types.Health(status="ready"))
 
-def routes(queue: Queue, token_hash: bytes) -> list[Route]:
+
+def routes(queue: Queue, backups: Backups, token_hash: bytes) -> list[Route]:
     """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`."""
-    api = Api(queue)
+    api = Api(queue, backups)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
     described = Route(openapi.PATH, _description, methods=["GET"])
+    # The release before asks here; it is rolled back to.
+    by_path["/v1/health"] = by_path[table.HEALTH.path]
     known = [
         Route(path, _endpoint(api, by_method, token_hash), methods=[*by_method]) for path, by_method in by_path.items()
     ]
@@ -213,11 +230,15 @@ def download(content: bytes, name: str) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-_MEANINGS = {
+MEANINGS: dict[type[Exception], tuple[str, int]] = {
     NotFound: ("Not found", 404),
     Conflict: ("Not in this state", 409),
     StaleVersion: ("Changed meanwhile", 412),
+    Busy: ("Busy", 503),
+    Unready: ("Not ready", 503),
+    Full: ("No room", 507),
 }
+"""Each refusal of queue and store: its title and status."""
 
 
 def problem(error: Exception) -> types.Problem:
@@ -230,7 +251,7 @@ def problem(error: Exception) -> types.Problem:
         case HTTPException():
             return types.Problem(title="Refused", status=error.status_code, detail=error.detail)
     fault = "see the dashboard's journal: journalctl -u jada-dashboard"
-    for kind, (title, status) in _MEANINGS.items():
+    for kind, (title, status) in MEANINGS.items():
         if isinstance(error, kind):
             return types.Problem(title=title, status=status, detail=str(error))
     return types.Problem(title="Our fault", status=500, detail=fault)
@@ -240,4 +261,6 @@ def answer_problem(error: Exception) -> Response:
     """Write an error as a problem document."""
     said = problem(error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if isinstance(error, Busy | Unready):
+        headers["Retry-After"] = "1" if isinstance(error, Busy) else "60"
     return Response(dump(said), said.status, headers=headers, media_type="application/problem+json")

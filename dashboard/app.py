@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,12 +15,14 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboard import api, page
+from dashboard import api, leases, page
+from dashboard.backup import Backups
 from dashboard.guard import Guard
 from dashboard.queue import Queue
-from dashboard.record import Clock, Conflict, NotFound, StaleVersion
+from dashboard.record import Busy, Clock, Full, Unready
 from dashboard.settings import Settings
 from dashboard.stores import Store
+from wire.routes import HEALTH, READY
 from wire.secret import Secret
 from wire.values import Invalid
 
@@ -31,39 +34,65 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create(store: Store, token: Secret, settings: Settings | None = None, clock: Clock = utc_now) -> Starlette:
-    """Make the application. It keeps only the token's hash; closing the store stays with the caller."""
+def create(
+    store: Store,
+    token: Secret,
+    settings: Settings | None = None,
+    clock: Clock = utc_now,
+    backups: Path | None = None,
+    boottime: Callable[[], float] = leases.boottime,
+) -> Starlette:
+    """Make the application. It keeps only the token's hash; closing the store stays with the caller.
+
+    `backups` is the folder for the store's copies; without one there are none.
+    """
     settings = settings or Settings()
-    queue = Queue(store, settings, clock)
+    queue = Queue(store, settings, clock, boottime)
+    copies = Backups(store, backups, settings, clock)
     token_hash = hashlib.sha256(token.reveal().encode()).digest()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        watching = asyncio.create_task(_watch(queue, settings.watch_s))
+        beside = [asyncio.create_task(_watch(queue, copies, settings.watch_s))]
+        if store.unclean:
+            # After a crash a page may be half written: readyz refuses once that is found.
+            beside.append(asyncio.create_task(run_in_threadpool(store.check)))
         yield
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
     shown = page.Page(queue)
 
     async def refuse(request: Request, error: Exception) -> Response:
-        return api.answer_problem(error) if request.url.path.startswith("/v1/") else shown.error(error)
+        is_machine = request.url.path.startswith(("/v1/", HEALTH.path, READY.path))
+        return api.answer_problem(error) if is_machine else shown.error(error)
 
-    errors = (Invalid, UnicodeEncodeError, NotFound, Conflict, StaleVersion, HTTPException, Exception)
+    errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     return Starlette(
-        routes=[*api.routes(queue, token_hash), *page.routes(shown)],
+        routes=[*api.routes(queue, copies, token_hash), *page.routes(shown)],
         middleware=[Middleware(Guard, refuse=refuse)],
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
 
 
-async def _watch(queue: Queue, every_s: float) -> None:
+async def _watch(queue: Queue, copies: Backups, every_s: float) -> None:
     """Let the watch look again and again; its failure is logged and must not end it."""
     while True:
         try:
-            await run_in_threadpool(queue.look)
+            await run_in_threadpool(_look, queue, copies)
         except Exception:
             log.exception("the watch could not look; it tries again in %s s", every_s)
         await asyncio.sleep(every_s)
+
+
+def _look(queue: Queue, copies: Backups) -> None:
+    """One look: the night's backup, and the alarms."""
+    failed = None
+    try:
+        copies.make_if_due()
+    except (Busy, Full, Unready, OSError) as error:
+        log.error("the night's backup could not be made: %s", error)  # noqa: TRY400 - its text says it all
+        failed = str(error)
+    queue.look(failed)

@@ -27,6 +27,8 @@ _MEANINGS = {
     421: "the host name is none of this machine's loopback",
     422: "a value is refused; `field` names it",
     428: "If-Match is missing",
+    503: "the queue cannot be used now: try again, or see `detail`",
+    507: "there is no room; nothing was changed, and what was acknowledged stays",
 }
 _HEADERS = {
     Header.IDEMPOTENCY_KEY: ("the same key with the same task gives the first one again", {"type": "string"}),

@@ -82,9 +82,16 @@ class Page:
 
     def task(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /tasks/{id}: one task, its files, its sessions with their transcripts."""
-        task = self._queue.get(request.path_params["id"])
-        shown = [self._shown(session) for session in self._store.sessions(task.id)]
-        return self._render("task.html", refusal, task=task, sessions=shown)
+        record = self._store.get(request.path_params["id"])
+        shown = [self._shown(session) for session in self._store.sessions(record.task.id)]
+        return self._render(
+            "task.html",
+            refusal,
+            task=self._queue.task(record),
+            sessions=shown,
+            subtasks=len(self._queue.subtasks(record)),
+            has_checkpoint=record.checkpoint is not None,
+        )
 
     def _shown(self, session: Session) -> ShownSession:
         events = self._store.events(session.id)
@@ -132,7 +139,8 @@ class Page:
 
     def retry(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/retry."""
-        act = partial(self._queue.retry, request.path_params["id"])
+        afresh = form.typed.get("start") == "afresh"
+        act = partial(self._queue.retry, request.path_params["id"], afresh=afresh)
         return _attempt(act, form, lambda refusal: self.task(request, refusal))
 
     def error(self, error: Exception) -> Response:

@@ -1,13 +1,28 @@
 """What can be asked of the queue, by the API and by the page: each call is one move of `rules` on the store."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from msgspec.structs import replace
 from ulid import ULID
 
-from dashboard import requests, rules, watch
-from dashboard.record import Clock, FamilyBusy, Key, Move, NotClaimable, NotFound, Record, digest, moment
+from dashboard import leases, requests, rules, watch
+from dashboard.leases import Leases
+from dashboard.record import (
+    Clock,
+    Conflict,
+    Damaged,
+    FamilyBusy,
+    Key,
+    Move,
+    NotClaimable,
+    NotFound,
+    Record,
+    StaleVersion,
+    digest,
+    moment,
+)
 from dashboard.settings import Settings
 from dashboard.stores import ALL_TASKS, Candidate, Store, TaskFilter
 from wire.types import (
@@ -32,15 +47,18 @@ from wire.types import (
 )
 from wire.values import Invalid
 
-INLINE = 256
+INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
 
 class Queue:
     """A store under the rules. Errors are those of `dashboard.record`, and `Invalid`; methods block for the store."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, clock: Clock, boottime: Callable[[], float] = leases.boottime
+    ) -> None:
         self.store = store
+        self._leases = Leases(settings.lease_s, boottime)
         self.clock = clock
         self._settings = settings
         self._started = clock()
@@ -76,7 +94,7 @@ class Queue:
         return self._shown(self.store.tasks(which, before=before, limit=limit))
 
     def _shown(self, records: Sequence[Record]) -> list[Task]:
-        texts = self.store.blobs(name for record in records for name in _texts(record))
+        texts = self.store.blobs([name for record in records for name in _texts(record)])
         return [_with_texts(record, texts) for record in records]
 
     def file(self, infos: Sequence[FileInfo], name: str) -> bytes:
@@ -86,19 +104,24 @@ class Queue:
                 return self.store.blobs([info.sha256])[info.sha256]
         raise NotFound(f"the task has no file {name}")
 
-    def claim(self, request: ClaimRequest) -> Claim | None:
+    def claim(self, request: ClaimRequest, key: str | None = None) -> Claim | None:
         """Give out the first task that can be claimed, or None.
 
-        A family without budget is passed over at its first task: with thousands of children, trying each took seconds.
+        The same `key` gives the same claim again while its holder runs: an answer that was lost costs no session. A
+        family without budget is passed over at its first task: with thousands of children, trying each took seconds.
         """
         by = rules.Claimant(
             host=request.host,
             session_id=self._new_id(),
             ttl_s=self._settings.lease_s,
             suspended_only=request.suspended_only,
+            key=key,
+            past=self._leases.past(self.store.running),
         )
+        if key and (held := self._held(key)):
+            return held
         tried: set[str] = set()
-        while found := self._candidates(tried, suspended_only=request.suspended_only):
+        while found := self._candidates(tried, by):
             for candidate in found:
                 if candidate.root in tried:
                     continue
@@ -108,15 +131,30 @@ class Queue:
                     tried.add(candidate.root)
                 except NotClaimable:
                     tried.add(candidate.id)
+                except Damaged:
+                    self.store.set_aside(candidate.id)
                 else:
                     if record.session and record.task.state is State.RUNNING:
-                        return self._claim(record, record.session, new=record.session.id == by.session_id)
+                        self._leases.saw(record)
+                        return self._claim(record, record.session)
                     tried.add(candidate.root)  # its budget is used up, and it waits for a user now
         return None
 
-    def _candidates(self, tried: set[str], *, suspended_only: bool) -> list[Candidate]:
+    def _held(self, key: str) -> Claim | None:
+        for record in self.store.running():
+            if record.claim_key == key and record.session:
+                return self._claim(record, record.session)
+        return None
+
+    def _candidates(self, tried: set[str], by: rules.Claimant) -> list[Candidate]:
+        lost = [
+            Candidate(9 - record.task.priority, record.task.id, record.root)
+            for record in by.past.values()
+            if tried.isdisjoint((record.task.id, record.root))
+        ]
         # Few: nearly always the first is claimed, and each one read costs every claim.
-        return self.store.candidates(self.clock().timestamp(), suspended_only=suspended_only, without=tried, limit=4)
+        now = self.clock().timestamp()
+        return sorted([*lost, *self.store.candidates(now, suspended_only=by.suspended_only, without=tried, limit=4)])
 
     def _claimed(self, task_id: str, by: rules.Claimant) -> Record:
         now = self.clock()
@@ -124,14 +162,14 @@ class Queue:
             task_id, Move(lambda record, budget: rules.claim(record, budget, by, now), needs_budget=True)
         )
 
-    def _claim(self, record: Record, session: Session, *, new: bool) -> Claim:
+    def _claim(self, record: Record, session: Session) -> Claim:
         """Put together what the holder needs; what is read beside the record cannot change while it holds the task."""
         infos, left = record.task.context, record.checkpoint
         blobs = self.store.blobs([*_texts(record), *(info.sha256 for info in infos), *([left] if left else [])])
         return Claim(
             task=_with_texts(record, blobs),
             lease=Lease(fence=record.task.fence, ttl_s=self._settings.lease_s),
-            session=Grant(id=session.id, new=new, usd_micros=session.usd_micros + record.reserved),
+            session=Grant(id=session.id, new=record.claim_new, usd_micros=session.usd_micros + record.reserved),
             context=tuple(File(name=info.name, content=blobs[info.sha256]) for info in infos),
             checkpoint=blobs[left].decode() if left else None,
             answers=record.answers,
@@ -140,8 +178,9 @@ class Queue:
 
     def heartbeat(self, task_id: str, beat: Heartbeat) -> HeartbeatReply:
         """Renew a lease."""
-        ttl_s, now = self._settings.lease_s, self.clock()
-        record = self.store.change(task_id, Move(lambda r, _: rules.heartbeat(r, beat.fence, ttl_s, now)))
+        ttl_s = self._settings.lease_s
+        record = self.store.change(task_id, Move(lambda r, _: rules.heartbeat(r, beat.fence, ttl_s)))
+        self._leases.saw(record)
         return HeartbeatReply(ttl_s=ttl_s, cancelled=record.task.state is State.CANCELLED)
 
     def deliver(self, session_id: str, batch: Batch) -> Acknowledged:
@@ -160,26 +199,48 @@ class Queue:
         now = self.clock()
         move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
         blobs = [*(file.content for file in end.files), *texts.values()]
-        return self.task(self.store.change(self.store.session(session_id).task, move, blobs))
+        return self.task(self.store.change_by_session(session_id, move, blobs))
 
     def reply(self, task_id: str, reply: Reply, version: int) -> Task:
-        """Take a user's answer."""
+        """Take a user's answer; a text that came too late is kept as a note to the session before it is refused."""
         now = self.clock()
-        return self._change(task_id, lambda record: rules.reply(record, reply, version, now))
+        try:
+            return self._change(task_id, lambda record: rules.reply(record, reply, version, now))
+        except (StaleVersion, Conflict) as error:
+            text = (reply.text or "").strip()
+            if not text:
+                raise
+            held = self.store.get(task_id)
+            if held.task.version == version + 1 and rules.has_said(held, text):
+                return self.task(held)  # the same once more: the answer to it was lost
+            self._change(task_id, lambda record: rules.keep_as_note(record, text, now))
+            raise type(error)(f"{error}. Your words are not lost: they are kept as a note to its session") from error
 
     def cancel(self, task_id: str) -> Task:
-        """Cancel a task."""
-        return self._change(task_id, partial(rules.cancel, now=self.clock()))
+        """Cancel a task, and its unfinished subtasks with it."""
+        cancelled = self._change(task_id, partial(rules.cancel, now=self.clock()))
+        # After it: a cancelled task gets no new ones.
+        for record in self.subtasks(self.store.get(task_id)):
+            with suppress(Conflict):  # it has finished meanwhile
+                self._change(record.task.id, partial(rules.cancel, now=self.clock()))
+        return cancelled
 
-    def retry(self, task_id: str) -> Task:
-        """Queue a failed task again."""
-        return self._change(task_id, partial(rules.retry, now=self.clock()))
+    def subtasks(self, record: Record) -> list[Record]:
+        """Return the unfinished tasks that a task made, and those that they made."""
+        family = {other.task.id: other for other in self.store.relatives(record.root)}
+        return [other for other in family.values() if rules.is_descendant(other, record.task.id, family)]
+
+    def retry(self, task_id: str, *, afresh: bool = False) -> Task:
+        """Queue a failed task again, as it stood or afresh from its checkpoint."""
+        return self._change(task_id, partial(rules.retry, now=self.clock(), afresh=afresh))
 
     def _change(self, task_id: str, change: Callable[[Record], Record]) -> Task:
         return self.task(self.store.change(task_id, Move(lambda record, _: change(record))))
 
     def report(self, run: SyncRun) -> None:
         """Keep a sync run; what it says of the sync's health raises or closes alarms in the same write."""
+        if moment(run.finished_at, "finished_at") > self.clock() + rules.CLOCKS_DIFFER:
+            raise Invalid("finished_at", f"is in the future, {run.finished_at}: set the clocks of both hosts right")
         times = {"started_at": run.started_at, "finished_at": run.finished_at, "token_dies_at": run.token_dies_at}
         for name, text in times.items():
             if text is not None:
@@ -187,12 +248,15 @@ class Queue:
                 moment(text, name)
         self.store.alarm(watch.reported(run, self._new_id, self.clock(), self._settings), run)
 
-    def look(self) -> None:
+    def look(self, backup_failed: str | None = None) -> None:
         """Raise or close alarms by what time has done: the watch's step."""
         last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
         latest = runs[0] if runs else None
         now = self.clock()
-        self.store.alarm(watch.looked(last, latest, self._started, self._new_id, now, self._settings))
+        self._leases.past(self.store.running)
+        alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
+        damaged = watch.unreadable(self.store.damaged(), self._new_id(), now)
+        self.store.alarm({**alarms, **damaged, **watch.backed_up(backup_failed, self._new_id(), now)})
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

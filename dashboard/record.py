@@ -1,9 +1,11 @@
 """What a store keeps of a task beyond what crosses HTTP, the moves that change it, and the refusals a move ends in."""
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from wire.types import Answer, Budget, Session, State, Task
 from wire.values import Invalid, Written
@@ -20,6 +22,14 @@ class NotFound(LookupError):
     """Nothing has this id."""
 
 
+class Damaged(NotFound):
+    """What is held of a task cannot be read: it is set aside, so that it stops neither claims nor lists."""
+
+    def __init__(self, task_id: str, why: str) -> None:
+        super().__init__(f"task {task_id} cannot be read ({why}): it is set aside; a backup may have it whole")
+        self.task_id = task_id
+
+
 class Conflict(Exception):
     """The state forbids the move, or the fence is stale: another holder has the task."""
 
@@ -34,6 +44,22 @@ class NotClaimable(Exception):
 
 class FamilyBusy(NotClaimable):
     """A relative's session has reserved what is left to the family: none of its tasks can be claimed now."""
+
+
+class Unready(Exception):
+    """The store cannot be trusted with a write now: the text says cause and cure."""
+
+
+class Lost(Unready):
+    """A queue was here and is not: beginning anew would hide it. Only a user can mend this."""
+
+
+class Busy(Exception):
+    """The file is locked for too long: try again in a moment; nothing was changed."""
+
+
+class Full(Exception):
+    """There is no room for the write; nothing was changed, and what was acknowledged stays."""
 
 
 class FamilyBudget(Written, frozen=True, kw_only=True):
@@ -60,22 +86,35 @@ NO_CHANGE = BudgetChange()
 NOTHING = Budget(sessions=0, usd_micros=0)
 
 
+class Holder(NamedTuple):
+    """A task's holder as one sign of life shows it."""
+
+    task: str
+    fence: int
+    beat: int
+
+
 class Record(Written, frozen=True, kw_only=True):
     """A task with all that decides its next move; small, and replaced as a whole in one write.
 
-    Large values are blobs, named by the SHA-256 of their content: `description`, `result`, `checkpoint`, and the files
-    that `task` lists; a short description or result stays in `task`. `granted` is what the record adds to its family's
-    budget: a root its own, a child only what a user granted it. `lease_until` is in seconds since 1970; `session` the
-    current or last one; `reserved` the micro-dollars its running session may still spend; `ended_fence` the fence of
-    the last recorded end; `answers` and `notes` are a user's words to the current session; `digest` is that of the
-    request that made the task.
+    Large values are blobs, named by the SHA-256 of their content: `description`, `result`, `checkpoint`, and the
+    files that `task` lists; a short description or result stays in `task`. `granted` is what the record adds to its
+    family's budget: a root its own, a child only what a user granted it. `beat` grows with each heartbeat, and
+    `ttl_s` is how long its holder may be silent (see `dashboard.leases`); `claim_key` is that of the claim that
+    gave it out, and `claim_new` whether that began the session; `session` is the current or last one; `reserved`
+    the micro-dollars its running session may still spend; `ended_fence` the fence of the last recorded end;
+    `answers` and `notes` are a user's words to the current session; `digest` is that of the request that made the
+    task.
     """
 
     task: Task
     root: str
     granted: Budget = NOTHING
     reserved: int = 0
-    lease_until: float | None = None
+    beat: int = 0
+    ttl_s: float | None = None
+    claim_key: str | None = None
+    claim_new: bool = False
     session: Session | None = None
     ended_fence: int = 0
     answers: tuple[Answer, ...] = ()
@@ -86,15 +125,18 @@ class Record(Written, frozen=True, kw_only=True):
     checkpoint: str | None = None
 
     @property
+    def holder(self) -> "Holder":
+        """Who holds it, and how often that has given a sign of life."""
+        return Holder(self.task.id, self.task.fence, self.beat)
+
+    @property
     def goes_on(self) -> bool:
         """Whether the next claim continues the session: it was suspended, or its holder was lost while running."""
         return self.session is not None and (self.session.suspended or self.task.state is State.RUNNING)
 
     @property
     def ready_at(self) -> float | None:
-        """From when on it may be claimed, in seconds since 1970: a running one's lease, a queued one's `not_before`."""
-        if self.task.state is State.RUNNING:
-            return self.lease_until
+        """From when on a queued one may be claimed, in seconds since 1970, where it says `not_before`."""
         waits = self.task.state is State.QUEUED and self.task.not_before
         return moment(self.task.not_before or "", "not_before").timestamp() if waits else None
 
@@ -165,6 +207,8 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+# A move writes its one moment into several fields.
+@functools.lru_cache(maxsize=16)
 def stamp(moment: datetime) -> str:
     """Write a time as the contract has it: RFC 3339, UTC, whole seconds, so that texts sort as times."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -5,8 +5,8 @@ queued -> cancelled; failed -> queued. A move that changes nothing returns the r
 another release knows is never claimed, and leaves by no move of ours.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from dashboard.record import (
     FamilyBudget,
     FamilyBusy,
     Found,
+    Holder,
     Key,
     NotClaimable,
     Record,
@@ -52,6 +53,11 @@ SUCCESSES = frozenset({SyncOutcome.UNCHANGED, SyncOutcome.CHANGED})
 """Outcomes that prove the sheet in step; one that only another release knows proves nothing."""
 UNAVAILABLE_PAUSE = timedelta(minutes=5)
 """How long a task rests when the API was unavailable and the session did not say until when."""
+STALE_FENCE = "the fence is stale: the task was claimed again; stop, and merge nothing"
+LEAST_GRANT = 500_000
+"""Micro-dollars that are proposed at least: less would hardly pay for a turn."""
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far the clocks of two hosts may be apart; a report from later than that is dated wrongly."""
 MOST_TURNS, MOST_USD_MICROS = 10_000, 10**12
 """Beyond these a session's totals are a mistake, and would not fit a store's integers."""
 
@@ -109,6 +115,8 @@ def _child(record: Record, found: Found) -> Record:
     """Bind a child: at no higher priority than its parent, within what is left to the family."""
     if not found.parent or not found.budget:
         raise Invalid("parent", "is no task here")
+    if found.parent.task.state is State.CANCELLED:
+        raise Invalid("parent", "was cancelled")
     asked, left = record.task.budget, found.budget
     usd_micros_left = left.usd_micros + left.reserved
     if left.sessions < 1 or usd_micros_left < 1:
@@ -121,12 +129,16 @@ def _child(record: Record, found: Found) -> Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimant:
-    """Who claims, and with what: `session_id` is used when the task needs a new session."""
+    """Who claims, and with what: `session_id` is used when the task needs a new session; `past` are the holders whose
+    lease is past, as the server has seen.
+    """
 
     host: str
     session_id: str
     ttl_s: float
     suspended_only: bool = False
+    key: str | None = None
+    past: Mapping[Holder, Record] = field(default_factory=dict)
 
 
 def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> Record:
@@ -134,7 +146,7 @@ def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> 
 
     The session reserves what the task and its family have left. Raises `NotClaimable`, and `FamilyBusy`.
     """
-    if not is_claimable(record, now) or (by.suspended_only and not record.goes_on):
+    if not is_claimable(record, now, by.past) or (by.suspended_only and not record.goes_on):
         raise NotClaimable
     own = record.task.budget.usd_micros - record.task.usd_micros_spent
     # What an earlier holder of this very task reserved is its own again.
@@ -144,15 +156,15 @@ def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> 
         raise FamilyBusy  # what the relative's session leaves may still suffice
     shortage = _shortage(record, budget, money)
     if shortage:
-        return _wait_for_user(record, now, Need.BUDGET, shortage)
+        return _wait_for_budget(record, now, shortage)
     return _start(record, by, money, now)
 
 
-def is_claimable(record: Record, now: datetime) -> bool:
+def is_claimable(record: Record, now: datetime, past: Collection[Holder]) -> bool:
     """Whether a claim may take it: queued and due, or running on a lease that is past."""
     task = record.task
     if task.state is State.RUNNING:
-        return record.lease_until is not None and record.lease_until < now.timestamp()
+        return record.holder in past
     # Both texts are stamps (UTC, whole seconds), which sort as times.
     return task.state is State.QUEUED and (task.not_before is None or task.not_before <= stamp(now))
 
@@ -180,7 +192,6 @@ def _start(record: Record, by: Claimant, money: int, now: datetime) -> Record:
         session = Session(id=by.session_id, task=record.task.id, host=by.host, started_at=at, updated_at=at)
     else:
         session = replace(record.session, host=by.host, updated_at=at, exit=None, suspended=False, reason="")
-    lease_until = now.timestamp() + by.ttl_s
     return replace(
         changed(
             record,
@@ -193,7 +204,10 @@ def _start(record: Record, by: Claimant, money: int, now: datetime) -> Record:
         ),
         session=session,
         reserved=money,
-        lease_until=lease_until,
+        beat=0,
+        ttl_s=by.ttl_s,
+        claim_key=by.key,
+        claim_new=new,
     )
 
 
@@ -205,7 +219,7 @@ def require_current_fence(record: Record, session_id: str, fence: int) -> None:
 def require_holder(session_held: str | None, fence_held: int, session_id: str, fence: int) -> None:
     """Raise `Conflict` unless the session and the fence are those that are held."""
     if (session_held, fence_held) != (session_id, fence):
-        raise Conflict("the fence is stale: the task was claimed again; stop, and merge nothing")
+        raise Conflict(STALE_FENCE)
 
 
 def unheld(events: Sequence[Event], held: int) -> list[Event]:
@@ -216,15 +230,15 @@ def unheld(events: Sequence[Event], held: int) -> list[Event]:
     return fresh
 
 
-def heartbeat(record: Record, fence: int, ttl_s: float, now: datetime) -> Record:
+def heartbeat(record: Record, fence: int, ttl_s: float) -> Record:
     """Renew the lease; one that is past revives. A cancelled task's record is returned as it is. Raises `Conflict`."""
     if record.task.fence != fence:
-        raise Conflict("the fence is stale: the task was claimed again; stop, and merge nothing")
+        raise Conflict(STALE_FENCE)
     if record.task.state is State.CANCELLED:
         return record
     if record.task.state is not State.RUNNING:
         raise Conflict(f"the task is {record.task.state}, not running")
-    return replace(record, lease_until=now.timestamp() + ttl_s)
+    return replace(record, beat=record.beat + 1, ttl_s=ttl_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,14 +298,14 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             return replace(done, result=left.result)
         case Exit.TURN_LIMIT if record.task.sessions_used >= record.task.budget.sessions:
             used = f"{record.task.sessions_used} of {record.task.budget.sessions}"
-            return _wait_for_user(record, now, Need.BUDGET, f"Its sessions are used up: {used}. {end.reason}".strip())
+            return _wait_for_budget(record, now, f"Its sessions are used up: {used}. {end.reason}".strip())
         case Exit.ASKED if end.question is None:
             raise Invalid("question", "missing: exit 2 says that a user was asked")
         case Exit.ASKED if end.question is not None:
             return _wait_for_user(record, now, Need.QUESTION, end.question.text, end.question.tool_use_id)
         case Exit.BUDGET:
             reason = end.reason or "The session used up its dollars or its time."
-            return _wait_for_user(record, now, Need.BUDGET, reason)
+            return _wait_for_budget(record, now, reason)
         case Exit.STUCK:
             return _wait_for_user(record, now, Need.STUCK, end.reason or "The session could not go on.")
         case Exit.FAULT:
@@ -359,11 +373,52 @@ def cancel(record: Record, now: datetime) -> Record:
     return _released(record, now, state=State.CANCELLED)
 
 
-def retry(record: Record, now: datetime) -> Record:
-    """Queue a failed task again: its session goes on where our fault stopped it. Raises `Conflict`."""
+def retry(record: Record, now: datetime, *, afresh: bool = False) -> Record:
+    """Queue a failed task again: its session goes on where our fault stopped it, or, `afresh`, a new one starts from
+    the checkpoint. Raises `Conflict`.
+    """
     if record.task.state is not State.FAILED:
         raise Conflict(f"the task is {record.task.state}: only a failed one can be tried again")
+    if afresh and record.session:
+        record = replace(record, session=replace(record.session, suspended=False))
     return _released(record, now, state=State.QUEUED)
+
+
+def keep_as_note(record: Record, text: str, now: datetime) -> Record:
+    """Keep an answer that came too late as a note to the session; sent again it is there already."""
+    if has_said(record, text):
+        return record
+    return replace(changed(record, now), notes=(*record.notes, text))
+
+
+def has_said(record: Record, text: str) -> bool:
+    """Whether these words of a user wait for the session already."""
+    return text in record.notes or any(answer.text == text for answer in record.answers)
+
+
+def is_descendant(record: Record, ancestor: str, family: Mapping[str, Record]) -> bool:
+    """Whether a task was made, over any number of steps, by another of its family."""
+    parent = record.task.parent
+    while parent is not None and parent != ancestor:
+        parent = family[parent].task.parent if parent in family else None
+    return parent == ancestor
+
+
+def _wait_for_budget(record: Record, now: datetime, text: str) -> Record:
+    waits = _wait_for_user(record, now, Need.BUDGET, text)
+    waiting = waits.task.waiting and replace(waits.task.waiting, lacks=lacking(record.task))
+    return replace(waits, task=replace(waits.task, waiting=waiting))
+
+
+def lacking(task: Task) -> Budget:
+    """Return a grant by which a task can go on: one session where none is left, and the dollars of a usual one of its
+    sessions where fewer are left.
+    """
+    begun = max(1, task.sessions_used)
+    usual = max(LEAST_GRANT, -(-task.usd_micros_spent // begun // 10_000) * 10_000)
+    left = task.budget.usd_micros - task.usd_micros_spent
+    sessions = 1 if task.sessions_used >= task.budget.sessions else 0
+    return Budget(sessions=sessions, usd_micros=usual if left < usual else 0)
 
 
 def _wait_for_user(record: Record, now: datetime, kind: Need, text: str, tool_use_id: str | None = None) -> Record:
@@ -374,7 +429,7 @@ def _wait_for_user(record: Record, now: datetime, kind: Need, text: str, tool_us
 def _released(record: Record, now: datetime, **changes: Any) -> Record:
     """Let go of the lease, the reservation and what was waited for, and change the task."""
     rest = {"waiting": None, "not_before": None, **changes}
-    return replace(changed(record, now, **rest), reserved=0, lease_until=None)
+    return replace(changed(record, now, **rest), reserved=0, ttl_s=None, claim_key=None)
 
 
 def changed(record: Record, now: datetime, **changes: Any) -> Record:

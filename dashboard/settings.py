@@ -19,6 +19,8 @@ class Settings(Value, frozen=True, kw_only=True):
     lease_s: Annotated[int, Meta(ge=5, le=3600)] = 120
     freshness_minutes: Annotated[int, Meta(ge=0, le=7 * 24 * 60)] = 65
     token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48
+    backup_hour: Annotated[int, Meta(ge=0, le=23)] = 3
+    backup_days: Annotated[int, Meta(ge=0, le=365)] = 7
     watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60
 
 

@@ -1,11 +1,12 @@
-"""Alarms about the sync: pure moves of an alarm task, made when a run is reported and when time has passed.
+"""Alarms about sync and queue: pure moves of an alarm task, made when a run is reported and when time has passed.
 
 An alarm is a task in needs_you that cannot be claimed. Its dedupe key keeps it one: raised again, its text is
 updated; when its cause is gone, it is closed as done. `alarm:sync` says that the sheet is (or may be) out of step,
-because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon.
+because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon;
+`alarm:damaged` that tasks were set aside, because they cannot be read; `alarm:backup` that the night's backup failed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from dashboard import rules
@@ -18,6 +19,7 @@ NewId = Callable[[], str]
 
 PREFIX = "alarm:"
 SYNC, TOKEN = f"{PREFIX}sync", f"{PREFIX}token"
+DAMAGED, BACKUP = f"{PREFIX}damaged", f"{PREFIX}backup"
 
 
 def reported(run: SyncRun, new_id: NewId, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
@@ -49,6 +51,26 @@ def looked(
         )
         moves[SYNC] = lambda old: old or silent(None)  # an open one knows more: the failure's cause
     return moves
+
+
+def unreadable(task_ids: Sequence[str], new_id: str, now: datetime) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about tasks that cannot be read."""
+    if not task_ids:
+        return {DAMAGED: _closed("All tasks can be read.", now)}
+    text = (
+        f"Set aside, with what is held of them: {', '.join(task_ids)}.\n"
+        "Cause: their records were changed or broken from outside, or this release cannot read them.\n"
+        "Cure: restore a backup from before (`fab queue.restore`), or add these tasks again."
+    )
+    return {DAMAGED: _raised(DAMAGED, "Tasks cannot be read", text, new_id, now)}
+
+
+def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about the night's backup; `failed` says why there is none."""
+    if failed is None:
+        return {BACKUP: _closed("The night's backup was made.", now)}
+    text = f"Cause: {failed}.\nCure: mend that; it is tried again every minute. `fab queue.backup` tries at once."
+    return {BACKUP: _raised(BACKUP, "The queue has no backup of this night", text, new_id, now)}
 
 
 def _failure(run: SyncRun) -> str:

@@ -167,7 +167,7 @@ def _dashboard(site: Site, env: dict[str, str]) -> Iterator[Client]:
 
 def _healthy(client: Client) -> bool:
     try:
-        return bool(client.health().status == "ok")
+        return bool(client.ready().status == "ready")
     except (Unreachable, RequestRefused):
         return False
 

@@ -6,8 +6,9 @@ Reads and idempotent writes are retried by urllib3 within bounds; what still fai
 
 import http
 import urllib.parse
+import uuid
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import urllib3
 
@@ -17,6 +18,8 @@ from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")
+JOINED_LIMIT = 64 * 1024
+"""Bytes of a request that is sent in one piece."""
 
 
 class Unreachable(Exception):
@@ -29,6 +32,29 @@ class RequestRefused(Exception):
     def __init__(self, problem: types.Problem) -> None:
         super().__init__(f"{problem.status} {problem.title}: {problem.detail}")
         self.problem = problem
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    """Sends a request's head and its body at once: each by itself would wake the dashboard for half a request."""
+
+    _held: list[bytes] | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request."""
+        held: list[bytes] = []
+        self._held = held
+        super().request(*args, **kwargs)
+        self._held = None
+        # Joining copies: files of megabytes go as they are.
+        for part in [b"".join(held)] if sum(len(part) for part in held) <= JOINED_LIMIT else held:
+            self.send(part)
+
+    def send(self, data: Any) -> None:
+        """Send bytes, or hold them until their request is whole."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held.append(data)
 
 
 class Client:
@@ -52,11 +78,18 @@ class Client:
             # A proxy that asks for minutes would hold up heartbeats: callers pause by themselves.
             respect_retry_after_header=False,
         )
-        self._pool = urllib3.PoolManager(timeout=timeout_s, retries=retry)
+        # Not a PoolManager: it reads the address and looks for the host's pool anew with each call.
+        self._pool = urllib3.connection_from_url(self._url, timeout=timeout_s, retries=retry)
+        self._prefix = urllib.parse.urlsplit(self._url).path
+        if self._pool.scheme == "http":
+            self._pool.ConnectionCls = _Connection
 
     def add_task(self, task: types.NewTask, *, key: str | None = None) -> types.Task:
-        """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again."""
-        return self._call(routes.ADD_TASK, task, headers={Header.IDEMPOTENCY_KEY: key} if key else {})
+        """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again.
+
+        Without one, a new one is made for this call: an answer that was lost makes no second task.
+        """
+        return self._call(routes.ADD_TASK, task, headers={Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())})
 
     def task(self, task_id: str) -> types.Task:
         """Return one task; raises `RequestRefused` 404."""
@@ -91,16 +124,21 @@ class Client:
         return self._call(routes.REPLY, reply, headers={Header.IF_MATCH: f'"{version}"'}, id=task_id)
 
     def cancel(self, task_id: str) -> types.Task:
-        """Cancel a task that is not finished."""
+        """Cancel a task that is not finished, and its unfinished subtasks with it."""
         return self._call(routes.CANCEL, id=task_id)
 
-    def retry(self, task_id: str) -> types.Task:
-        """Queue a failed task again."""
-        return self._call(routes.RETRY, id=task_id)
+    def retry(self, task_id: str, *, afresh: bool = False) -> types.Task:
+        """Queue a failed task again: as it stood, or `afresh` in a new session from its checkpoint."""
+        query = types.RetryQuery(start="afresh") if afresh else types.RetryQuery()
+        return self._call(routes.RETRY, query, id=task_id)
 
-    def claim(self, request: types.ClaimRequest) -> types.Claim | None:
-        """Claim the next task; None when there is none."""
-        response = self._send("POST", self._address(routes.CLAIM), request)
+    def claim(self, request: types.ClaimRequest, *, key: str | None = None) -> types.Claim | None:
+        """Claim the next task; None when there is none.
+
+        The same `key` gives the same claim again while its lease holds; without one, a new one is made for this call.
+        """
+        headers = {Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())}
+        response = self._send("POST", self._address(routes.CLAIM), request, headers)
         return None if response.status == http.HTTPStatus.NO_CONTENT else _answer(routes.CLAIM, response)
 
     def heartbeat(self, task_id: str, beat: types.Heartbeat) -> types.HeartbeatReply:
@@ -123,9 +161,21 @@ class Client:
         """Return the latest sync runs, newest first."""
         return self._call(routes.SYNC_RUNS).sync_runs
 
+    def back_up(self) -> types.Backup:
+        """Make a backup now; returns once it is whole and checked."""
+        return self._call(routes.BACK_UP)
+
+    def backups(self) -> tuple[types.Backup, ...]:
+        """Return the backups that are held, newest first."""
+        return self._call(routes.BACKUPS).backups
+
     def health(self) -> types.Health:
-        """Return the dashboard's word on itself."""
+        """Return "ok" from a process that answers; it says nothing of the queue."""
         return self._call(routes.HEALTH)
+
+    def ready(self) -> types.Health:
+        """Return "ready" once the queue was written, read back and found in its place; raises `RequestRefused`."""
+        return self._call(routes.READY)
 
     def _call(
         self, route: Route[A], asked: object = None, *, headers: dict[Header, str] | None = None, **path: str
@@ -147,7 +197,7 @@ class Client:
             sent["Content-Type"] = "application/json"
         payload = None if body is None else dump(body)
         try:
-            response = self._pool.request(method, self._url + address, body=payload, headers=sent)
+            response = self._pool.request(method, self._prefix + address, body=payload, headers=sent)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
         if response.status >= http.HTTPStatus.BAD_REQUEST:

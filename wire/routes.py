@@ -50,11 +50,13 @@ class Route(Generic[A_co]):
 
     @property
     def every(self) -> tuple[int, ...]:
-        """All its error statuses: with those of the token, of any body, and of a host name that is none of ours."""
+        """All its error statuses: also those of the token, of any body, of the store, and of a foreign host name."""
         of_token = () if self.right is Right.PUBLIC else (401,)
         of_body = (400, 413) if self.request else ()
         of_value = (422,) if self.request or self.query else ()
-        return tuple(sorted({*self.errors, *of_token, *of_body, *of_value, 421}))
+        of_write = (507,) if self.method == "POST" or self.name == "ready" else ()
+        of_store = () if self.name == "health" else (503, *of_write)
+        return tuple(sorted({*self.errors, *of_token, *of_body, *of_value, *of_store, 421}))
 
 
 ADD_TASK = Route(
@@ -86,12 +88,12 @@ CANCEL = Route(
     errors=(404, 409),
 )  # fmt: skip
 RETRY = Route(
-    name="retry", method="POST", path="/v1/tasks/{id}/retry", right=Right.OPERATOR, answer=types.Task,
-    errors=(404, 409),
+    name="retry", method="POST", path="/v1/tasks/{id}/retry", right=Right.OPERATOR, query=types.RetryQuery,
+    answer=types.Task, errors=(404, 409),
 )  # fmt: skip
 CLAIM = Route(
     name="claim", method="POST", path="/v1/claims", right=Right.AGENT, request=types.ClaimRequest, answer=types.Claim,
-    may_be_empty=True,
+    may_be_empty=True, headers=(Header.IDEMPOTENCY_KEY,),
 )  # fmt: skip
 HEARTBEAT = Route(
     name="heartbeat", method="POST", path="/v1/tasks/{id}/heartbeat", right=Right.AGENT, request=types.Heartbeat,
@@ -114,9 +116,14 @@ REPORT = Route(
     status=201,
 )  # fmt: skip
 SYNC_RUNS = Route(name="sync_runs", method="GET", path="/v1/sync-runs", right=Right.OPERATOR, answer=types.SyncRunList)
-HEALTH = Route(name="health", method="GET", path="/v1/health", right=Right.PUBLIC, answer=types.Health)
+BACK_UP = Route(
+    name="back_up", method="POST", path="/v1/backups", right=Right.OPERATOR, answer=types.Backup, status=201
+)
+BACKUPS = Route(name="backups", method="GET", path="/v1/backups", right=Right.OPERATOR, answer=types.BackupList)
+HEALTH = Route(name="health", method="GET", path="/healthz", right=Right.PUBLIC, answer=types.Health)
+READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, CLAIM, HEARTBEAT, DELIVER, EVENTS,
-    END, REPORT, SYNC_RUNS, HEALTH,
+    END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, HEALTH, READY,
 )  # fmt: skip

@@ -10,7 +10,7 @@ are open.
 
 import enum
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -179,12 +179,13 @@ class NewTask(Request, frozen=True, kw_only=True):
 
 
 class Waiting(Written, frozen=True, kw_only=True):
-    """What a `needs_you` task waits for, since when; a question carries the id of its tool_use."""
+    """What a `needs_you` task waits for, since when; a question carries its tool_use's id, a budget what it lacks."""
 
     kind: Need
     text: str
     since: str
     tool_use_id: str | None = None
+    lacks: Budget | None = None
 
 
 class Task(Written, frozen=True, kw_only=True):
@@ -335,6 +336,12 @@ class Reply(Request, frozen=True, kw_only=True):
         require_short("text", self.text or "")
 
 
+class RetryQuery(Request, frozen=True, kw_only=True):
+    """How a failed task is tried again: its session goes on as it stood, or a new one starts from its checkpoint."""
+
+    start: Literal["as_it_stood", "afresh"] = "as_it_stood"
+
+
 class SyncOutcome(OpenWord, enum.StrEnum):
     """How a sync run ended; `unchanged` and `changed` were read again and verified."""
 
@@ -388,6 +395,20 @@ class Health(Written, frozen=True, kw_only=True):
     """The dashboard's word on itself."""
 
     status: str
+
+
+class Backup(Written, frozen=True, kw_only=True):
+    """A checked copy of the whole queue, on its host; `size` in bytes."""
+
+    name: str
+    size: int
+    made_at: str
+
+
+class BackupList(Written, frozen=True, kw_only=True):
+    """The backups that are held, newest first."""
+
+    backups: tuple[Backup, ...]
 
 
 class TasksQuery(Request, frozen=True, kw_only=True):

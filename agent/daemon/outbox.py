@@ -69,9 +69,7 @@ class Outbox:
         if self._journal.exists():
             return
         events = self._link(lambda client: client.events(self.id))
-        fresh = self._journal.with_suffix(".new")
-        fresh.write_bytes(b"".join(dump(event) + b"\n" for event in events))
-        fresh.replace(self._journal)
+        durable.write_bytes(self._journal, b"".join(dump(event) + b"\n" for event in events))
 
     def deliver(self) -> None:
         """Send the records that are new, each after the tasks that it created."""

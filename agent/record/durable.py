@@ -1,4 +1,4 @@
-"""Small JSON files that are whole at any moment: written beside, synced, renamed, and the folder synced."""
+"""Files that are whole at any moment: written beside, synced, renamed, and the folder synced."""
 
 import os
 from pathlib import Path
@@ -11,12 +11,17 @@ T = TypeVar("T")
 
 
 def write(path: Path, value: Any) -> None:
-    """Replace a file by a value; mode 0600. A power cut leaves the old file or the new one."""
+    """Replace a file by a value as JSON, see `write_bytes`."""
+    write_bytes(path, dump(value))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file; mode 0600. A power cut leaves the old file or the new one."""
     # In the same folder: a rename across file systems is no single step.
     fresh = path.with_name(f".{path.name}.new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
-        file.write(dump(value))
+        file.write(content)
         file.flush()
         # Before the rename: otherwise a power cut may leave the new name without its content.
         os.fsync(file.fileno())

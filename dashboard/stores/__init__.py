@@ -7,6 +7,7 @@ from any thread; the app calls them off its event loop.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dashboard.record import FamilyBudget, Key, Move, Record
@@ -35,7 +36,13 @@ ALL_TASKS = TaskFilter()
 
 
 class Store(Protocol):
-    """Tasks, their families' budgets, blobs, sessions with their journals, sync runs."""
+    """Tasks, their families' budgets, blobs, sessions with their journals, sync runs.
+
+    `unclean` says that the last process to use it did not close it. What cannot be written raises `Busy`, `Full` or
+    `Unready`, and has changed nothing.
+    """
+
+    unclean: bool
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, unless one stands for it already; return what holds, and whether it is new.
@@ -44,7 +51,13 @@ class Store(Protocol):
         """
 
     def get(self, task_id: str) -> Record:
-        """Return a record; raises `NotFound`."""
+        """Return a record; raises `NotFound`, and `Damaged` after setting it aside."""
+
+    def set_aside(self, task_id: str) -> None:
+        """Take a task that cannot be read out of claims and lists; what is held of it is kept."""
+
+    def damaged(self) -> list[str]:
+        """Return the ids of tasks that were set aside."""
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family; raises `NotFound`."""
@@ -55,18 +68,27 @@ class Store(Protocol):
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
     ) -> list[Candidate]:
-        """Return tasks that are due, best rank first; `now` in seconds since 1970; `without` are ids of tasks and of
-        families that were tried already.
+        """Return queued tasks that are due, best rank first; `now` in seconds since 1970; `without` are ids of tasks
+        and of families that were tried already.
 
-        What has waited for its time or lost its holder is found by time, all else by rank: the order between the two,
-        and between the shards of a store, is approximate.
+        What has waited for its time is found by time, all else by rank: the order between the two, and between the
+        shards of a store, is approximate.
         """
+
+    def running(self) -> list[Record]:
+        """Return all that runs: as many as there are holders."""
+
+    def relatives(self, root: str) -> list[Record]:
+        """Return the unfinished tasks of a family, but its root."""
 
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record, its session and its family's budget in one write, after the blobs that it names.
 
         Raises `NotFound` and what `move` raises.
         """
+
+    def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
+        """Do the same to the task that a session belongs to."""
 
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
         """Move the open alarms of these dedupe keys and keep a sync run, in one write."""
@@ -94,6 +116,15 @@ class Store(Protocol):
 
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
+
+    def prove(self) -> None:
+        """Write something, read it back, and see that it is where it will be found again; raises `Unready`."""
+
+    def check(self) -> None:
+        """Read all that is held, which takes long; what is found broken makes `prove` refuse from then on."""
+
+    def back_up(self, path: Path) -> None:
+        """Write a whole, checked copy to a new file, beside readers and writers; raises `Unready`."""
 
     def close(self) -> None:
         """Let go of files; the store is used no more."""

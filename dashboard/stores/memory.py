@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -16,6 +17,7 @@ from dashboard.record import (
     Move,
     NotFound,
     Record,
+    Unready,
     digest,
 )
 from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter
@@ -24,6 +26,8 @@ from wire.types import Event, Session, State, SyncRun
 
 class MemoryStore:
     """One lock around dictionaries. See `dashboard.stores.Store`."""
+
+    unclean = False
 
     def __init__(self) -> None:
         # Re-entrant: `change` and `deliver` call the store's own readers while they hold it.
@@ -87,6 +91,13 @@ class MemoryStore:
                 raise NotFound(f"no task {task_id}")
             return self._records[task_id]
 
+    def set_aside(self, task_id: str) -> None:
+        """Nothing here can be damaged."""
+
+    def damaged(self) -> list[str]:
+        """Return none."""
+        return []
+
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family."""
         with self._lock:
@@ -100,6 +111,17 @@ class MemoryStore:
             fit = [r for r in self._records.values() if which.state in (None, r.task.state)]
         fit = [r for r in fit if before is None or r.task.id < before]
         return sorted(fit, key=lambda r: r.task.id, reverse=True)[:limit]
+
+    def running(self) -> list[Record]:
+        """Return what runs."""
+        with self._lock:
+            return [record for record in self._records.values() if record.task.state is State.RUNNING]
+
+    def relatives(self, root: str) -> list[Record]:
+        """Return a family's unfinished members but its root."""
+        with self._lock:
+            family = [r for r in self._records.values() if r.root == root and r.task.id != root]
+        return [record for record in family if record.task.state in UNFINISHED]
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
@@ -121,6 +143,11 @@ class MemoryStore:
                 self._keep(moved.record)
                 self._change_budget(old.root, moved.budget)
             return moved.record
+
+    def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
+        """Replace the record that a session belongs to in one write."""
+        with self._lock:
+            return self.change(self.session(session_id).task, move, blobs)
 
     def _change_budget(self, root: str, change: BudgetChange) -> None:
         if change == NO_CHANGE:
@@ -191,11 +218,19 @@ class MemoryStore:
         with self._lock:
             return next((run for run in reversed(self._runs) if run.outcome in rules.SUCCESSES), None)
 
+    def prove(self) -> None:
+        """Nothing lies between a write and a read."""
+
+    def check(self) -> None:
+        """Nothing can rot."""
+
+    def back_up(self, path: Path) -> None:
+        """Refuse: what is kept in memory ends with it."""
+        raise Unready(f"{path.name}: this queue is kept in memory only; there is nothing to back up")
+
     def close(self) -> None:
         """Nothing to let go of."""
 
 
 def _is_due(record: Record, now: float) -> bool:
-    if record.ready_at is not None:
-        return record.ready_at <= now
-    return record.task.state is State.QUEUED
+    return record.task.state is State.QUEUED and (record.ready_at is None or record.ready_at <= now)

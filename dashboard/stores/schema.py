@@ -111,6 +111,21 @@ _THIRD = """
     DROP TABLE checkpoints
 """
 
+# A task's latest session is found through its record: a claim need not write it into an index too. The release before
+# lists sessions without one, slower.
+_EARLIER_SESSIONS = """
+    DROP INDEX of_task;
+    CREATE INDEX earlier ON sessions (task, id) WHERE record IS NOT NULL
+"""
+
+
+_FOURTH = """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX running ON tasks (id) WHERE state = 'running';
+    CREATE INDEX children ON tasks (root) WHERE root <> id AND state IN ('queued', 'running', 'needs_you')
+"""
+"""What the queue says of itself; leases are watched, and relatives found, without looking at all that is queued."""
+
 
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
@@ -161,7 +176,7 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
-STEPS = (_apply(_FIRST), _large_values_aside)
+STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_FOURTH))
 
 
 def migrate(connection: sqlite3.Connection) -> None:

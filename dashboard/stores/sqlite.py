@@ -5,12 +5,15 @@ connections of their own beside it, so that a long journal holds no heartbeat up
 (they wait up to 5 s for each other).
 """
 
+import functools
+import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,33 +21,71 @@ from dashboard import rules
 from dashboard.record import (
     NO_CHANGE,
     BudgetChange,
+    Busy,
+    Damaged,
     FamilyBudget,
     Found,
+    Full,
     Key,
     Move,
     NotFound,
     Record,
+    Unready,
     digest,
 )
-from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter, files
 from dashboard.stores.schema import migrate
 from wire.types import Event, Session, State, SyncRun
-from wire.values import dump, read
+from wire.values import Invalid, dump, read
 
-T = TypeVar("T")
 _UNFINISHED = "state IN ('queued', 'running', 'needs_you')"
+_ASIDE = "damaged"
+"""The state of a row whose record cannot be read; no state of a task, so that no query of ours finds it."""
+_UNUSABLE = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+_COLUMNS = ("root", "state", "rank", "suspended", "ready_at", "dedupe_key", "session", "fence")
+_INSERT = f"INSERT INTO tasks (id, record, {', '.join(_COLUMNS)}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608 - ours
 _BUDGET = "SELECT version, sessions, usd_micros, reserved FROM budgets WHERE root = ?"
 
 
-class SqliteStore:
-    """See `dashboard.stores.Store`. Raises `sqlite3.OperationalError` when the file cannot be used."""
+NewId = Callable[[], str]
+ROOM = 64 * 1024 * 1024
+"""Bytes that must be free: a task may bring 24 MB of files, which are in the log and in the file for a time."""
 
-    def __init__(self, path: Path) -> None:
+
+class SqliteStore:
+    """See `dashboard.stores.Store`. Raises `sqlite3.Error` when the file cannot be used, `Lost` when it is not the one
+    that was here.
+
+    A new queue gets its id from `new_id`. `unclean`: it was not closed when it was last used. `room`: bytes that must
+    be free for `prove`.
+    """
+
+    def __init__(self, path: Path, *, new_id: NewId = lambda: uuid.uuid4().hex, room: int = ROOM) -> None:
         self._path = path
+        self._room = room
         self._lock = threading.Lock()
+        self._damage: str | None = None
+        files.require_present(path)
+        # A queue that is closed takes its log away.
+        self.unclean = any(name.endswith("-wal") and seen.size for name, seen in files.look(path).items())
+        files.require_same(path)
         self._db = _connect(path)
-        self._readers: list[sqlite3.Connection] = []
         migrate(self._db)
+        self._db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('store', ?)", (new_id(),))
+        self.id = files.held_id(self._db)
+        files.mark(path, str(self.id))
+        # One that has read holds the files open: a backup can be made of them even when they are deleted.
+        self._readers = [_connect(path, mode="rw")]
+        self._rows("SELECT 1 FROM meta")
+        self._opened = files.look(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -55,25 +96,106 @@ class SqliteStore:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, begun as a writer: a reader that turns writer half-way may find the file locked."""
-        with self._lock:
+        with self._lock, self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # A full disk ends some transactions by itself.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into what they mean; broken pages are remembered, so that `prove` says so."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of an extended code only says where
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise Busy(f"the queue's file is locked by another process: {error}") from error
+            if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._is_full()):
+                raise Full(f"the disk of {self._path.parent} is full: {error}") from error
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                self._damage = str(error)
+            if code in _UNUSABLE:
+                raise Unready(_damaged(self._path, str(error))) from error
+            raise
+
+    def _is_full(self) -> bool:
+        return files.free_bytes(self._path.parent) < 1024 * 1024
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read beside the writer; as many connections as ever read at once are kept. A list's pop is atomic."""
-        try:
-            db = self._readers.pop()
-        except IndexError:
-            db = _connect(self._path)
-        try:
+        with self._reading() as db:
             return db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._explained():
+            try:
+                db = self._readers.pop()
+            except IndexError:
+                db = _connect(self._path, mode="rw")
+            try:
+                yield db
+            finally:
+                self._readers.append(db)
+
+    def prove(self) -> None:
+        """Write a mark and read it back by another connection, and compare the files with those that were opened."""
+        if self._damage:
+            raise Unready(_damaged(self._path, self._damage))
+        if (free := files.free_bytes(self._path.parent)) < self._room:
+            raise Unready(
+                f"only {free // 1024**2} MB are free at {self._path.parent}, and {self._room // 1024**2} MB are needed"
+                " for the queue's next writes: make room there"
+            )
+        # Before and after: a log that was cut is as long again once it is written to.
+        self._require_opened_files()
+        sql = "INSERT INTO meta (key, value) VALUES ('proof', 1) ON CONFLICT DO UPDATE SET value = value + 1"
+        with self._writing() as db:
+            db.execute(sql)
+            (written,) = db.execute("SELECT value FROM meta WHERE key = 'proof'").fetchone()
+        read_back = self._rows("SELECT value FROM meta WHERE key = 'proof'")
+        if not read_back or int(read_back[0][0]) < int(written):
+            raise Unready(_damaged(self._path, "a write cannot be read back"))
+        self._require_opened_files()
+
+    def _require_opened_files(self) -> None:
+        now = files.look(self._path)
+        if wrong := files.difference(self._opened, now):
+            raise Unready(
+                f"{wrong} while the queue was open: what is written now is lost at the next restart. Do not restart it:"
+                " make a backup first (it still holds all), then restore that"
+            )
+        self._opened = now
+
+    def check(self) -> None:
+        """Read all pages of the file (SQLite's quick_check)."""
+        with self._reading() as db:
+            found = quick_check(db)
+        self._damage = found
+
+    def back_up(self, path: Path) -> None:
+        """Write a whole copy to `path`, checked and durable before it has its name.
+
+        By VACUUM INTO: sqlite3's stepwise backup begins again at each write beside it, and never ended.
+        """
+        half = path.with_name(f".{path.name}.half")
+        half.unlink(missing_ok=True)
+        try:
+            with self._reading() as db:
+                db.execute("VACUUM INTO ?", (str(half),))
+            _require_sound(half)
+            with half.open("rb") as file:
+                os.fsync(file.fileno())
+            half.replace(path)
+            files.sync_folder(path.parent)
         finally:
-            self._readers.append(db)
+            half.unlink(missing_ok=True)
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
@@ -90,7 +212,23 @@ class SqliteStore:
 
     def get(self, task_id: str) -> Record:
         """Return a record."""
-        return _known(self._rows("SELECT record FROM tasks WHERE id = ?", task_id), Record, f"no task {task_id}")
+        rows = self._rows("SELECT record FROM tasks WHERE id = ?", task_id)
+        if not rows:
+            raise NotFound(f"no task {task_id}")
+        try:
+            return _parsed(task_id, rows[0][0])
+        except Damaged:
+            self.set_aside(task_id)
+            raise
+
+    def set_aside(self, task_id: str) -> None:
+        """Give a task's row a state that no query looks for."""
+        with self._writing() as db:
+            db.execute("UPDATE tasks SET state = ?, ready_at = NULL WHERE id = ?", (_ASIDE, task_id))
+
+    def damaged(self) -> list[str]:
+        """Return the ids of tasks that were set aside."""
+        return [name for (name,) in self._rows("SELECT id FROM tasks WHERE state = ? ORDER BY id", _ASIDE)]
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family."""
@@ -100,33 +238,53 @@ class SqliteStore:
         """Return tasks, newest first."""
         # The index by state leaves out what runs: few do, and each claim and end would write it twice more.
         by_state = "state = ?1" if which.state is State.RUNNING else "state = ?1 AND state <> 'running'"
-        where = f"WHERE {by_state}" if which.state else "WHERE ?1 IS NULL"
+        where = f"WHERE {by_state}" if which.state else f"WHERE ?1 IS NULL AND state <> '{_ASIDE}'"
         # `~` sorts behind every ULID.
-        sql = f"SELECT record FROM tasks {where} AND id < ?2 ORDER BY id DESC LIMIT ?3"  # noqa: S608 - `where` is ours
-        return [read(Record, text) for (text,) in self._rows(sql, which.state, before or "~", limit)]
+        sql = f"SELECT id, record FROM tasks {where} AND id < ?2 ORDER BY id DESC LIMIT ?3"  # noqa: S608 - ours
+        return self._readable(sql, which.state, before or "~", limit)
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
     ) -> list[Candidate]:
         """Return tasks that are due."""
         tried = msgspec.json.encode(list(without)).decode() if without else None
-        untried = "AND id NOT IN (SELECT value FROM json_each(?1)) AND root NOT IN (SELECT value FROM json_each(?1))"
-        rest = f"{untried if without else 'AND ?1 IS NULL'} ORDER BY {{order}} LIMIT ?2"
-        # The planner would rather sort all that is queued: the index is named, or the query fails.
-        source = "INDEXED BY resumable WHERE suspended = 1 AND" if suspended_only else "INDEXED BY ready WHERE"
-        by_rank = f"SELECT rank, id, root FROM tasks {source} state = 'queued' AND ready_at IS NULL "  # noqa: S608 - ours
-        resumed = "AND (suspended = 1 OR state = 'running') " if suspended_only else ""
-        by_time = f"SELECT rank, id, root FROM tasks INDEXED BY timed WHERE ready_at <= ?3 {resumed}"  # noqa: S608 - ours
-        first, second = by_rank + rest.format(order="rank, id"), by_time + rest.format(order="ready_at")
-        both = f"SELECT * FROM ({first}) UNION ALL SELECT * FROM ({second})"  # noqa: S608 - ours
-        return sorted(Candidate(*row) for row in self._rows(both, tried, limit, now))[:limit]
+        sql = _candidates(suspended_only=suspended_only, some_tried=bool(without))
+        # By the writer: it alone has the pages at hand, the others' are stale after each write.
+        with self._lock, self._explained():
+            rows = self._db.execute(sql, (tried, limit, now)).fetchall()
+        return sorted(Candidate(*row) for row in rows)[:limit]
+
+    def running(self) -> list[Record]:
+        """Return what runs."""
+        return self._readable("SELECT id, record FROM tasks INDEXED BY running WHERE state = 'running'")
+
+    def relatives(self, root: str) -> list[Record]:
+        """Return a family's unfinished members but its root."""
+        sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
+        return self._readable(sql, root)
+
+    def _readable(self, sql: str, *values: object) -> list[Record]:
+        """Read records by a query that no longer finds those that were set aside."""
+        while True:
+            try:
+                return [_parsed(task_id, text) for task_id, text in self._rows(sql, *values)]
+            except Damaged as error:
+                self.set_aside(error.task_id)
 
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record in one write."""
+        return self._change("id = ?", task_id, f"no task {task_id}", move, blobs)
+
+    def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
+        """Replace the record that a session belongs to in one write."""
+        where = "id = (SELECT task FROM sessions WHERE id = ?)"
+        return self._change(where, session_id, f"no session {session_id}", move, blobs)
+
+    def _change(self, where: str, name: str, missing: str, move: Move, blobs: Sequence[bytes]) -> Record:
         with self._writing() as db:
-            old = _record(db, "id = ?", task_id)
+            old = _record(db, where, name)
             if old is None:
-                raise NotFound(f"no task {task_id}")
+                raise NotFound(missing)
             budget = _budget(db.execute(_BUDGET, (old.root,)).fetchall(), old.root) if move.needs_budget else None
             moved = move.applied(old, budget)
             if moved.record != old:
@@ -163,20 +321,22 @@ class SqliteStore:
 
     def session(self, session_id: str) -> Session:
         """Return a session."""
-        found = self._sessions("sessions.id = ?", session_id)
+        columns = "sessions.record, tasks.id, tasks.record"
+        sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task WHERE sessions.id = ?"  # noqa: S608 - ours
+        found = self._sessions(sql, session_id)
         if not found:
             raise NotFound(f"no session {session_id}")
         return found[0]
 
     def sessions(self, task_id: str) -> list[Session]:
         """Return a task's sessions, oldest first."""
-        return self._sessions("sessions.task = ? ORDER BY sessions.id", task_id)
+        earlier = "SELECT record, NULL, NULL FROM sessions WHERE task = ?1 AND record IS NOT NULL"
+        latest = "SELECT NULL, id, record FROM tasks WHERE id = ?1 AND session IS NOT NULL"
+        return sorted(self._sessions(f"{earlier} UNION ALL {latest}", task_id), key=lambda session: session.id)
 
-    def _sessions(self, where: str, name: str) -> list[Session]:
+    def _sessions(self, sql: str, name: str) -> list[Session]:
         """A task's latest session is in its record, where each move finds it; those before have their own."""
-        sql = f"SELECT sessions.record, tasks.record FROM sessions JOIN tasks ON tasks.id = sessions.task WHERE {where}"  # noqa: S608 - ours
-        rows = self._rows(sql, name)
-        return [read(Session, own) if own else _latest(latest) for own, latest in rows]
+        return [read(Session, own) if own else _latest(*latest) for own, *latest in self._rows(sql, name)]
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
@@ -195,6 +355,8 @@ class SqliteStore:
             fresh = rules.unheld(events, held)
             if fresh:
                 content = dump(fresh)
+                # What cannot be read back would only be found by who looks for it, months later.
+                read(tuple[Event, ...], content, "events")
                 _put(db, [content])
                 row = (session_id, fresh[0].n, fresh[-1].n, digest(content))
                 db.execute("INSERT INTO deliveries (session, first, last, sha256) VALUES (?, ?, ?, ?)", row)
@@ -222,30 +384,66 @@ class SqliteStore:
         return read(SyncRun, rows[0][0]) if rows else None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def quick_check(db: sqlite3.Connection) -> str | None:
+    """Say what SQLite finds broken in a file; None when it is sound."""
+    try:
+        found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if found == ["ok"] else "; ".join(found)
+
+
+def _require_sound(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        if found := quick_check(db):
+            raise Unready(f"the copy {path.name} is broken: {found}")
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{path} is damaged ({why}): restore the latest backup"
+
+
+def _connect(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connection:
+    """Open the file; in the mode `rw` one that is gone stays gone, and is not begun anew."""
     # Any thread may use one: the lock, and the list of readers, let only one at a time.
-    db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-    # A checkpoint writes pages all over the file and syncs twice: once in 32 MB of log, not in 4.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000", "wal_autocheckpoint = 8000"):
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    db = sqlite3.connect(address, uri=True, timeout=5, isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
         db.execute(f"PRAGMA {pragma}")
     return db
 
 
+@functools.cache
+def _candidates(*, suspended_only: bool, some_tried: bool) -> str:
+    """The query of what is due: ?1 names what was tried, ?2 is the limit, ?3 the time."""
+    untried = "AND id NOT IN (SELECT value FROM json_each(?1)) AND root NOT IN (SELECT value FROM json_each(?1))"
+    rest = f"{untried if some_tried else 'AND ?1 IS NULL'} ORDER BY {{order}} LIMIT ?2"
+    # The planner would rather sort all that is queued: the index is named, or the query fails.
+    source = "INDEXED BY resumable WHERE suspended = 1 AND" if suspended_only else "INDEXED BY ready WHERE"
+    by_rank = f"SELECT rank, id, root FROM tasks {source} state = 'queued' AND ready_at IS NULL "  # noqa: S608 - ours
+    resumed = "AND suspended = 1 " if suspended_only else ""
+    # The state: a release before kept there when a running one's lease ends.
+    by_time = f"SELECT rank, id, root FROM tasks INDEXED BY timed WHERE ready_at <= ?3 AND state = 'queued' {resumed}"  # noqa: S608 - ours
+    first, second = by_rank + rest.format(order="rank, id"), by_time + rest.format(order="ready_at")
+    return f"SELECT * FROM ({first}) UNION ALL SELECT * FROM ({second})"  # noqa: S608 - ours
+
+
 def _record(db: sqlite3.Connection, where: str, *values: object) -> Record | None:
-    row = db.execute(f"SELECT record FROM tasks WHERE {where}", values).fetchone()  # noqa: S608 - `where` is ours
-    return read(Record, row[0]) if row else None
+    row = db.execute(f"SELECT id, record FROM tasks WHERE {where}", values).fetchone()  # noqa: S608 - `where` is ours
+    return _parsed(*row) if row else None
 
 
-def _known(rows: list[tuple[Any, ...]], cls: type[T], missing: str) -> T:
-    if not rows:
-        raise NotFound(missing)
-    return read(cls, rows[0][0])
+def _parsed(task_id: str, text: str) -> Record:
+    try:
+        return read(Record, text)
+    except Invalid as error:
+        raise Damaged(task_id, str(error)) from error
 
 
-def _latest(record: str) -> Session:
-    session = read(Record, record).session
+def _latest(task_id: str, record: str) -> Session:
+    session = _parsed(task_id, record).session
     if session is None:
-        raise NotFound("the task's record has lost its session")
+        raise Damaged(task_id, "it has lost its session")
     return session
 
 
@@ -274,25 +472,15 @@ def _same_work(db: sqlite3.Connection, record: Record) -> Record | None:
     return None if key is None else _record(db, f"dedupe_key = ? AND {_UNFINISHED}", key)
 
 
-def _columns(record: Record) -> dict[str, object]:
-    """What is looked for, beside the record itself."""
+def _columns(record: Record) -> tuple[object, ...]:
+    """What is looked for, beside the record itself: the values of `_COLUMNS`."""
     task, session = record.task, record.session
-    return {
-        "root": record.root,
-        "state": task.state.value,
-        "rank": 9 - task.priority,
-        "suspended": record.goes_on,
-        "ready_at": record.ready_at,
-        "dedupe_key": task.dedupe_key,
-        "session": session.id if session else None,
-        "fence": task.fence,
-    }
+    found = (record.root, task.state.value, 9 - task.priority, record.goes_on, record.ready_at, task.dedupe_key)
+    return (*found, session.id if session else None, task.fence)
 
 
 def _insert(db: sqlite3.Connection, record: Record) -> None:
-    columns = {"id": record.task.id, **_columns(record), "record": dump(record).decode()}
-    marks = ", ".join("?" * len(columns))
-    db.execute(f"INSERT INTO tasks ({', '.join(columns)}) VALUES ({marks})", [*columns.values()])  # noqa: S608 - ours
+    db.execute(_INSERT, (record.task.id, dump(record).decode(), *_columns(record)))
     if record.root == record.task.id:
         sql = "INSERT INTO budgets (root, version, sessions, usd_micros, reserved) VALUES (?, 1, ?, ?, 0)"
         db.execute(sql, (record.root, record.granted.sessions, record.granted.usd_micros))
@@ -300,11 +488,11 @@ def _insert(db: sqlite3.Connection, record: Record) -> None:
 
 def _update(db: sqlite3.Connection, old: Record, new: Record) -> None:
     """Write what changed: a column that is set costs its indexes a write even where it keeps its value."""
-    before = _columns(old)
-    changed = {name: value for name, value in _columns(new).items() if value != before[name]}
-    changed["record"] = dump(new).decode()
-    sets = ", ".join(f"{name} = ?" for name in changed)
-    db.execute(f"UPDATE tasks SET {sets} WHERE id = ?", [*changed.values(), new.task.id])  # noqa: S608 - ours
+    pairs = zip(_COLUMNS, _columns(old), _columns(new), strict=True)
+    changed = [(name, after) for name, before, after in pairs if after != before]
+    sets = "".join([f", {name} = ?" for name, _ in changed])
+    values = [dump(new).decode(), *[value for _, value in changed], new.task.id]
+    db.execute(f"UPDATE tasks SET record = ?{sets} WHERE id = ?", values)  # noqa: S608 - ours
     if new.session and (old.session is None or new.session.id != old.session.id):
         if old.session:
             db.execute("UPDATE sessions SET record = ? WHERE id = ?", (dump(old.session).decode(), old.session.id))

@@ -5,6 +5,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 
 from provision.onhost.errors import Unhealthy
 
@@ -32,7 +33,7 @@ def stop(unit: str) -> None:
 
 
 def wait_healthy(units: list[str], url: str, seconds: float) -> None:
-    """Wait until all units are active and the dashboard answers at `url`; raises `Unhealthy` when time is over."""
+    """Wait until all units are active and the queue is ready at `url`; raises `Unhealthy` when time is over."""
     deadline = time.monotonic() + seconds
     while (wrong := _problem(units, url)) is not None:
         if time.monotonic() > deadline:
@@ -52,9 +53,21 @@ def _dashboard_problem(url: str) -> str | None:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the dashboard's own address
             status = json.load(answer).get("status")
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.NOT_FOUND and url.endswith("/readyz"):
+            # A release from before that question: going back to it must stay possible.
+            return _dashboard_problem(url.removesuffix("/readyz") + "/v1/health")
+        return f"the queue is not ready: {_detail(error)}"
     except (OSError, ValueError) as error:
         return f"the dashboard does not answer at {url}: {error}; its journal ends:\n{journal(DASHBOARD)}"
-    return None if status == "ok" else f"the dashboard says {status!r} at {url}"
+    return None if status in ("ok", "ready") else f"the dashboard says {status!r} at {url}"
+
+
+def _detail(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return str(error)
 
 
 def journal(unit: str, lines: int = 15) -> str:

@@ -62,7 +62,7 @@ def deploy(host: Host, source: Source, progress: Progress) -> bool:
     if prepared.plan.blocking:
         raise CommandError(f"{host.name} lacks secrets: {', '.join(prepared.plan.blocking)}", "run `fab secrets` first")
     uploaded = upload(host, prepared, progress)
-    health = plan.Health(f"http://{source.queue}/v1/health", source.settings.health_s)
+    health = plan.Health(f"http://{source.queue}/readyz", source.settings.health_s)
     orders = plan.orders(prepared.plan, health, **uploaded)
     install(host, orders, progress)
     return True

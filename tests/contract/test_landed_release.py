@@ -82,7 +82,7 @@ def wait_for(client, process):
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(Unreachable):
-            return client.health()
+            return list(client.tasks())
         time.sleep(0.05)
     raise AssertionError("the dashboard did not come up")
 

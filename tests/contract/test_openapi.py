@@ -26,8 +26,9 @@ schema = schemathesis.openapi.from_dict(openapi.document())
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     """A dashboard with a task in each state that a call could look for."""
-    store = SqliteStore(tmp_path_factory.mktemp("queue") / "queue.db")
-    with running(create(store, TOKEN)) as address:
+    folder = tmp_path_factory.mktemp("queue")
+    store = SqliteStore(folder / "queue.db")
+    with running(create(store, TOKEN, backups=folder / "backups")) as address:
         client = Client(address, TOKEN)
         for number in range(3):
             client.add_task(NewTask(title=f"task {number}", context=(File(name="a.csv", content=b"1"),)))

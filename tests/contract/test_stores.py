@@ -144,12 +144,29 @@ def test_candidates_come_by_priority_then_age(store):
     assert ids(store, without=[task(2).task.id, task(3).task.id]) == [1, 4]
 
 
-def test_candidates_are_queued_and_due_or_past_their_lease(store):
+def test_candidates_are_queued_and_due(store):
     add(store, 1, not_before="2026-05-13T12:00:01Z")
     add(store, 2, not_before="2026-05-13T12:00:00Z")
     claim(store, add(store, 3), now=NOW - timedelta(seconds=61))
-    claim(store, add(store, 4), "S2", now=NOW - timedelta(seconds=59))
-    assert ids(store) == [2, 3]
+    add(store, 4)
+    assert ids(store) == [2, 4]
+
+
+def test_what_runs_is_found_and_no_more_once_it_has_ended(store):
+    add(store, 1)
+    first, second = (claim(store, add(store, number), f"S{number}") for number in (2, 3))
+    assert store.running() == [first, second]
+    end(store, first)
+    assert store.running() == [second]
+
+
+def test_a_familys_unfinished_members_are_found_but_its_root(store):
+    parent = add(store, 1)
+    child, done = add(store, 2, parent=parent), add(store, 3, parent=parent)
+    store.change(done, Move(lambda record, _: rules.cancel(record, NOW)))
+    add(store, 4)
+    grandchild = add(store, 5, parent=child)
+    assert [record.task.id for record in store.relatives(parent)] == [child, grandchild]
 
 
 def test_candidates_that_go_on_are_found_among_many_that_do_not(store):
@@ -157,8 +174,7 @@ def test_candidates_that_go_on_are_found_among_many_that_do_not(store):
         add(store, number, priority=9)
     end(store, claim(store, add(store, 30)))
     end(store, claim(store, add(store, 31), "S2"), Exit.TURN_LIMIT)
-    claim(store, add(store, 32), "S3", now=NOW - timedelta(hours=1))
-    assert ids(store, suspended_only=True) == [30, 32]
+    assert ids(store, suspended_only=True) == [30]
 
 
 def test_a_move_that_is_refused_writes_nothing(store):
@@ -197,6 +213,17 @@ def test_sessions_are_listed_oldest_first(store):
     assert [(s.id, s.exit) for s in store.sessions(task_id)] == [("S1", Exit.TURN_LIMIT), ("S2", None)]
 
 
+def test_a_task_is_changed_by_any_of_its_sessions(store):
+    task_id = add(store, 1)
+    end(store, claim(store, task_id, "S1"), Exit.TURN_LIMIT)
+    claim(store, task_id, "S2")
+    for session in ("S1", "S2"):
+        assert store.change_by_session(session, Move(lambda record, _: rules.cancel(record, NOW))).task.id == task_id
+    assert store.get(task_id).task.state is State.CANCELLED
+    with pytest.raises(NotFound, match="no session S3"):
+        store.change_by_session("S3", Move(lambda record, _: rules.cancel(record, NOW)))
+
+
 def test_blobs_keep_their_bytes_and_are_one_however_often_they_came(store):
     every, empty = bytes(range(256)), b""
     store.add(task(1), [every, empty])
@@ -218,7 +245,7 @@ def test_a_gap_or_a_stale_fence_delivers_nothing(store):
     claim(store, task_id)
     with pytest.raises(Conflict, match="gap"):
         store.deliver("S1", 1, [event(1), event(3)])
-    claim(store, task_id, now=NOW + timedelta(hours=1))
+    claim(store, task_id, past={store.get(task_id).holder: store.get(task_id)})
     with pytest.raises(Conflict, match="fence"):
         store.deliver("S1", 1, [event(1)])
     assert store.events("S1") == []
@@ -239,7 +266,7 @@ def test_a_budgets_version_grows_with_each_change_of_it_and_only_then(store):
     parent = add(store, 1, budget=AskedBudget(sessions=3, usd_micros=1000))
     held = claim(store, parent)
     assert store.budget(parent) == FamilyBudget(sessions=2, usd_micros=0, reserved=1000, version=2)
-    store.change(parent, Move(lambda record, _: rules.heartbeat(record, 1, 60, NOW)))
+    store.change(parent, Move(lambda record, _: rules.heartbeat(record, 1, 60)))
     assert store.budget(parent).version == 2
     end(store, held, usd_micros=1)
     assert store.budget(parent) == FamilyBudget(sessions=2, usd_micros=999, version=3)
@@ -329,7 +356,9 @@ def make_move(store, step, move):
             budget = AskedBudget(sessions=2, usd_micros=100)
             return store.add(task(number, parent=above, budget=budget, dedupe_key=work))
         if name == "claim":
-            return claim(store, task_id, f"S{step:03}", now=NOW + timedelta(seconds=with_))
+            held = store.get(task_id)
+            past = {held.holder: held} if with_ > 60 else {}
+            return claim(store, task_id, f"S{step:03}", past=past)
         if name == "end":
             return end_by_share(store, store.get(task_id), *with_)
         if name == "reply":

@@ -1,6 +1,8 @@
 """The client against the real application, over HTTP: every call, and every refusal's way back."""
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from dashboard.app import create
 from dashboard.stores.sqlite import SqliteStore
@@ -159,6 +161,13 @@ def test_a_wrong_token_is_refused_and_health_needs_none(url):
     stranger = Client(url, Secret("another"), retries=0)
     assert status(stranger.claim, ClaimRequest(host="h")) == 401
     assert stranger.health().status == "ok"
+
+
+def test_a_dashboard_below_a_path_is_called_there(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    with running(Starlette(routes=[Mount("/queue", create(store, TOKEN))])) as address:
+        assert Client(f"{address}/queue/", TOKEN).health().status == "ok"
+    store.close()
 
 
 def test_nobody_there_is_unreachable():

@@ -62,7 +62,7 @@ def test_no_secret_is_in_a_services_environment(out, shown):
         assert not [name for name in names if "TOKEN" in name or "SECRET" in name or "KEY" in name]
 
 
-def test_the_dashboard_answers(out):
+def test_the_queue_is_written_and_read_back(out):
     page = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {})
-    url = f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}/v1/health"
-    assert json.loads(out("python3", "-c", HEALTH, url))["status"] == "ok"
+    url = f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}/readyz"
+    assert json.loads(out("python3", "-c", HEALTH, url))["status"] == "ready"

@@ -65,7 +65,7 @@ class Chain:
 
 def _healthy(client):
     try:
-        return client.health().status == "ok"
+        return client.ready().status == "ready"
     except Unreachable:
         return False
 

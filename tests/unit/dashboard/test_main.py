@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import urllib3
 
+import dashboard as dashboard_room
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import NewTask
@@ -50,7 +52,7 @@ def client(port):
 
 def wait_until_healthy(port):
     retry = urllib3.Retry(total=200, backoff_factor=0.05, backoff_max=0.2)
-    response = urllib3.PoolManager().request("GET", f"http://127.0.0.1:{port}/v1/health", retries=retry)
+    response = urllib3.PoolManager().request("GET", f"http://127.0.0.1:{port}/healthz", retries=retry)
     assert response.json() == {"status": "ok"}
 
 
@@ -63,7 +65,7 @@ def test_it_tells_systemd_when_it_serves_and_ends_well(start, port, tmp_path):
     assert socket.create_connection(("127.0.0.1", port), 5).getpeername() == ("127.0.0.1", port)
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
-    assert [file.name for file in (tmp_path / "state").iterdir()] == ["queue.db"]
+    assert sorted(file.name for file in (tmp_path / "state").glob("queue*")) == ["queue.db", "queue.db.id"]
     assert (tmp_path / "state" / "queue.db").stat().st_mode & 0o777 == 0o600
 
 
@@ -107,4 +109,26 @@ def test_a_port_in_use_is_named_in_one_line(start, port):
 
 def test_a_state_folder_that_is_gone_is_named(start, tmp_path):
     (tmp_path / "state").rmdir()
-    assert f"--state: {tmp_path / 'state'} can't hold the queue" in start().communicate(timeout=30)[1]
+    assert f"No such file or directory: '{tmp_path / 'state'}'" in start().communicate(timeout=30)[1]
+
+
+def test_a_queue_that_is_gone_ends_it_with_a_code_after_which_systemd_does_not_start_it_again(start, port, tmp_path):
+    process = start()
+    wait_until_healthy(port)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    (tmp_path / "state" / "queue.db").unlink()
+    process = start()
+    _, said = process.communicate(timeout=15)
+    assert process.returncode == 78
+    assert "fab queue.restore" in said
+    assert not (tmp_path / "state" / "queue.db").exists()
+    unit = Path(dashboard_room.__file__).parents[1] / "provision/release/files/units/jada-dashboard.service"
+    assert "RestartPreventExitStatus=78\n" in unit.read_text()
+
+
+def test_a_second_one_over_the_same_folder_is_refused(start, port):
+    start()
+    wait_until_healthy(port)
+    second = start()
+    assert second.wait(15) == 1

@@ -5,9 +5,21 @@ from datetime import timedelta
 import pytest
 
 from dashboard.queue import Queue
-from dashboard.record import stamp
+from dashboard.record import StaleVersion, stamp
 from dashboard.settings import Settings
-from wire.types import AskedBudget, ClaimRequest, Exit, File, NewTask, SessionEnd, State
+from wire.types import (
+    AskedBudget,
+    ClaimRequest,
+    Exit,
+    File,
+    NewTask,
+    Question,
+    Reply,
+    SessionEnd,
+    State,
+    SyncOutcome,
+    SyncRun,
+)
 from wire.values import Invalid
 
 ANYONE = ClaimRequest(host="h")
@@ -117,17 +129,70 @@ def test_the_lease_lasts_as_long_as_the_settings_say(store, clock):
     assert queue.claim(ANYONE).lease.ttl_s == 7
 
 
-@pytest.mark.parametrize("length", [256, 257])
+@pytest.mark.parametrize("length", [1024, 1025])
 def test_a_text_comes_back_whole_whether_it_is_short_or_a_blob(queue, store, length):
     task = add(queue, description="d" * length)
     held = queue.claim(ANYONE)
     done = queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, result="r" * length))
     assert (held.task.description, done.description, done.result) == ("d" * length, "d" * length, "r" * length)
     assert queue.get(task.id) == done
-    assert (store.get(task.id).description is None) == (length == 256)
+    assert (store.get(task.id).description is None) == (length == 1024)
 
 
 def test_an_empty_result_is_a_result(queue):
     add(queue)
     held = queue.claim(ANYONE)
     assert queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, result="")).result == ""
+
+
+def test_the_same_key_gives_the_same_claim_while_its_holder_runs(queue):
+    for number in range(2):
+        add(queue, title=f"t{number}")
+    first = queue.claim(ANYONE, "k")
+    assert queue.claim(ANYONE, "k") == first
+    assert queue.claim(ANYONE, "other").task.id != first.task.id
+    queue.end(first.session.id, SessionEnd(fence=1, exit=Exit.DRAINED))
+    again = queue.claim(ANYONE, "k")
+    assert (again.session.id, again.lease.fence, again.session.new) == (first.session.id, 2, False)
+
+
+def test_cancelling_a_task_cancels_what_it_made_and_nothing_else(queue):
+    parent = add(queue)
+    child = add(queue, parent=parent.id)
+    grandchild, sibling = add(queue, parent=child.id), add(queue, parent=parent.id)
+    assert [record.task.id for record in queue.subtasks(queue.store.get(child.id))] == [grandchild.id]
+    queue.cancel(child.id)
+    states = {task.id: task.state for task in queue.tasks()}
+    assert states == {
+        parent.id: State.QUEUED, child.id: State.CANCELLED, grandchild.id: State.CANCELLED, sibling.id: State.QUEUED,
+    }  # fmt: skip
+
+
+def asking(queue):
+    add(queue)
+    held = queue.claim(ANYONE)
+    question = Question(tool_use_id="tu", text="keep?")
+    return queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.ASKED, question=question))
+
+
+def test_a_second_answer_is_refused_and_kept_as_a_note(queue):
+    waits = asking(queue)
+    queue.reply(waits.id, Reply(text="keep"), waits.version)
+    with pytest.raises(StaleVersion, match="kept as a note"):
+        queue.reply(waits.id, Reply(text="release"), waits.version)
+    claim = queue.claim(ANYONE)
+    assert ([answer.text for answer in claim.answers], claim.notes) == (["keep"], ("release",))
+
+
+def test_the_same_answer_once_more_is_the_first_one(queue):
+    waits = asking(queue)
+    first = queue.reply(waits.id, Reply(text="keep"), waits.version)
+    assert queue.reply(waits.id, Reply(text="keep"), waits.version) == first
+    assert queue.claim(ANYONE).notes == ()
+
+
+def test_a_report_from_the_future_is_refused(queue, clock):
+    run = {"started_at": stamp(clock()), "outcome": SyncOutcome.CHANGED}
+    queue.report(SyncRun(finished_at=stamp(clock() + timedelta(minutes=5)), **run))
+    with pytest.raises(Invalid, match="is in the future"):
+        queue.report(SyncRun(finished_at=stamp(clock() + timedelta(minutes=5, seconds=1)), **run))

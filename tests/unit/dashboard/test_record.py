@@ -73,14 +73,9 @@ def test_a_queued_task_is_ready_at_once_or_when_its_time_has_come():
     assert record(task={"not_before": NOON}).ready_at == moment(NOON, "noon").timestamp()
 
 
-def test_a_running_task_is_ready_when_its_lease_is_past_whatever_it_waited_for():
-    running = {"state": State.RUNNING, "not_before": NOON}
-    assert record(task=running, lease_until=17.5).ready_at == 17.5
-
-
 @pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.CANCELLED, State.NEEDS_YOU, State("paused")])
 def test_what_is_neither_queued_nor_running_is_ready_at_no_time(state):
-    assert record(task={"state": state, "not_before": NOON}, lease_until=17.5).ready_at is None
+    assert record(task={"state": state, "not_before": NOON}).ready_at is None
 
 
 USED = record(

@@ -12,6 +12,7 @@ from dashboard.record import (
     FamilyBudget,
     FamilyBusy,
     Found,
+    Holder,
     Key,
     NotClaimable,
     StaleVersion,
@@ -78,7 +79,7 @@ def test_a_claim_runs_the_task_in_a_new_session_under_the_next_fence():
     record = claimed()
     assert (record.task.state, record.task.fence, record.task.sessions_used) == (State.RUNNING, 1, 1)
     assert (record.session.id, record.session.host, record.session.exit) == ("S1", "h", None)
-    assert record.lease_until == NOW.timestamp() + 60
+    assert (record.holder, record.ttl_s) == (Holder("01TASK", 1, 0), 60)
 
 
 def test_a_claim_reserves_what_the_task_may_still_spend():
@@ -94,11 +95,20 @@ def test_a_task_waits_for_its_not_before():
     assert (begun.state, begun.not_before) == (State.RUNNING, None)
 
 
-def test_a_running_task_is_claimed_again_only_after_its_lease():
+def lost(record):
+    """What the server has seen of a holder that is silent for too long."""
+    return {record.holder: record}
+
+
+def test_a_running_task_is_claimed_again_only_when_this_very_holder_was_seen_silent():
     record = claimed()
+    alive = rules.heartbeat(record, 1, 60)
+    for past in ({}, lost(alive)):
+        with pytest.raises(NotClaimable):
+            claimed(record, now=NOW + timedelta(days=1), past=past)
     with pytest.raises(NotClaimable):
-        claimed(record, now=NOW + timedelta(seconds=60))
-    again = claimed(record, session_id="S2", now=NOW + timedelta(seconds=61))
+        claimed(alive, past=lost(record))
+    again = claimed(record, session_id="S2", past=lost(record))
     assert (again.session.id, again.task.fence, again.task.sessions_used) == ("S1", 2, 1)
 
 
@@ -149,24 +159,24 @@ def test_a_family_without_sessions_comes_to_a_user():
 
 
 def test_a_heartbeat_renews_and_revives_while_the_fence_is_current():
-    record = rules.heartbeat(claimed(), 1, 60, LATER)
-    assert record.lease_until == LATER.timestamp() + 60
+    record = rules.heartbeat(claimed(), 1, 90)
+    assert (record.holder, record.ttl_s) == (Holder("01TASK", 1, 1), 90)
     assert record.task.version == claimed().task.version
 
 
 def test_a_stale_fence_is_refused_everywhere():
-    record = claimed(claimed(), now=LATER)
-    with pytest.raises(Conflict):
-        rules.heartbeat(record, 1, 60, LATER)
-    with pytest.raises(Conflict):
+    record = claimed(claimed(), past=lost(claimed()))
+    with pytest.raises(Conflict, match=rules.STALE_FENCE):
+        rules.heartbeat(record, 1, 60)
+    with pytest.raises(Conflict, match=rules.STALE_FENCE):
         rules.require_current_fence(record, "S1", 1)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=rules.STALE_FENCE):
         rules.end(record, "S1", SessionEnd(fence=1, exit=Exit.FINISHED), rules.Left(), LATER)
 
 
 def test_a_heartbeat_after_the_end_is_refused():
     with pytest.raises(Conflict):
-        rules.heartbeat(ended(), 1, 60, NOW)
+        rules.heartbeat(ended(), 1, 60)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +309,7 @@ def test_an_end_is_dated_and_lets_go_of_the_lease():
     running = claimed()
     record = rules.end(running, "S1", SessionEnd(fence=1, exit=Exit.DRAINED), rules.Left(), LATER)
     assert (record.session.updated_at, record.task.updated_at) == (stamp(LATER), stamp(LATER))
-    assert record.lease_until is None
+    assert (record.ttl_s, record.claim_key) == (None, None)
 
 
 def test_what_a_session_reserved_is_free_at_its_end_in_a_state_of_another_release_too():
@@ -432,7 +442,7 @@ def test_unfinished_tasks_can_be_cancelled_and_that_twice():
 
 def test_a_running_task_that_is_cancelled_keeps_its_fence_so_that_its_holder_learns_of_it():
     gone = rules.cancel(claimed(), NOW)
-    assert rules.heartbeat(gone, 1, 60, NOW) is gone
+    assert rules.heartbeat(gone, 1, 60) is gone
 
 
 def test_what_is_over_can_not_be_cancelled():
@@ -540,3 +550,40 @@ def test_records_held_are_passed_over_and_a_gap_is_refused():
     for gap in (events[1:], (events[0], events[2]), events[::-1]):
         with pytest.raises(Conflict, match="gap"):
             rules.unheld(gap, 0)
+
+
+def failed(**fields):
+    return ended(code=Exit.FAULT, **fields)
+
+
+def test_a_failed_task_goes_on_as_it_stood_or_begins_afresh():
+    as_it_stood, afresh = rules.retry(failed(), NOW), rules.retry(failed(), NOW, afresh=True)
+    assert (as_it_stood.goes_on, afresh.goes_on) == (True, False)
+    assert claimed(afresh, session_id="S2").session.id == "S2"
+
+
+def test_a_child_of_a_cancelled_task_is_refused():
+    parent = rules.cancel(queued(), NOW)
+    child = replace(queued(), task=replace(queued().task, id="02", parent="01TASK"))
+    with pytest.raises(Invalid, match="was cancelled"):
+        rules.admit(child, None, Found(parent=parent, budget=PLENTY))
+
+
+@pytest.mark.parametrize(
+    ("sessions_used", "spent", "lacks"),
+    [
+        (5, 5_000_000, Budget(sessions=1, usd_micros=1_000_000)),
+        (2, 5_000_000, Budget(sessions=0, usd_micros=2_500_000)),
+        (5, 3, Budget(sessions=1, usd_micros=0)),
+        (3, 4_999_990, Budget(sessions=0, usd_micros=1_670_000)),
+        (1, 5_000_000 - 1, Budget(sessions=0, usd_micros=5_000_000)),
+    ],
+)
+def test_a_grant_is_proposed_by_which_a_task_can_go_on(sessions_used, spent, lacks):
+    task = replace(queued().task, sessions_used=sessions_used, usd_micros_spent=spent)
+    assert rules.lacking(task) == lacks
+
+
+def test_what_waits_for_budget_says_what_it_lacks():
+    waits = claimed(ended(claimed(queued(budget=AskedBudget(usd_micros=500))), usd_micros=500))
+    assert waits.task.waiting.lacks == Budget(sessions=0, usd_micros=500_000)

@@ -1,5 +1,8 @@
 """Delivery of one session's folder, to a dashboard in memory."""
 
+import subprocess
+import sys
+
 import pytest
 
 from agent.daemon.link import DashboardAway
@@ -168,3 +171,24 @@ def test_progress_outlives_the_daemon(outbox, queue):
     again = Outbox(outbox.folder, outbox._link)
     assert again.progress == outbox.progress
     assert again.progress.acknowledged == 2
+
+
+RESTORE = """
+import os, pathlib, sys
+from agent.daemon.outbox import Outbox
+from wire.types import Event, EventKind
+synced = []
+def sync(fd):
+    synced.append(fd)
+    if len(synced) == int(sys.argv[2]):
+        os.kill(os.getpid(), 9)
+os.fsync = sync
+Outbox(pathlib.Path(sys.argv[1]), lambda _: (Event(n=1, at="", kind=EventKind.HEADER),)).restore()
+"""
+
+
+@pytest.mark.parametrize(("killed_at", "is_there"), [(1, False), (2, True)])
+def test_a_restored_journal_is_on_disk_before_it_has_its_name_and_its_folder_after(tmp_path, killed_at, is_there):
+    done = subprocess.run([sys.executable, "-c", RESTORE, str(tmp_path), str(killed_at)], check=False)
+    assert done.returncode == -9
+    assert (tmp_path / "journal.jsonl").exists() == is_there

@@ -92,9 +92,9 @@ def test_opening_again_changes_nothing_and_loses_nothing(tmp_path):
 def test_claims_walk_an_index_and_sort_nothing_however_deep_the_queue(tmp_path, suspended_only, index):
     store, asked = SqliteStore(tmp_path / "queue.db"), []
     store.candidates(0)
-    store._readers[0].set_trace_callback(asked.append)
+    store._db.set_trace_callback(asked.append)
     store.candidates(0, suspended_only=suspended_only)
-    store._readers[0].set_trace_callback(None)
+    store._db.set_trace_callback(None)
     plan = [row[3] for row in store._rows(f"EXPLAIN QUERY PLAN {asked[0]}")]
     assert [step.split("INDEX ")[1].split()[0] for step in plan if "INDEX" in step] == [index, "timed"]
     assert not [step for step in plan if "TEMP B-TREE" in step]

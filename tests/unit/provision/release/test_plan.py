@@ -177,14 +177,14 @@ def test_a_release_that_something_still_runs_from_is_kept_besides(worker, bundle
 
 def test_orders_carry_what_the_installer_reads(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
-    health = plan.Health("http://127.0.0.1:8765/v1/health", 60)
+    health = plan.Health("http://127.0.0.1:8765/readyz", 60)
     orders = plan.orders(made, health, wheels=None, archive={"path": "/x", "sha256": "y"})
     system = orders.pop("system")
     assert orders == {
         "id": "release1", "lock": "lock1", "seen": None, "switch": True, "wheels": None,
         "archive": {"path": "/x", "sha256": "y"}, "links": plan.LINKS, "folders": [], "keep": [],
         "restart": list(SERVICES), "healthy": list(SERVICES),
-        "health": {"url": "http://127.0.0.1:8765/v1/health", "seconds": 60},
+        "health": {"url": "http://127.0.0.1:8765/readyz", "seconds": 60},
     }  # fmt: skip
     assert system["packages"] == ["bubblewrap", "cron"]
     assert [(file["path"], file["kind"]) for file in system["files"]] == [(f.path, f.kind) for f in config_files()]

@@ -1,0 +1,86 @@
+"""The queue's backups: whole, checked copies in a folder of their own, one a night, kept for some days."""
+
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from dashboard.record import Clock, NotFound, Unready, moment, stamp
+from dashboard.settings import Settings
+from dashboard.stores import Store
+from dashboard.stores.files import sync_folder
+from wire.types import Backup
+
+_NAME = "%Y%m%dT%H%M%SZ.db"
+"""A copy's name: when it was made, in UTC, so that names sort as times."""
+
+
+class Backups:
+    """Makes, lists and prunes the copies; methods block while a copy is written, beside readers and writers.
+
+    Without a `folder` none can be made.
+    """
+
+    def __init__(self, store: Store, folder: Path | None, settings: Settings, clock: Clock) -> None:
+        self._store = store
+        self._folder = folder
+        self._settings = settings
+        self._clock = clock
+        self._one_at_a_time = threading.Lock()
+
+    def make(self) -> Backup:
+        """Make a copy now, then delete those that are too old; raises `Busy`, `Full`, `Unready`: then there is none."""
+        if self._folder is None:
+            raise Unready("this queue has no folder for backups: it is kept in memory only")
+        with self._one_at_a_time:
+            now = self._clock()
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            path = self._folder / now.strftime(_NAME)
+            self._store.back_up(path)
+            self._prune(self._folder, now)
+        return _described(path)
+
+    def listed(self) -> list[Backup]:
+        """Return the copies, newest first."""
+        return [_described(path) for path in reversed(copies(self._folder))] if self._folder else []
+
+    def make_if_due(self) -> None:
+        """Make the night's copy, unless there is one or none is wanted."""
+        if not self._folder or not self._settings.backup_days:
+            return
+        now = self._clock()
+        due = now.replace(hour=self._settings.backup_hour, minute=0, second=0, microsecond=0)
+        due -= timedelta(days=1 if due > now else 0)
+        newest = copies(self._folder)[-1:]
+        if not newest or _made_at(newest[0]) < due:
+            self.make()
+
+    def _prune(self, folder: Path, now: datetime) -> None:
+        if not self._settings.backup_days:
+            return
+        # The newest stays, however old: a clock may have been set.
+        for path in copies(folder)[:-1]:
+            if now - _made_at(path) > timedelta(days=self._settings.backup_days):
+                path.unlink(missing_ok=True)
+        sync_folder(folder)
+
+
+def copies(folder: Path) -> list[Path]:
+    """Return the copies in a folder, oldest first."""
+    return sorted(folder.glob("[0-9]*Z.db"))
+
+
+def chosen(folder: Path, name: str | None) -> Path:
+    """Return a copy by its name, the newest without one; raises `NotFound`, which lists them."""
+    found = copies(folder)
+    for path in reversed(found):
+        if name in (None, path.name):
+            return path
+    raise NotFound(f"{folder} has no backup {name or ''}; there are: {', '.join(p.name for p in found) or 'none'}")
+
+
+def _described(path: Path) -> Backup:
+    return Backup(name=path.name, size=path.stat().st_size, made_at=stamp(_made_at(path)))
+
+
+def _made_at(path: Path) -> datetime:
+    return moment(path.stem, path.name)
