@@ -1,6 +1,7 @@
 """`fab ssh`: a shell on a host."""
 
 import subprocess
+import sys
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -29,7 +30,10 @@ def ssh(
     options = [word for text in forward for word in forwarding(text)]
     target = load_target(stack)
     with materialised(target.access(host, Progress(aside=True))) as keys:
-        code = subprocess.run(keys.ssh(*options, "{host}", *([command] if command else [])), check=False).returncode
+        # With a terminal of its own the command hears Ctrl-C; without, it would go on on the host.
+        terminal = ["-t"] if command and sys.stdin.isatty() else []
+        words = keys.ssh(*options, *terminal, "{host}", *([command] if command else []))
+        code = subprocess.run(words, check=False).returncode
     if code:
         raise Exit(code=code)
 
