@@ -175,7 +175,7 @@ def _zone(zone: str, region: str) -> str:
 
 def _bundle(bundle: str) -> str:
     if not re.fullmatch(BUNDLE, bundle):
-        raise InvalidSetting("bundle", f"must be a Linux plan such as micro_3_0 ({BUNDLE}), not {bundle!r}")
+        raise InvalidSetting("bundle", f"must be a Linux plan such as micro_3_0 or small_3_0, not {bundle!r}")
     return bundle
 
 
@@ -190,6 +190,9 @@ def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
         if f"{name}-ip" in names:
             # Lightsail keeps one list of names for hosts and addresses.
             raise InvalidSetting("hosts", f"'{name}-ip' is the name of {name}'s static IP; choose another")
+    if len(names) > 1:
+        # Each would have its own queue, page and limits, and all would write to the one sheet.
+        raise InvalidSetting("hosts", f"names {len(names)} hosts, and there is no queue yet that hosts share: name one")
     return names
 
 

@@ -1,14 +1,18 @@
 """What the operator sees while something takes time: a line for each step and its seconds, coloured on a terminal."""
 
+import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from wire.terminal import printable
+from wire.values import encode
 
 SLOW_S = 2.0
 """A step that takes longer says that it is under way."""
@@ -17,7 +21,7 @@ SLOW_S = 2.0
 class Progress:
     """Steps on a console. In a log a slow step's line is printed when it has become slow, and again at its end.
 
-    `aside` is for commands whose output is the point: steps go to standard error, and only the slow ones.
+    `aside` is for commands whose output is the point: steps and notes go to standard error, and only slow steps.
     """
 
     def __init__(self, console: Console | None = None, *, aside: bool = False) -> None:
@@ -28,6 +32,10 @@ class Progress:
     def say(self, text: str, style: str = "") -> None:
         """Print one line."""
         self.console.print(_line(text), style=style or None)
+
+    def note(self, text: str) -> None:
+        """Print one line that is no part of the output that the command is for."""
+        self._steps.print(_line(text))
 
     def done(self, text: str, seconds: float) -> None:
         """Print that a step is done; its seconds when they were many."""
@@ -61,6 +69,11 @@ class Progress:
             yield
         finally:
             timer.cancel()
+
+
+def print_json(value: Any) -> None:
+    """Print a value for a program, on standard output; in ASCII, so that no text in it acts on a terminal."""
+    sys.stdout.write(json.dumps(encode(value), indent=2) + "\n")
 
 
 def _line(text: str) -> str:

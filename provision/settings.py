@@ -37,15 +37,26 @@ class StackSettings:
 
 
 def load_all(path: Path) -> StackSettings:
-    """Read all sections, each through the part it belongs to. Raises `CommandError` that names the key."""
+    """Read all sections, each through the part it belongs to, and require a price of the model.
+
+    Raises `CommandError` that names the key.
+    """
+    if not path.is_file():
+        raise CommandError(
+            f"there is no {path.name}: each stack has a settings file", "copy jada.prod.toml, or name another stack"
+        )
     # Read here, not at the top: a part's settings are needed only for this check.
     from agent import settings as agent  # noqa: PLC0415 - see above
+    from agent.record import price_file  # noqa: PLC0415 - see above
     from dashboard import settings as dashboard  # noqa: PLC0415 - see above
     from sync import settings as sync  # noqa: PLC0415 - see above
 
     try:
         _require_known(sections(path))
-        agent.load(path)
+        worker = agent.load(path)
+        if worker.prices is None:
+            # Only the host has a price file of the operator's own.
+            price_file.load(None, worker.model)
         sync.load(path)
         page = dashboard.load(path)
         return StackSettings(

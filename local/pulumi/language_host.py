@@ -40,6 +40,9 @@ class LanguageHost(LanguageServer):
         self.program = lambda: _run(request.info.program_directory)
         request.args[:] = [self._engine_address]
         response: language_pb2.RunResponse = super().Run(request, context)  # type: ignore[no-untyped-call] # has no types
+        if response.error:
+            # It was logged already: as an `error` the engine would show it a second time, as "unhandled".
+            return language_pb2.RunResponse(bail=True)
         return response
 
 

@@ -10,7 +10,7 @@ from provision.release import deploy as deployment
 from provision.target import load_target
 
 
-@task(help=EACH_HOST)
+@task(help=EACH_HOST, example="fab deploy --stack prod")
 def deploy(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Make a host a worker: first its system, then this release; put the one before back if it fails."""
     progress = Progress()

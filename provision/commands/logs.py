@@ -3,32 +3,42 @@
 from invoke.context import Context
 
 from provision.commands.options import ONE_HOST, task
+from provision.errors import CommandError
 from provision.progress import Progress
+from provision.reach.connection import RemoteCommandFailed
 from provision.release.bundle import UNITS
 from provision.target import load_target
 
 
-@task(help={**ONE_HOST, "unit": "only this unit's lines", "since": "from when on, as journalctl takes it"})
+@task(
+    help={**ONE_HOST, "unit": "only this unit's lines", "since": "from when on, as journalctl takes it"},
+    example="fab logs --unit jada-agent --since today",
+)
 def logs(
     _context: Context, unit: str | None = None, since: str = "-1h", stack: str | None = None, host: str | None = None
 ) -> None:
     """Print the journal of our units."""
+    command = journal_command(unit, since)
     progress = Progress(aside=True)
     target = load_target(stack)
     with target.connected(host, progress) as box:
-        for line in box.lines(journal_command(unit, since)):
-            progress.say(line.decode(errors="replace").rstrip())
+        try:
+            for line in box.lines(command):
+                progress.say(line.decode(errors="replace").rstrip())
+        except RemoteCommandFailed as error:
+            raise CommandError(
+                f"{box.name}: journalctl: {error.said}", "give --since as -2h, today or '2026-05-13 08:00'"
+            ) from error
 
 
 def journal_command(unit: str | None, since: str) -> list[str]:
-    """Return the journalctl command for our units, or one of them."""
-    units = [unit] if unit else list(UNITS)
+    """Return the journalctl command for our units, or one of them; raises `CommandError` for a unit not ours."""
+    ours = [name for name in UNITS if unit in (None, name, name.removesuffix(".service"))]
+    if not ours:
+        known = ", ".join(name.removesuffix(".service") for name in UNITS)
+        raise CommandError(f"no unit {unit}", f"one of {known}; others: fab ssh --command 'journalctl --unit NAME'")
     return [
-        "journalctl",
-        "--no-pager",
-        "--output",
-        "short-iso",
-        "--since",
-        since,
-        *(f"--unit={name}" for name in units),
+        # The host has a name of its own in the journal, which no other command shows.
+        *("journalctl", "--no-pager", "--no-hostname", "--output", "short-iso", f"--since={since}"),
+        *(f"--unit={name}" for name in ours),
     ]

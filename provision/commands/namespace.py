@@ -1,4 +1,4 @@
-"""The list that `fab --list` shows."""
+"""All commands, and the groups in which `fab` lists them."""
 
 from invoke.collection import Collection
 
@@ -13,3 +13,9 @@ from provision.commands.status import status
 from provision.commands.verify import verify
 
 namespace = Collection(plan, deploy, secrets, verify, status, dashboard, ssh, logs, task.namespace)
+
+GROUPS = {
+    "Make a host a worker": ("plan", "secrets", "deploy", "verify"),
+    "Look at a host": ("status", "dashboard", "logs", "ssh"),
+    "Give it work": ("task.add", "task.list", "task.show", "task.answer", "task.cancel", "task.retry", "task.get"),
+}

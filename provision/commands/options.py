@@ -1,13 +1,75 @@
-"""What all commands have in common: how they are declared, and the options that say where they act."""
+"""What all commands have in common: how they are declared, the options that say where they act, how text is read."""
 
+import errno
+import socket
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from functools import partial
+from typing import Any
 
+from invoke.tasks import Task
 from invoke.tasks import task as plain_task
 
-task = partial(plain_task, auto_shortflags=False)
-"""Long options only: `-a` for --stack would be guesswork."""
+from provision.errors import CommandError
+
 ONE_HOST = {
     "stack": "the stack to act on; JADA_STACK otherwise, and local when neither says one",
     "host": "the host by its instance's name; the first one otherwise",
 }
 EACH_HOST = {**ONE_HOST, "host": "the host by its instance's name; all of them otherwise"}
+JSON = {"json": "print JSON for a program instead of lines for a reader"}
+FORWARDED = (1, 65535)
+"""The ports that there are."""
+
+
+class Command(Task):  # type: ignore[type-arg] # what a command returns is nobody's business
+    """A task of Invoke's with a line that a reader can type: `example`."""
+
+    def __init__(self, body: Callable[..., None], *, example: str, **given: Any) -> None:
+        super().__init__(body, **given)
+        self.example = example
+
+
+task = partial(plain_task, klass=Command, auto_shortflags=False)
+"""Long options only: `-a` for --stack would be guesswork. A number is declared as a text and read by `whole` or
+`micros`: Invoke converts with int() and shows a traceback for what is none.
+"""
+
+
+def whole(option: str, text: str, bounds: tuple[int, int]) -> int:
+    """Read an option that is a whole number; raises `CommandError` with the option's name and bounds."""
+    low, high = bounds
+    # Not isdigit(): "²" is a digit, and int() refuses it.
+    if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
+        raise CommandError(f"{option} {text}: not a whole number from {low} to {high}", f"give {option} such a number")
+    return int(text)
+
+
+def micros(option: str, text: str) -> int:
+    """Read an option that is an amount in dollars, with or without its sign, as whole micro-dollars."""
+    try:
+        amount = Decimal(text.strip().removeprefix("$")) * 1_000_000
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not amount.is_finite() or not 0 <= amount <= 1_000_000_000:
+        raise CommandError(f"{option} {text}: not an amount from $0 to $1000", f"give dollars as in {option} 0.50")
+    return round(amount)
+
+
+def dollars(micros: int) -> str:
+    """Say micro-dollars as dollars and cents; what is less than a cent is still said to be something."""
+    return "<$0.01" if 0 < micros < 10_000 else f"${micros / 1_000_000:.2f}"
+
+
+def require_free_port(option: str, port: int) -> None:
+    """Raise `CommandError` when another program of this machine has the port: a browser would meet that program."""
+    with socket.socket() as probe:
+        # As ssh does: a port whose last connections are still being closed is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise CommandError(f"port {port} of this machine is root's", f"give {option} one from 1024 on") from None
+        except OSError as error:
+            why = "taken by another program" if error.errno == errno.EADDRINUSE else f"not usable: {error.strerror}"
+            raise CommandError(f"port {port} of this machine is {why}", f"give {option} another one") from error

@@ -21,18 +21,29 @@ from provision.target import load_target
 from wire.secret import Secret
 
 
-@task(help={**EACH_HOST, "from": "a folder whose files are named like the secrets"})
+@task(
+    help={**EACH_HOST, "from": "a folder whose files are named like the secrets"},
+    example="fab secrets --stack prod --from ~/jada-secrets",
+)
 def secrets(_context: Context, from_: str | None = None, stack: str | None = None, host: str | None = None) -> None:
-    """Give a host its secrets: from JADA_SECRET_<NAME>, from the files of a folder, or asked for unseen."""
+    """Give a host its secrets: from JADA_SECRET_<NAME>, a folder, or asked for unseen; exit 1 while one is missing."""
     progress = Progress()
     target = load_target(stack)
     given = gather(os.environ, Path(from_) if from_ else None)
+    lacking = []
     for each in target.hosts(host):
         with target.connected(each.name, progress) as box:
             # Kept for the hosts that follow: the operator is asked once.
             given = with_prompted(given, box)
-            for line in report_lines(send(box, given)):
-                progress.say(f"{each.name}: {line}")
+            answer = send(box, given)
+        for line in report_lines(answer):
+            progress.say(f"{each.name}: {line}")
+        lacking += [each.name] if missing(answer["held"]) else []
+    if lacking:
+        raise CommandError(
+            f"{', '.join(lacking)}: not all secrets are there yet",
+            "run it again with what is missing; docs/google.md says where Google's two come from",
+        )
 
 
 def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]:

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from invoke.context import Context
 
-from provision.commands.options import ONE_HOST, task
-from provision.commands.task import queue_client
-from provision.progress import Progress
+from provision.commands.options import JSON, ONE_HOST, task
+from provision.commands.queue import queue_client
+from provision.progress import Progress, print_json
 from provision.release import plan
 from provision.release.bundle import SERVICES
 from provision.release.plan import Probed
@@ -15,25 +16,48 @@ from provision.target import load_target
 from wire.types import SyncRun, Task
 
 
-@task(help=ONE_HOST)
-def status(_context: Context, stack: str | None = None, host: str | None = None) -> None:
+@task(help={**ONE_HOST, **JSON}, example="fab status")
+def status(_context: Context, *, json: bool = False, stack: str | None = None, host: str | None = None) -> None:
     """Show a host's units and release, its queue, and its last sync."""
     progress = Progress(aside=True)
     target = load_target(stack)
     with target.connected(host, progress) as box:
-        for line in host_lines(plan.read_probe(box.program("probe", plan.probe_request()))):
+        name, probed = box.name, plan.read_probe(box.program("probe", plan.probe_request()))
+    if not json:
+        for line in (f"host       {name}", *host_lines(probed)):
             progress.say(line)
+    if probed.current is None:
+        if json:
+            print_json(as_data(name, probed, None, ()))
+        return
     with queue_client(stack, host) as client:
-        for line in queue_lines(list(client.tasks()), client.sync_runs()):
-            progress.say(line)
+        tasks, runs = list(client.tasks()), client.sync_runs()
+    if json:
+        print_json(as_data(name, probed, tasks, runs))
+        return
+    for line in queue_lines(tasks, runs):
+        progress.say(line)
+
+
+def as_data(name: str, probed: Probed, tasks: Sequence[Task] | None, runs: Sequence[SyncRun]) -> dict[str, Any]:
+    """Return all that for a program; `tasks` is None where there is no queue yet."""
+    return {
+        "host": name,
+        "release": probed.current,
+        "units": {unit: {**state, "NRestarts": _restarts(state)} for unit, state in probed.units.items()},
+        "tasks": None if tasks is None else Counter(task.state.value for task in tasks),
+        "waiting": [task for task in tasks or () if task.waiting],
+        "last_sync": runs[0] if runs else None,
+    }
 
 
 def host_lines(probed: Probed) -> Iterator[str]:
     """Say what the probe saw."""
-    yield f"release    {probed.current or 'none yet: run `fab deploy`'}"
+    yield f"release    {probed.current or 'none yet: `fab deploy` brings one'}"
     for unit, state in probed.units.items():
         running = f", release {state['release']}" if state.get("release") else ""
-        restarts = f", restarted {state['NRestarts']} times" if state.get("NRestarts", "0") not in ("", "0") else ""
+        times = _restarts(state)
+        restarts = f", restarted {times} time{'' if times == 1 else 's'}" if times else ""
         result = f", last run: {state.get('Result')}" if unit not in SERVICES else ""
         yield f"{unit:<24} {state.get('ActiveState')} ({state.get('SubState')}){running}{restarts}{result}"
 
@@ -41,7 +65,7 @@ def host_lines(probed: Probed) -> Iterator[str]:
 def queue_lines(tasks: Sequence[Task], runs: Sequence[SyncRun]) -> Iterator[str]:
     """Say what the queue holds and how the last sync went; a failed one with cause and cure."""
     counts = Counter(task.state.value for task in tasks)
-    yield "tasks      " + (", ".join(f"{count} {state}" for state, count in counts.items()) or "none")
+    yield "tasks      " + (", ".join(f"{count} {state}" for state, count in counts.items()) or "none yet")
     yield from (f"waiting    {task.id}  {task.title}: {task.waiting.text}" for task in tasks if task.waiting)
     if not runs:
         yield "last sync  none yet"
@@ -51,3 +75,7 @@ def queue_lines(tasks: Sequence[Task], runs: Sequence[SyncRun]) -> Iterator[str]
     yield f"last sync  {last.finished_at}  {last.outcome.value}: {figures}"
     if last.cause:
         yield f"           {last.cause}; {last.cure}"
+
+
+def _restarts(state: dict[str, Any]) -> int:
+    return int(state.get("NRestarts") or 0)

@@ -1,41 +1,24 @@
-"""`fab task.*`: the queue as an operator works with it, through a tunnel, with the token that the host holds."""
+"""`fab task.*`: the queue as an operator works with it."""
 
+import re
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 
-from provision.commands.options import ONE_HOST, task
+from provision.commands.options import JSON, ONE_HOST, micros, task, whole
+from provision.commands.queue import OPTIONS, queue_client
+from provision.commands.task_lines import details, row
 from provision.errors import CommandError
-from provision.progress import Progress
-from provision.reach.keyfiles import materialised
-from provision.reach.tunnel import opened
-from provision.target import load_target
+from provision.progress import Progress, print_json
 from wire import types
-from wire.client import Client, RequestRefused, Unreachable
 from wire.values import Invalid, decode
 
-
-@contextmanager
-def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
-    """Yield the client of a host's queue; its refusals become ours, with a cure."""
-    progress = Progress(aside=True)
-    target = load_target(stack)
-    access = target.access(host, progress)
-    try:
-        with materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
-            yield Client(tunnel.url, tunnel.token())
-    except Unreachable as error:
-        raise CommandError(
-            f"{access.name}: {error}", "see `fab status` and `fab logs --unit jada-dashboard`"
-        ) from error
-    except RequestRefused as error:
-        at = f" (field {error.problem.field})" if error.problem.field else ""
-        raise CommandError(f"the queue refused: {error}{at}", "`fab task.show ID` tells how the task stands") from error
+ID = {**ONE_HOST, "task-id": "the task's id, as `fab task.list` prints it"}
+PRIORITIES, SESSIONS = (0, 9), (0, types.SESSIONS_LIMIT)
 
 
 @task(
@@ -43,142 +26,184 @@ def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
     iterable=["context"],
     help={
         **ONE_HOST,
+        **JSON,
         "title": "what the task is called",
         "description": "what is to be done, up to 8 KB; @FILE reads it from a file",
         "context": "a file that the session gets in its workspace; may be given several times",
         "priority": "0 to 9, the larger first",
         "sessions": "how many sessions it may use",
-        "dollars": "how much it may cost in all",
+        "dollars": "how much it may cost in all, as 0.50",
     },
+    example="fab task.add --title 'Season occupancy' --description @task.txt --context bookings.csv",
 )
-def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
-    _context: Context, title: str, context: list[str], description: str = "", priority: int = 5,
-    sessions: int = 5, dollars: float = 5.0, stack: str | None = None, host: str | None = None,
+def add(  # noqa: PLR0913 - each argument is an option of the command line
+    _context: Context, title: str, context: list[str], description: str = "", priority: str = "5",
+    sessions: str = "5", dollars: str = "5", *, json: bool = False, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """Put a task into the queue and print its id."""
-    new = new_task(title, description, [Path(name) for name in context], priority, sessions, dollars)
+    given = {
+        "title": title,
+        "priority": whole("--priority", priority, PRIORITIES),
+        "budget": {"sessions": whole("--sessions", sessions, SESSIONS), "usd_micros": micros("--dollars", dollars)},
+    }
+    new = new_task(given, description, [Path(name) for name in context])
     with queue_client(stack, host) as client:
-        say(client.add_task(new, key=str(uuid.uuid4())).id)
+        made = client.add_task(new, key=str(uuid.uuid4()))
+        print_json(made) if json else say(made.id)
 
 
-@task(name="list", help={**ONE_HOST, "state": "queued, running, needs_you, done, failed or cancelled"})
-def list_(_context: Context, state: str | None = None, stack: str | None = None, host: str | None = None) -> None:
+@task(
+    name="list",
+    help={**ONE_HOST, **JSON, "state": "queued, running, needs_you, done, failed or cancelled"},
+    example="fab task.list --state needs_you",
+)
+def list_(
+    _context: Context,
+    state: str | None = None,
+    *,
+    json: bool = False,
+    stack: str | None = None,
+    host: str | None = None,
+) -> None:
     """List the tasks, newest first: id, state, sessions used, dollars spent, title."""
     wanted = _state(state) if state else None
     with queue_client(stack, host) as client:
-        for item in client.tasks(wanted):
-            say(row(item))
+        found = client.tasks(wanted)
+        if json:
+            print_json(list(found))
+        elif not _say_each(found):
+            Progress(aside=True).note(f"no task is {state}" if state else "no tasks yet: `fab task.add` makes one")
 
 
-@task(positional=["task_id"], help={**ONE_HOST, "task-id": "the task's id"})
-def show(_context: Context, task_id: str, stack: str | None = None, host: str | None = None) -> None:
+@task(positional=["task_id"], help={**ID, **JSON}, example="fab task.show 01M7ZQGWJRQ9MW3ETQ7MW30V00")
+def show(
+    _context: Context, task_id: str, *, json: bool = False, stack: str | None = None, host: str | None = None
+) -> None:
     """Show a task: how it stands, what it waits for, its sessions, its result and files."""
     with queue_client(stack, host) as client:
-        for line in details(client.task(task_id), client.sessions(task_id)):
-            say(line)
+        item, sessions = client.task(task_id), client.sessions(task_id)
+    if json:
+        print_json({"task": item, "sessions": sessions})
+        return
+    for line in details(item, sessions):
+        say(line)
 
 
 @task(
     positional=["task_id"],
     help={
-        **ONE_HOST,
-        "task-id": "the task's id",
+        **ID,
         "text": "the answer to its question, or instructions",
         "sessions": "sessions to grant on top",
-        "dollars": "dollars to grant on top",
+        "dollars": "dollars to grant on top, as 0.50",
     },
+    example="fab task.answer 01M7ZQGWJRQ9MW3ETQ7MW30V00 --text 'Keep them until Friday.'",
 )
 def answer(
-    _context: Context, task_id: str, text: str | None = None, sessions: int = 0, dollars: float = 0.0,
+    _context: Context, task_id: str, text: str | None = None, sessions: str = "0", dollars: str = "0",
     stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """Answer what a task waits for: a text, or more sessions or dollars."""
-    if not (text or sessions or dollars):
+    granted, money = whole("--sessions", sessions, SESSIONS), micros("--dollars", dollars)
+    if not (text or granted or money):
         raise CommandError("no answer given", "say --text, --sessions or --dollars")
-    reply = types.Reply(text=text, sessions=sessions, usd_micros=micros(dollars))
+    reply = decode(types.Reply, {"text": text, "sessions": granted, "usd_micros": money})
     with queue_client(stack, host) as client:
         say(row(client.reply(task_id, reply, version=client.task(task_id).version)))
 
 
-@task(positional=["task_id"], help={**ONE_HOST, "task-id": "the task's id", "to": "the folder to put the files in"})
-def get(_context: Context, task_id: str, to: str = ".", stack: str | None = None, host: str | None = None) -> None:
-    """Download a task's result files."""
-    folder = Path(to)
+@task(positional=["task_id"], help=ID, example="fab task.cancel 01M7ZQGWJRQ9MW3ETQ7MW30V00")
+def cancel(_context: Context, task_id: str, stack: str | None = None, host: str | None = None) -> None:
+    """Cancel a task that is not finished; a session that works on it ends within a minute."""
     with queue_client(stack, host) as client:
-        files = client.task(task_id).files
-        if not files:
-            raise CommandError(f"task {task_id} has no result files", "`fab task.show` tells how it stands")
+        say(row(client.cancel(task_id)))
+
+
+@task(positional=["task_id"], help=ID, example="fab task.retry 01M7ZQGWJRQ9MW3ETQ7MW30V00")
+def retry(_context: Context, task_id: str, stack: str | None = None, host: str | None = None) -> None:
+    """Queue a failed task again; its session goes on where it stopped."""
+    with queue_client(stack, host) as client:
+        say(row(client.retry(task_id)))
+
+
+@task(
+    positional=["task_id"],
+    help={**ID, "to": "where to make the folder, which is called like the task's id"},
+    example="fab task.get 01M7ZQGWJRQ9MW3ETQ7MW30V00 --to reports",
+)
+def get(_context: Context, task_id: str, to: str = ".", stack: str | None = None, host: str | None = None) -> None:
+    """Download a task's result files into a folder of their own; a file that is there is never overwritten."""
+    with queue_client(stack, host) as client:
+        item = client.task(task_id)
+        if not item.files:
+            raise CommandError(f"task {task_id} has no result files", "`fab task.show` says how it stands")
+        content = {file.name: client.result_file(task_id, file.name) for file in item.files}
+    for path in keep(Path(to), item.id, content):
+        say(f"{path}  {path.stat().st_size} bytes")
+
+
+def keep(parent: Path, task_id: str, content: dict[str, bytes]) -> list[Path]:
+    """Write a task's files into its folder below `parent`; all or, where one would overwrite another, none.
+
+    Names and contents are a model's: a name that is more than a file's name is refused, whatever the queue allowed.
+    """
+    folder = parent / task_id
+    for name in (task_id, *content):
+        if not re.fullmatch(types.FILE_NAME, name):
+            raise CommandError(f"{name!r} is no plain file name: nothing was written", "look at the task's page")
+    if folder.is_symlink():
+        raise CommandError(f"{folder} leads elsewhere: nothing was written", "give another place with --to")
+    new = {folder / name: data for name, data in content.items() if not _is_kept(folder / name, data)}
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            (folder / file.name).write_bytes(client.result_file(task_id, file.name))
-            say(f"{folder / file.name}  {file.size} bytes")
+        for path, data in new.items():
+            with path.open("xb") as file:
+                file.write(data)
+    except OSError as error:
+        raise CommandError(
+            f"{error.filename} can't be written: {error.strerror}", "give another place with --to"
+        ) from error
+    return [folder / name for name in content]
 
 
-def new_task(
-    title: str, description: str, context: Sequence[Path], priority: int, sessions: int, dollars: float
-) -> types.NewTask:
+def new_task(given: dict[str, Any], description: str, context: Sequence[Path]) -> types.NewTask:
     """Make a task of what was typed; raises `CommandError` that names the wrong option."""
     try:
         text = Path(description[1:]).read_text(encoding="utf-8") if description.startswith("@") else description
         files = [{"name": path.name, "content": path.read_bytes()} for path in context]
     except OSError as error:
         raise CommandError(f"{error.filename} can't be read: {error.strerror}", "give the path of a file") from error
-    budget = {"sessions": sessions, "usd_micros": micros(dollars)}
-    data: dict[str, Any] = {"title": title, "description": text, "context": files, "priority": priority}
+    except UnicodeDecodeError:
+        raise CommandError(f"{description[1:]} is no text in UTF-8", "give it with --context") from None
     try:
-        return decode(types.NewTask, {**data, "budget": budget})
+        return decode(types.NewTask, {**given, "description": text, "context": files})
     except Invalid as error:
-        raise CommandError(
-            f"the task is not one: {error}", "`fab --help task.add` says what each option takes"
-        ) from error
-
-
-def row(item: types.Task) -> str:
-    """Say a task in a line."""
-    spent = item.usd_micros_spent / 1e6
-    return f"{item.id}  {item.state.value:<9}  {item.sessions_used} sessions  ${spent:.4f}  {item.title}"
-
-
-def details(item: types.Task, sessions: Sequence[types.Session]) -> Iterator[str]:
-    """Say all about a task, line by line."""
-    yield row(item)
-    yield f"priority {item.priority}, budget {item.budget.sessions} sessions and ${item.budget.usd_micros / 1e6:.2f}"
-    if item.not_before:
-        yield f"not before {item.not_before}"
-    if item.parent:
-        yield f"made by task {item.parent}"
-    if item.description:
-        yield from _block(item.description)
-    for file in item.context:
-        yield f"came with {file.name}, {file.size} bytes"
-    if item.waiting:
-        first, *more = item.waiting.text.split("\n")
-        yield f"waits ({item.waiting.kind.value}) since {item.waiting.since}: {first}"
-        yield from (f"    {line}" for line in more)
-    if item.reason:
-        yield f"reason: {item.reason}"
-    for one in sessions:
-        ended = "runs" if one.exit is None else f"exit {one.exit.value}{', suspended' if one.suspended else ''}"
-        yield f"session {one.id} on {one.host}: {ended}, {one.turns} turns, ${one.usd_micros / 1e6:.4f} {one.reason}"
-    if item.result:
-        yield from _block(item.result)
-    for file in item.files:
-        yield f"file {file.name}, {file.size} bytes (fab task.get {item.id})"
-
-
-def _block(text: str) -> Iterator[str]:
-    """Lines of others between empty ones: each is printed by itself, so that only these newlines are kept."""
-    yield from ("", *text.split("\n"), "")
-
-
-def micros(dollars: float) -> int:
-    """Dollars as whole micro-dollars."""
-    return round(dollars * 1_000_000)
+        option = OPTIONS.get(error.field) or OPTIONS.get(error.field.partition("[")[0], error.field)
+        raise CommandError(f"{option}: {error.reason}", "`fab help task.add` says what each option takes") from error
 
 
 def say(text: str) -> None:
     """Print one line of an answer."""
     Progress().say(text)
+
+
+def _is_kept(path: Path, content: bytes) -> bool:
+    """Whether the file is there as an earlier download wrote it; raises `CommandError` for another of its name."""
+    if not path.is_symlink() and path.is_file() and path.read_bytes() == content:
+        return True
+    if path.is_symlink() or path.exists():
+        raise CommandError(
+            f"{path} is there and is another: nothing was written", "move it away, or give another place with --to"
+        )
+    return False
+
+
+def _say_each(found: Iterable[types.Task]) -> int:
+    count = 0
+    for item in found:
+        say(row(item))
+        count += 1
+    return count
 
 
 def _state(name: str) -> types.State:
@@ -188,4 +213,4 @@ def _state(name: str) -> types.State:
     return state
 
 
-namespace = Collection("task", add, list_, show, answer, get)
+namespace = Collection("task", add, list_, show, answer, cancel, retry, get)

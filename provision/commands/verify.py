@@ -14,7 +14,7 @@ from provision.reach.keyfiles import KeyFiles, materialised
 from provision.target import load_target
 
 
-@task(help=ONE_HOST)
+@task(help=ONE_HOST, example="fab verify --stack prod")
 def verify(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Prove that a host is as deployed: users, modes, units, cron, ports, sshd, journal, release, health."""
     target = load_target(stack)

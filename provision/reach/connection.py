@@ -14,6 +14,17 @@ from provision.errors import CommandError
 from provision.reach import programs
 from provision.reach.access import Access, private_key
 
+
+class RemoteCommandFailed(CommandError):
+    """A command on the host that ended with an error of its own; `said` is the end of what it said."""
+
+    def __init__(self, host: str, command: Sequence[str], status: int, said: str) -> None:
+        super().__init__(
+            f"{host}: `{shlex.join(command)[:80]}` ended with {status}: {said}", "mend the cause on the host, run again"
+        )
+        self.said = said
+
+
 LOST = -1
 """What stands for an exit status when the connection ended before the command did."""
 
@@ -45,11 +56,7 @@ class Host:
         if status == LOST:
             raise CommandError(f"{self.name}: the connection broke", "run it again: it is safe to")
         if status:
-            said = " / ".join(errors[-3:]) or "nothing"
-            raise CommandError(
-                f"{self.name}: `{shlex.join(command)[:80]}` ended with {status}: {said}",
-                "fix the cause on the host, run again",
-            )
+            raise RemoteCommandFailed(self.name, command, status, " / ".join(errors[-3:]) or "nothing")
 
     def program(self, name: str, argument: Any) -> Any:
         """Run a program of `onhost/` with a JSON argument, both over stdin, and return the JSON that it prints."""

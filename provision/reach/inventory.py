@@ -62,13 +62,19 @@ def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     try:
         done = subprocess.run(command, cwd=root, env=dict(environ), capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise CommandError("`pulumi` is not on PATH", 'for the local stack: eval "$(python -m local env)"') from None
+        raise CommandError("`pulumi` is not on PATH", _how_to_have_outputs(stack)) from None
     if done.returncode:
         error = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise CommandError(f"Pulumi knows no stack {stack!r}: {error}", "run `pulumi up`, or name another with --stack")
+        raise CommandError(f"Pulumi has no outputs of stack {stack}: {error}", _how_to_have_outputs(stack))
     inventory = parse(done.stdout)
     require_matching_cloud(stack, inventory, environ)
     return inventory
+
+
+def _how_to_have_outputs(stack: str) -> str:
+    if stack == LOCAL:
+        return 'bring it up with `make demo`; in this shell: eval "$(.venv/bin/python -m local env)"'
+    return f"log in to its state (pulumi login), `pulumi up -s {stack}`, or name another with --stack"
 
 
 def require_matching_cloud(stack: str, inventory: Inventory, environ: Mapping[str, str]) -> None:

@@ -40,27 +40,36 @@ class Prepared:
 
 
 def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
-    """Look at the host, build the release for it, and compare the two; print the plan."""
+    """Look at the host, build the release for it, and compare the two."""
     with progress.step(f"{host.name}: look at the host"):
         probed = plan.read_probe(host.program("probe", plan.probe_request()))
     with progress.step("build the release"):
         wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
         built = bundle.collect(source.root, source.file, wheelhouse.key)
-    made = plan.make(probed, built, source.settings.keep_releases)
-    for line in plan.lines(made):
-        progress.say(f"    {line}")
+    return Prepared(plan.make(probed, built, source.settings.keep_releases), built, wheelhouse)
+
+
+def plan_lines(made: plan.Plan) -> Iterator[str]:
+    """Say a plan, and the secrets that the host lacks."""
+    yield from plan.lines(made)
     for secret in made.missing:
-        progress.say(f"    missing secret {secret.name}: {secret.purpose}; give it with `fab secrets`", "yellow")
-    return Prepared(made, built, wheelhouse)
+        yield f"lacks secret   {secret.name}: {secret.purpose}"
+
+
+def lacks_secrets(name: str, made: plan.Plan) -> CommandError:
+    """Say that a host can't become a worker, for want of what its services need."""
+    return CommandError(f"{name} lacks secrets: {', '.join(made.blocking)}", "`fab secrets` gives them; then deploy")
 
 
 def deploy(host: Host, source: Source, progress: Progress) -> bool:
     """Bring a host to what the work tree says; return whether anything changed. Raises `CommandError`."""
     prepared = prepare(host, source, progress)
+    for line in plan_lines(prepared.plan):
+        progress.say(f"    {line}")
     if prepared.plan.nothing:
         return False
     if prepared.plan.blocking:
-        raise CommandError(f"{host.name} lacks secrets: {', '.join(prepared.plan.blocking)}", "run `fab secrets` first")
+        raise lacks_secrets(host.name, prepared.plan)
     uploaded = upload(host, prepared, progress)
     health = plan.Health(f"http://{source.queue}/readyz", source.settings.health_s)
     orders = plan.orders(prepared.plan, health, **uploaded)

@@ -129,26 +129,33 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
     )
 
 
+def changes(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield (action, what) for each thing that a deploy will do, in its order."""
+    if plan.packages:
+        yield "install", ", ".join(plan.packages)
+    for file in plan.files:
+        yield "write", file.path
+    if plan.make_venv:
+        yield "build", f"the Python environment {plan.lock}, offline"
+    if plan.upload:
+        yield "upload", f"release {plan.release}"
+    if plan.links:
+        yield "link", f"through the current release: {', '.join(plan.links)}"
+    if plan.folders:
+        yield "set right", f"owner and mode of {', '.join(plan.folders)}"
+    if plan.switch:
+        yield "switch", f"from {'release ' + plan.seen if plan.seen else 'no release'} to {plan.release}"
+    for unit, why in plan.restart.items():
+        # A unit that does not run is not restarted.
+        yield ("start" if why.startswith("it is ") else "restart"), f"{unit}: {why}"
+
+
 def lines(plan: Plan) -> Iterator[str]:
     """Say a plan, one line for each thing that will change."""
-    if plan.packages:
-        yield f"install      {', '.join(plan.packages)}"
-    for file in plan.files:
-        yield f"write        {file.path}"
-    if plan.make_venv:
-        yield f"environment  {plan.lock}: made anew, offline"
-    if plan.upload:
-        yield f"release      {plan.release}: uploaded"
-    if plan.links:
-        yield f"link         through current: {', '.join(plan.links)}"
-    if plan.folders:
-        yield f"folders      made or set right: {', '.join(plan.folders)}"
-    if plan.switch:
-        yield f"switch       {plan.seen or 'nothing'} → {plan.release}"
-    for unit, why in plan.restart.items():
-        yield f"restart      {unit}: {why}"
     if plan.nothing:
         yield f"nothing to do: release {plan.release} is current and runs"
+    for action, what in changes(plan):
+        yield f"will {action:<9}  {what}"
 
 
 def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str, Any]:
@@ -185,7 +192,7 @@ def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
         return f"{', '.join(running['damaged'])} was changed by hand"
     before, after = running["units"].get(unit, {}), bundle.units[unit]
     changed = [what for what in after if before.get(what) != after[what]]
-    return f"its {' and '.join(changed)} changed" if changed else None
+    return f"new {' and '.join(changed)}" if changed else None
 
 
 def _keep(probed: Probed, bundle: Bundle, keep_releases: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from pulumi.runtime import mocks, rpc, run_in_stack, set_all_config
@@ -68,13 +69,14 @@ def in_stack(stack: str, act: Callable[[], None], monitor: mocks.MockMonitor | N
 
 @pytest.fixture
 def declare():
-    """Run the program's declarations for a configuration."""
+    """Run the program's declarations for a configuration; `hosts` instead of its own, which may be only one."""
 
-    def run(stack: str, **changed: str) -> Monitor:
+    def run(stack: str, hosts: tuple[str, ...] = (), **changed: str) -> Monitor:
         config = LOCAL if stack == "local" else CONFIG
         given = {f"jada:{key.replace('_', '-')}": value for key, value in changed.items()}
         monitor, chosen = Monitor(), settings.read(stack, {**config, **given}, {})
-        in_stack(stack, lambda: program.build(chosen), monitor)
+        built = replace(chosen, hosts=hosts or chosen.hosts)
+        in_stack(stack, lambda: program.build(built), monitor)
         return monitor
 
     return run

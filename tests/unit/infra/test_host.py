@@ -26,8 +26,8 @@ def test_a_host_has_no_user_data_and_no_stored_key(declare):
     assert not {"userData", "keyPairName"} & inputs(declare("prod").registered("Instance")[0]).keys()
 
 
-def test_one_setting_makes_several_hosts_each_with_its_address_and_firewall(declare):
-    monitor = declare("prod", hosts='["box-a", "box-b"]')
+def test_several_names_make_several_hosts_each_with_its_address_and_firewall(declare):
+    monitor = declare("prod", hosts=("box-a", "box-b"))
 
     def names(kind):  # the engine registers side by side: their order is no promise
         return sorted(request.name for request in monitor.registered(kind))
@@ -39,7 +39,7 @@ def test_one_setting_makes_several_hosts_each_with_its_address_and_firewall(decl
 
 @pytest.mark.parametrize("stack", ["prod", "staging", "Local", "local-2"])
 def test_every_host_and_address_of_a_real_stack_is_protected(declare, stack):
-    monitor = declare(stack, hosts='["box-a", "box-b"]')
+    monitor = declare(stack, hosts=("box-a", "box-b"))
     protected = {request.name for request in monitor.requests if request.protect}
     # Ports and attachments are replaced by an edit, which protection would refuse.
     assert protected == {"box-a", "box-b", "box-a-ip", "box-b-ip"}

@@ -51,6 +51,7 @@ def test_ssh_opens_to_the_world_only_when_said_outright():
         ("hosts", '["a_b"]', "'a_b' is no host name"),
         ("hosts", '["box", "box"]', "'box' stands there twice"),
         ("hosts", '["box", "box-ip"]', "'box-ip' is the name of box's static IP"),
+        ("hosts", '["box-a", "box-b"]', "names 2 hosts, and there is no queue yet that hosts share"),
         ("ip-address-type", "ipv6", "must be one of ipv4, dualstack"),
         ("static-ip", "yes", "must be one of true, false"),
         ("ssh-open-to-world", "1", "must be one of true, false"),

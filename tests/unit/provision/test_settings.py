@@ -30,6 +30,7 @@ def test_the_shipped_files_pass(name):
         ("[deploy]\nhealth_s = 5", "deploy.health_s: must be at least 10"),
         ("[agent]\nturn = 3", "agent.turn: unknown"),
         ("[agent]\nturns = 1", "agent.turns: must be at least 2"),
+        ("[agent]\nmodel = 'claude-nosuch-1'", "model: claude-nosuch-1 has no price, so it can't be used; known are"),
         ("[dashboard]\nport = 'x'", "dashboard.port: must be a whole number"),
         ("[sync]\nx = 1", "sync.x: unknown"),
         ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, deploy"),

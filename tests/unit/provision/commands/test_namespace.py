@@ -1,17 +1,19 @@
 import os
+import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from fabric.main import program
+from invoke.parser import Parser
 
-from provision.commands.namespace import namespace
+from provision.commands.namespace import GROUPS, namespace
 
 ROOT = Path(__file__).parents[4]
-LISTED = {
-    "plan", "deploy", "secrets", "verify", "status", "dashboard", "ssh", "logs",
-    "task.add", "task.list", "task.show", "task.answer", "task.get",
-}  # fmt: skip
+# Once: Invoke takes an argument's help out of the task that it belongs to.
+CONTEXTS = namespace.to_contexts()
 
 
 def _fab(*words, **environ):
@@ -19,12 +21,96 @@ def _fab(*words, **environ):
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False)
 
 
-def test_the_list_is_what_is_built():
-    lines = _fab("--list").stdout.splitlines()
-    assert {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "} == LISTED
+def _parsed(words):
+    """What Fabric's own parser makes of a command line, behind the word `fab`."""
+    return Parser(initial=program.initial_context, contexts=CONTEXTS).parse_argv(list(words))
 
 
-@pytest.mark.parametrize("context", namespace.to_contexts(), ids=lambda context: context.name)
+def test_each_command_stands_in_one_group():
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(namespace.task_names)
+
+
+@pytest.mark.parametrize("words", [[], ["--list"], ["help"]])
+def test_all_commands_are_listed_in_groups_each_with_an_example(words):
+    done = _fab(*words)
+    said = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert [group for group in GROUPS if group in said] == list(GROUPS)
+    for name in namespace.task_names:
+        (at,) = [number for number, line in enumerate(said) if line.startswith(f"  {name} ")]
+        assert said[at + 1].strip() == f"$ {namespace[name].example}"
+
+
+@pytest.mark.parametrize("words", [["help", "task.get"], ["--help", "task.get"], ["task.get", "--help"]])
+def test_help_teaches_a_command(words):
+    said = _fab(*words).stdout
+    assert said.startswith("fab task.get <TASK-ID> [OPTIONS]\n")
+    assert "into a folder of their own" in said
+    assert "--to " in said
+    assert f"Example: {namespace['task.get'].example}" in said
+
+
+@pytest.mark.parametrize("name", namespace.task_names)
+def test_an_example_can_be_typed(name):
+    fab, *words = shlex.split(namespace[name].example)
+    assert (fab, _parsed(words)[1].name) == ("fab", name)
+
+
+@pytest.mark.parametrize("context", CONTEXTS, ids=lambda context: context.name)
+def test_no_option_is_converted_by_the_parser_which_shows_tracebacks(context):
+    assert {argument.kind for argument in context.args.values()} <= {str, bool, list}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dashboard", "--port", "abc"], "--port abc: not a whole number from 1 to 65535"),
+        (["dashboard", "--port", "70000"], "--port 70000"),
+        (["ssh", "--forward", "8085"], "--forward 8085: not two ports"),
+        (["ssh", "--forward", "80a:1"], "--forward 80a: not a whole number"),
+        (["task.add", "--title", "x", "--dollars", "abc"], "--dollars abc: not an amount"),
+        (["task.add", "--title", "x", "--dollars", "nan"], "--dollars nan: not an amount"),
+        (["task.add", "--title", "x", "--priority", "12"], "--priority 12: not a whole number from 0 to 9"),
+        (["task.add", "--title", "x", "--sessions", "²"], "--sessions ²: not a whole number"),
+        (["task.add", "--title", ""], "--title: must be one line"),
+        (["task.answer", "X", "--sessions", "-1"], "--sessions -1"),
+        (["task.list", "--state", "over"], "no state 'over'"),
+        (["logs", "--unit", "nosuch"], "no unit nosuch"),
+        (["task.show"], "'task_id'"),
+        (["plan", "--nosuch"], "there is no '--nosuch'"),
+        (["plna"], "there is no 'plna'"),
+        (["help", "plna"], "there is no 'plna'"),
+    ],
+)
+def test_what_was_typed_wrong_is_said_with_a_cure_and_no_traceback(words, said):
+    done = _fab(*words)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "  → " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["dashboard", "--port"], ["ssh", "--forward"]])
+def test_a_port_of_another_program_is_refused(words):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = _fab(*words, port if words[0] == "dashboard" else f"{port}:22")
+    assert done.returncode == 1
+    assert f"port {port} of this machine is taken by another program" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_reader_that_goes_away_ends_the_list_without_words():
+    gone, written = os.pipe()
+    os.close(gone)
+    with os.fdopen(written, "wb") as out:
+        command = [str(Path(sys.executable).with_name("fab")), "--list"]
+        done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("context", CONTEXTS, ids=lambda context: context.name)
 def test_each_task_takes_stack_and_host_and_explains_every_option(context):
     assert {"--stack", "--host"} <= set(context.flags)
     assert [name for name, argument in context.flags.items() if not argument.help] == []

@@ -34,4 +34,4 @@ def test_the_queue_is_counted_by_state_and_a_failed_sync_tells_cause_and_cure():
 
 
 def test_an_empty_queue_and_no_sync_say_so():
-    assert list(status.queue_lines([], [])) == ["tasks      none", "last sync  none yet"]
+    assert list(status.queue_lines([], [])) == ["tasks      none yet", "last sync  none yet"]

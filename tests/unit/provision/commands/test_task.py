@@ -1,6 +1,6 @@
 import pytest
 
-from provision.commands import task
+from provision.commands import options, task, task_lines
 from provision.errors import CommandError
 from wire import types
 
@@ -13,54 +13,128 @@ def _task(**given):
     return types.Task(**{**standard, **given})
 
 
+def _new(description="", context=(), **given):
+    return task.new_task({"title": "Season", **given}, description, list(context))
+
+
 def test_a_task_is_made_of_options_and_files(tmp_path):
     (tmp_path / "bookings.csv").write_bytes(b"a,b\n")
-    made = task.new_task("Season", "work it out", [tmp_path / "bookings.csv"], 7, 2, 1.5)
+    made = _new("work it out", [tmp_path / "bookings.csv"], priority=7, budget={"sessions": 2, "usd_micros": 1_500_000})
     assert made.context == (types.File(name="bookings.csv", content=b"a,b\n"),)
     assert (made.priority, made.budget) == (7, types.AskedBudget(sessions=2, usd_micros=1_500_000))
 
 
 def test_a_description_is_read_from_a_file(tmp_path):
     (tmp_path / "d.txt").write_text("long text")
-    assert task.new_task("Season", f"@{tmp_path}/d.txt", [], 5, 5, 5).description == "long text"
+    assert _new(f"@{tmp_path}/d.txt").description == "long text"
 
 
 @pytest.mark.parametrize(
-    ("title", "priority", "sessions", "dollars", "said"),
+    ("given", "said"),
     [
-        (None, 5, 5, 5.0, "title: must be text"),
-        ("  ", 5, 5, 5.0, "title: must be one line"),
-        ("x", 12, 5, 5.0, "priority: must be at most 9"),
-        ("x", 5, 0, 5.0, "budget.sessions: must be at least 1"),
-        ("x", 5, 5, 0.0, "budget.usd_micros: must be at least 1"),
+        ({"title": None}, "--title: must be text"),
+        ({"title": "  "}, "--title: must be one line"),
+        ({"budget": {"sessions": 0}}, "--sessions: must be at least 1"),
+        ({"budget": {"usd_micros": 0}}, "--dollars: must be at least 1"),
+        ({"description": "x" * 8193}, "--description: "),
     ],
 )
-def test_a_wrong_option_is_named_before_anything_is_sent(title, priority, sessions, dollars, said):
+def test_a_wrong_option_is_named_as_it_is_typed(given, said):
     with pytest.raises(CommandError, match=said):
-        task.new_task(title, "", [], priority, sessions, dollars)
+        _new(**given)
+
+
+def test_a_context_file_whose_name_can_not_travel_is_named_by_its_option(tmp_path):
+    (tmp_path / "my bookings.csv").write_bytes(b"")
+    with pytest.raises(CommandError, match="--context: must be a plain file name"):
+        _new(context=[tmp_path / "my bookings.csv"])
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CommandError, match=r"none\.csv can't be read"):
-        task.new_task("x", "", [tmp_path / "none.csv"], 5, 5, 5)
+        _new(context=[tmp_path / "none.csv"])
 
 
 def test_a_row_says_how_a_task_stands():
-    row = task.row(_task(state=types.State.RUNNING, sessions_used=2, usd_micros_spent=12_300))
-    assert row == "01M7ZQGWJRQ9MW3ETQ7MW30V00  running    2 sessions  $0.0123  Season"
+    row = task_lines.row(_task(state=types.State.RUNNING, sessions_used=2, usd_micros_spent=123_000))
+    assert row == "01M7ZQGWJRQ9MW3ETQ7MW30V00  running    2 sessions    $0.12  Season"
 
 
 def test_details_say_what_it_waits_for_how_sessions_ended_and_what_came_out():
     waiting = types.Waiting(kind=types.Need.QUESTION, text="keep or release?", since="2026-05-13T00:00:00Z")
     session = types.Session(
-        id="S1", task="T", host="box", started_at="t", updated_at="t", exit=types.Exit.ASKED, suspended=True, turns=3
-    )
+        id="S1", task="T", host="ip-10-1-1-1", started_at="t", updated_at="t", exit=types.Exit.ASKED, suspended=True,
+        turns=3, usd_micros=40_000,
+    )  # fmt: skip
     done = _task(waiting=waiting, result="All full.", files=(types.FileInfo(name="o.csv", size=12),))
-    said = "\n".join(task.details(done, [session]))
+    said = "\n".join(task_lines.details(done, [session]))
     assert "waits (question) since 2026-05-13T00:00:00Z: keep or release?" in said
-    assert "session S1 on box: exit 2, suspended, 3 turns" in said
+    assert "session S1: asked you, will go on, 3 turns, $0.04" in said
+    assert "ip-10-1-1-1" not in said
     assert "All full." in said
     assert "file o.csv, 12 bytes" in said
+
+
+def test_every_end_of_a_session_has_words_and_another_releases_end_its_number():
+    assert set(task_lines.ENDINGS) == set(types.Exit)
+    later = types.Session(id="S", task="T", host="h", started_at="t", updated_at="t", exit=types.Exit(42))
+    assert "session S: ended by exit 42" in "\n".join(task_lines.details(_task(), [later]))
+
+
+@pytest.mark.parametrize(
+    ("micros", "said"),
+    [(0, "$0.00"), (1, "<$0.01"), (120_000, "$0.12"), (123_456_789, "$123.46")],
+)
+def test_money_is_said_in_dollars_and_cents(micros, said):
+    assert options.dollars(micros) == said
+
+
+@pytest.mark.parametrize(("text", "read"), [("0.5", 500_000), ("$0.50", 500_000), ("5", 5_000_000), ("1000", 10**9)])
+def test_an_amount_is_read_to_the_micro_dollar(text, read):
+    assert options.micros("--dollars", text) == read
+
+
+@pytest.mark.parametrize("text", ["", "abc", "-1", "inf", "nan", "1000.01", "1e9"])
+def test_an_amount_that_is_none_is_refused(text):
+    with pytest.raises(CommandError, match="not an amount"):
+        options.micros("--dollars", text)
+
+
+ID = "01M7ZQGWJRQ9MW3ETQ7MW30V00"
+
+
+def test_result_files_come_into_a_folder_of_the_tasks_own(tmp_path):
+    assert task.keep(tmp_path / "reports", ID, {"fabfile.py": b"x"}) == [tmp_path / "reports" / ID / "fabfile.py"]
+    assert (tmp_path / "reports" / ID / "fabfile.py").read_bytes() == b"x"
+
+
+def test_the_same_files_may_come_again_and_others_replace_nothing(tmp_path):
+    task.keep(tmp_path, ID, {"a": b"1"})
+    task.keep(tmp_path, ID, {"a": b"1", "b": b"2"})
+    with pytest.raises(CommandError, match="is another: nothing was written"):
+        task.keep(tmp_path, ID, {"c": b"3", "b": b"changed"})
+    assert {path.name: path.read_bytes() for path in (tmp_path / ID).iterdir()} == {"a": b"1", "b": b"2"}
+
+
+@pytest.mark.parametrize("name", ["../fabfile.py", "/etc/passwd", "..", ".bashrc", "a/b", "", "a\n", "-rf"])
+def test_a_models_name_never_leaves_the_folder(tmp_path, name):
+    with pytest.raises(CommandError, match="nothing was written"):
+        task.keep(tmp_path / "in", ID, {"good.csv": b"", name: b"x"})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
+def test_no_link_is_followed(tmp_path, target):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ID).symlink_to(tmp_path / target)
+    with pytest.raises(CommandError, match="leads elsewhere"):
+        task.keep(tmp_path, ID, {"a": b"1"})
+    (tmp_path / ID).unlink()
+    (tmp_path / ID).mkdir()
+    (tmp_path / ID / "a").symlink_to(tmp_path / target / "a")
+    with pytest.raises(CommandError, match="is another"):
+        task.keep(tmp_path, ID, {"a": b"1"})
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_what_a_model_wrote_can_not_act_on_the_terminal_nor_forge_a_line(capsys):
@@ -75,7 +149,7 @@ def test_what_a_model_wrote_can_not_act_on_the_terminal_nor_forge_a_line(capsys)
         result="all\n\x9bfull",
         waiting=waiting,
     )
-    for line in task.details(hostile, [session]):
+    for line in task_lines.details(hostile, [session]):
         task.say(line)
     said = capsys.readouterr().out
     assert r"Season\x0dforged\u202e" in said

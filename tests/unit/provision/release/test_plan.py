@@ -63,8 +63,8 @@ def test_an_unknown_system_is_refused(fresh, bundle):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"code": "code-2"}, "its code changed"),
-        ({"settings": "x", "unit": "y"}, "its settings and unit changed"),
+        ({"code": "code-2"}, "new code"),
+        ({"settings": "x", "unit": "y"}, "new settings and unit"),
     ],
 )
 def test_a_service_restarts_for_what_it_depends_on_and_says_what(worker, bundle, change, why):
@@ -81,14 +81,14 @@ def test_another_environment_is_made_and_restarts_all(worker, bundle):
     )
     made = plan.make(worker, other, 3)
     assert made.make_venv
-    assert dict(made.restart) == dict.fromkeys(SERVICES, "its environment changed")
+    assert dict(made.restart) == dict.fromkeys(SERVICES, "new environment")
 
 
 def test_what_counts_is_the_release_a_process_runs_from_not_the_link(worker, bundle):
     """A deploy that was cut off between switch and restart is finished by the next one."""
     old = {"lock": "lock1", "units": {AGENT: {**bundle.units[AGENT], "code": "code-0"}}, "damaged": []}
     cut = replace(_with_unit(worker, AGENT, release="release0"), releases={**worker.releases, "release0": old})
-    assert dict(plan.make(cut, bundle, 3).restart) == {AGENT: "its code changed"}
+    assert dict(plan.make(cut, bundle, 3).restart) == {AGENT: "new code"}
 
 
 @pytest.mark.parametrize(
@@ -196,27 +196,27 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
         plan.lines(plan.make(replace(fresh, wrong_rights=("/var/lib/jada-agent", "/var/lib/jada-sync")), bundle, 3))
     )
     assert said == [
-        "install      bubblewrap, cron",
-        *(f"write        {file.path}" for file in config_files()),
-        "environment  lock1: made anew, offline",
-        "release      release1: uploaded",
-        f"link         through current: {', '.join(plan.LINKS)}",
-        "folders      made or set right: /var/lib/jada-agent, /var/lib/jada-sync",
-        "switch       nothing → release1",
-        "restart      jada-dashboard.service: it is inactive",
-        "restart      jada-agent.service: it is inactive",
+        "will install    bubblewrap, cron",
+        *(f"will write      {file.path}" for file in config_files()),
+        "will build      the Python environment lock1, offline",
+        "will upload     release release1",
+        f"will link       through the current release: {', '.join(plan.LINKS)}",
+        "will set right  owner and mode of /var/lib/jada-agent, /var/lib/jada-sync",
+        "will switch     from no release to release1",
+        "will start      jada-dashboard.service: it is inactive",
+        "will start      jada-agent.service: it is inactive",
     ]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"packages": {"bubblewrap": True, "cron": False}}, "install      cron"),
-        ({"files": {}}, "write        /etc/ssh/sshd_config.d/10-jada.conf"),
-        ({"venvs": ()}, "environment  lock1: made anew, offline"),
-        ({"links": {}}, "link         through current: /opt/jada-agent/scripts"),
-        ({"wrong_rights": ("/home/jada/secrets",)}, "folders      made or set right: /home/jada/secrets"),
-        ({"current": "release0"}, "switch       release0 → release1"),
+        ({"packages": {"bubblewrap": True, "cron": False}}, "will install    cron"),
+        ({"files": {}}, "will write      /etc/ssh/sshd_config.d/10-jada.conf"),
+        ({"venvs": ()}, "will build      the Python environment lock1, offline"),
+        ({"links": {}}, "will link       through the current release: /opt/jada-agent/scripts"),
+        ({"wrong_rights": ("/home/jada/secrets",)}, "will set right  owner and mode of /home/jada/secrets"),
+        ({"current": "release0"}, "will switch     from release release0 to release1"),
     ],
 )
 def test_one_thing_that_is_not_as_it_should_be_is_something_to_do(worker, bundle, change, said):
@@ -229,7 +229,7 @@ def test_one_thing_that_is_not_as_it_should_be_is_something_to_do(worker, bundle
 def test_a_unit_that_the_running_release_did_not_have_restarts(worker, bundle):
     without = {**worker.releases["release1"], "units": {DASHBOARD: bundle.units[DASHBOARD]}}
     made = plan.make(replace(worker, releases={"release1": without}), bundle, 3)
-    assert dict(made.restart) == {AGENT: "its code and environment and settings and unit changed"}
+    assert dict(made.restart) == {AGENT: "new code and environment and settings and unit"}
 
 
 def test_a_damaged_release_that_nothing_runs_from_restarts_nothing(worker, bundle):

@@ -1,0 +1,111 @@
+"""Fabric's program with our words: what `fab`, `fab --list` and `fab help COMMAND` print, and what a typo gets."""
+
+import inspect
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fabric.main import Fab, program
+from invoke.exceptions import Exit, ParseError
+from invoke.parser.context import ParserContext
+
+from provision.commands.namespace import GROUPS, namespace
+from provision.errors import CommandError
+
+READER_GONE = 141
+"""128 and SIGPIPE's number: the exit code that shells know for it."""
+
+
+class Program(Fab):  # type: ignore[misc] # Fabric has no types
+    """`fab` in this work tree."""
+
+    def parse_tasks(self) -> None:
+        """Read what was typed; `help` and `help COMMAND` are words too. Raises `CommandError` for a typo."""
+        match self.core.unparsed:
+            case ["help"]:
+                self.core.unparsed[:] = ["--list"]
+            # Behind a command that wants an id, Invoke would take `--help` for that id.
+            case ["help", command] | [command, "--help" | "-h"]:
+                self.core.unparsed.clear()
+                self.args.help.value = command
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            context = error.context.name if error.context else None
+            known = f"`fab help {context}` says what {context} takes" if context else "`fab` lists the commands"
+            raise CommandError(_reason(error), known) from error
+        wanted = self.args.help.value
+        if wanted and wanted not in self.parser.contexts:
+            raise CommandError(f"there is no {wanted!r}", "`fab` lists the commands")
+
+    def no_tasks_given(self) -> None:
+        """Print the list: Fabric's own help is about Fabric's options."""
+        self.list_flat()
+        raise Exit
+
+    def list_flat(self) -> None:
+        """Print all commands."""
+        self._print(overview())
+
+    def print_task_help(self, name: str) -> None:
+        """Print what one command does and takes."""
+        self._print(lesson(name, self.parser.contexts[name]))
+
+    def execute(self) -> None:
+        """Run the command."""
+        with _for_a_reader():
+            super().execute()
+
+    def _print(self, lines: Iterator[str]) -> None:
+        with _for_a_reader():
+            sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+@contextmanager
+def _for_a_reader() -> Iterator[None]:
+    """End without words when the reader of our output goes away, as of `fab logs | head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would try to write the rest at its exit, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Exit(code=READER_GONE) from None
+
+
+def install() -> None:
+    """Make the running `fab` ours: Fabric loads a fabfile without asking it for a program."""
+    program.__class__ = Program
+
+
+def overview() -> Iterator[str]:
+    """Say all commands in their groups, each with an example."""
+    yield "fab COMMAND acts on the stack of --stack, else of JADA_STACK, else on the local one."
+    yield "`fab help COMMAND` says what a command takes."
+    for group, names in GROUPS.items():
+        yield f"\n{group}"
+        for name in names:
+            summary = " ".join((namespace[name].__doc__ or "").split())
+            yield f"  {name:<12} {summary}"
+            yield f"  {'':<12} $ {namespace[name].example}"
+
+
+def lesson(name: str, context: ParserContext) -> Iterator[str]:
+    """Say what a command does, an example, and what each of its options takes."""
+    words = [f"<{argument.name}>".upper().replace("_", "-") for argument in context.positional_args]
+    yield " ".join(["fab", name, *words, "[OPTIONS]"])
+    yield f"\n{inspect.cleandoc(namespace[name].__doc__ or '')}\n"
+    for argument in context.args.values():
+        shown = f"--{argument.names[0].replace('_', '-')}"
+        default = f" ({argument.default})" if argument.default and argument.kind is str else ""
+        yield f"  {shown:<15} {argument.help}{default}"
+    yield f"\nExample: {namespace[name].example}"
+
+
+def _reason(error: ParseError) -> str:
+    """Invoke's reason; its commonest one in words that name the mistake."""
+    text = str(error)
+    if text.startswith("No idea what "):
+        return f"there is no {text.removeprefix('No idea what ').removesuffix(' is!')}"
+    return text

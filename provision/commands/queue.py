@@ -1,0 +1,52 @@
+"""The queue of a host as a command reaches it: through a tunnel, with the token that the host holds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from provision.errors import CommandError
+from provision.progress import Progress
+from provision.reach.keyfiles import materialised
+from provision.reach.tunnel import opened
+from provision.target import load_target
+from wire.client import Client, RequestRefused, Unreachable
+from wire.types import Problem
+
+OPTIONS = {
+    "title": "--title", "description": "--description", "context": "--context", "priority": "--priority",
+    "sessions": "--sessions", "budget.sessions": "--sessions", "text": "--text",
+    "usd_micros": "--dollars", "budget.usd_micros": "--dollars",
+}  # fmt: skip
+"""A field of the API → the option by which an operator gives it."""
+CURES = {
+    401: "`fab secrets` gives the host a token that its services share",
+    404: "`fab task.list` has the ids",
+    409: "`fab task.list` says how each task stands",
+    412: "read the task again with `fab task.show`, then answer",
+}
+
+
+@contextmanager
+def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
+    """Yield the client of a host's queue; its refusals become ours, with a cure."""
+    progress = Progress(aside=True)
+    target = load_target(stack)
+    access = target.access(host, progress)
+    try:
+        with materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
+            yield Client(tunnel.url, tunnel.token())
+    except Unreachable as error:
+        # The address in the error is the tunnel's: it means nothing to the operator.
+        raise CommandError(
+            f"{access.name}: its dashboard does not answer", "`fab logs --unit jada-dashboard` says why"
+        ) from error
+    except RequestRefused as error:
+        raise refusal(error.problem) from error
+
+
+def refusal(problem: Problem) -> CommandError:
+    """Say what the queue refused in the words of the command line."""
+    option = OPTIONS.get(problem.field or "")
+    detail = problem.detail.removeprefix(f"{problem.field}: ") if option else problem.detail
+    said = f"{option}: {detail}" if option else detail or problem.title
+    cure = CURES.get(problem.status, "`fab help COMMAND` says what each option takes")
+    return CommandError(f"the queue refused: {said}", cure)

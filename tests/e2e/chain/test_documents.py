@@ -1,0 +1,146 @@
+"""Each command block of the documents is run, as the operator it is written for: none can go stale or be forgotten.
+
+They speak of stack prod; here that is the local one. A block that can't be run says why, in the table below.
+"""
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+import urllib3
+
+from local import environment
+
+FENCE = re.compile(r"^(?P<indent> *)```(?P<mark>\S*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+DOCUMENTS = ("docs/operating.md", "docs/google.md")
+NOT_HERE = {
+    'pulumi login "s3://$BUCKET?region=$REGION"': "needs the bucket and the key of a real AWS account",
+}
+"""The first line of a block → why the local cloud can't run it."""
+AWS = """\
+#!/bin/sh
+# aws holds each call to AWS's own model of it, and then meets a port at which no program listens.
+said=$(AWS_MAX_ATTEMPTS=1 {aws} "$@" --endpoint-url http://127.0.0.1:9 2>&1)
+case "$said" in *"Could not connect to the endpoint URL"*) ;; *) echo "$said" >&2; exit 1 ;; esac
+case " $* " in *" --query "*) echo made-up ;; esac
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    document: str
+    mark: str
+    text: str
+
+    @property
+    def first(self):
+        return self.text.splitlines()[0]
+
+    @property
+    def local(self):
+        """The block for the stack that there is here, under which nothing asks for a confirmation."""
+        return re.sub(r"\bprod\b", "local", self.text)
+
+
+def blocks(document):
+    text = (environment.ROOT / document).read_text(encoding="utf-8")
+    found = list(FENCE.finditer(text))
+    assert 2 * len(found) == sum(line.lstrip().startswith("```") for line in text.splitlines())
+    return [Block(document, m["mark"], re.sub(f"^{m['indent']}", "", m["text"], flags=re.MULTILINE)) for m in found]
+
+
+ALL = [block for document in DOCUMENTS for block in blocks(document)]
+
+
+def only(first):
+    (block,) = (block for block in ALL if block.first.startswith(first))
+    return block
+
+
+def named(block):
+    return f"{block.document}: {block.first[:40]}"
+
+
+STATE, ADOPT, CONSENT = only("REGION="), only("P=aws="), only("fab ssh --stack prod --forward")
+PLAIN = [block for block in ALL if block.first not in NOT_HERE and block not in (STATE, ADOPT, CONSENT)]
+
+
+@pytest.mark.parametrize("block", ALL, ids=named)
+def test_every_block_is_marked_as_shell_and_is_shell(block):
+    assert block.mark == "sh"
+    subprocess.run(["sh", "-n"], input=block.text, text=True, check=True)
+
+
+def test_what_is_not_run_is_in_the_documents():
+    assert set(NOT_HERE) <= {block.first for block in ALL}
+
+
+def test_aws_knows_each_call_and_each_word_of_those_that_make_the_state(tmp_path):
+    (tmp_path / "aws").write_text(AWS.format(aws=environment.ROOT / ".venv" / "bin" / "aws"))
+    (tmp_path / "aws").chmod(0o755)
+    login = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **login}
+    done = subprocess.run(["sh", "-eu", "-c", STATE.text], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def shell(chain, block):
+    """How a block is started: by a shell that ends at the first command that fails."""
+    env = {**chain.env, "PULUMI_SKIP_CONFIRMATIONS": "true"}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    folder = getattr(chain, "folder", environment.ROOT)
+    return subprocess.Popen(["sh", "-eu", "-c", block.local], env=env, cwd=folder, **pipes)
+
+
+def run(chain, block):
+    with shell(chain, block) as process:
+        said, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, said
+    return said
+
+
+@pytest.mark.root
+@pytest.mark.chain
+@pytest.mark.parametrize("block", PLAIN, ids=named)
+def test_a_block_runs_to_its_end(chain, block):
+    assert run(chain, block)
+
+
+@pytest.mark.root
+@pytest.mark.chain
+def test_a_box_that_the_state_forgot_is_adopted(chain):
+    for kind in ("instance:Instance::jada-orchestrator", "staticIp:StaticIp::jada-orchestrator-ip"):
+        urn = f"urn:pulumi:local::jada::aws:lightsail/{kind}"
+        chain.run("pulumi", "state", "delete", "-s", "local", "--yes", "--target-dependents", urn)
+    run(chain, ADOPT)
+    chain.run("pulumi", "up", "--yes", "--skip-preview", "--stack", "local", "--expect-no-changes")
+
+
+@pytest.mark.root
+@pytest.mark.chain
+def test_the_sync_is_authenticated_anew_through_the_forwarded_port(chain):
+    secrets = "/home/jada/secrets/port_sheet_token.json"
+    before = chain.host(f"cat {secrets}")
+    with shell(chain, CONSENT) as flow:
+        url = next(found[0] for line in flow.stdout if (found := re.search(r"http://10\.\S+", line)))
+        consent(url)
+        said = flow.stdout.read()
+    assert flow.returncode == 0, said
+    kept = chain.host(f"cat {secrets}")
+    assert kept != before
+    (chain.site.state / "secrets" / "port_sheet_token.json").write_text(kept)
+    assert "success" in run(chain, only('fab ssh --stack prod --command "sudo systemctl'))
+
+
+def consent(url):
+    """Allow, as an operator's browser does: it follows Google's redirect to a port of this machine."""
+    page = urllib3.request("GET", url).data.decode()
+    hidden = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))
+    chosen = urllib3.request(
+        "POST", url, fields={**hidden, "decision": "allow"}, encode_multipart=False, redirect=False
+    )
+    target = chosen.headers["location"]
+    assert target.startswith("http://localhost:8085/")
+    assert urllib3.request("GET", target).status == 200
