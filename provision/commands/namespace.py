@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from provision.commands import task
+from provision.commands import backup, task
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import deploy
 from provision.commands.logs import logs
@@ -12,10 +12,11 @@ from provision.commands.ssh import ssh
 from provision.commands.status import status
 from provision.commands.verify import verify
 
-namespace = Collection(plan, deploy, secrets, verify, status, dashboard, ssh, logs, task.namespace)
+namespace = Collection(plan, deploy, secrets, verify, status, dashboard, ssh, logs, task.namespace, backup.namespace)
 
 GROUPS = {
     "Make a host a worker": ("plan", "secrets", "deploy", "verify"),
     "Look at a host": ("status", "dashboard", "logs", "ssh"),
     "Give it work": ("task.add", "task.list", "task.show", "task.answer", "task.cancel", "task.retry", "task.get"),
+    "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
 }

@@ -21,6 +21,8 @@ CURES = {
     401: "`fab secrets` gives the host a token that its services share",
     404: "`fab task.list` has the ids",
     409: "`fab task.list` says how each task stands",
+    503: "`fab logs --unit jada-dashboard` says since when",
+    507: "make room on the host: `fab ssh --command 'df -h'`",
     412: "read the task again with `fab task.show`, then answer",
 }
 
