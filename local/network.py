@@ -9,6 +9,7 @@ import ipaddress
 import json
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,7 @@ class AddressesTaken(RuntimeError):
 
 def ensure(site: Site) -> None:
     """Make the edge namespace and its link to the machine, as far as they are missing. Raises `AddressesTaken`."""
-    taken = conflicts(json.loads(run("ip", "-json", "-4", "route", "show") or "[]"), site)
-    if taken:
-        raise AddressesTaken(
-            f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; "
-            "remove that route, or choose another octet for the site"
-        )
+    require_addresses(site)
     _note_mount()
     _namespace(site.edge)
     _forward(site.edge)
@@ -38,6 +34,17 @@ def ensure(site: Site) -> None:
     # An address that no host has swallows packets, as the vendor's do, instead of answering that it is free.
     _ip(site.edge, "route", "replace", "blackhole", site.network)
     _link_machine(site)
+
+
+def require_addresses(site: Site) -> None:
+    """Raise `AddressesTaken` when something else on this machine has a route into the site's addresses."""
+    routes = json.loads(run("ip", "-json", "-4", "route", "show") or "[]")
+    if taken := conflicts(routes, site):
+        free = next((n for n in range(site.octet + 1, 256) if not conflicts(routes, replace(site, octet=n))), None)
+        cure = f"take another: make demo JADA_OCTET={free}" if free else "remove that route"
+        raise AddressesTaken(
+            f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; {cure}"
+        )
 
 
 def inside(site: Site) -> bool:
