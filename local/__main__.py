@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from local import cloud, demo, environment, hosts, network, tools
+from local import cloud, demo, environment, hosts, locks, network, tools
 from local.commands import CommandFailed
 from local.hosts.image import cache
 from local.network import AddressesTaken
@@ -21,6 +21,9 @@ def main() -> int:
     site = chosen(args)
     try:
         return int(args.command(site, args) or 0)
+    except locks.Held as error:
+        sys.stderr.write(f"jada: {error}: wait for it, end it, or choose another site: JADA_SITE, JADA_OCTET\n")
+        return 1
     except (StepFailed, AddressesTaken, CommandFailed) as error:
         sys.stderr.write(f"jada: {error}\n")
         return 1
@@ -60,7 +63,7 @@ def _demo(site: Site, args: argparse.Namespace) -> None:
     if shutil.which("ip"):
         network.require_addresses(site)
     choice = demo.Choice(str(args.bookings.resolve()) if args.bookings else None, args.claude, site.octet)
-    with cloud.exclusive_lock(site):
+    with locks.site(site), locks.octet(site):
         demo.run(site, choice, Steps(site.state / "logs"))
 
 
@@ -74,7 +77,7 @@ def _tools(_site: Site, _args: argparse.Namespace) -> None:
 
 
 def _down(site: Site, _args: argparse.Namespace) -> None:
-    with cloud.exclusive_lock(site):
+    with locks.site(site):
         cloud.stop(site)
     sys.stdout.write("jada: the local cloud is gone; the tools' cache stays\n")
 

@@ -1,14 +1,11 @@
 """This machine as the cloud: start its network and its doubles, stop them, and leave nothing behind."""
 
-import fcntl
 import http.client
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,25 +19,6 @@ PORTS = {"lightsail": LIGHTSAIL, "claude": CLAUDE, "google": GOOGLE, "bookings":
 """What a cloud consists of, and where each listens."""
 START_LIMIT_S = 30
 """How long a double may take until it answers: on a loaded machine its imports take seconds."""
-
-
-@contextmanager
-def exclusive_lock(site: Site) -> Iterator[None]:
-    """Keep other processes from this local cloud; raises `StepFailed` that names the one which has it."""
-    path = Path(f"/run/lock/{site.name}-local.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not "w": it would wipe the holder's name before the lock is refused.
-    with path.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise StepFailed(f"the local cloud {site.name} is in use by {holder}: wait for it, or end it.") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} ({' '.join(sys.argv[-2:])})")
-        lock.flush()
-        yield
 
 
 def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from local import locks
 from local.commands import run, succeeds
 from local.site import Site
 
@@ -27,8 +28,10 @@ class AddressesTaken(RuntimeError):
 def ensure(site: Site) -> None:
     """Make the edge namespace and its link to the machine, as far as they are missing. Raises `AddressesTaken`."""
     require_addresses(site)
-    _note_mount()
-    _namespace(site.edge)
+    # Looking whether the folder is mounted and acting on it are one step: another site may do the opposite.
+    with locks.namespaces():
+        _note_mount()
+        _namespace(site.edge)
     _forward(site.edge)
     _ip(site.edge, "address", "replace", f"{site.cloud_address}/32", "dev", "lo")
     # An address that no host has swallows packets, as the vendor's do, instead of answering that it is free.
@@ -79,10 +82,11 @@ def remove(site: Site) -> None:
     """Take the site's links and namespaces away, whatever is left of them."""
     if succeeds("ip", "link", "show", _link(site)):
         run("ip", "link", "delete", _link(site))
-    # The edge last: a host's link ends in it, and goes with the host.
-    for name in namespaces(site, (path.name for path in NAMESPACES.glob("*"))):
-        _delete_namespace(name)
-    _undo_mount()
+    with locks.namespaces():
+        # The edge last: a host's link ends in it, and goes with the host.
+        for name in namespaces(site, (path.name for path in NAMESPACES.glob("*"))):
+            _delete_namespace(name)
+        _undo_mount()
 
 
 def namespace(site: Site, number: int) -> str:
