@@ -63,7 +63,8 @@ def _demo(site: Site, args: argparse.Namespace) -> None:
     if shutil.which("ip"):
         network.require_addresses(site)
     choice = demo.Choice(str(args.bookings.resolve()) if args.bookings else None, args.claude, site.octet)
-    with locks.site(site), locks.octet(site):
+    # Shared, because a test holds its site's octet over several demos.
+    with locks.site(site), locks.octet(site, shared=True):
         demo.run(site, choice, Steps(site.state / "logs"))
 
 

@@ -29,13 +29,13 @@ def site(wanted: Site) -> Iterator[None]:
 
 
 @contextmanager
-def octet(wanted: Site) -> Iterator[None]:
-    """Keep other sites from a site's octet; raises `Held`. One that the same site holds already is free to it."""
+def octet(wanted: Site, *, shared: bool = False) -> Iterator[None]:
+    """Keep other sites from a site's octet; raises `Held`. If `shared`, it may be held for the same site already."""
     with ExitStack() as lock:
         try:
             lock.enter_context(_noted(f"jada-octet-{wanted.octet}", wanted.network, wanted.name))
         except Held as held:
-            if held.holder != wanted.name:
+            if not shared or held.holder != wanted.name:
                 raise
         yield
 
