@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test check bench mutants tools
+.PHONY: help demo down test unit check bench mutants tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,16 +18,30 @@ down: ## end the demo; nothing of it is left behind
 	@test -x $(BIN)/python || local/bootstrap
 	@$(BIN)/python -m local down
 
-test: tools ## all tests, the chain on real hosts among them
+PARTS := unit contract e2e chain
+TESTS_unit := tests/unit
+TESTS_contract := tests/contract
+TESTS_e2e := $(filter-out %/chain %/__pycache__,$(wildcard tests/e2e/*))
+TESTS_chain := tests/e2e/chain
+OTHER_PART := $(filter-out $(PARTS),$(PART))
+
+# Refused before anything is installed.
+test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e or chain
+	$(if $(OTHER_PART),$(error jada: there is no part $(OTHER_PART); PART is one of $(PARTS), and without it all are run))
+	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(PART:%= PART=%)`, or `make unit` for what needs none' >&2; exit 1; }
+	@local/bootstrap
 	@$(BIN)/python -m local tools
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 $(foreach part,$(PART),$(TESTS_$(part)))
+
+unit: tools ## the tests that need no root, no network and no host: under a minute
+	@$(BIN)/pytest -q -n 2 -m 'not root' tests/unit
 
 check: tools ## lint, types, architecture, units, shell
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(BIN)/python -m local tools
+	@command -v shellcheck >/dev/null || $(BIN)/python -m local tools
 	shellcheck local/bootstrap local/pulumi/bin/* .ci/run
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 
