@@ -28,7 +28,7 @@ OTHER_PART := $(filter-out $(PARTS),$(PART))
 # Refused before anything is installed.
 test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e or chain
 	$(if $(OTHER_PART),$(error jada: there is no part $(OTHER_PART); PART is one of $(PARTS), and without it all are run))
-	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(PART:%= PART=%)`, or `make unit` for what needs none' >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
 	@local/bootstrap
 	@$(BIN)/python -m local tools
 	@$(BIN)/pytest -n 2 $(foreach part,$(PART),$(TESTS_$(part)))
