@@ -1,10 +1,12 @@
 """Each test that needs a machine has a site of its own, whatever else is up."""
 
+import os
 import subprocess
+import sys
 
 import pytest
 
-from local import locks, network, temporary
+from local import network, temporary
 from local.temporary import temporary_site
 
 pytestmark = pytest.mark.root
@@ -49,6 +51,12 @@ def test_what_a_killed_test_left_on_an_octet_is_removed_by_the_next(octet):
     assert not site.state.exists()
 
 
-def test_others_are_kept_from_it():
-    with temporary_site() as site, pytest.raises(locks.Held), locks.site(site):
-        pass
+@pytest.mark.parametrize("command", ["demo", "down"])
+def test_a_command_on_the_site_of_a_test_is_refused_and_names_who_has_it(command):
+    with temporary_site() as site:
+        site_options = ["--site", site.name, "--octet", str(site.octet)]
+        local = [sys.executable, "-m", "local", *site_options, command]
+        done = subprocess.run(local, capture_output=True, text=True, check=False, timeout=60)
+        assert site.state.exists()
+    assert done.returncode == 1
+    assert f"the local cloud {site.name} is in use by process {os.getpid()} (" in done.stderr
