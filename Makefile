@@ -18,19 +18,30 @@ down: ## end the demo; nothing of it is left behind
 	@test -x $(BIN)/python || local/bootstrap
 	@$(BIN)/python -m local down
 
-test: tools ## all tests, the chain on real hosts among them
-	@$(BIN)/python -m local tools
-	@$(BIN)/pytest -n 2
+PARTS := unit contract e2e chain
+TESTS_unit := tests/unit
+TESTS_contract := tests/contract
+TESTS_e2e := $(filter-out %/chain %/__pycache__,$(wildcard tests/e2e/*))
+TESTS_chain := tests/e2e/chain
+OTHER_PART := $(filter-out $(PARTS),$(PART))
 
-unit: tools ## the parts by themselves
-	@$(BIN)/pytest -q -m 'not root' tests/unit
+# Refused before anything is installed.
+test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e or chain
+	$(if $(OTHER_PART),$(error jada: there is no part $(OTHER_PART); PART is one of $(PARTS), and without it all are run))
+	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
+	@local/bootstrap
+	@$(BIN)/python -m local tools
+	@$(BIN)/pytest -n 2 $(foreach part,$(PART),$(TESTS_$(part)))
+
+unit: tools ## the tests that need no root, no network and no host: under a minute
+	@$(BIN)/pytest -q -n 2 -m 'not root' tests/unit
 
 check: tools ## lint, types, architecture, units, shell
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(BIN)/python -m local tools
+	@command -v shellcheck >/dev/null || $(BIN)/python -m local tools
 	shellcheck local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs

@@ -2,24 +2,28 @@
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
-from local import cloud, demo, environment, hosts, tools
+from local import cloud, demo, environment, hosts, locks, network, tools
 from local.commands import CommandFailed
 from local.hosts.image import cache
 from local.network import AddressesTaken
-from local.site import Site
+from local.site import Site, add_options, chosen
 from local.steps import StepFailed, Steps
 
 
 def main() -> int:
     """Run one command; returns its exit code."""
     args = _arguments()
-    site = Site()
+    site = chosen(args)
     try:
         return int(args.command(site, args) or 0)
+    except locks.Held as error:
+        sys.stderr.write(f"jada: {error}: wait for it, end it, or choose another site: JADA_SITE, JADA_OCTET\n")
+        return 1
     except (StepFailed, AddressesTaken, CommandFailed) as error:
         sys.stderr.write(f"jada: {error}\n")
         return 1
@@ -30,6 +34,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description="This machine as jada's cloud.")
+    add_options(parser, os.environ)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shown = commands.add_parser("demo", help="make a box, make it a worker, give it work, prove it; it stays up")
     shown.add_argument("--bookings", type=Path, help="a CSV of bookings; without it a season is generated")
@@ -54,8 +59,12 @@ def _demo(site: Site, args: argparse.Namespace) -> None:
             "CLAUDE=real needs ANTHROPIC_API_KEY in the environment; without it the double plays the model"
         )
     _check()
-    choice = demo.Choice(str(args.bookings.resolve()) if args.bookings else None, args.claude)
-    with cloud.exclusive_lock():
+    # Before minutes of building; a machine without `ip` gets it among the tools, and is asked again then.
+    if shutil.which("ip"):
+        network.require_addresses(site)
+    choice = demo.Choice(str(args.bookings.resolve()) if args.bookings else None, args.claude, site.octet)
+    # Shared, because a test holds its site's octet over several demos.
+    with locks.site(site), locks.octet(site, shared=True):
         demo.run(site, choice, Steps(site.state / "logs"))
 
 
@@ -69,7 +78,7 @@ def _tools(_site: Site, _args: argparse.Namespace) -> None:
 
 
 def _down(site: Site, _args: argparse.Namespace) -> None:
-    with cloud.exclusive_lock():
+    with locks.site(site):
         cloud.stop(site)
     sys.stdout.write("jada: the local cloud is gone; the tools' cache stays\n")
 
@@ -78,6 +87,9 @@ def _env(site: Site, _args: argparse.Namespace) -> None:
     engine = shutil.which("pulumi")
     folder = Path(engine).parent if engine else tools.engine(Steps(site.state / "logs"))
     sys.stdout.write(environment.exports(environment.variables(site, folder, os.environ["PATH"])))
+    if environment.project(site) != environment.ROOT:
+        # Its settings have this site's addresses: pulumi and fab act there.
+        sys.stdout.write(f"cd {shlex.quote(str(environment.project(site)))}\n")
 
 
 def _check() -> None:

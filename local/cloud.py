@@ -1,47 +1,24 @@
 """This machine as the cloud: start its network and its doubles, stop them, and leave nothing behind."""
 
-import fcntl
 import http.client
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from local import hosts, network
 from local.process import Process, wait_until
 from local.serve import health
-from local.site import BOOKINGS, CLAUDE, GOOGLE, LIGHTSAIL, Site
+from local.site import BOOKINGS, CLAUDE, GOOGLE, LIGHTSAIL, Site, record_octet
 from local.steps import StepFailed
 
 PORTS = {"lightsail": LIGHTSAIL, "claude": CLAUDE, "google": GOOGLE, "bookings": BOOKINGS}
 """What a cloud consists of, and where each listens."""
-LOCK = Path("/run/lock/jada-local.lock")
 START_LIMIT_S = 30
 """How long a double may take until it answers: on a loaded machine its imports take seconds."""
-
-
-@contextmanager
-def exclusive_lock() -> Iterator[None]:
-    """Keep other processes from this machine's one local cloud; raises `StepFailed` that names the one which has it."""
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    # Not "w": it would wipe the holder's name before the lock is refused.
-    with LOCK.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise StepFailed(
-                f"the local cloud is in use by {lock.read().strip() or 'another process'}: wait for it, or end it."
-            ) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} ({' '.join(sys.argv[-2:])})")
-        lock.flush()
-        yield
 
 
 def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
@@ -50,6 +27,7 @@ def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
     Raises `StepFailed` with the end of its log for one that does not come up.
     """
     site.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    record_octet(site)
     network.ensure(site)
     # Started all at once and waited for after: each needs seconds for its imports.
     for name, port in PORTS.items():

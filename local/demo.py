@@ -53,10 +53,11 @@ ANSWER = "Keep them until Friday, then release."
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a demo was asked for: a bookings file or the generated season, the double or the real API."""
+    """What a demo was asked for: a bookings file or the generated season, the double or the real API, its network."""
 
     bookings: str | None
     claude: str
+    octet: int
 
 
 def run(site: Site, choice: Choice, steps: Steps) -> None:
@@ -71,22 +72,22 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
         _cloud(site, choice, image, steps)
     with steps.step("pulumi up: the box, its static IP and its firewall"):
         (site.state / environment.PULUMI_STATE).mkdir(exist_ok=True)
-        steps.run("stack", ["pulumi", "stack", "select", "--create", "local"], env=env, cwd=environment.ROOT)
+        steps.run("stack", ["pulumi", "stack", "select", "--create", "local"], env=env, cwd=environment.project(site))
         up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
-        steps.run("up", up, env=env, cwd=environment.ROOT)
+        steps.run("up", up, env=env, cwd=environment.project(site))
     with steps.step("fab secrets: five secrets, over SSH, to a folder that only root reads"):
         _secrets(site, choice)
-        _fab(steps, env, "secrets", "--from", str(site.state / "secrets"))
+        _fab(site, steps, env, "secrets", "--from", str(site.state / "secrets"))
     with steps.step("fab deploy: first the system, then a release"):
-        _fab(steps, env, "deploy")
+        _fab(site, steps, env, "deploy")
     with _dashboard(site, env) as client:
         with steps.step("work: three tasks, through the queue, on the host"):
             done = _work(site, client, steps)
         with steps.step("sync: the bookings into the sheet, and a second run that writes nothing"):
-            _sync(client, env, steps)
+            _sync(site, client, env, steps)
         bill = [(task, len(client.sessions(task.id))) for task in done]
     with steps.step("fab verify: the host, proven over the same SSH"):
-        steps.tell(_fab(steps, env, "verify").strip().splitlines()[-1])
+        steps.tell(_fab(site, steps, env, "verify").strip().splitlines()[-1])
     _remember(site, choice)
     _closing(site, bill, steps)
 
@@ -118,6 +119,7 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
         "bookings": ["doubles.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
     }
     cloud.start(site, programs)
+    environment.make_project(site)
     _post(f"{site.url(GOOGLE)}/_local/spreadsheets", {"id": SHEET, "title": "Port bookings", "sheet": "Bookings"})
 
 
@@ -144,8 +146,9 @@ def _token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def _fab(steps: Steps, env: dict[str, str], task: str, *args: str) -> str:
-    return steps.run(f"fab-{task}", [FAB, task, "--stack", "local", *args], env=env, cwd=environment.ROOT)
+def _fab(site: Site, steps: Steps, env: dict[str, str], task: str, *args: str) -> str:
+    command = [FAB, task, "--stack", "local", *args]
+    return steps.run(f"fab-{task}", command, env=env, cwd=environment.project(site))
 
 
 @contextlib.contextmanager
@@ -156,7 +159,7 @@ def _dashboard(site: Site, env: dict[str, str]) -> Iterator[Client]:
     client = Client(f"http://127.0.0.1:{port}", token, retries=5)
     command = [FAB, "dashboard", "--stack", "local", "--port", str(port)]
     log = (site.state / "logs" / "tunnel.log").open("wb")
-    with log, subprocess.Popen(command, env=env, cwd=environment.ROOT, stdout=log, stderr=log) as tunnel:
+    with log, subprocess.Popen(command, env=env, cwd=environment.project(site), stdout=log, stderr=log) as tunnel:
         try:
             if not wait_until(lambda: _healthy(client) or tunnel.poll() is not None, 30) or tunnel.poll() is not None:
                 raise StepFailed(f"no tunnel to the dashboard; its log: {log.name}")
@@ -212,10 +215,10 @@ def _progress(client: Client, task: Task, shown: dict[str, State], steps: Steps)
         client.reply(task.id, Reply(text=ANSWER), version=task.version)
 
 
-def _sync(client: Client, env: dict[str, str], steps: Steps) -> None:
+def _sync(site: Site, client: Client, env: dict[str, str], steps: Steps) -> None:
     """Start the sync's unit twice, as cron does, and require "unchanged" of its second report."""
     for expected in ((SyncOutcome.CHANGED, SyncOutcome.UNCHANGED), (SyncOutcome.UNCHANGED,)):
-        _fab(steps, env, "ssh", "--command", "sudo systemctl start port-sheet-sync.service")
+        _fab(site, steps, env, "ssh", "--command", "sudo systemctl start port-sheet-sync.service")
         run = client.sync_runs()[0]
         steps.tell(f"{run.outcome}: {run.rows_read} bookings read, {run.added} added, {run.changed} changed")
         if run.outcome not in expected:
@@ -226,6 +229,8 @@ def _closing(site: Site, bill: list[tuple[Task, int]], steps: Steps) -> None:
     def out(text: str) -> None:
         steps.console.print(text, soft_wrap=True)
 
+    usual = site.name == Site().name
+    named, ending = ("", "make down") if usual else (f" --site {site.name}", f"make down JADA_SITE={site.name}")
     out("\n[bold]What the tasks came to[/]")
     for task, sessions in bill:
         plural = "session" if sessions == 1 else "sessions"
@@ -236,7 +241,7 @@ def _closing(site: Site, bill: list[tuple[Task, int]], steps: Steps) -> None:
   one box, jada-orchestrator: a Debian host with systemd, a network of its own, behind its firewall;
   a worker on it, three finished tasks, and a sheet in step with the bookings.
 
-[bold]Where to look[/]  first: [cyan]eval "$(.venv/bin/python -m local env)"[/]
+[bold]Where to look[/]  first: [cyan]eval "$(.venv/bin/python -m local{named} env)"[/]
   the page       fab dashboard
   a report       fab task.get {bill[0][0].id} --to .
   the sheet      {site.url(GOOGLE)}/spreadsheets/d/{SHEET}
@@ -244,7 +249,7 @@ def _closing(site: Site, bill: list[tuple[Task, int]], steps: Steps) -> None:
   the cloud      pulumi stack, aws lightsail get-instances
   the proof      fab verify; pulumi up and fab deploy again change nothing
 
-[bold]How to end it[/]  make down   (nothing of it is left behind; the tools' cache stays)
+[bold]How to end it[/]  {ending}   (nothing of it is left behind; the tools' cache stays)
 """)
 
 

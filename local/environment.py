@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,32 @@ from local.site import LIGHTSAIL, Site
 ROOT = Path(__file__).parent.parent
 SHIMS = Path(__file__).parent / "pulumi" / "bin"
 PULUMI_STATE = "pulumi"
+
+_SETTINGS = ("Pulumi.local.yaml", "jada.local.toml")
+_HIDDEN = (".git", *_SETTINGS)
+
+
+def project(site: Site) -> Path:
+    """Return the folder in which `pulumi` and `fab` act on the site.
+
+    It is the work tree for the octet that its settings are written for; for another, a folder made by `make_project`.
+    """
+    return ROOT if site.octet == Site().octet else site.state / "project"
+
+
+def make_project(site: Site) -> None:
+    """Make the folder `project` returns, if it is not the work tree: all of that by links, its settings readdressed."""
+    folder = project(site)
+    if folder == ROOT:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for path in ROOT.iterdir():
+        if path.name not in _HIDDEN:
+            (folder / path.name).symlink_to(path)
+    for name in _SETTINGS:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace(f"10.{Site().octet}.", f"10.{site.octet}."), encoding="utf-8")
 
 
 def variables(site: Site, engine: Path, path: str) -> dict[str, str]:
@@ -20,6 +47,8 @@ def variables(site: Site, engine: Path, path: str) -> dict[str, str]:
     return {
         "PATH": os.pathsep.join([str(SHIMS), str(ROOT / ".venv" / "bin"), str(engine), path]),
         "JADA_STACK": "local",
+        "JADA_SITE": site.name,
+        "JADA_OCTET": str(site.octet),
         "PULUMI_BACKEND_URL": f"file://{site.state / PULUMI_STATE}",
         # Empty, because this state guards no secret; where it is unset, Pulumi asks or fails.
         "PULUMI_CONFIG_PASSPHRASE": "",

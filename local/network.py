@@ -9,9 +9,11 @@ import ipaddress
 import json
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from local import locks
 from local.commands import run, succeeds
 from local.site import Site
 
@@ -25,19 +27,27 @@ class AddressesTaken(RuntimeError):
 
 def ensure(site: Site) -> None:
     """Make the edge namespace and its link to the machine, as far as they are missing. Raises `AddressesTaken`."""
-    taken = conflicts(json.loads(run("ip", "-json", "-4", "route", "show") or "[]"), site)
-    if taken:
-        raise AddressesTaken(
-            f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; "
-            "remove that route, or choose another octet for the site"
-        )
-    _note_mount()
-    _namespace(site.edge)
+    require_addresses(site)
+    # Looking whether the folder is mounted and acting on it are one step: another site may do the opposite.
+    with locks.namespaces():
+        _note_mount()
+        _namespace(site.edge)
     _forward(site.edge)
     _ip(site.edge, "address", "replace", f"{site.cloud_address}/32", "dev", "lo")
     # An address that no host has swallows packets, as the vendor's do, instead of answering that it is free.
     _ip(site.edge, "route", "replace", "blackhole", site.network)
     _link_machine(site)
+
+
+def require_addresses(site: Site) -> None:
+    """Raise `AddressesTaken` when something else on this machine has a route into the site's addresses."""
+    routes = json.loads(run("ip", "-json", "-4", "route", "show") or "[]")
+    if taken := conflicts(routes, site):
+        free = next((n for n in range(site.octet + 1, 256) if not conflicts(routes, replace(site, octet=n))), None)
+        cure = f"take another: make demo JADA_OCTET={free}" if free else "remove that route"
+        raise AddressesTaken(
+            f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; {cure}"
+        )
 
 
 def inside(site: Site) -> bool:
@@ -72,10 +82,11 @@ def remove(site: Site) -> None:
     """Take the site's links and namespaces away, whatever is left of them."""
     if succeeds("ip", "link", "show", _link(site)):
         run("ip", "link", "delete", _link(site))
-    # The edge last: a host's link ends in it, and goes with the host.
-    for name in namespaces(site, (path.name for path in NAMESPACES.glob("*"))):
-        _delete_namespace(name)
-    _undo_mount()
+    with locks.namespaces():
+        # The edge last: a host's link ends in it, and goes with the host.
+        for name in namespaces(site, (path.name for path in NAMESPACES.glob("*"))):
+            _delete_namespace(name)
+        _undo_mount()
 
 
 def namespace(site: Site, number: int) -> str:

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from local.site import Site
+from local.site import Site, add_options, chosen
 
 _GRACE_S = 1
 """How long a request in flight may still run at the end: a double that plays a hang must not hold up `make down`."""
@@ -42,22 +43,18 @@ class _Server(uvicorn.Server):
 
 def parser(name: str, port: int, **about: Any) -> argparse.ArgumentParser:
     """Return the command line that all programs of a cloud have: where to listen, and which site they belong to."""
-    usual = Site()
     made = argparse.ArgumentParser(prog=f"python -m {name}", **about)
     made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     made.add_argument("--port", type=int, default=port, help="port to listen on; 0 takes any (default: %(default)s)")
-    made.add_argument("--site", default=usual.name, help="the cloud's name (default: %(default)s)")
-    made.add_argument(
-        "--octet", type=int, default=usual.octet, help="its network is 10.OCTET.0.0/16 (default: %(default)s)"
-    )
+    add_options(made, {})
     made.add_argument("--state", type=Path, help="folder of what it keeps (default: one named after site and program)")
     return made
 
 
 def site(name: str, given: argparse.Namespace) -> Site:
     """Return the site a program belongs to, with the program's own folder as its state."""
-    whole = Site(given.site, given.octet)
-    return Site(given.site, given.octet, given.state or whole.state / name)
+    whole = chosen(given)
+    return replace(whole, folder=given.state or whole.state / name)
 
 
 def health(name: str, site: Site) -> dict[str, str]:

@@ -1,6 +1,9 @@
 """Where the local cloud lives on this machine: its names, addresses, ports and folder, all derived from one value."""
 
-from dataclasses import dataclass
+import argparse
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 LIGHTSAIL, CLAUDE, GOOGLE, BOOKINGS = 8700, 8701, 8702, 8703
@@ -54,3 +57,50 @@ class Site:
     def url(self, port: int) -> str:
         """The address of a double as operator and hosts call it."""
         return f"http://{self.cloud_address}:{port}"
+
+
+_USUAL = Site()
+_OCTET_FILE = "octet"
+
+
+def add_options(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
+    """Give a command line the options that name a site; JADA_SITE and JADA_OCTET in `environ` stand for them."""
+    parser.add_argument(
+        "--site", type=_name, default=environ.get("JADA_SITE") or _USUAL.name,
+        help=f"the cloud's name (default: JADA_SITE, else {_USUAL.name})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--octet", type=_octet, default=environ.get("JADA_OCTET") or None,
+        help=f"its network is 10.OCTET.0.0/16 (default: JADA_OCTET, else what is up, else {_USUAL.octet})",
+    )  # fmt: skip
+
+
+def chosen(given: argparse.Namespace) -> Site:
+    """Return the site that the options name; its octet is, unless given, the one that its cloud was started with."""
+    site = Site(given.site)
+    return replace(site, octet=given.octet or _recorded_octet(site) or _USUAL.octet)
+
+
+def record_octet(site: Site) -> None:
+    """Keep the site's octet in its state: later commands need not be given it again."""
+    (site.state / _OCTET_FILE).write_text(f"{site.octet}\n", encoding="ascii")
+
+
+def _recorded_octet(site: Site) -> int | None:
+    try:
+        return int((site.state / _OCTET_FILE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _name(text: str) -> str:
+    # A network link's name holds 15 characters, and ours end in -op.
+    if not re.fullmatch("[a-z][a-z0-9]{0,11}", text):
+        raise argparse.ArgumentTypeError(f"a site's name is up to 12 small letters and digits, not {text!r}")
+    return text
+
+
+def _octet(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 255:
+        raise argparse.ArgumentTypeError(f"an octet is a number from 1 to 255, not {text!r}")
+    return int(text)

@@ -11,11 +11,10 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_identit
 
 from doubles.lightsail.app import create
 from doubles.lightsail.calls import CALLS
-from local import hosts
 from local.hosts.image import image_folder
 from local.process import wait_until
 from local.serve import running
-from local.site import Site
+from local.temporary import temporary_site
 
 pytestmark = pytest.mark.root
 BOX = {"availabilityZone": "us-east-1a", "blueprintId": "debian_12", "bundleId": "micro_3_0"}
@@ -23,11 +22,14 @@ SSH = {"fromPort": 22, "toPort": 22, "protocol": "tcp"}
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory):
-    site = Site("jadac", 80, tmp_path_factory.mktemp("lightsail"))
-    hosts.sweep(site)
-    yield create(site.state, image_folder(), site)
-    hosts.sweep(site)
+def site():
+    with temporary_site() as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def app(site):
+    return create(site.state, image_folder(), site)
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +78,13 @@ def test_a_creation_is_an_operation_that_ends(client, created, box):
     assert (ended["status"], ended["isTerminal"], ended["resourceName"]) == ("Succeeded", True, box)
 
 
-def test_an_instance_tells_what_it_is(client, box):
+def test_an_instance_tells_what_it_is(site, client, box):
     told = client.get_instance(instanceName=box)["instance"]
     assert told == client.get_instances()["instances"][0]
     assert (told["username"], told["blueprintId"], told["bundleId"]) == ("admin", "debian_12", "micro_3_0")
     assert told["state"] == {"code": 16, "name": "running"}
     assert told["tags"] == [{"key": "for", "value": "test"}]
-    assert (told["privateIpAddress"], told["isStaticIp"]) == ("10.80.1.1", False)
+    assert (told["privateIpAddress"], told["isStaticIp"]) == (site.private_address(1), False)
 
 
 def test_a_new_instance_has_ssh_and_http_open(client, box):

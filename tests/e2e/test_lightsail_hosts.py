@@ -18,7 +18,7 @@ from local.cgroups import group
 from local.hosts import container, disk
 from local.hosts.image import image_folder
 from local.process import wait_until
-from local.site import Site
+from local.temporary import temporary_site
 
 pytestmark = pytest.mark.root
 ROOT = Path(__file__).parents[2]
@@ -111,11 +111,9 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    site = Site("jadat", 78, tmp_path_factory.mktemp("site"))
-    hosts.sweep(site)
-    yield site
-    hosts.sweep(site)
+def site():
+    with temporary_site() as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +134,8 @@ def door(double, box, tmp_path):
     return Door(double, box, tmp_path / "door")
 
 
-def first_process(number, site=None):
-    return container.first_process(group(site.name if site else "jadat", number))
+def first_process(site):
+    return container.first_process(group(site.name, 1))
 
 
 def reaches(address, port, seconds=1.0):
@@ -170,9 +168,9 @@ def contents(path):
         return b""
 
 
-def test_a_new_instance_opens_to_its_certificate_under_the_host_keys_told(door):
+def test_a_new_instance_opens_to_its_certificate_under_the_host_keys_told(site, door):
     done = door.run("sudo -n id -un; hostname; systemctl is-system-running")
-    assert done.stdout.split() == ["root", "ip-10-78-1-1", "running"], done.stderr
+    assert done.stdout.split() == ["root", f"ip-10-{site.octet}-1-1", "running"], done.stderr
 
 
 def test_another_host_key_is_refused(door):
@@ -197,8 +195,8 @@ def test_a_port_is_closed_from_outside_until_it_is_opened(double, box, door):
     assert not reaches(door.address, 8080)
 
 
-def test_a_port_is_open_to_the_sources_named_alone(double, box, door):
-    for source, reached in (("192.0.2.0/24", False), ("10.78.255.1", True)):
+def test_a_port_is_open_to_the_sources_named_alone(site, double, box, door):
+    for source, reached in (("192.0.2.0/24", False), (site.operator_address, True)):
         info = {"fromPort": 22, "toPort": 22, "protocol": "tcp", "cidrs": [source]}
         double.client.put_instance_public_ports(instanceName=box, portInfos=[info])
         assert reaches(door.address, 22) is reached
@@ -258,39 +256,39 @@ def test_the_bundle_limits_the_whole_host(door):
     assert door.run("python3 -c 'x = bytearray(300_000_000)'").returncode == 0
 
 
-def test_a_host_that_shuts_itself_down_is_stopped_and_one_that_reboots_comes_back(double, box, door):
-    before = first_process(1)
+def test_a_host_that_shuts_itself_down_is_stopped_and_one_that_reboots_comes_back(site, double, box, door):
+    before = first_process(site)
     door.run("sudo systemctl reboot")
-    assert wait_until(lambda: first_process(1) not in {None, before} and double.state(box) == "running", 20)
+    assert wait_until(lambda: first_process(site) not in {None, before} and double.state(box) == "running", 20)
     door.run("sudo systemctl poweroff")
     double.wait_for(box, "stopped")
     double.client.start_instance(instanceName=box)
     double.wait_for(box, "running")
 
 
-def test_a_host_outlives_its_double_and_is_found_again(double, box):
-    before = first_process(1)
+def test_a_host_outlives_its_double_and_is_found_again(site, double, box):
+    before = first_process(site)
     double.kill()
-    assert first_process(1) == before
+    assert first_process(site) == before
     double.start()
     assert double.state(box) == "running"
-    assert first_process(1) == before
+    assert first_process(site) == before
 
 
-def test_double_and_host_killed_come_back_at_the_next_start(double, box, door):
+def test_double_and_host_killed_come_back_at_the_next_start(site, double, box, door):
     assert door.run("echo kept | sudo tee /var/kept; sync").returncode == 0
     double.kill()
-    os.kill(first_process(1), signal.SIGKILL)
-    assert wait_until(lambda: not group("jadat", 1).processes(), 10)
+    os.kill(first_process(site), signal.SIGKILL)
+    assert wait_until(lambda: not group(site.name, 1).processes(), 10)
     double.start()
-    assert wait_until(lambda: first_process(1) is not None and double.state(box) == "running", 20)
+    assert wait_until(lambda: first_process(site) is not None and double.state(box) == "running", 20)
     assert door.run("cat /var/kept").stdout == "kept\n"
 
 
-def test_a_host_killed_under_a_running_double_comes_back_by_itself(double, box, door):
-    before = first_process(1)
+def test_a_host_killed_under_a_running_double_comes_back_by_itself(site, double, box, door):
+    before = first_process(site)
     os.kill(before, signal.SIGKILL)
-    assert wait_until(lambda: first_process(1) not in {None, before} and double.state(box) == "running", 20)
+    assert wait_until(lambda: first_process(site) not in {None, before} and double.state(box) == "running", 20)
     assert door.run("true").returncode == 0
 
 
@@ -320,9 +318,9 @@ def test_deleting_an_instance_leaves_nothing_of_it(site, double):
 
 
 def test_a_host_trusts_the_old_form_of_certificates_where_it_is_asked_for(tmp_path):
-    site = Site("jadao", 83, tmp_path)
-    double = Double(site, "--old-certificates")
-    try:
+    with temporary_site() as site, contextlib.ExitStack() as ends:
+        double = Double(site, "--old-certificates")
+        ends.callback(double.kill)
         double.create("old")
         door = Door(double, "old", tmp_path / "door")
         listed = subprocess.run(
@@ -330,9 +328,6 @@ def test_a_host_trusts_the_old_form_of_certificates_where_it_is_asked_for(tmp_pa
         ).stdout
         assert "using ssh-rsa" in listed
         assert door.run("true").returncode == 0
-    finally:
-        double.kill()
-        hosts.sweep(site)
 
 
 def test_a_sweep_leaves_nothing_whatever_it_meets(site, double, box):
@@ -363,9 +358,8 @@ def running(client):
     return client.get_instance_state(instanceName="box")["state"]["name"] == "running"
 
 
-def test_a_double_that_runs_alone_takes_its_network_and_hosts_with_it_and_brings_the_hosts_back(tmp_path):
-    site = Site("jadas", 84, tmp_path)
-    try:
+def test_a_double_that_runs_alone_takes_its_network_and_hosts_with_it_and_brings_the_hosts_back():
+    with temporary_site() as site:
         with alone(site) as client:
             client.create_instances(
                 instanceNames=["box"], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="nano_3_0"
@@ -374,6 +368,4 @@ def test_a_double_that_runs_alone_takes_its_network_and_hosts_with_it_and_brings
             assert left_of(site)["namespaces"]
         assert not any(left_of(site).values()), left_of(site)
         with alone(site) as client:
-            assert wait_until(lambda: running(client) and first_process(1, site) is not None, 40)
-    finally:
-        hosts.sweep(site)
+            assert wait_until(lambda: running(client) and first_process(site) is not None, 40)

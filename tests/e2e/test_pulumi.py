@@ -4,18 +4,20 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
 
 from doubles.lightsail import app
-from local import environment, hosts, tools
+from local import environment, tools
 from local.hosts.image import image_folder
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
 from local.steps import Steps
+from local.temporary import temporary_site
 
 ROOT = Path(__file__).parents[2]
 UNATTENDED = ("--yes", "--skip-preview", "--non-interactive")
@@ -70,15 +72,15 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path) -> Project:
-    return Project(Site("jadap", 79, tmp_path))
+    return Project(Site(folder=tmp_path))
 
 
 @pytest.fixture
-def local(project) -> Project:
+def local() -> Iterator[Project]:
     """Stack local, as the repository has it, up on a cloud of the test's own; gone afterwards, whatever happens."""
-    site = project.site
-    project.stack("local")
-    try:
+    with temporary_site() as site:
+        project = Project(site)
+        project.stack("local")
         with running(app.create(site.state / "lightsail", image_folder(), site)) as url:
             project.set("endpoint", url)
             project.client = boto3.client(
@@ -86,8 +88,6 @@ def local(project) -> Project:
             )
             project.run("up")
             yield project
-    finally:
-        hosts.sweep(site)
 
 
 def operations(project: Project) -> list[str]:

@@ -15,8 +15,8 @@ import pytest
 
 from local import environment, tools
 from local.process import wait_until
-from local.site import Site
 from local.steps import Steps
+from local.temporary import temporary_site
 from wire.client import Client, Unreachable
 from wire.secret import Secret
 
@@ -27,13 +27,13 @@ class Chain:
     """The cloud that is up, as an operator's shell sees it; `told` is what the demo printed."""
 
     def __init__(self, site, told):
-        self.site, self.told = site, told
+        self.site, self.told, self.folder = site, told, environment.project(site)
         engine = tools.engine(Steps(site.state / "logs"))
         self.env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}
 
     def run(self, *command, check=True):
         done = subprocess.run(
-            command, env=self.env, cwd=environment.ROOT, capture_output=True, text=True, timeout=280, check=False
+            command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=280, check=False
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
@@ -55,7 +55,7 @@ class Chain:
         client = Client(f"http://127.0.0.1:{port}", token)
         command = ["fab", "dashboard", "--port", str(port)]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(command, env=self.env, cwd=environment.ROOT, **quiet) as tunnel:
+        with subprocess.Popen(command, env=self.env, cwd=self.folder, **quiet) as tunnel:
             try:
                 assert wait_until(lambda: _healthy(client), 30)
                 yield client
@@ -97,27 +97,30 @@ def contents(path):
 
 @pytest.fixture(scope="session")
 def chain():
-    site = Site()
-    if site.state.exists():
-        pytest.exit("a demo is up, and these tests make one of their own: `make down` first", returncode=2)
-    before = traces(site)
-    try:
-        second = _killed_halfway(site)
-        done = subprocess.run([*LOCAL, "demo"], capture_output=True, text=True, timeout=900, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        chain = Chain(site, done.stdout)
-        chain.second = second
-        yield chain
-    finally:
-        down = subprocess.run([*LOCAL, "down"], capture_output=True, text=True, timeout=120, check=False)
-        assert down.returncode == 0, down.stderr
-    assert traces(site) == before
+    # The site's own lock is the demo's to take.
+    with temporary_site(lock=False) as site:
+        site.state.rmdir()
+        before = traces(site)
+        local = [*LOCAL, "--site", site.name, "--octet", str(site.octet)]
+        try:
+            second = _killed_halfway(site, local)
+            done = subprocess.run([*local, "demo"], capture_output=True, text=True, timeout=900, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+            chain = Chain(site, done.stdout)
+            chain.second = second
+            yield chain
+        finally:
+            down = subprocess.run(
+                [*LOCAL, "--site", site.name, "down"], capture_output=True, text=True, timeout=120, check=False
+            )
+            assert down.returncode == 0, down.stderr
+        assert traces(site) == before
 
 
-def _killed_halfway(site):
+def _killed_halfway(site, local):
     """Start a demo, try a second beside it, and kill the first while Pulumi makes the box; returns what it said."""
-    with subprocess.Popen([*LOCAL, "demo"], stdout=subprocess.DEVNULL, start_new_session=True) as first:
+    with subprocess.Popen([*local, "demo"], stdout=subprocess.DEVNULL, start_new_session=True) as first:
         assert wait_until((site.state / "logs" / "up.log").exists, 120)
-        second = subprocess.run([*LOCAL, "demo"], capture_output=True, text=True, timeout=60, check=False)
+        second = subprocess.run([*local, "demo"], capture_output=True, text=True, timeout=60, check=False)
         os.killpg(first.pid, signal.SIGKILL)
     return first.pid, second

@@ -8,8 +8,6 @@ import time
 import pytest
 import yaml
 
-from local import environment
-
 pytestmark = [pytest.mark.root, pytest.mark.chain]
 
 
@@ -36,9 +34,9 @@ def test_ssh_is_open_and_nothing_else(address):
 
 
 def test_an_edit_never_refuses_a_connection(chain, address, tmp_path):
-    with (environment.ROOT / "Pulumi.local.yaml").open() as file:
+    with (chain.folder / "Pulumi.local.yaml").open() as file:
         settings = yaml.safe_load(file)
-    settings["config"]["jada:operator-cidrs"] = ["10.77.255.1/32", "192.0.2.0/24"]
+    settings["config"]["jada:operator-cidrs"].append("192.0.2.0/24")
     edited = tmp_path / "Pulumi.local.yaml"
     edited.write_text(yaml.safe_dump(settings))
     up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
@@ -83,7 +81,7 @@ class chain_session:  # noqa: N801 - as above
     def __enter__(self):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         self.process = subprocess.Popen(
-            ["fab", "ssh", "--command", "sh"], env=self.chain.env, cwd=environment.ROOT, **pipes
+            ["fab", "ssh", "--command", "sh"], env=self.chain.env, cwd=self.chain.folder, **pipes
         )
         self.process.stdin.write("echo in\n")
         self.process.stdin.flush()

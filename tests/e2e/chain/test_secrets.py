@@ -8,8 +8,6 @@ from urllib.parse import quote
 
 import pytest
 
-from local import environment
-
 pytestmark = [pytest.mark.root, pytest.mark.chain]
 
 SEARCH = """
@@ -61,7 +59,7 @@ def found_on_host(chain):
     program = SEARCH.format(needles=needles(chain), tops=ON_THE_HOST)
     command = ["fab", "ssh", "--command", "sudo python3 -"]
     done = subprocess.run(
-        command, env=chain.env, cwd=environment.ROOT, input=program, capture_output=True, text=True, check=True
+        command, env=chain.env, cwd=chain.folder, input=program, capture_output=True, text=True, check=True
     )
     return done.stdout.splitlines()
 

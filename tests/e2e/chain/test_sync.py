@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from local import environment
 from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE
 from wire.types import Need, State, SyncOutcome
@@ -81,7 +80,7 @@ def authenticate(chain):
     files = f"--client {SECRETS}/port_sheet_client.json --token {SECRETS}/port_sheet_token.json"
     command = ["fab", "ssh", "--command", f"sudo sh -c '{program} {files}'"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, env=chain.env, cwd=environment.ROOT, **pipes) as flow:
+    with subprocess.Popen(command, env=chain.env, cwd=chain.folder, **pipes) as flow:
         url = next(found[0] for line in flow.stdout if (found := re.search(r"http://10\.\S+", line)))
         page = urllib3.request("GET", url).data.decode()
         hidden = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))

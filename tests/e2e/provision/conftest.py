@@ -7,11 +7,12 @@ import pytest
 from rich.console import Console
 
 from doubles.lightsail.app import create
-from local import hosts, tools
+from local import tools
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
 from local.steps import Steps
+from local.temporary import temporary_site
 from provision.commands import secrets
 from provision.progress import Progress
 from provision.reach import access, inventory
@@ -67,12 +68,14 @@ LOCK = (
 class Cloud:
     """One Lightsail of this machine with one instance."""
 
+    site: Site
     url: str
     api: object
 
     @property
     def inventory(self):
-        host = inventory.Host(name=NAME, username="admin", address="10.76.200.1", private_address="10.76.1.1")
+        place = {"address": self.site.public_address(1), "private_address": self.site.private_address(1)}
+        host = inventory.Host(name=NAME, username="admin", **place)
         return inventory.Inventory(region="us-east-1", endpoint=self.url, hosts=(host,))
 
     def access(self):
@@ -84,21 +87,16 @@ class Cloud:
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("jadav")
-    site = Site("jadav", 76, folder)
-    hosts.sweep(site)
-    try:
-        image = tools.image(Steps(folder / "logs", Console(file=io.StringIO())))
-        with running(create(folder, image, site)) as url:
-            made = Cloud(url, access.client(inventory.Inventory(region="us-east-1", endpoint=url)))
+def cloud():
+    with temporary_site() as site:
+        image = tools.image(Steps(site.state / "logs", Console(file=io.StringIO())))
+        with running(create(site.state, image, site)) as url:
+            made = Cloud(site, url, access.client(inventory.Inventory(region="us-east-1", endpoint=url)))
             made.api.create_instances(
                 instanceNames=[NAME], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="micro_3_0"
             )
             made.until("running")
             yield made
-    finally:
-        hosts.sweep(site)
 
 
 @pytest.fixture

@@ -4,16 +4,18 @@ import pytest
 
 from local.cgroups import group, groups, layout
 from local.process import Process, wait_until
-
-SITE = "jadag"
+from local.temporary import temporary_site
 
 
 @pytest.fixture
-def cell():
-    cell = group(SITE, 1)
-    yield cell
-    cell.kill()
-    cell.remove()
+def site():
+    with temporary_site() as site:
+        yield site.name
+
+
+@pytest.fixture
+def cell(site):
+    return group(site, 1)
 
 
 def started(cell, folder, *command):
@@ -46,10 +48,10 @@ def test_the_code_and_the_output_of_a_command_are_kept(cell, tmp_path):
 
 
 @pytest.mark.root
-def test_a_sites_groups_are_found_and_removed_without_a_trace(cell, tmp_path):
+def test_a_sites_groups_are_found_and_removed_without_a_trace(site, cell, tmp_path):
     assert layout() in {"v1", "v2"}
     started(cell, tmp_path, "sleep", "60")
-    assert groups(SITE) == [cell]
+    assert groups(site) == [cell]
     cell.kill()
     cell.remove()
-    assert groups(SITE) == []
+    assert groups(site) == []

@@ -26,3 +26,20 @@ def test_a_shell_reads_what_is_printed():
     lines = environment.exports({"ODD": "it's; $HOME"})
     shown = subprocess.run(["sh", "-c", f'{lines}printf %s "$ODD"'], capture_output=True, text=True, check=True).stdout
     assert shown == "it's; $HOME"
+
+
+def test_the_usual_site_acts_in_the_work_tree():
+    assert environment.project(Site("other")) == environment.ROOT
+
+
+def test_another_octet_acts_in_a_folder_that_differs_from_the_work_tree_only_in_its_addresses(tmp_path):
+    site = Site("other", 90, tmp_path)
+    for _ in range(2):
+        environment.make_project(site)
+    folder = environment.project(site)
+    for name in ("Pulumi.local.yaml", "jada.local.toml"):
+        text = (folder / name).read_text()
+        assert "10.77." not in text
+        assert text.replace("10.90.", "10.77.") == (environment.ROOT / name).read_text()
+    assert (folder / "provision").samefile(environment.ROOT / "provision")
+    assert not (folder / ".git").exists()

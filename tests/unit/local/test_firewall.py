@@ -4,11 +4,10 @@ import pytest
 
 from local import network
 from local.firewall import GuardedHost, OpenPorts, apply, matches, ruleset
-from local.site import Site
+from local.temporary import temporary_site
 
 ANYWHERE = ("0.0.0.0/0",)
 SSH = OpenPorts("tcp", 22, 22, ANYWHERE)
-SITE = Site("jadaf", 82)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +43,11 @@ def test_chains_are_filled_anew_but_never_replaced():
 
 @pytest.mark.root
 def test_loading_replaces_what_was_loaded_before():
-    network.ensure(SITE)
-    try:
-        loaded = []
-        for hosts in ((), (GuardedHost("10.82.1.1", "10.82.200.1", (SSH,)),), ()):
-            apply(SITE, hosts)
-            show = ["nsenter", f"--net=/run/netns/{SITE.edge}", "nft", "list", "ruleset"]
+    loaded = []
+    with temporary_site() as site:
+        network.ensure(site)
+        for hosts in ((), (GuardedHost(site.private_address(1), site.public_address(1), (SSH,)),), ()):
+            apply(site, hosts)
+            show = ["nsenter", f"--net=/run/netns/{site.edge}", "nft", "list", "ruleset"]
             loaded.append(subprocess.run(show, capture_output=True, text=True, check=True).stdout)
-        assert loaded[0] == loaded[2] != loaded[1]
-    finally:
-        network.remove(SITE)
+    assert loaded[0] == loaded[2] != loaded[1]

@@ -18,6 +18,10 @@ import pytest
 from agent.sandbox.run import Job, Sandbox
 from agent.settings import ToolLimits
 
+MARK = f"31415.{os.getpid()}"
+"""Seconds that only this test run sleeps: another may look for its own on the same machine."""
+USER = 200_000 + os.getpid() % 100_000
+"""A user without processes: the kernel counts those of all test runs together."""
 FORKS = """
 import os, time
 children = 0
@@ -102,17 +106,16 @@ def test_the_hosts_processes_are_out_of_sight(sandbox):
 
 
 def test_a_process_that_forked_away_twice_is_gone_after_the_call(sandbox):
-    mark = "31415.9265"
-    shell(sandbox, f"(setsid sh -c 'setsid sleep {mark} &' &); until pgrep sleep; do :; done")
-    assert until(lambda: not alive(mark))
+    shell(sandbox, f"(setsid sh -c 'setsid sleep {MARK} &' &); until pgrep sleep; do :; done")
+    assert until(lambda: not alive(MARK))
 
 
 def test_a_call_ends_when_its_time_is_up_and_keeps_what_it_said(make_sandbox):
     began = time.monotonic()
-    outcome = shell(make_sandbox(seconds=1), "echo before; sleep 2718.28 & sleep 2718.28")
+    outcome = shell(make_sandbox(seconds=1), f"echo before; sleep {MARK} & sleep {MARK}")
     assert (outcome.head, outcome.code) == (b"before\n", None)
     assert time.monotonic() - began < 4
-    assert until(lambda: not alive("2718.28"))
+    assert until(lambda: not alive(MARK))
 
 
 def test_a_drain_ends_a_call_before_its_own_time(workspace):
@@ -180,14 +183,14 @@ def test_a_killed_session_takes_its_sandbox_along(workspace):
         "import sys, time; from pathlib import Path; from agent.settings import ToolLimits\n"
         "from agent.sandbox.run import Job, Sandbox\n"
         "sandbox = Sandbox(Path(sys.argv[1]), ToolLimits(), time.monotonic, lambda: float('inf'))\n"
-        "print('ready', flush=True); sandbox.run(Job(['/bin/sleep', '1618.03']))\n"
+        "print('ready', flush=True); sandbox.run(Job(['/bin/sleep', sys.argv[2]]))\n"
     )
-    session = subprocess.Popen([sys.executable, "-c", program, str(workspace)], stdout=subprocess.PIPE)
+    session = subprocess.Popen([sys.executable, "-c", program, str(workspace), MARK], stdout=subprocess.PIPE)
     session.stdout.readline()
-    assert until(lambda: alive("/bin/sleep\x001618.03"))
+    assert until(lambda: alive(f"/bin/sleep\x00{MARK}"))
     session.kill()
     session.wait()
-    assert until(lambda: not alive("/bin/sleep\x001618.03"))
+    assert until(lambda: not alive(f"/bin/sleep\x00{MARK}"))
 
 
 @pytest.mark.root
@@ -207,9 +210,9 @@ def test_where_proc_is_mounted_over_the_sandbox_does_without_one(workspace):
 
 @pytest.mark.root
 def test_a_fork_bomb_is_bounded_for_the_user_that_the_daemon_is():
-    """The kernel counts no processes of root, so this one runs as nobody."""
+    """The kernel counts no processes of root, so this one runs as another user."""
     with tempfile.TemporaryDirectory() as folder:
-        os.chown(folder, 65534, 65534)
+        os.chown(folder, USER, USER)
         here, there = get_context("fork").Pipe()
         child = get_context("fork").Process(target=_bomb, args=(folder, there))
         child.start()
@@ -218,14 +221,14 @@ def test_a_fork_bomb_is_bounded_for_the_user_that_the_daemon_is():
         assert 5 < int(children) < 10
         assert bomb is None
         child.join()
-        assert until(lambda: not alive("1414.21"))
+        assert until(lambda: not alive(MARK))
 
 
 def _bomb(folder, there):
     os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
+    os.setgid(USER)
+    os.setuid(USER)
     sandbox = Sandbox(Path(folder), ToolLimits(seconds=3, pids=10), time.monotonic, lambda: float("inf"))
     count = sandbox.run(Job(["/usr/bin/python3", "-c", FORKS]))
-    bomb = shell(sandbox, "bomb() { bomb | bomb & }; bomb; exec sleep 1414.21")
+    bomb = shell(sandbox, f"bomb() {{ bomb | bomb & }}; bomb; exec sleep {MARK}")
     there.send((count.head, bomb.code))

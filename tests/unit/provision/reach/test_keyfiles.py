@@ -15,7 +15,9 @@ from provision.reach.keyfiles import materialised
 from wire.secret import Secret
 with materialised(Access("box", "192.0.2.7", "admin", Secret("key"), "cert", ())) as keys:
     print(keys.folder, flush=True)
-    time.sleep(60)
+    # One long sleep would begin in spite of a signal that came just before it.
+    for _ in range(6000):
+        time.sleep(0.01)
 """
 
 

@@ -1,0 +1,50 @@
+"""A site for a test: no other process has its name and octet while it is there, and nothing of it stays."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from local import hosts, locks, network
+from local.site import Site
+
+OCTETS = range(100, 250)
+
+
+@contextmanager
+def temporary_site(*, lock: bool = True) -> Iterator[Site]:
+    """Hold a free octet and yield a site on it, with an empty folder; it is swept and removed at the end.
+
+    Without `lock` the site's own lock is left to the commands that act on it. Raises `AddressesTaken` when this
+    machine has no octet left.
+    """
+    with ExitStack() as held:
+        site = next((site for site in map(_named, OCTETS) if _take(site, held)), None)
+        if site is None:
+            raise network.AddressesTaken(f"every network from 10.{OCTETS[0]}.0.0/16 to 10.{OCTETS[-1]}.0.0/16 is taken")
+        if lock:
+            held.enter_context(locks.site(site))
+        # What a killed test left: its name is made of its octet, so that the next to hold that finds it.
+        _remove(site)
+        site.state.mkdir(mode=0o700)
+        try:
+            yield site
+        finally:
+            _remove(site)
+
+
+def _named(octet: int) -> Site:
+    return Site(f"jadat{octet}", octet)
+
+
+def _take(site: Site, held: ExitStack) -> bool:
+    try:
+        network.require_addresses(site)
+        held.enter_context(locks.octet(site))
+    except (locks.Held, network.AddressesTaken):
+        return False
+    return True
+
+
+def _remove(site: Site) -> None:
+    hosts.sweep(site)
+    shutil.rmtree(site.state, ignore_errors=True)
