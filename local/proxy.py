@@ -33,4 +33,5 @@ def apt_options(environ: Mapping[str, str]) -> list[str]:
 
 def without_proxy(no_proxy: str, *addresses: str) -> str:
     """Return a NO_PROXY that spares this machine and `addresses` the proxy, after what `no_proxy` spares already."""
-    return ",".join([*([no_proxy] if no_proxy else []), "localhost", "127.0.0.1", *addresses])
+    spared = [place for place in no_proxy.split(",") if place]
+    return ",".join(dict.fromkeys([*spared, "localhost", "127.0.0.1", *addresses]))

@@ -24,12 +24,23 @@ class StepFailed(Exception):
 
 
 class Steps:
-    """Named steps, one after another; `logs` is the folder in which each command's whole output is kept."""
+    """Named steps, one after another; `logs` is the folder in which each command's whole output is kept.
 
-    def __init__(self, logs: Path, console: Console | None = None, silence_s: float = SILENCE_S) -> None:
+    `operator` is the user for whom root works, if there is one.
+    """
+
+    def __init__(
+        self,
+        logs: Path,
+        console: Console | None = None,
+        *,
+        operator: Account | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         self.console = console or Console(highlight=False)
         self.taken: list[tuple[str, float]] = []
-        self._logs = logs
+        self.logs = logs
+        self.operator = operator
         self._silence_s = silence_s
         self._began = self._spoke = time.monotonic()
         self._activity = ""
@@ -98,19 +109,22 @@ class Steps:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        account: Account | None = None,
+        as_operator: bool = False,
     ) -> str:
         """Run a command, its output into a log of its own; returns that output. Raises `StepFailed` with its tail.
 
-        It runs as `account` where one is given, else as this process does.
+        `as_operator` runs it as the user for whom root works; without one it runs as this process does.
         """
-        self._logs.mkdir(parents=True, exist_ok=True)
-        log = self._logs / f"{name}.log"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        if self.operator:
+            self.operator.give(self.logs)
+        identity = self.operator.identity() if as_operator and self.operator else {}
+        log = self.logs / f"{name}.log"
         tail: deque[str] = deque(maxlen=25)
         with log.open("w", encoding="utf-8") as out:
             process = subprocess.Popen(
                 command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, errors="replace", **(account.identity() if account else {}),
+                text=True, errors="replace", **identity,
             )  # fmt: skip
             with process:
                 for line in process.stdout or ():

@@ -83,19 +83,19 @@ def _install(steps: Steps, names: Sequence[str]) -> None:
     steps.run("apt-install", [*apt, "install", "-y", "--no-install-recommends", *names], env=env)
 
 
-def engine(steps: Steps, account: Account | None = None) -> Path:
-    """Return the folder with `pulumi`: the one on PATH, else a build from the Go module proxy, made as `account`."""
+def engine(steps: Steps) -> Path:
+    """Return the folder with `pulumi`: the one on PATH, else a build from the Go module proxy, made as the operator."""
     if found := shutil.which("pulumi"):
         return Path(found).parent
     target = cache() / f"engine-{digest(*(path.read_text() for path in sorted(ENGINE.iterdir())))}"
-    with _whole(target, account) as half:
+    with _whole(target, steps.operator) as half:
         if half is not None:
             steps.tell("building Pulumi's engine (5 to 15 minutes, once; 2.5 GB meanwhile)")
             flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={ENGINE_VERSION}"
             # -v names each package once it is built: without it Go says nothing for minutes.
-            build = [_go(steps, account), "build", "-v", "-ldflags", flags, "-o", str(half / "pulumi")]
+            build = [_go(steps), "build", "-v", "-ldflags", flags, "-o", str(half / "pulumi")]
             command = [*build, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"]
-            steps.run("engine", command, cwd=ENGINE, env=_go_env(account), account=account)
+            steps.run("engine", command, cwd=ENGINE, env=_go_env(steps.operator), as_operator=True)
             # Sources and half-made results, of use only to a build that was interrupted.
             shutil.rmtree(_go_folder())
     return target
@@ -128,29 +128,29 @@ def _go_env(account: Account | None) -> dict[str, str]:
     }
 
 
-def _go(steps: Steps, account: Account | None) -> str:
+def _go(steps: Steps) -> str:
     """Return a Go that can build the engine: a recent one on PATH, else the toolchain that an old one fetches."""
     found = shutil.which("go")
     if not found:
         steps.tell("installing Go")
         _install(steps, ["golang-go"])
         found = shutil.which("go") or "/usr/bin/go"
-    version = steps.run("go-version", [found, "env", "GOVERSION"], env=_go_env(account), account=account)
+    version = steps.run("go-version", [found, "env", "GOVERSION"], env=_go_env(steps.operator), as_operator=True)
     if tuple(int(part) for part in version.strip().removeprefix("go").split(".")[:2]) >= OLDEST_GO:
         return found
-    return str(_toolchain(found, steps, account) / "bin" / "go")
+    return str(_toolchain(found, steps) / "bin" / "go")
 
 
-def _toolchain(old_go: str, steps: Steps, account: Account | None) -> Path:
+def _toolchain(old_go: str, steps: Steps) -> Path:
     """Fetch Go's own toolchain as the module it is published as; `old_go` checks it against the checksum database."""
     arch = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     target = cache() / f"go-{GO}"
-    with _whole(target, account) as half:
+    with _whole(target, steps.operator) as half:
         if half is not None:
             steps.tell(f"fetching Go {GO}")
             module = f"golang.org/toolchain@v0.0.1-go{GO}.linux-{arch}"
-            env = {**_go_env(account), "GOMODCACHE": str(half / "modules")}
-            steps.run("toolchain", [old_go, "mod", "download", module], env=env, cwd=half, account=account)
+            env = {**_go_env(steps.operator), "GOMODCACHE": str(half / "modules")}
+            steps.run("toolchain", [old_go, "mod", "download", module], env=env, cwd=half, as_operator=True)
             (half / "modules" / module).rename(half / "go")
             # A module's archive has no modes, and an old Go does not know that this one holds programs.
             for folder in ("go/bin", "go/pkg/tool"):

@@ -40,4 +40,5 @@ def test_apt_gets_the_authority_as_an_option(authority):
 
 def test_the_local_cloud_is_called_without_the_proxy():
     assert proxy.without_proxy("corp", "10.77.0.1") == "corp,localhost,127.0.0.1,10.77.0.1"
+    assert proxy.without_proxy("corp,localhost,127.0.0.1", "10.77.0.1") == "corp,localhost,127.0.0.1,10.77.0.1"
     assert proxy.without_proxy("") == "localhost,127.0.0.1"
