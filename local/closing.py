@@ -84,7 +84,7 @@ def _places(task: str, sheet: str) -> str:
 
 
 def _next(demo: str, down: str, *, real: bool) -> str:
-    model = "" if real else "\n  the real Claude    make demo CLAUDE=real   (costs money; ANTHROPIC_API_KEY set)"
+    model = "" if real else "\n  the real Claude    make demo CLAUDE=real   (needs a key, costs money)"
     return f"""\
   your bookings      {demo.split(" BOOKINGS=", maxsplit=1)[0]} BOOKINGS=FILE{model}
   a real box         README.md, "With an AWS account": the same commands, with

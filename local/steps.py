@@ -18,6 +18,8 @@ SILENCE_S = 10.0
 WIDTH = 78
 """A line of news that wrapped would break the one changing line of a terminal."""
 
+_WORKING = "at work"
+
 
 class StepFailed(Exception):
     """A step that failed; the text says its cause to the user, and the cure where we know it."""
@@ -43,13 +45,13 @@ class Steps:
         self.operator = operator
         self._silence_s = silence_s
         self._began = self._spoke = time.monotonic()
-        self._activity = ""
+        self._activity = _WORKING
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Show that `name` is under way; then that it is done, or that it failed, and the seconds it took."""
         began = time.monotonic()
-        self._activity = ""
+        self._activity = _WORKING
         if not self._changing:
             self._say(f"  …  {escape(name)}")
         try:
