@@ -21,14 +21,14 @@ demo: tools ## the whole chain on this machine; BOOKINGS=FILE your own bookings,
 
 # Without the bootstrap's checks: what is up must come down on a full disk too.
 down: ## end the demo; nothing of it is left behind
-	@test -x $(BIN)/python || local/bootstrap
+	@test -e .venv/made-for || local/bootstrap
 	@$(BIN)/python -m local down
 
 env: ## the shell lines by which pulumi, fab and aws act on what is up
 	@$(BIN)/python -m local env
 
 clean-cache: ## remove the tools' cache, and say what that frees
-	@test -x $(BIN)/python || local/bootstrap
+	@test -e .venv/made-for || local/bootstrap
 	@$(BIN)/python -m local clean-cache
 
 test: tools ## all tests, the chain on real hosts among them

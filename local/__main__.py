@@ -131,7 +131,8 @@ def _clean_cache(_site: Site, _args: argparse.Namespace) -> None:
 def _env(site: Site, _args: argparse.Namespace) -> None:
     engine = environment.require_engine(site, os.environ)
     no_proxy = os.environ.get("NO_PROXY", "")
-    sys.stdout.write(environment.exports(environment.variables(site, engine, os.environ["PATH"], no_proxy)))
+    values = environment.variables(site, engine, os.environ["PATH"], no_proxy)
+    sys.stdout.write(environment.exports({**proxy.settings(os.environ), **values}))
 
 
 def _check() -> None:

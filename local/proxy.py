@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _AUTHORITY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
+"""The distribution's own: without it uv would trust a list of its own, and no authority that was added here."""
 _PAIRS = (("http_proxy", "HTTP_PROXY"), ("https_proxy", "HTTPS_PROXY"), ("no_proxy", "NO_PROXY"))
 
 
@@ -11,14 +13,19 @@ class NoAuthority(RuntimeError):
     """The variable that names a file of certificates names one that is not there."""
 
 
-def settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what is missing in `environ`: one given name of a setting stands for its others. Raises `NoAuthority`."""
+def settings(environ: Mapping[str, str], store: Path = _STORE) -> dict[str, str]:
+    """Return what is missing in `environ`: one given name of a setting stands for its others.
+
+    Where no authority is named it is the distribution's `store`. Raises `NoAuthority`.
+    """
     found: dict[str, str] = {}
     named = next((name for name in _AUTHORITY if environ.get(name)), None)
     if named:
         if not Path(environ[named]).is_file():
             raise NoAuthority(f"there is no file of certificates at {environ[named]}: correct {named}, or unset it")
-        found.update(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), environ[named]))
+    authority = environ[named] if named else str(store) if store.is_file() else None
+    if authority:
+        found.update(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), authority))
     for names in _PAIRS:
         if value := next((environ[name] for name in names if environ.get(name)), None):
             found.update(dict.fromkeys(names, value))

@@ -14,6 +14,7 @@ mkdir -p .venv/bin
 id -u > .venv/user
 env > .venv/environment
 [ ! -e slow ] || sleep 11
+[ ! -e broken ]
 """
 
 
@@ -139,3 +140,11 @@ def test_without_a_home_the_accounts_own_is_used(checkout, tmp_path):
     checkout.bootstrap(XDG_CACHE_HOME=str(tmp_path / "home" / ".cache"))
     home = pwd.getpwuid(os.geteuid()).pw_dir
     assert f"HOME={home}" in checkout.noted("environment").splitlines()
+
+
+def test_an_environment_that_could_not_be_made_leaves_no_half_of_one(checkout):
+    (checkout.folder / "broken").touch()
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        checkout.bootstrap(JADA_TYPED="make demo")
+    assert "Run `make demo` again" in failure.value.stderr
+    assert not (checkout.folder / ".venv").exists()

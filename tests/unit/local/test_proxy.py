@@ -1,8 +1,13 @@
 """What one program reads of a proxy and its authority, all of them get."""
 
+from pathlib import Path
+
 import pytest
 
 from local import proxy
+
+
+NONE = Path("/nosuch")
 
 
 @pytest.fixture
@@ -16,6 +21,10 @@ def test_one_name_of_the_authority_stands_for_the_others(authority, name):
     assert proxy.settings({name: authority}) == {"SSL_CERT_FILE": authority, "REQUESTS_CA_BUNDLE": authority}
 
 
+def test_without_one_the_distributions_store_is_trusted(authority):
+    assert proxy.settings({}, Path(authority))["SSL_CERT_FILE"] == authority
+
+
 def test_a_file_that_is_not_there_is_refused_under_the_name_that_was_set():
     with pytest.raises(proxy.NoAuthority, match=r"at /nosuch\.pem: correct CURL_CA_BUNDLE"):
         proxy.settings({"CURL_CA_BUNDLE": "/nosuch.pem"})
@@ -23,14 +32,14 @@ def test_a_file_that_is_not_there_is_refused_under_the_name_that_was_set():
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
 def test_a_proxy_is_named_in_small_and_large_letters(name):
-    assert proxy.settings({name: "http://proxy:1"}) == {
+    assert proxy.settings({name: "http://proxy:1"}, NONE) == {
         "https_proxy": "http://proxy:1",
         "HTTPS_PROXY": "http://proxy:1",
     }
 
 
 def test_nothing_set_adds_nothing():
-    assert proxy.settings({"http_proxy": "", "SSL_CERT_FILE": ""}) == {}
+    assert proxy.settings({"http_proxy": "", "SSL_CERT_FILE": ""}, NONE) == {}
 
 
 def test_apt_gets_the_authority_as_an_option(authority):
