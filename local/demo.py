@@ -138,13 +138,18 @@ def remembered(site: Site) -> Choice | None:
         return None
 
 
+def must_go(site: Site, choice: Choice) -> bool:
+    """Whether an interrupted demo, or one of another choice, left something that is to be removed first."""
+    return site.state.exists() and remembered(site) != choice
+
+
 def _remember(site: Site, choice: Choice) -> None:
     (site.state / "demo.json").write_text(json.dumps(asdict(choice)), encoding="utf-8")
 
 
 def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
     """Start the cloud; what an interrupted or another demo left is removed first."""
-    if site.state.exists() and remembered(site) != choice:
+    if must_go(site, choice):
         steps.tell("removing what an earlier demo left")
         cloud.stop(site)
     # From here on until the end, what is up is half-made.

@@ -20,9 +20,8 @@ def settings(environ: Mapping[str, str], store: Path = _STORE) -> dict[str, str]
     """
     found: dict[str, str] = {}
     named = next((name for name in _AUTHORITY if environ.get(name)), None)
-    if named:
-        if not Path(environ[named]).is_file():
-            raise NoAuthority(f"there is no file of certificates at {environ[named]}: correct {named}, or unset it")
+    if named and not Path(environ[named]).is_file():
+        raise NoAuthority(f"there is no file of certificates at {environ[named]}: correct {named}, or unset it")
     authority = environ[named] if named else str(store) if store.is_file() else None
     if authority:
         found.update(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), authority))

@@ -118,12 +118,12 @@ class Steps:
         `as_operator` runs it as the user for whom root works; without one it runs as this process does.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        if self.operator:
-            self.operator.give(self.logs)
         identity = self.operator.identity() if as_operator and self.operator else {}
         log = self.logs / f"{name}.log"
         tail: deque[str] = deque(maxlen=25)
         with log.open("w", encoding="utf-8") as out:
+            if self.operator:
+                self.operator.give(self.logs)
             process = subprocess.Popen(
                 command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 text=True, errors="replace", **identity,

@@ -47,6 +47,8 @@ def _whole(target: Path, account: Account | None = None) -> Iterator[Path | None
     target.parent.mkdir(parents=True, exist_ok=True)
     held = target.with_name(f".{target.name}.lock")
     with held.open("w", encoding="utf-8") as lock:
+        if account:
+            account.give(held)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if target.exists():
             yield None
@@ -55,7 +57,7 @@ def _whole(target: Path, account: Account | None = None) -> Iterator[Path | None
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir()
         if account:
-            account.give(half, held)
+            account.give(half)
         yield half
         # A rename within one folder is whole or not at all.
         half.rename(target)

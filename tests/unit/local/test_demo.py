@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from local import __main__ as main
 from local import demo
 from local.demo import Choice
 from local.site import Site
@@ -58,3 +59,22 @@ def test_without_a_terminal_the_words_to_type_are_named(up):
 def test_a_demo_that_was_cut_short_is_none(up):
     (up.state / "demo.json").write_text(json.dumps({"odd": 1}))
     demo.require_consent(up, SEASON, {}, never)
+
+
+def test_the_very_first_run_has_nothing_to_remove(site):
+    first = Site("jada", 77, site.state / "not there")
+    assert not demo.must_go(first, SEASON)
+    assert not main._steps().logs.is_relative_to(Site().state)
+
+
+def test_what_an_interrupted_demo_or_another_choice_left_is_removed(site):
+    assert demo.must_go(site, SEASON)
+    demo._remember(site, OTHER)
+    assert demo.must_go(site, SEASON)
+    assert not demo.must_go(site, OTHER)
+
+
+def test_a_failure_ends_with_how_to_remove_what_is_up(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("JADA_TYPED", "sudo make demo")
+    assert main._remains(site) == "`sudo make down` removes what is up\n"
+    assert main._remains(Site("jada", 77, tmp_path / "nothing")) == ""

@@ -6,7 +6,6 @@ import pytest
 
 from local import proxy
 
-
 NONE = Path("/nosuch")
 
 
