@@ -2,21 +2,34 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help demo down test unit check bench mutants tools docs dist real-check pictures
+# Refusals name the command that was typed. Files go through the environment, because their names may hold quotes.
+export JADA_TYPED := $(if $(SUDO_UID),sudo )make$(if $(MAKECMDGOALS), $(MAKECMDGOALS))$(if $(CLAUDE), CLAUDE=$(CLAUDE))$(if $(BOOKINGS), BOOKINGS=$(BOOKINGS))
+export BOOKINGS
+# What root writes in a user's checkout would be root's.
+$(if $(SUDO_UID),$(eval export PYTHONDONTWRITEBYTECODE := 1))
+
+.PHONY: help demo down env clean-cache test unit check bench mutants tools docs dist real-check pictures
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 tools:
 	@local/bootstrap
 
 demo: tools ## the whole chain on this machine; BOOKINGS=FILE your own bookings, CLAUDE=real the real API
-	@$(BIN)/python -m local demo $(if $(BOOKINGS),--bookings '$(BOOKINGS)') $(if $(CLAUDE),--claude '$(CLAUDE)')
+	@$(BIN)/python -m local demo $(if $(BOOKINGS),--bookings "$$BOOKINGS") $(if $(CLAUDE),--claude '$(CLAUDE)')
 
 # Without the bootstrap's checks: what is up must come down on a full disk too.
 down: ## end the demo; nothing of it is left behind
-	@test -x $(BIN)/python || local/bootstrap
+	@test -e .venv/made-for || local/bootstrap
 	@$(BIN)/python -m local down
+
+env: ## the shell lines by which pulumi, fab and aws act on what is up
+	@$(BIN)/python -m local env
+
+clean-cache: ## remove the tools' cache, and say what that frees
+	@test -e .venv/made-for || local/bootstrap
+	@$(BIN)/python -m local clean-cache
 
 PARTS := unit contract e2e chain
 TESTS_unit := tests/unit

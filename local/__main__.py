@@ -1,18 +1,28 @@
-"""The local cloud from the command line: `python -m local demo | down | env`."""
+"""The local cloud from the command line: `python -m local demo | down | env | tools | clean-cache`."""
 
 import argparse
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-from local import cloud, demo, environment, hosts, locks, network, tools
+import urllib3.exceptions
+
+from local import account, cloud, demo, environment, hosts, locks, network, proxy, tools
 from local.commands import CommandFailed
 from local.hosts.image import cache
 from local.network import AddressesTaken
 from local.site import Site, add_options, chosen
 from local.steps import StepFailed, Steps
+from wire.client import RequestRefused, Unreachable
+
+FAILURES = (
+    *(StepFailed, AddressesTaken, CommandFailed, proxy.NoAuthority),
+    *(RequestRefused, Unreachable, urllib3.exceptions.HTTPError, OSError),
+)
+"""What ends a command with its own words: each says what failed."""
 
 
 def main() -> int:
@@ -20,15 +30,17 @@ def main() -> int:
     args = _arguments()
     site = chosen(args)
     try:
+        account.adopt(account.operator(os.environ, os.geteuid()), os.environ)
+        os.environ.update(proxy.settings(os.environ))
         return int(args.command(site, args) or 0)
     except locks.Held as error:
         sys.stderr.write(f"jada: {error}: wait for it, end it, or choose another site: JADA_SITE, JADA_OCTET\n")
         return 1
-    except (StepFailed, AddressesTaken, CommandFailed) as error:
+    except FAILURES as error:
         sys.stderr.write(f"jada: {error}\n")
         return 1
     except KeyboardInterrupt:
-        demo.interrupted()
+        sys.stderr.write(f"\njada: interrupted\n{_remains(site)}")
         return 130
 
 
@@ -46,18 +58,22 @@ def _arguments() -> argparse.Namespace:
     commands.add_parser("down", help="remove all of it; only the tools' cache stays").set_defaults(command=_down)
     ready = commands.add_parser("tools", help="install and build what demo and tests need, into the cache")
     ready.set_defaults(command=_tools)
+    clean = commands.add_parser("clean-cache", help="remove the tools' cache, and say what that frees")
+    clean.set_defaults(command=_clean_cache)
     env = commands.add_parser("env", help='print shell lines: eval "$(python -m local env)"')
     env.set_defaults(command=_env)
     return parser.parse_args()
 
 
 def _demo(site: Site, args: argparse.Namespace) -> None:
-    if args.bookings and not args.bookings.is_file():
-        raise StepFailed(f"BOOKINGS: there is no file {args.bookings}")
+    if args.bookings:
+        _require_bookings(args.bookings)
     if args.claude == "real" and not os.environ.get("ANTHROPIC_API_KEY"):
         raise StepFailed(
-            "CLAUDE=real needs ANTHROPIC_API_KEY in the environment; without it the double plays the model"
+            "CLAUDE=real needs ANTHROPIC_API_KEY in the environment; without it a script plays the model"
+            f"{', and sudo drops it: `make demo CLAUDE=real` keeps it' if 'SUDO_UID' in os.environ else ''}"
         )
+    _go_on_as_root("hosts need root")
     _check()
     # Before minutes of building; a machine without `ip` gets it among the tools, and is asked again then.
     if shutil.which("ip"):
@@ -65,12 +81,41 @@ def _demo(site: Site, args: argparse.Namespace) -> None:
     choice = demo.Choice(str(args.bookings.resolve()) if args.bookings else None, args.claude, site.octet)
     # Shared, because a test holds its site's octet over several demos.
     with locks.site(site), locks.octet(site, shared=True):
-        demo.run(site, choice, Steps(site.state / "logs"))
+        demo.require_consent(site, choice, os.environ, input if sys.stdin.isatty() else None)
+        try:
+            demo.run(site, choice, _steps())
+        except FAILURES as error:
+            raise StepFailed(f"{error}\n{_remains(site)}".rstrip()) from error
+
+
+def _require_bookings(file: Path) -> None:
+    """Return when `file` can be read as bookings, by the program that will serve them. Raises `StepFailed`."""
+    if not file.is_file():
+        raise StepFailed(f"BOOKINGS: there is no file {file}")
+    check = [sys.executable, "-m", "doubles.bookings", "--file", str(file), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StepFailed(f"BOOKINGS: {done.stderr.strip().removeprefix('bookings: ')}")
+
+
+def _remains(site: Site) -> str:
+    """The last line of a failure, where something is up."""
+    return f"`{account.typed(os.environ, 'down')}` removes what is up\n" if site.state.exists() else ""
+
+
+def _steps() -> Steps:
+    # Not in the site's state: what is installed and built is no trace of a demo.
+    return Steps(cache() / "logs", operator=account.operator(os.environ, os.geteuid()))
+
+
+def _go_on_as_root(why: str) -> None:
+    account.require_root(why, [sys.executable, "-m", "local", *sys.argv[1:]])
 
 
 def _tools(_site: Site, _args: argparse.Namespace) -> None:
+    _go_on_as_root("packages and a root file system need root")
     _check()
-    steps = Steps(cache() / "logs")
+    steps = _steps()
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps, {**tools.PACKAGES, **tools.CHECKS})
         tools.engine(steps)
@@ -78,15 +123,26 @@ def _tools(_site: Site, _args: argparse.Namespace) -> None:
 
 
 def _down(site: Site, _args: argparse.Namespace) -> None:
+    _go_on_as_root("hosts are root's")
     with locks.site(site):
         cloud.stop(site)
     sys.stdout.write("jada: the local cloud is gone; the tools' cache stays\n")
 
 
+def _clean_cache(_site: Site, _args: argparse.Namespace) -> None:
+    _go_on_as_root("images in the cache are root's")
+    held = tools.sizes()
+    tools.clean()
+    for name, size in held.items():
+        sys.stdout.write(f"  {size / 1e6:8,.0f} MB  {name}\n")
+    sys.stdout.write(f"jada: {sum(held.values()) / 1e6:,.0f} MB of {cache()} are free again\n")
+
+
 def _env(site: Site, _args: argparse.Namespace) -> None:
-    engine = shutil.which("pulumi")
-    folder = Path(engine).parent if engine else tools.engine(Steps(site.state / "logs"))
-    sys.stdout.write(environment.exports(environment.variables(site, folder, os.environ["PATH"])))
+    engine = environment.require_engine(site, os.environ)
+    no_proxy = os.environ.get("NO_PROXY", "")
+    values = environment.variables(site, engine, os.environ["PATH"], no_proxy)
+    sys.stdout.write(environment.exports({**proxy.settings(os.environ), **values}))
     if environment.project(site) != environment.ROOT:
         # Its settings have this site's addresses: pulumi and fab act there.
         sys.stdout.write(f"cd {shlex.quote(str(environment.project(site)))}\n")

@@ -7,16 +7,15 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import urllib3
-from rich.markup import escape
 
-from local import cloud, environment, tools
+from local import closing, cloud, environment, tools
+from local.account import Account, typed
 from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE, Site
 from local.steps import StepFailed, Steps
@@ -57,7 +56,7 @@ class Choice:
 
     bookings: str | None
     claude: str
-    octet: int
+    octet: int = Site().octet
 
 
 def run(site: Site, choice: Choice, steps: Steps) -> None:
@@ -65,22 +64,22 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps)
         engine, image = tools.engine(steps), tools.image(steps)
-    env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}
-    # A real key goes only to the host, by `fab secrets`: no other program here may see it.
-    env.pop("ANTHROPIC_API_KEY", None)
+    env = _shell(site, engine, steps.operator)
     with steps.step("cloud: Lightsail, Claude, Google and the booking system on this machine"):
         _cloud(site, choice, image, steps)
+        environment.record_engine(site, engine)
     with steps.step("pulumi up: the box, its static IP and its firewall"):
-        (site.state / environment.PULUMI_STATE).mkdir(exist_ok=True)
-        steps.run("stack", ["pulumi", "stack", "select", "--create", "local"], env=env, cwd=environment.project(site))
+        _pulumi_state(site, steps.operator)
+        select = ["pulumi", "stack", "select", "--create", "local"]
+        steps.run("stack", select, env=env, cwd=environment.project(site), as_operator=True)
         up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
-        steps.run("up", up, env=env, cwd=environment.project(site))
+        steps.run("up", up, env=env, cwd=environment.project(site), as_operator=True)
     with steps.step("fab secrets: five secrets, over SSH, to a folder that only root reads"):
-        _secrets(site, choice)
+        _secrets(site, choice, steps.operator)
         _fab(site, steps, env, "secrets", "--from", str(site.state / "secrets"))
     with steps.step("fab deploy: first the system, then a release"):
         _fab(site, steps, env, "deploy")
-    with _dashboard(site, env) as client:
+    with _dashboard(site, env, steps.operator) as client:
         with steps.step("work: three tasks, through the queue, on the host"):
             done = _work(site, client, steps)
         with steps.step("sync: the bookings into the sheet, and a second run that writes nothing"):
@@ -89,7 +88,47 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
     with steps.step("fab verify: the host, proven over the same SSH"):
         steps.tell(_fab(site, steps, env, "verify").strip().splitlines()[-1])
     _remember(site, choice)
-    _closing(site, bill, steps)
+    steps.console.print(_closing(site, choice, bill, steps), soft_wrap=True)
+
+
+def require_consent(site: Site, choice: Choice, environ: Mapping[str, str], ask: Callable[[str], str] | None) -> None:
+    """Return when no demo of another choice is up, or when the user lets it go; `ask` is None without a terminal.
+
+    Raises `StepFailed` otherwise.
+    """
+    other = remembered(site)
+    if other in (None, choice):
+        return
+    up = f"a demo with {_words(other)} is up"
+    if ask is None:
+        raise StepFailed(f"{up}. To have this one in its place: `{typed(environ, 'down')} && {typed(environ)}`")
+    if ask(f"jada: {up}. Remove it, and make one with {_words(choice)}? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise StepFailed(f"nothing was changed: {up} still")
+
+
+def _words(choice: Choice) -> str:
+    bookings = f"the bookings of {choice.bookings}" if choice.bookings else "the generated season"
+    return f"{bookings} and {'the real Claude' if choice.claude == 'real' else 'a script as Claude'}"
+
+
+def _shell(site: Site, engine: Path, operator: Account | None) -> dict[str, str]:
+    """The environment of the operator's commands."""
+    no_proxy = os.environ.get("NO_PROXY", "")
+    env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"], no_proxy)}
+    if operator:
+        env.update(dict.fromkeys(("USER", "LOGNAME"), operator.name))
+    # A real key goes only to the host, by `fab secrets`: no other program here may see it.
+    env.pop("ANTHROPIC_API_KEY", None)
+    return env
+
+
+def _pulumi_state(site: Site, operator: Account | None) -> None:
+    """Make the folder of Pulumi's state; it and its parent are the operator's, and no other user's."""
+    folder = site.state / environment.PULUMI_STATE
+    folder.mkdir(exist_ok=True)
+    if operator:
+        operator.give(folder)
+        os.chown(site.state, operator.uid, operator.gid)
 
 
 def remembered(site: Site) -> Choice | None:
@@ -100,13 +139,18 @@ def remembered(site: Site) -> Choice | None:
         return None
 
 
+def must_go(site: Site, choice: Choice) -> bool:
+    """Whether an interrupted demo, or one of another choice, left something that is to be removed first."""
+    return site.state.exists() and remembered(site) != choice
+
+
 def _remember(site: Site, choice: Choice) -> None:
     (site.state / "demo.json").write_text(json.dumps(asdict(choice)), encoding="utf-8")
 
 
 def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
     """Start the cloud; what an interrupted or another demo left is removed first."""
-    if site.state.exists() and remembered(site) != choice:
+    if must_go(site, choice):
         steps.tell("removing what an earlier demo left")
         cloud.stop(site)
     # From here on until the end, what is up is half-made.
@@ -119,11 +163,12 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
         "bookings": ["doubles.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
     }
     cloud.start(site, programs)
-    environment.make_project(site)
+    environment.make_project(site, steps.operator)
+    steps.logs = site.state / "logs"
     _post(f"{site.url(GOOGLE)}/_local/spreadsheets", {"id": SHEET, "title": "Port bookings", "sheet": "Bookings"})
 
 
-def _secrets(site: Site, choice: Choice) -> None:
+def _secrets(site: Site, choice: Choice, operator: Account | None) -> None:
     """Put the five secrets into a folder of ours, made once, so that a second run changes none of them."""
     folder = site.state / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -140,6 +185,8 @@ def _secrets(site: Site, choice: Choice) -> None:
             text = make()
             with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(text)
+    if operator:
+        operator.give(folder)
 
 
 def _token() -> str:
@@ -148,18 +195,20 @@ def _token() -> str:
 
 def _fab(site: Site, steps: Steps, env: dict[str, str], task: str, *args: str) -> str:
     command = [FAB, task, "--stack", "local", *args]
-    return steps.run(f"fab-{task}", command, env=env, cwd=environment.project(site))
+    return steps.run(f"fab-{task}", command, env=env, cwd=environment.project(site), as_operator=True)
 
 
 @contextlib.contextmanager
-def _dashboard(site: Site, env: dict[str, str]) -> Iterator[Client]:
+def _dashboard(site: Site, env: dict[str, str], operator: Account | None) -> Iterator[Client]:
     """Open the operator's own tunnel to the host's dashboard and yield a client of its REST API."""
     port = _free_port()
     token = Secret((site.state / "secrets" / "dashboard_token").read_text(encoding="utf-8").strip())
     client = Client(f"http://127.0.0.1:{port}", token, retries=5)
     command = [FAB, "dashboard", "--stack", "local", "--port", str(port)]
     log = (site.state / "logs" / "tunnel.log").open("wb")
-    with log, subprocess.Popen(command, env=env, cwd=environment.project(site), stdout=log, stderr=log) as tunnel:
+    identity = operator.identity() if operator else {}
+    place = environment.project(site)
+    with log, subprocess.Popen(command, env=env, cwd=place, stdout=log, stderr=log, **identity) as tunnel:
         try:
             if not wait_until(lambda: _healthy(client) or tunnel.poll() is not None, 30) or tunnel.poll() is not None:
                 raise StepFailed(f"no tunnel to the dashboard; its log: {log.name}")
@@ -225,32 +274,11 @@ def _sync(site: Site, client: Client, env: dict[str, str], steps: Steps) -> None
             raise StepFailed(f"the sync came to {run.outcome}: {run.cause or ''} {run.cure or ''}")
 
 
-def _closing(site: Site, bill: list[tuple[Task, int]], steps: Steps) -> None:
-    def out(text: str) -> None:
-        steps.console.print(text, soft_wrap=True)
-
-    usual = site.name == Site().name
-    named, ending = ("", "make down") if usual else (f" --site {site.name}", f"make down JADA_SITE={site.name}")
-    out("\n[bold]What the tasks came to[/]")
-    for task, sessions in bill:
-        plural = "session" if sessions == 1 else "sessions"
-        out(f"  {task.title:<30} {task.state}, {sessions} {plural}, ${task.usd_micros_spent / 1e6:.4f}")
-        out(f"     [dim]{escape((task.result or '').splitlines()[0])}[/]")
-    out(f"""
-[bold]What was made[/]  ({steps.total:.0f} s in all)
-  one box, jada-orchestrator: a Debian host with systemd, a network of its own, behind its firewall;
-  a worker on it, three finished tasks, and a sheet in step with the bookings.
-
-[bold]Where to look[/]  first: [cyan]eval "$(.venv/bin/python -m local{named} env)"[/]
-  the page       fab dashboard
-  a report       fab task.get {bill[0][0].id} --to .
-  the sheet      {site.url(GOOGLE)}/spreadsheets/d/{SHEET}
-  the host       fab status, fab logs, fab ssh
-  the cloud      pulumi stack, aws lightsail get-instances
-  the proof      fab verify; pulumi up and fab deploy again change nothing
-
-[bold]How to end it[/]  {ending}   (nothing of it is left behind; the tools' cache stays)
-""")
+def _closing(site: Site, choice: Choice, bill: list[tuple[Task, int]], steps: Steps) -> str:
+    tasks = [closing.Done(t.title, t.id, str(t.state), n, t.usd_micros_spent, t.result or "") for t, n in bill]
+    sheet = f"{site.url(GOOGLE)}/spreadsheets/d/{SHEET}"
+    real = choice.claude == "real"
+    return closing.page(tasks, steps.taken, sheet, site=site.name, real=real, environ=os.environ)
 
 
 def _free_port() -> int:
@@ -272,8 +300,3 @@ def _post(url: str, body: dict[str, str]) -> str:
     if answer.status >= http.HTTPStatus.BAD_REQUEST:
         raise StepFailed(f"{url} answered {answer.status}: {answer.data[:300]!r}")
     return answer.data.decode()
-
-
-def interrupted() -> None:
-    """Say what an interrupted demo left, and how to go on."""
-    sys.stderr.write("\njada: interrupted. `make demo` starts anew, `make down` removes what is up.\n")

@@ -6,11 +6,16 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from local import proxy
+from local.account import Account, typed
 from local.site import LIGHTSAIL, Site
+from local.steps import StepFailed
 
 ROOT = Path(__file__).parent.parent
 SHIMS = Path(__file__).parent / "pulumi" / "bin"
 PULUMI_STATE = "pulumi"
+_ENGINE = "engine"
+_MADE_FOR = ROOT / ".venv" / "made-for"
 
 _SETTINGS = ("Pulumi.local.yaml", "jada.local.toml")
 _HIDDEN = (".git", *_SETTINGS)
@@ -24,8 +29,11 @@ def project(site: Site) -> Path:
     return ROOT if site.octet == Site().octet else site.state / "project"
 
 
-def make_project(site: Site) -> None:
-    """Make the folder `project` returns, if it is not the work tree: all of that by links, its settings readdressed."""
+def make_project(site: Site, owner: Account | None = None) -> None:
+    """Make the folder `project` returns, if it is not the work tree: all of that by links, its settings readdressed.
+
+    It is `owner`'s, who works there.
+    """
     folder = project(site)
     if folder == ROOT:
         return
@@ -37,9 +45,11 @@ def make_project(site: Site) -> None:
     for name in _SETTINGS:
         text = (ROOT / name).read_text(encoding="utf-8")
         (folder / name).write_text(text.replace(f"10.{Site().octet}.", f"10.{site.octet}."), encoding="utf-8")
+    if owner:
+        owner.give(folder)
 
 
-def variables(site: Site, engine: Path, path: str) -> dict[str, str]:
+def variables(site: Site, engine: Path, path: str, no_proxy: str = "") -> dict[str, str]:
     """Return what differs from an ordinary shell: tools first on `path`, state in files, the double's address.
 
     The credentials are made up, so that nothing of this can reach a real account.
@@ -62,7 +72,28 @@ def variables(site: Site, engine: Path, path: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "us-east-1",
         # aws would open a pager, and wait.
         "AWS_PAGER": "",
+        # Python reads the small letters first, Go the large ones.
+        **dict.fromkeys(("no_proxy", "NO_PROXY"), proxy.without_proxy(no_proxy, site.cloud_address)),
     }
+
+
+def record_engine(site: Site, engine: Path) -> None:
+    """Keep in the site's state where its engine is: another user's cache is elsewhere."""
+    (site.state / _ENGINE).write_text(f"{engine}\n", encoding="utf-8")
+
+
+def require_engine(site: Site, environ: Mapping[str, str]) -> Path:
+    """Return the engine of the cloud that is up. Raises `StepFailed` that says why a shell can't act on it."""
+    checkout = _MADE_FOR.read_text(encoding="utf-8").strip() if _MADE_FOR.exists() else str(ROOT.resolve())
+    if checkout != str(ROOT.resolve()):
+        raise StepFailed(f"this checkout was moved here from {checkout}: `make tools` mends it")
+    try:
+        return Path((site.state / _ENGINE).read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        raise StepFailed(f"no demo is up: `{typed(environ, 'demo')}` makes one") from None
+    except PermissionError:
+        owner = site.state.stat().st_uid
+        raise StepFailed(f"the demo that is up was made for another user (id {owner}): ask as that one") from None
 
 
 def exports(values: Mapping[str, str]) -> str:

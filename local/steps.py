@@ -1,14 +1,24 @@
-"""Progress for the user: a live line on a terminal, plain lines in a log, and what each step took."""
+"""Progress for the user: one changing line on a terminal, plain lines in a log, and what each step took."""
 
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+
+from local.account import Account
+
+SILENCE_S = 10.0
+"""The longest that a log stays silent during a step."""
+WIDTH = 78
+"""A line of news that wrapped would break the one changing line of a terminal."""
+
+_WORKING = "at work"
 
 
 class StepFailed(Exception):
@@ -16,23 +26,36 @@ class StepFailed(Exception):
 
 
 class Steps:
-    """Named steps, one after another; `logs` is the folder in which each command's whole output is kept."""
+    """Named steps, one after another; `logs` is the folder in which each command's whole output is kept.
 
-    def __init__(self, logs: Path, console: Console | None = None) -> None:
+    `operator` is the user for whom root works, if there is one.
+    """
+
+    def __init__(
+        self,
+        logs: Path,
+        console: Console | None = None,
+        *,
+        operator: Account | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         self.console = console or Console(highlight=False)
         self.taken: list[tuple[str, float]] = []
-        self._logs = logs
-        self._began = time.monotonic()
+        self.logs = logs
+        self.operator = operator
+        self._silence_s = silence_s
+        self._began = self._spoke = time.monotonic()
+        self._activity = _WORKING
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Show that `name` is under way; then that it is done, or that it failed, and the seconds it took."""
         began = time.monotonic()
-        live = self.console.status(escape(name)) if self.console.is_terminal else nullcontext()
-        if not self.console.is_terminal:
+        self._activity = _WORKING
+        if not self._changing:
             self._say(f"  …  {escape(name)}")
         try:
-            with live:
+            with self._alive(name, began):
                 yield
         except BaseException:
             self._say(f"  [red]✗[/]  {escape(name)}  [dim]{time.monotonic() - began:.1f} s[/]")
@@ -42,28 +65,74 @@ class Steps:
 
     def tell(self, text: str) -> None:
         """Print one line of news about the step under way."""
+        self._activity = text
         self._say(f"     [dim]{escape(text)}[/]")
 
+    @property
+    def _changing(self) -> bool:
+        # A dumb terminal can't go back to the beginning of a line.
+        return self.console.is_terminal and not self.console.is_dumb_terminal
+
     def _say(self, line: str) -> None:
+        self._spoke = time.monotonic()
         # A log has no width: what wraps there can't be searched.
         self.console.print(line, soft_wrap=True)
 
+    @contextmanager
+    def _alive(self, name: str, began: float) -> Iterator[None]:
+        """Show that the step still runs: a changing line, or a plain one whenever there was no other for a while."""
+        ended = threading.Event()
+        status = self.console.status(escape(name)) if self._changing else None
+
+        def show() -> None:
+            while not ended.wait(min(1.0, self._silence_s / 2)):
+                line = f"{time.monotonic() - began:.0f} s  {self._activity}"
+                if status:
+                    status.update(f"{escape(name[:40])}  [dim]{escape(line[: WIDTH - 44])}[/]")
+                elif time.monotonic() - self._spoke >= self._silence_s:
+                    self._say(f"     [dim]{escape(line[: WIDTH - 5])}[/]")
+
+        shower = threading.Thread(target=show, daemon=True)
+        shower.start()
+        if status:
+            status.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            shower.join()
+            if status:
+                status.stop()
+
     def run(
-        self, name: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        as_operator: bool = False,
     ) -> str:
-        """Run a command, its output into a log of its own; returns that output. Raises `StepFailed` with its tail."""
-        self._logs.mkdir(parents=True, exist_ok=True)
-        log = self._logs / f"{name}.log"
+        """Run a command, its output into a log of its own; returns that output. Raises `StepFailed` with its tail.
+
+        `as_operator` runs it as the user for whom root works; without one it runs as this process does.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        identity = self.operator.identity() if as_operator and self.operator else {}
+        log = self.logs / f"{name}.log"
         tail: deque[str] = deque(maxlen=25)
         with log.open("w", encoding="utf-8") as out:
+            if self.operator:
+                self.operator.give(self.logs)
             process = subprocess.Popen(
                 command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, errors="replace",
+                text=True, errors="replace", **identity,
             )  # fmt: skip
             with process:
                 for line in process.stdout or ():
                     out.write(line)
                     tail.append(line.rstrip())
+                    self._activity = tail[-1].strip() or self._activity
         if process.returncode:
             shown = "\n".join(f"     │ {line}" for line in tail)
             raise StepFailed(

@@ -8,11 +8,13 @@ import fcntl
 import os
 import platform
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from local import proxy
+from local.account import Account, typed
 from local.hosts.image import KEYRING, cache, digest, image_command, image_folder
 from local.steps import StepFailed, Steps
 
@@ -36,13 +38,17 @@ OLDEST_GO = (1, 21)
 
 
 @contextmanager
-def _whole(target: Path) -> Iterator[Path | None]:
+def _whole(target: Path, account: Account | None = None) -> Iterator[Path | None]:
     """Yield a folder to fill that becomes `target` when the block succeeds, or None where it is there already.
 
-    A lock keeps two builders apart; what an interrupted one left is removed first.
+    A lock keeps two builders apart; what an interrupted one left is removed first. Both are the user's, if `account`
+    names one.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_name(f".{target.name}.lock").open("w", encoding="utf-8") as lock:
+    held = target.with_name(f".{target.name}.lock")
+    with held.open("w", encoding="utf-8") as lock:
+        if account:
+            account.give(held)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if target.exists():
             yield None
@@ -50,6 +56,8 @@ def _whole(target: Path) -> Iterator[Path | None]:
         half = target.with_name(f".{target.name}.half")
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir()
+        if account:
+            account.give(half)
         yield half
         # A rename within one folder is whole or not at all.
         half.rename(target)
@@ -66,30 +74,60 @@ def packages(steps: Steps, wanted: Mapping[str, str] = PACKAGES) -> None:
         raise StepFailed(
             f"missing programs, and no apt-get to install them: {', '.join(missing)}. Install them; run again."
         )
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     steps.tell(f"installing {', '.join(missing)}")
-    steps.run("apt-update", ["apt-get", "update", "-q"], env=env)
-    steps.run("apt-install", ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing], env=env)
+    _install(steps, missing)
+
+
+def _install(steps: Steps, names: Sequence[str]) -> None:
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    apt = ["apt-get", *proxy.apt_options(os.environ), "-q"]
+    steps.run("apt-update", [*apt, "update"], env=env)
+    steps.run("apt-install", [*apt, "install", "-y", "--no-install-recommends", *names], env=env)
 
 
 def engine(steps: Steps) -> Path:
-    """Return the folder with `pulumi`: the one on PATH, else a build from the Go module proxy."""
+    """Return the folder with `pulumi`: the one on PATH, else a build from the Go module proxy, made as the operator."""
     if found := shutil.which("pulumi"):
         return Path(found).parent
     target = cache() / f"engine-{digest(*(path.read_text() for path in sorted(ENGINE.iterdir())))}"
-    with _whole(target) as half:
+    with _whole(target, steps.operator) as half:
         if half is not None:
-            steps.tell("building Pulumi's engine (minutes, once)")
+            steps.tell("building Pulumi's engine (5 to 15 minutes, once; 2.5 GB meanwhile)")
             flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={ENGINE_VERSION}"
-            # -modcacherw: modules in the cache stay removable by an ordinary rm.
-            build = [_go(steps), "build", "-modcacherw", "-ldflags", flags, "-o", str(half / "pulumi")]
-            steps.run("engine", [*build, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"], cwd=ENGINE, env=_go_env())
+            # -v names each package once it is built: without it Go says nothing for minutes.
+            build = [_go(steps), "build", "-v", "-ldflags", flags, "-o", str(half / "pulumi")]
+            command = [*build, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"]
+            steps.run("engine", command, cwd=ENGINE, env=_go_env(steps.operator), as_operator=True)
+            # Sources and half-made results, of use only to a build that was interrupted.
+            shutil.rmtree(_go_folder())
     return target
 
 
-def _go_env() -> dict[str, str]:
-    # Without cgo no C compiler is needed.
-    return {**os.environ, "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "auto", "CGO_ENABLED": "0"}
+def _go_folder() -> Path:
+    return cache() / "go"
+
+
+def _go_env(account: Account | None) -> dict[str, str]:
+    """What keeps all that Go fetches and makes in one folder of ours."""
+    folder = _go_folder()
+    for path in (folder, folder / "tmp"):
+        path.mkdir(parents=True, exist_ok=True)
+        if account:
+            os.chown(path, account.uid, account.gid)
+    return {
+        **os.environ,
+        "GOPATH": str(folder),
+        "GOMODCACHE": str(folder / "mod"),
+        "GOCACHE": str(folder / "build"),
+        "GOTMPDIR": str(folder / "tmp"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        # Go keeps counters beside its settings: they go to our folder, the user's settings stay.
+        "GOENV": os.environ.get("GOENV") or f"{os.environ.get('XDG_CONFIG_HOME') or Path.home() / '.config'}/go/env",
+        # -modcacherw: modules stay removable by an ordinary rm. Without cgo no C compiler is needed.
+        "GOFLAGS": "-buildvcs=false -modcacherw",
+        "GOTOOLCHAIN": "auto",
+        "CGO_ENABLED": "0",
+    }
 
 
 def _go(steps: Steps) -> str:
@@ -97,25 +135,24 @@ def _go(steps: Steps) -> str:
     found = shutil.which("go")
     if not found:
         steps.tell("installing Go")
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        steps.run("apt-update", ["apt-get", "update", "-q"], env=env)
-        steps.run("apt-go", ["apt-get", "install", "-y", "-q", "--no-install-recommends", "golang-go"], env=env)
+        _install(steps, ["golang-go"])
         found = shutil.which("go") or "/usr/bin/go"
-    version = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout
+    version = steps.run("go-version", [found, "env", "GOVERSION"], env=_go_env(steps.operator), as_operator=True)
     if tuple(int(part) for part in version.strip().removeprefix("go").split(".")[:2]) >= OLDEST_GO:
         return found
-    return str(_toolchain(found) / "bin" / "go")
+    return str(_toolchain(found, steps) / "bin" / "go")
 
 
-def _toolchain(old_go: str) -> Path:
+def _toolchain(old_go: str, steps: Steps) -> Path:
     """Fetch Go's own toolchain as the module it is published as; `old_go` checks it against the checksum database."""
     arch = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     target = cache() / f"go-{GO}"
-    with _whole(target) as half:
+    with _whole(target, steps.operator) as half:
         if half is not None:
+            steps.tell(f"fetching Go {GO}")
             module = f"golang.org/toolchain@v0.0.1-go{GO}.linux-{arch}"
-            env = {**os.environ, "GOMODCACHE": str(half / "modules"), "GOFLAGS": "-modcacherw"}
-            subprocess.run([old_go, "mod", "download", module], env=env, cwd=half, check=True, capture_output=True)
+            env = {**_go_env(steps.operator), "GOMODCACHE": str(half / "modules")}
+            steps.run("toolchain", [old_go, "mod", "download", module], env=env, cwd=half, as_operator=True)
             (half / "modules" / module).rename(half / "go")
             # A module's archive has no modes, and an old Go does not know that this one holds programs.
             for folder in ("go/bin", "go/pkg/tool"):
@@ -134,3 +171,23 @@ def image(steps: Steps) -> Path:
             half.chmod(0o755)
             steps.run("image", image_command(half))
     return target
+
+
+def sizes() -> dict[str, int]:
+    """What is in the cache: the name of each file or folder there, and its bytes on disk."""
+    if not cache().is_dir():
+        return {}
+    return {path.name: _bytes(path) for path in sorted(cache().iterdir()) if not path.name.endswith(".lock")}
+
+
+def _bytes(path: Path) -> int:
+    # A file with a second link lies in an environment too, and removing it here frees nothing.
+    states = [each.lstat() for each in (path, *path.rglob("*"))]
+    return sum(state.st_blocks * 512 for state in states if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode))
+
+
+def clean() -> None:
+    """Remove the cache, whole. Raises `StepFailed` while a host runs from its image."""
+    if f"={cache()}/" in Path("/proc/self/mounts").read_text(encoding="utf-8"):
+        raise StepFailed(f"a host runs from an image in {cache()}: `{typed(os.environ, 'down')}` first")
+    shutil.rmtree(cache())

@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 from trial.offer import TrialRefused
 from trial.transcript import CommandEnded, Transcript
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path.cwd()
+"""The project's folder, in which `make` starts this; the local cloud of another octet has one of its own."""
 LOCAL = "local"
 """The stack of a rehearsal: Pulumi's shims serve no other, and its settings are the repository's own."""
 CLEARINGS = 24

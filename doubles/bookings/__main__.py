@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from doubles.bookings import app
-from doubles.bookings.dataset import UnreadableFile
+from doubles.bookings.dataset import UnreadableFile, load
 from local import serve
 from local.site import BOOKINGS
 
@@ -23,13 +23,23 @@ def main() -> None:
         metavar="DATE",
         help="its first day (default: %(default)s)",
     )
+    parser.add_argument("--check", action="store_true", help="only read the file, and end")
     given = parser.parse_args()
     source = {"file": given.file, "seed": given.seed, "count": given.count, "first": given.first}
     try:
+        if given.check:
+            check(given.file)
+            return
         application = app.create(serve.site("bookings", given).state, **source)
     except (UnreadableFile, OSError) as error:
         sys.exit(f"bookings: {error}")
     serve.run("bookings", application, given)
+
+
+def check(file: Path) -> None:
+    """Read a file of bookings. Raises `UnreadableFile`, also for one without a booking, and `OSError`."""
+    if not load(file, date.today()):  # noqa: DTZ011 - hotels count days by their wall
+        raise UnreadableFile(f"{file} has no bookings, only its first line")
 
 
 if __name__ == "__main__":

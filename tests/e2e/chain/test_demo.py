@@ -10,6 +10,11 @@ def test_it_ends_with_what_was_made_and_where_to_look(chain):
         assert part in chain.told
 
 
+def test_it_says_who_answered_and_what_it_cost(chain):
+    assert "played by a script: no money was spent" in chain.told
+    assert max(len(line) for line in chain.told.partition("What the tasks came to")[2].splitlines()) < 80
+
+
 def test_it_says_what_an_earlier_demo_left(chain):
     assert "removing what an earlier demo left" in chain.told
 

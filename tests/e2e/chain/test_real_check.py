@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from local import environment
 from local.process import wait_until
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
@@ -27,9 +26,9 @@ def instances(chain):
 
 
 @pytest.fixture
-def transcripts():
+def transcripts(chain):
     """What the trials of a test wrote, apart from what is there."""
-    folder = environment.ROOT / "report" / "real-check"
+    folder = chain.folder / "report" / "real-check"
     before = set(folder.glob("trial-*"))
     yield lambda: [path for each in set(folder.glob("trial-*")) - before for path in each.glob("*.txt")]
     for each in set(folder.glob("trial-*")) - before:
@@ -54,7 +53,7 @@ def test_a_box_is_made_proven_given_work_and_destroyed_with_its_bill(chain, tran
 
 def test_an_interrupt_while_the_box_is_made_leaves_none(chain, transcripts):
     with subprocess.Popen(
-        command(chain, "--yes", "yes"), env=chain.env, cwd=environment.ROOT, stdout=subprocess.PIPE, text=True
+        command(chain, "--yes", "yes"), env=chain.env, cwd=chain.folder, stdout=subprocess.PIPE, text=True
     ) as trial:
         assert any("creating (" in line or "$ pulumi up" in line for line in trial.stdout)
         trial.send_signal(signal.SIGINT)
@@ -83,7 +82,7 @@ def contents(path):
 
 def test_what_a_killed_trial_left_is_removed_by_its_name(chain, transcripts):
     with subprocess.Popen(
-        command(chain, "--yes", "yes"), env=chain.env, cwd=environment.ROOT, stdout=subprocess.DEVNULL
+        command(chain, "--yes", "yes"), env=chain.env, cwd=chain.folder, stdout=subprocess.DEVNULL
     ) as trial:
         assert wait_until(lambda: len(instances(chain)) == 2, 60)
         trial.kill()

@@ -1,19 +1,29 @@
-"""A machine that can't be the cloud is refused at once, with what is needed."""
+"""A machine that can't be the cloud is refused at once, with what is needed; the environment is made for its user."""
 
 import os
+import pwd
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 BOOTSTRAP = Path(__file__).parents[3] / "local" / "bootstrap"
+UV = """#!/bin/sh
+mkdir -p .venv/bin
+id -u > .venv/user
+env > .venv/environment
+[ ! -e slow ] || sleep 11
+[ ! -e broken ]
+"""
 
 
-def refused(folder, program, says):
+def refused(folder, program, says, **environ):
     """Run the bootstrap where `program` says something else than this machine's own; returns its last words."""
     (folder / program).write_text(f"#!/bin/sh\nprintf '%s\\n' {says}\n")
     (folder / program).chmod(0o755)
-    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder), **environ}
     done = subprocess.run(["sh", BOOTSTRAP], env=env, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 1
     assert done.stdout == ""
@@ -24,10 +34,119 @@ def refused(folder, program, says):
     ("program", "says", "told"),
     [
         ("uname", "Darwin", "needs Linux"),
-        ("id", "1000", "sudo --preserve-env=ANTHROPIC_API_KEY make demo"),
         ("mount", "'proc on /proc type proc (rw)'", "no cgroup file system is mounted"),
-        ("df", "'Filesystem blocks used available' '/dev/vda 9000 8000 1000 89% /'", "too little disk: 1000 MB free"),
+        ("df", "'Filesystem blocks used available' '/dev/vda 9000 8000 1000 89% /'", "1000 MB free on /"),
+        ("awk", "1000", "too little memory: 1000 MB"),
     ],
 )
 def test_what_is_missing_is_told_before_anything_is_done(tmp_path, program, says, told):
     assert told in refused(tmp_path, program, says)
+
+
+def test_a_file_of_certificates_that_is_not_there_is_refused(tmp_path):
+    told = refused(tmp_path, "unused", "", SSL_CERT_FILE="", REQUESTS_CA_BUNDLE="/nosuch.pem")
+    assert told.count("\n") == 1
+    assert "no file of certificates at /nosuch.pem" in told
+
+
+def test_a_user_without_sudo_is_refused_with_the_command_that_was_typed(tmp_path):
+    for name in ("sh", "dirname", "uname", "stat", "getent", "mount", "grep", "awk"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    told = refused(tmp_path, "id", "1000", PATH=str(tmp_path), JADA_TYPED="make demo CLAUDE=real")
+    assert "run `make demo CLAUDE=real` as root" in told
+
+
+class Checkout:
+    """A checkout of the bootstrap only, whose uv, already in the cache, is a script that notes how it was called."""
+
+    def __init__(self, folder):
+        self.folder = folder / "it's here"
+        self.uid, self.environ = os.geteuid(), {}
+        self._home, tools = folder / "home", folder / "tools"
+        (self.folder / "local").mkdir(parents=True)
+        for name in ("bootstrap", "uv.txt"):
+            shutil.copy(BOOTSTRAP.with_name(name), self.folder / "local" / name)
+        uv = self._home / ".cache" / "jada" / "uv-pinned" / "bin" / "uv"
+        uv.parent.mkdir(parents=True)
+        tools.mkdir()
+        for path, text in ((uv, UV), (tools / "sha256sum", "#!/bin/sh\necho pinned\n"), (tools / "df", enough())):
+            path.write_text(text)
+            path.chmod(0o755)
+        (uv.parents[1] / ".ok").touch()
+        self.environ = {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(self._home)}
+
+    def bootstrap(self, **environ):
+        """Run it; returns what it printed."""
+        command = ["sh", str(self.folder / "local" / "bootstrap")]
+        env = {**self.environ, **environ}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def noted(self, name):
+        return (self.folder / ".venv" / name).read_text()
+
+
+def enough():
+    return "#!/bin/sh\necho Filesystem; echo /dev/vda 9000 1000 9000 1% /\n"
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    return Checkout(tmp_path)
+
+
+def test_a_moved_checkout_gets_an_environment_of_its_own(checkout):
+    assert "made anew" not in checkout.bootstrap()
+    (checkout.folder / ".venv" / "old").touch()
+    assert "made anew" not in checkout.bootstrap()
+    checkout.folder = checkout.folder.rename(checkout.folder.with_name("moved"))
+    assert "made for another place or user: it is made anew" in checkout.bootstrap()
+    assert not (checkout.folder / ".venv" / "old").exists()
+    assert checkout.noted("made-for") == f"{checkout.folder}\n"
+
+
+def test_an_authority_and_a_proxy_are_passed_on_under_the_names_that_each_program_reads(checkout, tmp_path):
+    (tmp_path / "ca.pem").touch()
+    checkout.bootstrap(REQUESTS_CA_BUNDLE=str(tmp_path / "ca.pem"), HTTPS_PROXY="http://proxy:1")
+    lines = checkout.noted("environment").splitlines()
+    assert {f"SSL_CERT_FILE={tmp_path / 'ca.pem'}", f"PIP_CERT={tmp_path / 'ca.pem'}"} <= set(lines)
+    assert "https_proxy=http://proxy:1" in lines
+
+
+def test_a_long_step_is_not_silent(checkout):
+    (checkout.folder / "slow").touch()
+    assert "     10 s\n" in checkout.bootstrap()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
+def test_under_sudo_all_of_it_is_the_users(checkout, tmp_path):
+    nobody = pwd.getpwnam("nobody")
+    fake = f"#!/bin/sh\necho 'nobody:x:{nobody.pw_uid}:{nobody.pw_gid}::{tmp_path / 'home'}:/bin/sh'\n"
+    (tmp_path / "tools" / "getent").write_text(fake)
+    (tmp_path / "tools" / "getent").chmod(0o755)
+    checkout.bootstrap()
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    for path in tmp_path.parents:
+        if path.stat().st_uid == 0 and path.is_relative_to(tempfile.gettempdir()):
+            path.chmod(path.stat().st_mode | 0o011)
+    os.chown(checkout.folder / ".venv", 0, 0)
+    sudo = {"SUDO_UID": str(nobody.pw_uid), "SUDO_GID": str(nobody.pw_gid), "HOME": "/root"}
+    assert "made anew" in checkout.bootstrap(**sudo)
+    assert checkout.noted("user") == f"{nobody.pw_uid}\n"
+    assert f"HOME={tmp_path / 'home'}" in checkout.noted("environment").splitlines()
+    assert (checkout.folder / ".venv" / "made-for").stat().st_uid == nobody.pw_uid
+
+
+def test_without_a_home_the_accounts_own_is_used(checkout, tmp_path):
+    del checkout.environ["HOME"]
+    checkout.bootstrap(XDG_CACHE_HOME=str(tmp_path / "home" / ".cache"))
+    home = pwd.getpwuid(os.geteuid()).pw_dir
+    assert f"HOME={home}" in checkout.noted("environment").splitlines()
+
+
+def test_an_environment_that_could_not_be_made_leaves_no_half_of_one(checkout):
+    (checkout.folder / "broken").touch()
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        checkout.bootstrap(JADA_TYPED="make demo")
+    assert "Run `make demo` again" in failure.value.stderr
+    assert not (checkout.folder / ".venv").exists()

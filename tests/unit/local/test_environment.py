@@ -1,10 +1,15 @@
 """The shell of the local cloud reaches the local cloud alone."""
 
+import os
 import subprocess
+import tempfile
 from pathlib import Path
+
+import pytest
 
 from local import environment
 from local.site import Site
+from local.steps import StepFailed
 
 
 def variables():
@@ -43,3 +48,43 @@ def test_another_octet_acts_in_a_folder_that_differs_from_the_work_tree_only_in_
         assert text.replace("10.90.", "10.77.") == (environment.ROOT / name).read_text()
     assert (folder / "provision").samefile(environment.ROOT / "provision")
     assert not (folder / ".git").exists()
+
+
+def test_the_cloud_is_called_without_a_proxy():
+    values = environment.variables(Site(), Path("/engine"), "/usr/bin", "corp.example")
+    assert values["no_proxy"] == values["NO_PROXY"] == "corp.example,localhost,127.0.0.1,10.77.0.1"
+
+
+def test_a_shell_uses_the_engine_of_the_demo_that_is_up(tmp_path):
+    site = Site("jada", 77, tmp_path)
+    environment.record_engine(site, Path("/some where/engine"))
+    assert environment.require_engine(site, {}) == Path("/some where/engine")
+
+
+@pytest.mark.parametrize(("command", "cure"), [("make env", "`make demo`"), ("sudo make env", "`sudo make demo`")])
+def test_without_a_demo_the_refusal_names_the_command_that_makes_one(tmp_path, command, cure):
+    with pytest.raises(StepFailed, match=f"no demo is up: {cure} makes one"):
+        environment.require_engine(Site("jada", 77, tmp_path), {"JADA_TYPED": command})
+
+
+def test_a_moved_checkout_is_noticed(tmp_path, monkeypatch):
+    (tmp_path / "made-for").write_text("/elsewhere\n")
+    monkeypatch.setattr(environment, "_MADE_FOR", tmp_path / "made-for")
+    with pytest.raises(StepFailed, match="moved here from /elsewhere: `make tools` mends it"):
+        environment.require_engine(Site(), {})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder that another user can't read")
+def test_another_user_is_refused_in_a_line(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    (state / "engine").touch()
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(tempfile.gettempdir()):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(StepFailed, match=r"made for another user \(id 0\)"):
+            environment.require_engine(Site("jada", 77, state), {})
+    finally:
+        os.seteuid(0)

@@ -1,12 +1,16 @@
 """Progress that a tired person can read, in a log as on a terminal."""
 
 import io
+import os
+import pwd
 import re
 import sys
+import threading
 
 import pytest
 from rich.console import Console
 
+from local.account import Account
 from local.steps import StepFailed, Steps
 
 
@@ -60,3 +64,49 @@ def test_the_live_line_is_for_terminals(tmp_path, out):
         pass
     assert "…" not in out.getvalue()
     assert "✓" in out.getvalue()
+
+
+class Awaited(io.StringIO):
+    """Output that says when a text was written."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.written = text, threading.Event()
+
+    def write(self, text):
+        if self.text in text:
+            self.written.set()
+        return super().write(text)
+
+
+def test_a_long_step_is_never_silent_for_long_and_says_what_its_command_last_said(tmp_path):
+    out = Awaited("compiling")
+    steps = Steps(tmp_path, Console(file=out, width=100), silence_s=0.05)
+    script = f"print('compiling', flush=True); import pathlib; p = pathlib.Path({str(tmp_path / 'go')!r})\n"
+    with steps.step("tools"):
+        runner = threading.Thread(
+            target=steps.run, args=("go", [sys.executable, "-c", script + "while not p.exists(): pass"])
+        )
+        runner.start()
+        assert out.written.wait(20)
+        (tmp_path / "go").touch()
+        runner.join()
+    assert re.search(r"^     \d+ s  compiling$", out.getvalue(), re.MULTILINE)
+
+
+def test_a_terminal_that_cannot_change_a_line_gets_plain_ones(tmp_path, out):
+    console = Console(file=out, force_terminal=True, width=100, _environ={"TERM": "dumb"})
+    with Steps(tmp_path, console).step("tools"):
+        pass
+    assert "…  tools" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_command_runs_as_the_user_for_whom_root_works_where_that_is_asked_for(steps):
+    if os.geteuid() != 0:
+        pytest.skip("only root can run a command as another user")
+    entry = pwd.getpwnam("nobody")
+    steps.operator = Account(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir)
+    who = ["sh", "-c", "id -u; id -G"]
+    assert steps.run("who", who, as_operator=True) == f"{entry.pw_uid}\n{entry.pw_gid}\n"
+    assert steps.run("who", who).startswith("0\n")

@@ -1,6 +1,13 @@
 """What an interrupted build leaves is never taken for a tool."""
 
+import os
+from pathlib import Path
+
+import pytest
+
 from local import tools
+from local.account import Account
+from local.steps import Steps
 
 
 def fill(half):
@@ -26,3 +33,58 @@ def test_an_interrupted_build_starts_from_nothing(tmp_path):
     building.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     with tools._whole(tmp_path / "engine") as half:
         assert list(half.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_what_is_built_for_a_user_belongs_to_that_user(tmp_path):
+    with tools._whole(tmp_path / "engine", Account("daemon", 1, 1, "/")) as half:
+        fill(half)
+    assert {(tmp_path / name).stat().st_uid for name in ("engine", ".engine.lock")} == {1}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "jada"
+
+
+def program(folder, name, text):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
+GO = """[ "$1" = env ] && { echo go1.26; exit; }
+env | grep -E "^(GO|XDG_CONFIG)" > "$GOPATH/../seen"
+touch "$GOMODCACHE/made" 2>/dev/null || mkdir "$GOMODCACHE"
+while [ "$1" != -o ]; do shift; done
+touch "$2"
+"""
+
+
+def test_all_that_go_fetches_stays_in_our_folder_and_is_gone_once_the_engine_is_built(cache, tmp_path, monkeypatch):
+    program(tmp_path / "bin", "go", GO)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert (tools.engine(Steps(tmp_path / "logs")) / "pulumi").exists()
+    seen = dict(line.split("=", 1) for line in (cache / "seen").read_text().splitlines())
+    for name in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOTMPDIR", "XDG_CONFIG_HOME"):
+        assert Path(seen[name]).is_relative_to(cache / "go")
+    assert not (cache / "go").exists()
+
+
+def test_the_cache_says_what_it_holds_and_is_removed_whole(cache):
+    (cache / "images" / "one").mkdir(parents=True)
+    (cache / "images" / "one" / "file").write_bytes(b"x" * 100_000)
+    (cache / ".engine.lock").touch()
+    assert list(tools.sizes()) == ["images"]
+    assert 100_000 <= tools.sizes()["images"] < 130_000
+    tools.clean()
+    assert not cache.exists()
+    assert tools.sizes() == {}
+
+
+def test_what_an_environment_still_uses_is_not_counted_as_freed(cache, tmp_path):
+    (cache / "uv").mkdir(parents=True)
+    (cache / "uv" / "file").write_bytes(b"x" * 100_000)
+    os.link(cache / "uv" / "file", tmp_path / "file")
+    assert tools.sizes()["uv"] < 20_000

@@ -1,0 +1,43 @@
+"""A proxy and its authority, under each name that a program reads: uv, Go, apt, Python and Pulumi differ."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+_AUTHORITY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
+"""The distribution's own: without it uv would trust a list of its own, and no authority that was added here."""
+_PAIRS = (("http_proxy", "HTTP_PROXY"), ("https_proxy", "HTTPS_PROXY"), ("no_proxy", "NO_PROXY"))
+
+
+class NoAuthority(RuntimeError):
+    """The variable that names a file of certificates names one that is not there."""
+
+
+def settings(environ: Mapping[str, str], store: Path = _STORE) -> dict[str, str]:
+    """Return what is missing in `environ`: one given name of a setting stands for its others.
+
+    Where no authority is named it is the distribution's `store`. Raises `NoAuthority`.
+    """
+    found: dict[str, str] = {}
+    named = next((name for name in _AUTHORITY if environ.get(name)), None)
+    if named and not Path(environ[named]).is_file():
+        raise NoAuthority(f"there is no file of certificates at {environ[named]}: correct {named}, or unset it")
+    authority = environ[named] if named else str(store) if store.is_file() else None
+    if authority:
+        found.update(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), authority))
+    for names in _PAIRS:
+        if value := next((environ[name] for name in names if environ.get(name)), None):
+            found.update(dict.fromkeys(names, value))
+    return found
+
+
+def apt_options(environ: Mapping[str, str]) -> list[str]:
+    """Return the options by which apt trusts the authority: it reads no variable for it."""
+    authority = environ.get("SSL_CERT_FILE")
+    return ["-o", f"Acquire::https::CAInfo={authority}"] if authority else []
+
+
+def without_proxy(no_proxy: str, *addresses: str) -> str:
+    """Return a NO_PROXY that spares this machine and `addresses` the proxy, after what `no_proxy` spares already."""
+    spared = [place for place in no_proxy.split(",") if place]
+    return ",".join(dict.fromkeys([*spared, "localhost", "127.0.0.1", *addresses]))

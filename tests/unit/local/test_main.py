@@ -1,0 +1,69 @@
+"""The commands as programs: what is wrong is said in a line, before anything is built or removed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+ROW = "id,hotel,room_type,guest,arrival,departure,nights,adults,children,meal,country,channel,status,rate\n"
+
+
+def local(*arguments, **environ):
+    command = [sys.executable, "-m", "local", *arguments]
+    env = {**os.environ, **environ}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "there is no file "),
+        ("", "is no file of bookings: its first line lacks"),
+        ("name,price\n1,2\n", "is no file of bookings: its first line lacks"),
+        (ROW, "has no bookings, only its first line"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+    ],
+)
+def test_a_bad_file_of_bookings_is_refused_before_anything_is_built(tmp_path, content, told):
+    file = tmp_path / "it's.csv"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = local("demo", "--bookings", str(file), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("jada: BOOKINGS: ")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_real_model_without_a_key_is_refused(tmp_path):
+    done = local("demo", "--claude", "real", ANTHROPIC_API_KEY="", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert "CLAUDE=real needs ANTHROPIC_API_KEY" in done.stderr
+    assert not (tmp_path / "cache").exists()
+
+
+def test_env_prints_exports_or_one_refusal_and_builds_nothing(tmp_path):
+    done = local("env", XDG_CACHE_HOME=str(tmp_path / "cache"), JADA_TYPED="make env", JADA_SITE="notup")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "jada: no demo is up: `make demo` makes one\n"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_wrong_authority_is_refused_in_a_line():
+    done = local("env", SSL_CERT_FILE="/nosuch.pem")
+    assert done.stderr == "jada: there is no file of certificates at /nosuch.pem: correct SSL_CERT_FILE, or unset it\n"
+
+
+def test_clean_cache_says_what_it_frees(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("asks for root")
+    (tmp_path / "jada" / "images").mkdir(parents=True)
+    (tmp_path / "jada" / "images" / "one").write_bytes(b"x" * 3_000_000)
+    done = local("clean-cache", XDG_CACHE_HOME=str(tmp_path))
+    assert done.stdout.splitlines()[0].split() == ["3", "MB", "images"]
+    assert f"3 MB of {tmp_path / 'jada'} are free again" in done.stdout
+    assert not (tmp_path / "jada").exists()

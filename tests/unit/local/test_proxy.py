@@ -1,0 +1,52 @@
+"""What one program reads of a proxy and its authority, all of them get."""
+
+from pathlib import Path
+
+import pytest
+
+from local import proxy
+
+NONE = Path("/nosuch")
+
+
+@pytest.fixture
+def authority(tmp_path):
+    (tmp_path / "ca.pem").touch()
+    return str(tmp_path / "ca.pem")
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_one_name_of_the_authority_stands_for_the_others(authority, name):
+    assert proxy.settings({name: authority}) == {"SSL_CERT_FILE": authority, "REQUESTS_CA_BUNDLE": authority}
+
+
+def test_without_one_the_distributions_store_is_trusted(authority):
+    assert proxy.settings({}, Path(authority))["SSL_CERT_FILE"] == authority
+
+
+def test_a_file_that_is_not_there_is_refused_under_the_name_that_was_set():
+    with pytest.raises(proxy.NoAuthority, match=r"at /nosuch\.pem: correct CURL_CA_BUNDLE"):
+        proxy.settings({"CURL_CA_BUNDLE": "/nosuch.pem"})
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
+def test_a_proxy_is_named_in_small_and_large_letters(name):
+    assert proxy.settings({name: "http://proxy:1"}, NONE) == {
+        "https_proxy": "http://proxy:1",
+        "HTTPS_PROXY": "http://proxy:1",
+    }
+
+
+def test_nothing_set_adds_nothing():
+    assert proxy.settings({"http_proxy": "", "SSL_CERT_FILE": ""}, NONE) == {}
+
+
+def test_apt_gets_the_authority_as_an_option(authority):
+    assert proxy.apt_options({"SSL_CERT_FILE": authority}) == ["-o", f"Acquire::https::CAInfo={authority}"]
+    assert proxy.apt_options({}) == []
+
+
+def test_the_local_cloud_is_called_without_the_proxy():
+    assert proxy.without_proxy("corp", "10.77.0.1") == "corp,localhost,127.0.0.1,10.77.0.1"
+    assert proxy.without_proxy("corp,localhost,127.0.0.1", "10.77.0.1") == "corp,localhost,127.0.0.1,10.77.0.1"
+    assert proxy.without_proxy("") == "localhost,127.0.0.1"
