@@ -75,8 +75,10 @@ def require_root(why: str, arguments: Sequence[str]) -> None:
         return
     sys.stderr.write(f"  {why}: going on by sudo\n")
     sys.stderr.flush()
-    command = as_root(arguments, os.environ)
-    os.execvp(command[0], command)  # noqa: S606 - our own command line, no shell
+    # What is imported before `adopt` would leave root's bytecode in the user's checkout.
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = as_root(arguments, environ)
+    os.execvpe(command[0], command, environ)  # noqa: S606 - our own command line, no shell
 
 
 def typed(environ: Mapping[str, str], instead: str = "") -> str:
