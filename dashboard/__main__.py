@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     try:
         settings, token = load(args.settings), _token()
         listener = listen(settings)
-        store = _store(args.state)
+        store = _store(args.state, settings)
     except (Invalid, OSError) as error:
         sys.stderr.write(printable(f"dashboard: {error}") + "\n")
         return 1
@@ -73,10 +73,10 @@ def _token() -> Secret:
     return token
 
 
-def _store(state: Path) -> SqliteStore:
+def _store(state: Path, settings: Settings) -> SqliteStore:
     """Open the queue's file; raises `Invalid` that names the folder."""
     try:
-        return SqliteStore(state / "queue.db")
+        return SqliteStore(state / "queue.db", targets=settings.notify.targets)
     except sqlite3.Error as error:
         raise Invalid("--state", f"{state} can't hold the queue ({error}): it must be a folder of this user") from error
 

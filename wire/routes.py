@@ -19,6 +19,7 @@ class Right(enum.StrEnum):
     OPERATOR = "operator"
     AGENT = "agent"
     SYNC = "sync"
+    TELL = "tell"
 
 
 class Header(enum.StrEnum):
@@ -114,9 +115,19 @@ REPORT = Route(
     status=201,
 )  # fmt: skip
 SYNC_RUNS = Route(name="sync_runs", method="GET", path="/v1/sync-runs", right=Right.OPERATOR, answer=types.SyncRunList)
+DUE_MESSAGES = Route(
+    name="due_messages", method="POST", path="/v1/messages/due", right=Right.TELL, answer=types.MessageList
+)
+SETTLE_MESSAGE = Route(
+    name="settle_message", method="POST", path="/v1/messages/settled", right=Right.TELL, request=types.Delivery,
+    answer=types.Delivery,
+)  # fmt: skip
+NOTIFICATIONS = Route(
+    name="notifications", method="GET", path="/v1/messages", right=Right.OPERATOR, answer=types.Notifications
+)
 HEALTH = Route(name="health", method="GET", path="/v1/health", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, CLAIM, HEARTBEAT, DELIVER, EVENTS,
-    END, REPORT, SYNC_RUNS, HEALTH,
+    END, REPORT, SYNC_RUNS, DUE_MESSAGES, SETTLE_MESSAGE, NOTIFICATIONS, HEALTH,
 )  # fmt: skip
