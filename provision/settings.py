@@ -11,7 +11,7 @@ from provision.errors import CommandError
 from wire.settings_file import section, sections
 from wire.values import Invalid, Value
 
-SECTIONS = ("agent", "sync", "dashboard", "deploy")
+SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
 
 
 class Settings(Value, frozen=True, kw_only=True):
@@ -41,12 +41,14 @@ def load_all(path: Path) -> StackSettings:
     # Read here, not at the top: a part's settings are needed only for this check.
     from agent import settings as agent  # noqa: PLC0415 - see above
     from dashboard import settings as dashboard  # noqa: PLC0415 - see above
+    from notify import settings as notify  # noqa: PLC0415 - see above
     from sync import settings as sync  # noqa: PLC0415 - see above
 
     try:
         _require_known(sections(path))
         agent.load(path)
         sync.load(path)
+        notify.load(path)
         page = dashboard.load(path)
         return StackSettings(
             load(path), f"[{page.address}]:{page.port}" if ":" in page.address else f"{page.address}:{page.port}"

@@ -32,7 +32,7 @@ def test_the_shipped_files_pass(name):
         ("[agent]\nturns = 1", "agent.turns: must be at least 2"),
         ("[dashboard]\nport = 'x'", "dashboard.port: must be a whole number"),
         ("[sync]\nx = 1", "sync.x: unknown"),
-        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, deploy"),
+        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, deploy"),
         ("[deploy", "is not valid TOML"),
     ],
 )
