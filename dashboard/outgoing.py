@@ -255,9 +255,12 @@ def _refused(notice: Notice, now: float, _policy: Policy) -> Iterator[Notice]:
     yield replace(notice, tries=notice.tries + 1, due_at=now + pause_s)
 
 
-def standing(due: Sequence[Notice], policy: Policy) -> Notifications:
-    """Return how telling users stands, by the notices that are due."""
-    unsent = [notice for notice in due if notice.target in policy.targets]
+def standing(soon: Sequence[Notice], now: float, policy: Policy) -> Notifications:
+    """Return how telling users stands, by the notices that are due within the longest pause: those that were tried in
+    vain are unsent in their pauses too.
+    """
+    mine = [notice for notice in soon if notice.target in policy.targets]
+    unsent = [notice for notice in mine if notice.tries or (notice.due_at or 0) <= now]
     answers = [notice for notice in unsent if notice.answer]
     return Notifications(
         targets=policy.targets,

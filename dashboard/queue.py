@@ -231,8 +231,9 @@ class Queue:
 
     def notifications(self) -> Notifications:
         """Say how telling users stands."""
-        due = self.store.notices(NoticeFilter(due=self.clock().timestamp()))
-        return outgoing.standing(due, self._policy)
+        now = self.clock().timestamp()
+        soon = self.store.notices(NoticeFilter(due=now + outgoing.LONGEST_PAUSE_S))
+        return outgoing.standing(soon, now, self._policy)
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

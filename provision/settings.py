@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -15,12 +15,15 @@ SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
 
 
 class Settings(Value, frozen=True, kw_only=True):
-    """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect."""
+    """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect,
+    and whether a deploy needs a notification target that took a test (the stack `local` never does).
+    """
 
     # At least two: a release that fails goes back to the one before.
     keep_releases: Annotated[int, Meta(ge=2, le=20)] = 3
     health_s: Annotated[int, Meta(ge=10, le=900)] = 120
     connect_s: Annotated[int, Meta(ge=1, le=120)] = 15
+    notify: Literal["required", "none"] = "required"
 
 
 def load(path: Path) -> Settings:
@@ -30,10 +33,13 @@ def load(path: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """A settings file whose sections were all read: ours, and `queue`, the dashboard's "address:port" on the host."""
+    """A settings file whose sections were all read: ours, `queue`, the dashboard's "address:port" on the host, and
+    `targets`, the names of those who are notified.
+    """
 
     deploy: Settings
     queue: str
+    targets: tuple[str, ...]
 
 
 def load_all(path: Path) -> StackSettings:
@@ -50,9 +56,8 @@ def load_all(path: Path) -> StackSettings:
         sync.load(path)
         notify.load(path)
         page = dashboard.load(path)
-        return StackSettings(
-            load(path), f"[{page.address}]:{page.port}" if ":" in page.address else f"{page.address}:{page.port}"
-        )
+        address = f"[{page.address}]" if ":" in page.address else page.address
+        return StackSettings(load(path), f"{address}:{page.port}", page.notify.targets)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"

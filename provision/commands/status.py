@@ -12,7 +12,7 @@ from provision.release import plan
 from provision.release.bundle import SERVICES
 from provision.release.plan import Probed
 from provision.target import load_target
-from wire.types import SyncRun, Task
+from wire.types import Notifications, SyncRun, Task
 
 
 @task(help=ONE_HOST)
@@ -26,6 +26,7 @@ def status(_context: Context, stack: str | None = None, host: str | None = None)
     with queue_client(stack, host) as client:
         for line in queue_lines(list(client.tasks()), client.sync_runs()):
             progress.say(line)
+        progress.say(notification_line(client.notifications()))
 
 
 def host_lines(probed: Probed) -> Iterator[str]:
@@ -51,3 +52,13 @@ def queue_lines(tasks: Sequence[Task], runs: Sequence[SyncRun]) -> Iterator[str]
     yield f"last sync  {last.finished_at}  {last.outcome.value}: {figures}"
     if last.cause:
         yield f"           {last.cause}; {last.cure}"
+
+
+def notification_line(standing: Notifications) -> str:
+    """Say who is notified, and what has not reached them."""
+    if not standing.targets:
+        return "notified   none is set up: what waits is only on the page; see [dashboard.notify] in the settings file"
+    named = f"notified   {', '.join(standing.targets)}"
+    if not standing.unsent:
+        return f"{named}; nothing unsent"
+    return f"{named}; {standing.unsent} unsent, the oldest since {standing.oldest}  {standing.answer}".rstrip()

@@ -142,6 +142,7 @@ def test_pauses_between_tries_grow_up_to_a_bound_and_it_is_never_given_up(queue,
         (message,) = settle(queue, delivered=False, answer="status 500")
         ids.add(message.id)
         began = clock()
+        assert queue.notifications().unsent == 1
         while not queue.due_messages():
             clock.go_on(seconds=10)
         pauses.append((clock() - began).total_seconds())

@@ -64,7 +64,7 @@ def test_what_is_refused_stays_due_and_holds_up_no_other(client, sender, sent):
     fail(client)
     sender(lambda url: TAKEN if "slack" in url else Result(delivered=False, answer="refused with status 500")).look()
     assert len(sent) == 2
-    assert (client.notifications().unsent, client.due_messages()) == (0, ())  # not due until its pause is over
+    assert (client.notifications().unsent, client.due_messages()) == (1, ())  # not due until its pause is over
 
 
 def test_a_sender_that_is_killed_in_between_sends_only_that_message_again_and_under_its_id(client, sender, sent):
@@ -85,7 +85,8 @@ def test_a_sender_that_is_killed_in_between_sends_only_that_message_again_and_un
 def test_a_target_without_a_url_is_said_and_stays_unsent(client, sent):
     fail(client)
     Sender(client, {"chat": Secret("slack://c")}, lambda *_: TAKEN, 5).look()
-    assert client.due_messages() == ()
+    standing = client.notifications()
+    assert (standing.unsent, "notify_targets" in standing.answer) == (1, True)
 
 
 def test_a_dashboard_that_is_away_is_asked_again_after_pauses_that_grow_to_a_bound(sender, sent, caplog):

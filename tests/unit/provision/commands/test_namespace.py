@@ -9,7 +9,7 @@ from provision.commands.namespace import namespace
 
 ROOT = Path(__file__).parents[4]
 LISTED = {
-    "plan", "deploy", "secrets", "verify", "status", "dashboard", "ssh", "logs",
+    "plan", "deploy", "secrets", "verify", "notify", "status", "dashboard", "ssh", "logs",
     "task.add", "task.list", "task.show", "task.answer", "task.get",
 }  # fmt: skip
 
