@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
 
 
 def _run(state: Path, settings: Settings, token: Secret, listener: socket.socket) -> int:
-    store = _store(state)
+    store = _store(state, settings)
     with listener:
         _serve(app.create(store, token, settings, backups=state / "backups"), listener)
     store.close()
@@ -87,10 +87,10 @@ def _token() -> Secret:
     return token
 
 
-def _store(state: Path) -> SqliteStore:
+def _store(state: Path, settings: Settings) -> SqliteStore:
     """Open the queue's file; raises `Invalid` that names the folder."""
     try:
-        return SqliteStore(state / "queue.db")
+        return SqliteStore(state / "queue.db", targets=settings.notify.targets)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise Lost(f"{state / 'queue.db'} is damaged: {error}") from error

@@ -148,6 +148,19 @@ class Api:
         """List the backups."""
         return _json(types.BackupList(backups=tuple(self._backups.listed())))
 
+    def due_messages(self, _call: Call) -> Response:
+        """List the messages that are due."""
+        return _json(types.MessageList(messages=tuple(self._queue.due_messages())))
+
+    def settle_message(self, call: Call) -> Response:
+        """Keep how a try to deliver a message ended."""
+        self._queue.settle_message(call.asked)
+        return _json(call.asked)
+
+    def notifications(self, _call: Call) -> Response:
+        """Say how telling users stands."""
+        return _json(self._queue.notifications())
+
     def health(self, _call: Call) -> Response:
         """Say that the dashboard lives."""
         return _json(types.Health(status="ok"))

@@ -77,6 +77,7 @@ class Page:
             state=state,
             runs=self._store.sync_runs(limit=RUNS),
             success=self._store.last_success(),
+            notified=self._queue.notifications(),
             key=str(ULID.from_datetime(self._queue.clock())),
         )
 

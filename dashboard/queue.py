@@ -7,7 +7,7 @@ from functools import partial
 from msgspec.structs import replace
 from ulid import ULID
 
-from dashboard import leases, requests, rules, watch
+from dashboard import leases, outgoing, requests, rules, watch
 from dashboard.leases import Leases
 from dashboard.record import (
     Clock,
@@ -23,20 +23,23 @@ from dashboard.record import (
     digest,
     moment,
 )
-from dashboard.settings import Settings
-from dashboard.stores import ALL_TASKS, Candidate, Store, TaskFilter
+from dashboard.settings import Settings, zone
+from dashboard.stores import ALL_TASKS, Candidate, NoticeFilter, Store, TaskFilter
 from wire.types import (
     Acknowledged,
     Batch,
     Claim,
     ClaimRequest,
+    Delivery,
     File,
     FileInfo,
     Grant,
     Heartbeat,
     HeartbeatReply,
     Lease,
+    Message,
     NewTask,
+    Notifications,
     Reply,
     Session,
     SessionEnd,
@@ -62,6 +65,13 @@ class Queue:
         self.clock = clock
         self._settings = settings
         self._started = clock()
+        self._notify = settings.notify
+        self._policy = outgoing.Policy(
+            targets=self._notify.targets,
+            whole=self._notify.text == "whole",
+            remind_s=self._notify.remind_hours * 3600,
+            link=self._notify.link,
+        )
 
     def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
         """Queue a task; return it, and whether it is a new one."""
@@ -257,6 +267,37 @@ class Queue:
         alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
         damaged = watch.unreadable(self.store.damaged(), self._new_id(), now)
         self.store.alarm({**alarms, **damaged, **watch.backed_up(backup_failed, self._new_id(), now)})
+
+    def due_messages(self) -> list[Message]:
+        """Return the messages that are due, one for each target at most; the same ones again until they are settled."""
+        now = self.clock()
+        seconds = now.timestamp()
+        quiet = outgoing.is_quiet(now.astimezone(zone(self._notify.time_zone)), self._notify.quiet)
+        lately = self.store.notices(NoticeFilter(since=seconds - outgoing.WINDOW_S))
+        due = NoticeFilter(due=seconds)
+
+        def move(found: Sequence[outgoing.Notice]) -> list[outgoing.Notice]:
+            return outgoing.assigned(found, lately, self._policy, quiet=quiet)
+
+        # Most looks find nothing to change: only then is it decided again, inside a write.
+        found = self.store.notices(due)
+        if move(found):
+            self.store.change_notices(due, move)
+            found = self.store.notices(due)
+        return outgoing.messages(found, self._policy)
+
+    def settle_message(self, delivery: Delivery) -> None:
+        """Keep how a try to deliver a message ended; settled again, it finds nothing to change."""
+        now = self.clock().timestamp()
+        self.store.change_notices(
+            NoticeFilter(message=delivery.id), lambda held: outgoing.settled(held, delivery, now, self._policy)
+        )
+
+    def notifications(self) -> Notifications:
+        """Say how telling users stands."""
+        now = self.clock().timestamp()
+        soon = self.store.notices(NoticeFilter(due=now + outgoing.LONGEST_PAUSE_S))
+        return outgoing.standing(soon, now, self._policy)
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

@@ -2,13 +2,43 @@
 on the operator's machine before it travels.
 """
 
+import zoneinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from wire.settings_file import section
-from wire.values import Value
+from wire.settings_file import Url, section
+from wire.values import Invalid, Value
+
+TargetName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z", description="a name like ops-mail")]
+TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", description="a time of day like 22:00")]
+
+
+class Notify(Value, frozen=True, kw_only=True):
+    """What is sent to users, and when; each target's address is in the secret notify_targets under its name."""
+
+    targets: tuple[TargetName, ...] = ()
+    text: Literal["whole", "pointer"] = "whole"
+    remind_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 24
+    quiet: tuple[TimeOfDay, TimeOfDay] | None = None
+    time_zone: str = "UTC"
+    link: Url | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that is not known, and a target that is there twice."""
+        if len(set(self.targets)) < len(self.targets):
+            raise Invalid("targets", "names a target twice")
+        try:
+            zone(self.time_zone)
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+            raise Invalid("time_zone", f"is unknown: {self.time_zone!r}; a name like Europe/Lisbon") from None
+
+
+def zone(name: str) -> tzinfo:
+    """Return a time zone; UTC is known where no zones are installed."""
+    return UTC if name == "UTC" else zoneinfo.ZoneInfo(name)
 
 
 class Settings(Value, frozen=True, kw_only=True):
@@ -22,6 +52,7 @@ class Settings(Value, frozen=True, kw_only=True):
     backup_hour: Annotated[int, Meta(ge=0, le=23)] = 3
     backup_days: Annotated[int, Meta(ge=0, le=365)] = 7
     watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    notify: Notify = Notify()
 
 
 def load(path: Path) -> Settings:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -11,16 +11,19 @@ from provision.errors import CommandError
 from wire.settings_file import section, sections
 from wire.values import Invalid, Value
 
-SECTIONS = ("agent", "sync", "dashboard", "deploy")
+SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
 
 
 class Settings(Value, frozen=True, kw_only=True):
-    """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect."""
+    """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect,
+    and whether a deploy needs a notification target that took a test (the stack `local` never does).
+    """
 
     # At least two: a release that fails goes back to the one before.
     keep_releases: Annotated[int, Meta(ge=2, le=20)] = 3
     health_s: Annotated[int, Meta(ge=10, le=900)] = 120
     connect_s: Annotated[int, Meta(ge=1, le=120)] = 15
+    notify: Literal["required", "none"] = "required"
 
 
 def load(path: Path) -> Settings:
@@ -30,10 +33,13 @@ def load(path: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """A settings file whose sections were all read: ours, and `queue`, the dashboard's "address:port" on the host."""
+    """A settings file whose sections were all read: ours, `queue`, the dashboard's "address:port" on the host, and
+    `targets`, the names of those who are notified.
+    """
 
     deploy: Settings
     queue: str
+    targets: tuple[str, ...]
 
 
 def load_all(path: Path) -> StackSettings:
@@ -49,6 +55,7 @@ def load_all(path: Path) -> StackSettings:
     from agent import settings as agent  # noqa: PLC0415 - see above
     from agent.record import price_file  # noqa: PLC0415 - see above
     from dashboard import settings as dashboard  # noqa: PLC0415 - see above
+    from notify import settings as notify  # noqa: PLC0415 - see above
     from sync import settings as sync  # noqa: PLC0415 - see above
 
     try:
@@ -58,10 +65,10 @@ def load_all(path: Path) -> StackSettings:
             # Only the host has a price file of the operator's own.
             price_file.load(None, worker.model)
         sync.load(path)
+        notify.load(path)
         page = dashboard.load(path)
-        return StackSettings(
-            load(path), f"[{page.address}]:{page.port}" if ":" in page.address else f"{page.address}:{page.port}"
-        )
+        address = f"[{page.address}]" if ":" in page.address else page.address
+        return StackSettings(load(path), f"{address}:{page.port}", page.notify.targets)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"

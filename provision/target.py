@@ -47,5 +47,6 @@ def load_target(stack: str | None, environ: Mapping[str, str] = os.environ, root
     name = inventories.stack_name(stack, environ)
     file = root / f"jada.{name}.toml"
     loaded = settings.load_all(file)
-    source = Source(root, file, loaded.deploy, loaded.queue)
+    tested = name != "local" and loaded.deploy.notify == "required"
+    source = Source(root, file, loaded.deploy, loaded.queue, loaded.targets, tested)
     return Target(name, inventories.read(name, root, environ), source)

@@ -169,6 +169,18 @@ class Client:
         """Return the backups that are held, newest first."""
         return self._call(routes.BACKUPS).backups
 
+    def due_messages(self) -> tuple[types.Message, ...]:
+        """Return the messages that are due; the same ones again until they are settled."""
+        return self._call(routes.DUE_MESSAGES).messages
+
+    def settle_message(self, delivery: types.Delivery) -> types.Delivery:
+        """Report how a try to deliver a message ended."""
+        return self._call(routes.SETTLE_MESSAGE, delivery)
+
+    def notifications(self) -> types.Notifications:
+        """Return how telling users stands."""
+        return self._call(routes.NOTIFICATIONS)
+
     def health(self) -> types.Health:
         """Return "ok" from a process that answers; it says nothing of the queue."""
         return self._call(routes.HEALTH)

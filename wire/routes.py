@@ -19,6 +19,7 @@ class Right(enum.StrEnum):
     OPERATOR = "operator"
     AGENT = "agent"
     SYNC = "sync"
+    TELL = "tell"
 
 
 class Header(enum.StrEnum):
@@ -120,10 +121,21 @@ BACK_UP = Route(
     name="back_up", method="POST", path="/v1/backups", right=Right.OPERATOR, answer=types.Backup, status=201
 )
 BACKUPS = Route(name="backups", method="GET", path="/v1/backups", right=Right.OPERATOR, answer=types.BackupList)
+DUE_MESSAGES = Route(
+    name="due_messages", method="POST", path="/v1/messages/due", right=Right.TELL, answer=types.MessageList
+)
+SETTLE_MESSAGE = Route(
+    name="settle_message", method="POST", path="/v1/messages/settled", right=Right.TELL, request=types.Delivery,
+    answer=types.Delivery,
+)  # fmt: skip
+NOTIFICATIONS = Route(
+    name="notifications", method="GET", path="/v1/messages", right=Right.OPERATOR, answer=types.Notifications
+)
 HEALTH = Route(name="health", method="GET", path="/healthz", right=Right.PUBLIC, answer=types.Health)
 READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, CLAIM, HEARTBEAT, DELIVER, EVENTS,
-    END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, HEALTH, READY,
+    END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, DUE_MESSAGES,
+    SETTLE_MESSAGE, NOTIFICATIONS, HEALTH, READY,
 )  # fmt: skip

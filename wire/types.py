@@ -411,6 +411,39 @@ class BackupList(Written, frozen=True, kw_only=True):
     backups: tuple[Backup, ...]
 
 
+class Message(Written, frozen=True, kw_only=True):
+    """What the sender delivers to one target; `id` is the same at each try: a receiver can tell a repetition by it."""
+
+    id: str
+    target: str
+    subject: str
+    text: str
+
+
+class MessageList(Written, frozen=True, kw_only=True):
+    """Messages that are due, one for each target at most, the least tried first."""
+
+    messages: tuple[Message, ...]
+
+
+class Delivery(Written, frozen=True, kw_only=True):
+    """How a try to deliver a message ended, with the other side's answer."""
+
+    id: str
+    target: str
+    delivered: bool
+    answer: str = ""
+
+
+class Notifications(Written, frozen=True, kw_only=True):
+    """How telling users stands: the targets that are set, and what has not reached them, the oldest since when."""
+
+    targets: tuple[str, ...]
+    unsent: int = 0
+    oldest: str | None = None
+    answer: str = ""
+
+
 class TasksQuery(Request, frozen=True, kw_only=True):
     """Which tasks to list: those of a state, `limit` a page, from `cursor` (of a `Link` header) on."""
 

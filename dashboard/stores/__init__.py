@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import FamilyBudget, Key, Move, Record
 from wire.types import Event, Session, State, SyncRun
 
@@ -33,6 +34,21 @@ class TaskFilter:
 
 
 ALL_TASKS = TaskFilter()
+
+
+MOST_NOTICES = 500
+"""Notices that are looked at together: a flood must not be read whole at each look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeFilter:
+    """Which notices of the outbox, by the one field that is given: due by a time, the longest due first; sent since a
+    time, the latest first; of one message. At most `MOST_NOTICES` of the first two.
+    """
+
+    due: float | None = None
+    since: float | None = None
+    message: str | None = None
 
 
 class Store(Protocol):
@@ -125,6 +141,12 @@ class Store(Protocol):
 
     def back_up(self, path: Path) -> None:
         """Write a whole, checked copy to a new file, beside readers and writers; raises `Unready`."""
+
+    def notices(self, which: NoticeFilter) -> list[Notice]:
+        """Return notices of the outbox. `change` and `alarm` write them with what they tell of (`outgoing.news`)."""
+
+    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+        """Replace or add the notices that `move` makes of those found, in one write."""
 
     def close(self) -> None:
         """Let go of files; the store is used no more."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from dashboard import rules
+from dashboard import outgoing, rules
+from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
     UNFINISHED,
@@ -20,7 +21,7 @@ from dashboard.record import (
     Unready,
     digest,
 )
-from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter
+from dashboard.stores import ALL_TASKS, MOST_NOTICES, AlarmMove, Candidate, NoticeFilter, TaskFilter
 from wire.types import Event, Session, State, SyncRun
 
 
@@ -29,7 +30,7 @@ class MemoryStore:
 
     unclean = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, targets: Sequence[str] = ()) -> None:
         # Re-entrant: `change` and `deliver` call the store's own readers while they hold it.
         self._lock = threading.RLock()
         self._records: dict[str, Record] = {}
@@ -39,6 +40,8 @@ class MemoryStore:
         self._sessions: dict[str, Session] = {}
         self._events: dict[str, list[Event]] = {}
         self._runs: list[SyncRun] = []
+        self._notices: dict[tuple[str, str], Notice] = {}
+        self._targets = targets
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
@@ -141,6 +144,7 @@ class MemoryStore:
                 rules.require_no_same_work(moved.record, self._unfinished(moved.record.task.dedupe_key))
                 self._put(blobs)
                 self._keep(moved.record)
+                self._tell(old, moved.record)
                 self._change_budget(old.root, moved.budget)
             return moved.record
 
@@ -171,6 +175,7 @@ class MemoryStore:
                 if new is None or new == old:
                     continue
                 self._insert(new) if old is None else self._keep(new)
+                self._tell(old, new)
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests."""
@@ -227,6 +232,32 @@ class MemoryStore:
     def back_up(self, path: Path) -> None:
         """Refuse: what is kept in memory ends with it."""
         raise Unready(f"{path.name}: this queue is kept in memory only; there is nothing to back up")
+
+    def _tell(self, old: Record | None, new: Record) -> None:
+        held = [notice for notice in self._notices.values() if notice.task == new.task.id]
+        if outgoing.concerns(old, new):
+            self._post(outgoing.news(old, new, held, self._targets))
+
+    def notices(self, which: NoticeFilter) -> list[Notice]:
+        """Return notices of the outbox."""
+        with self._lock:
+            held = [*self._notices.values()]
+        if which.message:
+            return [notice for notice in held if notice.message == which.message]
+        if which.due is not None:
+            due = [(n.due_at, n.id, n.target, n) for n in held if n.due_at is not None and n.due_at <= which.due]
+            return [notice for *_, notice in sorted(due)[:MOST_NOTICES]]
+        since = which.since or 0
+        sent = [(-n.sent_at, n.id, n.target, n) for n in held if n.sent_at is not None and n.sent_at >= since]
+        return [notice for *_, notice in sorted(sent)[:MOST_NOTICES]]
+
+    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+        """Replace or add notices in one write."""
+        with self._lock:
+            self._post(move(self.notices(which)))
+
+    def _post(self, notices: Iterable[Notice]) -> None:
+        self._notices |= {(notice.id, notice.target): notice for notice in notices}
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -126,6 +126,18 @@ _FOURTH = """
 """
 """What the queue says of itself; leases are watched, and relatives found, without looking at all that is queued."""
 
+_OUTBOX = """
+    CREATE TABLE notices (
+        id TEXT NOT NULL, target TEXT NOT NULL, task TEXT NOT NULL, due_at REAL, sent_at REAL, message TEXT NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (id, target)
+    ) WITHOUT ROWID;
+    CREATE INDEX notices_of_task ON notices (task);
+    CREATE INDEX notices_due ON notices (due_at) WHERE due_at IS NOT NULL;
+    CREATE INDEX notices_sent ON notices (sent_at) WHERE sent_at IS NOT NULL;
+    CREATE INDEX notices_of_message ON notices (message) WHERE message <> ''
+"""
+
 
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
@@ -176,7 +188,7 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
-STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_FOURTH))
+STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_FOURTH), _apply(_OUTBOX))
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from dashboard import rules
+from dashboard import outgoing, rules
+from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
     BudgetChange,
@@ -33,7 +34,7 @@ from dashboard.record import (
     Unready,
     digest,
 )
-from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter, files
+from dashboard.stores import ALL_TASKS, MOST_NOTICES, AlarmMove, Candidate, NoticeFilter, TaskFilter, files
 from dashboard.stores.schema import migrate
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
@@ -52,6 +53,7 @@ _UNUSABLE = frozenset(
 )
 _COLUMNS = ("root", "state", "rank", "suspended", "ready_at", "dedupe_key", "session", "fence")
 _INSERT = f"INSERT INTO tasks (id, record, {', '.join(_COLUMNS)}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608 - ours
+_NOTICES = "SELECT record FROM notices WHERE "
 _BUDGET = "SELECT version, sessions, usd_micros, reserved FROM budgets WHERE root = ?"
 
 
@@ -68,8 +70,11 @@ class SqliteStore:
     be free for `prove`.
     """
 
-    def __init__(self, path: Path, *, new_id: NewId = lambda: uuid.uuid4().hex, room: int = ROOM) -> None:
+    def __init__(
+        self, path: Path, *, targets: Sequence[str] = (), new_id: NewId = lambda: uuid.uuid4().hex, room: int = ROOM
+    ) -> None:
         self._path = path
+        self._targets = targets
         self._room = room
         self._lock = threading.Lock()
         self._damage: str | None = None
@@ -291,6 +296,7 @@ class SqliteStore:
                 rules.require_no_same_work(moved.record, _same_work(db, moved.record))
                 _put(db, blobs)
                 _update(db, old, moved.record)
+                _tell(db, old, moved.record, self._targets)
                 _change_budget(db, old.root, moved.budget)
             return moved.record
 
@@ -306,6 +312,7 @@ class SqliteStore:
                 if new is None or new == old:
                     continue
                 _update(db, old, new) if old else _insert(db, new)
+                _tell(db, old, new, self._targets)
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests."""
@@ -382,6 +389,18 @@ class SqliteStore:
             *(outcome.value for outcome in rules.SUCCESSES),
         )
         return read(SyncRun, rows[0][0]) if rows else None
+
+    def notices(self, which: NoticeFilter) -> list[Notice]:
+        """Return notices of the outbox."""
+        where, values = _meant(which)
+        return [read(Notice, text) for (text,) in self._rows(_NOTICES + where, *values)]
+
+    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+        """Replace or add notices in one write."""
+        with self._writing() as db:
+            where, values = _meant(which)
+            found = db.execute(_NOTICES + where, values).fetchall()
+            _post(db, move([read(Notice, text) for (text,) in found]))
 
 
 def quick_check(db: sqlite3.Connection) -> str | None:
@@ -513,3 +532,29 @@ def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
     # A blob's name is the hash of its content: one that is there is the same.
     sql = "INSERT OR IGNORE INTO blobs (sha256, content) VALUES (?, ?)"
     db.executemany(sql, [(digest(content), content) for content in blobs])
+
+
+def _tell(db: sqlite3.Connection, old: Record | None, new: Record, targets: Sequence[str]) -> None:
+    """Write the notices of a change. Most changes have none, and cost no look."""
+    if outgoing.concerns(old, new):
+        rows = db.execute(_NOTICES + "task = ?", (new.task.id,)).fetchall()
+        _post(db, outgoing.news(old, new, [read(Notice, text) for (text,) in rows], targets))
+
+
+def _meant(which: NoticeFilter) -> tuple[str, tuple[object, ...]]:
+    """The query's condition, and the values in it."""
+    if which.message:
+        # The second condition is the partial index's own.
+        return "message = ? AND message <> ''", (which.message,)
+    if which.due is not None:
+        return "due_at <= ? ORDER BY due_at, id, target LIMIT ?", (which.due, MOST_NOTICES)
+    return "sent_at >= ? ORDER BY sent_at DESC, id, target LIMIT ?", (which.since or 0, MOST_NOTICES)
+
+
+def _post(db: sqlite3.Connection, notices: Iterable[Notice]) -> None:
+    sql = (
+        "INSERT OR REPLACE INTO notices (id, target, task, due_at, sent_at, message, record)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    )
+    rows = [(n.id, n.target, n.task, n.due_at, n.sent_at, n.message, dump(n).decode()) for n in notices]
+    db.executemany(sql, rows)

@@ -6,17 +6,20 @@ from provision.commands import backup, task
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import deploy
 from provision.commands.logs import logs
+from provision.commands.notify import notify
 from provision.commands.plan import plan
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
 from provision.commands.verify import verify
 
-namespace = Collection(plan, deploy, secrets, verify, status, dashboard, ssh, logs, task.namespace, backup.namespace)
+namespace = Collection(
+    plan, deploy, secrets, verify, notify, status, dashboard, ssh, logs, task.namespace, backup.namespace
+)
 
 GROUPS = {
     "Make a host a worker": ("plan", "secrets", "deploy", "verify"),
-    "Look at a host": ("status", "dashboard", "logs", "ssh"),
+    "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
     "Give it work": ("task.add", "task.list", "task.show", "task.answer", "task.cancel", "task.retry", "task.get"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from invoke.context import Context
 
+from notify.settings import TARGETS, read_targets
 from provision.commands.options import EACH_HOST, task
 from provision.errors import CommandError
 from provision.progress import Progress
@@ -19,6 +20,7 @@ from provision.release.bundle import SERVICES
 from provision.system.secrets import FOLDER, SECRETS, TOKEN_LENGTH, HostSecret, missing
 from provision.target import load_target
 from wire.secret import Secret
+from wire.values import Invalid
 
 
 @task(
@@ -111,7 +113,12 @@ def _checked(secret: HostSecret, text: str) -> Secret:
     text, name, cure = text.strip(), secret.name, f"it is {secret.purpose}"
     if not text:
         raise CommandError(f"the secret {name} is empty", f"{cure}: give it, or leave it out")
-    if name.endswith(".json"):
+    if name == TARGETS:
+        try:
+            read_targets(text)
+        except Invalid as error:
+            raise CommandError(f"the secret {error}", "docs/operating.md shows lines for the usual services") from None
+    elif name.endswith(".json"):
         try:
             json.loads(text)
         except ValueError:

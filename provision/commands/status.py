@@ -13,7 +13,7 @@ from provision.release import plan
 from provision.release.bundle import SERVICES
 from provision.release.plan import Probed
 from provision.target import load_target
-from wire.types import SyncRun, Task
+from wire.types import Notifications, SyncRun, Task
 
 
 @task(help={**ONE_HOST, **JSON}, example="fab status")
@@ -31,12 +31,13 @@ def status(_context: Context, *, json: bool = False, stack: str | None = None, h
             print_json(as_data(name, probed, None, ()))
         return
     with queue_client(stack, host) as client:
-        tasks, runs = list(client.tasks()), client.sync_runs()
+        tasks, runs, told = list(client.tasks()), client.sync_runs(), client.notifications()
     if json:
         print_json(as_data(name, probed, tasks, runs))
         return
     for line in queue_lines(tasks, runs):
         progress.say(line)
+    progress.say(notification_line(told))
 
 
 def as_data(name: str, probed: Probed, tasks: Sequence[Task] | None, runs: Sequence[SyncRun]) -> dict[str, Any]:
@@ -79,3 +80,13 @@ def queue_lines(tasks: Sequence[Task], runs: Sequence[SyncRun]) -> Iterator[str]
 
 def _restarts(state: dict[str, Any]) -> int:
     return int(state.get("NRestarts") or 0)
+
+
+def notification_line(standing: Notifications) -> str:
+    """Say who is notified, and what has not reached them."""
+    if not standing.targets:
+        return "notified   none is set up: what waits is only on the page; see [dashboard.notify] in the settings file"
+    named = f"notified   {', '.join(standing.targets)}"
+    if not standing.unsent:
+        return f"{named}; nothing unsent"
+    return f"{named}; {standing.unsent} unsent, the oldest since {standing.oldest}  {standing.answer}".rstrip()

@@ -83,6 +83,9 @@ def _release(orders: dict[str, Any]) -> None:
         with _step("make users, folders and links"):
             _accounts(folder)
             tree.link_all(orders["links"])
+    if orders.get("notify"):
+        with _step("send a test to the notification targets, unless one of them took it before"):
+            _require_notified(orders["notify"])
     _switch(orders)
     # Only now: until the release is healthy, the one before may be needed.
     for gone in tree.prune(HOME, [*orders["keep"], orders["id"]]):
@@ -107,6 +110,13 @@ def _accounts(release: Path) -> None:
             raise SystemStepFailed(f"{command[0]}: {done.stderr.strip()}")
 
 
+def _require_notified(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip() or "nothing; is a line of it in the secret?"
+        raise DeployRefused(f"no notification target took a test, and nothing was switched:\n{said}")
+
+
 def _switch(orders: dict[str, Any]) -> None:
     """Make the release current and prove it; else put the one before back and say so."""
     if not (orders["switch"] or orders["restart"] or orders["links"]):
@@ -123,11 +133,17 @@ def _activate(release: str, orders: dict[str, Any], what: str) -> None:
         # Cron reads a file again when its folder's time changes; the link itself does not.
         os.utime("/etc/cron.d")
         units.reload()
+    # A release that is gone back to may be older than a unit.
+    known = {path.name for path in (HOME / "releases" / release / "units").iterdir()}
     for unit in orders["restart"]:
+        if unit not in known:
+            units.stop(unit)
+            continue
         with _step(f"restart {unit}"):
             units.restart(unit)
     with _step("wait until the host is healthy"):
-        units.wait_healthy(orders["healthy"], orders["health"]["url"], orders["health"]["seconds"])
+        healthy = [unit for unit in orders["healthy"] if unit in known]
+        units.wait_healthy(healthy, orders["health"]["url"], orders["health"]["seconds"])
 
 
 def _roll_back(orders: dict[str, Any]) -> str:

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 FILES = Path(__file__).parent / "files"
-PACKAGES = ("agent", "dashboard", "sync", "wire")
+PACKAGES = ("agent", "dashboard", "notify", "sync", "wire")
 SCRIPTS = Path("sync") / "scripts"
 UNITS = {
     "jada-dashboard.service": "dashboard",
     "jada-agent.service": "agent",
+    "jada-notify.service": "notify",
     "port-sheet-sync.service": "sync",
 }
 """A unit and the part it runs, in the order of their restart: the worker reports to the dashboard."""
-SERVICES = ("jada-dashboard.service", "jada-agent.service")
+SERVICES = ("jada-dashboard.service", "jada-agent.service", "jada-notify.service")
 """The units that always run; the sync is started by cron and ends."""
 
 

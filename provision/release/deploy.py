@@ -14,20 +14,23 @@ from provision.reach import programs
 from provision.reach.connection import Host
 from provision.release import bundle, plan, wheels
 from provision.settings import Settings
+from provision.system import notify
 
 STAGING = "/opt/jada-agent/staging"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, and `queue`,
-    the dashboard's "address:port" on the host.
+    """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
+    dashboard's "address:port" on the host, and the notification `targets`; `tested`: one must have taken a test.
     """
 
     root: Path
     file: Path
     settings: Settings
     queue: str
+    targets: tuple[str, ...] = ()
+    tested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
     """Look at the host, build the release for it, and compare the two."""
     with progress.step(f"{host.name}: look at the host"):
         probed = plan.read_probe(host.program("probe", plan.probe_request()))
+    if source.tested:
+        require_notifications(source, probed)
     with progress.step("build the release"):
         wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
         built = bundle.collect(source.root, source.file, wheelhouse.key)
@@ -61,6 +66,17 @@ def lacks_secrets(name: str, made: plan.Plan) -> CommandError:
     return CommandError(f"{name} lacks secrets: {', '.join(made.blocking)}", "`fab secrets` gives them; then deploy")
 
 
+def require_notifications(source: Source, probed: plan.Probed) -> None:
+    """Raise `CommandError` when nothing that happens on the host would reach a user."""
+    if not source.targets:
+        cause, cure = "nothing that waits would be sent to anyone", "set dashboard.notify.targets"
+    elif notify.TARGETS not in probed.secrets:
+        cause, cure = f"the host has no {notify.TARGETS}", "give it lines of `name = URL` with `fab secrets`"
+    else:
+        return
+    raise CommandError(f"{source.file.name}: {cause}", f'{cure}, or set deploy.notify = "none" to go without')
+
+
 def deploy(host: Host, source: Source, progress: Progress) -> bool:
     """Bring a host to what the work tree says; return whether anything changed. Raises `CommandError`."""
     prepared = prepare(host, source, progress)
@@ -73,6 +89,9 @@ def deploy(host: Host, source: Source, progress: Progress) -> bool:
     uploaded = upload(host, prepared, progress)
     health = plan.Health(f"http://{source.queue}/readyz", source.settings.health_s)
     orders = plan.orders(prepared.plan, health, **uploaded)
+    if source.tested:
+        # By the new release, before it is switched to: a first deploy has no other.
+        orders["notify"] = notify.command(f"{plan.HOME}/releases/{prepared.plan.release}", "--unless-tested")
     install(host, orders, progress)
     return True
 

@@ -28,6 +28,7 @@ service at boot; `systemctl enable` would lead them into the release of that day
 FOLDERS = {
     "/var/lib/jada-agent": ("0700", "jada"),
     "/var/lib/jada-dashboard": ("0700", "jada-dashboard"),
+    "/var/lib/jada-notify": ("0700", "jada-notify"),
     "/var/lib/jada-sync": ("0700", "jada-sync"),
     FOLDER: ("0700", "root"),
 }

@@ -35,7 +35,7 @@ SECRETS: Mapping[str, HostSecret] = {
         HostSecret(
             "dashboard_token",
             "the queue's bearer token; made on the host when you give none",
-            ("jada-dashboard.service", "jada-agent.service", "port-sheet-sync.service"),
+            ("jada-dashboard.service", "jada-agent.service", "jada-notify.service", "port-sheet-sync.service"),
             made=True,
         ),
         HostSecret("bookings_token", "the sync's token for the booking system", ("port-sheet-sync.service",)),
@@ -48,6 +48,12 @@ SECRETS: Mapping[str, HostSecret] = {
             "port_sheet_client.json",
             "the OAuth client that the refresh token was issued to",
             ("port-sheet-sync.service",),
+        ),
+        HostSecret(
+            "notify_targets",
+            "whom notifications go to, lines of `name = URL`",
+            ("jada-notify.service",),
+            optional=True,
         ),
     )
 }

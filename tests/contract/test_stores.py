@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dashboard import rules
+from dashboard import outgoing, rules
 from dashboard.record import Conflict, FamilyBudget, FamilyBusy, Key, Move, NotClaimable, NotFound, digest
-from dashboard.stores import TaskFilter
+from dashboard.stores import NoticeFilter, TaskFilter
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from wire.types import (
@@ -37,7 +37,9 @@ SECONDS = NOW.timestamp()
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request, tmp_path):
-    made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "queue.db")
+    targets = ("mail", "chat")
+    sqlite = request.param == "sqlite"
+    made = SqliteStore(tmp_path / "queue.db", targets=targets) if sqlite else MemoryStore(targets=targets)
     yield made
     made.close()
 
@@ -402,3 +404,79 @@ def summed_up(family):
         usd_micros=sum(record.granted.usd_micros - record.task.usd_micros_spent for record in family) - reserved,
         reserved=reserved,
     )
+
+
+LATER = NoticeFilter(due=SECONDS + 60)
+
+
+def fail(store, number):
+    add(store, number)
+    return end(store, claim(store, f"{number:026}", session=f"S{number}"), Exit.FAULT, reason="no bwrap")
+
+
+def test_a_fact_makes_a_notice_for_each_target_in_its_own_write(store):
+    record = fail(store, 1)
+    assert {(n.id, n.target) for n in store.notices(LATER)} == {
+        (f"{record.task.id}.failed.{record.task.version}", target) for target in ("mail", "chat")
+    }
+    assert store.notices(NoticeFilter(due=SECONDS - 1)) == []
+
+
+def test_a_move_that_is_refused_leaves_no_notice(store):
+    record = fail(store, 1)
+    before = store.notices(LATER)
+    for move in (rules.cancel, rules.retry):
+        with pytest.raises(Conflict):
+            change(store, record.task.id, lambda r, now, move=move: move(move(r, now), now))
+    assert store.notices(LATER) == before
+
+
+def test_what_leaves_its_state_withdraws_its_notices_in_the_same_write(store):
+    record = fail(store, 1)
+    change(store, record.task.id, rules.retry)
+    assert store.notices(LATER) == []
+
+
+def test_an_alarm_makes_notices_and_its_end_withdraws_them(store):
+    raised = rules.changed(task(7, dedupe_key="alarm:x"), NOW, state=State.FAILED)
+    store.alarm({"alarm:x": lambda _: rules.changed(raised, NOW, state=State.NEEDS_YOU)})
+    assert len(store.notices(LATER)) == 2
+    store.alarm({"alarm:x": lambda old: rules.changed(old, NOW, state=State.DONE)})
+    assert store.notices(LATER) == []
+
+
+def test_notices_are_found_by_when_they_are_due_when_they_were_sent_and_by_message(store):
+    for number in (1, 2):
+        fail(store, number)
+
+    def sent(found):
+        late, *rest = (replace(notice, message=f"m-{notice.target}") for notice in found)
+        return [replace(late, due_at=None, sent_at=SECONDS + 5), *rest]
+
+    store.change_notices(LATER, sent)
+    assert [n.sent_at for n in store.notices(NoticeFilter(since=SECONDS + 5))] == [SECONDS + 5]
+    assert store.notices(NoticeFilter(since=SECONDS + 6)) == []
+    assert {n.target for n in store.notices(NoticeFilter(message="m-mail"))} == {"mail"}
+    assert store.notices(NoticeFilter(message="")) == store.notices(NoticeFilter(since=0))
+    assert len(store.notices(LATER)) == 3
+
+
+def test_what_a_write_of_notices_raises_leaves_them_as_they_were(store):
+    fail(store, 1)
+    before = store.notices(LATER)
+
+    def broken(found):
+        yield replace(found[0], due_at=None)
+        raise Conflict
+
+    with pytest.raises(Conflict):
+        store.change_notices(LATER, broken)
+    assert store.notices(LATER) == before
+
+
+def test_the_longest_due_are_found_first_and_not_all_of_a_flood(store):
+    notice = outgoing.Notice(id="x", target="mail", task="t", kind="failed", title="t", text="", at="")
+    flood = [replace(notice, id=f"{n:04}", due_at=SECONDS - n) for n in range(600)]
+    store.change_notices(LATER, lambda _: flood)
+    found = store.notices(LATER)
+    assert (len(found), found[0].id, found[-1].id) == (500, "0599", "0100")

@@ -5,6 +5,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from dashboard.app import create
+from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from wire.client import Client, RequestRefused, Unreachable
@@ -13,6 +14,7 @@ from wire.types import (
     AskedBudget,
     Batch,
     ClaimRequest,
+    Delivery,
     Event,
     EventKind,
     Exit,
@@ -34,8 +36,8 @@ AT = "2026-05-13T12:00:00Z"
 
 @pytest.fixture
 def url(tmp_path):
-    store = SqliteStore(tmp_path / "queue.db")
-    with running(create(store, TOKEN)) as address:
+    store = SqliteStore(tmp_path / "queue.db", targets=("mail",))
+    with running(create(store, TOKEN, Settings(notify=Notify(targets=("mail",))))) as address:
         yield address
     store.close()
 
@@ -149,6 +151,17 @@ def test_a_failed_sync_raises_an_alarm_that_a_success_closes(client):
     client.report(good)
     assert client.task(alarm.id).state is State.DONE
     assert client.sync_runs() == (good, failed)
+
+
+def test_a_failed_task_is_a_message_until_it_is_settled(client):
+    task = client.add_task(NewTask(title="t"))
+    client.end(claim(client).session.id, SessionEnd(fence=1, exit=Exit.FAULT, reason="no bwrap"))
+    (message,) = client.due_messages()
+    assert (message.target, task.id in message.id, "no bwrap" in message.text) == ("mail", True, True)
+    assert client.notifications().unsent == 1
+    tried = Delivery(id=message.id, target="mail", delivered=True, answer="accepted")
+    assert client.settle_message(tried) == tried
+    assert (client.due_messages(), client.notifications().unsent) == ((), 0)
 
 
 def test_what_is_not_there_is_refused_as_such(client):

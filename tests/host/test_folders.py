@@ -4,7 +4,12 @@ import pytest
 
 from provision.system.secrets import FOLDER, SECRETS
 
-USERS = {"jada": "/var/lib/jada-agent", "jada-sync": "/var/lib/jada-sync", "jada-dashboard": "/var/lib/jada-dashboard"}
+USERS = {
+    "jada": "/var/lib/jada-agent",
+    "jada-sync": "/var/lib/jada-sync",
+    "jada-dashboard": "/var/lib/jada-dashboard",
+    "jada-notify": "/var/lib/jada-notify",
+}
 
 
 @pytest.mark.parametrize(("name", "home"), USERS.items())

@@ -35,7 +35,9 @@ def test_cron_starts_the_sync_every_half_hour_and_does_nothing_else(out):
 
 def test_cron_runs_and_our_users_have_no_tables_of_their_own(host, out):
     assert host.service("cron").is_running
-    assert not {"jada", "jada-sync", "jada-dashboard"} & set(out("ls", "/var/spool/cron/crontabs").split())
+    assert not {"jada", "jada-sync", "jada-dashboard", "jada-notify"} & set(
+        out("ls", "/var/spool/cron/crontabs").split()
+    )
 
 
 def test_the_journal_outlives_a_reboot_within_its_bound(host, out):

@@ -34,7 +34,11 @@ def test_units_are_the_ones_of_the_release(out, manifest, unit):
 
 @pytest.mark.parametrize(
     ("unit", "user"),
-    [("jada-agent.service", "jada"), ("jada-dashboard.service", "jada-dashboard")],
+    [
+        ("jada-agent.service", "jada"),
+        ("jada-dashboard.service", "jada-dashboard"),
+        ("jada-notify.service", "jada-notify"),
+    ],
 )
 def test_services_run_as_their_users_from_a_release_that_is_there(out, shown, unit, user):
     pid = shown(unit, "MainPID")["MainPID"]
@@ -66,3 +70,13 @@ def test_the_queue_is_written_and_read_back(out):
     page = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {})
     url = f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}/readyz"
     assert json.loads(out("python3", "-c", HEALTH, url))["status"] == "ready"
+
+
+def test_every_notification_target_has_an_address_and_one_took_a_test(out):
+    targets = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {}).get("notify", {}).get("targets", [])
+    if not targets:
+        pytest.skip("nothing is sent to anyone: no notification target is set up (dashboard.notify.targets)")
+    # Names only: the addresses are secrets.
+    names = out("sed", "-n", r"s/^\s*\([a-z0-9-]*\)\s*=.*/\1/p", "/home/jada/secrets/notify_targets").split()
+    assert set(targets) <= set(names), "`fab secrets` gives the secret notify_targets a line for each target"
+    assert json.loads(out("cat", "/var/lib/jada-notify/tested.json")), "no target took a test: `fab notify`"

@@ -6,10 +6,16 @@ import pytest
 import urllib3
 from bs4 import BeautifulSoup
 
+from dashboard.app import create
+from dashboard.settings import Notify, Settings
+from dashboard.stores.memory import MemoryStore
+from local.serve import running
+from wire.client import Client
 from wire.types import (
     Batch,
     Budget,
     ClaimRequest,
+    Delivery,
     Event,
     EventKind,
     Exit,
@@ -285,3 +291,21 @@ def test_what_is_not_there_is_a_readable_page(http):
     for path in ("/nothing", "/tasks/none"):
         response = http("GET", path)
         assert (response.status, response.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_the_page_says_when_no_notification_target_is_set_up(shown):
+    assert "no notification target is set up" in shown().find(id="notified").text
+
+
+def test_the_page_says_what_was_not_delivered_and_nothing_when_all_was(clock, token):
+    targets = ("mail",)
+    settings = Settings(notify=Notify(targets=targets))
+    with running(create(MemoryStore(targets=targets), token, settings, clock)) as url:
+        page, client = lambda: BeautifulSoup(urllib3.request("GET", url).data, "html.parser"), Client(url, token)
+        assert page().find(id="notified") is None
+        ended(client, Exit.FAULT, reason="no bwrap")
+        (message,) = client.due_messages()
+        client.settle_message(Delivery(id=message.id, target="mail", delivered=False, answer=HOSTILE))
+        clock.go_on(minutes=1)
+        assert "1 not delivered" in page().find(id="notified").text
+        assert page().find("script") is None

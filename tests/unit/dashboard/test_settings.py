@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.settings import Settings, load
+from dashboard.settings import Notify, Settings, load
 from wire.values import Invalid
 
 ROOT = Path(__file__).parents[3]
@@ -12,7 +12,10 @@ ROOT = Path(__file__).parents[3]
 def test_the_shipped_files_say_every_key_with_its_default(name):
     assert load(ROOT / name) == Settings()
     section = (ROOT / name).read_text().split("[dashboard]")[1]
-    assert all(f"\n{key} = " in section for key in Settings.__struct_fields__)
+    keys = [key for key in Settings.__struct_fields__ if key != "notify"]
+    assert all(f"\n{key} = " in section for key in keys)
+    told = section.split("[dashboard.notify]")[1].split("\n[")[0]
+    assert all(f"\n{key} = " in told.replace("\n# ", "\n") for key in Notify.__struct_fields__)
 
 
 def test_a_file_without_the_section_means_the_defaults(tmp_path):
@@ -25,3 +28,25 @@ def test_a_wrong_key_is_refused_by_name(tmp_path, line):
     (tmp_path / "jada.toml").write_text(f"[dashboard]\n{line}\n")
     with pytest.raises(Invalid, match=f"dashboard.{line.split()[0]}"):
         load(tmp_path / "jada.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('targets = ["mail", "mail"]', "dashboard.notify.targets"),
+        ('targets = ["Mail us"]', "dashboard.notify.targets"),
+        ('text = "all"', "dashboard.notify.text"),
+        ("remind_hours = 721", "dashboard.notify.remind_hours"),
+        ('quiet = ["22:00"]', "dashboard.notify.quiet"),
+        ('quiet = ["22:00", "24:00"]', "dashboard.notify.quiet"),
+        ('time_zone = "Mars/Olympus"', "dashboard.notify.time_zone"),
+        ('time_zone = "../etc/passwd"', "dashboard.notify.time_zone"),
+        ('link = "jada.example.com"', "dashboard.notify.link"),
+    ],
+)
+def test_what_is_sent_is_refused_by_its_key(tmp_path, line, key):
+    file = tmp_path / "jada.toml"
+    file.write_text(f"[dashboard.notify]\n{line}\n")
+    with pytest.raises(Invalid) as refused:
+        load(file)
+    assert key in str(refused.value)

@@ -33,7 +33,7 @@ def test_the_shipped_files_pass(name):
         ("[agent]\nmodel = 'claude-nosuch-1'", "model: claude-nosuch-1 has no price, so it can't be used; known are"),
         ("[dashboard]\nport = 'x'", "dashboard.port: must be a whole number"),
         ("[sync]\nx = 1", "sync.x: unknown"),
-        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, deploy"),
+        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, deploy"),
         ("[deploy", "is not valid TOML"),
     ],
 )

@@ -27,6 +27,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         ("bookings_token", "two\nlines", "more than one line"),
         ("port_sheet_token.json", "{tok-canary", "not valid JSON"),
         ("dashboard_token", "short", "shorter than 16"),
+        ("notify_targets", "mail = mailto://u:canary@example.com", "notify_targets, line 1"),
     ],
 )
 def test_a_secret_that_can_not_be_one_is_refused_without_showing_it(name, text, said):
@@ -34,6 +35,11 @@ def test_a_secret_that_can_not_be_one_is_refused_without_showing_it(name, text, 
         secrets.gather({secrets.SECRETS[name].variable: text}, None)
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_targets_may_have_several_lines(tmp_path):
+    (tmp_path / "notify_targets").write_text("mail = mailtos://u:p@example.com\nchat = slack://A/B/C\n")
+    assert secrets.gather({}, tmp_path)["notify_targets"].reveal().count("\n") == 2
 
 
 def test_the_operator_is_asked_with_name_and_purpose_and_may_leave_one_out():

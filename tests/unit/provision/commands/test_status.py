@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from provision.commands import status
-from wire.types import Budget, State, SyncOutcome, SyncRun, Task
+from wire.types import Budget, Notifications, State, SyncOutcome, SyncRun, Task
 
 
 def _task(number, state):
@@ -35,3 +35,11 @@ def test_the_queue_is_counted_by_state_and_a_failed_sync_tells_cause_and_cure():
 
 def test_an_empty_queue_and_no_sync_say_so():
     assert list(status.queue_lines([], [])) == ["tasks      none yet", "last sync  none yet"]
+
+
+def test_who_is_notified_is_said_and_what_did_not_reach_them():
+    line = status.notification_line
+    assert "none is set up" in line(Notifications(targets=()))
+    assert line(Notifications(targets=("mail", "chat"))) == "notified   mail, chat; nothing unsent"
+    late = Notifications(targets=("mail",), unsent=2, oldest="2026-05-13T12:00:00Z", answer="mail: refused")
+    assert line(late) == "notified   mail; 2 unsent, the oldest since 2026-05-13T12:00:00Z  mail: refused"

@@ -1,12 +1,15 @@
 import io
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from provision.errors import CommandError
 from provision.progress import Progress
-from provision.release.deploy import install, show_steps
+from provision.release.deploy import Source, install, require_notifications, show_steps
+from provision.settings import Settings
 
 
 @pytest.fixture
@@ -62,3 +65,20 @@ def test_what_an_installer_failed_with_is_a_block_that_can_not_act_on_the_termin
     with pytest.raises(CommandError) as caught:
         install(host, {}, progress)
     assert caught.value.message.splitlines()[:2] == ["box: not healthy; its journal ends:", r"    \x1b[2Jpanic"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "secrets", "said"),
+    [((), ("notify_targets",), "dashboard.notify.targets"), (("mail",), (), "fab secrets"), ((), (), "targets")],
+)
+def test_a_stack_whose_users_would_hear_of_nothing_is_refused_with_the_two_ways_out(fresh, targets, secrets, said):
+    source = Source(Path("/x"), Path("/x/jada.prod.toml"), Settings(), "127.0.0.1:8765", targets, tested=True)
+    with pytest.raises(CommandError) as refused:
+        require_notifications(source, replace(fresh, secrets=secrets))
+    assert said in refused.value.cure
+    assert 'deploy.notify = "none"' in refused.value.cure
+
+
+def test_a_stack_with_a_target_and_its_secret_is_not_refused(fresh):
+    source = Source(Path("/x"), Path("/x/jada.prod.toml"), Settings(), "127.0.0.1:8765", ("mail",), tested=True)
+    require_notifications(source, replace(fresh, secrets=("notify_targets",)))

@@ -143,7 +143,7 @@ def test_a_release_that_is_there_already_is_not_sent_again(worker, bundle):
 def test_missing_secrets_block_only_what_can_not_start_without(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
     assert set(made.blocking) == {"anthropic_api_key", "dashboard_token"}
-    assert {secret.name for secret in made.missing} == set(SECRETS)
+    assert {secret.name for secret in made.missing} == {name for name, secret in SECRETS.items() if not secret.optional}
 
 
 def _with_releases(worker, names, current, **running):
@@ -205,6 +205,7 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
         "will switch     from no release to release1",
         "will start      jada-dashboard.service: it is inactive",
         "will start      jada-agent.service: it is inactive",
+        "will start      jada-notify.service: it is inactive",
     ]
 
 
@@ -227,7 +228,8 @@ def test_one_thing_that_is_not_as_it_should_be_is_something_to_do(worker, bundle
 
 
 def test_a_unit_that_the_running_release_did_not_have_restarts(worker, bundle):
-    without = {**worker.releases["release1"], "units": {DASHBOARD: bundle.units[DASHBOARD]}}
+    known = {unit: parts for unit, parts in bundle.units.items() if unit != AGENT}
+    without = {**worker.releases["release1"], "units": known}
     made = plan.make(replace(worker, releases={"release1": without}), bundle, 3)
     assert dict(made.restart) == {AGENT: "new code and environment and settings and unit"}
 

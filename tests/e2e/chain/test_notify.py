@@ -1,0 +1,131 @@
+"""What waits reaches a user's web hook within a minute, under one id, whatever happens to sender and receiver."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local.demo import ANSWER, TASKS
+from local.process import wait_until
+from wire.types import Reply, State
+
+pytestmark = [pytest.mark.root, pytest.mark.chain]
+PORT = 8710
+MINUTE = 60
+SECRETS = "/home/jada/secrets"
+
+
+class Receiver:
+    """The web hook: what came, and what it answers."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.answers(200)
+
+    def answers(self, what):
+        (self.folder / "answer").write_text(str(what))
+
+    def got(self, word=""):
+        path = self.folder / "got"
+        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [row for row in rows if word in row["title"] + row["text"]]
+
+    def waits_for(self, word, count=1, seconds=MINUTE):
+        """Wait until `count` messages with this word came; returns them."""
+        assert wait_until(lambda: len(self.got(word)) >= count, seconds, 0.2), self.got()
+        return self.got(word)
+
+
+@pytest.fixture(scope="module")
+def receiver(chain, tmp_path_factory):
+    """A web hook that the host is set up to notify; what was changed by hand there is put right by a deploy."""
+    folder, secrets = tmp_path_factory.mktemp("receiver"), tmp_path_factory.mktemp("secrets")
+    made = Receiver(folder)
+    program = [sys.executable, str(Path(__file__).with_name("receiver.py")), chain.site.cloud_address, str(PORT)]
+    inside = ["nsenter", f"--net=/run/netns/{chain.site.edge}", "--", *program, str(folder)]
+    (secrets / "notify_targets").write_text(f"hook = json://{chain.site.cloud_address}:{PORT}/\n")
+    with subprocess.Popen(inside) as process:
+        chain.fab("secrets", "--from", str(secrets))
+        chain.host('sed -i "s/^targets = .*/targets = [\\"hook\\"]/" $(readlink -f /etc/jada/jada.toml)')
+        chain.host("systemctl restart jada-dashboard jada-notify")
+        yield made
+        chain.host(f"rm {SECRETS}/notify_targets")
+        chain.fab("deploy")
+        chain.host("systemctl restart jada-notify")
+        process.terminate()
+
+
+@pytest.fixture
+def client(chain, receiver):
+    with chain.dashboard() as client:
+        yield client
+
+
+def test_fab_notify_says_what_the_receiver_answered(chain, receiver):
+    assert "hook: accepted" in chain.fab("notify").stdout
+    receiver.answers(403)
+    refused = chain.fab("notify", check=False)
+    receiver.answers(200)
+    assert (refused.returncode, "hook: refused with status 403" in refused.stdout) == (1, True)
+    assert [row["title"].split(" (")[0] for row in receiver.got()] == ["[jada] Test"] * 2
+
+
+def test_the_status_says_who_is_notified(chain, receiver):
+    assert "notified   hook; nothing unsent" in chain.fab("status").stdout
+
+
+def test_a_question_arrives_once_and_its_answer_too(client, receiver):
+    task = client.add_task(TASKS[2])
+    assert wait_until(lambda: client.task(task.id).state is State.NEEDS_YOU, 120, 0.3)
+    began = time.time()
+    (asked,) = receiver.waits_for(f"fab task.answer {task.id}")
+    assert asked["at"] - began < MINUTE
+    assert asked["id"].startswith(f"{task.id}.question.")
+    client.reply(task.id, Reply(text=ANSWER), version=client.task(task.id).version)
+    (over,) = receiver.waits_for(f"{asked['id']}.over")
+    assert "It is in the queue again." in over["text"]
+
+
+def test_a_sync_that_fails_is_known_within_a_minute_and_so_is_its_recovery(chain, client, receiver):
+    token = f"{SECRETS}/bookings_token"
+    chain.host(f"cp -p {token} /root/kept; echo wrong > {token}")
+    began = time.time()
+    chain.host("systemctl start port-sheet-sync.service", check=False)
+    (alarm,) = receiver.waits_for("Alarm: The booking sheet is out of step")
+    chain.host(f"mv /root/kept {token}; systemctl start port-sheet-sync.service")
+    assert alarm["at"] - began < MINUTE
+    assert "fab secrets" in alarm["text"]
+    receiver.waits_for(f"{alarm['id']}.over")
+
+
+def test_a_kill_a_receiver_that_drips_and_a_restart_keep_the_message_and_its_id(chain, client, receiver):
+    receiver.answers("drip")
+    task = client.add_task(TASKS[2])
+    word = f"fab task.answer {task.id}"
+    receiver.waits_for(word, seconds=180)
+    chain.host("systemctl kill --signal=KILL jada-notify.service")
+    receiver.waits_for(word, 2)
+    receiver.answers(200)
+    chain.host("systemctl restart jada-notify.service")
+    rows = receiver.waits_for(word, 3)
+    assert len({row["id"] for row in rows}) == 1
+    assert wait_until(lambda: client.notifications().unsent == 0, 30)
+    client.cancel(task.id)
+
+
+def test_the_sender_is_small_while_it_waits(chain, receiver):
+    pid = chain.host("systemctl show -P MainPID jada-notify.service").strip()
+    rows = dict(
+        line.split(":", 1) for line in chain.host(f"cat /proc/{pid}/smaps_rollup").splitlines()[1:] if ":" in line
+    )
+    pss = int(rows["Pss"].split()[0])
+    assert pss < 30 * 1024, pss
+
+
+def test_a_host_that_notifies_passes_verify(chain, receiver):
+    chain.fab("notify")
+    out = chain.fab("verify", check=False).stdout
+    assert "test_every_notification_target" not in out

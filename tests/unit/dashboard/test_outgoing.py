@@ -1,0 +1,331 @@
+"""What waits is sent: one notice for each fact and target, tried until it is answered, and closed when it is over."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from dashboard import outgoing
+from dashboard.queue import Queue
+from dashboard.record import stamp
+from dashboard.settings import Notify, Settings
+from dashboard.stores.memory import MemoryStore
+from wire.types import (
+    AskedBudget,
+    ClaimRequest,
+    Delivery,
+    Exit,
+    NewTask,
+    Question,
+    Reply,
+    SessionEnd,
+    SyncOutcome,
+    SyncRun,
+)
+
+TARGETS = ("mail", "chat")
+
+
+@pytest.fixture
+def make(clock):
+    def queue(targets=TARGETS, **fields):
+        notify = Notify(targets=targets, **fields)
+        return Queue(MemoryStore(targets=targets), Settings(notify=notify), clock)
+
+    return queue
+
+
+@pytest.fixture
+def queue(make):
+    return make(("mail",), remind_hours=0)
+
+
+def ask(queue, title="Keep?", text="Keep or release?"):
+    queue.add(NewTask(title=title))
+    held = queue.claim(ClaimRequest(host="h"))
+    end = SessionEnd(fence=1, exit=Exit.ASKED, question=Question(tool_use_id="tu", text=text))
+    return queue.end(held.session.id, end)
+
+
+def fail(queue, code=Exit.FAULT, **task):
+    queue.add(NewTask(title="t", **task))
+    held = queue.claim(ClaimRequest(host="h"))
+    return queue.end(held.session.id, SessionEnd(fence=1, exit=code, reason="no bwrap"))
+
+
+def sync(queue, outcome, **fields):
+    at = stamp(queue.clock())
+    queue.report(SyncRun(started_at=at, finished_at=at, outcome=outcome, **fields))
+
+
+def settle(queue, *, delivered=True, answer="accepted"):
+    """Let each due message end in one way; return them."""
+    due = queue.due_messages()
+    for message in due:
+        queue.settle_message(Delivery(id=message.id, target=message.target, delivered=delivered, answer=answer))
+    return due
+
+
+def subjects(messages):
+    return [message.subject.removeprefix("[jada] ").split(" (")[0] for message in messages]
+
+
+def test_a_question_goes_to_each_target_under_one_id_that_names_its_task(make):
+    queue = make()
+    task = ask(queue)
+    due = queue.due_messages()
+    fact = f"{task.id}.question.{task.version}"
+    assert {(message.id, message.target) for message in due} == {(fact, target) for target in TARGETS}
+    assert due[0].id in due[0].subject
+    assert "Keep or release?" in due[0].text
+    assert f'fab task.answer {task.id} --text "…"' in due[0].text
+
+
+@pytest.mark.parametrize(
+    ("happens", "word"),
+    [
+        (ask, "Question"),
+        (lambda queue: fail(queue, Exit.BUDGET), "Budget used up"),
+        (lambda queue: fail(queue, Exit.STUCK), "Stuck"),
+        (fail, "Failed"),
+        (lambda queue: sync(queue, SyncOutcome.FAILED, error="token_dead"), "Alarm"),
+    ],
+)
+def test_each_kind_of_fact_is_due_at_once(queue, happens, word):
+    happens(queue)
+    (message,) = queue.due_messages()
+    assert message.subject.startswith(f"[jada] {word}: ")
+
+
+def test_a_budget_that_a_claim_finds_used_up_is_sent(queue):
+    task, _ = queue.add(NewTask(title="t", budget=AskedBudget(sessions=1)))
+    queue.claim(ClaimRequest(host="h"))
+    queue.clock.go_on(hours=1)
+    queue.claim(ClaimRequest(host="h"))
+    queue.clock.go_on(hours=1)
+    held = queue.claim(ClaimRequest(host="h"))
+    queue.end(held.session.id, SessionEnd(fence=held.lease.fence, exit=Exit.TURN_LIMIT))
+    assert [message.id.split(".")[:2] for message in queue.due_messages()] == [[task.id, "budget"]]
+
+
+def test_what_needs_no_user_is_not_sent(queue):
+    task, _ = queue.add(NewTask(title="t"))
+    held = queue.claim(ClaimRequest(host="h"))
+    queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, result="ok"))
+    sync(queue, SyncOutcome.CHANGED)
+    assert (queue.get(task.id).result, queue.due_messages()) == ("ok", [])
+
+
+def test_a_repeated_move_or_report_makes_no_second_message(queue):
+    task = ask(queue)
+    end = SessionEnd(fence=1, exit=Exit.ASKED, question=Question(tool_use_id="tu", text="Keep or release?"))
+    queue.end(queue.store.sessions(task.id)[0].id, end)
+    for _ in range(3):
+        sync(queue, SyncOutcome.FAILED, error="token_dead")
+    assert len(settle(queue)) == 1
+    assert len(settle(queue)) == 1
+    assert settle(queue) == []
+
+
+def test_a_message_comes_again_under_its_id_until_it_is_settled(queue):
+    ask(queue)
+    first = queue.due_messages()
+    assert queue.due_messages() == first
+    assert settle(queue) == first
+    assert queue.due_messages() == []
+
+
+def test_pauses_between_tries_grow_up_to_a_bound_and_it_is_never_given_up(queue, clock):
+    ask(queue)
+    pauses, ids = [], set()
+    for _ in range(9):
+        (message,) = settle(queue, delivered=False, answer="status 500")
+        ids.add(message.id)
+        began = clock()
+        assert queue.notifications().unsent == 1
+        while not queue.due_messages():
+            clock.go_on(seconds=10)
+        pauses.append((clock() - began).total_seconds())
+    assert pauses == [30, 60, 120, 240, 480, 600, 600, 600, 600]
+    assert len(ids) == 1
+    standing = queue.notifications()
+    assert (standing.unsent, standing.answer) == (1, "mail: status 500")
+    assert standing.oldest == "2026-05-13T12:00:00Z"
+
+
+def test_a_target_that_fails_holds_up_no_other(make, clock):
+    queue = make()
+    ask(queue)
+    mail, chat = sorted(queue.due_messages(), key=lambda message: message.target, reverse=True)
+    queue.settle_message(Delivery(id=mail.id, target="mail", delivered=False))
+    assert queue.due_messages() == [chat]
+    queue.settle_message(Delivery(id=chat.id, target="chat", delivered=True))
+    clock.go_on(minutes=1)
+    assert queue.due_messages() == [mail]
+
+
+def test_what_was_sent_gets_closing_words_when_it_is_over(queue):
+    sync(queue, SyncOutcome.FAILED, error="token_dead")
+    (raised,) = settle(queue)
+    sync(queue, SyncOutcome.CHANGED)
+    (closed,) = settle(queue)
+    assert (closed.id, "A sync run succeeded." in closed.text) == (f"{raised.id}.over", True)
+    assert settle(queue) == []
+
+
+def test_what_was_over_before_it_was_sent_is_withdrawn(queue):
+    task = ask(queue)
+    queue.reply(task.id, Reply(text="keep"), task.version)
+    assert queue.due_messages() == []
+    assert queue.notifications().unsent == 0
+
+
+def test_what_ends_while_it_is_sent_gets_its_closing_words_after(queue):
+    task = ask(queue)
+    (message,) = queue.due_messages()
+    queue.cancel(task.id)
+    assert queue.due_messages() == []
+    queue.settle_message(Delivery(id=message.id, target="mail", delivered=True))
+    (closing,) = queue.due_messages()
+    assert (closing.id, "It was cancelled." in closing.text) == (f"{message.id}.over", True)
+
+
+def test_what_ends_while_it_is_sent_in_vain_stays_withdrawn(queue, clock):
+    task = ask(queue)
+    (message,) = queue.due_messages()
+    queue.cancel(task.id)
+    queue.settle_message(Delivery(id=message.id, target="mail", delivered=False))
+    clock.go_on(hours=1)
+    assert queue.due_messages() == []
+
+
+def test_an_alarm_that_goes_on_says_its_latest_cause_and_one_of_another_kind_is_sent_anew(queue, clock):
+    clock.go_on(minutes=66)
+    queue.look()
+    (silent,) = settle(queue)
+    sync(queue, SyncOutcome.FAILED, error="token_dead")
+    (failed,) = queue.due_messages()
+    assert (silent.id != failed.id, "token_dead" in failed.text) == (True, True)
+    sync(queue, SyncOutcome.FAILED, error="sheet_gone")
+    (same,) = settle(queue)
+    assert (same.id, "sheet_gone" in same.text) == (failed.id, True)
+    sync(queue, SyncOutcome.CHANGED)
+    assert [message.id for message in settle(queue)] == [f"{failed.id}.over"]
+
+
+def test_what_still_waits_is_sent_again_as_a_reminder_of_its_own(make, clock):
+    queue = make(("mail",), remind_hours=4)
+    task = ask(queue)
+    (first,) = settle(queue)
+    clock.go_on(hours=3)
+    assert queue.due_messages() == []
+    clock.go_on(hours=1)
+    (reminder,) = settle(queue)
+    assert (reminder.id, subjects([reminder])) == (f"{first.id}.reminder-1", ["Reminder: Question: Keep?"])
+    queue.cancel(task.id)
+    assert subjects(settle(queue)) == ["Over: Keep?"]
+    clock.go_on(hours=9)
+    assert queue.due_messages() == []
+
+
+def test_a_flood_is_one_message_of_a_steady_id(queue, clock):
+    for _ in range(30):
+        fail(queue)
+    (first,) = settle(queue, delivered=False)
+    assert (first.text.count("Failed: t"), "and 10 more" in first.text) == (20, True)
+    clock.go_on(minutes=1)
+    fail(queue)
+    (later,), (again,) = settle(queue), settle(queue)
+    assert subjects([later, again]) == ["Failed: t", "30 notices"]
+    assert again.id == first.id
+    assert settle(queue) == []
+
+
+def test_a_target_gets_no_more_than_six_messages_in_ten_minutes(queue, clock):
+    for _ in range(8):
+        fail(queue)
+        settle(queue)
+        clock.go_on(seconds=10)
+    assert settle(queue) == []
+    clock.go_on(minutes=10)
+    assert subjects(settle(queue)) == ["Failed: t"]
+    assert subjects(settle(queue)) == ["Failed: t"]
+
+
+def test_quiet_hours_hold_all_but_alarms_in_the_time_zone_of_the_setting(make, clock):
+    queue = make(("mail",), quiet=("13:30", "15:00"), time_zone="Europe/Lisbon", remind_hours=0)
+    clock.go_on(minutes=30)  # 12:30 UTC is 13:30 in Lisbon
+    ask(queue)
+    sync(queue, SyncOutcome.FAILED, error="token_dead")
+    assert [subject.split(":")[0] for subject in subjects(settle(queue))] == ["Alarm"]
+    assert settle(queue) == []
+    clock.go_on(minutes=90)
+    assert subjects(settle(queue)) == ["Question: Keep?"]
+
+
+@pytest.mark.parametrize(
+    ("at", "hours", "quiet"),
+    [
+        ("23:00", ("22:00", "07:00"), True),
+        ("06:59", ("22:00", "07:00"), True),
+        ("07:00", ("22:00", "07:00"), False),
+        ("12:00", ("12:00", "13:00"), True),
+        ("13:00", ("12:00", "13:00"), False),
+        ("12:00", None, False),
+    ],
+)
+def test_quiet_hours_may_span_midnight(at, hours, quiet):
+    hour, minute = map(int, at.split(":"))
+    assert outgoing.is_quiet(datetime(2026, 5, 13, hour, minute, tzinfo=UTC), hours) is quiet
+
+
+def test_a_pointer_says_neither_title_nor_text(make):
+    queue = make(("mail",), text="pointer", link="https://jada.example.com/")
+    task = ask(queue, title="Guest Ada Example", text="Is Ada Example coming?")
+    (message,) = queue.due_messages()
+    assert "Ada" not in message.subject + message.text
+    assert f"https://jada.example.com/tasks/{task.id}" in message.text
+
+
+def test_a_target_that_is_set_no_more_is_not_sent_to(clock):
+    store = MemoryStore(targets=TARGETS)
+    before = Queue(store, Settings(notify=Notify(targets=TARGETS)), clock)
+    ask(before)
+    after = Queue(store, Settings(notify=Notify(targets=("chat",))), clock)
+    assert {message.target for message in settle(after)} == {"chat"}
+    assert before.notifications().unsent == 0
+
+
+def test_a_settled_message_that_is_settled_again_changes_nothing(queue):
+    ask(queue)
+    (message,) = settle(queue)
+    queue.settle_message(Delivery(id=message.id, target="mail", delivered=False))
+    assert (queue.due_messages(), queue.notifications().unsent) == ([], 0)
+
+
+def test_a_second_wait_of_the_same_task_is_another_fact(queue, clock):
+    task = ask(queue)
+    (first,) = settle(queue)
+    queue.reply(task.id, Reply(text="keep"), task.version)
+    settle(queue)
+    clock.go_on(minutes=1)
+    held = queue.claim(ClaimRequest(host="h"))
+    end = SessionEnd(fence=held.lease.fence, exit=Exit.ASKED, question=Question(tool_use_id="t2", text="Sure?"))
+    queue.end(held.session.id, end)
+    (second,) = settle(queue)
+    assert (second.id != first.id, "Sure?" in second.text) == (True, True)
+
+
+def test_without_a_target_nothing_is_kept(make):
+    queue = make(())
+    ask(queue)
+    assert (queue.due_messages(), queue.notifications().targets) == ([], ())
+
+
+def test_notices_of_one_record_are_the_same_whenever_they_are_made(queue, store):
+    task = ask(queue)
+    record = queue.store.get(task.id)
+    running = replace(record, task=replace(record.task, state="running"))
+    made = outgoing.news(running, record, [], TARGETS)
+    assert made == outgoing.news(running, record, [], TARGETS)
+    assert timedelta(seconds=made[0].due_at) == queue.clock() - datetime(1970, 1, 1, tzinfo=UTC)
