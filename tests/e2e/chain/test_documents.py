@@ -6,6 +6,7 @@ They speak of stack prod; here that is the local one. A block that can't be run 
 import os
 import re
 import subprocess
+import urllib.request
 from dataclasses import dataclass
 
 import pytest
@@ -124,9 +125,11 @@ def test_the_sync_is_authenticated_anew_through_the_forwarded_port(chain):
     secrets = "/home/jada/secrets/port_sheet_token.json"
     before = chain.host(f"cat {secrets}")
     with shell(chain, CONSENT) as flow:
-        url = next(found[0] for line in flow.stdout if (found := re.search(r"http://10\.\S+", line)))
-        consent(url)
-        said = flow.stdout.read()
+        said = []
+        for line in flow.stdout:
+            said.append(line)
+            if found := re.search(r"http://10\.\S+", line):
+                consent(found[0])
     assert flow.returncode == 0, said
     kept = chain.host(f"cat {secrets}")
     assert kept != before
@@ -143,4 +146,6 @@ def consent(url):
     )
     target = chosen.headers["location"]
     assert target.startswith("http://localhost:8085/")
-    assert urllib3.request("GET", target).status == 200
+    # Closed, as a browser does: ssh ends only when no forwarded connection is open.
+    with urllib.request.urlopen(target, timeout=30) as thanks:
+        assert thanks.status == 200
