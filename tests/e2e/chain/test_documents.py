@@ -8,6 +8,7 @@ import re
 import subprocess
 import urllib.request
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import pytest
 import urllib3
@@ -141,9 +142,11 @@ def consent(url):
     """Allow, as an operator's browser does: it follows Google's redirect to a port of this machine."""
     page = urllib3.request("GET", url).data.decode()
     hidden = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))
-    chosen = urllib3.request(
-        "POST", url, fields={**hidden, "decision": "allow"}, encode_multipart=False, redirect=False
-    )
+    form = {
+        "body": urlencode({**hidden, "decision": "allow"}),
+        "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+    }
+    chosen = urllib3.request("POST", url, **form, redirect=False, timeout=30)
     target = chosen.headers["location"]
     assert target.startswith("http://localhost:8085/")
     # Closed, as a browser does: ssh ends only when no forwarded connection is open.
