@@ -112,6 +112,7 @@ def test_a_wrong_setting_is_shown_by_its_name_without_a_traceback(project):
     project.set("regoin", "us-east-1")
     told = project.refused("preview", "local")
     assert "error: jada:regoin: there is no such setting; the settings are region, " in told
+    assert "unhandled" not in told
     assert "Traceback" not in told
 
 

@@ -6,7 +6,9 @@ They speak of stack prod; here that is the local one. A block that can't be run 
 import os
 import re
 import subprocess
+import urllib.request
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import pytest
 import urllib3
@@ -124,9 +126,11 @@ def test_the_sync_is_authenticated_anew_through_the_forwarded_port(chain):
     secrets = "/home/jada/secrets/port_sheet_token.json"
     before = chain.host(f"cat {secrets}")
     with shell(chain, CONSENT) as flow:
-        url = next(found[0] for line in flow.stdout if (found := re.search(r"http://10\.\S+", line)))
-        consent(url)
-        said = flow.stdout.read()
+        said = []
+        for line in flow.stdout:
+            said.append(line)
+            if found := re.search(r"http://10\.\S+", line):
+                consent(found[0])
     assert flow.returncode == 0, said
     kept = chain.host(f"cat {secrets}")
     assert kept != before
@@ -138,9 +142,13 @@ def consent(url):
     """Allow, as an operator's browser does: it follows Google's redirect to a port of this machine."""
     page = urllib3.request("GET", url).data.decode()
     hidden = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))
-    chosen = urllib3.request(
-        "POST", url, fields={**hidden, "decision": "allow"}, encode_multipart=False, redirect=False
-    )
+    form = {
+        "body": urlencode({**hidden, "decision": "allow"}),
+        "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+    }
+    chosen = urllib3.request("POST", url, **form, redirect=False, timeout=30)
     target = chosen.headers["location"]
     assert target.startswith("http://localhost:8085/")
-    assert urllib3.request("GET", target).status == 200
+    # Closed, as a browser does: ssh ends only when no forwarded connection is open.
+    with urllib.request.urlopen(target, timeout=30) as thanks:
+        assert thanks.status == 200
