@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 _KEY = re.compile(r"^(?P<off># )?(?P<key>[a-z_]+) = (?P<rest>.*)$")
-_RIGHTS = {"public": "anyone who reaches it", "agent": "a worker", "sync": "the sync", "operator": "an operator"}
+_RIGHTS = {
+    "public": "anyone who reaches it",
+    "agent": "a worker",
+    "sync": "the sync",
+    "tell": "the sender of notifications",
+    "operator": "an operator",
+}
 
 
 @dataclass(frozen=True, slots=True)

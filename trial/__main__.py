@@ -73,7 +73,8 @@ def _offer(args: argparse.Namespace, host: str) -> Offer:
         )
     if not args.rehearse and not args.cidr:
         raise TrialRefused("from which address will you reach the box? Give CIDR=203.0.113.7/32")
-    if lacking := [name for name, secret in SECRETS.items() if not secret.made and not _given(args.secrets, name)]:
+    needed = [name for name, secret in SECRETS.items() if not (secret.made or secret.optional)]
+    if lacking := [name for name in needed if not _given(args.secrets, name)]:
         raise TrialRefused(f"secrets are missing: {', '.join(lacking)}. Give SECRETS=FOLDER with files of these names")
     credentials = boto3.Session().get_credentials()
     if credentials is None:

@@ -17,7 +17,7 @@ from provision.system.notify import TARGETS, command
 from provision.target import load_target
 
 
-@task(help=EACH_HOST)
+@task(help=EACH_HOST, example="fab notify --stack prod")
 def notify(_context: Context, stack: str | None = None, host: str | None = None) -> None:
     """Send a test to every notification target, and say what the other side answered."""
     progress = Progress()

@@ -30,7 +30,7 @@ TARGETS = ("mail", "chat")
 def make(clock):
     def queue(targets=TARGETS, **fields):
         notify = Notify(targets=targets, **fields)
-        return Queue(MemoryStore(targets=targets), Settings(notify=notify), clock)
+        return Queue(MemoryStore(targets=targets), Settings(notify=notify), clock, clock.seconds)
 
     return queue
 
@@ -289,9 +289,9 @@ def test_a_pointer_says_neither_title_nor_text(make):
 
 def test_a_target_that_is_set_no_more_is_not_sent_to(clock):
     store = MemoryStore(targets=TARGETS)
-    before = Queue(store, Settings(notify=Notify(targets=TARGETS)), clock)
+    before = Queue(store, Settings(notify=Notify(targets=TARGETS)), clock, clock.seconds)
     ask(before)
-    after = Queue(store, Settings(notify=Notify(targets=("chat",))), clock)
+    after = Queue(store, Settings(notify=Notify(targets=("chat",))), clock, clock.seconds)
     assert {message.target for message in settle(after)} == {"chat"}
     assert before.notifications().unsent == 0
 

@@ -18,4 +18,4 @@ def test_a_time_that_begins_with_a_dash_is_no_option_of_journalctl():
 def test_a_unit_that_is_not_ours_is_refused_with_those_that_are(name):
     with pytest.raises(CommandError, match=f"no unit {name}") as caught:
         logs.journal_command(name, "-1h")
-    assert "jada-dashboard, jada-agent, port-sheet-sync" in caught.value.cure
+    assert "jada-dashboard, jada-agent, jada-notify, port-sheet-sync" in caught.value.cure
