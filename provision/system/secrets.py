@@ -52,7 +52,7 @@ SECRETS: Mapping[str, HostSecret] = {
         HostSecret(
             "notify_targets",
             "whom notifications go to, lines of `name = URL`",
-            ("jada-notify.service",),
+            ("jada-notify.service", "jada-failed@.service", "port-sheet-sync.service"),
             optional=True,
         ),
     )
