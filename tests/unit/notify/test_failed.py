@@ -2,7 +2,7 @@
 
 import pytest
 
-from notify.failed import Told, report
+from notify.failed import Told, is_reported, report
 from notify.settings import is_whole
 
 MISSING = {"MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_STATUS": "243", "MONITOR_INVOCATION_ID": "ab12"}
@@ -49,3 +49,16 @@ def test_a_unit_is_reported_once_in_ten_minutes_whatever_the_clock_does(tmp_path
 def test_the_dashboards_setting_counts_past_it_too(tmp_path, text, whole):
     (tmp_path / "jada.toml").write_text(text)
     assert is_whole(tmp_path / "jada.toml") is whole
+
+
+@pytest.mark.parametrize(
+    ("unit", "status", "reported"),
+    [
+        ("port-sheet-sync.service", "1", True),
+        ("port-sheet-sync.service", "243", False),
+        ("port-sheet-sync.service", "78", False),
+        ("jada-agent.service", "1", False),
+    ],
+)
+def test_a_failed_sync_that_raised_its_alarm_is_not_reported_twice(unit, status, reported):
+    assert is_reported(unit, {"MONITOR_EXIT_STATUS": status}) is reported
