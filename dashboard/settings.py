@@ -50,6 +50,7 @@ class Settings(Value, frozen=True, kw_only=True):
     freshness_minutes: Annotated[int, Meta(ge=0, le=7 * 24 * 60)] = 65
     token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48
     watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
     notify: Notify = Notify()
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from notify import direct, failed
+from notify.heartbeat import Heartbeat
 from notify.send import send
 from notify.sender import Sender
 from notify.settings import TARGETS, is_whole, load, read_targets
@@ -61,9 +62,12 @@ def _work(settings_path: Path) -> int:
     # Short tries: the sender asks again by itself.
     client = Client(settings.dashboard_url, Secret(_credential("dashboard_token").strip()), timeout_s=5, retries=0)
     sender = Sender(client, _targets(), send, settings.poll_seconds)
+    heartbeat = Heartbeat(client, Secret(_credential("heartbeat_url")), time.monotonic)
     # Ended by SIGTERM at any point: what is not settled is sent again, under its id.
     while True:
-        time.sleep(sender.look())
+        pause_s = sender.look()
+        heartbeat.beat()
+        time.sleep(pause_s)
 
 
 def _test(options: argparse.Namespace) -> int:

@@ -125,9 +125,14 @@ SETTLE_MESSAGE = Route(
 NOTIFICATIONS = Route(
     name="notifications", method="GET", path="/v1/messages", right=Right.OPERATOR, answer=types.Notifications
 )
+PRESENT = Route(
+    name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
+)
+WELLNESS = Route(name="wellness", method="GET", path="/v1/wellness", right=Right.TELL, answer=types.Wellness)
 HEALTH = Route(name="health", method="GET", path="/v1/health", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, CLAIM, HEARTBEAT, DELIVER, EVENTS,
-    END, REPORT, SYNC_RUNS, DUE_MESSAGES, SETTLE_MESSAGE, NOTIFICATIONS, HEALTH,
+    END, REPORT, SYNC_RUNS, DUE_MESSAGES, SETTLE_MESSAGE, NOTIFICATIONS, PRESENT, WELLNESS,
+    HEALTH,
 )  # fmt: skip

@@ -55,6 +55,12 @@ SECRETS: Mapping[str, HostSecret] = {
             ("jada-notify.service", "jada-failed@.service", "port-sheet-sync.service"),
             optional=True,
         ),
+        HostSecret(
+            "heartbeat_url",
+            "what is called each minute while all is well, by healthchecks.io's protocol",
+            ("jada-notify.service",),
+            optional=True,
+        ),
     )
 }
 

@@ -30,6 +30,7 @@ def command(tmp_path, receiver):
 
     def start(*words, targets=None, url="http://127.0.0.1:9", **options):
         (tmp_path / "notify_targets").write_text(targets or f"hook = {receiver.url.reveal()}\n")
+        (tmp_path / "heartbeat_url").write_text("\n")
         (tmp_path / "jada.toml").write_text(f'[notify]\ndashboard_url = "{url}"\npoll_seconds = 1\n')
         program = [sys.executable, "-m", "notify", "--settings", str(tmp_path / "jada.toml"), *words]
         env = {**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path)}

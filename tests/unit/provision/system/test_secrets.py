@@ -42,5 +42,6 @@ def test_an_optional_secret_is_never_missing():
     table = {**SECRETS, OPTIONAL.name: OPTIONAL}
     assert {secret.name for secret in missing(["bookings_token"], table)} == SECRETS.keys() - {
         "bookings_token",
+        "heartbeat_url",
         "notify_targets",
     }
