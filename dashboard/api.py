@@ -161,6 +161,16 @@ class Api:
         """Say how telling users stands."""
         return _json(self._queue.notifications())
 
+    def present(self, _call: Call) -> Response:
+        """Keep that a worker lives."""
+        self._queue.hear_worker()
+        return _json(self._queue.wellness())
+
+    def wellness(self, _call: Call) -> Response:
+        """Say whether all is truly well; the queue is proven first."""
+        self._store.prove()
+        return _json(self._queue.wellness())
+
     def health(self, _call: Call) -> Response:
         """Say that the dashboard lives."""
         return _json(types.Health(status="ok"))

@@ -7,7 +7,7 @@ from functools import partial
 from msgspec.structs import replace
 from ulid import ULID
 
-from dashboard import leases, outgoing, requests, rules, watch
+from dashboard import leases, outgoing, requests, rules, watch, wellness
 from dashboard.leases import Leases
 from dashboard.record import (
     Clock,
@@ -46,6 +46,7 @@ from wire.types import (
     State,
     SyncRun,
     Task,
+    Wellness,
     require_small_files,
 )
 from wire.values import Invalid
@@ -65,6 +66,8 @@ class Queue:
         self.clock = clock
         self._settings = settings
         self._started = clock()
+        # Of this process's life only: after a restart a worker has its minutes to be heard of.
+        self._worker_seen = self._started
         self._notify = settings.notify
         self._policy = outgoing.Policy(
             targets=self._notify.targets,
@@ -120,6 +123,7 @@ class Queue:
         The same `key` gives the same claim again while its holder runs: an answer that was lost costs no session. A
         family without budget is passed over at its first task: with thousands of children, trying each took seconds.
         """
+        self.hear_worker()
         by = rules.Claimant(
             host=request.host,
             session_id=self._new_id(),
@@ -188,6 +192,7 @@ class Queue:
 
     def heartbeat(self, task_id: str, beat: Heartbeat) -> HeartbeatReply:
         """Renew a lease."""
+        self.hear_worker()
         ttl_s = self._settings.lease_s
         record = self.store.change(task_id, Move(lambda r, _: rules.heartbeat(r, beat.fence, ttl_s)))
         self._leases.saw(record)
@@ -298,6 +303,20 @@ class Queue:
         now = self.clock().timestamp()
         soon = self.store.notices(NoticeFilter(due=now + outgoing.LONGEST_PAUSE_S))
         return outgoing.standing(soon, now, self._policy)
+
+    def hear_worker(self) -> None:
+        """Keep that a worker lives."""
+        self._worker_seen = self.clock()
+
+    def wellness(self) -> Wellness:
+        """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
+        latest = self.store.sync_runs(limit=1)
+        found = wellness.complaints(
+            self._worker_seen, self.store.last_success(), latest[0] if latest else None, self._started, self.clock(),
+            self._settings,
+        )  # fmt: skip
+        said = tuple(found)
+        return Wellness(well=not said, complaints=said)
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

@@ -52,6 +52,7 @@ class Settings(Value, frozen=True, kw_only=True):
     backup_hour: Annotated[int, Meta(ge=0, le=23)] = 3
     backup_days: Annotated[int, Meta(ge=0, le=365)] = 7
     watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
     notify: Notify = Notify()
 
 

@@ -8,14 +8,16 @@ import sys
 import time
 from pathlib import Path
 
-from notify import direct
+from notify import direct, failed
+from notify.heartbeat import Heartbeat
 from notify.send import send
 from notify.sender import Sender
-from notify.settings import TARGETS, load, read_targets
+from notify.settings import TARGETS, is_whole, load, read_targets
 from wire import log
 from wire.client import Client
 from wire.secret import Secret
 from wire.terminal import printable
+from wire.types import Message
 from wire.values import Invalid
 
 _log = logging.getLogger("notify")
@@ -30,7 +32,9 @@ def main() -> int:
         if options.command == "test":
             return _test(options)
         if options.command == "tell":
-            return _tell(options)
+            return _send_all(direct.message(options.id, options.subject, sys.stdin.read()))
+        if options.command == "failed":
+            return _failed(options)
         return _work(options.settings)
     except (Invalid, OSError) as error:
         sys.stderr.write(printable(f"notify: {error}") + "\n")
@@ -47,6 +51,9 @@ def _options() -> argparse.Namespace:
     tell = commands.add_parser("tell", help="send the text on standard input to every target, past the outbox")
     tell.add_argument("--id", required=True, help="the message's id: the same for the same fact")
     tell.add_argument("--subject", required=True)
+    fail = commands.add_parser("failed", help="report a unit that failed, as systemd's OnFailure= starts it")
+    fail.add_argument("unit")
+    fail.add_argument("--state", type=Path, required=True, help="the folder that keeps when a unit was reported")
     return parser.parse_args()
 
 
@@ -55,9 +62,12 @@ def _work(settings_path: Path) -> int:
     # Short tries: the sender asks again by itself.
     client = Client(settings.dashboard_url, Secret(_credential("dashboard_token").strip()), timeout_s=5, retries=0)
     sender = Sender(client, _targets(), send, settings.poll_seconds)
+    heartbeat = Heartbeat(client, Secret(_credential("heartbeat_url")), time.monotonic)
     # Ended by SIGTERM at any point: what is not settled is sent again, under its id.
     while True:
-        time.sleep(sender.look())
+        pause_s = sender.look()
+        heartbeat.beat()
+        time.sleep(pause_s)
 
 
 def _test(options: argparse.Namespace) -> int:
@@ -72,11 +82,21 @@ def _test(options: argparse.Namespace) -> int:
     return 0 if any(result.delivered for result in results.values()) else 1
 
 
-def _tell(options: argparse.Namespace) -> int:
-    message = direct.message(options.id, options.subject, sys.stdin.read())
+def _failed(options: argparse.Namespace) -> int:
+    told, now = failed.Told(options.state, options.unit), time.time()
+    if told.is_recent(now) or failed.is_reported(options.unit, os.environ):
+        return 0
+    whole = is_whole(options.settings)
+    code = _send_all(failed.report(options.unit, os.environ, failed.journal(options.unit), whole=whole))
+    if code == 0:
+        told.keep(now)
+    return code
+
+
+def _send_all(message: Message) -> int:
     results = direct.send_all(_targets(), message, send)
     for name, result in results.items():
-        _log.info("%s to %s: %s", options.id, name, result.answer)
+        _log.info("%s to %s: %s", message.id, name, result.answer)
     return 0 if any(result.delivered for result in results.values()) else 1
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from wire.secret import Secret
-from wire.settings_file import Url, section
+from wire.settings_file import Url, section, sections
 from wire.values import Invalid, Value
 
 TARGETS = "notify_targets"
@@ -28,6 +28,12 @@ class Settings(Value, frozen=True, kw_only=True):
 def load(path: Path) -> Settings:
     """Read the section [notify] of a settings file; raises `Invalid`, which names the key or the file."""
     return section(Settings, path, "notify")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether texts may leave the host: the dashboard's setting, which counts for what is sent past it too."""
+    told = sections(path).get("dashboard", {}).get("notify", {})
+    return bool(told.get("text", "whole") == "whole")
 
 
 def read_targets(text: str) -> Mapping[str, Secret]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sync import credentials, report
+from sync import away, credentials, report
 from sync.failure import SyncFailed
 from sync.history import Busy, opened
 from sync.run import Context, Done, preview, secret, sync
@@ -27,7 +27,7 @@ _log = logging.getLogger("sync")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once. Returns 0 only when the sheet was proven to be in step; or, with --dry-run, when the plan was printed.
 
-    Anything else prints one line with its cause and its cure to stderr.
+    Anything else prints one line with its cause and its cure to stderr; 1 says that it was reported too.
     """
     options = _options(arguments)
     log.start("[port-sheet] %(message)s", sys.stdout)
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load(options.settings)
     except Invalid as error:
-        return _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
+        _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
+        return os.EX_CONFIG
     started = _now()
     signal.signal(signal.SIGTERM, _stop)
     what = preview if options.dry_run else sync
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_done(outcome, settings, dry=options.dry_run)
     code = _print_failure(outcome) if isinstance(outcome, SyncFailed) else 0
     if not options.dry_run:
-        _report(outcome, settings, secrets, started)
+        _report(outcome, settings, secrets, started, away.Away(options.state / "dashboard-away", away.run_command))
     return code
 
 
@@ -100,7 +101,9 @@ def _print_done(done: Done, settings: Settings, *, dry: bool) -> None:
     _log.info("%d bookings; %s", done.bookings, step)
 
 
-def _report(outcome: Done | SyncFailed, settings: Settings, secrets: Path, started: datetime) -> None:
+def _report(
+    outcome: Done | SyncFailed, settings: Settings, secrets: Path, started: datetime, outage: away.Away
+) -> None:
     try:
         dies_at = credentials.read(secrets / credentials.TOKEN_FILE, settings.token_url).dies_at
     except SyncFailed:
@@ -111,7 +114,13 @@ def _report(outcome: Done | SyncFailed, settings: Settings, secrets: Path, start
     except SyncFailed as failed:
         _log.error("this run was not reported to the dashboard: %s", failed)
         return
-    report.send(client, report.sync_run(outcome, (started, _now()), dies_at))
+    run = report.sync_run(outcome, (started, _now()), dies_at)
+    if report.send(client, run):
+        outage.back()
+    # One that was stopped has no time left, and a host that shuts down stops the dashboard too.
+    elif run.error != "stopped" and away.has_targets(secrets):
+        time.sleep(away.AGAIN_S)
+        outage.back() if report.send(client, run) else outage.tell(run, _now())
 
 
 def _now() -> datetime:

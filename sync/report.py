@@ -54,14 +54,14 @@ def sync_run(outcome: Done | SyncFailed, times: tuple[datetime, datetime], dies_
     )
 
 
-def send(client: Client, run: SyncRun) -> None:
-    """Report to the dashboard. One that can't be reached is a line in the journal: the sheet does not depend on it, and
-    the dashboard misses the report by itself.
-    """
+def send(client: Client, run: SyncRun) -> bool:
+    """Report to the dashboard; return whether it took the report. The sheet does not depend on it."""
     try:
         client.report(run)
     except (Unreachable, RequestRefused) as error:
         _log.error("the dashboard did not take this run's report: %s", error)
+        return False
+    return True
 
 
 def _changed(plan: Plan) -> list[Change]:

@@ -181,6 +181,14 @@ class Client:
         """Return how telling users stands."""
         return self._call(routes.NOTIFICATIONS)
 
+    def present(self, presence: types.Presence) -> types.Wellness:
+        """Say that a worker lives, while it claims nothing."""
+        return self._call(routes.PRESENT, presence)
+
+    def wellness(self) -> types.Wellness:
+        """Return whether queue, worker and sync are truly well."""
+        return self._call(routes.WELLNESS)
+
     def health(self) -> types.Health:
         """Return "ok" from a process that answers; it says nothing of the queue."""
         return self._call(routes.HEALTH)

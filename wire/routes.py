@@ -131,11 +131,15 @@ SETTLE_MESSAGE = Route(
 NOTIFICATIONS = Route(
     name="notifications", method="GET", path="/v1/messages", right=Right.OPERATOR, answer=types.Notifications
 )
+PRESENT = Route(
+    name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
+)
+WELLNESS = Route(name="wellness", method="GET", path="/v1/wellness", right=Right.TELL, answer=types.Wellness)
 HEALTH = Route(name="health", method="GET", path="/healthz", right=Right.PUBLIC, answer=types.Health)
 READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, CLAIM, HEARTBEAT, DELIVER, EVENTS,
     END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, HEALTH, READY,
+    SETTLE_MESSAGE, NOTIFICATIONS, PRESENT, WELLNESS, HEALTH, READY,
 )  # fmt: skip

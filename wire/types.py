@@ -444,6 +444,19 @@ class Notifications(Written, frozen=True, kw_only=True):
     answer: str = ""
 
 
+class Presence(Request, frozen=True, kw_only=True):
+    """A worker says that it lives, while it claims nothing."""
+
+    host: Line
+
+
+class Wellness(Written, frozen=True, kw_only=True):
+    """Whether queue, worker and sync are truly well; what is wrong when they are not."""
+
+    well: bool
+    complaints: tuple[str, ...] = ()
+
+
 class TasksQuery(Request, frozen=True, kw_only=True):
     """Which tasks to list: those of a state, `limit` a page, from `cursor` (of a `Link` header) on."""
 

@@ -21,7 +21,7 @@ from agent.record import durable
 from agent.record.journal import JournalLocked
 from agent.settings import SessionSettings, Settings
 from wire.client import RequestRefused
-from wire.types import Claim, ClaimRequest, Exit, Heartbeat, SessionEnd
+from wire.types import Claim, ClaimRequest, Exit, Heartbeat, Presence, SessionEnd
 
 TICK_S = 1.0
 """Seconds between two looks at a running session; its end is seen at once, by SIGCHLD."""
@@ -94,12 +94,18 @@ class Daemon:
             self._warn_once(
                 f"the day's ${self.settings.usd_per_day:.2f} are spent: nothing is claimed until midnight UTC"
             )
+            self._say_present()
             return None
         full = len(used.sessions) >= self.settings.sessions_per_day
         if full:
             self._warn_once(f"{len(used.sessions)} sessions began today, the limit: only suspended ones go on")
         request = ClaimRequest(host=self.host, suspended_only=full)
         return self.link(lambda client: client.claim(request))
+
+    def _say_present(self) -> None:
+        """Let the dashboard know that the worker lives; one of an earlier release has no route for it."""
+        with contextlib.suppress(RequestRefused):
+            self.link(lambda client: client.present(Presence(host=self.host)))
 
     def _prepare(self, claim: Claim) -> Outbox | None:
         """Write down what the session needs; None when this host can't, which is reported to the dashboard."""

@@ -21,6 +21,8 @@ UNITS = {
     "port-sheet-sync.service": "sync",
 }
 """A unit and the part it runs, in the order of their restart: the worker reports to the dashboard."""
+TEMPLATES = ("jada-failed@.service",)
+"""Units that other units start, an instance for each."""
 SERVICES = ("jada-dashboard.service", "jada-agent.service", "jada-notify.service")
 """The units that always run; the sync is started by cron and ends."""
 

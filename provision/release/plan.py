@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provision.release.bundle import SERVICES, UNITS, Bundle
+from provision.release.bundle import SERVICES, TEMPLATES, UNITS, Bundle
 from provision.system.desired import ConfigFile, all_packages, config_files, packages
 from provision.system.secrets import FOLDER, HostSecret, missing
 from wire.values import decode
@@ -17,7 +17,7 @@ LINKS = {
     "/etc/cron.d/port-sheet-sync": f"{HOME}/current/etc/port-sheet-sync",
     "/etc/sysusers.d/jada.conf": f"{HOME}/current/etc/sysusers.d/jada.conf",
     "/etc/tmpfiles.d/jada.conf": f"{HOME}/current/etc/tmpfiles.d/jada.conf",
-    **{f"{SYSTEMD}/{unit}": f"{HOME}/current/units/{unit}" for unit in UNITS},
+    **{f"{SYSTEMD}/{unit}": f"{HOME}/current/units/{unit}" for unit in (*UNITS, *TEMPLATES)},
     **{f"{SYSTEMD}/multi-user.target.wants/{unit}": f"{HOME}/current/units/{unit}" for unit in SERVICES},
 }
 """Link → target. All lead through `current`, so that its one rename switches everything. Those in `wants` start a

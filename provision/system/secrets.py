@@ -52,6 +52,12 @@ SECRETS: Mapping[str, HostSecret] = {
         HostSecret(
             "notify_targets",
             "whom notifications go to, lines of `name = URL`",
+            ("jada-notify.service", "jada-failed@.service", "port-sheet-sync.service"),
+            optional=True,
+        ),
+        HostSecret(
+            "heartbeat_url",
+            "what is called each minute while all is well, by healthchecks.io's protocol",
             ("jada-notify.service",),
             optional=True,
         ),

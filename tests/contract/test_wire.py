@@ -22,6 +22,7 @@ from wire.types import (
     Heartbeat,
     Need,
     NewTask,
+    Presence,
     Question,
     Reply,
     SessionEnd,
@@ -162,6 +163,12 @@ def test_a_failed_task_is_a_message_until_it_is_settled(client):
     tried = Delivery(id=message.id, target="mail", delivered=True, answer="accepted")
     assert client.settle_message(tried) == tried
     assert (client.due_messages(), client.notifications().unsent) == ((), 0)
+
+
+def test_a_worker_that_lives_and_a_sync_that_failed_are_known(client):
+    assert client.present(Presence(host="h")).well
+    client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED))
+    assert client.wellness().well is False
 
 
 def test_what_is_not_there_is_refused_as_such(client):

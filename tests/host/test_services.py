@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from provision.release.bundle import SERVICES, UNITS
+from provision.release.bundle import SERVICES, TEMPLATES, UNITS
 
 HEALTH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 DAEMON_LIMIT_KB = 30 * 1024
@@ -26,7 +26,7 @@ def test_no_unit_was_changed_by_hand(shown, unit):
     assert state == expected
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, *TEMPLATES])
 def test_units_are_the_ones_of_the_release(out, manifest, unit):
     digest = out("sha256sum", f"/etc/systemd/system/{unit}").split()[0]
     assert digest == manifest["files"][f"units/{unit}"], f"{unit} was changed by hand"

@@ -1,5 +1,5 @@
-"""A web hook in the cloud's network: `receiver.py ADDRESS PORT FOLDER`. Each message is a line of FOLDER/got, its
-answer what FOLDER/answer says: a status, or `drip`.
+"""A web hook in the cloud's network: `receiver.py ADDRESS PORT FOLDER`. Each message is a line of FOLDER/got; the
+answer is what FOLDER/answer says: a status, or `drip`.
 """
 
 import json

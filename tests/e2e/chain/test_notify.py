@@ -101,6 +101,37 @@ def test_a_sync_that_fails_is_known_within_a_minute_and_so_is_its_recovery(chain
     receiver.waits_for(f"{alarm['id']}.over")
 
 
+def test_a_unit_that_lacks_a_secret_is_reported_though_its_program_never_ran(chain, receiver):
+    token = f"{SECRETS}/bookings_token"
+    chain.host(f"mv {token} /root/kept")
+    began = time.time()
+    chain.host("systemctl start port-sheet-sync.service", check=False)
+    (row,) = receiver.waits_for("Failed: port-sheet-sync.service")
+    chain.host("systemctl start port-sheet-sync.service", check=False)
+    chain.host(f"mv /root/kept {token}; systemctl start port-sheet-sync.service")
+    assert row["at"] - began < MINUTE
+    assert "exit status 243" in row["text"]
+    assert len(receiver.got("Failed: port-sheet-sync.service")) == 1
+
+
+def test_a_dashboard_that_is_away_is_told_by_the_sync(chain, receiver):
+    chain.host("systemctl stop jada-dashboard")
+    chain.host("systemctl start port-sheet-sync.service")
+    rows = receiver.got("The sync itself succeeded")
+    chain.host("systemctl start port-sheet-sync.service; systemctl start jada-dashboard")
+    assert [row["title"].split(" (")[0] for row in rows] == ["[jada] The dashboard is away"]
+    assert len(receiver.got("The dashboard is away")) == 1
+
+
+def test_a_service_that_dies_again_and_again_is_reported_and_still_tried(chain, receiver):
+    folder = "/run/systemd/system/jada-agent.service.d"
+    broken = f'printf "[Service]\\nExecStart=\\nExecStart=/bin/false\\n" > {folder}/broken.conf'
+    chain.host(f"mkdir -p {folder}; {broken}; systemctl daemon-reload; systemctl restart jada-agent", check=False)
+    receiver.waits_for("Failed: jada-agent.service", seconds=2 * MINUTE)
+    chain.host(f"rm -r {folder}; systemctl daemon-reload")
+    assert wait_until(lambda: chain.host("systemctl is-active jada-agent", check=False).strip() == "active", 60, 1)
+
+
 def test_a_kill_a_receiver_that_drips_and_a_restart_keep_the_message_and_its_id(chain, client, receiver):
     receiver.answers("drip")
     task = client.add_task(TASKS[2])
@@ -110,9 +141,8 @@ def test_a_kill_a_receiver_that_drips_and_a_restart_keep_the_message_and_its_id(
     receiver.waits_for(word, 2)
     receiver.answers(200)
     chain.host("systemctl restart jada-notify.service")
-    rows = receiver.waits_for(word, 3)
-    assert len({row["id"] for row in rows}) == 1
-    assert wait_until(lambda: client.notifications().unsent == 0, 30)
+    assert wait_until(lambda: client.notifications().unsent == 0, MINUTE)
+    assert len({row["id"] for row in receiver.got(word)}) == 1
     client.cancel(task.id)
 
 

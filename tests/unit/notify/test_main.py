@@ -30,6 +30,7 @@ def command(tmp_path, receiver):
 
     def start(*words, targets=None, url="http://127.0.0.1:9", **options):
         (tmp_path / "notify_targets").write_text(targets or f"hook = {receiver.url.reveal()}\n")
+        (tmp_path / "heartbeat_url").write_text("\n")
         (tmp_path / "jada.toml").write_text(f'[notify]\ndashboard_url = "{url}"\npoll_seconds = 1\n')
         program = [sys.executable, "-m", "notify", "--settings", str(tmp_path / "jada.toml"), *words]
         env = {**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path)}
@@ -75,6 +76,30 @@ def test_a_text_can_be_told_past_the_outbox(command, receiver):
     code, _, _ = said(command("tell", "--id", "away.1", "--subject", "The dashboard is away"), "no answer\n")
     ((_, headers, body),) = receiver.got
     assert (code, headers["Idempotency-Key"], body["message"].strip()) == (0, "away.1", "no answer")
+
+
+MONITORED = {"MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_STATUS": "243", "MONITOR_INVOCATION_ID": "ab12"}
+
+
+def test_a_unit_that_failed_is_reported_past_the_dashboard_and_not_again_within_ten_minutes(
+    command, receiver, tmp_path, monkeypatch
+):
+    for name, value in MONITORED.items():
+        monkeypatch.setenv(name, value)
+    words = ("failed", "port-sheet-sync.service", "--state", str(tmp_path))
+    assert said(command(*words))[0] == said(command(*words))[0] == 0
+    ((_, headers, body),) = receiver.got
+    assert headers["Idempotency-Key"] == "failed.port-sheet-sync.service.ab12"
+    assert "exit status 243" in body["message"]
+    assert said(command("failed", "jada-agent.service", "--state", str(tmp_path)))[0] == 0
+    assert len(receiver.got) == 2
+
+
+def test_a_report_that_reached_no_target_is_tried_at_the_next_failure(command, receiver, tmp_path):
+    words = ("failed", "jada-agent.service", "--state", str(tmp_path))
+    assert said(command(*words, targets="hook = json://127.0.0.1:9/\n"))[0] == 1
+    assert said(command(*words))[0] == 0
+    assert len(receiver.got) == 1
 
 
 def test_wrong_targets_end_it_by_the_line_without_showing_it(command):

@@ -52,6 +52,9 @@ class Queue:
         self.asked.append(request)
         return self.claims.pop(0) if self.claims else None
 
+    def present(self, _presence):
+        self._call("present")
+
     def heartbeat(self, task, beat):
         self._call("heartbeat")
         self.beats.append((task, beat.fence))

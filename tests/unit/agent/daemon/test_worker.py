@@ -140,6 +140,14 @@ def test_when_the_days_dollars_are_spent_nothing_is_claimed_and_it_is_logged_onc
     assert (daemon.step(), daemon.step()) == (False, False)
     assert queue.calls.count("claim") == 2
     assert caplog.text.count("the day's $0.01 are spent") == 1
+    assert queue.calls.count("present") == 2
+
+
+def test_a_worker_that_claims_nothing_lives_on_beside_an_earlier_dashboard(host, queue, work):
+    daemon, _ = work(host.claim(), usd_per_day=0.01)
+    daemon.day.spend("S9", 1, 10_000)
+    queue.errors["present"] = host.refused(404)
+    assert not daemon.step()
 
 
 def test_at_the_days_cap_only_suspended_sessions_are_asked_for(host, queue, work):

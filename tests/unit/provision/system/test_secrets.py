@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.release.bundle import FILES, UNITS
+from provision.release.bundle import FILES, TEMPLATES, UNITS
 from provision.system.secrets import FOLDER, SECRETS, HostSecret, credential_lines, missing
 
 OPTIONAL = HostSecret("proxy_password", "made up by this test", ("jada-agent.service",), optional=True)
@@ -14,13 +14,13 @@ def _credentials(unit):
     return [line for line in lines if line.startswith(("LoadCredential", "SetCredential", "ImportCredential"))]
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, *TEMPLATES])
 def test_a_unit_reads_the_secrets_of_the_table_and_no_other(unit):
     assert sorted(_credentials(unit)) == sorted(credential_lines(unit))
 
 
 def test_every_reader_is_a_unit_of_the_release():
-    assert {unit for secret in SECRETS.values() for unit in secret.readers} == set(UNITS)
+    assert {unit for secret in SECRETS.values() for unit in secret.readers} == {*UNITS, *TEMPLATES}
 
 
 def test_the_document_on_security_has_the_table():
@@ -42,5 +42,6 @@ def test_an_optional_secret_is_never_missing():
     table = {**SECRETS, OPTIONAL.name: OPTIONAL}
     assert {secret.name for secret in missing(["bookings_token"], table)} == SECRETS.keys() - {
         "bookings_token",
+        "heartbeat_url",
         "notify_targets",
     }

@@ -1,0 +1,58 @@
+"""The heartbeat to a service outside, by healthchecks.io's protocol: a dead host is seen by its silence."""
+
+import logging
+from collections.abc import Callable
+
+import urllib3
+
+from wire.client import Client, RequestRefused, Unreachable
+from wire.secret import Secret
+
+EVERY_S = 60
+log = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Calls the URL only while the dashboard says that all is well, and URL/fail with the reasons when it is not.
+
+    A dashboard that does not answer is silence: a restart takes seconds, and the service outside has its own patience.
+    """
+
+    def __init__(self, client: Client, url: Secret, clock: Callable[[], float]) -> None:
+        self._client = client
+        self._url = url.reveal().strip().rstrip("/")
+        self._clock = clock
+        self._next = clock()
+        self._answer = ""
+
+    def beat(self) -> None:
+        """Call the service, when a URL is set and a beat is due."""
+        if not self._url or self._clock() < self._next:
+            return
+        self._next = self._clock() + EVERY_S
+        try:
+            wellness = self._client.wellness()
+        except Unreachable as error:
+            self._note(f"none was sent: {error}")
+            return
+        except RequestRefused as error:
+            self._note(self._call("/fail", error.problem.detail))
+            return
+        said = "\n".join(wellness.complaints)
+        self._note(self._call("" if wellness.well else "/fail", said))
+
+    def _call(self, end: str, body: str) -> str:
+        try:
+            answer = urllib3.request(
+                "POST", self._url + end, body=body.encode(), timeout=10, retries=False, redirect=False
+            )
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            # The kind only: the text would show the URL, which is all that one needs to forge a heartbeat.
+            return f"the service outside did not answer ({type(error).__name__})"
+        return f"the service outside answered with status {answer.status}"
+
+    def _note(self, answer: str) -> None:
+        """Log an answer when it is another one than the last."""
+        if answer != self._answer:
+            log.info("heartbeat: %s", answer)
+        self._answer = answer

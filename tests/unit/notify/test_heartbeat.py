@@ -1,0 +1,91 @@
+"""The heartbeat to a service outside: only while all is truly well; its URL is in no log."""
+
+import subprocess
+
+import pytest
+
+from dashboard.app import create
+from dashboard.stores.memory import MemoryStore
+from dashboard.stores.sqlite import SqliteStore
+from local.serve import running
+from notify.heartbeat import EVERY_S, Heartbeat
+from wire.client import Client
+from wire.secret import Secret
+from wire.types import SyncOutcome, SyncRun
+
+TOKEN = Secret("a-token-of-the-tests")
+FAILED = SyncRun(started_at="2026-05-13T12:00:00Z", finished_at="2026-05-13T12:00:00Z", outcome=SyncOutcome.FAILED)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def client():
+    with running(create(MemoryStore(), TOKEN)) as url:
+        yield Client(url, TOKEN, retries=0)
+
+
+@pytest.fixture
+def heartbeat(client, receiver, clock):
+    return Heartbeat(client, Secret(f"http://127.0.0.1:{receiver.server.server_port}/ping/uuid-canary\n"), clock)
+
+
+def test_while_all_is_well_the_url_is_called_once_a_minute(heartbeat, receiver, clock):
+    for _ in range(2):
+        heartbeat.beat()
+        clock.now += EVERY_S - 1
+    assert [path for path, _, _ in receiver.got] == ["/ping/uuid-canary"]
+    clock.now += 1
+    heartbeat.beat()
+    assert len(receiver.got) == 2
+
+
+def test_a_failed_sync_is_said_at_once_with_its_reason(heartbeat, receiver, client):
+    client.report(FAILED)
+    heartbeat.beat()
+    ((path, _, body),) = receiver.got
+    assert (path, body) == ("/ping/uuid-canary/fail", b"the sync's run of 2026-05-13T12:00:00Z failed")
+
+
+def test_a_dashboard_that_does_not_answer_is_silence(receiver, clock):
+    away = Client("http://127.0.0.1:9", TOKEN, retries=0, timeout_s=2)
+    Heartbeat(away, Secret(f"http://127.0.0.1:{receiver.server.server_port}/"), clock).beat()
+    assert receiver.got == []
+
+
+def test_without_a_url_nothing_is_asked(clock):
+    Heartbeat(None, Secret("\n"), clock).beat()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/uuid-canary", "nonsense uuid-canary"])
+def test_a_service_that_is_away_is_logged_once_without_its_url(client, clock, caplog, url):
+    caplog.set_level("INFO")
+    beating = Heartbeat(client, Secret(url), clock)
+    for _ in range(3):
+        beating.beat()
+        clock.now += EVERY_S
+    said = [record.getMessage() for record in caplog.records if record.name == "notify.heartbeat"]
+    assert len(said) == 1
+    assert "canary" not in said[0]
+
+
+def test_a_queue_that_is_not_ready_is_said_with_its_reason(receiver, clock, tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    with running(create(store, TOKEN)) as url:
+        # By a process of its own: to open the file here would drop SQLite's locks on it.
+        subprocess.run(["rm", tmp_path / "queue.db"], check=True)
+        address = Secret(f"http://127.0.0.1:{receiver.server.server_port}/ping")
+        Heartbeat(Client(url, TOKEN, retries=0), address, clock).beat()
+    store.close()
+    ((path, _, body),) = receiver.got
+    assert (path, b"queue.db was deleted" in body) == ("/ping/fail", True)
