@@ -92,5 +92,6 @@ def _next(demo: str, down: str, *, real: bool) -> str:
   your bookings      {demo.split(" BOOKINGS=", maxsplit=1)[0]} BOOKINGS=FILE{model}
   a real box         README.md, "With an AWS account": the same commands, with
                      --stack prod; the box and Claude then cost money
-  end it             {down}   (removes all but the tools' cache)
+  end it             {down}
+                     (removes all but the tools' cache)
 """

@@ -50,7 +50,7 @@ def test_the_real_claude_is_paid():
 def test_commands_are_named_as_they_were_typed(typed):
     text = page(typed=typed)
     assert re.search("sudo make demo BOOKINGS=FILE$", text, re.MULTILINE)
-    assert re.search("end it +sudo make down ", text)
+    assert re.search(r"end it +sudo make down\n", text)
 
 
 def test_each_step_has_its_seconds_in_one_column():
@@ -77,3 +77,4 @@ def test_another_site_is_named_where_it_must_be():
     text = page(site="other")
     assert "-m local --site other env)" in text
     assert "make down JADA_SITE=other" in text
+    assert max(len(line) for line in page(site="jadatest1234").splitlines()) < 80
