@@ -1,0 +1,67 @@
+"""uvicorn as the dashboard runs it: on a socket of our own, ready for systemd, ended by a signal."""
+
+import asyncio
+import os
+import signal
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from dashboard.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """uvicorn that tells systemd when it serves."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say READY=1 where $NOTIFY_SOCKET asks for it (sd_notify(3))."""
+        await super().startup(sockets)
+        notify(os.environ.get("NOTIFY_SOCKET", ""))
+
+
+def notify(address: str) -> None:
+    """Send READY=1 to systemd's socket, if there is one; a leading @ means an abstract one."""
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.sendto(b"READY=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Bind the port; raises OSError that names it."""
+    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+    # The protocol is named, or asyncio leaves TCP_NODELAY off, and each answer waits for a delayed ACK: 44 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # A restart must not wait until the old connections' TIME_WAIT is over.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.address, settings.port))
+    except OSError as error:
+        listener.close()
+        message = f"can't listen on {settings.address} port {settings.port}: {error.strerror}"
+        raise OSError(message) from error
+    return listener
+
+
+def serve(application: ASGIApp, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    asyncio.run(Server(config(application)).serve(sockets=[listener]))
+
+
+def config(application: ASGIApp) -> uvicorn.Config:
+    """Return what uvicorn is given."""
+    return uvicorn.Config(
+        application,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        access_log=False,
+        # uvicorn's own configuration would give its lines another form than ours.
+        log_config=None,
+        server_header=False,
+        # A request that hangs must not hold up a restart.
+        timeout_graceful_shutdown=8,
+    )
