@@ -7,12 +7,13 @@ could reach it too: on this host they are the parts of this very system, and a s
 of their own, without this loopback. The API needs its token besides.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,7 +51,9 @@ class Guard:
             response = await self._refuse(request, error)
             await response(scope, receive, hardened)
             return
-        await self._app(scope, _bounded(receive), hardened)
+        # Whoever went in the middle of a request awaits no answer: it is no fault of ours for the log.
+        with contextlib.suppress(ClientDisconnect):
+            await self._app(scope, _bounded(receive), hardened)
 
 
 def check_host(headers: Headers) -> None:

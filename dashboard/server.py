@@ -4,20 +4,36 @@ import asyncio
 import os
 import signal
 import socket
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from dashboard.connections import Connection, look
 from dashboard.settings import Settings
+
+ACCEPTED, QUEUED = 64, 1024
+"""Connections that asyncio takes at once, and those that the kernel holds until it does."""
+SEND_BUFFER = 64 * 1024
+"""Bytes of an answer that the kernel takes from us before its reader does."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn that tells systemd when it serves."""
+    """uvicorn that tells systemd when it serves, and looks at its connections each second."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say READY=1 where $NOTIFY_SOCKET asks for it (sd_notify(3))."""
         await super().startup(sockets)
+        for listener in sockets or ():
+            # asyncio takes as many at once as it lets wait: a thousand would be descriptors before any is closed.
+            listener.listen(QUEUED)
         notify(os.environ.get("NOTIFY_SOCKET", ""))
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what uvicorn does ten times a second."""
+        if counter % 10 == 0:
+            look(cast("set[Connection]", self.server_state.connections), asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
 
 def notify(address: str) -> None:
@@ -32,6 +48,8 @@ def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
     # The protocol is named, or asyncio leaves TCP_NODELAY off, and each answer waits for a delayed ACK: 44 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # The kernel's own limit is megabytes a connection, which a slow reader empties too seldom to be seen reading.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     # A restart must not wait until the old connections' TIME_WAIT is over.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -51,13 +69,14 @@ def serve(application: ASGIApp, listener: socket.socket) -> None:
     asyncio.run(Server(config(application)).serve(sockets=[listener]))
 
 
-def config(application: ASGIApp) -> uvicorn.Config:
+def config(application: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:
     """Return what uvicorn is given."""
     return uvicorn.Config(
         application,
         loop="asyncio",
-        http="h11",
+        http=connection,
         ws="none",
+        backlog=ACCEPTED,
         access_log=False,
         # uvicorn's own configuration would give its lines another form than ours.
         log_config=None,
