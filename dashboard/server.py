@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from dashboard.connections import Connection, look
 from dashboard.settings import Settings
 
-ACCEPTED, QUEUED = 64, 1024
+ACCEPTED, QUEUED = 64, 2048
 """Connections that asyncio takes at once, and those that the kernel holds until it does."""
 SEND_BUFFER = 64 * 1024
 """Bytes of an answer that the kernel takes from us before its reader does."""
@@ -25,7 +25,7 @@ class Server(uvicorn.Server):
         """Start, then say READY=1 where $NOTIFY_SOCKET asks for it (sd_notify(3))."""
         await super().startup(sockets)
         for listener in sockets or ():
-            # asyncio takes as many at once as it lets wait: a thousand would be descriptors before any is closed.
+            # asyncio takes as many at once as it lets wait: a thousand would use up descriptors before any is closed.
             listener.listen(QUEUED)
         notify(os.environ.get("NOTIFY_SOCKET", ""))
 

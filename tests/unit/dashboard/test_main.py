@@ -95,20 +95,27 @@ def test_1100_half_open_connections_do_not_stop_the_queue(start, port, client, m
     process = start(descriptors=1024)
     wait_until_healthy(port)
     opened = Path(f"/proc/{process.pid}/fd")
-    before, most = len(list(opened.iterdir())), 0
+    before = len(list(opened.iterdir()))
     with contextlib.ExitStack() as held:
-        half = []
-        for n in range(1100):
-            half.append(held.enter_context(socket.create_connection(("127.0.0.1", port), 30)))
-            half[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
-            if n % 100 == 0:
-                client.add_task(NewTask(title=f"t{n}"))
-                most = max(most, len(list(opened.iterdir())))
-        assert len(list(client.tasks())) == 11
-        assert most < 600
+        # All at once: none is closed while others come.
+        process.send_signal(signal.SIGSTOP)
+        half = [held.enter_context(half_open(port)) for _ in range(1100)]
+        process.send_signal(signal.SIGCONT)
+        client.add_task(NewTask(title="amid them"))
+        assert len(list(opened.iterdir())) < before + 600
+        half += [held.enter_context(half_open(port)) for _ in range(300)]
+        assert [task.title for task in client.tasks()] == ["amid them"]
         # A time-out here is a connection that was never let go.
         assert not any(closed(one) for one in half)
     assert len(list(opened.iterdir())) <= before + 2
+    process.send_signal(signal.SIGTERM)
+    assert "out of system resource" not in process.communicate(timeout=15)[1]
+
+
+def half_open(port):
+    one = socket.create_connection(("127.0.0.1", port), 30)
+    one.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
+    return one
 
 
 def closed(half_open):
