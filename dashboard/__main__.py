@@ -1,13 +1,14 @@
 """Run the dashboard: `python -m dashboard --settings FILE --state DIR`; the token in $CREDENTIALS_DIRECTORY."""
 
 import argparse
+import contextlib
 import os
 import socket
 import sqlite3
 import sys
 from pathlib import Path
 
-from dashboard import app, server
+from dashboard import app, callers, server
 from dashboard.record import Lost
 from dashboard.settings import Settings, load
 from dashboard.stores.lock import AlreadyUsed, held
@@ -42,8 +43,13 @@ def main(argv: list[str]) -> int:
 
 def _run(state: Path, settings: Settings, token: Secret, listener: socket.socket) -> int:
     store = _store(state)
-    with listener:
-        server.serve(app.create(store, token, settings, backups=state / "backups"), listener)
+    application = app.create(store, token, settings, backups=state / "backups", callers=callers.known())
+    with contextlib.ExitStack() as listening:
+        listeners = [listening.enter_context(listener)]
+        if settings.socket:
+            local = server.listen_locally(Path(settings.socket), callers.group())
+            listeners.append(listening.enter_context(local))
+        server.serve(application, listeners)
     store.close()
     return 0
 

@@ -8,6 +8,8 @@ connections each second.
 import asyncio
 import enum
 import logging
+import socket
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, cast
@@ -15,6 +17,7 @@ from typing import ClassVar, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from dashboard.callers import UID
 from wire.types import Problem
 from wire.values import dump
 
@@ -73,6 +76,8 @@ class Connection(H11Protocol):
         """Take a connection, where there is room or an older idle one makes it; otherwise refuse it by 503."""
         super().connection_made(transport)
         self._received = 0
+        if (uid := _caller(transport)) is not None:
+            self.app_state = {**self.app_state, UID: uid}
         self._wait = self._waiting(self.loop.time())
         if len(self.connections) > self.limits.connections:
             self._make_room()
@@ -152,6 +157,16 @@ def look(connections: Iterable[Connection], now: float) -> None:
     late = sum(connection.look(now) for connection in tuple(connections))
     if late:
         log.warning("closed %s connections: they sent no request, or did not read its answer, in time", late)
+
+
+def _caller(transport: asyncio.Transport) -> int | None:
+    """Return the user at the other end of a Unix socket, as the kernel knows it (SO_PEERCRED: pid, uid, gid)."""
+    end = transport.get_extra_info("socket")
+    if end.family != socket.AF_UNIX:
+        return None
+    credentials = struct.Struct("iII")
+    _, uid, _ = credentials.unpack(end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size))
+    return int(uid)
 
 
 def _refusal() -> bytes:

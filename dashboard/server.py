@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import cast
 
 import uvicorn
@@ -61,12 +62,30 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def serve(application: ASGIApp, listener: socket.socket) -> None:
+def listen_locally(path: Path, group: int) -> socket.socket:
+    """Bind the Unix socket for the members of a group; raises OSError that names it."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    try:
+        # Only one process has the state's lock: what lies here was left behind by a kill.
+        if path.is_socket():
+            path.unlink()
+        listener.bind(str(path))
+        os.chown(path, -1, group)
+        # After the group, or another one's members could connect meanwhile.
+        path.chmod(0o660)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"can't listen on {path}: {error.strerror}") from error
+    return listener
+
+
+def serve(application: ASGIApp, listeners: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT."""
     # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    asyncio.run(Server(config(application)).serve(sockets=[listener]))
+    asyncio.run(Server(config(application)).serve(sockets=listeners))
 
 
 def config(application: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:

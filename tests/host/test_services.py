@@ -66,3 +66,34 @@ def test_the_queue_is_written_and_read_back(out):
     page = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {})
     url = f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}/readyz"
     assert json.loads(out("python3", "-c", HEALTH, url))["status"] == "ready"
+
+
+ASK = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as queue:
+    try:
+        queue.connect(sys.argv[1])
+    except PermissionError:
+        sys.exit(print("shut"))
+    queue.sendall(b"GET " + sys.argv[2].encode() + b" HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    print(queue.recv(12).decode()[-3:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "answer"),
+    [
+        ("root", "/v1/tasks", "200"),
+        ("jada", "/v1/tasks", "403"),
+        ("jada", "/", "403"),
+        ("jada-sync", "/v1/tasks", "403"),
+        ("jada-sync", "/v1/sync-runs", "403"),
+        ("jada-sync", "/readyz", "200"),
+        ("nobody", "/readyz", "shut"),
+    ],
+)
+def test_the_queues_socket_knows_who_calls(out, user, path, answer):
+    queue = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {}).get("socket")
+    if not queue:
+        pytest.skip("the settings make no socket")
+    assert out("runuser", "-u", user, "--", "python3", "-c", ASK, queue, path) == answer
