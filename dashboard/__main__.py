@@ -1,18 +1,14 @@
 """Run the dashboard: `python -m dashboard --settings FILE --state DIR`; the token in $CREDENTIALS_DIRECTORY."""
 
 import argparse
-import asyncio
+import contextlib
 import os
-import signal
 import socket
 import sqlite3
 import sys
 from pathlib import Path
 
-import uvicorn
-from starlette.applications import Starlette
-
-from dashboard import app
+from dashboard import app, callers, server
 from dashboard.record import Lost
 from dashboard.settings import Settings, load
 from dashboard.stores.lock import AlreadyUsed, held
@@ -26,22 +22,6 @@ LOST = 78
 """The exit code (EX_CONFIG of sysexits.h) after which systemd does not start us again: a user must act first."""
 
 
-class Server(uvicorn.Server):
-    """uvicorn that tells systemd when it serves."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say READY=1 where $NOTIFY_SOCKET asks for it (sd_notify(3))."""
-        await super().startup(sockets)
-        notify(os.environ.get("NOTIFY_SOCKET", ""))
-
-
-def notify(address: str) -> None:
-    """Send READY=1 to systemd's socket, if there is one; a leading @ means an abstract one."""
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            out.sendto(b"READY=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
-
-
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM; return the exit code."""
     args = _arguments(argv)
@@ -49,7 +29,7 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     try:
         settings, token = load(args.settings), _token()
-        listener = listen(settings)
+        listener = server.listen(settings)
         with held(args.state):
             return _run(args.state, settings, token, listener)
     except Lost as error:
@@ -63,8 +43,13 @@ def main(argv: list[str]) -> int:
 
 def _run(state: Path, settings: Settings, token: Secret, listener: socket.socket) -> int:
     store = _store(state, settings)
-    with listener:
-        _serve(app.create(store, token, settings, backups=state / "backups"), listener)
+    application = app.create(store, token, settings, backups=state / "backups", callers=callers.known())
+    with contextlib.ExitStack() as listening:
+        listeners = [listening.enter_context(listener)]
+        if settings.socket:
+            local = server.listen_locally(Path(settings.socket), callers.group())
+            listeners.append(listening.enter_context(local))
+        server.serve(application, listeners)
     store.close()
     return 0
 
@@ -95,41 +80,6 @@ def _store(state: Path, settings: Settings) -> SqliteStore:
         if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise Lost(f"{state / 'queue.db'} is damaged: {error}") from error
         raise Invalid("--state", f"{state} can't hold the queue ({error}): it must be a folder of this user") from error
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Bind the port; raises OSError that names it."""
-    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
-    # The protocol is named, or asyncio leaves TCP_NODELAY off, and each answer waits for a delayed ACK: 44 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # A restart must not wait until the old connections' TIME_WAIT is over.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.address, settings.port))
-    except OSError as error:
-        listener.close()
-        message = f"can't listen on {settings.address} port {settings.port}: {error.strerror}"
-        raise OSError(message) from error
-    return listener
-
-
-def _serve(application: Starlette, listener: socket.socket) -> None:
-    # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
-    config = uvicorn.Config(
-        application,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        access_log=False,
-        # uvicorn's own configuration would give its lines another form than ours.
-        log_config=None,
-        server_header=False,
-        # A request that hangs must not hold up a restart.
-        timeout_graceful_shutdown=8,
-    )
-    asyncio.run(Server(config).serve(sockets=[listener]))
 
 
 if __name__ == "__main__":

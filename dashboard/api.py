@@ -21,7 +21,9 @@ from starlette.routing import Route
 
 from dashboard import openapi
 from dashboard.backup import Backups
+from dashboard.callers import Callers
 from dashboard.forms import whole
+from dashboard.guard import require_right
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.stores import TaskFilter
@@ -181,8 +183,10 @@ class Api:
         return _json(types.Health(status="ready"))
 
 
-def routes(queue: Queue, backups: Backups, token_hash: bytes) -> list[Route]:
-    """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`."""
+def routes(queue: Queue, backups: Backups, token_hash: bytes, callers: Callers) -> list[Route]:
+    """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`, or over the Unix
+    socket for a caller who has the right.
+    """
     api = Api(queue, backups)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
@@ -191,7 +195,8 @@ def routes(queue: Queue, backups: Backups, token_hash: bytes) -> list[Route]:
     # The release before asks here; it is rolled back to.
     by_path["/v1/health"] = by_path[table.HEALTH.path]
     known = [
-        Route(path, _endpoint(api, by_method, token_hash), methods=[*by_method]) for path, by_method in by_path.items()
+        Route(path, _endpoint(api, by_method, token_hash, callers), methods=[*by_method])
+        for path, by_method in by_path.items()
     ]
     return [described, *known]
 
@@ -200,14 +205,16 @@ async def _description(_request: Request) -> Response:
     return Response(openapi.text(), media_type="application/json")
 
 
-def _endpoint(api: Api, by_method: dict[str, table.Route[object]], token_hash: bytes) -> Callable[[Request], Any]:
+def _endpoint(
+    api: Api, by_method: dict[str, table.Route[object]], token_hash: bytes, callers: Callers
+) -> Callable[[Request], Any]:
     handlers: dict[str, Callable[[Call], Response]] = {m: getattr(api, route.name) for m, route in by_method.items()}
 
     async def endpoint(request: Request) -> Response:
         # Starlette adds HEAD to every GET.
         method = "GET" if request.method == "HEAD" else request.method
         route = by_method[method]
-        if route.right is not Right.PUBLIC:
+        if not require_right(request, route.right, callers) and route.right is not Right.PUBLIC:
             _authorise(request.headers.get("Authorization", ""), token_hash)
         call = Call(request.path_params, request.headers, _asked(route, await request.body(), request.query_params))
         return await run_in_threadpool(handlers[method], call)

@@ -7,26 +7,37 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dashboard import api, leases, page
 from dashboard.backup import Backups
-from dashboard.guard import Guard
+from dashboard.callers import Callers
+from dashboard.guard import Guard, is_for_machines
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
 from dashboard.settings import Settings
 from dashboard.stores import Store
-from wire.routes import HEALTH, READY
 from wire.secret import Secret
 from wire.values import Invalid
 
 log = logging.getLogger(__name__)
+
+# An answer's compressed length tells of a secret beside what an attacker chose (BREACH): neither page nor API sends one
+# today. A form that carries one, like a CSRF token, must mask it anew in each answer.
+COMPRESSION: dict[str, Any] = {
+    "minimum_size": 1024,
+    "compresslevel": 4,
+    # Files are sent as they are: many are packed already, and their length is known to who saves them.
+    "exclude_content_types": (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream"),
+}
 
 
 def utc_now() -> datetime:
@@ -34,17 +45,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create(
+def create(  # noqa: PLR0913 - what a test replaces is an argument
     store: Store,
     token: Secret,
     settings: Settings | None = None,
     clock: Clock = utc_now,
     backups: Path | None = None,
     boottime: Callable[[], float] = leases.boottime,
+    *,
+    callers: Callers | None = None,
 ) -> Starlette:
     """Make the application. It keeps only the token's hash; closing the store stays with the caller.
 
-    `backups` is the folder for the store's copies; without one there are none.
+    `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
+    Unix socket; without it, only root is an operator there.
     """
     settings = settings or Settings()
     queue = Queue(store, settings, clock, boottime)
@@ -63,15 +77,15 @@ def create(
         await asyncio.gather(*beside, return_exceptions=True)
 
     shown = page.Page(queue)
+    callers = callers or Callers()
 
     async def refuse(request: Request, error: Exception) -> Response:
-        is_machine = request.url.path.startswith(("/v1/", HEALTH.path, READY.path))
-        return api.answer_problem(error) if is_machine else shown.error(error)
+        return api.answer_problem(error) if is_for_machines(request.url.path) else shown.error(error)
 
     errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     return Starlette(
-        routes=[*api.routes(queue, copies, token_hash), *page.routes(shown)],
-        middleware=[Middleware(Guard, refuse=refuse)],
+        routes=[*api.routes(queue, copies, token_hash, callers), *page.routes(shown)],
+        middleware=[Middleware(GZipMiddleware, **COMPRESSION), Middleware(Guard, refuse=refuse, callers=callers)],
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )

@@ -7,14 +7,18 @@ could reach it too: on this host they are the parts of this very system, and a s
 of their own, without this loopback. The API needs its token besides.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.callers import UID, Callers
+from wire.routes import HEALTH, READY, Right
 
 BODY_LIMIT = 32 * 1024 * 1024
 """Bytes of a request: some 24 MB of files as base64, which a small box can hold and decode."""
@@ -33,9 +37,12 @@ HEADERS = {
 class Guard:
     """Around all routes. `refuse` writes an error as a page or a problem document."""
 
-    def __init__(self, app: ASGIApp, refuse: Callable[[Request, Exception], Awaitable[Response]]) -> None:
+    def __init__(
+        self, app: ASGIApp, refuse: Callable[[Request, Exception], Awaitable[Response]], callers: Callers
+    ) -> None:
         self._app = app
         self._refuse = refuse
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -46,17 +53,35 @@ class Guard:
         try:
             check_host(request.headers)
             check_length(request.headers)
+            # The page asks for no token; over the socket it can ask who calls.
+            if not is_for_machines(scope["path"]):
+                require_right(request, Right.OPERATOR, self._callers)
         except HTTPException as error:
             response = await self._refuse(request, error)
             await response(scope, receive, hardened)
             return
-        await self._app(scope, _bounded(receive), hardened)
+        # Whoever went in the middle of a request awaits no answer: it is no fault of ours for the log.
+        with contextlib.suppress(ClientDisconnect):
+            await self._app(scope, _bounded(receive), hardened)
 
 
 def check_host(headers: Headers) -> None:
     """Refuse a Host that is no name of this machine's loopback."""
     if _host(f"//{headers.get('host', '')}") not in LOOPBACK:
         raise HTTPException(421, "ask for localhost or 127.0.0.1: the dashboard answers only to loopback names")
+
+
+def is_for_machines(path: str) -> bool:
+    """Say whether a path belongs to the API, which looks at each route's right itself."""
+    return path.startswith("/v1/") or path in (HEALTH.path, READY.path)
+
+
+def require_right(request: Request, right: Right, callers: Callers) -> bool:
+    """Refuse a caller over the socket who lacks the right; return False where a token must say it, over TCP."""
+    uid = request.scope.get("state", {}).get(UID)
+    if uid is not None and right not in callers.rights(uid):
+        raise HTTPException(403, f"user {uid} lacks the right to this: it needs {right}")
+    return uid is not None
 
 
 def check_length(headers: Headers) -> None:

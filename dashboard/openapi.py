@@ -20,6 +20,7 @@ _REF = "#/components/schemas/{name}"
 _MEANINGS = {
     400: "the body is no JSON",
     401: "the bearer token is missing or wrong",
+    403: "the caller over the Unix socket is a user without the right to this",
     404: "nothing has this id",
     409: "the state forbids it, or the fence is stale",
     412: "the task has changed since it was read",

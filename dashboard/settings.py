@@ -46,6 +46,7 @@ class Settings(Value, frozen=True, kw_only=True):
 
     address: Literal["127.0.0.1", "::1"] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8765
+    socket: Annotated[str, Meta(pattern=r"^(/[!-~]{1,99})?$(?!\n)")] = ""
     lease_s: Annotated[int, Meta(ge=5, le=3600)] = 120
     freshness_minutes: Annotated[int, Meta(ge=0, le=7 * 24 * 60)] = 65
     token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48

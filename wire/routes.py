@@ -51,8 +51,8 @@ class Route(Generic[A_co]):
 
     @property
     def every(self) -> tuple[int, ...]:
-        """All its error statuses: also those of the token, of any body, of the store, and of a foreign host name."""
-        of_token = () if self.right is Right.PUBLIC else (401,)
+        """All its error statuses: also those of the caller, of any body, of the store, and of a foreign host name."""
+        of_token = () if self.right is Right.PUBLIC else (401, 403)
         of_body = (400, 413) if self.request else ()
         of_value = (422,) if self.request or self.query else ()
         of_write = (507,) if self.method == "POST" or self.name == "ready" else ()

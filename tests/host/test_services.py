@@ -80,3 +80,34 @@ def test_every_notification_target_has_an_address_and_one_took_a_test(out):
     names = out("sed", "-n", r"s/^\s*\([a-z0-9-]*\)\s*=.*/\1/p", "/home/jada/secrets/notify_targets").split()
     assert set(targets) <= set(names), "`fab secrets` gives the secret notify_targets a line for each target"
     assert json.loads(out("cat", "/var/lib/jada-notify/tested.json")), "no target took a test: `fab notify`"
+
+
+ASK = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as queue:
+    try:
+        queue.connect(sys.argv[1])
+    except PermissionError:
+        sys.exit(print("shut"))
+    queue.sendall(b"GET " + sys.argv[2].encode() + b" HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    print(queue.recv(12).decode()[-3:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "answer"),
+    [
+        ("root", "/v1/tasks", "200"),
+        ("jada", "/v1/tasks", "403"),
+        ("jada", "/", "403"),
+        ("jada-sync", "/v1/tasks", "403"),
+        ("jada-sync", "/v1/sync-runs", "403"),
+        ("jada-sync", "/readyz", "200"),
+        ("nobody", "/readyz", "shut"),
+    ],
+)
+def test_the_queues_socket_knows_who_calls(out, user, path, answer):
+    queue = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {}).get("socket")
+    if not queue:
+        pytest.skip("the settings make no socket")
+    assert out("runuser", "-u", user, "--", "python3", "-c", ASK, queue, path) == answer

@@ -1,7 +1,9 @@
 """The program as systemd starts it."""
 
+import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -34,9 +36,10 @@ def start(tmp_path, port):
     command = [sys.executable, "-m", "dashboard", "--settings", tmp_path / "jada.toml", "--state", tmp_path / "state"]
     started = []
 
-    def run(**environment):
+    def run(descriptors=None, **environment):
         env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(tmp_path), **environment}
-        started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
+        limited = ["prlimit", f"--nofile={descriptors}", "--", *command] if descriptors else command
+        started.append(subprocess.Popen(limited, env=env, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
     yield run
@@ -78,6 +81,49 @@ def test_what_was_acknowledged_outlives_a_kill(start, port, client):
     start()
     wait_until_healthy(port)
     assert {task.id for task in client.tasks()} == set(added)
+
+
+@pytest.fixture
+def many_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_1100_half_open_connections_do_not_stop_the_queue(start, port, client, many_descriptors):
+    process = start(descriptors=1024)
+    wait_until_healthy(port)
+    opened = Path(f"/proc/{process.pid}/fd")
+    before = len(list(opened.iterdir()))
+    with contextlib.ExitStack() as held:
+        # All at once: none is closed while others come.
+        process.send_signal(signal.SIGSTOP)
+        half = [held.enter_context(half_open(port)) for _ in range(1100)]
+        process.send_signal(signal.SIGCONT)
+        client.add_task(NewTask(title="amid them"))
+        assert len(list(opened.iterdir())) < before + 600
+        half += [held.enter_context(half_open(port)) for _ in range(300)]
+        assert [task.title for task in client.tasks()] == ["amid them"]
+        # A time-out here is a connection that was never let go.
+        assert not any(closed(one) for one in half)
+    assert len(list(opened.iterdir())) <= before + 2
+    process.send_signal(signal.SIGTERM)
+    assert "out of system resource" not in process.communicate(timeout=15)[1]
+
+
+def half_open(port):
+    one = socket.create_connection(("127.0.0.1", port), 30)
+    one.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
+    return one
+
+
+def closed(half_open):
+    """What comes until the other side closes: nothing."""
+    try:
+        return half_open.recv(1)
+    except ConnectionError:
+        return b""
 
 
 def test_the_token_never_shows(start, port, tmp_path):

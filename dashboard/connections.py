@@ -1,0 +1,182 @@
+"""Connections that end: one that keeps us waiting is closed, and the oldest idle one where there are too many.
+
+uvicorn waits for a request without end and takes every connection, so that whoever opened a thousand of them, or never
+read an answer, stopped the queue. Here what the other side owes is read from the state of h11; the server looks at all
+connections each second.
+"""
+
+import asyncio
+import enum
+import logging
+import socket
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from dashboard.callers import UID
+from wire.types import Problem
+from wire.values import dump
+
+log = logging.getLogger(__name__)
+
+
+class Owes(enum.Enum):
+    """What the other side must do next."""
+
+    NOTHING = "nothing"
+    HEADER = "a request"
+    BODY = "its body"
+    READING = "reading its answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What connections may take of us."""
+
+    connections: int = 256
+    """Well under the 1,024 descriptors that a process has."""
+    header_s: float = 10
+    """From the connection, or the end of the last answer, to a request's whole header."""
+    grace_s: float = 30
+    """How long a body or an answer may stand still: kernels move it in lumps."""
+    pace: int = 4096
+    """Bytes a second: a body of 32 MB over a phone is slow, and none is slower."""
+    unread: int = 64 * 1024 * 1024
+    """Bytes of all answers that wait for their readers."""
+
+    def is_late(self, owes: Owes, waited_s: float, moved: int) -> bool:
+        """Say whether a connection kept us waiting for too long; `moved` are the bytes it took or gave meanwhile."""
+        if owes is Owes.NOTHING:
+            return False
+        if owes is Owes.HEADER:
+            return waited_s > self.header_s
+        return moved < (waited_s - self.grace_s) * self.pace
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What we wait for since when: one wait ends where another request or another debt begins."""
+
+    owes: Owes
+    cycle: object
+    since: float
+    progress: int
+
+
+class Connection(H11Protocol):
+    """One connection, within its limits."""
+
+    limits: ClassVar[Limits] = Limits()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, where there is room or an older idle one makes it; otherwise refuse it by 503."""
+        super().connection_made(transport)
+        self._received = 0
+        if (uid := _caller(transport)) is not None:
+            self.app_state = {**self.app_state, UID: uid}
+        self._wait = self._waiting(self.loop.time())
+        if len(self.connections) > self.limits.connections:
+            self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives."""
+        self._received += len(data)
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        """Wait for a reader; too much that waits for others is given up, the oldest first."""
+        super().pause_writing()
+        others = [other for other in self._all() if other is not self and other.unread]
+        total = self.unread + sum(other.unread for other in others)
+        for other in sorted(others, key=Connection.age):
+            if total <= self.limits.unread:
+                break
+            total -= other.unread
+            other.cut()
+
+    @property
+    def unread(self) -> int:
+        """Bytes of answers that the other side has not taken."""
+        return self.transport.get_write_buffer_size()
+
+    @property
+    def owes(self) -> Owes:
+        """What the other side must do before this connection can go on."""
+        if self.unread:
+            return Owes.READING
+        if self.conn.their_state is h11.IDLE:
+            return Owes.HEADER
+        # Paused, we are who does not read.
+        if self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused:
+            return Owes.BODY
+        return Owes.NOTHING
+
+    def age(self) -> float:
+        """Return since when we wait, as of the last look."""
+        return self._wait.since
+
+    def look(self, now: float) -> bool:
+        """See what became of the wait; close the connection where it took too long, and say so."""
+        wait = self._waiting(now)
+        if (wait.owes, wait.cycle) != (self._wait.owes, self._wait.cycle):
+            self._wait = wait
+        is_late = self.limits.is_late(wait.owes, now - self._wait.since, wait.progress - self._wait.progress)
+        if is_late:
+            self.cut()
+        return is_late
+
+    def cut(self) -> None:
+        """Close at once, whatever was not sent: close() would wait for the reader."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _waiting(self, now: float) -> Wait:
+        # What is unread gets less as it is read: an answer is written in one piece.
+        owes = self.owes
+        return Wait(owes, self.cycle, now, -self.unread if owes is Owes.READING else self._received)
+
+    def _make_room(self) -> None:
+        idle = [other for other in self._all() if other is not self and other.owes is Owes.HEADER]
+        if idle:
+            # One that has had an answer is likelier a client that comes again than one that never sent a request.
+            min(idle, key=lambda other: (other.cycle is not None, other.age())).cut()
+        else:
+            self.transport.write(_refusal())
+            self.transport.close()
+
+    def _all(self) -> set["Connection"]:
+        return cast("set[Connection]", self.connections)
+
+
+def look(connections: Iterable[Connection], now: float) -> None:
+    """Close what kept us waiting for too long; the log says how many."""
+    late = sum(connection.look(now) for connection in tuple(connections))
+    if late:
+        log.warning("closed %s connections: they sent no request, or did not read its answer, in time", late)
+
+
+def _caller(transport: asyncio.Transport) -> int | None:
+    """Return the user at the other end of a Unix socket, as the kernel knows it (SO_PEERCRED: pid, uid, gid)."""
+    end = transport.get_extra_info("socket")
+    if end.family != socket.AF_UNIX:
+        return None
+    credentials = struct.Struct("iII")
+    _, uid, _ = credentials.unpack(end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size))
+    return int(uid)
+
+
+def _refusal() -> bytes:
+    detail = "all connections are taken: try again in a second"
+    body = dump(Problem(title="Busy", status=503, detail=detail))
+    head = (
+        "HTTP/1.1 503 Service Unavailable",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Retry-After: 1",
+        "Connection: close",
+    )
+    return "\r\n".join((*head, "", "")).encode() + body

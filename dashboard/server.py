@@ -1,0 +1,105 @@
+"""uvicorn as the dashboard runs it: on a socket of our own, ready for systemd, ended by a signal."""
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from dashboard.connections import Connection, look
+from dashboard.settings import Settings
+
+ACCEPTED, QUEUED = 64, 2048
+"""Connections that asyncio takes at once, and those that the kernel holds until it does."""
+SEND_BUFFER = 64 * 1024
+"""Bytes of an answer that the kernel takes from us before its reader does."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn that tells systemd when it serves, and looks at its connections each second."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say READY=1 where $NOTIFY_SOCKET asks for it (sd_notify(3))."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            # asyncio takes as many at once as it lets wait: a thousand would use up descriptors before any is closed.
+            listener.listen(QUEUED)
+        notify(os.environ.get("NOTIFY_SOCKET", ""))
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what uvicorn does ten times a second."""
+        if counter % 10 == 0:
+            look(cast("set[Connection]", self.server_state.connections), asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+
+def notify(address: str) -> None:
+    """Send READY=1 to systemd's socket, if there is one; a leading @ means an abstract one."""
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.sendto(b"READY=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Bind the port; raises OSError that names it."""
+    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+    # The protocol is named, or asyncio leaves TCP_NODELAY off, and each answer waits for a delayed ACK: 44 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # The kernel's own limit is megabytes a connection, which a slow reader empties too seldom to be seen reading.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    # A restart must not wait until the old connections' TIME_WAIT is over.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.address, settings.port))
+    except OSError as error:
+        listener.close()
+        message = f"can't listen on {settings.address} port {settings.port}: {error.strerror}"
+        raise OSError(message) from error
+    return listener
+
+
+def listen_locally(path: Path, group: int) -> socket.socket:
+    """Bind the Unix socket for the members of a group; raises OSError that names it."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    try:
+        # Only one process has the state's lock: what lies here was left behind by a kill.
+        if path.is_socket():
+            path.unlink()
+        listener.bind(str(path))
+        os.chown(path, -1, group)
+        # After the group, or another one's members could connect meanwhile.
+        path.chmod(0o660)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"can't listen on {path}: {error.strerror}") from error
+    return listener
+
+
+def serve(application: ASGIApp, listeners: list[socket.socket]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    asyncio.run(Server(config(application)).serve(sockets=listeners))
+
+
+def config(application: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:
+    """Return what uvicorn is given."""
+    return uvicorn.Config(
+        application,
+        loop="asyncio",
+        http=connection,
+        ws="none",
+        backlog=ACCEPTED,
+        access_log=False,
+        # uvicorn's own configuration would give its lines another form than ours.
+        log_config=None,
+        server_header=False,
+        # A request that hangs must not hold up a restart.
+        timeout_graceful_shutdown=8,
+    )

@@ -1,0 +1,197 @@
+"""Those who connect cannot stop the dashboard: late ones are closed, and too many make room."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+
+import pytest
+from starlette.responses import Response
+
+from dashboard import server
+from dashboard.app import create
+from dashboard.connections import Connection, Limits, Owes
+from dashboard.settings import Settings
+from wire.client import Client
+
+HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+UPLOAD = b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\nContent-Type: %s\r\n\r\n"
+FORM = UPLOAD % b"application/x-www-form-urlencoded"
+GET = HALF + b"\r\n"
+HUGE = 16 * 1024 * 1024
+
+
+async def huge(scope, receive, send):
+    """An application whose every answer is larger than what the kernel takes for a client."""
+    await Response(bytes(HUGE))(scope, receive, send)
+
+
+@contextlib.contextmanager
+def serving(application, limits):
+    """Serve within `limits`; yields the port and the server."""
+    listener = server.listen(Settings(port=0))
+    # Clients connect at once and wait in the kernel's queue.
+    listener.listen()
+    settings = server.config(application, type("Limited", (Connection,), {"limits": limits}))
+    running = server.Server(settings)
+    thread = threading.Thread(target=running.run, args=([listener],))
+    thread.start()
+    try:
+        yield listener.getsockname()[1], running
+    finally:
+        running.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def app(store, token, clock):
+    return create(store, token, Settings(), clock)
+
+
+def connect(port, sent=b"", **options):
+    client = socket.socket()
+    client.settimeout(30)
+    if options.get("small"):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", port))
+    client.sendall(sent)
+    return client
+
+
+def rest(client):
+    """What still comes until the other side closes, however it does; a time-out fails the test."""
+    read = b""
+    with contextlib.suppress(ConnectionError):
+        while part := client.recv(1 << 20):
+            read += part
+    return read
+
+
+@pytest.mark.parametrize(
+    ("owes", "waited_s", "moved", "is_late"),
+    [
+        (Owes.NOTHING, 10_000, 0, False),
+        (Owes.HEADER, 10, 500, False),
+        (Owes.HEADER, 10.5, 500, True),
+        (Owes.BODY, 30, 0, False),
+        (Owes.BODY, 31, 4095, True),
+        (Owes.BODY, 31, 4096, False),
+        (Owes.READING, 130, 409_599, True),
+        (Owes.READING, 130, 409_600, False),
+    ],
+)
+def test_who_is_late(owes, waited_s, moved, is_late):
+    assert Limits().is_late(owes, waited_s, moved) is is_late
+
+
+@pytest.mark.parametrize("sent", [b"", HALF])
+def test_a_connection_without_a_whole_request_is_closed(app, sent):
+    with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, sent) as client:
+        assert rest(client) == b""
+
+
+def test_a_header_that_drips_is_cut(app):
+    with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, HALF) as client:
+        assert dripped_until_closed(client, b"X-A: b\r\n")
+
+
+def test_a_body_that_drips_is_cut_and_leaves_no_trace_of_an_error(app, caplog):
+    with serving(app, Limits(grace_s=0.5)) as (port, _), connect(port, FORM) as client:
+        assert dripped_until_closed(client, b"aaaaaaaa")
+    assert "closed 1 connections" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def dripped_until_closed(client, drop):
+    """Send a drop each twentieth of a second, for as long as the server takes them and at most 30 s."""
+    client.settimeout(0.05)
+    for _ in range(600):
+        try:
+            client.sendall(drop)
+            if client.recv(1) == b"":
+                return True
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return True
+    return False
+
+
+def test_a_body_at_a_good_pace_is_taken_however_long_it_lasts(app):
+    with serving(app, Limits(header_s=0.5, grace_s=0.5, pace=100)) as (port, _), connect(port, FORM) as client:
+        begun = time.monotonic()
+        while time.monotonic() < begun + 3:
+            client.sendall(bytes(100_000 // 30))
+            time.sleep(0.1)
+        client.close()
+
+
+def test_what_idles_between_requests_is_closed(app):
+    with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, GET) as client:
+        assert b'{"status":"ok"}' in rest(client)
+
+
+def test_a_reader_that_stands_still_is_cut(app):
+    with serving(huge, Limits(grace_s=0.5)) as (port, running), connect(port, GET, small=True) as client:
+        client.recv(1)
+        until(lambda: not running.server_state.connections)
+        assert len(rest(client)) < HUGE
+
+
+def test_a_reader_at_a_good_pace_gets_all(app):
+    with serving(huge, Limits(header_s=0.5, grace_s=1)) as (port, _), connect(port, GET) as client:
+        begun = time.monotonic()
+        read = 0
+        while time.monotonic() < begun + 3:
+            read += len(client.recv(20_000))
+            time.sleep(0.05)
+        assert read + len(rest(client)) > HUGE
+
+
+def test_answers_that_wait_for_their_readers_have_a_bound_together():
+    with serving(huge, Limits(grace_s=600, unread=2 * HUGE)) as (port, running), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(port, GET, small=True)) for _ in range(5)]
+        for client in clients:
+            with contextlib.suppress(ConnectionError):
+                client.recv(1)
+        until(lambda: len(running.server_state.connections) == 2)
+        assert all(connection.unread for connection in running.server_state.connections)
+
+
+def test_the_oldest_idle_one_makes_room(app, token):
+    limits = Limits(connections=2, header_s=600)
+    with serving(app, limits) as (port, _), connect(port, HALF) as oldest, connect(port, HALF) as older:
+        Client(f"http://127.0.0.1:{port}", token, retries=0).health()
+        assert rest(oldest) == b""
+        older.sendall(b"\r\n")
+        assert older.recv(12) == b"HTTP/1.1 200"
+
+
+def test_one_that_had_an_answer_goes_after_those_that_never_asked(app):
+    limits = Limits(connections=2, header_s=600)
+    with serving(app, limits) as (port, _), connect(port, GET) as known, contextlib.ExitStack() as flood:
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += known.recv(1000)
+        for client in [flood.enter_context(connect(port, HALF)) for _ in range(3)][:2]:
+            assert rest(client) == b""
+        known.sendall(GET)
+        assert known.recv(12) == b"HTTP/1.1 200"
+
+
+def test_where_all_are_at_work_a_new_one_is_refused(app):
+    with serving(app, Limits(connections=2)) as (port, running), connect(port, FORM), connect(port, FORM):
+        until(lambda: [one.owes for one in running.server_state.connections] == [Owes.BODY] * 2)
+        with connect(port) as third:
+            head, _, body = rest(third).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"Retry-After: 1" in head
+    assert json.loads(body)["status"] == 503
+
+
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
