@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import urllib3
 
@@ -22,7 +23,7 @@ TURNS = 30
 
 def main() -> int:
     """Deliver a long journal, read its task's page, print figures; returns the exit code."""
-    with tempfile.TemporaryDirectory(prefix="jada-bench-", dir="/var/tmp") as name:  # noqa: S108 - on a disk
+    with tempfile.TemporaryDirectory(prefix="jada-bench-", dir="/var/tmp") as name:
         folder = Path(name)
         (folder / "state").mkdir()
         with ours.dashboard(folder, folder / "state") as client:
@@ -47,7 +48,7 @@ def _batches() -> Iterator[tuple[Event, ...]]:
         message = {"content": [{"type": "text", "text": "I look."}, *calls]}
         results = [{"tool_use_id": f"u{turn}-{i}", "content": words[: size // 4]} for i in (1, 2)]
         stream = [{"events": [{"type": "delta", "text": words[:10_000]}]}] * (size // 20_000)
-        kinds = [
+        kinds: list[tuple[EventKind, dict[str, Any]]] = [
             (EventKind.RESERVE, {"turn": turn, "usd_micros": 9}),
             *[(EventKind.STREAM, data) for data in stream],
             (EventKind.SETTLE, {"turn": turn, "usd_micros": 7, "message": message}),

@@ -51,8 +51,11 @@ def _in_words(known: Mapping[Any, str]) -> Callable[[enum.StrEnum], str]:
 
 
 def when(text: str | datetime) -> str:
-    """Write a time of the contract for people."""
-    moment = datetime.fromisoformat(text) if isinstance(text, str) else text
+    """Write a time of the contract for people; what is none is shown as it is."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else text
+    except ValueError:
+        return str(text)
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dashboard.record import FamilyBudget, Key, Move, Record
+from dashboard.stores.journal import Readable, Used
 from wire.types import Event, Session, State, SyncRun
 
 AlarmMove = Callable[[Record | None], Record | None]
@@ -110,6 +111,15 @@ class Store(Protocol):
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
         """Return a session's delivered journal after record `after`; raises `NotFound`."""
+
+    def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
+        """Return the last records of a journal before record `before`, about `size` bytes of them, oldest first.
+
+        No more than that is read of a long one; what is damaged is named in its place. Raises `NotFound`.
+        """
+
+    def used(self, session_id: str) -> Used:
+        """Return what a session used so far by its delivered journal."""
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""

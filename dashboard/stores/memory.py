@@ -20,7 +20,8 @@ from dashboard.record import (
     Unready,
     digest,
 )
-from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter, journal
+from dashboard.stores.journal import Readable, Used
 from wire.types import Event, Session, State, SyncRun
 
 
@@ -199,7 +200,10 @@ class MemoryStore:
         with self._lock:
             rules.require_current_fence(self.get(self.session(session_id).task), session_id, fence)
             held = self._events.setdefault(session_id, [])
-            held.extend(rules.unheld(events, len(held)))
+            fresh = rules.unheld(events, len(held))
+            # Only for its refusal of what could not be read back.
+            journal.chunks(fresh)
+            held.extend(fresh)
             return len(held)
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
@@ -207,6 +211,14 @@ class MemoryStore:
         with self._lock:
             self.session(session_id)
             return self._events.get(session_id, [])[max(after, 0) :]
+
+    def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
+        """Return the last records of a journal before record `before`."""
+        return journal.newest(self.events(session_id), before, size)
+
+    def used(self, session_id: str) -> Used:
+        """Return what a session used so far by its delivered journal."""
+        return journal.used(self.events(session_id))
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""

@@ -126,6 +126,19 @@ _FOURTH = """
 """
 """What the queue says of itself; leases are watched, and relatives found, without looking at all that is queued."""
 
+# A page sums these up instead of reading a journal. Only sessions that go on are counted again: the others' records
+# have their totals. The release before leaves them empty.
+_TOTALS = """
+    ALTER TABLE deliveries ADD COLUMN turns INTEGER;
+    ALTER TABLE deliveries ADD COLUMN usd_micros INTEGER;
+    UPDATE deliveries SET (turns, usd_micros) = (
+        SELECT count(*), coalesce(sum(json_extract(event.value, '$.data.usd_micros')), 0)
+        FROM blobs, json_each(iif(json_valid(CAST(content AS TEXT)), CAST(content AS TEXT), '[]')) AS event
+        WHERE blobs.sha256 = deliveries.sha256 AND json_extract(event.value, '$.kind') = 'settle'
+    )
+    WHERE session IN (SELECT session FROM tasks WHERE state IN ('queued', 'running', 'needs_you'))
+"""
+
 
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
@@ -176,7 +189,7 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
-STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_FOURTH))
+STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_FOURTH), _apply(_TOTALS))
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -33,7 +33,8 @@ from dashboard.record import (
     Unready,
     digest,
 )
-from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter, files
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter, files, journal
+from dashboard.stores.journal import Readable, Used
 from dashboard.stores.schema import migrate
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
@@ -52,6 +53,12 @@ _UNUSABLE = frozenset(
 )
 _COLUMNS = ("root", "state", "rank", "suspended", "ready_at", "dedupe_key", "session", "fence")
 _INSERT = f"INSERT INTO tasks (id, record, {', '.join(_COLUMNS)}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608 - ours
+_DELIVERY = "INSERT INTO deliveries (session, first, last, sha256, turns, usd_micros) VALUES (?, ?, ?, ?, ?, ?)"
+_PASSAGE = """
+    SELECT first, last, length(content), CASE WHEN length(content) <= ?1 THEN content END
+    FROM deliveries LEFT JOIN blobs USING (sha256)
+    WHERE session = ?2 AND first < coalesce(?3, 9e18) ORDER BY first DESC
+"""
 _BUDGET = "SELECT version, sessions, usd_micros, reserved FROM budgets WHERE root = ?"
 
 
@@ -353,13 +360,10 @@ class SqliteStore:
             sql = "SELECT coalesce(max(last), 0) FROM deliveries WHERE session = ?"
             (held,) = db.execute(sql, (session_id,)).fetchone()
             fresh = rules.unheld(events, held)
-            if fresh:
-                content = dump(fresh)
-                # What cannot be read back would only be found by who looks for it, months later.
-                read(tuple[Event, ...], content, "events")
-                _put(db, [content])
-                row = (session_id, fresh[0].n, fresh[-1].n, digest(content))
-                db.execute("INSERT INTO deliveries (session, first, last, sha256) VALUES (?, ?, ?, ?)", row)
+            for part in journal.chunks(fresh):
+                _put(db, [part.content])
+                row = (session_id, part.first, part.last, digest(part.content), part.turns, part.usd_micros)
+                db.execute(_DELIVERY, row)
             return int(held) + len(fresh)
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
@@ -368,6 +372,25 @@ class SqliteStore:
         sql = "SELECT content FROM deliveries JOIN blobs USING (sha256) WHERE session = ? AND last > ? ORDER BY first"
         batches = (read(tuple[Event, ...], content) for (content,) in self._rows(sql, session_id, after))
         return [event for batch in batches for event in batch if event.n > after]
+
+    def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
+        """Return the last records of a journal before record `before`."""
+        self.session(session_id)
+        found: list[Readable] = []
+        left = size
+        with self._reading() as db, closing(db.execute(_PASSAGE, (journal.READABLE, session_id, before))) as rows:
+            # The rows are read one by one: what is not asked for stays on the disk.
+            for first, last, length, content in rows:
+                found[:0] = journal.readable(content, length, first, last)
+                left -= length or 0
+                if left <= 0:
+                    break
+        return journal.newest(found, before, size)
+
+    def used(self, session_id: str) -> Used:
+        """Return what a session used so far by its delivered journal."""
+        sql = "SELECT coalesce(sum(turns), 0), coalesce(sum(usd_micros), 0) FROM deliveries WHERE session = ?"
+        return Used(*self._rows(sql, session_id)[0])
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""

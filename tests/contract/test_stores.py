@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from dashboard import rules
 from dashboard.record import Conflict, FamilyBudget, FamilyBusy, Key, Move, NotClaimable, NotFound, digest
 from dashboard.stores import TaskFilter
+from dashboard.stores.journal import Used
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from wire.types import (
@@ -238,6 +239,35 @@ def test_a_journal_is_delivered_once_whatever_is_sent_twice(store):
     assert store.deliver("S1", 1, [event(2, changed=True), event(3)]) == 3
     assert store.events("S1") == [event(1, text="ü"), event(2), event(3)]
     assert store.events("S1", after=2) == [event(3)]
+
+
+def test_a_record_that_cannot_be_read_back_is_refused_with_its_batch(store):
+    claim(store, add(store, 1))
+    with pytest.raises(Invalid):
+        store.deliver("S1", 1, [event(1), replace(event(2), at=5)])
+    assert store.events("S1") == []
+
+
+def test_a_journal_is_read_from_its_end_a_part_at_a_time(store):
+    claim(store, add(store, 1))
+    events = [event(n, text="x" * 1000) for n in range(1, 201)]
+    for first in (0, 90, 199):
+        store.deliver("S1", 1, events[first : first + 110])
+    assert store.passage("S1", size=4000) == events[-4:]
+    assert store.passage("S1", before=150, size=1) == [events[148]]
+    assert store.passage("S1", before=3, size=10**9) == events[:2]
+    assert store.passage("S1", before=1, size=10**9) == []
+    with pytest.raises(NotFound):
+        store.passage("S2", size=1)
+
+
+def test_what_a_session_used_is_known_from_its_delivered_journal(store):
+    claim(store, add(store, 1))
+    assert store.used("S1") == Used(0, 0)
+    settled = [replace(event(n), kind=EventKind.SETTLE, data={"usd_micros": n}) for n in (1, 2, 3)]
+    store.deliver("S1", 1, settled[:2])
+    store.deliver("S1", 1, settled)
+    assert store.used("S1") == Used(3, 6)
 
 
 def test_a_gap_or_a_stale_fence_delivers_nothing(store):

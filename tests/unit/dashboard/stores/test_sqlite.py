@@ -7,11 +7,13 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from dashboard.queue import Queue
 from dashboard.settings import Settings
+from dashboard.stores.journal import Unreadable, Used
 from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import SqliteStore
 from wire.types import Batch, ClaimRequest, Event, EventKind, NewTask, State
@@ -109,6 +111,63 @@ def test_a_long_read_holds_no_writer_up(tmp_path):
     task, _ = ours.add(NewTask(title="t"))
     with store._writing():
         assert store.get(task.id).task.title == "t"
+
+
+def journal_of(path, records=0, size=0):
+    """A queue with a running session, and so many delivered records of so many characters."""
+    ours = queue(path)
+    ours.add(NewTask(title="t"))
+    held = ours.claim(ClaimRequest(host="h"))
+    events = tuple(
+        Event(n=n, at="x", kind=EventKind.MESSAGE, data={"content": "x" * size}) for n in range(1, records + 1)
+    )
+    ours.deliver(held.session.id, Batch(fence=1, events=events))
+    return ours.store, held.session.id
+
+
+def test_a_part_of_a_long_journal_is_read_without_the_rest(tmp_path):
+    store, session = journal_of(tmp_path / "queue.db", records=1000, size=10_000)
+    before = bytes_read()
+    part = store.passage(session, size=100_000)
+    assert [event.n for event in part] == [*range(991, 1001)]
+    assert bytes_read() - before < 300_000
+    before = bytes_read()
+    assert len(store.events(session)) == 1000
+    assert bytes_read() - before > 10_000_000
+
+
+def bytes_read():
+    """What this thread has read from files so far."""
+    return int(Path("/proc/thread-self/io").read_text().split()[1])
+
+
+def test_what_is_damaged_in_a_journal_is_named_and_the_rest_is_read(tmp_path):
+    store, session = journal_of(tmp_path / "queue.db", records=21, size=10_000)
+    with sqlite3.connect(tmp_path / "queue.db") as db:
+        names = [name for (name,) in db.execute("SELECT sha256 FROM deliveries ORDER BY first")]
+        db.execute("UPDATE blobs SET content = x'ff' WHERE sha256 = ?", names[:1])
+        db.execute("DELETE FROM blobs WHERE sha256 = ?", names[1:2])
+        text = "replace(CAST(content AS TEXT), '\"n\":15,', '\"n\":null,')"
+        db.execute(f"UPDATE blobs SET content = CAST({text} AS BLOB) WHERE sha256 = ?", names[2:3])
+        db.execute("UPDATE blobs SET content = zeroblob(9000000) WHERE sha256 = ?", names[3:4])
+    found = store.passage(session, size=10**8)
+    assert [(r.n, r.last) for r in found if isinstance(r, Unreadable)] == [(1, 6), (7, 12), (15, 15), (19, 21)]
+    assert [r.n for r in found if isinstance(r, Event)] == [13, 14, 16, 17, 18]
+
+
+def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_opened(tmp_path):
+    path = tmp_path / "queue.db"
+    store, session = journal_of(path)
+    settled = [Event(n=n, at="x", kind=EventKind.SETTLE, data={"usd_micros": 5}) for n in (1, 2)]
+    store.deliver(session, 1, [*settled, Event(n=3, at="x", kind=EventKind.MESSAGE)])
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE deliveries DROP COLUMN turns")
+        db.execute("ALTER TABLE deliveries DROP COLUMN usd_micros")
+        db.execute("INSERT INTO deliveries VALUES (?, 4, 4, 'gone'), (?, 5, 5, 'broken')", (session, session))
+        db.execute("INSERT INTO blobs VALUES ('broken', x'ff')")
+        db.execute("PRAGMA user_version = 4")
+    assert SqliteStore(path).used(session) == Used(2, 10)
 
 
 LANDED = """
