@@ -81,6 +81,7 @@ class Page:
             state=state,
             runs=self._store.sync_runs(limit=RUNS),
             success=self._store.last_success(),
+            room=self._store.room(),
             key=str(ULID.from_datetime(self._queue.clock())),
         )
 

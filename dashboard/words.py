@@ -61,7 +61,7 @@ def when(text: str | datetime) -> str:
 
 def size(count: int) -> str:
     """Write a number of bytes for people."""
-    for unit, least in (("MB", 1024 * 1024), ("KB", 1024)):
+    for unit, least in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
         if count >= least:
             return f"{count / least:.1f} {unit}"
     return f"{count} bytes"

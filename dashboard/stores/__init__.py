@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from dashboard.record import FamilyBudget, Key, Move, Record
 from dashboard.stores.journal import Readable, Used
+from dashboard.stores.retention import Before, Freed, Room
 from wire.types import Event, Session, State, SyncRun
 
 AlarmMove = Callable[[Record | None], Record | None]
@@ -126,6 +127,16 @@ class Store(Protocol):
 
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
+
+    def prune(self, before: Before) -> Freed:
+        """Delete what is finished and older, in small writes, and the blobs that nothing names any more.
+
+        A family goes as a whole, and only when each of its tasks is finished, readable and older; of sync runs the
+        latest and the latest success stay.
+        """
+
+    def room(self) -> Room | None:
+        """Return the store's size and its disk's room; None for one without a disk."""
 
     def prove(self) -> None:
         """Write something, read it back, and see that it is where it will be found again; raises `Unready`."""

@@ -139,6 +139,13 @@ _TOTALS = """
     WHERE session IN (SELECT session FROM tasks WHERE state IN ('queued', 'running', 'needs_you'))
 """
 
+_RETENTION = """
+    CREATE INDEX members ON tasks (root) WHERE root <> id;
+    CREATE INDEX keys_of ON keys (task);
+    CREATE TABLE unnamed (sha256 TEXT PRIMARY KEY) WITHOUT ROWID
+"""
+"""A family and its keys are found when they are to be deleted; `unnamed` are blobs that will be, unless put again."""
+
 
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
@@ -189,7 +196,14 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
-STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_FOURTH), _apply(_TOTALS))
+STEPS = (
+    _apply(_FIRST),
+    _large_values_aside,
+    _apply(_EARLIER_SESSIONS),
+    _apply(_FOURTH),
+    _apply(_TOTALS),
+    _apply(_RETENTION),
+)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -33,8 +33,9 @@ from dashboard.record import (
     Unready,
     digest,
 )
-from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter, files, journal
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, TaskFilter, files, journal, retention
 from dashboard.stores.journal import Readable, Used
+from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.schema import migrate
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
@@ -406,6 +407,76 @@ class SqliteStore:
         )
         return read(SyncRun, rows[0][0]) if rows else None
 
+    def prune(self, before: Before) -> Freed:
+        """Delete what is finished and older, in small writes."""
+        tasks, journals = self._prune_tasks(before.tasks), self._prune_journals(before.journals)
+        sync_runs = self._prune_sync_runs(before.sync_runs)
+        sizes: list[int] = []
+        while deleted := self._delete_unnamed():
+            sizes += deleted
+        return Freed(tasks=tasks, journals=journals, sync_runs=sync_runs, blobs=len(sizes), blob_bytes=sum(sizes))
+
+    def _prune_tasks(self, before: float | None) -> int:
+        count, last = 0, ""
+        while before is not None and (roots := [root for (root,) in self._rows(retention.ROOTS, last, before)]):
+            with self._writing() as db:
+                count += sum(retention.delete_family(db, root, before) for root in roots)
+            last = roots[-1]
+        return count
+
+    def _prune_journals(self, before: float | None) -> int:
+        count, last = 0, ""
+        while before is not None and (found := self._rows(retention.NEXT_JOURNAL, last)):
+            last, root = found[0]
+            with self._reading() as db:
+                is_due = retention.is_due(db, root, before, OVER)
+            if is_due:
+                with self._writing() as db:
+                    # Again: a user may have tried it once more meanwhile.
+                    if retention.is_due(db, root, before, OVER):
+                        retention.delete_journal(db, last)
+                        count += 1
+        return count
+
+    def _prune_sync_runs(self, before: float | None) -> int:
+        count = 0
+        while before is not None:
+            with self._writing() as db:
+                deleted = db.execute(retention.SYNC_RUNS, (before,)).rowcount
+            if not deleted:
+                break
+            count += deleted
+        return count
+
+    def _delete_unnamed(self) -> list[int]:
+        """Delete blobs that nothing names, some thousands at once; return their sizes.
+
+        They are listed, and looked for once more before they go: what is put between the two looks is named at the
+        second, and what is put later takes itself off the list.
+        """
+        with self._reading() as db:
+            found = retention.unnamed(db)
+        if not found:
+            return []
+        with self._writing() as db:
+            db.executemany("INSERT OR IGNORE INTO unnamed (sha256) VALUES (?)", [(name,) for name in found])
+        with self._reading() as db:
+            sure = sorted(found & retention.unnamed(db))
+        sizes: list[int] = []
+        for start in range(0, len(sure), 100):
+            with self._writing() as db:
+                sizes += retention.delete_unnamed(db, sure[start : start + 100])
+        with self._writing() as db:
+            db.execute("DELETE FROM unnamed")
+        return sizes
+
+    def room(self) -> Room:
+        """Return the file's size and its disk's room."""
+        pages = "SELECT page_count * page_size, freelist_count * page_size FROM"
+        sql = f"{pages} pragma_page_count, pragma_freelist_count, pragma_page_size"
+        size, unused = self._rows(sql)[0]
+        return Room(size=size, unused=unused, disk=files.free_bytes(self._path.parent))
+
 
 def quick_check(db: sqlite3.Connection) -> str | None:
     """Say what SQLite finds broken in a file; None when it is sound."""
@@ -535,4 +606,7 @@ def _change_budget(db: sqlite3.Connection, root: str, change: BudgetChange) -> N
 def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
     # A blob's name is the hash of its content: one that is there is the same.
     sql = "INSERT OR IGNORE INTO blobs (sha256, content) VALUES (?, ?)"
-    db.executemany(sql, [(digest(content), content) for content in blobs])
+    named = [(digest(content), content) for content in blobs]
+    db.executemany(sql, named)
+    # One that was about to be deleted, because nothing named it, stays.
+    db.executemany("DELETE FROM unnamed WHERE sha256 = ?", [(name,) for name, _ in named])

@@ -1,11 +1,15 @@
 """The page, as a browser without JavaScript gets it."""
 
 import itertools
+import re
 
 import pytest
 import urllib3
 from bs4 import BeautifulSoup
 
+from dashboard.app import create
+from dashboard.stores.sqlite import SqliteStore
+from local.serve import running
 from wire.types import (
     Batch,
     Budget,
@@ -282,6 +286,19 @@ def test_a_transcript_with_odd_times_and_kinds_is_still_a_page(client, shown):
 
 def test_a_session_that_is_not_there_is_not_found(http):
     assert http("GET", "/sessions/none?before=3").status == 404
+
+
+def test_a_transcript_that_is_kept_no_longer_is_not_said_to_be_still_to_come(client, shown):
+    task = ended(client, Exit.FINISHED)
+    assert "No transcript is held" in shown(f"/tasks/{task.id}").get_text()
+
+
+def test_the_queues_size_and_its_disks_room_are_shown(tmp_path, token):
+    store = SqliteStore(tmp_path / "queue.db")
+    with running(create(store, token)) as url:
+        text = BeautifulSoup(urllib3.request("GET", url).data, "html.parser").find(id="room").get_text()
+    store.close()
+    assert re.search(r"The queue's file has [0-9.]+ KB, [0-9.]+ KB of it free.* Its disk has [0-9.]+ [MG]B left", text)
 
 
 def test_a_result_file_is_downloaded(client, http):
