@@ -23,6 +23,7 @@ from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
+from dashboard.retention import Retention
 from dashboard.settings import Settings
 from dashboard.stores import Store
 from wire.secret import Secret
@@ -63,11 +64,12 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     settings = settings or Settings()
     queue = Queue(store, settings, clock, boottime)
     copies = Backups(store, backups, settings, clock)
+    retention = Retention(store, settings, clock)
     token_hash = hashlib.sha256(token.reveal().encode()).digest()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        beside = [asyncio.create_task(_watch(queue, copies, settings.watch_s))]
+        beside = [asyncio.create_task(_watch(queue, copies, retention, settings.watch_s))]
         if store.unclean:
             # After a crash a page may be half written: readyz refuses once that is found.
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
@@ -91,18 +93,18 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     )
 
 
-async def _watch(queue: Queue, copies: Backups, every_s: float) -> None:
+async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:
     """Let the watch look again and again; its failure is logged and must not end it."""
     while True:
         try:
-            await run_in_threadpool(_look, queue, copies)
+            await run_in_threadpool(_look, queue, copies, retention)
         except Exception:
             log.exception("the watch could not look; it tries again in %s s", every_s)
         await asyncio.sleep(every_s)
 
 
-def _look(queue: Queue, copies: Backups) -> None:
-    """One look: the night's backup, and the alarms."""
+def _look(queue: Queue, copies: Backups, retention: Retention) -> None:
+    """One look: the night's backup, the alarms, and what is kept no longer."""
     failed = None
     try:
         copies.make_if_due()
@@ -110,3 +112,5 @@ def _look(queue: Queue, copies: Backups) -> None:
         log.error("the night's backup could not be made: %s", error)  # noqa: TRY400 - its text says it all
         failed = str(error)
     queue.look(failed)
+    # Last: what it deletes is in the night's backup, and its failure holds no alarm up.
+    retention.prune_if_due()

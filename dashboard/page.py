@@ -4,13 +4,13 @@ Forms answer 303 to where the change shows; a refused one comes back with its er
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -30,16 +30,20 @@ from wire.values import Invalid
 TEMPLATES = Path(__file__).parent / "templates"
 TASKS, WAITING, RUNS = 25, 100, 5
 """Tasks on one page, how many of those that wait, and sync runs shown."""
+TRANSCRIPT = 128 * 1024
+"""Bytes of a journal that one page shows; links lead to the rest."""
+AT_ONCE = 4
+"""Pages made at the same time: each takes some megabytes, and more would only wait for one another."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownSession:
-    """A session with its transcript; turns and dollars by its journal while its process runs."""
+    """A session, turns and dollars by its journal while its process runs; `passage` of the one that is read here."""
 
     session: Session
     turns: int
     usd_micros: int
-    entries: list[transcript.Entry]
+    passage: transcript.Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,15 @@ class Page:
             runs=self._store.sync_runs(limit=RUNS),
             success=self._store.last_success(),
             notified=self._queue.notifications(),
+            room=self._store.room(),
             key=str(ULID.from_datetime(self._queue.clock())),
         )
 
     def task(self, request: Request, refusal: Refusal | None = None) -> Response:
-        """GET /tasks/{id}: one task, its files, its sessions with their transcripts."""
+        """GET /tasks/{id}: one task, its files, its sessions, and what the latest did last."""
         record = self._store.get(request.path_params["id"])
         shown = [self._shown(session) for session in self._store.sessions(record.task.id)]
+        shown[-1:] = [replace(latest, passage=self._passage(latest.session.id)) for latest in shown[-1:]]
         return self._render(
             "task.html",
             refusal,
@@ -94,11 +100,22 @@ class Page:
             has_checkpoint=record.checkpoint is not None,
         )
 
+    def session(self, request: Request) -> Response:
+        """GET /sessions/{id}: a part of one session's transcript, the last one without `before`."""
+        session = self._store.session(request.path_params["id"])
+        before = forms.whole(request.query_params.get("before", ""))
+        shown = replace(self._shown(session), passage=self._passage(session.id, before))
+        return self._render("session.html", None, task=self._store.get(session.task).task, shown=shown)
+
+    def _passage(self, session_id: str, before: int | None = None) -> transcript.Passage:
+        records = self._store.passage(session_id, before=before, size=TRANSCRIPT)
+        return transcript.passage(records, is_last=before is None)
+
     def _shown(self, session: Session) -> ShownSession:
-        events = self._store.events(session.id)
-        used = transcript.used(events)
-        turns, micros = max(session.turns, used.turns), max(session.usd_micros, used.usd_micros)
-        return ShownSession(session, turns, micros, transcript.read(events))
+        if session.exit is not None:
+            return ShownSession(session, session.turns, session.usd_micros)
+        used = self._store.used(session.id)
+        return ShownSession(session, max(session.turns, used.turns), max(session.usd_micros, used.usd_micros))
 
     def result_file(self, request: Request) -> Response:
         """GET /tasks/{id}/files/{name}."""
@@ -172,6 +189,7 @@ def routes(page: Page) -> list[Route]:
         "/": page.index,
         "/style.css": page.style,
         "/tasks/{id}": page.task,
+        "/sessions/{id}": page.session,
         "/tasks/{id}/files/{name}": page.result_file,
         "/tasks/{id}/context/{name}": page.context_file,
     }
@@ -181,23 +199,29 @@ def routes(page: Page) -> list[Route]:
         "/tasks/{id}/cancel": page.cancel,
         "/tasks/{id}/retry": page.retry,
     }
+    # Threads of their own: readers of a page leave those of the API to the worker.
+    threads = CapacityLimiter(AT_ONCE)
     return [
-        *(Route(path, _shown(handler)) for path, handler in shown.items()),
-        *(Route(path, _sent(handler), methods=["POST"]) for path, handler in sent.items()),
+        *(Route(path, _shown(handler, threads)) for path, handler in shown.items()),
+        *(Route(path, _sent(handler, threads), methods=["POST"]) for path, handler in sent.items()),
     ]
 
 
-def _shown(handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+def _shown(
+    handler: Callable[[Request], Response], threads: CapacityLimiter
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(handler, request)
+        return await to_thread.run_sync(handler, request, limiter=threads)
 
     return endpoint
 
 
-def _sent(handler: Callable[[Request, Form], Response]) -> Callable[[Request], Awaitable[Response]]:
+def _sent(
+    handler: Callable[[Request, Form], Response], threads: CapacityLimiter
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         check_origin(request)
-        return await run_in_threadpool(handler, request, await _form(request))
+        return await to_thread.run_sync(handler, request, await _form(request), limiter=threads)
 
     return endpoint
 

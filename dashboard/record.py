@@ -130,6 +130,12 @@ class Record(Written, frozen=True, kw_only=True):
         return Holder(self.task.id, self.task.fence, self.beat)
 
     @property
+    def blobs(self) -> list[str]:
+        """The names of all blobs that it needs."""
+        names = [self.description, self.result, self.checkpoint]
+        return [*(name for name in names if name), *(info.sha256 for info in (*self.task.context, *self.task.files))]
+
+    @property
     def goes_on(self) -> bool:
         """Whether the next claim continues the session: it was suspended, or its holder was lost while running."""
         return self.session is not None and (self.session.suspended or self.task.state is State.RUNNING)

@@ -41,6 +41,9 @@ def zone(name: str) -> tzinfo:
     return UTC if name == "UTC" else zoneinfo.ZoneInfo(name)
 
 
+Days = Annotated[int, Meta(ge=0, le=3650)]
+
+
 class Settings(Value, frozen=True, kw_only=True):
     """What an operator may set; the settings file's comments say what each key does."""
 
@@ -52,6 +55,9 @@ class Settings(Value, frozen=True, kw_only=True):
     token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48
     backup_hour: Annotated[int, Meta(ge=0, le=23)] = 3
     backup_days: Annotated[int, Meta(ge=0, le=365)] = 7
+    keep_tasks_days: Days = 365
+    keep_journals_days: Days = 90
+    keep_sync_runs_days: Days = 90
     watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
     notify: Notify = Notify()

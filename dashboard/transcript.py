@@ -3,10 +3,11 @@ whatever a release has written into it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dashboard.stores.journal import Readable, Unreadable
 from wire.types import Event, EventKind
 
 SHOWN = 20_000
@@ -34,33 +35,53 @@ class Entry:
     calls: tuple[ToolCall, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What a session used so far by its delivered journal."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A part of a journal: its entries, and the numbers before and after which there are more, where there are."""
 
-    turns: int
-    usd_micros: int
-
-
-def used(events: Iterable[Event]) -> Used:
-    """Count settled turns and what they cost."""
-    settled = [event.data for event in events if event.kind is EventKind.SETTLE]
-    return Used(len(settled), sum(_number(data.get("usd_micros")) for data in settled))
+    entries: list[Entry]
+    earlier: int | None = None
+    is_last: bool = True
 
 
-def _number(given: object) -> int:
-    return given if isinstance(given, int) else 0
+def passage(records: Sequence[Readable], *, is_last: bool = True) -> Passage:
+    """Return what `records` show, from a turn's beginning on: the part before has the rest of the turn before."""
+    begins = [i for i, record in enumerate(records) if _kind(record) in (EventKind.RESERVE, EventKind.SETTLE)]
+    has_turn = any(_kind(record) is EventKind.SETTLE for record in records)
+    is_cut = bool(records) and records[0].n > 1
+    rest = records[begins[0] :] if is_cut and has_turn else records
+    return Passage(entries=read(rest), earlier=rest[0].n if rest and rest[0].n > 1 else None, is_last=is_last)
 
 
-def read(events: Sequence[Event]) -> list[Entry]:
-    """Return the entries in order, each call with its result."""
+def _kind(record: Readable) -> EventKind | None:
+    return record.kind if isinstance(record, Event) else None
+
+
+def read(records: Sequence[Readable]) -> list[Entry]:
+    """Return the entries in order, each call with its result; what cannot be read has an entry that says so."""
     kinds = (EventKind.TOOL_RESULT, EventKind.ANSWER)
+    events = [record for record in records if isinstance(record, Event)]
     results = {str(event.data.get("tool_use_id")): event.data for event in events if event.kind in kinds}
-    entries = (_entry(event, results) for event in events)
+    called = {str(block.get("id")) for event in events if event.kind is EventKind.SETTLE for block in _calls(event)}
+    entries = [_entry_or_why(record, results, called) for record in records]
     return [entry for entry in entries if entry]
 
 
-def _entry(event: Event, results: dict[Any, dict[str, Any]]) -> Entry | None:  # noqa: PLR0911 - one return for each kind
+def _entry_or_why(record: Readable, results: dict[str, dict[str, Any]], called: set[str]) -> Entry | None:
+    if isinstance(record, Unreadable):
+        return _unreadable(record.n, record.last, record.why)
+    try:
+        return _entry(record, results, called)
+    except (RecursionError, ValueError) as error:
+        return _unreadable(record.n, record.n, str(error))
+
+
+def _unreadable(first: int, last: int, why: str) -> Entry:
+    which = f"Record {first}" if first == last else f"Records {first} to {last}"
+    return Entry(kind="note", at="", title=f"{which} cannot be read here", text=_short(why))
+
+
+def _entry(event: Event, results: dict[str, dict[str, Any]], called: set[str]) -> Entry | None:  # noqa: PLR0911 - one return for each kind
     data, at = event.data, event.at
     match event.kind:
         case EventKind.HEADER:
@@ -76,19 +97,28 @@ def _entry(event: Event, results: dict[Any, dict[str, Any]]) -> Entry | None:  #
         case EventKind.SUSPEND | EventKind.END:
             title = "Session ends" if event.kind is EventKind.END else "Session is suspended"
             return Entry(kind="note", at=at, title=title, text=_text(data.get("reason")))
+        case EventKind.TOOL_RESULT if str(data.get("tool_use_id")) not in called:
+            return Entry(kind="note", at=at, title="Result of an earlier call", text=_text(data.get("content")))
     if event.kind.is_known:
         return None  # shown with the turn that it belongs to
     title = f"A record of the kind “{event.kind.value}”, which this release does not know"
     return Entry(kind="note", at=at, title=title, text=_short(json.dumps(data, ensure_ascii=False)))
 
 
-def _turn(event: Event, results: dict[Any, dict[str, Any]]) -> Entry:
+def _turn(event: Event, results: dict[str, dict[str, Any]]) -> Entry:
+    calls = [_call(block, results.get(str(block.get("id")))) for block in _calls(event)]
+    title = _short(f"Turn {event.data.get('turn', '')}".strip())
+    return Entry(kind="turn", at=event.at, title=title, text=_text(_blocks(event)), calls=tuple(calls))
+
+
+def _blocks(event: Event) -> list[dict[str, Any]]:
     message = event.data.get("message")
     content = message.get("content") if isinstance(message, dict) else None
-    blocks = [block for block in content or [] if isinstance(block, dict)]
-    calls = [_call(block, results.get(str(block.get("id")))) for block in blocks if block.get("type") == "tool_use"]
-    title = f"Turn {event.data.get('turn', '')}".strip()
-    return Entry(kind="turn", at=event.at, title=title, text=_text(blocks), calls=tuple(calls))
+    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+
+
+def _calls(event: Event) -> list[dict[str, Any]]:
+    return [block for block in _blocks(event) if block.get("type") == "tool_use"]
 
 
 def _call(block: dict[str, Any], result: dict[str, Any] | None) -> ToolCall:

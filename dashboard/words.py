@@ -51,14 +51,17 @@ def _in_words(known: Mapping[Any, str]) -> Callable[[enum.StrEnum], str]:
 
 
 def when(text: str | datetime) -> str:
-    """Write a time of the contract for people."""
-    moment = datetime.fromisoformat(text) if isinstance(text, str) else text
+    """Write a time of the contract for people; what is none is shown as it is."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else text
+    except ValueError:
+        return str(text)
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def size(count: int) -> str:
     """Write a number of bytes for people."""
-    for unit, least in (("MB", 1024 * 1024), ("KB", 1024)):
+    for unit, least in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
         if count >= least:
             return f"{count / least:.1f} {unit}"
     return f"{count} bytes"

@@ -99,7 +99,7 @@ class EventKind(OpenWord, enum.StrEnum):
     RESERVE = "reserve"
     """Before a request: {"turn", "usd_micros"} at worst, {"hand_over"}."""
     STREAM = "stream"
-    """What arrived of an answer, raw: {"events": [...]}."""
+    """What arrived of an answer, raw: {"events": [...]}; delivered without it once the answer is whole."""
     SETTLE = "settle"
     """A whole answer: {"turn", "message", "usage", "usd_micros"}."""
     REFUND = "refund"

@@ -71,18 +71,20 @@ class Outbox:
         events = self._link(lambda client: client.events(self.id))
         durable.write_bytes(self._journal, b"".join(dump(event) + b"\n" for event in events))
 
-    def deliver(self) -> None:
-        """Send the records that are new, each after the tasks that it created."""
+    def deliver(self, *, ended: bool = False) -> None:
+        """Send the records that are new, each after the tasks that it created; all of them once the process `ended`."""
         # Asked every second: a journal of megabytes is read only when it has grown.
         size = self._journal.stat().st_size if self._journal.exists() else 0
-        if size == self._size:
+        if size == self._size and not ended:
             return
         try:
-            self._deliver(self.progress.acknowledged)
+            self._deliver(self.progress.acknowledged, ended=ended)
         except RequestRefused as error:
             if error.problem.status != STALE or not self.progress.acknowledged:
                 raise
-            self._deliver(0)  # not a stale fence perhaps, but a store that was put back to an earlier day: it has a gap
+            self._deliver(
+                0, ended=ended
+            )  # not a stale fence perhaps, but a store that was put back to an earlier day: it has a gap
         self._size = size
 
     def settle(self) -> SessionEnd:
@@ -93,7 +95,7 @@ class Outbox:
         try:
             if self._journal.exists():
                 Journal(self._journal, time.time).close()
-            self.deliver()
+            self.deliver(ended=True)
         except JournalDamaged as error:
             return self._report(fault(read(self._journal), self.progress, str(error)))
         except RequestRefused as error:
@@ -109,8 +111,8 @@ class Outbox:
         durable.sync_folder(aside.parent)
         return aside
 
-    def _deliver(self, after: int) -> None:
-        for batch in _batches(read(self._journal, after)):
+    def _deliver(self, after: int, *, ended: bool = False) -> None:
+        for batch in _batches(_sendable(read(self._journal, after), ended=ended)):
             # First: an acknowledged record is never looked at again.
             self._create(batch)
             acknowledged = self._send(batch)
@@ -189,6 +191,23 @@ class Outboxes:
                 yield outbox
             else:
                 self._settled.add(name)
+
+
+def _sendable(events: Sequence[Event], *, ended: bool) -> list[Event]:
+    """Return what is sent of new records: the raw stream of a settled turn only by its numbers, for the whole answer
+    follows it. That of an open turn waits until its end is known; one that was cut is sent as it is.
+    """
+    sent: list[Event] = []
+    follows = None
+    for event in reversed(events):
+        if event.kind is not EventKind.STREAM:
+            follows = event.kind
+            sent.append(event)
+        elif follows is EventKind.SETTLE:
+            sent.append(replace(event, data={}))
+        elif follows or ended:
+            sent.append(event)
+    return sent[::-1]
 
 
 def _batches(events: Sequence[Event]) -> Iterator[tuple[Event, ...]]:

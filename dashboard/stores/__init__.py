@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import FamilyBudget, Key, Move, Record
+from dashboard.stores.journal import Readable, Used
+from dashboard.stores.retention import Before, Freed, Room
 from wire.types import Event, Session, State, SyncRun
 
 AlarmMove = Callable[[Record | None], Record | None]
@@ -127,11 +129,30 @@ class Store(Protocol):
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
         """Return a session's delivered journal after record `after`; raises `NotFound`."""
 
+    def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
+        """Return the last records of a journal before record `before`, about `size` bytes of them, oldest first.
+
+        No more than that is read of a long one; what is damaged is named in its place. Raises `NotFound`.
+        """
+
+    def used(self, session_id: str) -> Used:
+        """Return what a session used so far by its delivered journal."""
+
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
 
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
+
+    def prune(self, before: Before) -> Freed:
+        """Delete what is finished and older, in small writes, and the blobs that nothing names any more.
+
+        A family goes as a whole, and only when each of its tasks is finished, readable and older; of sync runs the
+        latest and the latest success stay.
+        """
+
+    def room(self) -> Room | None:
+        """Return the store's size and its disk's room; None for one without a disk."""
 
     def prove(self) -> None:
         """Write something, read it back, and see that it is where it will be found again; raises `Unready`."""

@@ -20,8 +20,11 @@ from dashboard.record import (
     Record,
     Unready,
     digest,
+    moment,
 )
-from dashboard.stores import ALL_TASKS, MOST_NOTICES, AlarmMove, Candidate, NoticeFilter, TaskFilter
+from dashboard.stores import ALL_TASKS, MOST_NOTICES, AlarmMove, Candidate, NoticeFilter, TaskFilter, journal
+from dashboard.stores.journal import Readable, Used
+from dashboard.stores.retention import FINISHED, OVER, Before, Freed
 from wire.types import Event, Session, State, SyncRun
 
 
@@ -204,7 +207,10 @@ class MemoryStore:
         with self._lock:
             rules.require_current_fence(self.get(self.session(session_id).task), session_id, fence)
             held = self._events.setdefault(session_id, [])
-            held.extend(rules.unheld(events, len(held)))
+            fresh = rules.unheld(events, len(held))
+            # Only for its refusal of what could not be read back.
+            journal.chunks(fresh)
+            held.extend(fresh)
             return len(held)
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
@@ -212,6 +218,14 @@ class MemoryStore:
         with self._lock:
             self.session(session_id)
             return self._events.get(session_id, [])[max(after, 0) :]
+
+    def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
+        """Return the last records of a journal before record `before`."""
+        return journal.newest(self.events(session_id), before, size)
+
+    def used(self, session_id: str) -> Used:
+        """Return what a session used so far by its delivered journal."""
+        return journal.used(self.events(session_id))
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
@@ -222,6 +236,45 @@ class MemoryStore:
         """Return the latest sync run that is known to have succeeded."""
         with self._lock:
             return next((run for run in reversed(self._runs) if run.outcome in rules.SUCCESSES), None)
+
+    def prune(self, before: Before) -> Freed:
+        """Delete what is finished and older."""
+        with self._lock:
+            tasks = self._due(before.tasks, FINISHED)
+            for record in tasks:
+                del self._records[record.task.id]
+                self._budgets.pop(record.root, None)
+            gone = {record.task.id for record in tasks}
+            self._keys = {name: key for name, key in self._keys.items() if key.task not in gone}
+            self._notices = {name: notice for name, notice in self._notices.items() if notice.task not in gone}
+            self._sessions = {name: session for name, session in self._sessions.items() if session.task not in gone}
+            self._events = {name: events for name, events in self._events.items() if name in self._sessions}
+            over = {record.task.id for record in self._due(before.journals, OVER)}
+            journals = [name for name, events in self._events.items() if events and self._sessions[name].task in over]
+            for name in journals:
+                del self._events[name]
+            runs = self._prune_runs(before.sync_runs)
+            sizes = self._delete_unnamed()
+        return Freed(tasks=len(tasks), journals=len(journals), sync_runs=runs, blobs=len(sizes), blob_bytes=sum(sizes))
+
+    def _due(self, before: float | None, states: frozenset[State]) -> list[Record]:
+        """The tasks of families of which each member is in such a state, and older."""
+        records = self._records.values() if before is not None else ()
+        stay = {record.root for record in records if not _is_past(record, before or 0, states)}
+        return [record for record in records if record.root not in stay]
+
+    def _prune_runs(self, before: float | None) -> int:
+        stay = [*self._runs[-1:], self.last_success()]
+        old = [run for run in self._runs if before is not None and run not in stay and _finished(run) < before]
+        self._runs = [run for run in self._runs if run not in old]
+        return len(old)
+
+    def _delete_unnamed(self) -> list[int]:
+        named = {name for record in self._records.values() for name in record.blobs}
+        return [len(self._blobs.pop(name)) for name in [*self._blobs] if name not in named]
+
+    def room(self) -> None:
+        """None: it has no disk."""
 
     def prove(self) -> None:
         """Nothing lies between a write and a read."""
@@ -261,6 +314,14 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _is_past(record: Record, before: float, states: frozenset[State]) -> bool:
+    return record.task.state in states and moment(record.task.updated_at, "updated_at").timestamp() < before
+
+
+def _finished(run: SyncRun) -> float:
+    return moment(run.finished_at, "finished_at").timestamp()
 
 
 def _is_due(record: Record, now: float) -> bool:

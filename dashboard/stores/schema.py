@@ -139,6 +139,27 @@ _OUTBOX = """
 """
 
 
+# A page sums these up instead of reading a journal. Only sessions that go on are counted again: the others' records
+# have their totals. The release before leaves them empty.
+_TOTALS = """
+    ALTER TABLE deliveries ADD COLUMN turns INTEGER;
+    ALTER TABLE deliveries ADD COLUMN usd_micros INTEGER;
+    UPDATE deliveries SET (turns, usd_micros) = (
+        SELECT count(*), coalesce(sum(json_extract(event.value, '$.data.usd_micros')), 0)
+        FROM blobs, json_each(iif(json_valid(CAST(content AS TEXT)), CAST(content AS TEXT), '[]')) AS event
+        WHERE blobs.sha256 = deliveries.sha256 AND json_extract(event.value, '$.kind') = 'settle'
+    )
+    WHERE session IN (SELECT session FROM tasks WHERE state IN ('queued', 'running', 'needs_you'))
+"""
+
+_RETENTION = """
+    CREATE INDEX members ON tasks (root) WHERE root <> id;
+    CREATE INDEX keys_of ON keys (task);
+    CREATE TABLE unnamed (sha256 TEXT PRIMARY KEY) WITHOUT ROWID
+"""
+"""A family and its keys are found when they are to be deleted; `unnamed` are blobs that will be, unless put again."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -188,7 +209,15 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
-STEPS = (_apply(_FIRST), _large_values_aside, _apply(_EARLIER_SESSIONS), _apply(_FOURTH), _apply(_OUTBOX))
+STEPS = (
+    _apply(_FIRST),
+    _large_values_aside,
+    _apply(_EARLIER_SESSIONS),
+    _apply(_FOURTH),
+    _apply(_OUTBOX),
+    _apply(_TOTALS),
+    _apply(_RETENTION),
+)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

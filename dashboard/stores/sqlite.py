@@ -34,7 +34,19 @@ from dashboard.record import (
     Unready,
     digest,
 )
-from dashboard.stores import ALL_TASKS, MOST_NOTICES, AlarmMove, Candidate, NoticeFilter, TaskFilter, files
+from dashboard.stores import (
+    ALL_TASKS,
+    MOST_NOTICES,
+    AlarmMove,
+    Candidate,
+    NoticeFilter,
+    TaskFilter,
+    files,
+    journal,
+    retention,
+)
+from dashboard.stores.journal import Readable, Used
+from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.schema import migrate
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
@@ -54,6 +66,12 @@ _UNUSABLE = frozenset(
 _COLUMNS = ("root", "state", "rank", "suspended", "ready_at", "dedupe_key", "session", "fence")
 _INSERT = f"INSERT INTO tasks (id, record, {', '.join(_COLUMNS)}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608 - ours
 _NOTICES = "SELECT record FROM notices WHERE "
+_DELIVERY = "INSERT INTO deliveries (session, first, last, sha256, turns, usd_micros) VALUES (?, ?, ?, ?, ?, ?)"
+_PASSAGE = """
+    SELECT first, last, length(content), CASE WHEN length(content) <= ?1 THEN content END
+    FROM deliveries LEFT JOIN blobs USING (sha256)
+    WHERE session = ?2 AND first < coalesce(?3, 9e18) ORDER BY first DESC
+"""
 _BUDGET = "SELECT version, sessions, usd_micros, reserved FROM budgets WHERE root = ?"
 
 
@@ -360,13 +378,10 @@ class SqliteStore:
             sql = "SELECT coalesce(max(last), 0) FROM deliveries WHERE session = ?"
             (held,) = db.execute(sql, (session_id,)).fetchone()
             fresh = rules.unheld(events, held)
-            if fresh:
-                content = dump(fresh)
-                # What cannot be read back would only be found by who looks for it, months later.
-                read(tuple[Event, ...], content, "events")
-                _put(db, [content])
-                row = (session_id, fresh[0].n, fresh[-1].n, digest(content))
-                db.execute("INSERT INTO deliveries (session, first, last, sha256) VALUES (?, ?, ?, ?)", row)
+            for part in journal.chunks(fresh):
+                _put(db, [part.content])
+                row = (session_id, part.first, part.last, digest(part.content), part.turns, part.usd_micros)
+                db.execute(_DELIVERY, row)
             return int(held) + len(fresh)
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
@@ -375,6 +390,25 @@ class SqliteStore:
         sql = "SELECT content FROM deliveries JOIN blobs USING (sha256) WHERE session = ? AND last > ? ORDER BY first"
         batches = (read(tuple[Event, ...], content) for (content,) in self._rows(sql, session_id, after))
         return [event for batch in batches for event in batch if event.n > after]
+
+    def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
+        """Return the last records of a journal before record `before`."""
+        self.session(session_id)
+        found: list[Readable] = []
+        left = size
+        with self._reading() as db, closing(db.execute(_PASSAGE, (journal.READABLE, session_id, before))) as rows:
+            # The rows are read one by one: what is not asked for stays on the disk.
+            for first, last, length, content in rows:
+                found[:0] = journal.readable(content, length, first, last)
+                left -= length or 0
+                if left <= 0:
+                    break
+        return journal.newest(found, before, size)
+
+    def used(self, session_id: str) -> Used:
+        """Return what a session used so far by its delivered journal."""
+        sql = "SELECT coalesce(sum(turns), 0), coalesce(sum(usd_micros), 0) FROM deliveries WHERE session = ?"
+        return Used(*self._rows(sql, session_id)[0])
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
@@ -401,6 +435,78 @@ class SqliteStore:
             where, values = _meant(which)
             found = db.execute(_NOTICES + where, values).fetchall()
             _post(db, move([read(Notice, text) for (text,) in found]))
+
+    def prune(self, before: Before) -> Freed:
+        """Delete what is finished and older, in small writes."""
+        tasks, journals = self._prune_tasks(before.tasks), self._prune_journals(before.journals)
+        sync_runs = self._prune_sync_runs(before.sync_runs)
+        sizes: list[int] = []
+        while deleted := self._delete_unnamed():
+            sizes += deleted
+        return Freed(tasks=tasks, journals=journals, sync_runs=sync_runs, blobs=len(sizes), blob_bytes=sum(sizes))
+
+    def _prune_tasks(self, before: float | None) -> int:
+        count, last = 0, ""
+        while before is not None and (roots := [root for (root,) in self._rows(retention.ROOTS, last, before)]):
+            with self._writing() as db:
+                count += sum(retention.delete_family(db, root, before) for root in roots)
+            last = roots[-1]
+        return count
+
+    def _prune_journals(self, before: float | None) -> int:
+        count, last = 0, ""
+        while before is not None and (found := self._rows(retention.NEXT_JOURNAL, last)):
+            last, root = found[0]
+            with self._reading() as db:
+                is_due = retention.is_due(db, root, before, OVER)
+            if is_due:
+                with self._writing() as db:
+                    # Again: a user may have tried it once more meanwhile.
+                    if retention.is_due(db, root, before, OVER):
+                        retention.delete_journal(db, last)
+                        count += 1
+        return count
+
+    def _prune_sync_runs(self, before: float | None) -> int:
+        count = 0
+        while before is not None:
+            with self._writing() as db:
+                deleted = db.execute(retention.SYNC_RUNS, (before,)).rowcount
+            if not deleted:
+                break
+            count += deleted
+        return count
+
+    def _delete_unnamed(self) -> list[int]:
+        """Delete blobs that nothing names, some thousands at once; return their sizes.
+
+        They are listed, and looked for once more before they go: what is put between the two looks is named at the
+        second, and what is put later takes itself off the list.
+        """
+        if self.damaged():
+            return []  # what such a record names cannot be known
+        with self._reading() as db:
+            found = retention.unnamed(db)
+        if not found:
+            return []
+        with self._writing() as db:
+            db.executemany("INSERT OR IGNORE INTO unnamed (sha256) VALUES (?)", [(name,) for name in found])
+        with self._reading() as db:
+            sure = sorted(found & retention.unnamed(db))
+        sizes: list[int] = []
+        for start in range(0, len(sure), 100):
+            with self._writing() as db:
+                sizes += retention.delete_unnamed(db, sure[start : start + 100])
+        with self._writing() as db:
+            db.execute("DELETE FROM unnamed")
+        return sizes
+
+    def room(self) -> Room:
+        """Return the file's size and its disk's room."""
+        pages = "SELECT page_count * page_size, freelist_count * page_size FROM"
+        sql = f"{pages} pragma_page_count, pragma_freelist_count, pragma_page_size"
+        size, unused = self._rows(sql)[0]
+        return Room(size=size, unused=unused, disk=files.free_bytes(self._path.parent))
 
 
 def quick_check(db: sqlite3.Connection) -> str | None:
@@ -531,7 +637,10 @@ def _change_budget(db: sqlite3.Connection, root: str, change: BudgetChange) -> N
 def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
     # A blob's name is the hash of its content: one that is there is the same.
     sql = "INSERT OR IGNORE INTO blobs (sha256, content) VALUES (?, ?)"
-    db.executemany(sql, [(digest(content), content) for content in blobs])
+    named = [(digest(content), content) for content in blobs]
+    db.executemany(sql, named)
+    # One that was about to be deleted, because nothing named it, stays.
+    db.executemany("DELETE FROM unnamed WHERE sha256 = ?", [(name,) for name, _ in named])
 
 
 def _tell(db: sqlite3.Connection, old: Record | None, new: Record, targets: Sequence[str]) -> None:

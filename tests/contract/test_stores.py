@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from dashboard import outgoing, rules
 from dashboard.record import Conflict, FamilyBudget, FamilyBusy, Key, Move, NotClaimable, NotFound, digest
 from dashboard.stores import NoticeFilter, TaskFilter
+from dashboard.stores.journal import Used
 from dashboard.stores.memory import MemoryStore
+from dashboard.stores.retention import Before, Freed
 from dashboard.stores.sqlite import SqliteStore
 from wire.types import (
     AskedBudget,
@@ -242,6 +244,35 @@ def test_a_journal_is_delivered_once_whatever_is_sent_twice(store):
     assert store.events("S1", after=2) == [event(3)]
 
 
+def test_a_record_that_cannot_be_read_back_is_refused_with_its_batch(store):
+    claim(store, add(store, 1))
+    with pytest.raises(Invalid):
+        store.deliver("S1", 1, [event(1), replace(event(2), at=5)])
+    assert store.events("S1") == []
+
+
+def test_a_journal_is_read_from_its_end_a_part_at_a_time(store):
+    claim(store, add(store, 1))
+    events = [event(n, text="x" * 1000) for n in range(1, 201)]
+    for first in (0, 90, 199):
+        store.deliver("S1", 1, events[first : first + 110])
+    assert store.passage("S1", size=4000) == events[-4:]
+    assert store.passage("S1", before=150, size=1) == [events[148]]
+    assert store.passage("S1", before=3, size=10**9) == events[:2]
+    assert store.passage("S1", before=1, size=10**9) == []
+    with pytest.raises(NotFound):
+        store.passage("S2", size=1)
+
+
+def test_what_a_session_used_is_known_from_its_delivered_journal(store):
+    claim(store, add(store, 1))
+    assert store.used("S1") == Used(0, 0)
+    settled = [replace(event(n), kind=EventKind.SETTLE, data={"usd_micros": n}) for n in (1, 2, 3)]
+    store.deliver("S1", 1, settled[:2])
+    store.deliver("S1", 1, settled)
+    assert store.used("S1") == Used(3, 6)
+
+
 def test_a_gap_or_a_stale_fence_delivers_nothing(store):
     task_id = add(store, 1)
     claim(store, task_id)
@@ -337,6 +368,103 @@ def test_threads_that_race_claim_each_task_once(store):
     assert sorted(won) == [task(n).task.id for n in range(1, 41)]
 
 
+DAY = 86_400
+LATER = SECONDS + DAY
+
+
+def finish(store, task_id, session, code=Exit.FINISHED, at=NOW, blobs=()):
+    """Run a task to its end, with a journal, and its result as the first of these blobs."""
+    held = claim(store, task_id, session, now=at)
+    store.deliver(session, held.task.fence, [event(1, of=session)])
+    left = rules.Left(result=digest(blobs[0]) if blobs else None)
+    sent = SessionEnd(fence=held.task.fence, exit=code)
+    return store.change(task_id, Move(lambda r, _: rules.end(r, session, sent, left, at)), blobs)
+
+
+def test_what_is_finished_and_older_is_deleted_with_all_that_only_it_names(store):
+    key = Key(key="k", digest="d")
+    task_id = store.add(task(1), key=key)[0].task.id
+    finish(store, task_id, "S1", blobs=[b"result"])
+    assert store.prune(Before(tasks=SECONDS)) == Freed()
+    freed = store.prune(Before(tasks=SECONDS + 1))
+    assert (freed.tasks, freed.journals, store.tasks()) == (1, 0, [])
+    for look in (
+        lambda: store.get(task_id),
+        lambda: store.budget(task_id),
+        lambda: store.session("S1"),
+        lambda: store.events("S1"),
+        lambda: store.blobs([digest(b"result")]),
+    ):
+        with pytest.raises(NotFound):
+            look()
+    assert store.add(task(2), key=key)[1]
+    assert store.add(task(3), key=key) == (store.get(task(2).task.id), False)
+
+
+def test_what_has_no_age_limit_is_kept_for_ever(store):
+    finish(store, add(store, 1), "S1")
+    store.alarm({}, SyncRun(started_at="x", finished_at="2000-01-01T00:00:00Z", outcome=SyncOutcome.FAILED))
+    assert store.prune(Before()) == Freed()
+
+
+def test_a_blob_that_another_names_outlives_the_first(store):
+    for number in (1, 2):
+        finish(store, add(store, number), f"S{number}", blobs=[b"same"], at=NOW + timedelta(days=number))
+    assert store.prune(Before(tasks=LATER + 1)).tasks == 1
+    assert store.blobs([digest(b"same")]) == {digest(b"same"): b"same"}
+    freed = store.prune(Before(tasks=LATER + DAY + 1))
+    assert freed.blob_bytes >= 4
+    with pytest.raises(NotFound):
+        store.blobs([digest(b"same")])
+
+
+def test_a_checkpoint_that_was_replaced_is_deleted_and_the_last_one_kept(store):
+    task_id = add(store, 1)
+    for session, left in (("S1", b"first"), ("S2", b"second")):
+        end(store, claim(store, task_id, session), Exit.TURN_LIMIT, rules.Left(checkpoint=digest(left)), [left])
+    assert store.prune(Before(tasks=LATER)).blobs == 1
+    assert store.blobs([store.get(task_id).checkpoint])
+
+
+@pytest.mark.parametrize("unfinished", ["root", "child"])
+def test_a_family_with_an_unfinished_member_stays_whole(store, unfinished):
+    parent = add(store, 1)
+    child = add(store, 2, parent=parent)
+    finish(store, child if unfinished == "root" else parent, "S1")
+    assert store.prune(Before(tasks=LATER, journals=LATER)) == Freed()
+    assert (len(store.tasks()), len(store.events("S1"))) == (2, 1)
+
+
+def test_a_family_goes_when_its_youngest_change_is_older(store):
+    parent = add(store, 1)
+    child = add(store, 2, parent=parent)
+    finish(store, parent, "S1")
+    finish(store, child, "S2", at=NOW + timedelta(days=1))
+    assert store.prune(Before(tasks=LATER)) == Freed()
+    assert store.prune(Before(tasks=LATER + 1)).tasks == 2
+
+
+def test_journals_of_what_is_over_go_before_their_tasks_and_those_of_failed_ones_stay(store):
+    finish(store, add(store, 1), "S1")
+    finish(store, add(store, 2), "S2", Exit.FAULT)
+    assert store.prune(Before(journals=LATER)).journals == 1
+    assert (store.events("S1"), len(store.events("S2"))) == ([], 1)
+    assert store.session("S1").exit is Exit.FINISHED
+    assert store.prune(Before(journals=LATER)) == Freed()
+
+
+def test_old_sync_runs_go_but_the_latest_and_the_latest_success(store):
+    runs = [
+        SyncRun(started_at="x", finished_at=f"2026-05-0{n}T00:00:00Z", outcome=SyncOutcome(o))
+        for n, o in enumerate(("failed", "changed", "failed", "failed"), 1)
+    ]
+    for run in runs:
+        store.alarm({}, run)
+    assert store.prune(Before(sync_runs=LATER)).sync_runs == 2
+    assert store.sync_runs() == [runs[3], runs[1]]
+    assert store.last_success() == runs[1]
+
+
 FAMILY = ((1, None, None), (2, 1, None), (3, 2, "w"), (4, None, None), (5, 4, "w"))
 """Tasks with their parents, two of them the same work: what the moves below begin with."""
 MOVES = st.one_of(
@@ -345,6 +473,9 @@ MOVES = st.one_of(
     st.tuples(st.just("end"), st.sampled_from(FAMILY), st.tuples(st.sampled_from(list(Exit)), st.integers(0, 100))),
     st.tuples(st.just("reply"), st.sampled_from(FAMILY), st.integers(0, 50)),
     st.tuples(st.sampled_from(["cancel", "retry"]), st.sampled_from(FAMILY), st.none()),
+    st.tuples(
+        st.just("prune"), st.just(FAMILY[0]), st.sampled_from([Before(tasks=LATER), Before(journals=LATER), Before()])
+    ),
 )
 
 
@@ -360,13 +491,17 @@ def make_move(store, step, move):
         if name == "claim":
             held = store.get(task_id)
             past = {held.holder: held} if with_ > 60 else {}
-            return claim(store, task_id, f"S{step:03}", past=past)
+            record = claim(store, task_id, f"S{step:03}", past=past)
+            if record.task.state is State.RUNNING:
+                held = len(store.events(record.session.id))
+                store.deliver(record.session.id, record.task.fence, [event(held + 1, of=number % 2)])
+            return record
         if name == "end":
             return end_by_share(store, store.get(task_id), *with_)
         if name == "reply":
             reply = Reply(text="go on", sessions=with_ % 2, usd_micros=with_)
             return change(store, task_id, lambda record, now: rules.reply(record, reply, record.task.version, now))
-        return change(store, task_id, getattr(rules, name))
+        return pruned(store, with_) if name == "prune" else change(store, task_id, getattr(rules, name))
     except (NotFound, Conflict, NotClaimable, Invalid) as refused:
         return type(refused)
 
@@ -376,18 +511,36 @@ def end_by_share(store, held, code, percent):
     if held.session is None:
         return None
     spent = held.session.usd_micros + held.reserved * percent // 100
-    return end(store, held, code, question=Question(tool_use_id="tu", text="?"), usd_micros=spent)
+    texts = [f"{word} {percent % 3}".encode() for word in ("result", "checkpoint")]
+    left = rules.Left(result=digest(texts[0]), checkpoint=digest(texts[1]))
+    return end(store, held, code, left, texts, question=Question(tool_use_id="tu", text="?"), usd_micros=spent)
+
+
+def pruned(store, before):
+    freed = store.prune(before)
+    return freed.tasks, freed.journals
+
+
+def require_all_that_is_named(store, records):
+    """Read every blob that a record names, and every journal."""
+    store.blobs([name for record in records for name in record.blobs])
+    for record in records:
+        for session in store.sessions(record.task.id):
+            assert [e.n for e in store.events(session.id)] == [*range(1, len(store.events(session.id)) + 1)]
+            assert all(isinstance(e, Event) for e in store.passage(session.id, size=10**6))
 
 
 @given(st.lists(MOVES, max_size=30))
 @settings(max_examples=100, deadline=None)
-def test_whatever_is_asked_of_them_stores_agree_and_no_family_overspends(moves):
+def test_whatever_is_asked_of_them_stores_agree_no_family_overspends_and_all_that_is_named_is_there(moves):
     with TemporaryDirectory() as folder:
         memory, sqlite = MemoryStore(), SqliteStore(Path(folder) / "queue.db")
         for step, move in enumerate([*(("add", member, None) for member in FAMILY), *moves]):
             assert make_move(memory, step, move) == make_move(sqlite, step, move)
             records = memory.tasks()
             assert records == sqlite.tasks()
+            require_all_that_is_named(memory, records)
+            require_all_that_is_named(sqlite, records)
             for root in {record.root for record in records}:
                 left = sqlite.budget(root)
                 assert memory.budget(root) == left

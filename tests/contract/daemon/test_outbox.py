@@ -197,3 +197,20 @@ def test_a_session_from_another_host_goes_on_from_the_acknowledged_records(site,
     assert [json.loads(line) for line in restored.splitlines()] == [json.loads(line) for line in before.splitlines()]
     with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
         assert journal.append(*SETTLE).n == 3
+
+
+def test_a_session_whose_raw_streams_were_left_out_goes_on_from_the_acknowledged_records(site, outbox):
+    stream = (EventKind.STREAM, {"events": ["raw"]})
+    write(site, HEADER, RESERVE, stream, SETTLE, (EventKind.RESERVE, {"turn": 2, "usd_micros": 50}), stream)
+    outbox.deliver()
+    assert outbox.progress.acknowledged == 5
+    before = outbox.spent()
+    (site.folder / "journal.jsonl").unlink()
+    outbox.restore()
+    assert outbox.spent() == before == 70
+    with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
+        assert [event.n for event in journal.events] == [1, 2, 3, 4, 5]
+        journal.append(*stream)
+        journal.append(*SETTLE)
+    outbox.deliver()
+    assert [(e.n, e.data) for e in site.client.events(outbox.id, after=5)] == [(6, {}), (7, SETTLE[1])]

@@ -52,6 +52,15 @@ def test_the_watch_looks_by_itself_and_outlives_a_failure(token, clock):
         until(lambda: store.tasks(TaskFilter(state=State.NEEDS_YOU)))
 
 
+def test_the_watch_deletes_what_is_too_old(token, clock):
+    store = MemoryStore()
+    with running(create(store, token, Settings(watch_s=1), clock)) as url:
+        client = Client(url, token, retries=0)
+        client.cancel(client.add_task(NewTask(title="t")).id)
+        clock.go_on(days=366)
+        until(lambda: not any(task.title == "t" for task in client.tasks()))
+
+
 def test_our_own_fault_is_told_as_one_without_its_insides(token, clock):
     with running(create(Broken(), token, Settings(), clock)) as url:
         with pytest.raises(RequestRefused) as refused:

@@ -1,6 +1,7 @@
 """The page, as a browser without JavaScript gets it."""
 
 import itertools
+import re
 
 import pytest
 import urllib3
@@ -9,6 +10,7 @@ from bs4 import BeautifulSoup
 from dashboard.app import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
+from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from wire.client import Client
 from wire.types import (
@@ -71,7 +73,11 @@ def everything(client):
     held = claimed(client, title=HOSTILE, description=HOSTILE, context=(File(name="b.csv", content=b"2"),))
     client.deliver(held.session.id, Batch(fence=1, events=journal()))
     client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED, error=HOSTILE, cause=HOSTILE))
-    return ["/", *(f"/tasks/{task.id}" for task in client.tasks()), "/nothing"]
+    return [
+        *("/", f"/sessions/{held.session.id}", f"/sessions/{held.session.id}?before=3"),
+        *(f"/tasks/{task.id}" for task in client.tasks()),
+        "/nothing",
+    ]
 
 
 def journal():
@@ -229,6 +235,74 @@ def test_a_running_sessions_transcript_and_cost_are_readable(client, shown):
     text = shown(f"/tasks/{held.task.id}").get_text()
     for part in ("Session 1: running", "1 turn ·", "$1.23", "I look.", "calls bash", HOSTILE):
         assert part in text
+
+
+def turns(count):
+    """A journal of so many turns, each with a call and a long result."""
+    events = []
+    for turn in range(1, count + 1):
+        use = {"type": "tool_use", "id": f"u{turn}", "name": "bash", "input": {"command": "cat"}}
+        kinds = (
+            (EventKind.RESERVE, {"turn": turn}),
+            (EventKind.STREAM, {"events": ["x" * 1000]}),
+            (EventKind.SETTLE, {"turn": turn, "usd_micros": 10_000, "message": {"content": [use]}}),
+            (EventKind.TOOL_RESULT, {"tool_use_id": f"u{turn}", "content": f"result {turn}." + "x" * 15_000}),
+        )
+        events += [Event(n=len(events) + n, at=AT, kind=kind, data=data) for n, (kind, data) in enumerate(kinds, 1)]
+    return tuple(events)
+
+
+def test_a_long_transcript_is_read_a_part_at_a_time_and_each_turn_once(client, shown):
+    held = claimed(client)
+    client.deliver(held.session.id, Batch(fence=1, events=turns(40)))
+    page, parts = shown(f"/tasks/{held.task.id}"), []
+    assert "40 turns · $0.40" in page.get_text()
+    while True:
+        parts.append([item.h4.get_text().split()[1] for item in page.select(".transcript > li.turn")])
+        assert len(str(page)) < 200_000
+        assert "no result" not in page.get_text()
+        earlier = page.find("a", string="Earlier in this session")
+        if not earlier:
+            break
+        page = shown(earlier["href"])
+    assert [int(number) for part in reversed(parts) for number in part] == [*range(1, 41)]
+    assert len(parts) > 3
+    assert page.find("a", string="The end of this session")["href"] == f"/sessions/{held.session.id}"
+
+
+def test_only_the_latest_session_is_read_with_its_task(client, shown):
+    first = claimed(client)
+    client.deliver(first.session.id, Batch(fence=1, events=journal()))
+    client.end(first.session.id, SessionEnd(fence=1, exit=Exit.TURN_LIMIT, turns=1, usd_micros=1_230_000))
+    client.claim(ClaimRequest(host="h"))
+    page = shown(f"/tasks/{first.task.id}")
+    assert "I look." not in page.get_text()
+    assert "1 turn · $1.23" in page.get_text()
+    assert "I look." in shown(page.find("a", string="Transcript")["href"]).get_text()
+
+
+def test_a_transcript_with_odd_times_and_kinds_is_still_a_page(client, shown):
+    held = claimed(client)
+    odd = [Event(n=n, at="yesterday", kind=kind, data={}) for n, kind in enumerate([*EventKind, EventKind("new")], 1)]
+    client.deliver(held.session.id, Batch(fence=1, events=tuple(odd)))
+    assert "yesterday" in shown(f"/tasks/{held.task.id}").get_text()
+
+
+def test_a_session_that_is_not_there_is_not_found(http):
+    assert http("GET", "/sessions/none?before=3").status == 404
+
+
+def test_a_transcript_that_is_kept_no_longer_is_not_said_to_be_still_to_come(client, shown):
+    task = ended(client, Exit.FINISHED)
+    assert "No transcript is held" in shown(f"/tasks/{task.id}").get_text()
+
+
+def test_the_queues_size_and_its_disks_room_are_shown(tmp_path, token):
+    store = SqliteStore(tmp_path / "queue.db")
+    with running(create(store, token)) as url:
+        text = BeautifulSoup(urllib3.request("GET", url).data, "html.parser").find(id="room").get_text()
+    store.close()
+    assert re.search(r"The queue's file has [0-9.]+ KB, [0-9.]+ KB of it free.* Its disk has [0-9.]+ [MG]B left", text)
 
 
 def test_a_result_file_is_downloaded(client, http):

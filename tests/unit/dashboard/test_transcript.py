@@ -1,4 +1,8 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dashboard import transcript
+from dashboard.stores.journal import Unreadable
 from dashboard.transcript import ToolCall
 from wire.types import Event, EventKind
 
@@ -69,5 +73,52 @@ def test_a_journal_of_another_shape_is_still_shown():
     assert transcript.read(events(*odd))
 
 
-def test_what_a_session_used_is_summed_over_its_settled_turns():
-    assert transcript.used(events(turn(), turn(number=2), (EventKind.RESERVE, {"turn": 3}))) == transcript.Used(2, 20)
+def test_a_part_begins_with_a_turn_and_says_where_the_part_before_ends():
+    result = (EventKind.TOOL_RESULT, {"tool_use_id": "u", "content": "3"})
+    journal = events(turn(use()), result, (EventKind.RESERVE, {"turn": 2}), turn(number=2))
+    whole = transcript.passage(journal)
+    assert ([entry.title for entry in whole.entries], whole.earlier) == (["Turn 1", "Turn 2"], None)
+    part = transcript.passage(journal[1:])
+    assert ([entry.title for entry in part.entries], part.earlier) == (["Turn 2"], 3)
+    (before,) = transcript.passage(journal[:2], is_last=False).entries
+    assert before.calls[0].result == "3"
+
+
+def test_results_that_fill_a_part_are_shown_without_their_call():
+    journal = events(
+        turn(use()), (EventKind.TOOL_RESULT, {"tool_use_id": "u", "content": "3"}), (EventKind.RESERVE, {})
+    )
+    part = transcript.passage(journal[1:])
+    assert ([(entry.title, entry.text) for entry in part.entries], part.earlier) == (
+        [("Result of an earlier call", "3")],
+        2,
+    )
+
+
+def test_what_cannot_be_read_is_named_in_its_place():
+    broken = [Unreadable(1, 1, "at: missing"), Unreadable(2, 9, "gone")]
+    assert [(entry.title, entry.text) for entry in transcript.read(broken)] == [
+        ("Record 1 cannot be read here", "at: missing"),
+        ("Records 2 to 9 cannot be read here", "gone"),
+    ]
+
+
+def test_an_input_that_is_nested_too_deeply_leaves_the_other_turns_readable():
+    deep = []
+    for _ in range(5_000):
+        deep = [deep]
+    entries = transcript.read(events(turn(use(a=deep)), turn(number=2)))
+    assert [entry.title for entry in entries] == ["Record 1 cannot be read here", "Turn 2"]
+
+
+ODD = [None, True, 7, 1.5, "t", {}, [None, 3], {"type": "text"}, [{"type": "text", "text": None}], [{"type": [1]}]]
+CALLS = [{"type": "tool_use", "id": odd, "name": odd, "input": odd} for odd in ODD]
+NAMES = ["content", "message", "tool_use_id", "turn", "text", "reason", "model"]
+DATA = st.dictionaries(st.sampled_from(NAMES), st.sampled_from([*ODD, CALLS, *({"content": o} for o in [*ODD, CALLS])]))
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(EventKind)), DATA), max_size=6))
+def test_a_journal_of_whatever_shape_has_its_entries(items):
+    entries = transcript.read(events(*items))
+    assert all("cannot be read" not in entry.title for entry in entries)
+    "".join(entry.title + entry.text for entry in entries).encode()

@@ -50,12 +50,45 @@ def test_only_what_is_new_is_delivered_and_an_unchanged_journal_is_not_read(outb
 @pytest.mark.parametrize(("records", "size", "batches"), [(500, 1, 1), (501, 1, 2), (4, 400_000, 2), (1, 2_000_000, 1)])
 def test_a_batch_has_its_most_records_and_bytes(outbox, queue, records, size, batches):
     lines = [
-        f'{{"n":{n},"at":"2026-05-13T00:00:00Z","kind":"stream","data":{{"e":"{"x" * size}"}}}}\n'
+        f'{{"n":{n},"at":"2026-05-13T00:00:00Z","kind":"message","data":{{"e":"{"x" * size}"}}}}\n'
         for n in range(1, records + 1)
     ]
     (outbox.folder / "journal.jsonl").write_text("".join(lines))
     outbox.deliver()
     assert (queue.calls.count("deliver"), len(numbers(queue))) == (batches, records)
+
+
+STREAM = (EventKind.STREAM, {"events": ["raw"]})
+SETTLE = (EventKind.SETTLE, {"turn": 1, "usd_micros": 20, "usage": {}, "message": {}})
+
+
+def held(queue):
+    return [(event.n, event.kind.value, "events" in event.data) for event in queue.records["S1"]]
+
+
+def test_an_answers_raw_stream_is_held_back_until_it_is_whole_and_then_sent_without_its_data(outbox, queue):
+    write(outbox, RESERVE, STREAM)
+    outbox.deliver()
+    assert held(queue) == [(1, "reserve", False)]
+    write(outbox, STREAM, SETTLE)
+    outbox.deliver()
+    assert held(queue)[1:] == [(2, "stream", False), (3, "stream", False), (4, "settle", False)]
+    assert [event.data for event in queue.records["S1"][1:3]] == [{}, {}]
+    assert '"raw"' in (outbox.folder / "journal.jsonl").read_text()
+
+
+def test_the_raw_stream_of_an_answer_that_was_cut_is_sent_whole(outbox, queue):
+    write(outbox, RESERVE, STREAM, (EventKind.RESERVE, {"turn": 2, "usd_micros": 50}))
+    outbox.deliver()
+    assert held(queue) == [(1, "reserve", False), (2, "stream", True), (3, "reserve", False)]
+
+
+def test_the_raw_stream_of_a_process_that_died_in_it_is_sent_with_its_outcome(outbox, queue):
+    write(outbox, HEADER, RESERVE, STREAM)
+    outbox.deliver()
+    assert len(held(queue)) == 2
+    outbox.settle()
+    assert held(queue)[2:] == [(3, "stream", True)]
 
 
 def test_a_dashboard_that_was_put_back_to_an_earlier_day_gets_all_again(outbox, queue):

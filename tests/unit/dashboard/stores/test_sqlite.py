@@ -7,11 +7,18 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from dashboard import rules
 from dashboard.queue import Queue
+from dashboard.record import Move, digest
 from dashboard.settings import Settings
+from dashboard.stores import retention
+from dashboard.stores.journal import Unreadable, Used
+from dashboard.stores.retention import Before, Freed
 from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import SqliteStore
 from wire.types import Batch, ClaimRequest, Event, EventKind, NewTask, State
@@ -53,7 +60,9 @@ WRITER = """
 import itertools, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from dashboard import rules
 from dashboard.queue import Queue
+from dashboard.record import Move, digest
 from dashboard.settings import Settings
 from dashboard.stores.sqlite import SqliteStore
 from wire.types import ClaimRequest, NewTask
@@ -109,6 +118,153 @@ def test_a_long_read_holds_no_writer_up(tmp_path):
     task, _ = ours.add(NewTask(title="t"))
     with store._writing():
         assert store.get(task.id).task.title == "t"
+
+
+def journal_of(path, records=0, size=0):
+    """A queue with a running session, and so many delivered records of so many characters."""
+    ours = queue(path)
+    ours.add(NewTask(title="t"))
+    held = ours.claim(ClaimRequest(host="h"))
+    events = tuple(
+        Event(n=n, at="x", kind=EventKind.MESSAGE, data={"content": "x" * size}) for n in range(1, records + 1)
+    )
+    ours.deliver(held.session.id, Batch(fence=1, events=events))
+    return ours.store, held.session.id
+
+
+def test_a_part_of_a_long_journal_is_read_without_the_rest(tmp_path):
+    store, session = journal_of(tmp_path / "queue.db", records=1000, size=10_000)
+    before = bytes_read()
+    part = store.passage(session, size=100_000)
+    assert [event.n for event in part] == [*range(991, 1001)]
+    assert bytes_read() - before < 300_000
+    before = bytes_read()
+    assert len(store.events(session)) == 1000
+    assert bytes_read() - before > 10_000_000
+
+
+def bytes_read():
+    """What this thread has read from files so far."""
+    return int(Path("/proc/thread-self/io").read_text().split()[1])
+
+
+def test_what_is_damaged_in_a_journal_is_named_and_the_rest_is_read(tmp_path):
+    store, session = journal_of(tmp_path / "queue.db", records=21, size=10_000)
+    with sqlite3.connect(tmp_path / "queue.db") as db:
+        names = [name for (name,) in db.execute("SELECT sha256 FROM deliveries ORDER BY first")]
+        db.execute("UPDATE blobs SET content = x'ff' WHERE sha256 = ?", names[:1])
+        db.execute("DELETE FROM blobs WHERE sha256 = ?", names[1:2])
+        text = "replace(CAST(content AS TEXT), '\"n\":15,', '\"n\":null,')"
+        db.execute(f"UPDATE blobs SET content = CAST({text} AS BLOB) WHERE sha256 = ?", names[2:3])
+        db.execute("UPDATE blobs SET content = zeroblob(9000000) WHERE sha256 = ?", names[3:4])
+    found = store.passage(session, size=10**8)
+    assert [(r.n, r.last) for r in found if isinstance(r, Unreadable)] == [(1, 6), (7, 12), (15, 15), (19, 21)]
+    assert [r.n for r in found if isinstance(r, Event)] == [13, 14, 16, 17, 18]
+
+
+def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_opened(tmp_path):
+    path = tmp_path / "queue.db"
+    store, session = journal_of(path)
+    settled = [Event(n=n, at="x", kind=EventKind.SETTLE, data={"usd_micros": 5}) for n in (1, 2)]
+    store.deliver(session, 1, [*settled, Event(n=3, at="x", kind=EventKind.MESSAGE)])
+    store.close()
+    with sqlite3.connect(path) as db:
+        for statement in ("DROP INDEX members", "DROP INDEX keys_of", "DROP TABLE unnamed"):
+            db.execute(statement)
+        db.execute("ALTER TABLE deliveries DROP COLUMN turns")
+        db.execute("ALTER TABLE deliveries DROP COLUMN usd_micros")
+        db.execute("INSERT INTO deliveries VALUES (?, 4, 4, 'gone'), (?, 5, 5, 'broken')", (session, session))
+        db.execute("INSERT INTO blobs VALUES ('broken', x'ff')")
+        db.execute("PRAGMA user_version = 4")
+    assert SqliteStore(path).used(session) == Used(2, 10)
+
+
+def test_what_is_put_again_while_unnamed_blobs_are_deleted_stays(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    add(store, 1, b"named anew")
+    store.change(f"{1:026}", Move(lambda record, _: replace(record, result=None)))
+    store.close()
+    seen = []
+
+    class Busy(SqliteStore):
+        """A store that is given a task between its two looks at what nothing names."""
+
+        def _writing(self):
+            if not seen:
+                seen.append(True)
+                add(other, 2, b"named anew")
+            return super()._writing()
+
+    other, store = SqliteStore(tmp_path / "queue.db"), Busy(tmp_path / "queue.db")
+    assert store.prune(Before()) == Freed()
+    assert (seen, store.blobs([digest(b"named anew")])) == ([True], {digest(b"named anew"): b"named anew"})
+
+
+def test_what_is_put_on_the_list_of_what_will_be_deleted_leaves_it(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    name = digest(b"put again")
+    with store._writing() as db:
+        db.execute("INSERT INTO unnamed VALUES (?), ('other')", (name,))
+    add(store, 1, b"put again")
+    with store._writing() as db:
+        assert retention.delete_unnamed(db, [name]) == []
+    assert store._rows("SELECT sha256 FROM unnamed") == [("other",)]
+
+
+def add(store, number, result):
+    """Add a task that names a blob."""
+    record = rules.draft(NewTask(title="t"), f"{number:026}", NOW, "d")
+    store.add(replace(record, result=digest(result)), [result])
+
+
+def test_names_in_records_that_are_damaged_or_of_a_newer_release_keep_their_blobs(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    for number in (1, 2, 3):
+        add(store, number, str(number).encode())
+    with store._writing() as db:
+        db.execute("UPDATE tasks SET record = substr(record, 2) WHERE id = ?", (f"{1:026}",))
+        moved = (
+            "json_set(record, '$.result', NULL, '$.of_tomorrow', json_object('x', json_extract(record, '$.result')))"
+        )
+        db.execute(f"UPDATE tasks SET record = {moved} WHERE id = ?", (f"{2:026}",))
+        db.execute("UPDATE tasks SET record = json_set(record, '$.result', NULL) WHERE id = ?", (f"{3:026}",))
+    assert store.prune(Before(tasks=9e9, journals=9e9)) == Freed(blobs=1, blob_bytes=1)
+    assert len(store.blobs([digest(b"1"), digest(b"2")])) == 2
+
+
+def test_one_record_that_is_broken_keeps_no_other(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    for number in (1, 2):
+        add(store, number, b"x")
+        store.change(f"{number:026}", Move(lambda record, _: rules.cancel(record, NOW)))
+    with store._writing() as db:
+        db.execute("UPDATE tasks SET record = '{' WHERE id = ?", (f"{1:026}",))
+    assert store.prune(Before(tasks=9e9)).tasks == 1
+    assert store._rows("SELECT id FROM tasks") == [(f"{1:026}",)]
+
+
+def test_a_prune_is_made_of_small_writes(tmp_path):
+    store, asked = SqliteStore(tmp_path / "queue.db"), []
+    for number in range(1, 131):
+        add(store, number, str(number).encode())
+        store.change(f"{number:026}", Move(lambda record, _: rules.cancel(record, NOW)))
+    store._db.set_trace_callback(asked.append)
+    assert (freed := store.prune(Before(tasks=9e9))).tasks == 130
+    assert freed.blobs == 130
+    # Three of 50 families, the list, two of 100 blobs, the list again.
+    assert asked.count("COMMIT") == 7
+
+
+def test_the_queue_says_how_large_it_is_and_what_of_it_is_free(tmp_path):
+    store = SqliteStore(tmp_path / "queue.db")
+    before = store.room()
+    add(store, 1, b"x" * 1_000_000)
+    full = store.room()
+    assert full.size - before.size > 900_000 > full.unused
+    store.change(f"{1:026}", Move(lambda record, _: rules.cancel(record, NOW)))
+    store.prune(Before(tasks=9e9))
+    assert store.room().unused > 900_000
+    assert 0 < full.disk < 2**60
 
 
 LANDED = """
