@@ -74,16 +74,13 @@ SYNC_RUNS = """
     )
 """
 """The latest run and the latest success stay, however old: alarms and freshness go by them."""
-# Any text in a record that could be a blob's name keeps that blob: another release may name one in a field of its own.
-_UNNAMED = """
-    SELECT sha256 FROM blobs WHERE sha256 NOT IN (
-        SELECT sha256 FROM deliveries
-        UNION ALL SELECT atom FROM tasks, json_tree(iif(json_valid(record), record, '{}'))
-            WHERE type = 'text' AND length(atom) = 64
-    )
-    LIMIT 20000
+AT_ONCE = 20_000
+"""Unnamed blobs that are found at once: their names are in memory."""
+_NAME = re.compile(r'"([0-9a-f]{64})"')
+"""A text that could be a blob's name keeps that blob: a damaged record holds names too, and another release may write
+one into a field of its own.
 """
-_NAME = re.compile(r"[0-9a-f]{64}")
+_UNNAMED = "SELECT sha256 FROM blobs WHERE sha256 NOT IN (SELECT sha256 FROM named) LIMIT ?"
 
 
 def delete_family(db: sqlite3.Connection, root: str, before: float) -> int:
@@ -114,10 +111,19 @@ def is_due(db: sqlite3.Connection, root: str, before: float, states: frozenset[S
 
 
 def unnamed(db: sqlite3.Connection) -> set[str]:
-    """Return blobs that no record and no journal names; not all at once, for a process of little memory."""
-    found = {name for (name,) in db.execute(_UNNAMED)}
-    broken = db.execute("SELECT record FROM tasks WHERE NOT json_valid(record)") if found else ()
-    return found.difference(*(_NAME.findall(str(text)) for (text,) in broken))
+    """Return blobs that no record and no journal names, at most `AT_ONCE`, as they are at one moment."""
+    db.execute("BEGIN")
+    try:
+        # On the disk: a process of little memory cannot hold all names.
+        db.execute("CREATE TEMP TABLE named (sha256 TEXT PRIMARY KEY) WITHOUT ROWID")
+        db.execute("INSERT OR IGNORE INTO named SELECT sha256 FROM deliveries")
+        records = db.execute("SELECT record FROM tasks")
+        names = ((name,) for (record,) in records for name in _NAME.findall(str(record)))
+        db.executemany("INSERT OR IGNORE INTO named VALUES (?)", names)
+        return {name for (name,) in db.execute(_UNNAMED, (AT_ONCE,))}
+    finally:
+        # The table goes with it.
+        db.execute("ROLLBACK")
 
 
 def delete_unnamed(db: sqlite3.Connection, names: list[str]) -> list[int]:

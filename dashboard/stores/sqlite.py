@@ -440,9 +440,10 @@ class SqliteStore:
         """Delete what is finished and older, in small writes."""
         tasks, journals = self._prune_tasks(before.tasks), self._prune_journals(before.journals)
         sync_runs = self._prune_sync_runs(before.sync_runs)
-        sizes: list[int] = []
-        while deleted := self._delete_unnamed():
-            sizes += deleted
+        sizes = deleted = self._delete_unnamed()
+        while len(deleted) == retention.AT_ONCE:
+            deleted = self._delete_unnamed()
+            sizes = [*sizes, *deleted]
         return Freed(tasks=tasks, journals=journals, sync_runs=sync_runs, blobs=len(sizes), blob_bytes=sum(sizes))
 
     def _prune_tasks(self, before: float | None) -> int:
@@ -635,6 +636,8 @@ def _change_budget(db: sqlite3.Connection, root: str, change: BudgetChange) -> N
 
 
 def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
+    if not blobs:
+        return
     # A blob's name is the hash of its content: one that is there is the same.
     sql = "INSERT OR IGNORE INTO blobs (sha256, content) VALUES (?, ?)"
     named = [(digest(content), content) for content in blobs]
