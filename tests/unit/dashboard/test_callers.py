@@ -123,6 +123,11 @@ def test_the_socket_is_its_groups_and_one_left_behind_is_replaced(path):
     assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o660, os.getgid())
 
 
+def test_a_folder_that_is_not_there_is_named(path):
+    with pytest.raises(OSError, match=r"can't listen on .*/gone/queue\.sock: No such file"):
+        server.listen_locally(path.parent / "gone" / path.name, os.getgid())
+
+
 def test_a_file_in_its_place_stays(path):
     path.write_text("not ours")
     with pytest.raises(OSError, match=r"queue\.sock: Address already in use"):

@@ -178,3 +178,10 @@ def test_a_second_one_over_the_same_folder_is_refused(start, port):
     wait_until_healthy(port)
     second = start()
     assert second.wait(15) == 1
+
+
+def test_a_socket_without_its_group_is_refused(start, port, tmp_path):
+    (tmp_path / "jada.toml").write_text(f'[dashboard]\nport = {port}\nsocket = "{tmp_path / "queue.sock"}"\n')
+    process = start()
+    assert "dashboard.socket: needs the group jada-queue" in process.communicate(timeout=30)[1]
+    assert process.returncode == 1
