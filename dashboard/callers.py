@@ -8,12 +8,9 @@ import pwd
 from dataclasses import dataclass
 
 from wire.routes import Right
-from wire.values import Invalid
 
 AGENT, SYNC = "jada", "jada-sync"
 """The users of both programs, as sysusers.d makes them."""
-GROUP = "jada-queue"
-"""The group that may connect."""
 OPERATORS = "sudo"
 """The group whose members are operators: they can be root anyway."""
 
@@ -41,14 +38,6 @@ class Callers:
 def known() -> Callers:
     """Look up this machine's users."""
     return Callers(_uid(AGENT), _uid(SYNC), frozenset({0, *_members(OPERATORS)}))
-
-
-def group() -> int:
-    """Return the id of the group that may connect; raises `Invalid`."""
-    try:
-        return grp.getgrnam(GROUP).gr_gid
-    except KeyError:
-        raise Invalid("dashboard.socket", f"needs the group {GROUP}: deploy again, or leave the socket out") from None
 
 
 def _members(name: str) -> set[int]:
