@@ -47,8 +47,7 @@ def _run(state: Path, settings: Settings, token: Secret, listener: socket.socket
     with contextlib.ExitStack() as listening:
         listeners = [listening.enter_context(listener)]
         if settings.socket:
-            local = server.listen_locally(Path(settings.socket), callers.group())
-            listeners.append(listening.enter_context(local))
+            listeners.append(listening.enter_context(server.listen_locally(Path(settings.socket))))
         server.serve(application, listeners)
     store.close()
     return 0

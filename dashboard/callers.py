@@ -8,12 +8,9 @@ import pwd
 from dataclasses import dataclass
 
 from wire.routes import Right
-from wire.values import Invalid
 
 AGENT, SYNC, SENDER = "jada", "jada-sync", "jada-notify"
 """The users of our programs, as sysusers.d makes them."""
-GROUP = "jada-queue"
-"""The group that may connect."""
 OPERATORS = "sudo"
 """The group whose members are operators: they can be root anyway."""
 
@@ -44,14 +41,6 @@ class Callers:
 def known() -> Callers:
     """Look up this machine's users."""
     return Callers(_uid(AGENT), _uid(SYNC), _uid(SENDER), frozenset({0, *_members(OPERATORS)}))
-
-
-def group() -> int:
-    """Return the id of the group that may connect; raises `Invalid`."""
-    try:
-        return grp.getgrnam(GROUP).gr_gid
-    except KeyError:
-        raise Invalid("dashboard.socket", f"needs the group {GROUP}: deploy again, or leave the socket out") from None
 
 
 def _members(name: str) -> set[int]:

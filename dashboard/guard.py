@@ -1,10 +1,11 @@
 """What every request passes first: the name it was sent to, the size of its body; and the headers every answer gets.
 
-The page asks for no token: it listens on loopback only, and whoever reaches that came through the operator's SSH
-tunnel. What could still reach it is a foreign web page in the operator's browser. So: a Host that is no loopback name
-is refused (a rebound DNS name would carry its own), and so is a form sent from another origin. The host's other users
-could reach it too: on this host they are the parts of this very system, and a session's tools have a network namespace
-of their own, without this loopback. The API needs its token besides.
+Over the Unix socket the kernel says who calls, and only an operator sees the page. Over TCP the page asks for no token:
+it listens on loopback only, and whoever reaches that came through the operator's SSH tunnel. What could still reach it
+is a foreign web page in the operator's browser. So: a Host that is no loopback name is refused (a rebound DNS name
+would carry its own), and so is a form sent from another origin. The host's other users could reach it too: on this host
+they are the parts of this very system, and a session's tools have a network namespace of their own, without this
+loopback. The API needs its token besides.
 """
 
 import contextlib

@@ -62,8 +62,8 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def listen_locally(path: Path, group: int) -> socket.socket:
-    """Bind the Unix socket for the members of a group; raises OSError that names it."""
+def listen_locally(path: Path) -> socket.socket:
+    """Bind the Unix socket for the members of our group; raises OSError that names it."""
     listener = socket.socket(socket.AF_UNIX)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
@@ -71,8 +71,6 @@ def listen_locally(path: Path, group: int) -> socket.socket:
         if path.is_socket():
             path.unlink()
         listener.bind(str(path))
-        os.chown(path, -1, group)
-        # After the group, or another one's members could connect meanwhile.
         path.chmod(0o660)
     except OSError as error:
         listener.close()

@@ -73,7 +73,7 @@ def path():
 @pytest.fixture
 def status(store, token, clock, path):
     """The status that a user's request over the socket is answered with."""
-    listener = server.listen_locally(path, os.getgid())
+    listener = server.listen_locally(path)
     listener.listen()
     running = server.Server(server.config(create(store, token, Settings(), clock, callers=KNOWN)))
     thread = threading.Thread(target=running.run, args=([listener],))
@@ -117,17 +117,22 @@ def test_the_callers_user_decides_and_no_token_is_asked_for(status, uid, method,
     assert status(uid, method, target) == expected
 
 
-def test_the_socket_is_its_groups_and_one_left_behind_is_replaced(path):
+def test_the_socket_is_our_groups_and_one_left_behind_is_replaced(path):
     for _ in range(2):
-        with server.listen_locally(path, os.getgid()):
+        with server.listen_locally(path):
             found = path.stat()
     assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o660, os.getgid())
+
+
+def test_a_folder_that_is_not_there_is_named(path):
+    with pytest.raises(OSError, match=r"can't listen on .*/gone/queue\.sock: No such file"):
+        server.listen_locally(path.parent / "gone" / path.name)
 
 
 def test_a_file_in_its_place_stays(path):
     path.write_text("not ours")
     with pytest.raises(OSError, match=r"queue\.sock: Address already in use"):
-        server.listen_locally(path, os.getgid())
+        server.listen_locally(path)
     assert path.read_text() == "not ours"
 
 

@@ -178,3 +178,22 @@ def test_a_second_one_over_the_same_folder_is_refused(start, port):
     wait_until_healthy(port)
     second = start()
     assert second.wait(15) == 1
+
+
+def test_it_listens_on_its_socket_too(start, port, tmp_path):
+    path = tmp_path / "queue.sock"
+    (tmp_path / "jada.toml").write_text(f'[dashboard]\nport = {port}\nsocket = "{path}"\n')
+    start()
+    wait_until_healthy(port)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(20)
+        caller.connect(str(path))
+        caller.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert caller.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_socket_that_cannot_be_had_is_named(start, port, tmp_path):
+    (tmp_path / "jada.toml").write_text(f'[dashboard]\nport = {port}\nsocket = "{tmp_path}/gone/queue.sock"\n')
+    process = start()
+    assert f"dashboard: can't listen on {tmp_path}/gone/queue.sock" in process.communicate(timeout=30)[1]
+    assert process.returncode == 1

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dashboard.settings import Notify, Settings, load
 from wire.values import Invalid
@@ -10,7 +11,8 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
 def test_the_shipped_files_say_every_key_with_its_default(name):
-    assert load(ROOT / name) == Settings()
+    # The unit makes the socket's folder; a dashboard started by hand has none.
+    assert load(ROOT / name) == replace(Settings(), socket="/run/jada-dashboard/queue.sock")
     section = (ROOT / name).read_text().split("[dashboard]")[1]
     keys = [key for key in Settings.__struct_fields__ if key != "notify"]
     assert all(f"\n{key} = " in section for key in keys)
