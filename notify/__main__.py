@@ -83,13 +83,13 @@ def _test(options: argparse.Namespace) -> int:
 
 
 def _failed(options: argparse.Namespace) -> int:
-    told, now = failed.Told(options.state, options.unit), time.time()
-    if told.is_recent(now) or failed.is_reported(options.unit, os.environ):
+    last, now = failed.LastReport(options.state, options.unit), time.time()
+    if last.is_recent(now) or failed.is_reported(options.unit, os.environ):
         return 0
     whole = is_whole(options.settings)
     code = _send_all(failed.report(options.unit, os.environ, failed.journal(options.unit), whole=whole))
     if code == 0:
-        told.keep(now)
+        last.keep(now)
     return code
 
 

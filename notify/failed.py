@@ -1,4 +1,4 @@
-"""A unit that failed or could not start, told straight to the targets: what systemd and its journal say of it."""
+"""A unit that failed or could not start, reported straight to the targets: what systemd and its journal say of it."""
 
 import subprocess
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def journal(unit: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-class Told:
+class LastReport:
     """When a unit's last message went out, kept in a file."""
 
     def __init__(self, state: Path, unit: str) -> None:

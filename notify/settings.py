@@ -32,8 +32,8 @@ def load(path: Path) -> Settings:
 
 def is_whole(path: Path) -> bool:
     """Whether texts may leave the host: the dashboard's setting, which counts for what is sent past it too."""
-    told = sections(path).get("dashboard", {}).get("notify", {})
-    return bool(told.get("text", "whole") == "whole")
+    notify = sections(path).get("dashboard", {}).get("notify", {})
+    return bool(notify.get("text", "whole") == "whole")
 
 
 def read_targets(text: str) -> Mapping[str, Secret]:

@@ -19,29 +19,29 @@ _log = logging.getLogger(__name__)
 
 
 class Away:
-    """The message about an outage; when it went out is kept in the file `told`, until the dashboard is back."""
+    """The message about an outage; when it went out is kept in `file`, until the dashboard is back."""
 
-    def __init__(self, told: Path, tell: Tell) -> None:
-        self._told = told
+    def __init__(self, file: Path, tell: Tell) -> None:
+        self._file = file
         self._tell = tell
 
     def back(self) -> None:
         """The dashboard took a report: the next outage is another one."""
-        self._told.unlink(missing_ok=True)
+        self._file.unlink(missing_ok=True)
 
     def tell(self, run: SyncRun, now: datetime) -> None:
-        """Tell the targets, unless they were told of this outage lately."""
+        """Tell the targets, unless they heard of this outage lately."""
         if now - self._last() < PAUSE:
             return
         code = self._tell(command(now), text(run))
         if code == 0:
-            self._told.write_text(now.isoformat(), encoding="utf-8")
+            self._file.write_text(now.isoformat(), encoding="utf-8")
         else:
-            _log.error("no notification target was told that the dashboard is away")
+            _log.error("no notification target heard that the dashboard is away")
 
     def _last(self) -> datetime:
         try:
-            return datetime.fromisoformat(self._told.read_text(encoding="utf-8"))
+            return datetime.fromisoformat(self._file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 

@@ -55,6 +55,12 @@ server = http.server.HTTPServer(("127.0.0.1", 8765), Page)
 notify("READY=1")
 server.serve_forever()
 """
+SENDER = """
+import os, pathlib, sys, time
+assert pathlib.Path(os.environ["CREDENTIALS_DIRECTORY"], "notify_targets").is_file()
+while "test" not in sys.argv:
+    time.sleep(60)
+"""
 PROJECT = (
     '[project]\nname = "jada"\nversion = "0"\nrequires-python = ">=3.11"\n[project.optional-dependencies]\nhost = []\n'
 )
@@ -116,6 +122,7 @@ def tree(tmp_path_factory):
         "wire/__init__.py": NOTIFY,
         "agent/__main__.py": AGENT,
         "dashboard/__main__.py": DASHBOARD,
+        "notify/__main__.py": SENDER,
         "sync/__main__.py": "print('in step')\n",
         "sync/scripts/auth_ga.py": "",
     }

@@ -14,7 +14,7 @@ from provision.system.desired import ConfigFile
 from provision.system.secrets import FOLDER, HostSecret, credential_lines
 
 pytestmark = pytest.mark.root
-SERVICES = ("jada-dashboard.service", "jada-agent.service")
+SERVICES = ("jada-dashboard.service", "jada-agent.service", "jada-notify.service")
 
 
 def _runs(box):
@@ -35,7 +35,7 @@ def test_a_host_without_secrets_is_refused_before_anything_is_sent(box, source, 
 
 
 def test_the_first_deploy_makes_a_worker_whose_tools_run_in_a_sandbox(deployed):
-    assert deployed.run(["systemctl", "is-active", *SERVICES]).split() == [b"active", b"active"]
+    assert deployed.run(["systemctl", "is-active", *SERVICES]).split() == [b"active"] * len(SERVICES)
     assert deployed.run(["stat", "-c", "%U", "/var/lib/jada-agent/made-in-a-sandbox"]) == b"jada\n"
 
 
@@ -77,6 +77,43 @@ def test_a_broken_release_is_taken_back_and_the_one_before_serves(deployed, sour
         page.write_text(whole)
     assert deployed.run(["readlink", "/opt/jada-agent/current"]) == current
     assert b"ok" in deployed.run(["python3", "-c", _GET])
+
+
+def test_a_release_that_is_older_than_a_unit_is_gone_back_to_without_it(deployed, source, progress):
+    page = source.root / "dashboard" / "__main__.py"
+    whole = page.read_text()
+    deployed.run(["rm", "/opt/jada-agent/current/units/jada-notify.service"])
+    page.write_text("raise SystemExit('no way')\n")
+    # Every unit is to restart, also the one that the release before lacks.
+    _append(source.root / "wire" / "__init__.py")
+    try:
+        with pytest.raises(CommandError, match=r"release before, .*, is back and healthy"):
+            deploy(deployed, source, progress)
+    finally:
+        page.write_text(whole)
+    assert deployed.run(["sh", "-c", "systemctl is-active jada-notify || true"]) == b"inactive\n"
+    deploy(deployed, source, progress)
+    assert deployed.run(["systemctl", "is-active", *SERVICES]).split() == [b"active"] * len(SERVICES)
+
+
+def test_nothing_is_switched_to_until_a_notification_target_took_a_test(deployed, source, progress):
+    sender, path = source.root / "notify" / "__main__.py", f"{FOLDER}/notify_targets"
+    whole, current = sender.read_text(), deployed.run(["readlink", "/opt/jada-agent/current"])
+    needs = replace(source, targets=("hook",), tested=True)
+    with pytest.raises(CommandError, match="the host has no notify_targets"):
+        deploy(deployed, needs, progress)
+    deployed.upload(path, b"hook = json://127.0.0.1:9/\n")
+    try:
+        sender.write_text(f"{whole}print('hook: refused')\nraise SystemExit(1)\n")
+        with pytest.raises(CommandError, match=r"(?s)no notification target took a test.*hook: refused"):
+            deploy(deployed, needs, progress)
+        assert deployed.run(["readlink", "/opt/jada-agent/current"]) == current
+        sender.write_text(f"{whole}# took it\n")
+        assert deploy(deployed, needs, progress)
+        assert deployed.run(["readlink", "/opt/jada-agent/current"]) != current
+    finally:
+        sender.write_text(whole)
+        deployed.run(["rm", "-f", path])
 
 
 _GET = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8765/v1/health').read())"
@@ -138,7 +175,7 @@ def test_services_come_back_after_a_reboot(cloud, deployed):
             with connected(cloud.access(), 3) as again:
                 if again.run(["cat", "/proc/1/stat"]).split()[21] == before:
                     return False
-                return again.run(["systemctl", "is-active", *SERVICES]).split() == [b"active", b"active"]
+                return again.run(["systemctl", "is-active", *SERVICES]).split() == [b"active"] * len(SERVICES)
         except CommandError:
             return False
 

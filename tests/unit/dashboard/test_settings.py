@@ -16,8 +16,8 @@ def test_the_shipped_files_say_every_key_with_its_default(name):
     section = (ROOT / name).read_text().split("[dashboard]")[1]
     keys = [key for key in Settings.__struct_fields__ if key != "notify"]
     assert all(f"\n{key} = " in section for key in keys)
-    told = section.split("[dashboard.notify]")[1].split("\n[")[0]
-    assert all(f"\n{key} = " in told.replace("\n# ", "\n") for key in Notify.__struct_fields__)
+    keys_of_notify = section.split("[dashboard.notify]")[1].split("\n[")[0]
+    assert all(f"\n{key} = " in keys_of_notify.replace("\n# ", "\n") for key in Notify.__struct_fields__)
 
 
 def test_a_file_without_the_section_means_the_defaults(tmp_path):

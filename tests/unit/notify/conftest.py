@@ -1,4 +1,4 @@
-"""A receiver of the tests' own: a plain HTTP server that keeps what it gets and answers as it is told."""
+"""A receiver of the tests' own: a plain HTTP server that keeps what it gets and answers as it is set to."""
 
 import json
 import threading

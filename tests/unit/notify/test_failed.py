@@ -2,7 +2,7 @@
 
 import pytest
 
-from notify.failed import Told, is_reported, report
+from notify.failed import LastReport, is_reported, report
 from notify.settings import is_whole
 
 MISSING = {"MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_STATUS": "243", "MONITOR_INVOCATION_ID": "ab12"}
@@ -35,11 +35,11 @@ def test_started_by_hand_it_says_what_it_does_not_know():
 
 @pytest.mark.parametrize(("after", "recent"), [(0, True), (599, True), (600, False), (-1, False)])
 def test_a_unit_is_reported_once_in_ten_minutes_whatever_the_clock_does(tmp_path, after, recent):
-    told = Told(tmp_path, "jada-agent.service")
-    assert not told.is_recent(1000)
-    told.keep(1000)
-    assert told.is_recent(1000 + after) is recent
-    assert not Told(tmp_path, "port-sheet-sync.service").is_recent(1000)
+    last = LastReport(tmp_path, "jada-agent.service")
+    assert not last.is_recent(1000)
+    last.keep(1000)
+    assert last.is_recent(1000 + after) is recent
+    assert not LastReport(tmp_path, "port-sheet-sync.service").is_recent(1000)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An outage of the dashboard is told once in a while, and anew after it was over."""
+"""An outage of the dashboard is sent once in a while, and anew after it was over."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,37 +12,37 @@ RUN = SyncRun(started_at="a", finished_at="b", outcome=SyncOutcome.CHANGED)
 
 
 @pytest.fixture
-def told():
+def sent():
     return []
 
 
 @pytest.fixture
-def away(tmp_path, told):
+def away(tmp_path, sent):
     def make(code=0):
-        return Away(tmp_path / "away", lambda words, said: told.append((words, said)) or code)
+        return Away(tmp_path / "away", lambda words, said: sent.append((words, said)) or code)
 
     return make
 
 
-def test_an_outage_is_told_once_within_the_pause_and_then_again(away, told):
+def test_an_outage_is_told_once_within_the_pause_and_then_again(away, sent):
     for after in (timedelta(), PAUSE - timedelta(seconds=1), PAUSE):
         away().tell(RUN, NOW + after)
-    assert [words for words, _ in told] == [command(NOW), command(NOW + PAUSE)]
+    assert [words for words, _ in sent] == [command(NOW), command(NOW + PAUSE)]
 
 
-def test_an_outage_after_the_dashboard_was_back_is_another_one(away, told):
+def test_an_outage_after_the_dashboard_was_back_is_another_one(away, sent):
     away().tell(RUN, NOW)
     away().back()
     away().tell(RUN, NOW + timedelta(minutes=30))
     away().back()
     away().back()
-    assert len(told) == 2
+    assert len(sent) == 2
 
 
-def test_what_reached_no_target_is_told_by_the_next_run(away, told):
+def test_what_reached_no_target_is_told_by_the_next_run(away, sent):
     away(1).tell(RUN, NOW)
     away(0).tell(RUN, NOW + timedelta(minutes=30))
-    assert len(told) == 2
+    assert len(sent) == 2
 
 
 def test_the_message_says_how_the_run_went():
