@@ -302,7 +302,9 @@ def test_the_queues_size_and_its_disks_room_are_shown(tmp_path, token):
     with running(create(store, token)) as url:
         text = BeautifulSoup(urllib3.request("GET", url).data, "html.parser").find(id="room").get_text()
     store.close()
-    assert re.search(r"The queue's file has [0-9.]+ KB, [0-9.]+ KB of it free.* Its disk has [0-9.]+ [MG]B left", text)
+    assert re.search(
+        r"The queue's file has [0-9.]+ KB, [0-9.]+ (KB|bytes) of it free.* Its disk has [0-9.]+ [MG]B left", text
+    )
 
 
 def test_a_result_file_is_downloaded(client, http):

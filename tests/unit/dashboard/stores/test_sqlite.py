@@ -175,7 +175,7 @@ def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_
         db.execute("ALTER TABLE deliveries DROP COLUMN usd_micros")
         db.execute("INSERT INTO deliveries VALUES (?, 4, 4, 'gone'), (?, 5, 5, 'broken')", (session, session))
         db.execute("INSERT INTO blobs VALUES ('broken', x'ff')")
-        db.execute("PRAGMA user_version = 4")
+        db.execute("PRAGMA user_version = 5")
     assert SqliteStore(path).used(session) == Used(2, 10)
 
 
