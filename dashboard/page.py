@@ -66,16 +66,18 @@ class Page:
         # Escaped, because nearly all of it is text of others: it must not act in the operator's browser.
         self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
         self._jinja.filters |= words.FILTERS
-        self._jinja.globals |= {"STATES": words.STATES, "UNFINISHED": UNFINISHED}
+        self._jinja.globals |= {"STATES": words.STATES, "UNFINISHED": UNFINISHED, "MARKS": words.MARKS}
 
     def index(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /: what waits, the tasks, the sync, and the form to add a task."""
         state, cursor = forms.state(request.query_params.get("state")), request.query_params.get("cursor")
         found = self._queue.tasks(TaskFilter(state=state), before=cursor, limit=TASKS + 1)
+        waiting = self._queue.tasks(TaskFilter(state=State.NEEDS_YOU), limit=WAITING)
         return self._render(
             "index.html",
             refusal,
-            waiting=self._queue.tasks(TaskFilter(state=State.NEEDS_YOU), limit=WAITING),
+            standing=self._queue.standing(len(waiting)),
+            waiting=waiting,
             tasks=found[:TASKS],
             older=found[TASKS - 1].id if len(found) > TASKS else None,
             state=state,

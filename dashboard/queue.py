@@ -10,21 +10,25 @@ from ulid import ULID
 from dashboard import leases, outgoing, requests, rules, watch, wellness
 from dashboard.leases import Leases
 from dashboard.record import (
+    Busy,
     Clock,
     Conflict,
     Damaged,
     FamilyBusy,
+    Full,
     Key,
     Move,
     NotClaimable,
     NotFound,
     Record,
     StaleVersion,
+    Unready,
     digest,
     moment,
 )
 from dashboard.settings import Settings, zone
 from dashboard.stores import ALL_TASKS, Candidate, NoticeFilter, Store, TaskFilter
+from dashboard.wellness import Standing
 from wire.types import (
     Acknowledged,
     Batch,
@@ -68,6 +72,7 @@ class Queue:
         self._started = clock()
         # Of this process's life only: after a restart a worker has its minutes to be heard of.
         self._worker_seen = self._started
+        self._worker_heard = False
         self._notify = settings.notify
         self._policy = outgoing.Policy(
             targets=self._notify.targets,
@@ -306,7 +311,7 @@ class Queue:
 
     def hear_worker(self) -> None:
         """Keep that a worker lives."""
-        self._worker_seen = self.clock()
+        self._worker_seen, self._worker_heard = self.clock(), True
 
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
@@ -317,6 +322,15 @@ class Queue:
         )  # fmt: skip
         said = tuple(found)
         return Wellness(well=not said, complaints=said)
+
+    def standing(self, waiting: int) -> Standing:
+        """Say how all stands, for the top of the page; the queue is proven first, by a write that is read back."""
+        try:
+            self.store.prove()
+        except (Busy, Full, Unready) as error:
+            return wellness.standing([f"the queue: {error}"], [], waiting)
+        unproven = wellness.unproven(self.store.last_success(), self._settings, worker_heard=self._worker_heard)
+        return wellness.standing(self.wellness().complaints, [*unproven], waiting)
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

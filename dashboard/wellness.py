@@ -1,7 +1,9 @@
 """Whether all is truly well, by one rule: what the outside heartbeat rests on. Pure; the words are our own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from dashboard import rules
 from dashboard.record import moment, stamp
@@ -21,3 +23,32 @@ def complaints(
     since = moment(success.finished_at, "finished_at") if success else started
     if settings.freshness_minutes and now - since > timedelta(minutes=settings.freshness_minutes):
         yield f"no sync run succeeded since {stamp(since)}"
+
+
+def unproven(success: SyncRun | None, settings: Settings, *, worker_heard: bool) -> Iterator[str]:
+    """Yield what nobody has observed yet: it is no complaint, and no good news either."""
+    if not worker_heard:
+        yield "the worker has not been heard of since the dashboard began"
+    if settings.freshness_minutes and success is None:
+        yield "no sync run has succeeded yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How all stands, in one word for the eye, one line, and its reasons."""
+
+    kind: Literal["good", "unproven", "waits", "bad"]
+    line: str
+    reasons: tuple[str, ...] = ()
+
+
+def standing(wrong: Sequence[str], missing: Sequence[str], waiting: int) -> Standing:
+    """Return how all stands: what is wrong comes first, then what waits for a user, then what is not observed yet."""
+    if wrong:
+        return Standing(kind="bad", line="Something is wrong", reasons=tuple(wrong))
+    if waiting:
+        things = "1 thing waits" if waiting == 1 else f"{waiting} things wait"
+        return Standing(kind="waits", line=f"{things} for you", reasons=tuple(missing))
+    if missing:
+        return Standing(kind="unproven", line="Nothing is known to be wrong", reasons=tuple(missing))
+    return Standing(kind="good", line="All is well")

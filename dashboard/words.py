@@ -27,6 +27,8 @@ STATES = {
     State.FAILED: "failed",
     State.CANCELLED: "cancelled",
 }
+MARKS = {"good": "✓", "unproven": "?", "waits": "●", "bad": "✗"}
+"""How all stands, readable without colour."""
 NEEDS = {Need.QUESTION: "Question", Need.BUDGET: "Budget", Need.STUCK: "Stuck", Need.ALARM: "Alarm"}
 OUTCOMES = {
     SyncOutcome.UNCHANGED: "nothing to do",

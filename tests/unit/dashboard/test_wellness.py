@@ -5,6 +5,8 @@ import pytest
 from dashboard.queue import Queue
 from dashboard.record import stamp
 from dashboard.settings import Settings
+from dashboard.stores.sqlite import SqliteStore
+from dashboard.wellness import standing
 from wire.types import ClaimRequest, Heartbeat, NewTask, SyncOutcome, SyncRun
 
 
@@ -66,3 +68,41 @@ def test_freshness_that_is_turned_off_is_not_asked_for(store, clock):
     clock.go_on(days=3)
     ask(queue)
     assert queue.wellness().well
+
+
+@pytest.mark.parametrize(
+    ("wrong", "missing", "waiting", "kind", "line"),
+    [
+        ([], [], 0, "good", "All is well"),
+        ([], ["unseen"], 0, "unproven", "Nothing is known to be wrong"),
+        ([], [], 1, "waits", "1 thing waits for you"),
+        ([], ["unseen"], 2, "waits", "2 things wait for you"),
+        (["broken"], ["unseen"], 2, "bad", "Something is wrong"),
+    ],
+)
+def test_how_all_stands_says_the_worst_first(wrong, missing, waiting, kind, line):
+    found = standing(wrong, missing, waiting)
+    assert (found.kind, found.line) == (kind, line)
+    assert found.reasons == tuple(wrong or missing)
+
+
+def test_all_is_well_only_once_worker_and_sync_were_heard_of(queue, clock):
+    assert queue.standing(0).reasons == (
+        "the worker has not been heard of since the dashboard began", "no sync run has succeeded yet",
+    )  # fmt: skip
+    queue.claim(ClaimRequest(host="h"))
+    assert queue.standing(0).kind == "unproven"
+    queue.report(SyncRun(started_at=stamp(clock()), finished_at=stamp(clock()), outcome=SyncOutcome.UNCHANGED))
+    assert queue.standing(0).kind == "good"
+    clock.go_on(hours=2)
+    assert queue.standing(0).kind == "bad"
+
+
+def test_a_queue_that_is_not_ready_is_never_well(tmp_path, clock):
+    store = SqliteStore(tmp_path / "queue.db", room=2**62)
+    queue = Queue(store, Settings(), clock, clock.seconds)
+    queue.claim(ClaimRequest(host="h"))
+    queue.report(SyncRun(started_at=stamp(clock()), finished_at=stamp(clock()), outcome=SyncOutcome.UNCHANGED))
+    found = queue.standing(0)
+    store.close()
+    assert (found.kind, "make room there" in found.reasons[0]) == ("bad", True)
