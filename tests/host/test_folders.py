@@ -5,6 +5,8 @@ import pytest
 from provision.system.secrets import FOLDER, SECRETS
 
 USERS = {"jada": "/var/lib/jada-agent", "jada-sync": "/var/lib/jada-sync", "jada-dashboard": "/var/lib/jada-dashboard"}
+QUEUE = {"jada": ["jada-queue"], "jada-sync": ["jada-queue"]}
+"""Who may connect to the queue's socket besides the dashboard, whose unit gives it the group."""
 
 
 @pytest.mark.parametrize(("name", "home"), USERS.items())
@@ -13,7 +15,7 @@ def test_each_program_has_a_user_that_can_not_log_in(host, name, home):
     assert user.exists
     assert user.home == home
     assert user.shell.endswith("/nologin")
-    assert user.groups == [name]
+    assert set(user.groups) == {name, *QUEUE.get(name, ())}
 
 
 @pytest.mark.parametrize(("name", "home"), USERS.items())
