@@ -10,6 +10,8 @@ USERS = {
     "jada-dashboard": "/var/lib/jada-dashboard",
     "jada-notify": "/var/lib/jada-notify",
 }
+QUEUE = {name: ["jada-queue"] for name in ("jada", "jada-sync", "jada-notify")}
+"""Who may connect to the queue's socket besides the dashboard, whose unit gives it the group."""
 
 
 @pytest.mark.parametrize(("name", "home"), USERS.items())
@@ -18,7 +20,7 @@ def test_each_program_has_a_user_that_can_not_log_in(host, name, home):
     assert user.exists
     assert user.home == home
     assert user.shell.endswith("/nologin")
-    assert user.groups == [name]
+    assert set(user.groups) == {name, *QUEUE.get(name, ())}
 
 
 @pytest.mark.parametrize(("name", "home"), USERS.items())
