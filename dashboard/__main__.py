@@ -117,7 +117,12 @@ def _serve(application: Starlette, listener: socket.socket) -> None:
     # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    config = uvicorn.Config(
+    asyncio.run(Server(configuration(application)).serve(sockets=[listener]))
+
+
+def configuration(application: Starlette) -> uvicorn.Config:
+    """Return how uvicorn serves the queue and the page."""
+    return uvicorn.Config(
         application,
         loop="asyncio",
         http="h11",
@@ -128,8 +133,10 @@ def _serve(application: Starlette, listener: socket.socket) -> None:
         server_header=False,
         # A request that hangs must not hold up a restart.
         timeout_graceful_shutdown=8,
+        # Longer than any pause between two looks of the notifier: at uvicorn's own 5 s, which are also that pause, a
+        # request meets the closing of its connection about once a minute, and is lost with a warning.
+        timeout_keep_alive=75,
     )
-    asyncio.run(Server(config).serve(sockets=[listener]))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
 import urllib3
+from starlette.applications import Starlette
 
 import dashboard as dashboard_room
+from dashboard.__main__ import configuration
+from notify.settings import Settings as NotifySettings
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import NewTask
@@ -132,3 +136,9 @@ def test_a_second_one_over_the_same_folder_is_refused(start, port):
     wait_until_healthy(port)
     second = start()
     assert second.wait(15) == 1
+
+
+def test_an_idle_connection_outlives_the_longest_pause_of_the_notifier():
+    poll = typing.get_type_hints(NotifySettings, include_extras=True)["poll_seconds"]
+    longest = next(meta.le for meta in poll.__metadata__ if meta.le)
+    assert configuration(Starlette()).timeout_keep_alive > longest
