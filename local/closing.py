@@ -75,7 +75,7 @@ def _places(task: str, sheet: str, env: str) -> str:
     return f"""\
   first        eval "$({env})"
   the page     fab dashboard
-  a report     fab task.get {task} --to .
+  a report     fab task.get {task} --to ~
   the sheet    {sheet}
   the host     fab status      fab logs      fab ssh
   the cloud    pulumi stack    aws lightsail get-instances

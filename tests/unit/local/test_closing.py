@@ -68,7 +68,7 @@ def test_a_result_is_shown_as_it_is_and_not_at_length():
 
 def test_it_says_where_to_look():
     text = page()
-    for part in ('eval "$(make env)"', f"fab task.get {ID}", SHEET, "fab dashboard", "fab verify"):
+    for part in ('eval "$(make env)"', f"fab task.get {ID} --to ~\n", SHEET, "fab dashboard", "fab verify"):
         assert part in text
 
 
