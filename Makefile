@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 
 # Refusals name the command that was typed. Files go through the environment, because their names may hold quotes.
-export JADA_TYPED := $(if $(SUDO_UID),sudo )make$(if $(MAKECMDGOALS), $(MAKECMDGOALS))$(if $(CLAUDE), CLAUDE=$(CLAUDE))$(if $(BOOKINGS), BOOKINGS=$(BOOKINGS))
+export JADA_TYPED := $(if $(SUDO_UID),sudo )make$(if $(MAKECMDGOALS), $(MAKECMDGOALS))$(if $(findstring command,$(origin JADA_OCTET)), JADA_OCTET=$(JADA_OCTET))$(if $(CLAUDE), CLAUDE=$(CLAUDE))$(if $(BOOKINGS), BOOKINGS=$(BOOKINGS))
 export BOOKINGS
 # What root writes in a user's checkout would be root's.
 $(if $(SUDO_UID),$(eval export PYTHONDONTWRITEBYTECODE := 1))

@@ -28,6 +28,7 @@ class Owes(enum.Enum):
     """What the other side must do next."""
 
     NOTHING = "nothing"
+    NEXT = "another request, whenever it likes"
     HEADER = "a request"
     BODY = "its body"
     READING = "reading its answer"
@@ -40,7 +41,7 @@ class Limits:
     connections: int = 256
     """Well under the 1,024 descriptors that a process has."""
     header_s: float = 10
-    """From the connection, or the end of the last answer, to a request's whole header."""
+    """From the connection, or the first byte of another request, to a request's whole header."""
     grace_s: float = 30
     """How long a body or an answer may stand still: kernels move it in lumps."""
     pace: int = 4096
@@ -50,7 +51,7 @@ class Limits:
 
     def is_late(self, owes: Owes, waited_s: float, moved: int) -> bool:
         """Say whether a connection kept us waiting for too long; `moved` are the bytes it took or gave meanwhile."""
-        if owes is Owes.NOTHING:
+        if owes in (Owes.NOTHING, Owes.NEXT):  # an idle one is uvicorn's to close (timeout_keep_alive)
             return False
         if owes is Owes.HEADER:
             return waited_s > self.header_s
@@ -109,7 +110,8 @@ class Connection(H11Protocol):
         if self.unread:
             return Owes.READING
         if self.conn.their_state is h11.IDLE:
-            return Owes.HEADER
+            begun, _ = self.conn.trailing_data
+            return Owes.HEADER if begun or self.cycle is None else Owes.NEXT
         # Paused, we are who does not read.
         if self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused:
             return Owes.BODY
@@ -140,7 +142,7 @@ class Connection(H11Protocol):
         return Wait(owes, self.cycle, now, -self.unread if owes is Owes.READING else self._received)
 
     def _make_room(self) -> None:
-        idle = [other for other in self._all() if other is not self and other.owes is Owes.HEADER]
+        idle = [other for other in self._all() if other is not self and other.owes in (Owes.HEADER, Owes.NEXT)]
         if idle:
             # One that has had an answer is likelier a client that comes again than one that never sent a request.
             min(idle, key=lambda other: (other.cycle is not None, other.age())).cut()

@@ -98,6 +98,9 @@ def config(application: ASGIApp, connection: type[Connection] = Connection) -> u
         # uvicorn's own configuration would give its lines another form than ours.
         log_config=None,
         server_header=False,
+        # Longer than any pause between two looks of the notifier: at uvicorn's own 5 s, which are also that pause, a
+        # request meets the closing of its connection about once a minute, and is lost with a warning.
+        timeout_keep_alive=75,
         # A request that hangs must not hold up a restart.
         timeout_graceful_shutdown=8,
     )

@@ -31,7 +31,7 @@ def main() -> int:
     site = chosen(args)
     try:
         account.adopt(account.operator(os.environ, os.geteuid()), os.environ)
-        os.environ.update(proxy.settings(os.environ))
+        os.environ.update(proxy.settings(os.environ), JADA_SITE=site.name)
         return int(args.command(site, args) or 0)
     except locks.Held as error:
         sys.stderr.write(f"jada: {error}: wait for it, end it, or choose another site: JADA_SITE, JADA_OCTET\n")
@@ -60,7 +60,7 @@ def _arguments() -> argparse.Namespace:
     ready.set_defaults(command=_tools)
     clean = commands.add_parser("clean-cache", help="remove the tools' cache, and say what that frees")
     clean.set_defaults(command=_clean_cache)
-    env = commands.add_parser("env", help='print shell lines: eval "$(python -m local env)"')
+    env = commands.add_parser("env", help='print shell lines: eval "$(make env)"')
     env.set_defaults(command=_env)
     return parser.parse_args()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.site import Site
+
 ROOT = Path(__file__).parent.parent
 KEPT = (
     *("ANTHROPIC_API_KEY", "XDG_CACHE_HOME", "NO_COLOR", "JADA_TYPED", "JADA_SITE", "JADA_OCTET", "DEBIAN_FRONTEND"),
@@ -82,7 +84,11 @@ def require_root(why: str, arguments: Sequence[str]) -> None:
 
 
 def typed(environ: Mapping[str, str], instead: str = "") -> str:
-    """The command as the user typed it, by make's own account; `instead` is another target, typed likewise."""
+    """The command as the user typed it, by make's own account; `instead` is another target, typed likewise.
+
+    It names the site, unless that is the usual one: typed without, it would act on another.
+    """
     command = environ.get("JADA_TYPED", "make demo")
     sudo = "sudo " if command.startswith("sudo ") else ""
-    return f"{sudo}make {instead}" if instead else command
+    site = environ.get("JADA_SITE") or Site().name
+    return (f"{sudo}make {instead}" if instead else command) + ("" if site == Site().name else f" JADA_SITE={site}")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from rich.markup import escape
 
 from local.account import typed
-from local.site import Site
 
 WIDTH = 78
 _STEP = WIDTH - 10
@@ -30,19 +29,17 @@ def page(
     steps: Sequence[tuple[str, float]],
     sheet: str,
     *,
-    site: str,
     real: bool,
     environ: Mapping[str, str],
 ) -> str:
     """Return the page, with the console's markup; `real` says that the real Claude answered."""
-    usual = site == Site().name
-    down = typed(environ, "down") + ("" if usual else f" JADA_SITE={site}")
+    env = typed(environ, "env").removeprefix("sudo ")
     parts = (
         ("What the tasks came to", _tasks(tasks, real=real)),
         ("Which answers were real", _answers(real=real)),
         (f"What took how long: {sum(s for _, s in steps):.0f} s in all", _times(steps)),
-        ("Where to look", _places(tasks[0].id, sheet, "" if usual else f" --site {site}")),
-        ("What next", _next(typed(environ), down, real=real)),
+        ("Where to look", _places(tasks[0].id, sheet, env)),
+        ("What next", _next(typed(environ, "demo"), typed(environ, "down"), real=real)),
     )
     return "\n" + "\n".join(f"[bold]{escape(title)}[/]\n{escape(text)}" for title, text in parts)
 
@@ -74,11 +71,11 @@ def _times(steps: Sequence[tuple[str, float]]) -> str:
     return "".join(f"  {textwrap.shorten(name, _STEP, placeholder=' …'):<{_STEP}} {s:5.1f} s\n" for name, s in steps)
 
 
-def _places(task: str, sheet: str, named: str) -> str:
+def _places(task: str, sheet: str, env: str) -> str:
     return f"""\
-  first        eval "$(.venv/bin/python -m local{named} env)"
+  first        eval "$({env})"
   the page     fab dashboard
-  a report     fab task.get {task} --to .
+  a report     fab task.get {task} --to ~
   the sheet    {sheet}
   the host     fab status      fab logs      fab ssh
   the cloud    pulumi stack    aws lightsail get-instances
@@ -87,9 +84,9 @@ def _places(task: str, sheet: str, named: str) -> str:
 
 
 def _next(demo: str, down: str, *, real: bool) -> str:
-    model = "" if real else "\n  the real Claude    make demo CLAUDE=real   (needs a key, costs money)"
+    model = "" if real else f"\n  the real Claude    {demo} CLAUDE=real\n{'':21}(needs a key, costs money)"
     return f"""\
-  your bookings      {demo.split(" BOOKINGS=", maxsplit=1)[0]} BOOKINGS=FILE{model}
+  your bookings      {demo} BOOKINGS=FILE{model}
   a real box         README.md, "With an AWS account": the same commands, with
                      --stack prod; the box and Claude then cost money
   end it             {down}

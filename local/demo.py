@@ -278,7 +278,7 @@ def _closing(site: Site, choice: Choice, bill: list[tuple[Task, int]], steps: St
     tasks = [closing.Done(t.title, t.id, str(t.state), n, t.usd_micros_spent, t.result or "") for t, n in bill]
     sheet = f"{site.url(GOOGLE)}/spreadsheets/d/{SHEET}"
     real = choice.claude == "real"
-    return closing.page(tasks, steps.taken, sheet, site=site.name, real=real, environ=os.environ)
+    return closing.page(tasks, steps.taken, sheet, real=real, environ=os.environ)
 
 
 def _free_port() -> int:

@@ -59,7 +59,7 @@ def run(tool: str, *arguments: str) -> None:
 
 def tunnel() -> subprocess.Popen[str]:
     """Open the demo's page as an operator does."""
-    shell = f'eval "$(.venv/bin/python -m local env)" && exec fab dashboard --port {PORT}'
+    shell = f'eval "$(make env)" && exec fab dashboard --port {PORT}'
     return subprocess.Popen(["sh", "-c", shell], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -95,7 +95,8 @@ def _allow_own_limits(pid: int) -> None:
     """On version 1 nspawn mounts the groups read-only, and the host's systemd would ignore MemoryMax and TasksMax."""
     mounts = Path(f"/proc/{pid}/mounts").read_text(encoding="utf-8")
     if layout() == "v1" and any(" /sys/fs/cgroup/memory cgroup ro" in line for line in mounts.splitlines()):
-        run("nsenter", f"--target={pid}", "--mount", "--pid", "--ipc", "--uts", "sh", "-c", _OWN_LIMITS)
+        # --root, because where this machine's root is a chroot the mounts would otherwise be entered above the host's.
+        run("nsenter", f"--target={pid}", "--mount", "--root", "--pid", "--ipc", "--uts", "sh", "-c", _OWN_LIMITS)
 
 
 def _tail(folder: Path) -> str:

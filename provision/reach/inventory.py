@@ -73,7 +73,7 @@ def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
 
 def _how_to_have_outputs(stack: str) -> str:
     if stack == LOCAL:
-        return 'bring it up with `make demo`; in this shell: eval "$(.venv/bin/python -m local env)"'
+        return 'bring it up with `make demo`; in this shell: eval "$(make env)"'
     return f"log in to its state (pulumi login), `pulumi up -s {stack}`, or name another with --stack"
 
 

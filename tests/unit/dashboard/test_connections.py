@@ -34,6 +34,7 @@ def serving(application, limits):
     # Clients connect at once and wait in the kernel's queue.
     listener.listen()
     settings = server.config(application, type("Limited", (Connection,), {"limits": limits}))
+    settings.timeout_keep_alive = 2  # the tests' patience is shorter
     running = server.Server(settings)
     thread = threading.Thread(target=running.run, args=([listener],))
     thread.start()
@@ -195,3 +196,15 @@ def until(condition):
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.05)
+
+
+def test_a_client_that_had_its_answer_may_be_silent_and_one_that_begins_another_request_may_not(app):
+    with serving(app, Limits(header_s=0.5)) as (port, running), connect(port, GET) as client:
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += client.recv(1000)
+        (one,) = running.server_state.connections
+        until(lambda: one.owes is Owes.NEXT)
+        assert not one.look(one.age() + 60)
+        client.sendall(HALF)
+        assert rest(client) == b""

@@ -8,12 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
 import urllib3
+from starlette.applications import Starlette
 
 import dashboard as dashboard_room
+from dashboard import server
+from notify.settings import Settings as NotifySettings
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import NewTask
@@ -197,3 +201,9 @@ def test_a_socket_that_cannot_be_had_is_named(start, port, tmp_path):
     process = start()
     assert f"dashboard: can't listen on {tmp_path}/gone/queue.sock" in process.communicate(timeout=30)[1]
     assert process.returncode == 1
+
+
+def test_an_idle_connection_outlives_the_longest_pause_of_the_notifier():
+    poll = typing.get_type_hints(NotifySettings, include_extras=True)["poll_seconds"]
+    longest = next(meta.le for meta in poll.__metadata__ if meta.le)
+    assert server.config(Starlette()).timeout_keep_alive > longest

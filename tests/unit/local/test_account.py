@@ -71,3 +71,9 @@ def test_what_is_in_a_folder_is_given_too_and_links_are_not_followed(checkout):
 def test_a_command_is_named_as_it_was_typed(command, other):
     assert account.typed({"JADA_TYPED": command}) == command
     assert account.typed({"JADA_TYPED": command}, "down") == other
+
+
+def test_a_command_names_a_site_that_is_not_the_usual_one():
+    assert account.typed({"JADA_TYPED": "make demo", "JADA_SITE": "jada"}, "down") == "make down"
+    assert account.typed({"JADA_TYPED": "make demo", "JADA_SITE": "other"}, "down") == "make down JADA_SITE=other"
+    assert account.typed({"JADA_TYPED": "make demo", "JADA_SITE": "other"}) == "make demo JADA_SITE=other"

@@ -18,10 +18,10 @@ STEPS = [("pulumi up: the box, its static IP and its firewall" * 3, 3.71), ("wor
 SHEET = "http://10.77.0.1:8702/spreadsheets/d/jada-bookings"
 
 
-def page(*, real=False, typed="make demo", site="jada"):
+def page(*, real=False, typed="make demo", **environ):
     out = io.StringIO()
     console = Console(file=out, width=300)
-    text = closing.page(TASKS, STEPS, SHEET, site=site, real=real, environ={"JADA_TYPED": typed})
+    text = closing.page(TASKS, STEPS, SHEET, real=real, environ={"JADA_TYPED": typed, **environ})
     console.print(text, soft_wrap=True)
     return out.getvalue()
 
@@ -68,13 +68,15 @@ def test_a_result_is_shown_as_it_is_and_not_at_length():
 
 def test_it_says_where_to_look():
     text = page()
-    for part in ('eval "$(.venv/bin/python -m local env)"', f"fab task.get {ID}", SHEET, "fab dashboard", "fab verify"):
+    for part in ('eval "$(make env)"', f"fab task.get {ID} --to ~\n", SHEET, "fab dashboard", "fab verify"):
         assert part in text
 
 
 def test_another_site_is_named_where_it_must_be():
-    assert "-m local env)" in page()
-    text = page(site="other")
-    assert "-m local --site other env)" in text
-    assert "make down JADA_SITE=other" in text
-    assert max(len(line) for line in page(site="jadatest1234").splitlines()) < 80
+    text = page(typed="sudo make demo", JADA_SITE="other")
+    assert 'eval "$(make env JADA_SITE=other)"' in text
+    assert "sudo make demo JADA_SITE=other BOOKINGS=FILE\n" in text
+    assert "sudo make demo JADA_SITE=other CLAUDE=real\n" in text
+    assert "sudo make down JADA_SITE=other\n" in text
+    widest = page(typed="sudo make demo", JADA_SITE="jadatest1234")
+    assert max(len(line) for line in widest.splitlines()) < 80

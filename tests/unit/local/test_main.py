@@ -49,8 +49,24 @@ def test_the_real_model_without_a_key_is_refused(tmp_path):
 def test_env_prints_exports_or_one_refusal_and_builds_nothing(tmp_path):
     done = local("env", XDG_CACHE_HOME=str(tmp_path / "cache"), JADA_TYPED="make env", JADA_SITE="notup")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "jada: no demo is up: `make demo` makes one\n"
+    assert done.stderr == "jada: no demo is up: `make demo JADA_SITE=notup` makes one\n"
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "typed"),
+    [
+        (["JADA_OCTET=78", "CLAUDE=real"], {}, "make typed JADA_OCTET=78 CLAUDE=real"),
+        # What `eval "$(make env)"` left in a shell was not typed.
+        ([], {"JADA_OCTET": "77"}, "make typed"),
+        ([], {"SUDO_UID": "1000"}, "sudo make typed"),
+    ],
+)
+def test_make_passes_on_what_was_typed(given, environ, typed):
+    plain = {name: value for name, value in os.environ.items() if name not in ("SUDO_UID", "JADA_OCTET", "MAKEFLAGS")}
+    command = ["make", "-s", "--eval", 'typed: ; @echo "$$JADA_TYPED"', "typed", *given]
+    done = subprocess.run(command, cwd=ROOT, env={**plain, **environ}, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{typed}\n"
 
 
 def test_a_wrong_authority_is_refused_in_a_line():
