@@ -340,11 +340,11 @@ def test_a_sweep_leaves_nothing_whatever_it_meets(site, double, box):
 
 
 @contextlib.contextmanager
-def alone(site):
+def alone(site, *within):
     """The double as an operator starts it by itself, outside of any cloud; ended by SIGTERM."""
     command = [sys.executable, "-m", "doubles.lightsail", "--port", "0", "--image", str(image_folder())]
     place = ["--site", site.name, "--octet", str(site.octet), "--state", str(site.state)]
-    with subprocess.Popen([*command, *place], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with subprocess.Popen([*within, *command, *place], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         url = process.stdout.readline().split()[-1]
         keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
         try:
@@ -369,3 +369,13 @@ def test_a_double_that_runs_alone_takes_its_network_and_hosts_with_it_and_brings
         assert not any(left_of(site).values()), left_of(site)
         with alone(site) as client:
             assert wait_until(lambda: running(client) and first_process(site) is not None, 40)
+
+
+def test_a_host_is_made_where_this_machines_root_is_a_chroot(tmp_path):
+    script = 'mount --rbind / "$0" && exec chroot "$0" env --chdir="$@"'
+    within = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, str(tmp_path), str(ROOT)]
+    with temporary_site() as site, alone(site, *within) as client:
+        client.create_instances(
+            instanceNames=["box"], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="nano_3_0"
+        )
+        assert wait_until(lambda: running(client), 40)
