@@ -328,9 +328,11 @@ class Queue:
         try:
             self.store.prove()
         except (Busy, Full, Unready) as error:
-            return wellness.standing([f"the queue: {error}"], [], waiting)
-        unproven = wellness.unproven(self.store.last_success(), self._settings, worker_heard=self._worker_heard)
-        return wellness.standing(self.wellness().complaints, [*unproven], waiting)
+            return wellness.standing([f"the queue: {error}"], [], [], waiting)
+        success = self.store.last_success()
+        unproven = wellness.unproven(success, self._settings, worker_heard=self._worker_heard)
+        basis = wellness.observed(self._worker_seen, success, self._settings)
+        return wellness.standing(self.wellness().complaints, [*unproven], [*basis], waiting)
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

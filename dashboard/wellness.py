@@ -42,8 +42,18 @@ class Standing:
     reasons: tuple[str, ...] = ()
 
 
-def standing(wrong: Sequence[str], missing: Sequence[str], waiting: int) -> Standing:
-    """Return how all stands: what is wrong comes first, then what waits for a user, then what is not observed yet."""
+def observed(worker_seen: datetime, success: SyncRun | None, settings: Settings) -> Iterator[str]:
+    """Yield what good news rests on."""
+    yield "the queue was written and read back just now"
+    yield f"the worker was heard of at {worker_seen:%H:%M} UTC"
+    if settings.freshness_minutes and success:
+        yield f"the sheet was in step at {moment(success.finished_at, 'finished_at'):%H:%M} UTC"
+
+
+def standing(wrong: Sequence[str], missing: Sequence[str], basis: Sequence[str], waiting: int) -> Standing:
+    """Return how all stands: what is wrong comes first, then what waits for a user, then what is not observed yet; good
+    news says what it rests on.
+    """
     if wrong:
         return Standing(kind="bad", line="Something is wrong", reasons=tuple(wrong))
     if waiting:
@@ -51,4 +61,4 @@ def standing(wrong: Sequence[str], missing: Sequence[str], waiting: int) -> Stan
         return Standing(kind="waits", line=f"{things} for you", reasons=tuple(missing))
     if missing:
         return Standing(kind="unproven", line="Nothing is known to be wrong", reasons=tuple(missing))
-    return Standing(kind="good", line="All is well")
+    return Standing(kind="good", line="All is well", reasons=tuple(basis))

@@ -81,9 +81,9 @@ def test_freshness_that_is_turned_off_is_not_asked_for(store, clock):
     ],
 )
 def test_how_all_stands_says_the_worst_first(wrong, missing, waiting, kind, line):
-    found = standing(wrong, missing, waiting)
+    found = standing(wrong, missing, ["seen"], waiting)
     assert (found.kind, found.line) == (kind, line)
-    assert found.reasons == tuple(wrong or missing)
+    assert found.reasons == tuple(wrong or missing or (() if waiting else ["seen"]))
 
 
 def test_all_is_well_only_once_worker_and_sync_were_heard_of(queue, clock):
@@ -93,6 +93,10 @@ def test_all_is_well_only_once_worker_and_sync_were_heard_of(queue, clock):
     queue.claim(ClaimRequest(host="h"))
     assert queue.standing(0).kind == "unproven"
     queue.report(SyncRun(started_at=stamp(clock()), finished_at=stamp(clock()), outcome=SyncOutcome.UNCHANGED))
+    assert queue.standing(0).reasons == (
+        "the queue was written and read back just now", "the worker was heard of at 12:00 UTC",
+        "the sheet was in step at 12:00 UTC",
+    )  # fmt: skip
     assert queue.standing(0).kind == "good"
     clock.go_on(hours=2)
     assert queue.standing(0).kind == "bad"
