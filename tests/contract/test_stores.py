@@ -559,7 +559,7 @@ def summed_up(family):
     )
 
 
-LATER = NoticeFilter(due=SECONDS + 60)
+DUE = NoticeFilter(due=SECONDS + 60)
 
 
 def fail(store, number):
@@ -569,7 +569,7 @@ def fail(store, number):
 
 def test_a_fact_makes_a_notice_for_each_target_in_its_own_write(store):
     record = fail(store, 1)
-    assert {(n.id, n.target) for n in store.notices(LATER)} == {
+    assert {(n.id, n.target) for n in store.notices(DUE)} == {
         (f"{record.task.id}.failed.{record.task.version}", target) for target in ("mail", "chat")
     }
     assert store.notices(NoticeFilter(due=SECONDS - 1)) == []
@@ -577,25 +577,25 @@ def test_a_fact_makes_a_notice_for_each_target_in_its_own_write(store):
 
 def test_a_move_that_is_refused_leaves_no_notice(store):
     record = fail(store, 1)
-    before = store.notices(LATER)
+    before = store.notices(DUE)
     for move in (rules.cancel, rules.retry):
         with pytest.raises(Conflict):
             change(store, record.task.id, lambda r, now, move=move: move(move(r, now), now))
-    assert store.notices(LATER) == before
+    assert store.notices(DUE) == before
 
 
 def test_what_leaves_its_state_withdraws_its_notices_in_the_same_write(store):
     record = fail(store, 1)
     change(store, record.task.id, rules.retry)
-    assert store.notices(LATER) == []
+    assert store.notices(DUE) == []
 
 
 def test_an_alarm_makes_notices_and_its_end_withdraws_them(store):
     raised = rules.changed(task(7, dedupe_key="alarm:x"), NOW, state=State.FAILED)
     store.alarm({"alarm:x": lambda _: rules.changed(raised, NOW, state=State.NEEDS_YOU)})
-    assert len(store.notices(LATER)) == 2
+    assert len(store.notices(DUE)) == 2
     store.alarm({"alarm:x": lambda old: rules.changed(old, NOW, state=State.DONE)})
-    assert store.notices(LATER) == []
+    assert store.notices(DUE) == []
 
 
 def test_notices_are_found_by_when_they_are_due_when_they_were_sent_and_by_message(store):
@@ -606,30 +606,30 @@ def test_notices_are_found_by_when_they_are_due_when_they_were_sent_and_by_messa
         late, *rest = (replace(notice, message=f"m-{notice.target}") for notice in found)
         return [replace(late, due_at=None, sent_at=SECONDS + 5), *rest]
 
-    store.change_notices(LATER, sent)
+    store.change_notices(DUE, sent)
     assert [n.sent_at for n in store.notices(NoticeFilter(since=SECONDS + 5))] == [SECONDS + 5]
     assert store.notices(NoticeFilter(since=SECONDS + 6)) == []
     assert {n.target for n in store.notices(NoticeFilter(message="m-mail"))} == {"mail"}
     assert store.notices(NoticeFilter(message="")) == store.notices(NoticeFilter(since=0))
-    assert len(store.notices(LATER)) == 3
+    assert len(store.notices(DUE)) == 3
 
 
 def test_what_a_write_of_notices_raises_leaves_them_as_they_were(store):
     fail(store, 1)
-    before = store.notices(LATER)
+    before = store.notices(DUE)
 
     def broken(found):
         yield replace(found[0], due_at=None)
         raise Conflict
 
     with pytest.raises(Conflict):
-        store.change_notices(LATER, broken)
-    assert store.notices(LATER) == before
+        store.change_notices(DUE, broken)
+    assert store.notices(DUE) == before
 
 
 def test_the_longest_due_are_found_first_and_not_all_of_a_flood(store):
     notice = outgoing.Notice(id="x", target="mail", task="t", kind="failed", title="t", text="", at="")
     flood = [replace(notice, id=f"{n:04}", due_at=SECONDS - n) for n in range(600)]
-    store.change_notices(LATER, lambda _: flood)
-    found = store.notices(LATER)
+    store.change_notices(DUE, lambda _: flood)
+    found = store.notices(DUE)
     assert (len(found), found[0].id, found[-1].id) == (500, "0599", "0100")

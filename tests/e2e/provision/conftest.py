@@ -50,7 +50,7 @@ class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b'{"status": "ok"}')
+        self.wfile.write(b'{"status": "ready"}')
 server = http.server.HTTPServer(("127.0.0.1", 8765), Page)
 notify("READY=1")
 server.serve_forever()

@@ -76,7 +76,7 @@ def test_a_broken_release_is_taken_back_and_the_one_before_serves(deployed, sour
     finally:
         page.write_text(whole)
     assert deployed.run(["readlink", "/opt/jada-agent/current"]) == current
-    assert b"ok" in deployed.run(["python3", "-c", _GET])
+    assert b"ready" in deployed.run(["python3", "-c", _GET])
 
 
 def test_a_release_that_is_older_than_a_unit_is_gone_back_to_without_it(deployed, source, progress):
