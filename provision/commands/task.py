@@ -114,16 +114,22 @@ def answer(
 
 @task(positional=["task_id"], help=ID, example="fab task.cancel 01M7ZQGWJRQ9MW3ETQ7MW30V00")
 def cancel(_context: Context, task_id: str, stack: str | None = None, host: str | None = None) -> None:
-    """Cancel a task that is not finished; a session that works on it ends within a minute."""
+    """Cancel a task that is not finished, and its unfinished subtasks; a session that works on it ends in a minute."""
     with queue_client(stack, host) as client:
         say(row(client.cancel(task_id)))
 
 
-@task(positional=["task_id"], help=ID, example="fab task.retry 01M7ZQGWJRQ9MW3ETQ7MW30V00")
-def retry(_context: Context, task_id: str, stack: str | None = None, host: str | None = None) -> None:
-    """Queue a failed task again; its session goes on where it stopped."""
+@task(
+    positional=["task_id"],
+    help={**ID, "afresh": "begin a new session from its checkpoint, instead of going on where the last one stopped"},
+    example="fab task.retry 01M7ZQGWJRQ9MW3ETQ7MW30V00 --afresh",
+)
+def retry(
+    _context: Context, task_id: str, *, afresh: bool = False, stack: str | None = None, host: str | None = None
+) -> None:
+    """Queue a failed task again; its session goes on where it stopped, or a new one begins from its checkpoint."""
     with queue_client(stack, host) as client:
-        say(row(client.retry(task_id)))
+        say(row(client.retry(task_id, afresh=afresh)))
 
 
 @task(
