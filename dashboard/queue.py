@@ -152,6 +152,8 @@ class Queue:
                     tried.add(candidate.id)
                 except Damaged:
                     self.store.set_aside(candidate.id)
+                    # A lost holder's task is still among those seen a second ago: it would be tried for ever.
+                    tried.add(candidate.id)
                 else:
                     if record.session and record.task.state is State.RUNNING:
                         self._leases.saw(record)

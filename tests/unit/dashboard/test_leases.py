@@ -103,3 +103,15 @@ def test_a_task_that_a_release_with_leases_by_time_of_day_gave_out_is_watched_to
     assert fresh.claim(ANYONE) is None
     clocks.go_on(61)
     assert fresh.claim(ANYONE).task.id == held.task.id
+
+
+@pytest.mark.timeout(30)
+def test_a_lost_holders_record_that_breaks_is_set_aside_and_not_tried_for_ever(start, clocks):
+    queue = start()
+    broken = queue.add(NewTask(title="t"))[0].id
+    queue.claim(ANYONE)
+    clocks.go_on(61)
+    queue.look()
+    queue.store._db.execute("UPDATE tasks SET record = '[]'")
+    assert queue.claim(ANYONE) is None
+    assert queue.store.damaged() == [broken]
