@@ -44,7 +44,7 @@ class Steps:
         self.logs = logs
         self.operator = operator
         self._silence_s = silence_s
-        self._began = self._spoke = time.monotonic()
+        self._spoke = time.monotonic()
         self._activity = _WORKING
 
     @contextmanager
@@ -139,8 +139,3 @@ class Steps:
                 f"`{' '.join(command[:4])} …` ended with {process.returncode}:\n{shown}\n     whole log: {log}"
             )
         return log.read_text(encoding="utf-8")
-
-    @property
-    def total(self) -> float:
-        """Seconds since the first step could begin."""
-        return time.monotonic() - self._began
