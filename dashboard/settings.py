@@ -60,6 +60,7 @@ class Settings(Value, frozen=True, kw_only=True):
     keep_sync_runs_days: Days = 90
     watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
+    sign_in_days: Annotated[int, Meta(ge=1, le=90)] = 7
     notify: Notify = Notify()
 
 
