@@ -274,6 +274,41 @@ def test_what_a_session_used_is_known_from_its_delivered_journal(store):
     assert store.used("S1") == Used(3, 6)
 
 
+def settled(n, at=None, **usage):
+    return replace(
+        event(n), at=at or "2026-05-13T12:00:00Z", kind=EventKind.SETTLE, data={"usd_micros": n, "usage": usage}
+    )
+
+
+def test_what_each_delivery_used_and_how_full_the_context_is_is_known(store):
+    claim(store, add(store, 1))
+    assert store.series("S1") == []
+    first = settled(1, input_tokens=10, cache_creation_input_tokens=20, cache_read_input_tokens=300, output_tokens=4)
+    store.deliver("S1", 1, [first])
+    store.deliver("S1", 1, [first, event(2), settled(3, input_tokens=400, output_tokens=None), settled(4)])
+    assert store.series("S1") == [Used(1, 1, 334), Used(2, 7, 400)]
+    assert store.used("S1") == Used(3, 8, 400)
+
+
+def test_what_a_day_cost_is_kept_when_journals_go_and_counts_nothing_twice(store):
+    claim(store, add(store, 1))
+    batch = [settled(1, "2026-05-12T23:59:59Z"), settled(2, "2026-05-13T00:00:00Z"), settled(3), settled(4, "noon")]
+    for _ in range(2):
+        store.deliver("S1", 1, batch)
+    end(store, store.get(f"{1:026}"), Exit.FINISHED)
+    assert store.prune(Before(journals=LATER)).journals == 1
+    assert store.spent("2026-05-12") == {"2026-05-12": Used(1, 1), "2026-05-13": Used(2, 5)}
+    assert [*store.spent("2026-05-13")] == ["2026-05-13"]
+
+
+def test_recent_sessions_are_found_newest_first_the_latest_of_a_task_as_it_is(store):
+    for number in (1, 2, 3):
+        end(store, claim(store, add(store, number), session=f"S{number}"), Exit.TURN_LIMIT)
+    claim(store, f"{1:026}", session="S4")
+    assert [(s.id, s.exit) for s in store.recent_sessions("S2", limit=9)] == [("S4", None), ("S3", 1), ("S2", 1)]
+    assert [s.id for s in store.recent_sessions("S1", limit=2)] == ["S4", "S3"]
+
+
 def test_a_gap_or_a_stale_fence_delivers_nothing(store):
     task_id = add(store, 1)
     claim(store, task_id)
