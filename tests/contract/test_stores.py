@@ -20,6 +20,7 @@ from dashboard.stores.sqlite import SqliteStore
 from wire.types import (
     AskedBudget,
     Budget,
+    Edit,
     Event,
     EventKind,
     Exit,
@@ -473,13 +474,14 @@ MOVES = st.one_of(
     st.tuples(st.just("end"), st.sampled_from(FAMILY), st.tuples(st.sampled_from(list(Exit)), st.integers(0, 100))),
     st.tuples(st.just("reply"), st.sampled_from(FAMILY), st.integers(0, 50)),
     st.tuples(st.sampled_from(["cancel", "retry"]), st.sampled_from(FAMILY), st.none()),
+    st.tuples(st.just("edit"), st.sampled_from(FAMILY), st.tuples(st.integers(1, 4), st.integers(1, 150))),
     st.tuples(
         st.just("prune"), st.just(FAMILY[0]), st.sampled_from([Before(tasks=LATER), Before(journals=LATER), Before()])
     ),
 )
 
 
-def make_move(store, step, move):
+def make_move(store, step, move):  # noqa: PLR0911 - one for each move
     """Make one move; return what came of it: a record, or the kind of refusal."""
     name, (number, parent, work), with_ = move
     task_id = task(number).task.id
@@ -498,6 +500,10 @@ def make_move(store, step, move):
             return record
         if name == "end":
             return end_by_share(store, store.get(task_id), *with_)
+        if name == "edit":
+            wanted = Edit(priority=with_[0], sessions=with_[0], usd_micros=with_[1])
+            move = Move(lambda record, left: rules.edit(record, left, wanted, None, NOW), needs_budget=True)
+            return store.change(task_id, move)
         if name == "reply":
             reply = Reply(text="go on", sessions=with_ % 2, usd_micros=with_)
             return change(store, task_id, lambda record, now: rules.reply(record, reply, record.task.version, now))
