@@ -96,9 +96,9 @@ class ServiceAccounts:
             raise AssertionRefused("invalid_grant", "Invalid JWT Signature.") from None
 
     def _require_time(self, claims: Mapping[str, Any]) -> None:
-        begin, end, now = claims.get("iat"), claims.get("exp"), self._clock()
-        good = isinstance(begin, int) and isinstance(end, int) and 0 < end - begin <= _LONGEST_S
-        if not good or begin > now + _SKEW_S or end < now - _SKEW_S:
+        begin, end, now = claims.get("iat", ""), claims.get("exp", ""), self._clock()
+        whole = isinstance(begin, int) and isinstance(end, int)
+        if not whole or not 0 < end - begin <= _LONGEST_S or begin > now + _SKEW_S or end < now - _SKEW_S:
             sentence = (
                 "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
                 "Check your iat and exp values in the JWT claim."

@@ -119,7 +119,7 @@ class Sheets:
     def _carry_out(self, operation: Operation, call: Mapping[str, Any]) -> dict[str, Any]:
         if operation.name == "spreadsheets.create":
             return self._create(call)
-        if operation.name not in READING | WRITING:
+        if operation.name not in (*READING, *WRITING):
             raise not_built(operation.name)
         book_id, account = call["path"]["spreadsheetId"], call["account"]
         self.library.get(book_id).require_role(account, write=operation.name in WRITING)
