@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from dashboard.retention import Retention
 from dashboard.settings import Settings
 from dashboard.signin import SignIns
 from dashboard.stores import Store
-from wire.secret import Secret
+from dashboard.tokens import Tokens
 from wire.values import Invalid
 
 log = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ def utc_now() -> datetime:
 
 def create(  # noqa: PLR0913 - what a test replaces is an argument
     store: Store,
-    token: Secret,
+    tokens: Tokens | None = None,
     settings: Settings | None = None,
     clock: Clock = utc_now,
     backups: Path | None = None,
@@ -58,7 +57,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     callers: Callers | None = None,
     access: Path | None = None,
 ) -> Starlette:
-    """Make the application. It keeps only the token's hash; closing the store stays with the caller.
+    """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
@@ -68,7 +67,6 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     queue = Queue(store, settings, clock, boottime)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
-    token_hash = hashlib.sha256(token.reveal().encode()).digest()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -82,6 +80,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         await asyncio.gather(*beside, return_exceptions=True)
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
+    tokens = tokens or Tokens(None, clock)
     shown = page.Page(queue, sign_ins)
     callers = callers or Callers()
 
@@ -90,7 +89,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     return Starlette(
-        routes=[*api.routes(queue, copies, sign_ins, token_hash, callers), *page.routes(shown)],
+        routes=[*api.routes(queue, copies, sign_ins, tokens, callers), *page.routes(shown)],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),

@@ -18,6 +18,7 @@ from sync.run import Context, Done, preview, secret, sync
 from sync.settings import STATE, Settings, load
 from wire import log
 from wire.client import Client
+from wire.settings_file import needs_token
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -110,7 +111,8 @@ def _report(
         # The report goes out without the date; why the token can't be read is in the outcome.
         dies_at = None
     try:
-        client = Client(settings.dashboard_url, secret(secrets, "dashboard_token"))
+        url = settings.dashboard_url
+        client = Client(url, secret(secrets, "dashboard_token") if needs_token(url) else None)
     except SyncFailed as failed:
         _log.error("this run was not reported to the dashboard: %s", failed)
         return

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from wire.settings_file import Url, section
+from wire.settings_file import QUEUE, QueueUrl, Url, section
 from wire.values import Invalid, Value
 
 KEY = "id"
@@ -31,7 +31,7 @@ class Settings(Value, frozen=True, kw_only=True):
         str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}\Z", description="the id in the sheet's address")
     ]
     worksheet: Annotated[str, Meta(max_length=100, pattern=r"^.+\Z", description="a tab's name")] = "Bookings"
-    dashboard_url: Url = "http://127.0.0.1:8765"
+    dashboard_url: QueueUrl = QUEUE
     sheets_url: Url = GOOGLE_SHEETS
     token_url: Url = GOOGLE_TOKEN
     columns: Annotated[tuple[str, ...], Meta(max_length=100)] = _FIELDS

@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from provision.commands import backup, task
+from provision.commands import backup, task, token
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import deploy
 from provision.commands.logs import logs
@@ -14,7 +14,8 @@ from provision.commands.status import status
 from provision.commands.verify import verify
 
 namespace = Collection(
-    plan, deploy, secrets, verify, notify, status, dashboard, ssh, logs, task.namespace, backup.namespace
+    *(plan, deploy, secrets, verify, notify, status, dashboard, ssh, logs, sync_source),
+    *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
@@ -22,4 +23,5 @@ GROUPS = {
     "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
     "Give it work": ("task.add", "task.list", "task.show", "task.answer", "task.cancel", "task.retry", "task.get"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
+    "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,9 +80,11 @@ def _release(orders: dict[str, Any]) -> None:
     if orders["archive"]:
         with _step(f"unpack release {orders['id']}"):
             _unpack(orders["archive"], folder, venv)
-    if orders["switch"] or orders["links"] or orders["folders"]:
+    if orders["switch"] or orders["links"] or orders["folders"] or orders["groups"]:
         with _step("make users, folders and links"):
             _accounts(folder)
+            for group in orders["groups"]:
+                _join(group)
             tree.link_all(orders["links"])
     if orders.get("notify"):
         with _step("send a test to the notification targets, unless one of them took it before"):
@@ -109,6 +112,14 @@ def _accounts(release: Path) -> None:
             raise SystemStepFailed(f"{command[0]}: {done.stderr.strip()}")
 
 
+def _join(group: str) -> None:
+    """Put the login user into a group, from its next login on."""
+    user = os.environ["SUDO_USER"]
+    done = subprocess.run(["usermod", "-aG", group, user], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemStepFailed(f"usermod -aG {group} {user}: {done.stderr.strip()}")
+
+
 def _require_notified(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -126,7 +137,7 @@ def _switch(orders: dict[str, Any]) -> None:
         raise Unhealthy(f"{error}\n{_roll_back(orders)}") from error
 
 
-def _activate(release: str, orders: dict[str, Any], what: str) -> None:
+def _activate(release: str, orders: dict[str, Any], what: str, port: str | None = None) -> None:
     with _step(what):
         durable.link(HOME / "current", f"releases/{release}")
         # Cron reads a file again when its folder's time changes; the link itself does not.
@@ -142,7 +153,14 @@ def _activate(release: str, orders: dict[str, Any], what: str) -> None:
             units.restart(unit)
     with _step("wait until the host is healthy"):
         healthy = [unit for unit in orders["healthy"] if unit in known]
-        units.wait_healthy(healthy, orders["health"]["url"], orders["health"]["seconds"])
+        units.wait_healthy(healthy, orders["health"]["queue"], orders["health"]["seconds"], port)
+
+
+def _port_of(release: str) -> str | None:
+    """Return where a release answers whose settings give it no socket: one from before there was any."""
+    settings = tomllib.loads((HOME / "releases" / release / "etc/jada.toml").read_text(encoding="utf-8"))
+    page = settings.get("dashboard", {})
+    return None if page.get("socket") else f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}"
 
 
 def _roll_back(orders: dict[str, Any]) -> str:
@@ -152,7 +170,7 @@ def _roll_back(orders: dict[str, Any]) -> str:
             units.stop(unit)
         return "There is no release before it to go back to; what was restarted is stopped."
     try:
-        _activate(before, orders, f"go back to release {before}")
+        _activate(before, orders, f"go back to release {before}", _port_of(before))
     except Unhealthy as error:
         return f"Going back to release {before} failed as well: {error}"
     return f"The release before, {before}, is back and healthy."

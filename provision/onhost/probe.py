@@ -1,5 +1,7 @@
 """Look at a host and say what is there, as JSON: one round trip before any plan. Changes nothing."""
 
+import grp
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -24,6 +26,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "links": {path: _target(Path(path)) for path in asked["links"]},
         "in_the_way": [path for path in asked["links"] if Path(path).is_dir() and not Path(path).is_symlink()],
         "wrong_rights": _wrong_rights(asked["folders"]),
+        "lacks_groups": _lacks_groups(os.environ.get("SUDO_USER"), asked["groups"]),
         "current": _current(HOME / "current"),
         "releases": {path.name: _release_state(path) for path in _newest_first(HOME / "releases")},
         "venvs": sorted(path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path)),
@@ -59,6 +62,18 @@ def _rights(path: Path) -> list[str] | None:
         return [f"{path.stat().st_mode & 0o7777:04o}", path.owner()]
     except (OSError, KeyError):  # not there, or of no user of this host
         return None
+
+
+def _lacks_groups(user: str | None, names: list[str]) -> list[str]:
+    """The groups in which the login user is not; root, who logged in itself, needs none."""
+    return [name for name in names if user and user not in _members(name)]
+
+
+def _members(group: str) -> list[str]:
+    try:
+        return grp.getgrnam(group).gr_mem
+    except KeyError:
+        return []
 
 
 def _current(link: Path) -> str | None:

@@ -1,10 +1,10 @@
 """Units on this host: reload, restart, and wait until they prove that they work."""
 
+import http.client
 import json
+import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 
 from provision.onhost.errors import Unhealthy
@@ -32,42 +32,71 @@ def stop(unit: str) -> None:
     subprocess.run(["systemctl", "stop", unit], capture_output=True, check=False)
 
 
-def wait_healthy(units: list[str], url: str, seconds: float) -> None:
-    """Wait until all units are active and the queue is ready at `url`; raises `Unhealthy` when time is over."""
+def wait_healthy(units: list[str], queue: str, seconds: float, port: str | None = None) -> None:
+    """Wait until all units are active and the queue is ready at `queue`, as unix:PATH, or at `port`, as http://…, of a
+    release that has no socket; raises `Unhealthy` when time is over.
+    """
     deadline = time.monotonic() + seconds
-    while (wrong := _problem(units, url)) is not None:
+    while (wrong := _problem(units, port or queue)) is not None:
         if time.monotonic() > deadline:
             raise Unhealthy(f"not healthy after {seconds:g} s: {wrong}")
         time.sleep(0.3)  # a small plan has a tenth of a CPU: each look costs two processes
 
 
-def _problem(units: list[str], url: str) -> str | None:
+def _problem(units: list[str], queue: str) -> str | None:
     for unit in units:
         state = _show(unit, "ActiveState")
         if state != "active":
             return f"{unit} is {state}; its journal ends:\n{journal(unit)}"
-    return _dashboard_problem(url)
+    return queue_problem(queue)
 
 
-def _dashboard_problem(url: str) -> str | None:
+def queue_problem(queue: str) -> str | None:
+    """Ask the queue at unix:PATH or http://ADDRESS:PORT whether it is ready; return what is wrong."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the dashboard's own address
-            status = json.load(answer).get("status")
-    except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.NOT_FOUND and url.endswith("/readyz"):
+        status, body = _asked(queue, "/readyz")
+        if status == HTTPStatus.NOT_FOUND:
             # A release from before that question: going back to it must stay possible.
-            return _dashboard_problem(url.removesuffix("/readyz") + "/v1/health")
-        return f"the queue is not ready: {_detail(error)}"
-    except (OSError, ValueError) as error:
-        return f"the dashboard does not answer at {url}: {error}; its journal ends:\n{journal(DASHBOARD)}"
-    return None if status in ("ok", "ready") else f"the dashboard says {status!r} at {url}"
+            status, body = _asked(queue, "/v1/health")
+    except (OSError, http.client.HTTPException) as error:
+        return f"the dashboard does not answer at {queue}: {error}; its journal ends:\n{journal(DASHBOARD)}"
+    if status != HTTPStatus.OK:
+        return f"the queue is not ready: {_said(body, 'detail') or f'HTTP Error {status}'}"
+    said = _said(body, "status")
+    return None if said in ("ok", "ready") else f"the dashboard says {said!r} at {queue}"
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def _said(body: bytes, name: str) -> str | None:
     try:
-        return str(json.load(error)["detail"])
+        found = json.loads(body)[name]
     except (ValueError, KeyError, TypeError):
-        return str(error)
+        return None
+    return str(found)
+
+
+def _asked(queue: str, path: str) -> tuple[int, bytes]:
+    kind, _, address = queue.partition(":")
+    connection = _OverSocket(address) if kind == "unix" else http.client.HTTPConnection(address.strip("/"), timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+class _OverSocket(http.client.HTTPConnection):
+    """HTTP over the Unix socket at a path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def journal(unit: str, lines: int = 15) -> str:

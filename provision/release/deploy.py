@@ -22,7 +22,7 @@ STAGING = "/opt/jada-agent/staging"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
-    dashboard's "address:port" on the host, and the notification `targets`; `tested`: one must have taken a test.
+    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
     """
 
     root: Path
@@ -87,7 +87,7 @@ def deploy(host: Host, source: Source, progress: Progress) -> bool:
     if prepared.plan.blocking:
         raise lacks_secrets(host.name, prepared.plan)
     uploaded = upload(host, prepared, progress)
-    health = plan.Health(f"http://{source.queue}/readyz", source.settings.health_s)
+    health = plan.Health(f"unix:{source.queue}", source.settings.health_s)
     orders = plan.orders(prepared.plan, health, **uploaded)
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.

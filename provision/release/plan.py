@@ -35,6 +35,10 @@ FOLDERS = {
 """Folder → mode and owner, as the release's tmpfiles.d says; each secret in the last one is 0600 and root's."""
 
 
+GROUPS = ("jada-queue", "jada-operators")
+"""Groups of the login user: to open the queue's sockets, and to be an operator there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What `onhost/probe.py` saw of a host; its docstrings say what each is."""
@@ -48,6 +52,7 @@ class Probed:
     links: dict[str, str | None]
     in_the_way: tuple[str, ...]
     wrong_rights: tuple[str, ...]
+    lacks_groups: tuple[str, ...]
     current: str | None
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
@@ -57,9 +62,9 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a release proves itself: what answers at an address on the host, within so many seconds."""
+    """How a release proves itself: its queue is ready, at unix:PATH on the host, within so many seconds."""
 
-    url: str
+    queue: str
     seconds: int
 
 
@@ -82,6 +87,7 @@ class Plan:
     in_the_way: tuple[str, ...]
     links: Mapping[str, str]
     folders: tuple[str, ...]
+    groups: tuple[str, ...]
     restart: Mapping[str, str]
     keep: tuple[str, ...]
     missing: tuple[HostSecret, ...]
@@ -95,7 +101,7 @@ class Plan:
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
         forward = [self.packages, self.files, self.make_venv, self.upload, self.damaged, self.links, self.folders]
-        return not any([*forward, self.switch, self.restart])
+        return not any([*forward, self.groups, self.switch, self.restart])
 
     @property
     def blocking(self) -> tuple[str, ...]:
@@ -110,6 +116,7 @@ def probe_request() -> dict[str, Any]:
         "files": [file.path for file in config_files()],
         "links": list(LINKS),
         "folders": {path: list(rights) for path, rights in FOLDERS.items()},
+        "groups": list(GROUPS),
         "units": list(UNITS),
     }
 
@@ -133,6 +140,7 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         in_the_way=probed.in_the_way,
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
         folders=probed.wrong_rights,
+        groups=probed.lacks_groups,
         restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
         missing=missing(probed.secrets),
@@ -150,6 +158,8 @@ def changes(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "link", f"through the current release: {', '.join(plan.links)}"
     if plan.folders:
         yield "set right", f"owner and mode of {', '.join(plan.folders)}"
+    if plan.groups:
+        yield "add", f"the login user to {', '.join(plan.groups)}: an operator of the queue"
     if plan.switch:
         yield "switch", f"from {'release ' + plan.seen if plan.seen else 'no release'} to {plan.release}"
     for unit, why in plan.restart.items():
@@ -193,10 +203,11 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
         "archive": archive,
         "links": dict(plan.links),
         "folders": list(plan.folders),
+        "groups": list(plan.groups),
         "switch": plan.switch,
         "restart": list(plan.restart),
         "healthy": list(SERVICES),
-        "health": {"url": health.url, "seconds": health.seconds},
+        "health": {"queue": health.queue, "seconds": health.seconds},
         "keep": list(plan.keep),
     }
 

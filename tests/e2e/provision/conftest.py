@@ -44,14 +44,24 @@ while True:
     notify("WATCHDOG=1")
 """
 DASHBOARD = """
-import http.server
+import http.server, os, socket
+PATH = "/run/jada-dashboard/queue.sock"
 from wire import notify
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"status": "ready"}')
-server = http.server.HTTPServer(("127.0.0.1", 8765), Page)
+class Server(http.server.HTTPServer):
+    address_family = socket.AF_UNIX
+    def server_bind(self):
+        if os.path.exists(PATH):
+            os.unlink(PATH)
+        self.socket.bind(PATH)
+        os.chmod(PATH, 0o660)
+    def get_request(self):
+        return self.socket.accept()[0], ("", 0)
+server = Server(PATH, Page)
 notify("READY=1")
 server.serve_forever()
 """
@@ -134,7 +144,7 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def source(tree):
-    return Source(tree, tree / "jada.local.toml", Settings(health_s=10), "127.0.0.1:8765")
+    return Source(tree, tree / "jada.local.toml", Settings(health_s=10), "/run/jada-dashboard/queue.sock")
 
 
 @pytest.fixture
@@ -144,12 +154,8 @@ def progress():
 
 @pytest.fixture(scope="session")
 def with_secrets(cloud):
-    """The host has all five secrets."""
-    given = {
-        name: Secret(f'{{"secret": "{name}"}}\n')
-        for name in SECRETS
-        if name != "dashboard_token" and not SECRETS[name].optional
-    }
+    """The host has all secrets."""
+    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in SECRETS if not SECRETS[name].optional}
     with connected(cloud.access(), 15) as host:
         return secrets.send(host, given)
 

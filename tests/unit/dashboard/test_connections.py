@@ -13,10 +13,15 @@ from dashboard import server
 from dashboard.app import create
 from dashboard.connections import Connection, Limits, Owes
 from dashboard.settings import Settings
+from tests.tokens import accepting
 from wire.client import Client
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-UPLOAD = b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\nContent-Type: %s\r\n\r\n"
+# The one form that is read before anyone has signed in.
+UPLOAD = (
+    b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\n"
+    b"Content-Length: 1000000\r\nContent-Type: %s\r\n\r\n"
+)
 FORM = UPLOAD % b"application/x-www-form-urlencoded"
 GET = HALF + b"\r\n"
 HUGE = 16 * 1024 * 1024
@@ -30,7 +35,7 @@ async def huge(scope, receive, send):
 @contextlib.contextmanager
 def serving(application, limits):
     """Serve within `limits`; yields the port and the server."""
-    listener = server.listen(Settings(port=0))
+    listener = server.listen("127.0.0.1", 0)
     # Clients connect at once and wait in the kernel's queue.
     listener.listen()
     settings = server.config(application, type("Limited", (Connection,), {"limits": limits}))
@@ -47,7 +52,7 @@ def serving(application, limits):
 
 @pytest.fixture
 def app(store, token, clock):
-    return create(store, token, Settings(), clock)
+    return create(store, accepting(token), Settings(), clock)
 
 
 def connect(port, sent=b"", **options):

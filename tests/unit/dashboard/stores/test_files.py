@@ -17,6 +17,7 @@ from dashboard.stores.files import marker
 from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.secret import Secret
 from wire.types import ClaimRequest, NewTask
 
@@ -39,7 +40,7 @@ def store(path):
 @pytest.fixture
 def ready(store):
     """What /readyz answers over the store: its status, and its detail."""
-    with running(create(store, TOKEN)) as url:
+    with running(create(store, accepting(TOKEN))) as url:
 
         def ask():
             answer = urllib3.request("GET", f"{url}/readyz", retries=False)
@@ -115,7 +116,7 @@ def test_a_locked_file_is_busy_and_changes_nothing(store, path):
     store._db.execute("PRAGMA busy_timeout = 10")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with running(create(store, TOKEN)) as url:
+    with running(create(store, accepting(TOKEN))) as url:
         post = {"Authorization": f"Bearer {TOKEN.reveal()}"}
         answer = urllib3.request("POST", f"{url}/v1/tasks", json={"title": "t"}, headers=post, retries=False)
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
@@ -140,7 +141,7 @@ def test_a_full_disk_is_507_and_what_was_acknowledged_stays(store):
     kept = queue.add(NewTask(title="kept"))[0].id
     (pages,) = store._db.execute("PRAGMA page_count").fetchone()
     store._db.execute(f"PRAGMA max_page_count = {pages}")
-    with running(create(store, TOKEN)) as url:
+    with running(create(store, accepting(TOKEN))) as url:
         post = {"Authorization": f"Bearer {TOKEN.reveal()}"}
         large = [{"title": "large", "description": str(n) * 8000} for n in range(5)]
         refused = [urllib3.request("POST", f"{url}/v1/tasks", json=body, headers=post).status for body in large]
