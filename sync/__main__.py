@@ -66,7 +66,7 @@ def _attempt(what: Callable[[Context], Done], settings: Settings, secrets: Path,
     try:
         with opened(state, (*settings.columns, STATE)) as history:
             try:
-                return what(Context(settings, secrets, history, _now, time.sleep))
+                return what(Context(settings, secrets, history, _now, time.sleep, state))
             except SyncFailed as failed:
                 _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
                 return failed

@@ -8,6 +8,7 @@ from sync.plan import Row
 from sync.run import Context, _converge, secret
 from sync.settings import Settings
 from sync.sheet import Table
+from sync.source.bookings import Bookings
 
 SETTINGS = Settings(bookings_url="http://b", spreadsheet_id="x", columns=("id", "arrival", "rate"))
 BEFORE, AFTER = ("B1", "2026-05-13", 80), ("B1", "2026-05-13", 90)
@@ -44,7 +45,7 @@ def waits():
 @pytest.fixture
 def converge(waits):
     context = Context(SETTINGS, Path(), None, None, waits.append)
-    return lambda paper: _converge(context, {"B1": AFTER}, paper, BASE)
+    return lambda paper: _converge(context, Bookings({"B1": AFTER}), paper, BASE)
 
 
 def test_what_was_written_is_read_again_before_it_counts(converge):
