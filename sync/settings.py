@@ -83,7 +83,8 @@ def load(path: Path) -> Settings:
 
 def read(section: Any) -> Settings:
     """Make the settings of a section's plain data; raises `Invalid`, which names the key."""
-    plain = {key: value for key, value in section.items() if key not in ("source", "fields")}
+    tables = isinstance(section, dict) and section.keys() & {"source", "fields"}
+    plain = {key: value for key, value in section.items() if key not in tables} if tables else section
     settings = decode(Settings, plain, "sync")
     if "fields" in section:
         if short := [name for name in _SHORT if name in section]:
