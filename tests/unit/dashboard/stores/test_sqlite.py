@@ -39,6 +39,7 @@ def claim_all(path, out):
         out.put(None)
 
 
+@pytest.mark.process
 def test_four_processes_claim_200_tasks_each_exactly_once(tmp_path):
     path = tmp_path / "queue.db"
     ours = queue(path)
@@ -73,6 +74,7 @@ for n in itertools.count():
 """
 
 
+@pytest.mark.process
 def test_a_kill_in_the_middle_keeps_every_acknowledged_write(tmp_path):
     path = tmp_path / "queue.db"
     writer = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
