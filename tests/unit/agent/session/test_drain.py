@@ -1,5 +1,6 @@
 """A drain, by real signals to this process; its handlers are put back behind each test."""
 
+import contextlib
 import os
 import signal
 import time
@@ -49,6 +50,14 @@ def test_what_blocks_is_broken_off_at_its_time(drain):
 
 def test_what_is_bounded_is_broken_off_even_when_its_time_was_over_before(drain):
     with pytest.raises(TimeUp), drain.bounded(after(-5)):
+        time.sleep(30)
+
+
+def test_an_alarm_that_came_to_nothing_is_followed_by_another(drain):
+    with pytest.raises(TimeUp), drain.bounded(after(0.1)):
+        # As good as one that fires just before the call blocks, which no call then notices.
+        with contextlib.suppress(TimeUp):
+            time.sleep(30)
         time.sleep(30)
 
 
