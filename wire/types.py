@@ -51,6 +51,13 @@ FileName = Annotated[
 ]
 Id = Annotated[str, Meta(pattern=rf"^{ULID}{_END}", description="a ULID")]
 Time = Annotated[str, Meta(max_length=40)]
+Label = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[^{_CONTROLS}\s,]{{1,40}}{_END}",
+        description="a label: up to 40 characters without spaces or commas",
+    ),
+]
 Text = Annotated[str, Meta(max_length=DESCRIPTION_LIMIT)]
 Micros = Annotated[int, Meta(ge=0, le=USD_MICROS_LIMIT)]
 
@@ -168,6 +175,7 @@ class NewTask(Request, frozen=True, kw_only=True):
     parent: Id | None = None
     dedupe_key: Line | None = None
     id: Id | None = None
+    labels: Annotated[tuple[Label, ...], Meta(max_length=10)] = ()
 
     def __post_init__(self) -> None:
         """Refuse what a schema cannot count: bytes, where it counts characters."""
@@ -211,6 +219,7 @@ class Task(Written, frozen=True, kw_only=True):
     files: tuple[FileInfo, ...] = ()
     waiting: Waiting | None = None
     reason: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 class ClaimRequest(Request, frozen=True, kw_only=True):
@@ -368,9 +377,14 @@ class SyncRun(Written, frozen=True, kw_only=True):
 
 
 class TaskList(Written, frozen=True, kw_only=True):
-    """Tasks, newest first; the `Link` header names the next page."""
+    """Tasks in the order asked for; the `Link` header names the next page. A page may hold fewer tasks than asked for,
+    or none, and name a next one all the same: so far was looked.
+
+    While tasks of an earlier release are being indexed, words and cost find only those from the id `indexed_from` on.
+    """
 
     tasks: tuple[Task, ...]
+    indexed_from: str | None = None
 
 
 class SessionList(Written, frozen=True, kw_only=True):
@@ -458,11 +472,24 @@ class Wellness(Written, frozen=True, kw_only=True):
 
 
 class TasksQuery(Request, frozen=True, kw_only=True):
-    """Which tasks to list: those of a state, `limit` a page, from `cursor` (of a `Link` header) on."""
+    """Which tasks to list: those that fit all that is given, `limit` a page, from `cursor` (of a `Link` header) on.
+
+    `words`: each is a whole word of title or description, joined ones (`a-b`) a phrase; case and accents make no
+    difference. `least` and `most`: micro-dollars spent. `since` and `until`: when it was added; a subtask counts from
+    when the session began that made it. `sort` by `cost` shows only tasks that cost something, the costliest first,
+    and takes no `words`.
+    """
 
     state: State | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=26)] | None = None
+    cursor: Annotated[str, Meta(max_length=60)] | None = None
+    words: Line | None = None
+    label: Label | None = None
+    least: Annotated[int, Meta(ge=0, le=10**15)] | None = None
+    most: Annotated[int, Meta(ge=0, le=10**15)] | None = None
+    since: Time | None = None
+    until: Time | None = None
+    sort: Literal["newest", "oldest", "cost"] = "newest"
 
     def __post_init__(self) -> None:
         """Refuse a state that is not known here: an empty list would be taken for an answer."""

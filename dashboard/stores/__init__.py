@@ -5,6 +5,7 @@ which it applies inside that write and may apply again. Methods block (an fsync,
 from any thread; the app calls them off its event loop.
 """
 
+import enum
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from dashboard.record import FamilyBudget, Key, Move, Record
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.retention import Before, Freed, Room
 from wire.types import Event, Session, State, SyncRun
+from wire.values import Invalid
 
 AlarmMove = Callable[[Record | None], Record | None]
 """From the open alarm (if any) to what it becomes; None, or the same one, says: write nothing."""
@@ -30,12 +32,49 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
-    """Which tasks a listing shows. A store answers each field; None leaves it open."""
+    """Which tasks a listing shows. A store answers each field; None leaves it open.
+
+    `words` are whole words that title and description have together; `label` is one of the task's; `least` and `most`
+    are micro-dollars spent; `since` and `until` say when it was added, by its id, in seconds since 1970.
+    """
 
     state: State | None = None
+    words: str | None = None
+    label: str | None = None
+    least: int | None = None
+    most: int | None = None
+    since: float | None = None
+    until: float | None = None
 
 
 ALL_TASKS = TaskFilter()
+
+
+class Sort(enum.StrEnum):
+    """In which order a listing shows tasks: by when they were added, or by cost, then only those that cost anything."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of a listing: `cursor` leads to what follows, None says that nothing does.
+
+    There may be fewer tasks than were asked for, or none, and a cursor all the same: so far was looked. While an
+    earlier release's tasks are being indexed, only those from the id `indexed_from` on are found by words and cost.
+    """
+
+    records: list[Record]
+    cursor: str | None = None
+    indexed_from: str | None = None
+
+
+def require_order(which: TaskFilter, sort: Sort) -> None:
+    """Raise `Invalid` for an order that no store can walk."""
+    if which.words and sort is Sort.COST:
+        raise Invalid("sort", "must not be cost where words are searched for: leave out one of the two")
 
 
 MOST_NOTICES = 500
@@ -81,7 +120,19 @@ class Store(Protocol):
         """Return what is left to a family; raises `NotFound`."""
 
     def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Record]:
-        """Return tasks, newest first, those with an id less than `before`."""
+        """Return tasks, newest first, those with an id less than `before`; by state only."""
+
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters, at most `limit`, from a cursor of the same listing on.
+
+        Where words are searched for, the order is that in which tasks were added; without, that of their ids. Raises
+        `Invalid`.
+        """
+
+    def index_earlier(self) -> bool:
+        """Index some of the tasks that a release before did not; return whether any may be left."""
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10

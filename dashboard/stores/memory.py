@@ -1,5 +1,6 @@
 """Tasks in memory: for tests, and the plainest statement of what a store does. All is gone with the process."""
 
+import json
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,10 +23,24 @@ from dashboard.record import (
     digest,
     moment,
 )
-from dashboard.stores import ALL_TASKS, MOST_NOTICES, AlarmMove, Candidate, NoticeFilter, TaskFilter, journal
+from dashboard.stores import (
+    ALL_TASKS,
+    MOST_NOTICES,
+    AlarmMove,
+    Candidate,
+    Listing,
+    NoticeFilter,
+    Sort,
+    TaskFilter,
+    journal,
+    require_order,
+    words,
+)
 from dashboard.stores.journal import Readable, Used
+from dashboard.stores.listing import first_id
 from dashboard.stores.retention import FINISHED, OVER, Before, Freed
 from wire.types import Event, Session, State, SyncRun
+from wire.values import Invalid
 
 
 class MemoryStore:
@@ -117,6 +132,50 @@ class MemoryStore:
             fit = [r for r in self._records.values() if which.state in (None, r.task.state)]
         fit = [r for r in fit if before is None or r.task.id < before]
         return sorted(fit, key=lambda r: r.task.id, reverse=True)[:limit]
+
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters."""
+        require_order(which, sort)
+        with self._lock:
+            fit = [record for record in self._records.values() if self._fits(record, which)]
+            places = {r.task.id: self._place(r, which, sort) for r in fit if sort is not Sort.COST or _cost(r)}
+        ordered = sorted(places, key=lambda task_id: places[task_id], reverse=sort is not Sort.OLDEST)
+        names = [json.dumps(places[task_id]) for task_id in ordered]
+        if cursor is not None and cursor not in names:
+            raise Invalid("cursor", "must be one of this list's own: begin again without it")
+        first = names.index(cursor) + 1 if cursor else 0
+        shown = ordered[first : first + limit]
+        is_more = first + limit < len(ordered)
+        return Listing([self._records[task_id] for task_id in shown], names[first + limit - 1] if is_more else None)
+
+    def _place(self, record: Record, which: TaskFilter, sort: Sort) -> tuple[object, ...]:
+        if sort is Sort.COST:
+            return (_cost(record), record.task.id)
+        return ([*self._records].index(record.task.id),) if which.words else (record.task.id,)
+
+    def _fits(self, record: Record, which: TaskFilter) -> bool:
+        task = record.task
+        text = f"{task.title}\n{self._description(record)}"
+        return all(
+            (
+                which.state in (None, task.state),
+                which.label is None or which.label in task.labels,
+                which.least is None or task.usd_micros_spent >= which.least,
+                which.most is None or task.usd_micros_spent <= which.most,
+                which.since is None or task.id >= first_id(which.since),
+                which.until is None or task.id < first_id(which.until),
+                which.words is None or words.matches(which.words, text),
+            )
+        )
+
+    def _description(self, record: Record) -> str:
+        return self._blobs[record.description].decode() if record.description else record.task.description
+
+    def index_earlier(self) -> bool:
+        """Nothing here was written by another release."""
+        return False
 
     def running(self) -> list[Record]:
         """Return what runs."""
@@ -314,6 +373,10 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _cost(record: Record) -> int:
+    return record.task.usd_micros_spent
 
 
 def _is_past(record: Record, before: float, states: frozenset[State]) -> bool:
