@@ -204,6 +204,13 @@ _LISTS = (
 """What lists find tasks by. Triggers keep it, so that it holds whichever release writes; tasks that are there already
 are indexed in the background (`SqliteStore.index_earlier`): a million of them take a minute, and no start waits for it.
 """
+_SPENT = """
+    ALTER TABLE deliveries ADD COLUMN tokens INTEGER;
+    CREATE TABLE spent (
+        day TEXT PRIMARY KEY, turns INTEGER NOT NULL, usd_micros INTEGER NOT NULL
+    ) WITHOUT ROWID
+"""
+"""What a day cost, and how full a context was: the page asks for both at each look. Days before count from here on."""
 
 
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
@@ -268,6 +275,7 @@ STEPS = (
     _apply(_OUTBOX),
     _apply(_TOTALS),
     _apply(_RETENTION),
+    _apply(_SPENT),
     _lists,
 )
 
