@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import FamilyBudget, Key, Move, Record
+from dashboard.stores import words
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.retention import Before, Freed, Room
 from wire.types import Event, Session, State, SyncRun
@@ -71,8 +72,10 @@ class Listing:
     indexed_from: str | None = None
 
 
-def require_order(which: TaskFilter, sort: Sort) -> None:
-    """Raise `Invalid` for an order that no store can walk."""
+def require_answerable(which: TaskFilter, sort: Sort) -> None:
+    """Raise `Invalid` for what no store can list: no word at all, or an order that none can walk."""
+    if which.words is not None:
+        words.query(which.words)
     if which.words and sort is Sort.COST:
         raise Invalid("sort", "must not be cost where words are searched for: leave out one of the two")
 
@@ -127,8 +130,8 @@ class Store(Protocol):
     ) -> Listing:
         """Return the tasks that fit all filters, at most `limit`, from a cursor of the same listing on.
 
-        Where words are searched for, the order is that in which tasks were added; without, that of their ids. Raises
-        `Invalid`.
+        Its order is that of ids; where words are searched for it may be that in which tasks were added, nearly the
+        same. Raises `Invalid`.
         """
 
     def index_earlier(self) -> bool:

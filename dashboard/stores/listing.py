@@ -7,6 +7,7 @@ a page is never slower because a queue is long.
 
 import enum
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +17,10 @@ from ulid import ULID
 
 from dashboard.stores import Sort, TaskFilter
 from dashboard.stores.words import query
+from wire.types import ULID as ULID_TEXT
 from wire.types import State
 from wire.values import Invalid
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -67,13 +70,13 @@ _FROM = {
     Lead.STATE: f"tasks INDEXED BY by_state WHERE {_OF_STATE}",
     Lead.LABEL: "labels CROSS JOIN tasks ON tasks.id = labels.task WHERE label = :label",
     # By id, without the records in the way of the sorter.
-    Lead.COST: f"tasks WHERE tasks.id IN (SELECT task FROM costs WHERE {_OF_COST})",
+    Lead.COST: f"tasks WHERE tasks.id IN (SELECT task FROM costs WHERE {_OF_COST})",  # noqa: S608 - ours
     Lead.WORDS: "words CROSS JOIN listed ON listed.n = words.rowid CROSS JOIN tasks ON tasks.id = listed.task"
     " WHERE words MATCH :words",
 }
 _BY_COST = f"costs CROSS JOIN tasks ON tasks.id = costs.task WHERE {_OF_COST}"
 _RUNNING = "tasks INDEXED BY running WHERE state = 'running'"
-_PLACE = {Lead.LABEL: "labels.task", Lead.WORDS: "words.rowid"}
+_TASK = {Lead.LABEL: "labels.task", Lead.WORDS: "listed.task"}
 _COUNTED = {
     Lead.TIME: "tasks WHERE id >= :since AND id < :until",
     Lead.STATE: f"tasks INDEXED BY by_state WHERE {_OF_STATE}",
@@ -150,11 +153,14 @@ def walk(which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None, most: in
     forward, order = (">", "ASC") if sort is Sort.OLDEST else ("<", "DESC")
     is_running = lead is Lead.STATE and which.state is State.RUNNING
     source = _BY_COST if by_cost else _RUNNING if is_running else _FROM[lead]
-    task_id = "costs.task" if by_cost else _PLACE.get(lead, "tasks.id")
-    place = "costs.usd_micros || '.' || costs.task" if by_cost else task_id
-    row = "costs.usd_micros, costs.task" if by_cost else place
-    start, given = _start(cursor, lead, by_cost=by_cost)
-    after = f"AND ({row}) {forward} ({start})" if start else ""
+    task_id = "costs.task" if by_cost else _TASK.get(lead, "tasks.id")
+    row, start, place = task_id, ":start", task_id
+    if lead is Lead.WORDS:
+        row, start = "words.rowid", _number(sort)
+    if by_cost:
+        row, start, place = "costs.usd_micros, costs.task", ":cost, :start", "costs.usd_micros || '.' || costs.task"
+    cost, last = read_cursor(cursor, sort) if cursor else (0, "")
+    after = f"AND ({row}) {forward} ({start})" if cursor else ""
     asked = {
         "state": which.state,
         "label": which.label,
@@ -172,22 +178,19 @@ def walk(which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None, most: in
         f"SELECT {place}, tasks.id, CASE WHEN {fits} THEN record END FROM {source} {bounds} {after}"  # noqa: S608 - ours
         f" ORDER BY {ordered} LIMIT :looked"
     )
-    return Walk(sql, {**values(which), **given, "looked": most + 1})
+    return Walk(sql, {**values(which), "cost": cost, "start": last, "looked": most + 1})
 
 
-def _start(cursor: str | None, lead: Lead, *, by_cost: bool) -> tuple[str, dict[str, Any]]:
-    """Return the place that a cursor names, and its values. Raises `Invalid` for none of ours."""
-    if cursor is None:
-        return "", {}
-    if not by_cost:
-        place = _whole(cursor) if lead is Lead.WORDS else cursor
-        return ":start", {"start": place}
-    cost, _, task_id = cursor.partition(".")
-    return ":start_cost, :start", {"start_cost": _whole(cost), "start": task_id}
+def read_cursor(cursor: str, sort: Sort) -> tuple[int, str]:
+    """Return the cost and the id of the task that a listing came to. Raises `Invalid` for no cursor of ours."""
+    found = re.fullmatch(rf"(?:([0-9]{{1,18}})\.)?({ULID_TEXT})", cursor)
+    if not found or bool(found[1]) != (sort is Sort.COST):
+        raise Invalid("cursor", "must be one of this list's own: begin again without it")
+    return int(found[1] or 0), found[2]
 
 
-def _whole(text: str) -> int:
-    try:
-        return int(text[:18])
-    except ValueError:
-        raise Invalid("cursor", "must be one of this list's own: begin again without it") from None
+def _number(sort: Sort) -> str:
+    """The number of the task that a listing came to; where it is gone by now, that of its neighbour."""
+    beside = ("<", "DESC", "+ 1") if sort is not Sort.OLDEST else (">", "ASC", "- 1")
+    neighbour = "SELECT n {2} FROM listed WHERE task {0} :start ORDER BY task {1} LIMIT 1".format(*beside)  # noqa: S608 - ours
+    return f"coalesce((SELECT n FROM listed WHERE task = :start), ({neighbour}))"  # noqa: S608 - ours

@@ -1,6 +1,5 @@
 """Tasks in memory: for tests, and the plainest statement of what a store does. All is gone with the process."""
 
-import json
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -33,14 +32,13 @@ from dashboard.stores import (
     Sort,
     TaskFilter,
     journal,
-    require_order,
+    require_answerable,
     words,
 )
 from dashboard.stores.journal import Readable, Used
-from dashboard.stores.listing import first_id
+from dashboard.stores.listing import first_id, read_cursor
 from dashboard.stores.retention import FINISHED, OVER, Before, Freed
 from wire.types import Event, Session, State, SyncRun
-from wire.values import Invalid
 
 
 class MemoryStore:
@@ -139,23 +137,10 @@ class MemoryStore:
         self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
     ) -> Listing:
         """Return the tasks that fit all filters."""
-        require_order(which, sort)
+        require_answerable(which, sort)
         with self._lock:
             fit = [record for record in self._records.values() if self._fits(record, which)]
-            places = {r.task.id: self._place(r, which, sort) for r in fit if sort is not Sort.COST or _cost(r)}
-        ordered = sorted(places, key=lambda task_id: places[task_id], reverse=sort is not Sort.OLDEST)
-        names = [json.dumps(places[task_id]) for task_id in ordered]
-        if cursor is not None and cursor not in names:
-            raise Invalid("cursor", "must be one of this list's own: begin again without it")
-        first = names.index(cursor) + 1 if cursor else 0
-        shown = ordered[first : first + limit]
-        is_more = first + limit < len(ordered)
-        return Listing([self._records[task_id] for task_id in shown], names[first + limit - 1] if is_more else None)
-
-    def _place(self, record: Record, which: TaskFilter, sort: Sort) -> tuple[object, ...]:
-        if sort is Sort.COST:
-            return (_cost(record), record.task.id)
-        return ([*self._records].index(record.task.id),) if which.words else (record.task.id,)
+            return _part(fit, sort, cursor, limit)
 
     def _fits(self, record: Record, which: TaskFilter) -> bool:
         task = record.task
@@ -396,8 +381,19 @@ class MemoryStore:
         """Nothing to let go of."""
 
 
-def _cost(record: Record) -> int:
-    return record.task.usd_micros_spent
+def _part(fit: Iterable[Record], sort: Sort, cursor: str | None, limit: int) -> Listing:
+    found = {_place(record, sort): record for record in fit if sort is not Sort.COST or record.task.usd_micros_spent}
+    places = sorted(found, reverse=sort is not Sort.OLDEST)
+    if cursor is not None:
+        after = read_cursor(cursor, sort)
+        places = [place for place in places if (place > after if sort is Sort.OLDEST else place < after)]
+    cost, task_id = places[limit - 1] if len(places) > limit else (0, None)
+    last = task_id if sort is not Sort.COST or task_id is None else f"{cost}.{task_id}"
+    return Listing([found[place] for place in places[:limit]], last)
+
+
+def _place(record: Record, sort: Sort) -> tuple[int, str]:
+    return (record.task.usd_micros_spent if sort is Sort.COST else 0, record.task.id)
 
 
 def _is_past(record: Record, before: float, states: frozenset[State]) -> bool:

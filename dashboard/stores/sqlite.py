@@ -46,12 +46,12 @@ from dashboard.stores import (
     files,
     journal,
     listing,
-    require_order,
+    require_answerable,
     retention,
 )
 from dashboard.stores.journal import Readable, Used
-from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.listing import Bounds, Lead
+from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
@@ -306,7 +306,7 @@ class SqliteStore:
         self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
     ) -> Listing:
         """Return the tasks that fit all filters."""
-        require_order(which, sort)
+        require_answerable(which, sort)
         while True:
             try:
                 return self._listing(which, sort, cursor, limit)

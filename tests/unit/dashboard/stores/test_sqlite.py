@@ -171,6 +171,10 @@ def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_
     with sqlite3.connect(path) as db:
         for statement in ("DROP INDEX members", "DROP INDEX keys_of", "DROP TABLE unnamed", "DROP TABLE spent"):
             db.execute(statement)
+        for trigger in ("added", "changed", "deleted"):
+            db.execute(f"DROP TRIGGER listed_{trigger}")
+        for table in ("listed", "words", "labels", "costs"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("ALTER TABLE deliveries DROP COLUMN tokens")
         db.execute("ALTER TABLE deliveries DROP COLUMN turns")
         db.execute("ALTER TABLE deliveries DROP COLUMN usd_micros")
