@@ -95,12 +95,9 @@ class Api:
 
     def reply(self, call: Call) -> Response:
         """Take a user's answer to what waits."""
-        tag = call.headers.get(Header.IF_MATCH)
-        if tag is None:
-            raise HTTPException(428, 'send If-Match: "<version>" of the task that is answered')
-        version = whole(tag.strip('"'))
+        version = _version(call.headers)
         if version is None:
-            raise HTTPException(412, f'If-Match must be the task\'s ETag, like "3", not {tag}')
+            raise HTTPException(428, 'send If-Match: "<version>" of the task that is answered')
         return _task(self._queue.reply(call.path["id"], call.asked, version))
 
     def cancel(self, call: Call) -> Response:
@@ -110,6 +107,10 @@ class Api:
     def retry(self, call: Call) -> Response:
         """Queue a failed task again."""
         return _task(self._queue.retry(call.path["id"], afresh=call.asked.start == "afresh"))
+
+    def edit(self, call: Call) -> Response:
+        """Change a task's priority or budget."""
+        return _task(self._queue.edit(call.path["id"], call.asked, _version(call.headers)))
 
     def claim(self, call: Call) -> Response:
         """Give out the next task; 204 when there is nothing to do."""
@@ -242,6 +243,17 @@ def _authorise(header: str, token_hash: bytes) -> None:
     if not header.startswith("Bearer ") or not hmac.compare_digest(given, token_hash):
         message = "this API needs its bearer token: Authorization: Bearer <dashboard_token>"
         raise HTTPException(401, message, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _version(headers: Headers) -> int | None:
+    """Return the version of If-Match, or None where it was not sent."""
+    tag = headers.get(Header.IF_MATCH)
+    if tag is None:
+        return None
+    version = whole(tag.strip('"'))
+    if version is None:
+        raise HTTPException(412, f'If-Match must be the task\'s ETag, like "3", not {tag}')
+    return version
 
 
 def _json(value: object, status: int = 200) -> Response:

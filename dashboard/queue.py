@@ -35,6 +35,7 @@ from wire.types import (
     Claim,
     ClaimRequest,
     Delivery,
+    Edit,
     File,
     FileInfo,
     Grant,
@@ -255,6 +256,12 @@ class Queue:
     def retry(self, task_id: str, *, afresh: bool = False) -> Task:
         """Queue a failed task again, as it stood or afresh from its checkpoint."""
         return self._change(task_id, partial(rules.retry, now=self.clock(), afresh=afresh))
+
+    def edit(self, task_id: str, edit: Edit, version: int | None = None) -> Task:
+        """Give a task another priority or budget."""
+        now = self.clock()
+        move = Move(lambda record, budget: rules.edit(record, budget, edit, version, now), needs_budget=True)
+        return self.task(self.store.change(task_id, move))
 
     def _change(self, task_id: str, change: Callable[[Record], Record]) -> Task:
         return self.task(self.store.change(task_id, Move(lambda record, _: change(record))))

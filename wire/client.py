@@ -132,6 +132,11 @@ class Client:
         query = types.RetryQuery(start="afresh") if afresh else types.RetryQuery()
         return self._call(routes.RETRY, query, id=task_id)
 
+    def edit(self, task_id: str, edit: types.Edit, *, version: int | None = None) -> types.Task:
+        """Change a task's priority or budget; with a `version` only while it has that (If-Match: else 412)."""
+        headers = {} if version is None else {Header.IF_MATCH: f'"{version}"'}
+        return self._call(routes.EDIT, edit, headers=headers, id=task_id)
+
     def claim(self, request: types.ClaimRequest, *, key: str | None = None) -> types.Claim | None:
         """Claim the next task; None when there is none.
 

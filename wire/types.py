@@ -338,6 +338,21 @@ class Reply(Request, frozen=True, kw_only=True):
         require_short("text", self.text or "")
 
 
+class Edit(Request, frozen=True, kw_only=True):
+    """Another priority or budget for a task that is not over; what is left out stays. A budget is the whole of it, used
+    and spent included.
+    """
+
+    priority: Annotated[int, Meta(ge=0, le=9)] | None = None
+    sessions: Annotated[int, Meta(ge=1, le=SESSIONS_LIMIT)] | None = None
+    usd_micros: Annotated[int, Meta(ge=1, le=USD_MICROS_LIMIT)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse one that changes nothing: it was meant to."""
+        if self.priority is None and self.sessions is None and self.usd_micros is None:
+            raise Invalid("priority", "is missing, and so are sessions and usd_micros: give one of them at least")
+
+
 class RetryQuery(Request, frozen=True, kw_only=True):
     """How a failed task is tried again: its session goes on as it stood, or a new one starts from its checkpoint."""
 

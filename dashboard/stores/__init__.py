@@ -138,6 +138,17 @@ class Store(Protocol):
     def used(self, session_id: str) -> Used:
         """Return what a session used so far by its delivered journal."""
 
+    def series(self, session_id: str) -> list[Used]:
+        """Return what a session used, delivery by delivery: mostly a turn each."""
+
+    def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
+        """Return sessions whose id is not less than `since`, newest first."""
+
+    def spent(self, since: str) -> dict[str, Used]:
+        """Return what all sessions used by the UTC day of their turns, from a day like 2026-05-13 on; it is kept when
+        journals go.
+        """
+
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
 

@@ -42,6 +42,8 @@ class MemoryStore:
         self._blobs: dict[str, bytes] = {}
         self._sessions: dict[str, Session] = {}
         self._events: dict[str, list[Event]] = {}
+        self._series: dict[str, list[Used]] = {}
+        self._spent: dict[str, Used] = {}
         self._runs: list[SyncRun] = []
         self._notices: dict[tuple[str, str], Notice] = {}
         self._targets = targets
@@ -208,9 +210,12 @@ class MemoryStore:
             rules.require_current_fence(self.get(self.session(session_id).task), session_id, fence)
             held = self._events.setdefault(session_id, [])
             fresh = rules.unheld(events, len(held))
-            # Only for its refusal of what could not be read back.
-            journal.chunks(fresh)
+            # It refuses what could not be read back.
+            self._series.setdefault(session_id, []).extend(part.used for part in journal.chunks(fresh))
             held.extend(fresh)
+            for day, used in journal.used_by_day(fresh).items():
+                old = self._spent.get(day, Used(0, 0))
+                self._spent[day] = Used(old.turns + used.turns, old.usd_micros + used.usd_micros)
             return len(held)
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
@@ -226,6 +231,22 @@ class MemoryStore:
     def used(self, session_id: str) -> Used:
         """Return what a session used so far by its delivered journal."""
         return journal.used(self.events(session_id))
+
+    def series(self, session_id: str) -> list[Used]:
+        """Return what a session used, delivery by delivery."""
+        with self._lock:
+            return [*self._series.get(session_id, ())] if session_id in self._events else []
+
+    def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
+        """Return sessions from an id on, newest first."""
+        with self._lock:
+            fit = [session for session in self._sessions.values() if session.id >= since]
+        return sorted(fit, key=lambda session: session.id, reverse=True)[:limit]
+
+    def spent(self, since: str) -> dict[str, Used]:
+        """Return what all sessions used by day."""
+        with self._lock:
+            return {day: used for day, used in sorted(self._spent.items()) if day >= since}
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""

@@ -160,6 +160,15 @@ _RETENTION = """
 """A family and its keys are found when they are to be deleted; `unnamed` are blobs that will be, unless put again."""
 
 
+_SPENT = """
+    ALTER TABLE deliveries ADD COLUMN tokens INTEGER;
+    CREATE TABLE spent (
+        day TEXT PRIMARY KEY, turns INTEGER NOT NULL, usd_micros INTEGER NOT NULL
+    ) WITHOUT ROWID
+"""
+"""What a day cost, and how full a context was: the page asks for both at each look. Days before count from here on."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -217,6 +226,7 @@ STEPS = (
     _apply(_OUTBOX),
     _apply(_TOTALS),
     _apply(_RETENTION),
+    _apply(_SPENT),
 )
 
 

@@ -66,7 +66,13 @@ _UNUSABLE = frozenset(
 _COLUMNS = ("root", "state", "rank", "suspended", "ready_at", "dedupe_key", "session", "fence")
 _INSERT = f"INSERT INTO tasks (id, record, {', '.join(_COLUMNS)}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608 - ours
 _NOTICES = "SELECT record FROM notices WHERE "
-_DELIVERY = "INSERT INTO deliveries (session, first, last, sha256, turns, usd_micros) VALUES (?, ?, ?, ?, ?, ?)"
+_DELIVERY = (
+    "INSERT INTO deliveries (session, first, last, sha256, turns, usd_micros, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_SPENT = """
+    INSERT INTO spent (day, turns, usd_micros) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET turns = turns + excluded.turns, usd_micros = usd_micros + excluded.usd_micros
+"""
 _PASSAGE = """
     SELECT first, last, length(content), CASE WHEN length(content) <= ?1 THEN content END
     FROM deliveries LEFT JOIN blobs USING (sha256)
@@ -359,9 +365,9 @@ class SqliteStore:
         latest = "SELECT NULL, id, record FROM tasks WHERE id = ?1 AND session IS NOT NULL"
         return sorted(self._sessions(f"{earlier} UNION ALL {latest}", task_id), key=lambda session: session.id)
 
-    def _sessions(self, sql: str, name: str) -> list[Session]:
+    def _sessions(self, sql: str, *values: object) -> list[Session]:
         """A task's latest session is in its record, where each move finds it; those before have their own."""
-        return [read(Session, own) if own else _latest(*latest) for own, *latest in self._rows(sql, name)]
+        return [read(Session, own) if own else _latest(*latest) for own, *latest in self._rows(sql, *values)]
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
@@ -380,8 +386,11 @@ class SqliteStore:
             fresh = rules.unheld(events, held)
             for part in journal.chunks(fresh):
                 _put(db, [part.content])
-                row = (session_id, part.first, part.last, digest(part.content), part.turns, part.usd_micros)
-                db.execute(_DELIVERY, row)
+                used = part.used
+                row = (part.first, part.last, digest(part.content), used.turns, used.usd_micros, used.tokens)
+                db.execute(_DELIVERY, (session_id, *row))
+            for day, used in journal.used_by_day(fresh).items():
+                db.execute(_SPENT, (day, used.turns, used.usd_micros))
             return int(held) + len(fresh)
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
@@ -407,8 +416,28 @@ class SqliteStore:
 
     def used(self, session_id: str) -> Used:
         """Return what a session used so far by its delivered journal."""
-        sql = "SELECT coalesce(sum(turns), 0), coalesce(sum(usd_micros), 0) FROM deliveries WHERE session = ?"
-        return Used(*self._rows(sql, session_id)[0])
+        series = self.series(session_id)
+        known = [used.tokens for used in series if used.tokens is not None]
+        turns, usd_micros = sum(used.turns for used in series), sum(used.usd_micros for used in series)
+        return Used(turns, usd_micros, known[-1] if known else None)
+
+    def series(self, session_id: str) -> list[Used]:
+        """Return what a session used, delivery by delivery."""
+        columns = "coalesce(turns, 0), coalesce(usd_micros, 0), tokens"
+        sql = f"SELECT {columns} FROM deliveries WHERE session = ? ORDER BY first"  # noqa: S608 - ours
+        return [Used(*row) for row in self._rows(sql, session_id)]
+
+    def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
+        """Return sessions from an id on, newest first."""
+        columns = "sessions.record, tasks.id, tasks.record"
+        order = "WHERE sessions.id >= ? ORDER BY sessions.id DESC LIMIT ?"
+        sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task {order}"  # noqa: S608 - ours
+        return self._sessions(sql, since, limit)
+
+    def spent(self, since: str) -> dict[str, Used]:
+        """Return what all sessions used by day."""
+        rows = self._rows("SELECT day, turns, usd_micros FROM spent WHERE day >= ? ORDER BY day", since)
+        return {day: Used(turns, usd_micros) for day, turns, usd_micros in rows}
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""

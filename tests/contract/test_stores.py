@@ -20,6 +20,7 @@ from dashboard.stores.sqlite import SqliteStore
 from wire.types import (
     AskedBudget,
     Budget,
+    Edit,
     Event,
     EventKind,
     Exit,
@@ -273,6 +274,41 @@ def test_what_a_session_used_is_known_from_its_delivered_journal(store):
     assert store.used("S1") == Used(3, 6)
 
 
+def settled(n, at=None, **usage):
+    return replace(
+        event(n), at=at or "2026-05-13T12:00:00Z", kind=EventKind.SETTLE, data={"usd_micros": n, "usage": usage}
+    )
+
+
+def test_what_each_delivery_used_and_how_full_the_context_is_is_known(store):
+    claim(store, add(store, 1))
+    assert store.series("S1") == []
+    first = settled(1, input_tokens=10, cache_creation_input_tokens=20, cache_read_input_tokens=300, output_tokens=4)
+    store.deliver("S1", 1, [first])
+    store.deliver("S1", 1, [first, event(2), settled(3, input_tokens=400, output_tokens=None), settled(4)])
+    assert store.series("S1") == [Used(1, 1, 334), Used(2, 7, 400)]
+    assert store.used("S1") == Used(3, 8, 400)
+
+
+def test_what_a_day_cost_is_kept_when_journals_go_and_counts_nothing_twice(store):
+    claim(store, add(store, 1))
+    batch = [settled(1, "2026-05-12T23:59:59Z"), settled(2, "2026-05-13T00:00:00Z"), settled(3), settled(4, "noon")]
+    for _ in range(2):
+        store.deliver("S1", 1, batch)
+    end(store, store.get(f"{1:026}"), Exit.FINISHED)
+    assert store.prune(Before(journals=LATER)).journals == 1
+    assert store.spent("2026-05-12") == {"2026-05-12": Used(1, 1), "2026-05-13": Used(2, 5)}
+    assert [*store.spent("2026-05-13")] == ["2026-05-13"]
+
+
+def test_recent_sessions_are_found_newest_first_the_latest_of_a_task_as_it_is(store):
+    for number in (1, 2, 3):
+        end(store, claim(store, add(store, number), session=f"S{number}"), Exit.TURN_LIMIT)
+    claim(store, f"{1:026}", session="S4")
+    assert [(s.id, s.exit) for s in store.recent_sessions("S2", limit=9)] == [("S4", None), ("S3", 1), ("S2", 1)]
+    assert [s.id for s in store.recent_sessions("S1", limit=2)] == ["S4", "S3"]
+
+
 def test_a_gap_or_a_stale_fence_delivers_nothing(store):
     task_id = add(store, 1)
     claim(store, task_id)
@@ -473,13 +509,14 @@ MOVES = st.one_of(
     st.tuples(st.just("end"), st.sampled_from(FAMILY), st.tuples(st.sampled_from(list(Exit)), st.integers(0, 100))),
     st.tuples(st.just("reply"), st.sampled_from(FAMILY), st.integers(0, 50)),
     st.tuples(st.sampled_from(["cancel", "retry"]), st.sampled_from(FAMILY), st.none()),
+    st.tuples(st.just("edit"), st.sampled_from(FAMILY), st.tuples(st.integers(1, 4), st.integers(1, 150))),
     st.tuples(
         st.just("prune"), st.just(FAMILY[0]), st.sampled_from([Before(tasks=LATER), Before(journals=LATER), Before()])
     ),
 )
 
 
-def make_move(store, step, move):
+def make_move(store, step, move):  # noqa: PLR0911 - one for each move
     """Make one move; return what came of it: a record, or the kind of refusal."""
     name, (number, parent, work), with_ = move
     task_id = task(number).task.id
@@ -498,6 +535,10 @@ def make_move(store, step, move):
             return record
         if name == "end":
             return end_by_share(store, store.get(task_id), *with_)
+        if name == "edit":
+            wanted = Edit(priority=with_[0], sessions=with_[0], usd_micros=with_[1])
+            move = Move(lambda record, left: rules.edit(record, left, wanted, None, NOW), needs_budget=True)
+            return store.change(task_id, move)
         if name == "reply":
             reply = Reply(text="go on", sessions=with_ % 2, usd_micros=with_)
             return change(store, task_id, lambda record, now: rules.reply(record, reply, record.task.version, now))

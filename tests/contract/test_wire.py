@@ -13,8 +13,10 @@ from wire.secret import Secret
 from wire.types import (
     AskedBudget,
     Batch,
+    Budget,
     ClaimRequest,
     Delivery,
+    Edit,
     Event,
     EventKind,
     Exit,
@@ -123,6 +125,16 @@ def test_a_grant_lets_a_task_go_on(client):
     assert waits.waiting.kind is Need.BUDGET
     granted = client.reply(task.id, Reply(sessions=1, text="The second half too."), version=waits.version)
     assert (granted.state, granted.budget.sessions) == (State.QUEUED, 2)
+
+
+def test_priority_and_budget_are_edited(client):
+    task = client.add_task(NewTask(title="t"))
+    edited = client.edit(task.id, Edit(priority=9, usd_micros=7_000_000), version=task.version)
+    assert (edited.priority, edited.budget) == (9, Budget(sessions=5, usd_micros=7_000_000))
+    assert status(client.edit, task.id, Edit(priority=1), version=task.version) == 412
+    assert client.edit(task.id, Edit(sessions=9)).budget.sessions == 9
+    client.cancel(task.id)
+    assert status(client.edit, task.id, Edit(priority=1)) == 409
 
 
 def test_a_key_queues_a_task_once(client):
