@@ -103,7 +103,7 @@ class EventKind(OpenWord, enum.StrEnum):
     SETTLE = "settle"
     """A whole answer: {"turn", "message", "usage", "usd_micros"}."""
     CUT = "cut"
-    """An answer that did not come whole: {"turn", "reason"}, and {"usd_micros"} at most, where what it cost is known."""
+    """An answer that did not come whole: {"turn", "reason"}, and {"usd_micros"} at most, where that is known."""
     REFUND = "refund"
     """A definite error status: {"turn", "status", "reason"}; turn and price are given back."""
     TOOL_STARTED = "tool_started"
