@@ -100,7 +100,14 @@ async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: f
             await run_in_threadpool(_look, queue, copies, retention)
         except Exception:
             log.exception("the watch could not look; it tries again in %s s", every_s)
-        await asyncio.sleep(every_s)
+        await _pause(queue, every_s)
+
+
+async def _pause(queue: Queue, most_s: float) -> None:
+    """Wait for the next look, at most until a write finds no room: within a minute someone is to hear of that."""
+    end = asyncio.get_running_loop().time() + most_s
+    while (left := end - asyncio.get_running_loop().time()) > 0 and not queue.has_news:  # noqa: ASYNC110 - a thread writes
+        await asyncio.sleep(min(left, 1))
 
 
 def _look(queue: Queue, copies: Backups, retention: Retention) -> None:
