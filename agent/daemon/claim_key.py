@@ -1,5 +1,6 @@
-"""The key of the next claim, on disk before it is sent. A claim whose answer was lost, or whose daemon was killed before
-the session's folder stood, is asked for again under the same key: that gives the same claim and costs no session.
+"""The key of the next claim, on disk before it is sent. A claim whose answer was lost, or whose daemon was killed
+before the folder of its session stood, is asked for again under the same key: that gives the same claim and costs no
+session.
 """
 
 import uuid
