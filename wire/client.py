@@ -200,6 +200,10 @@ class Client:
         """Return how telling users stands."""
         return self._call(routes.NOTIFICATIONS)
 
+    def invite(self, name: str) -> types.Invitation:
+        """Make a link by which an operator signs in to the page, once, within minutes."""
+        return self._call(routes.INVITE, types.Invite(name=name))
+
     def present(self, presence: types.Presence) -> types.Wellness:
         """Say that a worker lives, while it claims nothing."""
         return self._call(routes.PRESENT, presence)

@@ -30,15 +30,20 @@ ULID = r"[0-9A-HJKMNP-TV-Z]{26}"
 # A bare `$` would also match before a newline at the end.
 _END = r"$(?!\n)"
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_ONE_LINE = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*{_END}"
 Line = Annotated[
     str,
     Meta(
         max_length=200,
-        pattern=rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*{_END}",
+        pattern=_ONE_LINE,
         description="one line of text, of at most 200 characters, without control characters",
     ),
 ]
 """One line that people read: it says something, and has no control character that could forge a log or a terminal."""
+Name = Annotated[
+    str, Meta(max_length=60, pattern=_ONE_LINE, description="a name of at most 60 characters, in one line")
+]
+"""Who acts, as they call themselves."""
 Base64 = Annotated[
     bytes, Meta(extra_json_schema={"pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"})
 ]
@@ -109,6 +114,8 @@ class EventKind(OpenWord, enum.StrEnum):
     """What arrived of an answer, raw: {"events": [...]}; delivered without it once the answer is whole."""
     SETTLE = "settle"
     """A whole answer: {"turn", "message", "usage", "usd_micros"}."""
+    CUT = "cut"
+    """An answer that did not come whole: {"turn", "reason"}, and {"usd_micros"} at most, where that is known."""
     REFUND = "refund"
     """A definite error status: {"turn", "status", "reason"}; turn and price are given back."""
     TOOL_STARTED = "tool_started"
@@ -366,6 +373,19 @@ class RetryQuery(Request, frozen=True, kw_only=True):
     start: Literal["as_it_stood", "afresh"] = "as_it_stood"
 
 
+class Invite(Request, frozen=True, kw_only=True):
+    """Ask for a link by which an operator of this name signs in to the page."""
+
+    name: Name
+
+
+class Invitation(Written, frozen=True, kw_only=True):
+    """The page's path that signs in: once, until `expires_at`."""
+
+    path: str
+    expires_at: str
+
+
 class SyncOutcome(OpenWord, enum.StrEnum):
     """How a sync run ended; `unchanged` and `changed` were read again and verified."""
 
@@ -508,7 +528,7 @@ class TasksQuery(Request, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse a state that is not known here: an empty list would be taken for an answer."""
-        if self.state and not self.state.is_known:
+        if self.state is not None and not self.state.is_known:
             raise Invalid("state", f"must be one of {', '.join(State)}, not {self.state.value!r}")
 
 

@@ -98,11 +98,13 @@ class NoticeFilter:
 class Store(Protocol):
     """Tasks, their families' budgets, blobs, sessions with their journals, sync runs.
 
-    `unclean` says that the last process to use it did not close it. What cannot be written raises `Busy`, `Full` or
-    `Unready`, and has changed nothing.
+    `unclean` says that the last process to use it did not close it; `refused` counts what found no room on the disk
+    since the start. What cannot be written raises `Busy`, `Full` or `Unready`, and has changed nothing; alarms and
+    notices have room of their own on a full disk.
     """
 
     unclean: bool
+    refused: int
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, unless one stands for it already; return what holds, and whether it is new.
@@ -233,6 +235,12 @@ class Store(Protocol):
 
     def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
         """Replace or add the notices that `move` makes of those found, in one write."""
+
+    def sent_lately(self, since: float) -> Mapping[str, int]:
+        """Return how many messages each target got since a time, by those of its notices that were sent."""
+
+    def catch_up(self, targets: Sequence[str], now: float) -> None:
+        """Write the notices by which targets that were not among those of the last call hear of what still waits."""
 
     def close(self) -> None:
         """Let go of files; the store is used no more."""

@@ -1,6 +1,7 @@
 """Tasks in memory: for tests, and the plainest statement of what a store does. All is gone with the process."""
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class MemoryStore:
     """One lock around dictionaries. See `dashboard.stores.Store`."""
 
     unclean = False
+    refused = 0
 
     def __init__(self, *, targets: Sequence[str] = ()) -> None:
         # Re-entrant: `change` and `deliver` call the store's own readers while they hold it.
@@ -60,6 +62,7 @@ class MemoryStore:
         self._runs: list[SyncRun] = []
         self._notices: dict[tuple[str, str], Notice] = {}
         self._targets = targets
+        self._caught_up: frozenset[str] = frozenset()
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
@@ -368,6 +371,21 @@ class MemoryStore:
         since = which.since or 0
         sent = [(-n.sent_at, n.id, n.target, n) for n in held if n.sent_at is not None and n.sent_at >= since]
         return [notice for *_, notice in sorted(sent)[:MOST_NOTICES]]
+
+    def sent_lately(self, since: float) -> dict[str, int]:
+        """Return how many messages each target got since a time."""
+        with self._lock:
+            sent = {(n.target, n.sent_at) for n in self._notices.values() if n.sent_at is not None}
+        return Counter(target for target, at in sent if at >= since)
+
+    def catch_up(self, targets: Sequence[str], now: float) -> None:
+        """Write what targets that are new have not heard of."""
+        with self._lock:
+            new = [target for target in targets if target not in self._caught_up]
+            for record in [r for r in self._records.values() if r.task.state in outgoing.TELLING and new]:
+                held = [notice for notice in self._notices.values() if notice.task == record.task.id]
+                self._post(outgoing.caught_up(record, held, new, now))
+            self._caught_up = frozenset(targets)
 
     def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
         """Replace or add notices in one write."""

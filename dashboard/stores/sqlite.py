@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +51,7 @@ from dashboard.stores import (
 )
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import Bounds, Lead
+from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
 from wire.types import Event, Session, State, SyncRun
@@ -130,6 +131,7 @@ class SqliteStore:
         self._bounds = bounds
         self._targets = targets
         self._room = room
+        self.refused = 0
         self._lock = threading.Lock()
         self._damage: str | None = None
         files.require_present(path)
@@ -145,6 +147,8 @@ class SqliteStore:
         self._readers = [_connect(path, mode="rw")]
         self._rows("SELECT 1 FROM meta")
         self._opened = files.look(path)
+        self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
+        self._reserve.hold()
 
     def close(self) -> None:
         """Close the file."""
@@ -153,9 +157,13 @@ class SqliteStore:
                 db.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, begun as a writer: a reader that turns writer half-way may find the file locked."""
+    def _writing(self, *, grows: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction, begun as a writer: a reader that turns writer half-way may find the file locked. One that
+        `grows` the file must leave the reserve alone.
+        """
         with self._lock, self._explained():
+            if grows and not self._reserve.hold():
+                raise self._full("what is left is kept for alarms")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -165,6 +173,19 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _write_for_users(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        """Write what a user must hear of; on a full disk into the room that is reserved for it."""
+        try:
+            with self._writing() as db:
+                write(db)
+        except Full:
+            with self._lock:
+                released = self._reserve.release()
+            if not released:
+                raise
+            with self._writing() as db:
+                write(db)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -176,12 +197,16 @@ class SqliteStore:
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Busy(f"the queue's file is locked by another process: {error}") from error
             if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._is_full()):
-                raise Full(f"the disk of {self._path.parent} is full: {error}") from error
+                raise self._full(str(error)) from error
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 self._damage = str(error)
             if code in _UNUSABLE:
                 raise Unready(_damaged(self._path, str(error))) from error
             raise
+
+    def _full(self, why: str) -> Full:
+        self.refused += 1
+        return Full(f"the disk of {self._path.parent} is full: {why}")
 
     def _is_full(self) -> bool:
         return files.free_bytes(self._path.parent) < 1024 * 1024
@@ -258,7 +283,7 @@ class SqliteStore:
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
-        with self._writing() as db:
+        with self._writing(grows=True) as db:
             found = _found(db, record, key)
             held = rules.admit(record, key, found)
             is_new = held not in (found.keyed, found.same_id, found.same_work)
@@ -388,7 +413,7 @@ class SqliteStore:
         return self._change(where, session_id, f"no session {session_id}", move, blobs)
 
     def _change(self, where: str, name: str, missing: str, move: Move, blobs: Sequence[bytes]) -> Record:
-        with self._writing() as db:
+        with self._writing(grows=bool(blobs)) as db:
             old = _record(db, where, name)
             if old is None:
                 raise NotFound(missing)
@@ -404,7 +429,8 @@ class SqliteStore:
 
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
         """Move open alarms and keep a sync run."""
-        with self._writing() as db:
+
+        def write(db: sqlite3.Connection) -> None:
             if run:
                 record = dump(run).decode()
                 db.execute("INSERT INTO sync_runs (outcome, record) VALUES (?, ?)", (run.outcome.value, record))
@@ -415,6 +441,8 @@ class SqliteStore:
                     continue
                 _update(db, old, new) if old else _insert(db, new)
                 _tell(db, old, new, self._targets)
+
+        self._write_for_users(write)
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests."""
@@ -449,7 +477,7 @@ class SqliteStore:
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
-        with self._writing() as db:
+        with self._writing(grows=True) as db:
             sql = (
                 "SELECT tasks.session, tasks.fence FROM sessions JOIN tasks ON tasks.id = sessions.task"
                 " WHERE sessions.id = ?"
@@ -538,10 +566,45 @@ class SqliteStore:
 
     def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
         """Replace or add notices in one write."""
-        with self._writing() as db:
+
+        def write(db: sqlite3.Connection) -> None:
             where, values = _meant(which)
             found = db.execute(_NOTICES + where, values).fetchall()
             _post(db, move([read(Notice, text) for (text,) in found]))
+
+        self._write_for_users(write)
+
+    def sent_lately(self, since: float) -> dict[str, int]:
+        """Return how many messages each target got since a time."""
+        # A message's notices were settled together. Counted here: of a flood, not all rows are read.
+        sql = "SELECT target, count(DISTINCT sent_at) FROM notices WHERE sent_at >= ? GROUP BY target"
+        return dict(self._rows(sql, since))
+
+    def catch_up(self, targets: Sequence[str], now: float) -> None:
+        """Write what targets that are new have not heard of."""
+        held = self._rows("SELECT value FROM meta WHERE key = 'targets'")
+        known = msgspec.json.decode(held[0][0], type=list[str]) if held else []
+        if new := [target for target in targets if target not in known]:
+            for state in sorted(outgoing.TELLING):
+                self._catch_up(state, new, now)
+        if known != [*targets]:
+            with self._writing() as db:
+                row = ("targets", msgspec.json.encode([*targets]).decode())
+                db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", row)
+
+    def _catch_up(self, state: State, new: Sequence[str], now: float) -> None:
+        """A few tasks in each write: there may be many that failed."""
+        # The second condition is the index's own.
+        sql = "SELECT id, record FROM tasks WHERE state = ? AND state <> 'running' AND id > ? ORDER BY id LIMIT 100"
+        last: str | None = ""
+        while last is not None:
+            with self._writing() as db:
+                rows = db.execute(sql, (state.value, last)).fetchall()
+                for task_id, text in rows:
+                    # One that cannot be read is another's to set aside.
+                    with suppress(Damaged):
+                        _post(db, outgoing.caught_up(_parsed(task_id, text), _told(db, task_id), new, now))
+            last = rows[-1][0] if rows else None
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""
@@ -767,8 +830,11 @@ def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
 def _tell(db: sqlite3.Connection, old: Record | None, new: Record, targets: Sequence[str]) -> None:
     """Write the notices of a change. Most changes have none, and cost no look."""
     if outgoing.concerns(old, new):
-        rows = db.execute(_NOTICES + "task = ?", (new.task.id,)).fetchall()
-        _post(db, outgoing.news(old, new, [read(Notice, text) for (text,) in rows], targets))
+        _post(db, outgoing.news(old, new, _told(db, new.task.id), targets))
+
+
+def _told(db: sqlite3.Connection, task_id: str) -> list[Notice]:
+    return [read(Notice, text) for (text,) in db.execute(_NOTICES + "task = ?", (task_id,))]
 
 
 def _meant(which: NoticeFilter) -> tuple[str, tuple[object, ...]]:

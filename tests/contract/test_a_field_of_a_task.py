@@ -7,7 +7,6 @@ import inspect
 import re
 
 import pytest
-import urllib3
 
 from dashboard import forms
 from dashboard.app import create
@@ -15,6 +14,7 @@ from dashboard.stores import TaskFilter
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from provision.commands import task as fab
+from tests.browser import Browser
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import AskedBudget, File, NewTask, State, Task, TasksQuery
@@ -95,7 +95,7 @@ def test_what_is_asked_for_is_answered(queue, field):
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED])
 def test_the_pages_form_and_fab_ask_for_it(queue, field):
     url, _ = queue
-    page = urllib3.request("GET", url).data.decode()
+    page = Browser(url, TOKEN)("GET").data.decode()
     assert all(f'name="{name}"' in page for name in TYPED.get(field, [field]))
     options = inspect.signature(fab.add.body).parameters
     assert all(name in options for name in OPTIONS.get(field, [field]))
@@ -111,7 +111,7 @@ def test_what_is_typed_into_the_form_is_what_is_asked_for(field):
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_SHOWN])
 def test_the_tasks_page_and_fab_show_it(queue, field):
     url, task = queue
-    page = re.sub(r"\s+", " ", urllib3.request("GET", f"{url}/tasks/{task.id}").data.decode())
+    page = re.sub(r"\s+", " ", Browser(url, TOKEN)("GET", f"/tasks/{task.id}").data.decode())
     value = SHOWN.get(field, str(getattr(task, field)))
     assert value in page
     assert value in "\n".join(fab.details(task, ()))
@@ -129,7 +129,7 @@ def test_each_filter_is_offered_everywhere_and_filters(queue, name):
     url, task = queue
     assert name in inspect.signature(Client.tasks).parameters
     assert name in inspect.signature(fab.list_.body).parameters
-    page = urllib3.request("GET", url).data.decode()
+    page = Browser(url, TOKEN)("GET").data.decode()
     assert name in NOT_ON_THE_PAGE or f"?{name}=" in page or f'name="{name}"' in page.split('action="/tasks"')[0]
     found = list(Client(url, TOKEN).tasks(**{name: FILTERS[name]}))
     assert (task.id in {each.id for each in found}) == (name in FITTING)

@@ -656,6 +656,60 @@ def test_notices_are_found_by_when_they_are_due_when_they_were_sent_and_by_messa
     assert len(store.notices(DUE)) == 3
 
 
+def told(store, target):
+    return {notice.task for notice in store.notices(DUE) if notice.target == target}
+
+
+def test_a_target_that_is_new_hears_what_still_waits_under_the_facts_id(store):
+    waits = fail(store, 1).task.id
+    change(store, fail(store, 2).task.id, rules.retry)
+    fact = next(notice.id for notice in store.notices(DUE) if notice.task == waits)
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    assert told(store, "pager") == {waits}
+    assert {n.id for n in store.notices(DUE) if n.target == "pager"} == {fact}
+    assert [n.target for n in store.notices(DUE) if n.task == waits] == ["chat", "mail", "pager"]
+
+
+def test_a_target_hears_what_waits_only_once(store):
+    fail(store, 1)
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    store.change_notices(DUE, lambda found: [replace(n, due_at=None, sent=1, sent_at=SECONDS) for n in found])
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    store.catch_up(["mail"], SECONDS)
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    assert store.notices(DUE) == []
+
+
+def test_a_target_that_comes_back_hears_what_was_withdrawn_unsent(store):
+    waits = fail(store, 1).task.id
+    store.catch_up(["mail", "chat"], SECONDS)
+    store.change_notices(DUE, lambda found: [replace(n, due_at=None) for n in found if n.target == "chat"])
+    store.catch_up(["mail"], SECONDS)
+    assert told(store, "chat") == set()
+    store.catch_up(["mail", "chat"], SECONDS)
+    assert told(store, "chat") == {waits}
+
+
+def test_more_that_waits_than_one_write_takes_is_caught_up_with(store):
+    waits = {fail(store, number).task.id for number in range(1, 203)}
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    with_pager = store.notices(NoticeFilter(due=SECONDS))
+    store.change_notices(DUE, lambda found: [replace(n, due_at=None) for n in found if n.target != "pager"])
+    store.change_notices(DUE, lambda found: [replace(n, due_at=None) for n in found if n.target != "pager"])
+    assert len(with_pager) == 500
+    assert told(store, "pager") == waits
+
+
+def test_messages_are_counted_by_target_however_many_notices_each_had(store):
+    notice = outgoing.Notice(id="x", target="mail", task="t", kind="failed", title="t", text="", at="")
+    flood = [replace(notice, id=f"{n:04}", sent=1, sent_at=SECONDS + 9) for n in range(600)]
+    single = [replace(notice, id=f"single-{n}", sent=1, sent_at=SECONDS + n) for n in range(5)]
+    early = [replace(notice, id="early", sent=1, sent_at=SECONDS - 1), replace(notice, id="unsent")]
+    other = [replace(notice, id="other", target="chat", sent=1, sent_at=SECONDS)]
+    store.change_notices(DUE, lambda _: [*flood, *single, *early, *other])
+    assert store.sent_lately(SECONDS) == {"mail": 6, "chat": 1}
+
+
 def test_what_a_write_of_notices_raises_leaves_them_as_they_were(store):
     fail(store, 1)
     before = store.notices(DUE)
