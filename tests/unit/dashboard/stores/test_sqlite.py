@@ -171,8 +171,13 @@ def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_
     store.deliver(session, 1, [*settled, Event(n=3, at="x", kind=EventKind.MESSAGE)])
     store.close()
     with sqlite3.connect(path) as db:
-        for statement in ("DROP INDEX members", "DROP INDEX keys_of", "DROP TABLE unnamed"):
+        for statement in ("DROP INDEX members", "DROP INDEX keys_of", "DROP TABLE unnamed", "DROP TABLE spent"):
             db.execute(statement)
+        for trigger in ("added", "changed", "deleted"):
+            db.execute(f"DROP TRIGGER listed_{trigger}")
+        for table in ("listed", "words", "labels", "costs"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("ALTER TABLE deliveries DROP COLUMN tokens")
         db.execute("ALTER TABLE deliveries DROP COLUMN turns")
         db.execute("ALTER TABLE deliveries DROP COLUMN usd_micros")
         db.execute("INSERT INTO deliveries VALUES (?, 4, 4, 'gone'), (?, 5, 5, 'broken')", (session, session))
