@@ -167,6 +167,9 @@ TEXT = (
 )
 """What is searched of a task: its title and its description, which is a blob where it is long."""
 COST = "json_extract({row}.record, '$.task.usd_micros_spent')"
+# Columns by their names: a later release may have added some.
+_ADD_COST = f"""INSERT OR IGNORE INTO costs (usd_micros, task)
+            SELECT {COST.format(row="new")}, new.id WHERE {COST.format(row="new")} > 0;"""  # noqa: S608 - ours
 INDEXED_FROM = "indexed_from"
 """The key in `meta` of the least task that is indexed; none when all are."""
 _LISTS = (
@@ -180,8 +183,8 @@ _LISTS = (
     f"""CREATE TRIGGER listed_added AFTER INSERT ON tasks WHEN json_valid(new.record) BEGIN
         INSERT INTO listed (task) VALUES (new.id);
         INSERT INTO words (rowid, text) SELECT n, {TEXT.format(row="new")} FROM listed WHERE task = new.id;
-        INSERT OR IGNORE INTO labels SELECT value, new.id FROM json_each(new.record, '$.task.labels');
-        INSERT OR IGNORE INTO costs SELECT {COST.format(row="new")}, new.id WHERE {COST.format(row="new")} > 0;
+        INSERT OR IGNORE INTO labels (label, task) SELECT value, new.id FROM json_each(new.record, '$.task.labels');
+        {_ADD_COST}
     END""",  # noqa: S608 - ours
     # What runs spends nothing until it ends: a claim and a heartbeat pay nothing here.
     f"""CREATE TRIGGER listed_changed AFTER UPDATE OF record ON tasks
@@ -189,7 +192,7 @@ _LISTS = (
             AND {COST.format(row="old")} IS NOT {COST.format(row="new")}
     BEGIN
         DELETE FROM costs WHERE usd_micros = {COST.format(row="old")} AND task = old.id;
-        INSERT OR IGNORE INTO costs SELECT {COST.format(row="new")}, new.id WHERE {COST.format(row="new")} > 0;
+        {_ADD_COST}
     END""",  # noqa: S608 - ours
     # An index without its texts is told what to take out.
     f"""CREATE TRIGGER listed_deleted AFTER DELETE ON tasks WHEN json_valid(old.record) BEGIN
@@ -200,7 +203,7 @@ _LISTS = (
             WHERE task = old.id AND label IN (SELECT value FROM json_each(old.record, '$.task.labels'));
         DELETE FROM costs WHERE usd_micros = {COST.format(row="old")} AND task = old.id;
     END""",  # noqa: S608 - ours
-    f"INSERT INTO meta SELECT '{INDEXED_FROM}', '~' WHERE EXISTS (SELECT 1 FROM tasks)",  # noqa: S608 - ours
+    f"INSERT INTO meta (key, value) SELECT '{INDEXED_FROM}', '~' WHERE EXISTS (SELECT 1 FROM tasks)",  # noqa: S608 - ours
 )
 """What lists find tasks by. Triggers keep it, so that it holds whichever release writes; tasks that are there already
 are indexed in the background (`SqliteStore.index_earlier`): a million of them take a minute, and no start waits for it.

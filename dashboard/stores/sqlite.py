@@ -100,7 +100,7 @@ _INDEX_WORDS = f"""
     SELECT n, {TEXT.format(row="tasks")} FROM listed CROSS JOIN tasks ON tasks.id = task WHERE n < ? ORDER BY n
 """  # noqa: S608 - ours
 _INDEX_COSTS = f"""
-    INSERT OR IGNORE INTO costs
+    INSERT OR IGNORE INTO costs (usd_micros, task)
     SELECT {COST.format(row="tasks")}, task FROM listed CROSS JOIN tasks ON tasks.id = task
     WHERE n < ? AND {COST.format(row="tasks")} > 0
 """  # noqa: S608 - ours
