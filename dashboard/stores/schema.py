@@ -169,7 +169,7 @@ TEXT = (
 COST = "json_extract({row}.record, '$.task.usd_micros_spent')"
 # Columns by their names: a later release may have added some.
 _ADD_COST = f"""INSERT OR IGNORE INTO costs (usd_micros, task)
-            SELECT {COST.format(row="new")}, new.id WHERE {COST.format(row="new")} > 0;"""  # noqa: S608 - ours
+            SELECT {COST.format(row="new")}, new.id WHERE {COST.format(row="new")} > 0;"""
 INDEXED_FROM = "indexed_from"
 """The key in `meta` of the least task that is indexed; none when all are."""
 _LISTS = (

@@ -41,10 +41,10 @@ def _sample(kind: Any, *, more: bool, inside: frozenset[type]) -> Any:
     match kind:
         case msgspec.inspect.StructType():
             return _object(kind.cls, more=more, inside=inside)
-        case msgspec.inspect.VarTupleType() if getattr(_bare(kind.item_type), "cls", None) in inside:
-            return []  # a value that holds others of its kind holds none in the end
         case msgspec.inspect.VarTupleType():
-            return [_sample(kind.item_type, more=more, inside=inside)]
+            # A value that holds others of its kind holds none in the end.
+            items = [kind.item_type] if getattr(_bare(kind.item_type), "cls", None) not in inside else []
+            return [_sample(item, more=more, inside=inside) for item in items]
         case msgspec.inspect.EnumType():
             return next(iter(kind.cls)).value
         case msgspec.inspect.DictType():
