@@ -32,6 +32,7 @@ from wire.types import (
     USD_MICROS_LIMIT,
     Answer,
     Budget,
+    Edit,
     Event,
     Exit,
     FileInfo,
@@ -51,6 +52,8 @@ SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.FAULT, Exit.UNA
 """After these exits the session goes on at the next claim, under its id: only a hand-over makes way for a new one."""
 SUCCESSES = frozenset({SyncOutcome.UNCHANGED, SyncOutcome.CHANGED})
 """Outcomes that prove the sheet in step; one that only another release knows proves nothing."""
+EDITABLE = UNFINISHED | {State.FAILED}
+"""States in which priority and budget still decide something: a failed task may be tried again."""
 UNAVAILABLE_PAUSE = timedelta(minutes=5)
 """How long a task rests when the API was unavailable and the session did not say until when."""
 STALE_FENCE = "the fence is stale: the task was claimed again; stop, and merge nothing"
@@ -79,6 +82,7 @@ def draft(new: NewTask, task_id: str, now: datetime, digest: str = "") -> Record
         not_before=stamp(moment(new.not_before, "not_before")) if new.not_before else None,
         parent=new.parent,
         dedupe_key=new.dedupe_key,
+        labels=tuple(dict.fromkeys(new.labels)),
     )
     return Record(task=task, root=task_id, granted=budget, digest=digest)
 
@@ -294,8 +298,7 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
     """The table of exits (see `wire.types.Exit`)."""
     match end.exit:
         case Exit.FINISHED:
-            done = _released(record, now, state=State.DONE, files=left.files, result=left.short_result)
-            return replace(done, result=left.result)
+            return _with_what_is_left(_released(record, now, state=State.DONE), left)
         case Exit.TURN_LIMIT if record.task.sessions_used >= record.task.budget.sessions:
             used = f"{record.task.sessions_used} of {record.task.budget.sessions}"
             return _wait_for_budget(record, now, f"Its sessions are used up: {used}. {end.reason}".strip())
@@ -307,7 +310,8 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             reason = end.reason or "The session used up its dollars or its time."
             return _wait_for_budget(record, now, reason)
         case Exit.STUCK:
-            return _wait_for_user(record, now, Need.STUCK, end.reason or "The session could not go on.")
+            waits = _wait_for_user(record, now, Need.STUCK, end.reason or "The session could not go on.")
+            return _with_what_is_left(waits, left) if end.result else waits
         case Exit.FAULT:
             return _released(record, now, state=State.FAILED, reason=end.reason)
         case Exit.FENCED:
@@ -319,6 +323,12 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             return _released(record, now, state=State.QUEUED, reason=end.reason)
     unknown = f"Its session ended by exit {int(end.exit)}, which this release does not know; its journal is kept."
     return _wait_for_user(record, now, Need.STUCK, f"{unknown} {end.reason}".strip())
+
+
+def _with_what_is_left(record: Record, left: Left) -> Record:
+    """Keep the result and the files that a session handed over, of half a work too: the user decides by them."""
+    task = replace(record.task, files=left.files, result=left.short_result)
+    return replace(record, task=task, result=left.result)
 
 
 def reply(record: Record, reply: Reply, version: int, now: datetime) -> Record:
@@ -382,6 +392,62 @@ def retry(record: Record, now: datetime, *, afresh: bool = False) -> Record:
     if afresh and record.session:
         record = replace(record, session=replace(record.session, suspended=False))
     return _released(record, now, state=State.QUEUED)
+
+
+def edit(record: Record, left: FamilyBudget, edit: Edit, version: int | None, now: datetime) -> Record:
+    """Give a task another priority or budget. What its maker's budget gives a subtask is a cap only: a root's own is
+    what its family shares. Raises `StaleVersion`, `Conflict`, `Invalid`.
+    """
+    task = record.task
+    if version is not None and task.version != version:
+        raise StaleVersion(f"the task is in version {task.version} by now; read it again before you change it")
+    if task.state not in EDITABLE:
+        raise Conflict(f"the task is {task.state}: its priority and budget decide nothing any more")
+    priority = task.priority if edit.priority is None else edit.priority
+    sessions = task.budget.sessions if edit.sessions is None else edit.sessions
+    usd_micros = task.budget.usd_micros if edit.usd_micros is None else edit.usd_micros
+    wanted = replace(task.budget, sessions=sessions, usd_micros=usd_micros)
+    if (priority, wanted) == (task.priority, task.budget):
+        return record
+    if wanted != task.budget:
+        _require_possible(record, left, wanted)
+    granted = _more(record.granted, task.budget, wanted) if record.root == task.id else record.granted
+    return replace(changed(record, now, priority=priority, budget=wanted), granted=granted)
+
+
+def _more(granted: Budget, old: Budget, new: Budget) -> Budget:
+    sessions, usd_micros = new.sessions - old.sessions, new.usd_micros - old.usd_micros
+    return replace(granted, sessions=granted.sessions + sessions, usd_micros=granted.usd_micros + usd_micros)
+
+
+def _require_possible(record: Record, left: FamilyBudget, wanted: Budget) -> None:
+    """Refuse a budget under what is used or held already, or over what a subtask's family has; and one that a grant
+    must change, because the task waits for that.
+    """
+    task = record.task
+    if task.waiting and task.waiting.kind is Need.BUDGET:
+        raise Conflict("the task waits for more budget: grant it as the answer to that, and it goes on")
+    used = Budget(sessions=task.sessions_used, usd_micros=task.usd_micros_spent + record.reserved)
+    if record.root == task.id:
+        # What its subtasks used or hold is used too.
+        used = _at_least(used, task.budget.sessions - left.sessions, task.budget.usd_micros - left.usd_micros)
+    if wanted.sessions < used.sessions:
+        raise Invalid("sessions", f"must be at least {used.sessions}: so many are used")
+    if wanted.usd_micros < used.usd_micros:
+        raise Invalid(
+            "usd_micros", f"must be at least {used.usd_micros}: so much ({usd(used.usd_micros)}) is used or held"
+        )
+    if record.root == task.id:
+        return
+    more_usd_micros = wanted.usd_micros - task.budget.usd_micros
+    if 0 < wanted.sessions - task.budget.sessions > left.sessions - (task.budget.sessions - task.sessions_used):
+        raise Invalid("sessions", "would be more than its family has left: give more to the task that made it")
+    if 0 < more_usd_micros > left.usd_micros + left.reserved - (task.budget.usd_micros - task.usd_micros_spent):
+        raise Invalid("usd_micros", "would be more than its family has left: give more to the task that made it")
+
+
+def _at_least(used: Budget, sessions: int, usd_micros: int) -> Budget:
+    return replace(used, sessions=max(used.sessions, sessions), usd_micros=max(used.usd_micros, usd_micros))
 
 
 def keep_as_note(record: Record, text: str, now: datetime) -> Record:

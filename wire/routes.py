@@ -55,7 +55,7 @@ class Route(Generic[A_co]):
         of_token = () if self.right is Right.PUBLIC else (401, 403)
         of_body = (400, 413) if self.request else ()
         of_value = (422,) if self.request or self.query else ()
-        of_write = (507,) if self.method == "POST" or self.name == "ready" else ()
+        of_write = (507,) if self.method in ("POST", "PATCH") or self.name == "ready" else ()
         of_store = () if self.name == "health" else (503, *of_write)
         return tuple(sorted({*self.errors, *of_token, *of_body, *of_value, *of_store, 421}))
 
@@ -91,6 +91,10 @@ CANCEL = Route(
 RETRY = Route(
     name="retry", method="POST", path="/v1/tasks/{id}/retry", right=Right.OPERATOR, query=types.RetryQuery,
     answer=types.Task, errors=(404, 409),
+)  # fmt: skip
+EDIT = Route(
+    name="edit", method="PATCH", path="/v1/tasks/{id}", right=Right.OPERATOR, request=types.Edit, answer=types.Task,
+    errors=(404, 409, 412), headers=(Header.IF_MATCH,),
 )  # fmt: skip
 CLAIM = Route(
     name="claim", method="POST", path="/v1/claims", right=Right.AGENT, request=types.ClaimRequest, answer=types.Claim,
@@ -131,6 +135,10 @@ SETTLE_MESSAGE = Route(
 NOTIFICATIONS = Route(
     name="notifications", method="GET", path="/v1/messages", right=Right.OPERATOR, answer=types.Notifications
 )
+INVITE = Route(
+    name="invite", method="POST", path="/v1/sign-ins", right=Right.OPERATOR, request=types.Invite,
+    answer=types.Invitation, status=201,
+)  # fmt: skip
 PRESENT = Route(
     name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
 )
@@ -139,7 +147,7 @@ HEALTH = Route(name="health", method="GET", path="/healthz", right=Right.PUBLIC,
 READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
-    ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, CLAIM, HEARTBEAT, DELIVER, EVENTS,
-    END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, PRESENT, WELLNESS, HEALTH, READY,
+    ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
+    EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, DUE_MESSAGES,
+    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, PRESENT, WELLNESS, HEALTH, READY,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 from starlette.applications import Starlette
@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from doubles.database import Database
 from doubles.faults import refused
-from doubles.google import library, requests, values, vault
+from doubles.google import accounts, library, requests, values, vault
 from doubles.google.book import Book
 from doubles.google.errors import GoogleError, invalid, not_built
 from doubles.google.faults import Faults
@@ -31,9 +31,10 @@ def create(state: Path, *, testing: bool = False, clock: Callable[[], float] = t
     `testing` is the publishing status "Testing": refresh tokens die after seven days. `clock` tells seconds since 1970.
     """
     faults = Faults()
-    database = Database(state / "google.sqlite", vault.TABLES + library.TABLES)
-    oauth = OAuth(vault.Vault(database, clock), faults, testing=testing)
-    sheets = Sheets(library.Library(database), faults, oauth.scopes)
+    database = Database(state / "google.sqlite", vault.TABLES + library.TABLES + accounts.TABLES)
+    programs = accounts.ServiceAccounts(database, clock)
+    oauth = OAuth(vault.Vault(database, clock), programs, faults, testing=testing)
+    sheets = Sheets(library.Library(database), faults, oauth.grant)
     people = People(sheets)
     return Starlette(
         routes=[
@@ -44,6 +45,7 @@ def create(state: Path, *, testing: bool = False, clock: Callable[[], float] = t
             Route("/_local/spreadsheets", people.titles),
             Route("/_local/spreadsheets", people.make, methods=["POST"]),
             Route("/_local/spreadsheets/{id}/people", people.edit, methods=["POST"]),
+            Route("/_local/spreadsheets/{id}/share", people.share, methods=["POST"]),
             *faults.routes(),
             Route("/v4/{path:path}", sheets.call, methods=_METHODS),
             Route("/drive/{path:path}", _drive, methods=_METHODS),
@@ -66,6 +68,13 @@ class _New(Struct, frozen=True, forbid_unknown_fields=True):
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")]
     title: str = "Untitled spreadsheet"
     sheet: str = "Sheet1"
+
+
+class _Share(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who else may use a spreadsheet; without a role no longer."""
+
+    account: str
+    role: Literal["writer", "reader", ""] = "writer"
 
 
 class People:
@@ -111,6 +120,15 @@ class People:
         typed = {"values": [[edit.value]]}
         call = {"path": {"range": edit.range}, "query": {"valueInputOption": "USER_ENTERED"}, "body": typed}
         return JSONResponse(self._sheets.edit(book_id, values.update, call))
+
+    async def share(self, request: Request) -> Response:
+        """POST `{"account": …, "role": "writer"}`: share the spreadsheet, as its owner does."""
+        share = read_json(_Share, await request.body())
+        book = self._sheets.library.get(request.path_params["id"]).copy()
+        others = {name: role for name, role in book.shared.items() if name != share.account}
+        book.shared = others | ({share.account: share.role} if share.role else {})
+        self._sheets.library.save(book)
+        return JSONResponse({"shared": book.shared})
 
     def _books(self) -> list[Book]:
         return [self._sheets.library.get(book_id) for book_id in self._sheets.library.ids()]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from doubles.google.errors import invalid
+from doubles.google.errors import GoogleError, invalid
 
 CELL_LIMIT = 10_000_000
 """Cells of a spreadsheet, empty ones included; Google's documented limit."""
@@ -192,10 +192,18 @@ class Book:
     id: str
     properties: Mapping[str, Any]
     sheets: list[Sheet]
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Accounts with whom the owner shared it, each a writer or a reader."""
 
     def copy(self) -> "Book":
         """Return one that can be changed without changing this one."""
-        return Book(self.id, self.properties, [sheet.copy() for sheet in self.sheets])
+        return Book(self.id, self.properties, [sheet.copy() for sheet in self.sheets], self.shared)
+
+    def require_role(self, account: str, *, write: bool) -> None:
+        """Refuse an account that may not read, or not write. Raises `GoogleError` PERMISSION_DENIED."""
+        may = account == "" or account in self.shared
+        if not may or (write and self.shared.get(account) == "reader"):
+            raise GoogleError("PERMISSION_DENIED", "The caller does not have permission")
 
     def sheet(self, sheet_id: int) -> Sheet:
         """Return a sheet by its id. Raises `GoogleError`."""

@@ -11,7 +11,7 @@ from doubles.google.book import Book
 class Call:
     """A spreadsheet (its own copy when the call writes), and the values of path, query and body.
 
-    `base` is the double's URL.
+    `base` is the double's URL; `account` is whose call it is, "" for the owner of every spreadsheet.
     """
 
     book: Book
@@ -19,3 +19,4 @@ class Call:
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     base: str = ""
+    account: str = ""

@@ -54,7 +54,13 @@ def _encode(book: Book) -> dict[str, Any]:
         }
         for sheet in book.sheets
     ]
-    return {"id": book.id, "properties": book.properties, "sheets": sheets, "formats": list(formats)}
+    return {
+        "id": book.id,
+        "properties": book.properties,
+        "sheets": sheets,
+        "formats": list(formats),
+        "shared": book.shared,
+    }
 
 
 def _encode_cell(cell: Cell, formats: dict[str, int]) -> Any:
@@ -71,7 +77,7 @@ def _decode(data: dict[str, Any]) -> Book:
         Sheet(s["id"], s["title"], s["columns"], [_decode_row(row, formats) for row in s["rows"]], s["properties"])
         for s in data["sheets"]
     ]
-    return Book(data["id"], data["properties"], sheets)
+    return Book(data["id"], data["properties"], sheets, data.get("shared", {}))
 
 
 def _decode_row(row: dict[str, Any], formats: list[dict[str, Any]]) -> Row:

@@ -6,14 +6,15 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from doubles.google.accounts import AssertionRefused, ServiceAccounts
 from doubles.google.consent import consent_page, refusal_page
 from doubles.google.faults import Faults, oauth_error
 from doubles.google.vault import NEVER, Grant, Vault
@@ -25,9 +26,17 @@ SHEETS = "https://www.googleapis.com/auth/spreadsheets"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
+_ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
 class _Order(Struct, frozen=True, forbid_unknown_fields=True):
     scopes: tuple[str, ...] = (SHEETS,)
     testing: bool | None = None
+    account: str = ""
+
+
+class _Program(Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]\Z")] = "jada-sync"
 
 
 class _Revocation(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,8 +46,8 @@ class _Revocation(Struct, frozen=True, forbid_unknown_fields=True):
 class OAuth:
     """The consent page and the token endpoint of one registered program ("installed")."""
 
-    def __init__(self, vault: Vault, faults: Faults, *, testing: bool) -> None:
-        self._vault, self._faults, self._testing = vault, faults, testing
+    def __init__(self, vault: Vault, programs: ServiceAccounts, faults: Faults, *, testing: bool) -> None:
+        self._vault, self._programs, self._faults, self._testing = vault, programs, faults, testing
         self._client = vault.kept("client_id", lambda: f"{secrets.token_hex(12)}.apps.googleusercontent.com")
         self._secret = vault.kept("client_secret", lambda: f"GOCSPX-{secrets.token_urlsafe(21)}")
 
@@ -52,12 +61,13 @@ class OAuth:
             Route("/_local/client", self.client_secrets),
             Route("/_local/tokens", self.issue, methods=["POST"]),
             Route("/_local/tokens/revoke", self.revoke_all, methods=["POST"]),
+            Route("/_local/service-accounts", self.make_program, methods=["POST"]),
+            Route("/_local/service-accounts/{email}", self.delete_program, methods=["DELETE"]),
         ]
 
-    def scopes(self, access_token: str) -> tuple[str, ...] | None:
-        """Return what an access token may do; None when it is not alive."""
-        grant = self._vault.find("access", access_token)
-        return grant.scopes if grant else None
+    def grant(self, access_token: str) -> Grant | None:
+        """Return whose an access token is and what it may do; None when it is not alive."""
+        return self._vault.find("access", access_token)
 
     async def consent(self, request: Request) -> Response:
         """GET the page on which the user allows or denies."""
@@ -75,7 +85,8 @@ class OAuth:
         allowed = tuple(scope for scope in asked if scope in ticked)
         back = {"state": query["state"]} if "state" in query else {}
         if form.get("decision") == "allow" and allowed:
-            back |= {"code": self._code(query, allowed), "scope": " ".join(allowed)}
+            account = str(form.get("account", query.get("login_hint", "")))
+            back |= {"code": self._code(query, allowed, account), "scope": " ".join(allowed)}
         else:
             back |= {"error": "access_denied"}
         joint = "&" if urlsplit(query["redirect_uri"]).query else "?"
@@ -109,7 +120,8 @@ class OAuth:
         """POST: hand out a credential as auth_ga stores it, without consent: `{"scopes": […], "testing": false}`."""
         order = read_json(_Order, await request.body() or b"{}")
         testing = self._testing if order.testing is None else order.testing
-        tokens = self._tokens(Grant(order.scopes), self._lasting(order.scopes, testing=testing))
+        grant = Grant(order.scopes, account=order.account)
+        tokens = self._tokens(grant, self._lasting(grant, testing=testing))
         now = self._vault.clock()
         credential = {
             "token": tokens["access_token"],
@@ -119,11 +131,20 @@ class OAuth:
             "client_secret": self._secret,
             "scopes": list(order.scopes),
             "universe_domain": "googleapis.com",
-            "account": "",
+            "account": order.account,
             "expiry": _time(now + _ACCESS_S),
             "issued_at": _time(now),
         }
         return JSONResponse(credential | {k: v for k, v in tokens.items() if k == "refresh_token_expires_in"})
+
+    async def make_program(self, request: Request) -> Response:
+        """POST `{"name": …}`: make a service account, or give it a new key; answers the key file."""
+        return JSONResponse(self._programs.make(read_json(_Program, await request.body() or b"{}").name), 201)
+
+    async def delete_program(self, request: Request) -> Response:
+        """DELETE a service account."""
+        known = self._programs.delete(request.path_params["email"])
+        return Response(status_code=204 if known else 404)
 
     async def revoke_all(self, request: Request) -> Response:
         """POST: end the user's consent, or with `{"access_only": true}` only the short-lived tokens."""
@@ -147,9 +168,9 @@ class OAuth:
             return 400, "invalid_request", "code_challenge_method must be S256 or plain."
         return None
 
-    def _code(self, query: Mapping[str, str], scopes: tuple[str, ...]) -> str:
+    def _code(self, query: Mapping[str, str], scopes: tuple[str, ...], account: str) -> str:
         # Google gives a refresh token only at the first consent, or when the page is asked for again.
-        anew = "consent" in query.get("prompt", "").split() or not self._vault.has_lasting()
+        anew = "consent" in query.get("prompt", "").split() or not self._vault.has_lasting(account)
         grant = Grant(
             scopes,
             redirect_uri=query["redirect_uri"],
@@ -157,15 +178,15 @@ class OAuth:
             method=query.get("code_challenge_method", "plain"),
             lasting=query.get("access_type") == "offline" and anew,
             expires=self._vault.clock() + _CODE_S,
+            account=account,
         )
         return self._vault.give("code", grant)
 
     async def _exchange(self, request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}
         kind = form.get("grant_type", "")
-        if kind == "urn:ietf:params:oauth:grant-type:jwt-bearer":
-            sentence = "Google exchanges service accounts' assertions; this double does not build it."
-            return JSONResponse({"error": "not_built", "error_description": sentence}, 501)
+        if kind == _ASSERTION:
+            return self._assert(form.get("assertion", ""))
         if kind not in ("authorization_code", "refresh_token"):
             body = {"error": "unsupported_grant_type", "error_description": f"Invalid grant_type: {kind}"}
             return JSONResponse(body, 400)
@@ -175,6 +196,15 @@ class OAuth:
         if not secrets.compare_digest(secret.encode(), self._secret.encode()):
             return oauth_error("invalid_client", "The provided client secret is invalid.")
         return self._first(form) if kind == "authorization_code" else self._refresh(form)
+
+    def _assert(self, assertion: str) -> Response:
+        try:
+            account, scopes = self._programs.admit(assertion)
+        except AssertionRefused as refusal:
+            return oauth_error(refusal.error, refusal.description)
+        answer = self._tokens(Grant(scopes, account=account), None)
+        # Google names the scopes to users only: a program knows what it asked for.
+        return JSONResponse({name: value for name, value in answer.items() if name != "scope"})
 
     def _first(self, form: Mapping[str, str]) -> Response:
         # Taken, not found: a code is good for one exchange.
@@ -186,7 +216,7 @@ class OAuth:
         if grant.challenge and _challenge(grant.method, form.get("code_verifier", "")) != grant.challenge:
             missing = "Missing code verifier." if "code_verifier" not in form else "Invalid code verifier."
             return oauth_error("invalid_grant", missing)
-        lasting = self._lasting(grant.scopes, testing=self._testing) if grant.lasting else None
+        lasting = self._lasting(grant, testing=self._testing) if grant.lasting else None
         return JSONResponse(self._tokens(grant, lasting))
 
     def _refresh(self, form: Mapping[str, str]) -> Response:
@@ -204,8 +234,9 @@ class OAuth:
         answer = self._tokens(replace(grant, scopes=narrowed), None, parent=form["refresh_token"])
         return JSONResponse(answer | _days_left(grant, self._vault.clock()))
 
-    def _lasting(self, scopes: tuple[str, ...], *, testing: bool) -> Grant:
-        return Grant(scopes, expires=self._vault.clock() + _TESTING_S if testing else NEVER)
+    def _lasting(self, grant: Grant, *, testing: bool) -> Grant:
+        expires = self._vault.clock() + _TESTING_S if testing else NEVER
+        return Grant(grant.scopes, expires=expires, account=grant.account)
 
     def _tokens(self, grant: Grant, lasting: Grant | None, parent: str = "") -> dict[str, Any]:
         """Hand out an access token, and with `lasting` the refresh token it hangs on."""
@@ -214,7 +245,7 @@ class OAuth:
         if lasting:
             parent = self._vault.give("refresh", lasting)
             answer |= {"refresh_token": parent, **_days_left(lasting, now)}
-        access = self._vault.give("access", Grant(grant.scopes, expires=now + _ACCESS_S), parent)
+        access = self._vault.give("access", Grant(grant.scopes, expires=now + _ACCESS_S, account=grant.account), parent)
         return {"access_token": access, **answer}
 
 

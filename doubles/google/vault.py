@@ -21,6 +21,9 @@ _LIVE = 100
 """Live refresh tokens an account has for one client; with one more the oldest dies. Google's documented limit."""
 
 
+_WHOSE = "kind = 'refresh' AND coalesce(json_extract(data, '$.account'), '') = ?"
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What stands behind a code or a token: the scopes the user allowed, and for a code what it is bound to."""
@@ -32,6 +35,8 @@ class Grant:
     lasting: bool = False
     """A refresh token comes with it."""
     expires: float = NEVER
+    account: str = ""
+    """Whose consent it is; "" is the account that owns every spreadsheet."""
 
 
 class Vault:
@@ -47,11 +52,11 @@ class Vault:
         token = _PREFIX[kind] + secrets.token_urlsafe(40)
         data = msgspec.json.encode(grant).decode()
         # Rows are numbered as they are given, so the oldest refresh tokens are those past the first 100 from the end.
-        oldest = "SELECT token FROM given WHERE kind = 'refresh' ORDER BY rowid DESC LIMIT -1 OFFSET ?"
+        oldest = f"SELECT token FROM given WHERE {_WHOSE} ORDER BY rowid DESC LIMIT -1 OFFSET ?"  # noqa: S608 - our own text
         with self._database.transaction():
             self._database.write("DELETE FROM given WHERE kind != 'refresh' AND expires < ?", self.clock())
             self._database.write("INSERT INTO given VALUES (?, ?, ?, ?, ?)", token, kind, parent, grant.expires, data)
-            self._database.write(f"DELETE FROM given WHERE token IN ({oldest})", _LIVE)  # noqa: S608 - our own text
+            self._database.write(f"DELETE FROM given WHERE token IN ({oldest})", grant.account, _LIVE)  # noqa: S608 - our own text
         return token
 
     def find(self, kind: str, token: str) -> Grant | None:
@@ -79,7 +84,7 @@ class Vault:
         marks = ", ".join("?" * len(kinds))
         return self._database.write(f"DELETE FROM given WHERE kind IN ({marks})", *kinds).rowcount  # noqa: S608 - marks
 
-    def has_lasting(self) -> bool:
-        """Tell whether a refresh token lives: the next consent then gives none, unless it is asked for anew."""
-        query = "SELECT 1 FROM given WHERE kind = 'refresh' AND expires > ?"
-        return self._database.row(query, self.clock()) is not None
+    def has_lasting(self, account: str = "") -> bool:
+        """Tell whether an account has a refresh token: the next consent gives none then, unless asked for anew."""
+        query = f"SELECT 1 FROM given WHERE {_WHOSE} AND expires > ?"  # noqa: S608 - our own text
+        return self._database.row(query, account, self.clock()) is not None

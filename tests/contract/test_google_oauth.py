@@ -152,7 +152,7 @@ def test_a_request_for_consent_that_makes_no_sense_never_leaves_google(api, quer
         ({"client_secret": "wrong"}, 401, "invalid_client"),
         ({"client_id": "wrong"}, 401, "invalid_client"),
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-        ({"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer"}, 501, "not_built"),
+        ({"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer"}, 400, "invalid_grant"),
     ],
 )
 def test_an_exchange_that_does_not_fit_the_consent_is_refused(api, client, query, change, status, error):

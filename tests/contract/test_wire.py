@@ -13,8 +13,10 @@ from wire.secret import Secret
 from wire.types import (
     AskedBudget,
     Batch,
+    Budget,
     ClaimRequest,
     Delivery,
+    Edit,
     Event,
     EventKind,
     Exit,
@@ -125,6 +127,16 @@ def test_a_grant_lets_a_task_go_on(client):
     assert (granted.state, granted.budget.sessions) == (State.QUEUED, 2)
 
 
+def test_priority_and_budget_are_edited(client):
+    task = client.add_task(NewTask(title="t"))
+    edited = client.edit(task.id, Edit(priority=9, usd_micros=7_000_000), version=task.version)
+    assert (edited.priority, edited.budget) == (9, Budget(sessions=5, usd_micros=7_000_000))
+    assert status(client.edit, task.id, Edit(priority=1), version=task.version) == 412
+    assert client.edit(task.id, Edit(sessions=9)).budget.sessions == 9
+    client.cancel(task.id)
+    assert status(client.edit, task.id, Edit(priority=1)) == 409
+
+
 def test_a_key_queues_a_task_once(client):
     first = client.add_task(NewTask(title="t"), key="k")
     assert client.add_task(NewTask(title="t"), key="k") == first
@@ -138,6 +150,24 @@ def test_all_tasks_are_listed_page_by_page(client):
     assert {task.id for task in client.tasks()} == set(added)
     assert [task.id for task in client.tasks(State.CANCELLED)] == [added[7]]
     assert len(list(client.tasks(State.QUEUED))) == 59
+
+
+def test_tasks_are_searched_filtered_and_sorted(client):
+    for number, cost in ((1, 100), (2, 300), (3, 0), (4, 200)):
+        labels = ("night",) if number < 3 else ()
+        client.add_task(NewTask(title=f"Räume {number}", description=f"{'sea' * number}", labels=labels))
+        held = claim(client)
+        client.end(held.session.id, SessionEnd(fence=1, exit=Exit.FAULT if cost else Exit.FINISHED, usd_micros=cost))
+
+    def titles(**filters):
+        return [task.title[-1] for task in client.tasks(**filters)]
+
+    assert titles(words="raume SEASEA") == ["2"]
+    assert titles(sort="cost") == ["2", "4", "1"]
+    assert titles(sort="oldest", label="night") == ["1", "2"]
+    assert titles(state=State.FAILED, least=150, most=250) == ["4"]
+    assert titles(since="2098-01-01T00:00:00Z") == titles(until="2001-01-01T00:00:00+01:00") == []
+    assert status(lambda: list(client.tasks(words="…"))) == status(lambda: list(client.tasks(since="May"))) == 422
 
 
 def test_a_failed_sync_raises_an_alarm_that_a_success_closes(client):

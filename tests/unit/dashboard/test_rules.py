@@ -24,6 +24,7 @@ from wire.types import (
     AskedBudget,
     Batch,
     Budget,
+    Edit,
     Event,
     EventKind,
     Exit,
@@ -303,6 +304,16 @@ def test_a_task_that_waits_for_no_user_says_why_its_session_ended(code):
 )
 def test_a_user_reads_why_a_session_waits_whether_or_not_it_could_say_so(code, reason, text):
     assert ended(code=code, reason=reason).task.waiting.text == text
+
+
+def test_half_a_work_comes_to_the_user_with_its_result_and_files_and_is_not_done():
+    files = (FileInfo(name="half.csv", size=2, sha256="f"),)
+    left = rules.Left(short_result="Half.", files=files)
+    record = ended(code=Exit.STUCK, result="Half.", reason="Partly done: Half.", left=left)
+    assert (record.task.state, record.task.result, record.task.files) == (State.NEEDS_YOU, "Half.", files)
+    held = claimed(replace(record, task=replace(record.task, state=State.QUEUED, waiting=None)))
+    again = ended(held, code=Exit.STUCK, reason="stuck")
+    assert again.task.files == files  # a later stop without files takes nothing away
 
 
 def test_an_end_is_dated_and_lets_go_of_the_lease():
@@ -587,3 +598,67 @@ def test_a_grant_is_proposed_by_which_a_task_can_go_on(sessions_used, spent, lac
 def test_what_waits_for_budget_says_what_it_lacks():
     waits = claimed(ended(claimed(queued(budget=AskedBudget(usd_micros=500))), usd_micros=500))
     assert waits.task.waiting.lacks == Budget(sessions=0, usd_micros=500_000)
+
+
+def edited(record, version=None, left=None, **fields):
+    left = left or FamilyBudget(sessions=record.task.budget.sessions, usd_micros=record.task.budget.usd_micros)
+    return rules.edit(record, left, Edit(**fields), version, LATER)
+
+
+def test_an_edit_changes_priority_and_budget_and_its_family_has_more_or_less():
+    old = queued()
+    new = edited(old, priority=9, sessions=7, usd_micros=1_000_000)
+    assert (new.task.priority, new.task.version, new.task.state) == (9, old.task.version + 1, State.QUEUED)
+    assert new.task.budget == new.granted == Budget(sessions=7, usd_micros=1_000_000)
+    change = budget_change(old, new)
+    assert (change.sessions, change.usd_micros) == (2, -4_000_000)
+
+
+def test_an_edit_leaves_what_it_does_not_name_and_without_a_change_all():
+    assert edited(queued(), priority=1).task.budget == queued().task.budget
+    assert edited(queued(), priority=5) == queued()
+
+
+def test_an_edit_of_what_is_over_or_was_changed_meanwhile_is_refused():
+    with pytest.raises(Conflict, match="cancelled"):
+        edited(rules.cancel(queued(), NOW), priority=1)
+    with pytest.raises(StaleVersion):
+        edited(queued(), version=7, priority=1)
+
+
+def test_a_budget_is_not_edited_under_what_is_used_or_held():
+    running = claimed(ended(usd_micros=400))
+    with pytest.raises(Invalid) as refused:
+        edited(running, usd_micros=400)
+    assert refused.value.field == "usd_micros"
+    second = claimed(ended(code=Exit.TURN_LIMIT))
+    with pytest.raises(Invalid) as refused:
+        edited(second, sessions=1)
+    assert str(refused.value) == "sessions: must be at least 2: so many are used"
+
+
+def test_what_subtasks_used_cannot_be_taken_from_the_root():
+    with pytest.raises(Invalid, match="at least 4"):
+        edited(queued(), left=FamilyBudget(sessions=1, usd_micros=10**9), sessions=3)
+
+
+def test_a_subtasks_edit_moves_its_cap_only_and_not_over_what_the_family_has():
+    child = replace(queued(), root="01ROOT", granted=NOTHING)
+    lower = edited(child, sessions=1, usd_micros=1)
+    assert (lower.granted, lower.task.budget) == (NOTHING, Budget(sessions=1, usd_micros=1))
+    assert edited(lower, sessions=5, left=FamilyBudget(sessions=5, usd_micros=5)).task.budget.sessions == 5
+    for field in ("sessions", "usd_micros"):
+        with pytest.raises(Invalid, match="family has left"):
+            edited(lower, left=FamilyBudget(sessions=4, usd_micros=4), **{field: 5 if field == "sessions" else 6})
+
+
+def test_a_task_that_waits_for_budget_is_granted_it_and_not_edited():
+    waits = ended(claimed(queued(budget=AskedBudget(sessions=1))), Exit.TURN_LIMIT)
+    with pytest.raises(Conflict, match="grant"):
+        edited(waits, sessions=9)
+    assert edited(waits, priority=9).task.waiting == waits.task.waiting
+
+
+def test_an_edit_that_names_nothing_is_refused():
+    with pytest.raises(Invalid):
+        Edit()
