@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
 
 def _run(state: Path, settings: Settings, token: Secret, listener: socket.socket) -> int:
     store = _store(state, settings)
-    application = app.create(store, token, settings, backups=state / "backups", callers=callers.known())
+    application = app.create(store, token, settings, backups=state / "backups", callers=callers.known(), access=state)
     with contextlib.ExitStack() as listening:
         listeners = [listening.enter_context(listener)]
         if settings.socket:

@@ -25,14 +25,15 @@ from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
 from dashboard.retention import Retention
 from dashboard.settings import Settings
+from dashboard.signin import SignIns
 from dashboard.stores import Store
 from wire.secret import Secret
 from wire.values import Invalid
 
 log = logging.getLogger(__name__)
 
-# An answer's compressed length tells of a secret beside what an attacker chose (BREACH): neither page nor API sends one
-# today. A form that carries one, like a CSRF token, must mask it anew in each answer.
+# An answer's compressed length tells of a secret beside what an attacker chose (BREACH): forms mask their CSRF token
+# anew in each answer, and the one with a sign-in's code repeats nothing that was sent.
 COMPRESSION: dict[str, Any] = {
     "minimum_size": 1024,
     "compresslevel": 4,
@@ -55,11 +56,13 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     boottime: Callable[[], float] = leases.boottime,
     *,
     callers: Callers | None = None,
+    access: Path | None = None,
 ) -> Starlette:
     """Make the application. It keeps only the token's hash; closing the store stays with the caller.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
-    Unix socket; without it, only root is an operator there.
+    Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
+    one, that ends with the process.
     """
     settings = settings or Settings()
     queue = Queue(store, settings, clock, boottime)
@@ -73,24 +76,42 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         if store.unclean:
             # After a crash a page may be half written: readyz refuses once that is found.
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
+        beside.append(asyncio.create_task(_index(store)))
         yield
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
 
-    shown = page.Page(queue)
+    sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
+    shown = page.Page(queue, sign_ins)
     callers = callers or Callers()
 
     async def refuse(request: Request, error: Exception) -> Response:
-        return api.answer_problem(error) if is_for_machines(request.url.path) else shown.error(error)
+        return api.answer_problem(error) if is_for_machines(request) else shown.error(request, error)
 
     errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     return Starlette(
-        routes=[*api.routes(queue, copies, token_hash, callers), *page.routes(shown)],
-        middleware=[Middleware(GZipMiddleware, **COMPRESSION), Middleware(Guard, refuse=refuse, callers=callers)],
+        routes=[*api.routes(queue, copies, sign_ins, token_hash, callers), *page.routes(shown)],
+        middleware=[
+            Middleware(GZipMiddleware, **COMPRESSION),
+            Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),
+        ],
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
+
+
+INDEX_PAUSE_S = 0.05
+"""Between two writes of the index, so that whoever waits for the store has it first."""
+
+
+async def _index(store: Store) -> None:
+    """Index what a release before has written, a little at a time; where that fails, the next start goes on."""
+    try:
+        while await run_in_threadpool(store.index_earlier):  # noqa: ASYNC110 - a pause, no wait for an event
+            await asyncio.sleep(INDEX_PAUSE_S)
+    except Exception:
+        log.exception("tasks of an earlier release could not all be indexed for lists; the next start goes on with it")
 
 
 async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:

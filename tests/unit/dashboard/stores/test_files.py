@@ -18,6 +18,7 @@ from dashboard.stores.retention import Before
 from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.browser import Browser
 from wire.secret import Secret
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd, SyncOutcome, SyncRun
 
@@ -58,6 +59,7 @@ CHANGES = {"deleted": "rm $0", "renamed": "mv $0 $0.away", "replaced": "cp $0 $0
 
 
 # By processes of their own: to close a file here would drop SQLite's locks on it.
+@pytest.mark.process
 @pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_file_that_is_not_the_one_opened_is_not_ready(ready, path, ending, change):
@@ -75,6 +77,7 @@ def test_a_file_that_was_cut_is_not_ready(ready, path, ending):
     assert path.name in detail
 
 
+@pytest.mark.process
 def test_broken_pages_that_a_check_finds_are_not_ready(store, ready, path):
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA wal_checkpoint")
@@ -92,6 +95,7 @@ def damage(path):
     subprocess.run([sys.executable, "-c", code, path], check=True)
 
 
+@pytest.mark.process
 def test_after_an_unclean_stop_the_pages_are_checked_beside_the_first_requests(path):
     path.parent.mkdir()
     code = "import os, sys; from pathlib import Path; from dashboard.stores.sqlite import SqliteStore"
@@ -229,6 +233,7 @@ def test_a_backup_is_whole_and_checked_and_leaves_no_half(store, tmp_path, clock
     assert [file.name for file in tmp_path.glob("*.half")] == []
 
 
+@pytest.mark.process
 def test_a_backup_holds_what_the_lost_files_no_longer_do(store, path, tmp_path, clock):
     queue = Queue(store, Settings(), clock)
     kept = queue.add(NewTask(title="kept"))[0].id
@@ -238,6 +243,7 @@ def test_a_backup_holds_what_the_lost_files_no_longer_do(store, path, tmp_path, 
     assert sqlite3.connect(tmp_path / "copy.db").execute("SELECT id FROM tasks").fetchall() == [(kept,)]
 
 
+@pytest.mark.process
 def test_a_copy_that_is_broken_gets_no_name(store, path, tmp_path):
     queue = Queue(store, Settings(), utc_now)
     for n in range(200):
@@ -294,8 +300,9 @@ def test_a_damaged_session_is_passed_over_and_named_and_its_page_is_shown(store,
     first, second = (end_by_handing_over(queue, clock) for _ in range(2))
     break_row(path, "UPDATE sessions SET record = '{\"id\": 5}' WHERE id = ?", first)
     with running(create(store, TOKEN, Settings(), clock)) as url:
-        for page, status in ((f"tasks/{task}", 200), (f"sessions/{first}", 404), ("", 200)):
-            assert urllib3.request("GET", f"{url}/{page}", retries=False).status == status, page
+        see = Browser(url, TOKEN)
+        for page, status in ((f"/tasks/{task}", 200), (f"/sessions/{first}", 404), ("/", 200)):
+            assert see("GET", page).status == status, page
     assert [session.id for session in store.sessions(task)] == [second]
     assert f"session {first}" in alarm_text(queue)
 
