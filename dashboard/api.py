@@ -5,7 +5,7 @@ touches the store runs in a thread.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -14,10 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboard import openapi
+from dashboard import lists, openapi
 from dashboard.backup import Backups
 from dashboard.callers import PUBLIC, UID, Caller, Callers, user_name
 from dashboard.forms import whole
@@ -25,7 +25,8 @@ from dashboard.guard import check_origin
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.signin import SignIns
-from dashboard.stores import TaskFilter
+from dashboard.stores import Sort
+from dashboard.stores.journal import Readable, Unreadable
 from dashboard.tokens import Tokens, rights
 from wire import routes as table
 from wire import types, values
@@ -69,13 +70,11 @@ class Api:
     def tasks(self, call: Call) -> Response:
         """List tasks, a page at a time."""
         query: types.TasksQuery = call.asked
-        which = TaskFilter(state=query.state)
-        # One more than is shown: it says whether there is a next page.
-        found = self._queue.tasks(which, before=query.cursor, limit=query.limit + 1)
-        shown = found[: query.limit]
-        response = _json(types.TaskList(tasks=tuple(shown)))
-        if len(found) > query.limit:
-            rest = {**encode(query), "limit": query.limit, "cursor": shown[-1].id}
+        sort = Sort(query.sort)
+        tasks, found = self._queue.listing(lists.which(query), sort=sort, cursor=query.cursor, limit=query.limit)
+        response = _json(types.TaskList(tasks=tuple(tasks), indexed_from=found.indexed_from))
+        if found.cursor:
+            rest = {**encode(query), "limit": query.limit, "cursor": found.cursor}
             response.headers["Link"] = f'<{table.TASKS.path}?{urlencode(rest)}>; rel="next"'
         return response
 
@@ -132,8 +131,8 @@ class Api:
 
     def events(self, call: Call) -> Response:
         """Show a session's delivered journal."""
-        events = self._store.events(call.path["id"], after=call.asked.after)
-        return _json(types.EventList(events=tuple(events)))
+        chunks = self._store.chunks(call.path["id"], after=call.asked.after)
+        return StreamingResponse(_event_list(chunks), media_type="application/json")
 
     def end(self, call: Call) -> Response:
         """Record how a session's process ended."""
@@ -288,6 +287,20 @@ def _version(headers: Headers) -> int | None:
     if version is None:
         raise HTTPException(412, f'If-Match must be the task\'s ETag, like "3", not {tag}')
     return version
+
+
+def _event_list(chunks: Iterable[Sequence[Readable]]) -> Iterator[bytes]:
+    """Write `wire.types.EventList` piece by piece: a journal has megabytes, and its readers may be slow."""
+    broken: list[types.Unreadable] = []
+    yield b'{"events":['
+    between = b""
+    for chunk in chunks:
+        events = [dump(record) for record in chunk if isinstance(record, types.Event)]
+        broken += [types.Unreadable(n=r.n, last=r.last, why=r.why) for r in chunk if isinstance(r, Unreadable)]
+        if events:
+            yield between + b",".join(events)
+            between = b","
+    yield b"]" + (b',"unreadable":' + dump(broken) if broken else b"") + b"}"
 
 
 def _json(value: object, status: int = 200) -> Response:

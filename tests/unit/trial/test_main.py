@@ -41,6 +41,7 @@ def offer(given, **other):
     return program._offer(program._arguments(options(given, **other)), "trial-1")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("more", [[], ["--yes", "sure"]])
 def test_without_a_yes_the_costs_are_named_and_nothing_is_made(given, more):
     done = subprocess.run(
@@ -90,9 +91,3 @@ def test_an_account_without_keys_is_refused(given, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(TrialRefused, match="there are no AWS credentials"):
         offer(given)
-
-
-def test_the_token_of_the_folder_is_the_one_that_the_box_gets(given):
-    assert program._token(given / "secrets").reveal() != program._token(given / "secrets").reveal()
-    (given / "secrets" / "dashboard_token").write_text("of-the-operator\n")
-    assert program._token(given / "secrets").reveal() == "of-the-operator"

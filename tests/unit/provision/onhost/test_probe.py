@@ -1,8 +1,12 @@
 import grp
 import hashlib
 
+import pytest
+
 from provision.onhost import probe
 from provision.release import plan
+
+pytestmark = pytest.mark.process
 
 
 def _asked(**given):
