@@ -157,7 +157,7 @@ def _activate(release: str, orders: dict[str, Any], what: str, port: str | None 
 
 
 def _port_of(release: str) -> str | None:
-    """Return where a release answers whose settings give it no socket: one from before there was any."""
+    """Return where a release answers that has no socket; None for one whose settings have one."""
     settings = tomllib.loads((HOME / "releases" / release / "etc/jada.toml").read_text(encoding="utf-8"))
     page = settings.get("dashboard", {})
     return None if page.get("socket") else f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}"

@@ -33,22 +33,23 @@ def stop(unit: str) -> None:
 
 
 def wait_healthy(units: list[str], queue: str, seconds: float, port: str | None = None) -> None:
-    """Wait until all units are active and the queue is ready at `queue`, as unix:PATH, or at `port`, as http://…, of a
-    release that has no socket; raises `Unhealthy` when time is over.
+    """Wait until all units are active and the queue is ready at `queue`, as unix:PATH; raises `Unhealthy` when time is
+    over. `port`, as http://…, is where a release that has no socket answers instead.
     """
     deadline = time.monotonic() + seconds
-    while (wrong := _problem(units, port or queue)) is not None:
+    while (wrong := _problem(units, queue, port)) is not None:
         if time.monotonic() > deadline:
             raise Unhealthy(f"not healthy after {seconds:g} s: {wrong}")
         time.sleep(0.3)  # a small plan has a tenth of a CPU: each look costs two processes
 
 
-def _problem(units: list[str], queue: str) -> str | None:
+def _problem(units: list[str], queue: str, port: str | None) -> str | None:
     for unit in units:
         state = _show(unit, "ActiveState")
         if state != "active":
             return f"{unit} is {state}; its journal ends:\n{journal(unit)}"
-    return queue_problem(queue)
+    problem = queue_problem(queue)
+    return None if problem and port and queue_problem(port) is None else problem
 
 
 def queue_problem(queue: str) -> str | None:
