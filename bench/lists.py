@@ -1,4 +1,4 @@
-"""Measure lists, search and a task's page of a large queue, and what the idle dashboard takes: `python -m bench.lists`."""
+"""Measure lists, search and a task's page in a large queue: `python -m bench.lists`."""
 
 import argparse
 import random

@@ -62,6 +62,8 @@ from wire.types import (
 )
 from wire.values import Invalid
 
+RECURRING = "recurring:"
+"""What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -94,8 +96,13 @@ class Queue:
 
     def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
         """Queue a task; return it, and whether it is a new one."""
-        if new.dedupe_key and new.dedupe_key.startswith(watch.PREFIX):
-            raise Invalid("dedupe_key", f"must not begin with {watch.PREFIX}: these are the dashboard's own")
+        for own in (watch.PREFIX, RECURRING):
+            if new.dedupe_key and new.dedupe_key.startswith(own):
+                raise Invalid("dedupe_key", f"must not begin with {own}: these are the dashboard's own")
+        return self.add_own(new, key)
+
+    def add_own(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
+        """Queue a task whose dedupe key may be one of the dashboard's own."""
         _require_different_names("context", new.context)
         sent = requests.digests(new)
         draft = rules.draft(new, new.id or self._new_id(), self.clock(), sent)

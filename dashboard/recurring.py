@@ -1,7 +1,7 @@
 """Recurring tasks: which are due is decided from the settings and from the last run that was dealt with.
 
-A run is added under a key of its own, made of its name and its time: a restart, or a second look, finds the task that is
-there. At most one unfinished task of a name exists; a run that finds one is passed over.
+A run is added under a key of its own, made of its name and its time: a restart, or a second look, finds the task that
+is there. At most one unfinished task of a name exists; a run that finds one is passed over.
 """
 
 import logging

@@ -7,9 +7,12 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
+from dashboard.cron import require_cron
 from wire.settings_file import Url, section
+from wire.types import SESSIONS_LIMIT, USD_MICROS_LIMIT, Label, Line, Text, require_short
 from wire.values import Invalid, Value
 
 TargetName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z", description="a name like ops-mail")]
@@ -105,6 +108,15 @@ class Settings(Value, frozen=True, kw_only=True):
     worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
     sign_in_days: Annotated[int, Meta(ge=1, le=90)] = 7
     notify: Notify = Notify()
+    templates: dict[Name, Template] = msgspec.field(default_factory=dict)
+    recurring: dict[Name, Recurring] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a recurring task whose template is not there."""
+        for name, each in self.recurring.items():
+            if each.template not in self.templates:
+                known = ", ".join(self.templates) or "none is set up"
+                raise Invalid(f"recurring.{name}.template", f"is no template: {each.template!r}; known: {known}")
 
 
 def load(path: Path) -> Settings:
