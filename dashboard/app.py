@@ -21,10 +21,11 @@ from dashboard import api, leases, page
 from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
+from dashboard.live import Live
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
 from dashboard.retention import Retention
-from dashboard.settings import Settings
+from dashboard.settings import Settings, WorkLimits
 from dashboard.stores import Store
 from wire.secret import Secret
 from wire.values import Invalid
@@ -55,11 +56,13 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     boottime: Callable[[], float] = leases.boottime,
     *,
     callers: Callers | None = None,
+    limits: WorkLimits | None = None,
 ) -> Starlette:
     """Make the application. It keeps only the token's hash; closing the store stays with the caller.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
-    Unix socket; without it, only root is an operator there.
+    Unix socket; without it, only root is an operator there. `limits` are the
+    worker's, for the page. The streams of live pages are `state.live`.
     """
     settings = settings or Settings()
     queue = Queue(store, settings, clock, boottime)
@@ -78,19 +81,22 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
 
-    shown = page.Page(queue)
+    shown = page.Page(queue, limits or WorkLimits())
+    streams = Live(shown.news)
     callers = callers or Callers()
 
     async def refuse(request: Request, error: Exception) -> Response:
         return api.answer_problem(error) if is_for_machines(request.url.path) else shown.error(error)
 
-    errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
-    return Starlette(
-        routes=[*api.routes(queue, copies, token_hash, callers), *page.routes(shown)],
+    errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
+    application = Starlette(
+        routes=[*api.routes(queue, copies, token_hash, callers), *page.routes(shown, streams)],
         middleware=[Middleware(GZipMiddleware, **COMPRESSION), Middleware(Guard, refuse=refuse, callers=callers)],
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
+    application.state.live = streams
+    return application
 
 
 async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:

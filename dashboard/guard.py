@@ -25,8 +25,8 @@ BODY_LIMIT = 32 * 1024 * 1024
 """Bytes of a request: some 24 MB of files as base64, which a small box can hold and decode."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-    " frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self';"
+    " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
     # Not no-referrer: with that, browsers send our own forms with `Origin: null`.

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +21,18 @@ SEND_BUFFER = 64 * 1024
 
 
 class Server(uvicorn.Server):
-    """uvicorn that tells systemd when it serves, and looks at its connections each second."""
+    """uvicorn that tells systemd when it serves, looks at its connections each second, and ends streams by
+    `before_end`, which it calls first of all when it is to end.
+    """
+
+    def __init__(self, config: uvicorn.Config, before_end: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._before_end = before_end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would go on for ever, then wait for the answers that are under way."""
+        self._before_end()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say READY=1 where $NOTIFY_SOCKET asks for it (sd_notify(3))."""
@@ -78,12 +90,12 @@ def listen_locally(path: Path) -> socket.socket:
     return listener
 
 
-def serve(application: ASGIApp, listeners: list[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def serve(application: ASGIApp, listeners: list[socket.socket], before_end: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; then `before_end` ends the streams."""
     # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    asyncio.run(Server(config(application)).serve(sockets=listeners))
+    asyncio.run(Server(config(application), before_end).serve(sockets=listeners))
 
 
 def config(application: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:

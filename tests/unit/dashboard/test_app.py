@@ -78,7 +78,7 @@ def get(url, accepted="gzip"):
     return urllib3.request("GET", url, headers=headers, decode_content=False)
 
 
-@pytest.mark.parametrize("path", ["/", "/style.css", "/v1/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/assets/style.css", "/v1/openapi.json"])
 def test_page_and_json_are_compressed_for_those_who_accept_it(url, path):
     packed, plain = get(url + path), get(url + path, "identity")
     # The page's form has another key each time.
