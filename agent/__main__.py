@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.link import Link
 from agent.daemon.notify import Notify
@@ -53,6 +54,7 @@ def work(settings_path: Path, state: Path) -> None:
             outboxes=Outboxes(state / "sessions", link),
             link=link,
             day=Day(state / "state.json", time.time),
+            claim_key=ClaimKey(state / "claim_key.json"),
             signals=signals,
             notify=Notify(os.environ.get("NOTIFY_SOCKET")),
             spawn=functools.partial(Process, Release.own(), environment=dict(os.environ)),

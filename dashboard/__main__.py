@@ -43,8 +43,9 @@ def main(argv: list[str]) -> int:
 
 def _run(state: Path, settings: Settings, limits: WorkLimits, token: Secret, listener: socket.socket) -> int:
     store = _store(state, settings)
-    known = callers.known()
-    application = app.create(store, token, settings, backups=state / "backups", callers=known, limits=limits)
+    application = app.create(
+        store, token, settings, backups=state / "backups", callers=callers.known(), access=state, limits=limits
+    )
     with contextlib.ExitStack() as listening:
         listeners = [listening.enter_context(listener)]
         if settings.socket:

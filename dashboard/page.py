@@ -1,12 +1,14 @@
-"""The page for people: made by the server and whole without JavaScript, which only keeps it live (`live`). It asks for
-no token; `guard` says why that is safe.
+"""The page for people: made by the server and whole without JavaScript, which only keeps it live (`live`). `guard` lets
+in only who signed in.
 
 Forms answer 303 to where the change shows; a refused one comes back with its error at its field, and what was typed.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -15,6 +17,7 @@ import jinja2
 from anyio import CapacityLimiter, to_thread
 from markupsafe import Markup
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -23,12 +26,13 @@ from ulid import ULID
 from dashboard import assets, forms, live, rules, story, transcript, words
 from dashboard.api import download, problem
 from dashboard.forms import Form, Upload
-from dashboard.guard import check_origin
+from dashboard.guard import require_own_form
 from dashboard.live import Live
 from dashboard.overview import WAITING, Overview
 from dashboard.queue import Queue
 from dashboard.record import UNFINISHED, Conflict, Record, StaleVersion
 from dashboard.settings import WorkLimits
+from dashboard.signin import COOKIE, SignIns, Visitor
 from dashboard.stores import TaskFilter
 from wire.types import FileInfo, Session, Task
 from wire.values import Invalid
@@ -38,6 +42,8 @@ TASKS, CHILDREN = 25, 100
 """Tasks on one page, and how many of those that a task made."""
 TRANSCRIPT = 128 * 1024
 """Bytes of a journal that one page shows; links lead to the rest."""
+CSRF = "csrf"
+"""The name of the field that each form holds."""
 AT_ONCE = 4
 """Pages made at the same time: each takes some megabytes, and more would only wait for one another."""
 
@@ -75,8 +81,16 @@ SLOW = 5
 class Page:
     """The handlers; those that touch the store block, and run in a thread."""
 
-    def __init__(self, queue: Queue, limits: WorkLimits) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        sign_ins: SignIns,
+        limits: WorkLimits,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         self._queue = queue
+        self._sign_ins = sign_ins
+        self._random = random
         self._store = queue.store
         self._overview = Overview(queue, limits)
         loader = jinja2.FileSystemLoader(TEMPLATES)
@@ -93,6 +107,7 @@ class Page:
         waiting = self._overview.waiting()
         parts = {**self._front(waiting), **self._quick()}
         return self._render(
+            request,
             "index.html",
             None,
             parts_made={name: Markup(text) for name, text in parts.items()},  # noqa: S704 - our own templates, escaped
@@ -150,9 +165,9 @@ class Page:
         """Raise `NotFound` where there is no such task."""
         self._store.get(task_id)
 
-    def adding(self, _request: Request, refusal: Refusal | None = None) -> Response:
+    def adding(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /add: the form to add a task."""
-        return self._render("add.html", refusal, key=str(ULID.from_datetime(self._queue.clock())))
+        return self._render(request, "add.html", refusal, key=str(ULID.from_datetime(self._queue.clock())))
 
     def task(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /tasks/{id}: one task, its story, its files, its family, its sessions, and what the latest did last."""
@@ -162,6 +177,7 @@ class Page:
         shown[-1:] = [replace(latest, passage=self._passage(latest.session.id)) for latest in shown[-1:]]
         left = record.checkpoint
         return self._render(
+            request,
             "task.html",
             refusal,
             task=task,
@@ -179,7 +195,7 @@ class Page:
         session = self._store.session(request.path_params["id"])
         before = forms.whole(request.query_params.get("before", ""))
         shown = replace(self._shown(session), passage=self._passage(session.id, before))
-        return self._render("session.html", None, task=self._store.get(session.task).task, shown=shown)
+        return self._render(request, "session.html", None, task=self._store.get(session.task).task, shown=shown)
 
     def _passage(self, session_id: str, before: int | None = None) -> transcript.Passage:
         records = self._store.passage(session_id, before=before, size=TRANSCRIPT)
@@ -241,14 +257,54 @@ class Page:
         act = partial(self._queue.retry, request.path_params["id"], afresh=afresh)
         return _attempt("retry", act, form, lambda refusal: self.task(request, refusal))
 
-    def error(self, error: Exception) -> Response:
-        """Write an error as a page."""
-        return self._render("error.html", None, status=problem(error).status, problem=problem(error))
+    def how_to_sign_in(self, request: Request) -> Response:
+        """GET /sign-in."""
+        return self._render(request, "sign_in.html", None, code=None, name=None)
 
-    def _render(self, name: str, refusal: Refusal | None, *, status: int = 200, **values: Any) -> Response:
-        now = self._queue.clock()
-        text = self._jinja.get_template(name).render(refusal=refusal, now=now, **values)
+    def invitation(self, request: Request) -> Response:
+        """GET /sign-in/{code}: the button that signs in; looking at it spends nothing."""
+        code = request.path_params["code"]
+        name = self._sign_ins.invited(code)
+        status = 200 if name else 410
+        return self._render(request, "sign_in.html", None, status=status, code=code if name else None, name=name)
+
+    def sign_in(self, request: Request, form: Form) -> Response:
+        """POST /sign-in: exchange the link's code for a cookie."""
+        cookie = self._sign_ins.accept(form.typed.get("code", ""))
+        if cookie is None:
+            return self._render(request, "sign_in.html", None, status=410, code=None, name=None)
+        response = RedirectResponse("/", 303)
+        response.set_cookie(
+            COOKIE, cookie, max_age=self._sign_ins.days * 86_400, secure=True, httponly=True, samesite="lax"
+        )
+        return response
+
+    def sign_out(self, request: Request, _form: Form) -> Response:
+        """POST /sign-out."""
+        self._sign_ins.sign_out(request.cookies.get(COOKIE, ""))
+        response = RedirectResponse("/sign-in", 303)
+        response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
+        return response
+
+    def error(self, request: Request, error: Exception) -> Response:
+        """Write an error as a page."""
+        said = problem(error)
+        if said.status == HTTPStatus.UNAUTHORIZED:
+            return self._render(request, "sign_in.html", None, status=said.status, code=None, name=None)
+        return self._render(request, "error.html", None, status=said.status, problem=said)
+
+    def _render(
+        self, request: Request, template: str, refusal: Refusal | None, *, status: int = 200, **values: Any
+    ) -> Response:
+        visitor: Visitor | None = getattr(request.state, "visitor", None)
+        given = {"refusal": refusal, "now": self._queue.clock(), "visitor": visitor, "csrf": self._csrf(visitor)}
+        text = self._jinja.get_template(template).render(**given, **values)
         return HTMLResponse(text, refusal.status if refusal else status)
+
+    def _csrf(self, visitor: Visitor | None) -> Markup:
+        """Return the field that each form of the page holds, as `{{ csrf }}`."""
+        token = visitor.csrf(self._random(32)) if visitor else ""
+        return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF, token)
 
 
 def _seen(parts: Mapping[str, str]) -> str:
@@ -273,6 +329,8 @@ def routes(page: Page, streams: Live) -> list[Route]:
     shown: dict[str, Callable[[Request], Response]] = {
         "/": page.index,
         "/add": page.adding,
+        "/sign-in": page.how_to_sign_in,
+        "/sign-in/{code}": page.invitation,
         f"{assets.PREFIX}{{name}}": assets.answer,
         "/tasks/{id}": page.task,
         "/sessions/{id}": page.session,
@@ -285,12 +343,14 @@ def routes(page: Page, streams: Live) -> list[Route]:
         "/tasks/{id}/edit": page.edit,
         "/tasks/{id}/cancel": page.cancel,
         "/tasks/{id}/retry": page.retry,
+        "/sign-out": page.sign_out,
     }
     # Threads of their own: readers of a page leave those of the API to the worker.
     threads = CapacityLimiter(AT_ONCE)
     return [
         *(Route(path, _shown(handler, threads)) for path, handler in shown.items()),
-        *(Route(path, _sent(handler, threads), methods=["POST"]) for path, handler in sent.items()),
+        *(Route(path, _sent(_from_visitor(handler), threads), methods=["POST"]) for path, handler in sent.items()),
+        Route("/sign-in", _sent(page.sign_in, threads), methods=["POST"]),
         Route("/live", _streamed(page, streams)),
         Route("/live/tasks/{id}", _streamed(page, streams)),
     ]
@@ -321,10 +381,21 @@ def _sent(
     handler: Callable[[Request, Form], Response], threads: CapacityLimiter
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        check_origin(request)
+        require_own_form(request)
         return await to_thread.run_sync(handler, request, await _form(request), limiter=threads)
 
     return endpoint
+
+
+def _from_visitor(handler: Callable[[Request, Form], Response]) -> Callable[[Request, Form], Response]:
+    """Take a form only with the CSRF token of the sign-in that sends it."""
+
+    def checked(request: Request, form: Form) -> Response:
+        if not request.state.visitor.is_own(form.typed.get(CSRF, "")):
+            raise HTTPException(403, "this form belongs to another sign-in, or is too old: load its page again")
+        return handler(request, form)
+
+    return checked
 
 
 async def _form(request: Request) -> Form:

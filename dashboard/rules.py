@@ -82,6 +82,7 @@ def draft(new: NewTask, task_id: str, now: datetime, digest: str = "") -> Record
         not_before=stamp(moment(new.not_before, "not_before")) if new.not_before else None,
         parent=new.parent,
         dedupe_key=new.dedupe_key,
+        labels=tuple(dict.fromkeys(new.labels)),
     )
     return Record(task=task, root=task_id, granted=budget, digest=digest)
 
@@ -297,8 +298,7 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
     """The table of exits (see `wire.types.Exit`)."""
     match end.exit:
         case Exit.FINISHED:
-            done = _released(record, now, state=State.DONE, files=left.files, result=left.short_result)
-            return replace(done, result=left.result)
+            return _with_what_is_left(_released(record, now, state=State.DONE), left)
         case Exit.TURN_LIMIT if record.task.sessions_used >= record.task.budget.sessions:
             used = f"{record.task.sessions_used} of {record.task.budget.sessions}"
             return _wait_for_budget(record, now, f"Its sessions are used up: {used}. {end.reason}".strip())
@@ -310,7 +310,8 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             reason = end.reason or "The session used up its dollars or its time."
             return _wait_for_budget(record, now, reason)
         case Exit.STUCK:
-            return _wait_for_user(record, now, Need.STUCK, end.reason or "The session could not go on.")
+            waits = _wait_for_user(record, now, Need.STUCK, end.reason or "The session could not go on.")
+            return _with_what_is_left(waits, left) if end.result else waits
         case Exit.FAULT:
             return _released(record, now, state=State.FAILED, reason=end.reason)
         case Exit.FENCED:
@@ -322,6 +323,12 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             return _released(record, now, state=State.QUEUED, reason=end.reason)
     unknown = f"Its session ended by exit {int(end.exit)}, which this release does not know; its journal is kept."
     return _wait_for_user(record, now, Need.STUCK, f"{unknown} {end.reason}".strip())
+
+
+def _with_what_is_left(record: Record, left: Left) -> Record:
+    """Keep the result and the files that a session handed over, of half a work too: the user decides by them."""
+    task = replace(record.task, files=left.files, result=left.short_result)
+    return replace(record, task=task, result=left.result)
 
 
 def reply(record: Record, reply: Reply, version: int, now: datetime) -> Record:
@@ -340,7 +347,7 @@ def reply(record: Record, reply: Reply, version: int, now: datetime) -> Record:
                 raise Invalid("sessions", "grant sessions or dollars (usd_micros): the task waits for budget")
         case Need.QUESTION | Need.STUCK:
             if not text:
-                raise Invalid("text", "missing: the task waits for an answer in words")
+                raise Invalid("text", "is missing: the task waits for an answer in words")
         case _:
             raise Conflict(f"the task waits for {waiting.kind.value}, which this release cannot answer: update it")
     return _answered(_granted(record, reply), waiting, text, now)

@@ -58,8 +58,10 @@ class Settings(Value, frozen=True, kw_only=True):
     keep_tasks_days: Days = 365
     keep_journals_days: Days = 90
     keep_sync_runs_days: Days = 90
+    least_free_mb: Annotated[int, Meta(ge=64, le=1024 * 1024)] = 256
     watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
+    sign_in_days: Annotated[int, Meta(ge=1, le=90)] = 7
     notify: Notify = Notify()
 
 

@@ -120,6 +120,8 @@ def _entry(event: Event, results: dict[str, dict[str, Any]], called: set[str]) -
             return Entry(kind="answer", at=at, title="Answer", text=_text(data.get("text")))
         case EventKind.REFUND:
             return Entry(kind="note", at=at, title="Request failed", text=_text(data.get("reason")))
+        case EventKind.CUT:
+            return Entry(kind="note", at=at, title="Answer broke off", text=_text(data.get("reason")))
         case EventKind.SUSPEND | EventKind.END:
             title = "Session ends" if event.kind is EventKind.END else "Session is suspended"
             return Entry(kind="note", at=at, title=title, text=_text(data.get("reason")))

@@ -42,9 +42,9 @@ class Standing:
     reasons: tuple[str, ...] = ()
 
 
-def observed(worker_seen: datetime, success: SyncRun | None, settings: Settings) -> Iterator[str]:
+def observed(proven_at: datetime, worker_seen: datetime, success: SyncRun | None, settings: Settings) -> Iterator[str]:
     """Yield what good news rests on."""
-    yield "the queue was written and read back just now"
+    yield f"the queue was written and read back at {proven_at:%H:%M:%S} UTC"
     yield f"the worker was heard of at {worker_seen:%H:%M} UTC"
     if settings.freshness_minutes and success:
         yield f"the sheet was in step at {moment(success.finished_at, 'finished_at'):%H:%M} UTC"

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,15 +39,21 @@ from dashboard.stores import (
     MOST_NOTICES,
     AlarmMove,
     Candidate,
+    Listing,
     NoticeFilter,
+    Sort,
     TaskFilter,
     files,
     journal,
+    listing,
+    require_answerable,
     retention,
 )
 from dashboard.stores.journal import Readable, Used
+from dashboard.stores.listing import Bounds, Lead
+from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
-from dashboard.stores.schema import migrate
+from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
 
@@ -81,6 +87,24 @@ _PASSAGE = """
 _BUDGET = "SELECT version, sessions, usd_micros, reserved FROM budgets WHERE root = ?"
 
 
+INDEXED_AT_ONCE = 200
+"""Tasks of an earlier release that one write indexes: a heartbeat waits for some 20 ms at most."""
+_NUMBER = """
+    INSERT INTO listed (n, task)
+    SELECT ?1 - row_number() OVER (ORDER BY id DESC), id FROM tasks
+    WHERE id >= ?2 AND id < ?3 AND json_valid(record) AND id NOT IN (SELECT task FROM listed)
+"""
+# In ascending order: FTS5 writes out what it has gathered at each number that is less than the one before.
+_INDEX_WORDS = f"""
+    INSERT INTO words (rowid, text)
+    SELECT n, {TEXT.format(row="tasks")} FROM listed CROSS JOIN tasks ON tasks.id = task WHERE n < ? ORDER BY n
+"""  # noqa: S608 - ours
+_INDEX_COSTS = f"""
+    INSERT OR IGNORE INTO costs (usd_micros, task)
+    SELECT {COST.format(row="tasks")}, task FROM listed CROSS JOIN tasks ON tasks.id = task
+    WHERE n < ? AND {COST.format(row="tasks")} > 0
+"""  # noqa: S608 - ours
+
 NewId = Callable[[], str]
 ROOM = 64 * 1024 * 1024
 """Bytes that must be free: a task may bring 24 MB of files, which are in the log and in the file for a time."""
@@ -91,15 +115,23 @@ class SqliteStore:
     that was here.
 
     A new queue gets its id from `new_id`. `unclean`: it was not closed when it was last used. `room`: bytes that must
-    be free for `prove`.
+    be free for `prove`. `bounds`: how many tasks a listing looks through.
     """
 
     def __init__(
-        self, path: Path, *, targets: Sequence[str] = (), new_id: NewId = lambda: uuid.uuid4().hex, room: int = ROOM
+        self,
+        path: Path,
+        *,
+        targets: Sequence[str] = (),
+        new_id: NewId = lambda: uuid.uuid4().hex,
+        room: int = ROOM,
+        bounds: Bounds = Bounds(),  # noqa: B008 - a value
     ) -> None:
         self._path = path
+        self._bounds = bounds
         self._targets = targets
         self._room = room
+        self.refused = 0
         self._lock = threading.Lock()
         self._damage: str | None = None
         files.require_present(path)
@@ -115,6 +147,8 @@ class SqliteStore:
         self._readers = [_connect(path, mode="rw")]
         self._rows("SELECT 1 FROM meta")
         self._opened = files.look(path)
+        self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
+        self._reserve.hold()
 
     def close(self) -> None:
         """Close the file."""
@@ -123,9 +157,13 @@ class SqliteStore:
                 db.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, begun as a writer: a reader that turns writer half-way may find the file locked."""
+    def _writing(self, *, grows: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction, begun as a writer: a reader that turns writer half-way may find the file locked. One that
+        `grows` the file must leave the reserve alone.
+        """
         with self._lock, self._explained():
+            if grows and not self._reserve.hold():
+                raise self._full("what is left is kept for alarms")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -135,6 +173,19 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _write_for_users(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        """Write what a user must hear of; on a full disk into the room that is reserved for it."""
+        try:
+            with self._writing() as db:
+                write(db)
+        except Full:
+            with self._lock:
+                released = self._reserve.release()
+            if not released:
+                raise
+            with self._writing() as db:
+                write(db)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -146,12 +197,16 @@ class SqliteStore:
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Busy(f"the queue's file is locked by another process: {error}") from error
             if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._is_full()):
-                raise Full(f"the disk of {self._path.parent} is full: {error}") from error
+                raise self._full(str(error)) from error
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 self._damage = str(error)
             if code in _UNUSABLE:
                 raise Unready(_damaged(self._path, str(error))) from error
             raise
+
+    def _full(self, why: str) -> Full:
+        self.refused += 1
+        return Full(f"the disk of {self._path.parent} is full: {why}")
 
     def _is_full(self) -> bool:
         return files.free_bytes(self._path.parent) < 1024 * 1024
@@ -228,7 +283,7 @@ class SqliteStore:
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
-        with self._writing() as db:
+        with self._writing(grows=True) as db:
             found = _found(db, record, key)
             held = rules.admit(record, key, found)
             is_new = held not in (found.keyed, found.same_id, found.same_work)
@@ -271,6 +326,54 @@ class SqliteStore:
         # `~` sorts behind every ULID.
         sql = f"SELECT id, record FROM tasks {where} AND id < ?2 ORDER BY id DESC LIMIT ?3"  # noqa: S608 - ours
         return self._readable(sql, which.state, before or "~", limit)
+
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters."""
+        require_answerable(which, sort)
+        while True:
+            try:
+                return self._listing(which, sort, cursor, limit)
+            except Damaged as error:
+                self.set_aside(error.task_id)
+
+    def _listing(self, which: TaskFilter, sort: Sort, cursor: str | None, limit: int) -> Listing:
+        with self._reading() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (INDEXED_FROM,)).fetchone()
+            indexed_from = str(row[0]) if row else None
+            lead = _lead(db, which, sort, self._bounds)
+            most = max(limit + 1, self._bounds.few(lead, which))
+            walk = listing.walk(which, sort, lead, cursor, most)
+            found: list[Record] = []
+            last = None
+            with closing(db.execute(walk.sql, walk.values)) as rows:
+                # Row by row: what comes after the last one wanted is never read.
+                for looked, (place, task_id, text) in enumerate(rows):
+                    if looked == most or (text is not None and len(found) == limit):
+                        return Listing(found, str(last), indexed_from)
+                    if text is not None:
+                        found.append(_parsed(task_id, text))
+                    last = place
+            return Listing(found, None, indexed_from)
+
+    def index_earlier(self) -> bool:
+        """Index some of the tasks that a release before did not, the newest first; their numbers go down from 0."""
+        with self._writing() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (INDEXED_FROM,)).fetchone()
+            if row is None:
+                return False
+            sql = "SELECT min(id) FROM (SELECT id FROM tasks WHERE id < ? ORDER BY id DESC LIMIT ?)"
+            ((first,),) = db.execute(sql, (row[0], INDEXED_AT_ONCE)).fetchall()
+            if first is None:
+                db.execute("DELETE FROM meta WHERE key = ?", (INDEXED_FROM,))
+                return False
+            ((least,),) = db.execute("SELECT min(1, coalesce(min(n), 1)) FROM listed").fetchall()
+            db.execute(_NUMBER, (least, first, row[0]))
+            for statement in (_INDEX_WORDS, _INDEX_COSTS):
+                db.execute(statement, (least,))
+            db.execute("UPDATE meta SET value = ? WHERE key = ?", (first, INDEXED_FROM))
+            return True
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
@@ -318,7 +421,7 @@ class SqliteStore:
         return self._change(where, session_id, f"no session {session_id}", move, blobs)
 
     def _change(self, where: str, name: str, missing: str, move: Move, blobs: Sequence[bytes]) -> Record:
-        with self._writing() as db:
+        with self._writing(grows=bool(blobs)) as db:
             old = _record(db, where, name)
             if old is None:
                 raise NotFound(missing)
@@ -334,7 +437,8 @@ class SqliteStore:
 
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
         """Move open alarms and keep a sync run."""
-        with self._writing() as db:
+
+        def write(db: sqlite3.Connection) -> None:
             if run:
                 record = dump(run).decode()
                 db.execute("INSERT INTO sync_runs (outcome, record) VALUES (?, ?)", (run.outcome.value, record))
@@ -345,6 +449,8 @@ class SqliteStore:
                     continue
                 _update(db, old, new) if old else _insert(db, new)
                 _tell(db, old, new, self._targets)
+
+        self._write_for_users(write)
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests."""
@@ -379,7 +485,7 @@ class SqliteStore:
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
-        with self._writing() as db:
+        with self._writing(grows=True) as db:
             sql = (
                 "SELECT tasks.session, tasks.fence FROM sessions JOIN tasks ON tasks.id = sessions.task"
                 " WHERE sessions.id = ?"
@@ -468,10 +574,45 @@ class SqliteStore:
 
     def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
         """Replace or add notices in one write."""
-        with self._writing() as db:
+
+        def write(db: sqlite3.Connection) -> None:
             where, values = _meant(which)
             found = db.execute(_NOTICES + where, values).fetchall()
             _post(db, move([read(Notice, text) for (text,) in found]))
+
+        self._write_for_users(write)
+
+    def sent_lately(self, since: float) -> dict[str, int]:
+        """Return how many messages each target got since a time."""
+        # A message's notices were settled together. Counted here: of a flood, not all rows are read.
+        sql = "SELECT target, count(DISTINCT sent_at) FROM notices WHERE sent_at >= ? GROUP BY target"
+        return dict(self._rows(sql, since))
+
+    def catch_up(self, targets: Sequence[str], now: float) -> None:
+        """Write what targets that are new have not heard of."""
+        held = self._rows("SELECT value FROM meta WHERE key = 'targets'")
+        known = msgspec.json.decode(held[0][0], type=list[str]) if held else []
+        if new := [target for target in targets if target not in known]:
+            for state in sorted(outgoing.TELLING):
+                self._catch_up(state, new, now)
+        if known != [*targets]:
+            with self._writing() as db:
+                row = ("targets", msgspec.json.encode([*targets]).decode())
+                db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", row)
+
+    def _catch_up(self, state: State, new: Sequence[str], now: float) -> None:
+        """A few tasks in each write: there may be many that failed."""
+        # The second condition is the index's own.
+        sql = "SELECT id, record FROM tasks WHERE state = ? AND state <> 'running' AND id > ? ORDER BY id LIMIT 100"
+        last: str | None = ""
+        while last is not None:
+            with self._writing() as db:
+                rows = db.execute(sql, (state.value, last)).fetchall()
+                for task_id, text in rows:
+                    # One that cannot be read is another's to set aside.
+                    with suppress(Damaged):
+                        _post(db, outgoing.caught_up(_parsed(task_id, text), _told(db, task_id), new, now))
+            last = rows[-1][0] if rows else None
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""
@@ -574,6 +715,17 @@ def _connect(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connecti
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
         db.execute(f"PRAGMA {pragma}")
     return db
+
+
+def _lead(db: sqlite3.Connection, which: TaskFilter, sort: Sort, bounds: Bounds) -> Lead:
+    if only := listing.only_lead(which, sort):
+        return only
+    values = listing.values(which)
+    counts = {
+        lead: int(db.execute(listing.count(lead), {**values, "few": bounds.few(lead, which)}).fetchone()[0])
+        for lead in listing.leads(which)
+    }
+    return listing.narrowest(which, counts, bounds)
 
 
 @functools.cache
@@ -686,8 +838,11 @@ def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
 def _tell(db: sqlite3.Connection, old: Record | None, new: Record, targets: Sequence[str]) -> None:
     """Write the notices of a change. Most changes have none, and cost no look."""
     if outgoing.concerns(old, new):
-        rows = db.execute(_NOTICES + "task = ?", (new.task.id,)).fetchall()
-        _post(db, outgoing.news(old, new, [read(Notice, text) for (text,) in rows], targets))
+        _post(db, outgoing.news(old, new, _told(db, new.task.id), targets))
+
+
+def _told(db: sqlite3.Connection, task_id: str) -> list[Notice]:
+    return [read(Notice, text) for (text,) in db.execute(_NOTICES + "task = ?", (task_id,))]
 
 
 def _meant(which: NoticeFilter) -> tuple[str, tuple[object, ...]]:

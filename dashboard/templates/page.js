@@ -48,6 +48,14 @@
     show();
   }
 
+  /* Only what changed is spoken: the reasons below it carry times, which always change. */
+  let line = null;
+  function speak() {
+    const now = document.getElementById("standing-line")?.textContent;
+    if (line !== null && now && now !== line) document.getElementById("spoken").textContent = now;
+    line = now ?? null;
+  }
+
   /* Good news of a page that hears nothing more is no news. */
   let source = null, lostTimer = null;
   function lost() {
@@ -60,6 +68,7 @@
     standing.className = "standing unproven";
     standing.querySelector(".mark").textContent = "?";
     document.getElementById("standing-line").textContent = `Not known since ${seen}`;
+    speak();
   }
   function opened(event) {
     source = event.detail.source;
@@ -93,6 +102,7 @@
     showTimes(event.target);
     showTimes(document.getElementById("seen"));
     count();
+    speak();
   }
 
   document.addEventListener("input", (event) => { if (event.target.form) typed.add(event.target.form); });
@@ -109,5 +119,5 @@
   document.addEventListener("htmx:sseOpen", opened);
   document.addEventListener("htmx:sseError", broken);
   document.addEventListener("visibilitychange", looked);
-  document.addEventListener("DOMContentLoaded", () => { setUpZone(); count(); setInterval(count, 1000); });
+  document.addEventListener("DOMContentLoaded", () => { setUpZone(); count(); speak(); setInterval(count, 1000); });
 })();

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.link import Link
 from agent.daemon.notify import Notify
@@ -155,6 +156,7 @@ def make(site):
                 outboxes=Outboxes(site.state / "sessions", link),
                 link=link,
                 day=Day(site.state / "state.json", time.time),
+                claim_key=ClaimKey(site.state / "claim_key.json"),
                 signals=stack.enter_context(Signals()),
                 notify=Notify(None),
                 spawn=functools.partial(Process, site.release, environment=ENVIRONMENT),

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from dashboard.app import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
+from local.serve import running
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import (
@@ -33,12 +34,17 @@ from wire.types import (
 TOKEN = Secret("a-token-of-the-scenes")
 HOST = "jada-orchestrator"
 TURN_TOKENS, FIRST_TOKENS = 1500, 4000
+BROKEN = (
+    "The sandbox could not be made.\nCause: bwrap is missing on the host.\n"
+    "Cure: deploy again, which installs it: `fab deploy --stack prod`."
+)
 QUESTION = (
     "The booking of 14 May for room 12 is there twice: once from the web shop (2 guests, 129.00 a night) and once from"
     " the reception (3 guests, 149.00 a night). Both have the same name and telephone number.\n\n"
     "Which of the two is right? If it is the reception's, I shall take the other one out of the list and write to the"
-    " housekeeping that a third bed is needed. If both are right, I need a second room for that night, and there is none"
-    " free in the same house; the nearest one is in the annex.\n\nUntil you answer I go on with nothing else of this task."
+    " housekeeping that a third bed is needed. If both are right, I need a second room for that night, and there is"
+    " none free in the same house; the nearest one is in the annex.\n\n"
+    "Until you answer I go on with nothing else of this task."
 )
 
 
@@ -187,7 +193,7 @@ def busy(play):
 
 
 def trouble(play):
-    """A bad night: the sync failed, a task failed, another is out of budget, a third is stuck, and many hit the limit."""
+    """A bad night: the sync failed, a task too, others are out of budget or stuck, and many hit the limit."""
     play.history(26, hits_each=1)
     synced(play)
     play.clock.fixed = datetime.now(UTC) - timedelta(minutes=95)
@@ -195,7 +201,7 @@ def trouble(play):
     play.session(
         3,
         Exit.FAULT,
-        reason="The sandbox could not be made.\nCause: bwrap is missing on the host.\nCure: deploy again, which installs it: `fab deploy --stack prod`.",
+        reason=BROKEN,
     )
     play.add("Sum up the season", budget=AskedBudget(sessions=1, usd_micros=1_000_000))
     play.session(
@@ -239,8 +245,6 @@ SCENES = {"empty": empty, "busy": busy, "trouble": trouble}
 @contextmanager
 def application(name):
     """Yield a scene's application on a store of its own, what the scene names, and how it is played."""
-    from local.serve import running
-
     settings = Settings(keep_tasks_days=0, keep_journals_days=0, notify=Notify(targets=("ops-mail",)))
     clock = Clock()
     with TemporaryDirectory() as folder:

@@ -22,6 +22,8 @@ from wire.client import Client
 from wire.secret import Secret
 from wire.types import NewTask
 
+pytestmark = pytest.mark.process
+
 TOKEN = "a-token-of-the-tests"
 
 
@@ -72,7 +74,8 @@ def test_it_tells_systemd_when_it_serves_and_ends_well(start, port, tmp_path):
     assert socket.create_connection(("127.0.0.1", port), 5).getpeername() == ("127.0.0.1", port)
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
-    assert sorted(file.name for file in (tmp_path / "state").glob("queue*")) == ["queue.db", "queue.db.id"]
+    left = sorted(file.name for file in (tmp_path / "state").glob("queue*"))
+    assert left == ["queue.db", "queue.db.id", "queue.db.reserve"]
     assert (tmp_path / "state" / "queue.db").stat().st_mode & 0o777 == 0o600
 
 

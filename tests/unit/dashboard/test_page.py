@@ -4,7 +4,6 @@ import itertools
 import re
 
 import pytest
-import urllib3
 from bs4 import BeautifulSoup
 
 from dashboard.app import create
@@ -12,6 +11,7 @@ from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.browser import Browser
 from wire.client import Client
 from wire.types import (
     Batch,
@@ -35,9 +35,8 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def http(url):
-    pool = urllib3.PoolManager(retries=False)
-    return lambda method, path, **options: pool.request(method, url + path, redirect=False, **options)
+def http(url, token):
+    return Browser(url, token)
 
 
 @pytest.fixture
@@ -306,7 +305,7 @@ def test_a_transcript_that_is_kept_no_longer_is_not_said_to_be_still_to_come(cli
 def test_the_queues_size_and_its_disks_room_are_shown(tmp_path, token):
     store = SqliteStore(tmp_path / "queue.db")
     with running(create(store, token)) as url:
-        text = BeautifulSoup(urllib3.request("GET", url).data, "html.parser").find(id="room").get_text()
+        text = BeautifulSoup(Browser(url, token)("GET").data, "html.parser").find(id="room").get_text()
     store.close()
     assert re.search(
         r"The queue's file has [0-9.]+ KB, [0-9.]+ (KB|bytes) of it free.* Its disk has [0-9.]+ [MG]B left", text
@@ -383,7 +382,7 @@ def test_the_page_says_what_was_not_delivered_and_nothing_when_all_was(clock, to
     targets = ("mail",)
     settings = Settings(notify=Notify(targets=targets))
     with running(create(MemoryStore(targets=targets), token, settings, clock)) as url:
-        page, client = lambda: BeautifulSoup(urllib3.request("GET", url).data, "html.parser"), Client(url, token)
+        page, client = lambda: BeautifulSoup(Browser(url, token)("GET").data, "html.parser"), Client(url, token)
         assert page().find(id="notified") is None
         ended(client, Exit.FAULT, reason="no bwrap")
         (message,) = client.due_messages()

@@ -94,7 +94,7 @@ def test_all_is_well_only_once_worker_and_sync_were_heard_of(queue, clock):
     assert queue.standing(0).kind == "unproven"
     queue.report(SyncRun(started_at=stamp(clock()), finished_at=stamp(clock()), outcome=SyncOutcome.UNCHANGED))
     assert queue.standing(0).reasons == (
-        "the queue was written and read back just now", "the worker was heard of at 12:00 UTC",
+        "the queue was written and read back at 12:00:00 UTC", "the worker was heard of at 12:00 UTC",
         "the sheet was in step at 12:00 UTC",
     )  # fmt: skip
     assert queue.standing(0).kind == "good"
