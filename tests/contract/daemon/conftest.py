@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.daemon.breaker import Breaker
 from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
+from agent.daemon.lease import boottime
 from agent.daemon.link import Link
 from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
@@ -157,6 +159,7 @@ def make(site):
                 link=link,
                 day=Day(site.state / "state.json", time.time),
                 claim_key=ClaimKey(site.state / "claim_key.json"),
+                breaker=Breaker(lambda: None, boottime),
                 signals=stack.enter_context(Signals()),
                 notify=Notify(None),
                 spawn=functools.partial(Process, site.release, environment=ENVIRONMENT),
