@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashboard import openapi
+from dashboard import lists, openapi
 from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.forms import whole
@@ -27,7 +27,7 @@ from dashboard.guard import check_origin, require_right
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.signin import SignIns
-from dashboard.stores import TaskFilter
+from dashboard.stores import Sort
 from wire import routes as table
 from wire import types, values
 from wire.routes import Header, Right
@@ -66,13 +66,11 @@ class Api:
     def tasks(self, call: Call) -> Response:
         """List tasks, a page at a time."""
         query: types.TasksQuery = call.asked
-        which = TaskFilter(state=query.state)
-        # One more than is shown: it says whether there is a next page.
-        found = self._queue.tasks(which, before=query.cursor, limit=query.limit + 1)
-        shown = found[: query.limit]
-        response = _json(types.TaskList(tasks=tuple(shown)))
-        if len(found) > query.limit:
-            rest = {**encode(query), "limit": query.limit, "cursor": shown[-1].id}
+        sort = Sort(query.sort)
+        tasks, found = self._queue.listing(lists.which(query), sort=sort, cursor=query.cursor, limit=query.limit)
+        response = _json(types.TaskList(tasks=tuple(tasks), indexed_from=found.indexed_from))
+        if found.cursor:
+            rest = {**encode(query), "limit": query.limit, "cursor": found.cursor}
             response.headers["Link"] = f'<{table.TASKS.path}?{urlencode(rest)}>; rel="next"'
         return response
 

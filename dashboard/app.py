@@ -76,6 +76,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         if store.unclean:
             # After a crash a page may be half written: readyz refuses once that is found.
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
+        beside.append(asyncio.create_task(_index(store)))
         yield
         for task in beside:
             task.cancel()
@@ -98,6 +99,19 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
+
+
+INDEX_PAUSE_S = 0.05
+"""Between two writes of the index, so that whoever waits for the store has it first."""
+
+
+async def _index(store: Store) -> None:
+    """Index what a release before has written, a little at a time; where that fails, the next start goes on."""
+    try:
+        while await run_in_threadpool(store.index_earlier):  # noqa: ASYNC110 - a pause, no wait for an event
+            await asyncio.sleep(INDEX_PAUSE_S)
+    except Exception:
+        log.exception("tasks of an earlier release could not all be indexed for lists; the next start goes on with it")
 
 
 async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:

@@ -37,6 +37,7 @@ def new_task(form: Form) -> NewTask:
         "description": typed.get("description", ""),
         "priority": _whole(typed, "priority"),
         "budget": budget,
+        "labels": typed.get("labels", "").replace(",", " ").split(),
         "context": [{"name": _plain(upload.name), "content": upload.content} for upload in form.uploads],
     }
     return decode(NewTask, task)
@@ -55,7 +56,8 @@ def state(text: str | None) -> State | None:
 
 def complaint(error: Invalid, typed: Mapping[str, str]) -> tuple[str, str]:
     """Return the form's field that an error is about, and the error in the user's words."""
-    field = "files" if error.field.startswith("context") else FIELDS.get(error.field, error.field)
+    whole = error.field.partition("[")[0]
+    field = "files" if whole == "context" else FIELDS.get(error.field, whole)
     if field == "title" and not typed.get("title", "").strip():
         return field, "The title is missing."
     return field, f"{field.capitalize()} {error.reason}."

@@ -31,7 +31,7 @@ from dashboard.record import (
     moment,
 )
 from dashboard.settings import Settings, zone
-from dashboard.stores import ALL_TASKS, Candidate, NoticeFilter, Store, TaskFilter
+from dashboard.stores import ALL_TASKS, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
 from wire.types import (
     Acknowledged,
@@ -121,6 +121,13 @@ class Queue:
     def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Task]:
         """Return tasks, newest first."""
         return self._shown(self.store.tasks(which, before=before, limit=limit))
+
+    def listing(
+        self, which: TaskFilter, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> tuple[list[Task], Listing]:
+        """Return the tasks that fit all filters, and the part of the listing that they are."""
+        found = self.store.listing(which, sort=sort, cursor=cursor, limit=limit)
+        return self._shown(found.records), found
 
     def _shown(self, records: Sequence[Record]) -> list[Task]:
         texts = self.store.blobs([name for record in records for name in _texts(record)])

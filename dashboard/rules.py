@@ -82,6 +82,7 @@ def draft(new: NewTask, task_id: str, now: datetime, digest: str = "") -> Record
         not_before=stamp(moment(new.not_before, "not_before")) if new.not_before else None,
         parent=new.parent,
         dedupe_key=new.dedupe_key,
+        labels=tuple(dict.fromkeys(new.labels)),
     )
     return Record(task=task, root=task_id, granted=budget, digest=digest)
 

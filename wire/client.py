@@ -8,7 +8,7 @@ import http
 import urllib.parse
 import uuid
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import urllib3
 
@@ -95,9 +95,23 @@ class Client:
         """Return one task; raises `RequestRefused` 404."""
         return self._call(routes.TASK, id=task_id)
 
-    def tasks(self, state: types.State | None = None) -> Iterable[types.Task]:
-        """Yield all tasks, newest first, page by page."""
-        address: str | None = self._address(routes.TASKS, types.TasksQuery(state=state))
+    def tasks(  # noqa: PLR0913 - a filter each
+        self,
+        state: types.State | None = None,
+        *,
+        words: str | None = None,
+        label: str | None = None,
+        least: int | None = None,
+        most: int | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        sort: Literal["newest", "oldest", "cost"] = "newest",
+    ) -> Iterable[types.Task]:
+        """Yield the tasks that fit all filters (see `types.TasksQuery`), page by page."""
+        asked = types.TasksQuery(
+            state=state, words=words, label=label, least=least, most=most, since=since, until=until, sort=sort
+        )
+        address: str | None = self._address(routes.TASKS, asked)
         while address:
             response = self._send("GET", address)
             yield from _answer(routes.TASKS, response).tasks

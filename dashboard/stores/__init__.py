@@ -5,6 +5,7 @@ which it applies inside that write and may apply again. Methods block (an fsync,
 from any thread; the app calls them off its event loop.
 """
 
+import enum
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import NamedTuple, Protocol
 
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import FamilyBudget, Key, Move, Record
+from dashboard.stores import words
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.retention import Before, Freed, Room
 from wire.types import Event, Session, State, SyncRun
+from wire.values import Invalid
 
 AlarmMove = Callable[[Record | None], Record | None]
 """From the open alarm (if any) to what it becomes; None, or the same one, says: write nothing."""
@@ -30,12 +33,51 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
-    """Which tasks a listing shows. A store answers each field; None leaves it open."""
+    """Which tasks a listing shows. A store answers each field; None leaves it open.
+
+    `words` are whole words that title and description have together; `label` is one of the task's; `least` and `most`
+    are micro-dollars spent; `since` and `until` say when it was added, by its id, in seconds since 1970.
+    """
 
     state: State | None = None
+    words: str | None = None
+    label: str | None = None
+    least: int | None = None
+    most: int | None = None
+    since: float | None = None
+    until: float | None = None
 
 
 ALL_TASKS = TaskFilter()
+
+
+class Sort(enum.StrEnum):
+    """In which order a listing shows tasks: by when they were added, or by cost, then only those that cost anything."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of a listing: `cursor` leads to what follows, None says that nothing does.
+
+    There may be fewer tasks than were asked for, or none, and a cursor all the same: so far was looked. While an
+    earlier release's tasks are being indexed, only those from the id `indexed_from` on are found by words and cost.
+    """
+
+    records: list[Record]
+    cursor: str | None = None
+    indexed_from: str | None = None
+
+
+def require_answerable(which: TaskFilter, sort: Sort) -> None:
+    """Raise `Invalid` for what no store can list: no word at all, or an order that none can walk."""
+    if which.words is not None:
+        words.query(which.words)
+    if which.words and sort is Sort.COST:
+        raise Invalid("sort", "must not be cost where words are searched for: leave out one of the two")
 
 
 MOST_NOTICES = 500
@@ -83,7 +125,19 @@ class Store(Protocol):
         """Return what is left to a family; raises `NotFound`."""
 
     def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Record]:
-        """Return tasks, newest first, those with an id less than `before`."""
+        """Return tasks, newest first, those with an id less than `before`; by state only."""
+
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters, at most `limit`, from a cursor of the same listing on.
+
+        Its order is that of ids; where words are searched for it may be that in which tasks were added, nearly the
+        same. Raises `Invalid`.
+        """
+
+    def index_earlier(self) -> bool:
+        """Index some of the tasks that a release before did not; return whether any may be left."""
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10

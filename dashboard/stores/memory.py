@@ -23,8 +23,21 @@ from dashboard.record import (
     digest,
     moment,
 )
-from dashboard.stores import ALL_TASKS, MOST_NOTICES, AlarmMove, Candidate, NoticeFilter, TaskFilter, journal
+from dashboard.stores import (
+    ALL_TASKS,
+    MOST_NOTICES,
+    AlarmMove,
+    Candidate,
+    Listing,
+    NoticeFilter,
+    Sort,
+    TaskFilter,
+    journal,
+    require_answerable,
+    words,
+)
 from dashboard.stores.journal import Readable, Used
+from dashboard.stores.listing import first_id, read_cursor
 from dashboard.stores.retention import FINISHED, OVER, Before, Freed
 from wire.types import Event, Session, State, SyncRun
 
@@ -122,6 +135,37 @@ class MemoryStore:
             fit = [r for r in self._records.values() if which.state in (None, r.task.state)]
         fit = [r for r in fit if before is None or r.task.id < before]
         return sorted(fit, key=lambda r: r.task.id, reverse=True)[:limit]
+
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters."""
+        require_answerable(which, sort)
+        with self._lock:
+            fit = [record for record in self._records.values() if self._fits(record, which)]
+            return _part(fit, sort, cursor, limit)
+
+    def _fits(self, record: Record, which: TaskFilter) -> bool:
+        task = record.task
+        text = f"{task.title}\n{self._description(record)}"
+        return all(
+            (
+                which.state in (None, task.state),
+                which.label is None or which.label in task.labels,
+                which.least is None or task.usd_micros_spent >= which.least,
+                which.most is None or task.usd_micros_spent <= which.most,
+                which.since is None or task.id >= first_id(which.since),
+                which.until is None or task.id < first_id(which.until),
+                which.words is None or words.matches(which.words, text),
+            )
+        )
+
+    def _description(self, record: Record) -> str:
+        return self._blobs[record.description].decode() if record.description else record.task.description
+
+    def index_earlier(self) -> bool:
+        """Nothing here was written by another release."""
+        return False
 
     def running(self) -> list[Record]:
         """Return what runs."""
@@ -353,6 +397,21 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _part(fit: Iterable[Record], sort: Sort, cursor: str | None, limit: int) -> Listing:
+    found = {_place(record, sort): record for record in fit if sort is not Sort.COST or record.task.usd_micros_spent}
+    places = sorted(found, reverse=sort is not Sort.OLDEST)
+    if cursor is not None:
+        after = read_cursor(cursor, sort)
+        places = [place for place in places if (place > after if sort is Sort.OLDEST else place < after)]
+    cost, task_id = places[limit - 1] if len(places) > limit else (0, None)
+    last = task_id if sort is not Sort.COST or task_id is None else f"{cost}.{task_id}"
+    return Listing([found[place] for place in places[:limit]], last)
+
+
+def _place(record: Record, sort: Sort) -> tuple[int, str]:
+    return (record.task.usd_micros_spent if sort is Sort.COST else 0, record.task.id)
 
 
 def _is_past(record: Record, before: float, states: frozenset[State]) -> bool:

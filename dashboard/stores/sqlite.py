@@ -39,16 +39,21 @@ from dashboard.stores import (
     MOST_NOTICES,
     AlarmMove,
     Candidate,
+    Listing,
     NoticeFilter,
+    Sort,
     TaskFilter,
     files,
     journal,
+    listing,
+    require_answerable,
     retention,
 )
 from dashboard.stores.journal import Readable, Used
+from dashboard.stores.listing import Bounds, Lead
 from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
-from dashboard.stores.schema import migrate
+from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
 
@@ -82,6 +87,24 @@ _PASSAGE = """
 _BUDGET = "SELECT version, sessions, usd_micros, reserved FROM budgets WHERE root = ?"
 
 
+INDEXED_AT_ONCE = 200
+"""Tasks of an earlier release that one write indexes: a heartbeat waits for some 20 ms at most."""
+_NUMBER = """
+    INSERT INTO listed (n, task)
+    SELECT ?1 - row_number() OVER (ORDER BY id DESC), id FROM tasks
+    WHERE id >= ?2 AND id < ?3 AND json_valid(record) AND id NOT IN (SELECT task FROM listed)
+"""
+# In ascending order: FTS5 writes out what it has gathered at each number that is less than the one before.
+_INDEX_WORDS = f"""
+    INSERT INTO words (rowid, text)
+    SELECT n, {TEXT.format(row="tasks")} FROM listed CROSS JOIN tasks ON tasks.id = task WHERE n < ? ORDER BY n
+"""  # noqa: S608 - ours
+_INDEX_COSTS = f"""
+    INSERT OR IGNORE INTO costs (usd_micros, task)
+    SELECT {COST.format(row="tasks")}, task FROM listed CROSS JOIN tasks ON tasks.id = task
+    WHERE n < ? AND {COST.format(row="tasks")} > 0
+"""  # noqa: S608 - ours
+
 NewId = Callable[[], str]
 ROOM = 64 * 1024 * 1024
 """Bytes that must be free: a task may bring 24 MB of files, which are in the log and in the file for a time."""
@@ -92,13 +115,20 @@ class SqliteStore:
     that was here.
 
     A new queue gets its id from `new_id`. `unclean`: it was not closed when it was last used. `room`: bytes that must
-    be free for `prove`.
+    be free for `prove`. `bounds`: how many tasks a listing looks through.
     """
 
     def __init__(
-        self, path: Path, *, targets: Sequence[str] = (), new_id: NewId = lambda: uuid.uuid4().hex, room: int = ROOM
+        self,
+        path: Path,
+        *,
+        targets: Sequence[str] = (),
+        new_id: NewId = lambda: uuid.uuid4().hex,
+        room: int = ROOM,
+        bounds: Bounds = Bounds(),  # noqa: B008 - a value
     ) -> None:
         self._path = path
+        self._bounds = bounds
         self._targets = targets
         self._room = room
         self.refused = 0
@@ -296,6 +326,54 @@ class SqliteStore:
         # `~` sorts behind every ULID.
         sql = f"SELECT id, record FROM tasks {where} AND id < ?2 ORDER BY id DESC LIMIT ?3"  # noqa: S608 - ours
         return self._readable(sql, which.state, before or "~", limit)
+
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters."""
+        require_answerable(which, sort)
+        while True:
+            try:
+                return self._listing(which, sort, cursor, limit)
+            except Damaged as error:
+                self.set_aside(error.task_id)
+
+    def _listing(self, which: TaskFilter, sort: Sort, cursor: str | None, limit: int) -> Listing:
+        with self._reading() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (INDEXED_FROM,)).fetchone()
+            indexed_from = str(row[0]) if row else None
+            lead = _lead(db, which, sort, self._bounds)
+            most = max(limit + 1, self._bounds.few(lead, which))
+            walk = listing.walk(which, sort, lead, cursor, most)
+            found: list[Record] = []
+            last = None
+            with closing(db.execute(walk.sql, walk.values)) as rows:
+                # Row by row: what comes after the last one wanted is never read.
+                for looked, (place, task_id, text) in enumerate(rows):
+                    if looked == most or (text is not None and len(found) == limit):
+                        return Listing(found, str(last), indexed_from)
+                    if text is not None:
+                        found.append(_parsed(task_id, text))
+                    last = place
+            return Listing(found, None, indexed_from)
+
+    def index_earlier(self) -> bool:
+        """Index some of the tasks that a release before did not, the newest first; their numbers go down from 0."""
+        with self._writing() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (INDEXED_FROM,)).fetchone()
+            if row is None:
+                return False
+            sql = "SELECT min(id) FROM (SELECT id FROM tasks WHERE id < ? ORDER BY id DESC LIMIT ?)"
+            ((first,),) = db.execute(sql, (row[0], INDEXED_AT_ONCE)).fetchall()
+            if first is None:
+                db.execute("DELETE FROM meta WHERE key = ?", (INDEXED_FROM,))
+                return False
+            ((least,),) = db.execute("SELECT min(1, coalesce(min(n), 1)) FROM listed").fetchall()
+            db.execute(_NUMBER, (least, first, row[0]))
+            for statement in (_INDEX_WORDS, _INDEX_COSTS):
+                db.execute(statement, (least,))
+            db.execute("UPDATE meta SET value = ? WHERE key = ?", (first, INDEXED_FROM))
+            return True
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
@@ -629,6 +707,17 @@ def _connect(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connecti
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
         db.execute(f"PRAGMA {pragma}")
     return db
+
+
+def _lead(db: sqlite3.Connection, which: TaskFilter, sort: Sort, bounds: Bounds) -> Lead:
+    if only := listing.only_lead(which, sort):
+        return only
+    values = listing.values(which)
+    counts = {
+        lead: int(db.execute(listing.count(lead), {**values, "few": bounds.few(lead, which)}).fetchone()[0])
+        for lead in listing.leads(which)
+    }
+    return listing.narrowest(which, counts, bounds)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from wire.types import Problem
 
 OPTIONS = {
     "title": "--title", "description": "--description", "context": "--context", "priority": "--priority",
-    "sessions": "--sessions", "budget.sessions": "--sessions", "text": "--text",
+    "labels": "--label", "sessions": "--sessions", "budget.sessions": "--sessions", "text": "--text",
     "usd_micros": "--dollars", "budget.usd_micros": "--dollars",
 }  # fmt: skip
 """A field of the API → the option by which an operator gives it."""

@@ -117,7 +117,11 @@ def over(tmp_path):
         for title in ("paused", "ended strangely", "waits strangely", "next"):
             client.add_task(NewTask(title=title))
     with sqlite3.connect(path) as db:
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        # Not those of the index of words: they are SQLite's own.
+        listed = (
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )
+        tables = [name for (name,) in db.execute(listed)]
         for table in tables:
             db.execute(f"ALTER TABLE {table} ADD COLUMN colour TEXT DEFAULT 'mauve'")
         for table, key in (("tasks", "id"), ("sessions", "id"), ("sync_runs", "n")):

@@ -86,17 +86,20 @@ def test_who_is_late(owes, waited_s, moved, is_late):
     assert Limits().is_late(owes, waited_s, moved) is is_late
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("sent", [b"", HALF])
 def test_a_connection_without_a_whole_request_is_closed(app, sent):
     with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, sent) as client:
         assert rest(client) == b""
 
 
+@pytest.mark.process
 def test_a_header_that_drips_is_cut(app):
     with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, HALF) as client:
         assert dripped_until_closed(client, b"X-A: b\r\n")
 
 
+@pytest.mark.process
 def test_a_body_that_drips_is_cut_and_leaves_no_trace_of_an_error(app, caplog):
     with serving(app, Limits(grace_s=0.5)) as (port, _), connect(port, FORM) as client:
         assert dripped_until_closed(client, b"aaaaaaaa")
@@ -119,6 +122,7 @@ def dripped_until_closed(client, drop):
     return False
 
 
+@pytest.mark.process
 def test_a_body_at_a_good_pace_is_taken_however_long_it_lasts(app):
     with serving(app, Limits(header_s=0.5, grace_s=0.5, pace=100)) as (port, _), connect(port, FORM) as client:
         begun = time.monotonic()
@@ -128,11 +132,13 @@ def test_a_body_at_a_good_pace_is_taken_however_long_it_lasts(app):
         client.close()
 
 
+@pytest.mark.process
 def test_what_idles_between_requests_is_closed(app):
     with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, GET) as client:
         assert b'{"status":"ok"}' in rest(client)
 
 
+@pytest.mark.process
 def test_a_reader_that_stands_still_is_cut(app):
     with serving(huge, Limits(grace_s=0.5)) as (port, running), connect(port, GET, small=True) as client:
         client.recv(1)
@@ -140,6 +146,7 @@ def test_a_reader_that_stands_still_is_cut(app):
         assert len(rest(client)) < HUGE
 
 
+@pytest.mark.process
 def test_a_reader_at_a_good_pace_gets_all(app):
     with serving(huge, Limits(header_s=0.5, grace_s=1)) as (port, _), connect(port, GET) as client:
         begun = time.monotonic()
@@ -150,6 +157,7 @@ def test_a_reader_at_a_good_pace_gets_all(app):
         assert read + len(rest(client)) > HUGE
 
 
+@pytest.mark.process
 def test_answers_that_wait_for_their_readers_have_a_bound_together():
     with serving(huge, Limits(grace_s=600, unread=2 * HUGE)) as (port, running), contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connect(port, GET, small=True)) for _ in range(5)]
@@ -160,6 +168,7 @@ def test_answers_that_wait_for_their_readers_have_a_bound_together():
         assert all(connection.unread for connection in running.server_state.connections)
 
 
+@pytest.mark.process
 def test_the_oldest_idle_one_makes_room(app, token):
     limits = Limits(connections=2, header_s=600)
     with serving(app, limits) as (port, _), connect(port, HALF) as oldest, connect(port, HALF) as older:
@@ -169,6 +178,7 @@ def test_the_oldest_idle_one_makes_room(app, token):
         assert older.recv(12) == b"HTTP/1.1 200"
 
 
+@pytest.mark.process
 def test_one_that_had_an_answer_goes_after_those_that_never_asked(app):
     limits = Limits(connections=2, header_s=600)
     with serving(app, limits) as (port, _), connect(port, GET) as known, contextlib.ExitStack() as flood:
@@ -181,6 +191,7 @@ def test_one_that_had_an_answer_goes_after_those_that_never_asked(app):
         assert known.recv(12) == b"HTTP/1.1 200"
 
 
+@pytest.mark.process
 def test_where_all_are_at_work_a_new_one_is_refused(app):
     with serving(app, Limits(connections=2)) as (port, running), connect(port, FORM), connect(port, FORM):
         until(lambda: [one.owes for one in running.server_state.connections] == [Owes.BODY] * 2)
@@ -198,6 +209,7 @@ def until(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.process
 def test_a_client_that_had_its_answer_may_be_silent_and_one_that_begins_another_request_may_not(app):
     with serving(app, Limits(header_s=0.5)) as (port, running), connect(port, GET) as client:
         answer = b""

@@ -22,6 +22,8 @@ from wire.client import Client
 from wire.secret import Secret
 from wire.types import NewTask
 
+pytestmark = pytest.mark.process
+
 TOKEN = "a-token-of-the-tests"
 
 

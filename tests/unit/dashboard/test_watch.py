@@ -180,3 +180,13 @@ def test_an_alarm_about_a_worker_closes_after_a_restart_of_the_dashboard_too(que
     queue.present(Presence(host="box-1", trouble="no credit"))
     Queue(store, Settings(), clock).present(Presence(host="box-1"))
     assert alarms() == []
+
+
+def test_records_that_were_set_aside_are_an_alarm_of_their_own_until_none_is(report, alarms):
+    report(set_aside=1, cause="set aside: record 7 (booking B7): rate: is no amount", cure="correct it")
+    (alarm,) = alarms()
+    assert (alarm.dedupe_key, "booking B7" in alarm.waiting.text) == ("alarm:records", True)
+    fail(report)
+    assert len(alarms()) == 2
+    report()
+    assert alarms() == []

@@ -9,6 +9,8 @@ from agent.tools.people import derived_id
 from wire.types import ULID, AskedBudget, Budget, Claim, Grant, Lease, NewTask, State, Task
 from wire.values import decode
 
+pytestmark = pytest.mark.process
+
 SESSION = "01JD3Q0000000000000000000A"
 
 

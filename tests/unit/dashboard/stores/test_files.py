@@ -57,6 +57,7 @@ CHANGES = {"deleted": "rm $0", "renamed": "mv $0 $0.away", "replaced": "cp $0 $0
 
 
 # By processes of their own: to close a file here would drop SQLite's locks on it.
+@pytest.mark.process
 @pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_file_that_is_not_the_one_opened_is_not_ready(ready, path, ending, change):
@@ -74,6 +75,7 @@ def test_a_file_that_was_cut_is_not_ready(ready, path, ending):
     assert path.name in detail
 
 
+@pytest.mark.process
 def test_broken_pages_that_a_check_finds_are_not_ready(store, ready, path):
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA wal_checkpoint")
@@ -91,6 +93,7 @@ def damage(path):
     subprocess.run([sys.executable, "-c", code, path], check=True)
 
 
+@pytest.mark.process
 def test_after_an_unclean_stop_the_pages_are_checked_beside_the_first_requests(path):
     path.parent.mkdir()
     code = "import os, sys; from pathlib import Path; from dashboard.stores.sqlite import SqliteStore"
@@ -228,6 +231,7 @@ def test_a_backup_is_whole_and_checked_and_leaves_no_half(store, tmp_path, clock
     assert [file.name for file in tmp_path.glob("*.half")] == []
 
 
+@pytest.mark.process
 def test_a_backup_holds_what_the_lost_files_no_longer_do(store, path, tmp_path, clock):
     queue = Queue(store, Settings(), clock)
     kept = queue.add(NewTask(title="kept"))[0].id
@@ -237,6 +241,7 @@ def test_a_backup_holds_what_the_lost_files_no_longer_do(store, path, tmp_path, 
     assert sqlite3.connect(tmp_path / "copy.db").execute("SELECT id FROM tasks").fetchall() == [(kept,)]
 
 
+@pytest.mark.process
 def test_a_copy_that_is_broken_gets_no_name(store, path, tmp_path):
     queue = Queue(store, Settings(), utc_now)
     for n in range(200):

@@ -86,6 +86,7 @@ def test_a_change_touches_the_units_that_depend_on_it(tree, name, content, units
     assert {unit for unit in after if before[unit] != after[unit]} == units
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_systemd_finds_nothing_wrong_with_a_unit(unit, tmp_path):
     # The release's own Python is not on this machine; another stands for it.
