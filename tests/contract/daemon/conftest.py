@@ -174,7 +174,10 @@ class Program:
 
     def __init__(self, site, tmp_path):
         settings = tmp_path / "jada.toml"
-        settings.write_text(f'[agent]\ndashboard_url = "{site.url}"\npoll_seconds = 1\n')
+        # An API that is away says nothing about the host: its look finds key, price and sandbox, and lets it claim.
+        address = 'claude_url = "http://127.0.0.1:9"'
+        settings.write_text(f'[agent]\ndashboard_url = "{site.url}"\n{address}\npoll_seconds = 1\n')
+        (tmp_path / "anthropic_api_key").write_text("sk-test\n")
         (tmp_path / "dashboard_token").write_text(TOKEN.reveal() + "\n")
         self.environment = {
             "PATH": os.environ["PATH"],
