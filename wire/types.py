@@ -433,10 +433,19 @@ class SessionList(Written, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
 
 
+class Unreadable(Written, frozen=True, kw_only=True):
+    """Records of a journal, by their numbers from `n` to `last`, that are damaged, and how."""
+
+    n: int
+    last: int
+    why: str
+
+
 class EventList(Written, frozen=True, kw_only=True):
-    """Acknowledged records of a session's journal, in order."""
+    """Acknowledged records of a session's journal, in order, without those that are `unreadable`."""
 
     events: tuple[Event, ...]
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class SyncRunList(Written, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -270,6 +270,10 @@ class MemoryStore:
         with self._lock:
             self.session(session_id)
             return self._events.get(session_id, [])[max(after, 0) :]
+
+    def chunks(self, session_id: str, *, after: int = 0) -> Iterator[list[Readable]]:
+        """Return a session's delivered journal piece by piece."""
+        return iter([[*self.events(session_id, after=after)]])
 
     def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
         """Return the last records of a journal before record `before`."""

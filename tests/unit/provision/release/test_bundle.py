@@ -101,8 +101,9 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit, tmp_path):
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_the_daemons_watchdog_leaves_a_throttled_host_its_time():
-    text = next(path for path in UNITS if path.name == AGENT).read_text()
+@pytest.mark.parametrize("name", [AGENT, "jada-dashboard.service"])
+def test_the_watchdog_leaves_a_throttled_host_its_time(name):
+    text = next(path for path in UNITS if path.name == name).read_text()
     assert "WatchdogSec=60\n" in text
     assert "WatchdogSignal=SIGKILL\n" in text
     assert "Restart=always\n" in text
