@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboard import app, callers, server
 from dashboard.record import Lost
-from dashboard.settings import Settings, endpoint, load
+from dashboard.settings import Settings, WorkLimits, endpoint, load, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import SqliteStore
 from dashboard.tokens import Tokens
@@ -29,10 +29,10 @@ def main(argv: list[str]) -> int:
     log.start("%(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
-        settings = load(args.settings)
+        settings, limits = load(args.settings), work_limits(args.settings)
         with held(args.state), contextlib.ExitStack() as listening:
             listeners = [listening.enter_context(each) for each in _listeners(settings)]
-            return _run(args.state, settings, listeners)
+            return _run(args.state, settings, limits, listeners)
     except Lost as error:
         cure = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
         sys.stderr.write(printable(f"dashboard: {error}\n{cure}") + "\n")
@@ -51,11 +51,13 @@ def _listeners(settings: Settings) -> Iterator[socket.socket]:
         yield server.listen(*endpoint(settings.listen))
 
 
-def _run(state: Path, settings: Settings, listeners: list[socket.socket]) -> int:
+def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[socket.socket]) -> int:
     store = _store(state, settings)
     tokens = Tokens(state / "tokens.json", app.utc_now)
-    application = app.create(store, tokens, settings, backups=state / "backups", callers=callers.known(), access=state)
-    server.serve(application, listeners)
+    application = app.create(
+        store, tokens, settings, backups=state / "backups", callers=callers.known(), access=state, limits=limits
+    )
+    server.serve(application, listeners, application.state.live.close)
     store.close()
     return 0
 

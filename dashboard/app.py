@@ -20,10 +20,12 @@ from dashboard import api, leases, page
 from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
+from dashboard.live import Live
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
+from dashboard.recurring import Recurrences
 from dashboard.retention import Retention
-from dashboard.settings import Settings
+from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
 from dashboard.stores import Store
 from dashboard.tokens import Tokens
@@ -55,18 +57,20 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     boottime: Callable[[], float] = leases.boottime,
     *,
     callers: Callers | None = None,
+    limits: WorkLimits | None = None,
     access: Path | None = None,
 ) -> Starlette:
     """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
-    one, that ends with the process.
+    one, that ends with the process. `limits` are the worker's, for the page; `state.live` has the pages' streams.
     """
     settings = settings or Settings()
     queue = Queue(store, settings, clock, boottime)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
+    recurrences = Recurrences(queue, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -75,6 +79,8 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
             # After a crash a page may be half written: readyz refuses once that is found.
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
         beside.append(asyncio.create_task(_index(store)))
+        if settings.recurring:
+            beside.append(asyncio.create_task(_recur(recurrences, min(RECUR_S, settings.watch_s))))
         yield
         for task in beside:
             task.cancel()
@@ -82,15 +88,16 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
     tokens = tokens or Tokens(None, clock)
-    shown = page.Page(queue, sign_ins)
+    shown = page.Page(queue, sign_ins, limits or WorkLimits())
+    streams = Live(shown.news)
     callers = callers or Callers()
 
     async def refuse(request: Request, error: Exception) -> Response:
         return api.answer_problem(error) if is_for_machines(request) else shown.error(request, error)
 
-    errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
-    return Starlette(
-        routes=[*api.routes(queue, copies, sign_ins, tokens, callers), *page.routes(shown)],
+    errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
+    application = Starlette(
+        routes=[*api.routes(queue, copies, sign_ins, recurrences, tokens, callers), *page.routes(shown, streams)],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),
@@ -98,6 +105,8 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
+    application.state.live = streams
+    return application
 
 
 INDEX_PAUSE_S = 0.05
@@ -111,6 +120,20 @@ async def _index(store: Store) -> None:
             await asyncio.sleep(INDEX_PAUSE_S)
     except Exception:
         log.exception("tasks of an earlier release could not all be indexed for lists; the next start goes on with it")
+
+
+RECUR_S = 15
+"""Between two looks for recurring tasks that are due: their expressions go by the minute."""
+
+
+async def _recur(recurrences: Recurrences, every_s: float) -> None:
+    """Add what is due, again and again; what fails is tried again at the next look, and added once."""
+    while True:
+        try:
+            await run_in_threadpool(recurrences.look)
+        except Exception:
+            log.exception("recurring tasks could not be looked at; that is tried again in %s s", every_s)
+        await asyncio.sleep(every_s)
 
 
 async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:
