@@ -37,6 +37,8 @@ def refund(turn):
         ([reserve(1)], Spent(1, 100)),
         ([reserve(1), settle(1)], Spent(1, 10)),
         ([reserve(1), refund(1)], Spent(0, 0)),
+        ([reserve(1), ("cut", {"turn": 1, "reason": "half"})], Spent(1, 100)),
+        ([reserve(1), ("cut", {"turn": 1, "reason": "half", "usd_micros": 7})], Spent(1, 7)),
         ([reserve(1), refund(1), reserve(1), settle(1), reserve(2)], Spent(2, 110)),
     ],
 )

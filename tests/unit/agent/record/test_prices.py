@@ -59,7 +59,7 @@ def test_the_worst_is_all_input_written_to_the_cache(prices):
         ({"cache_write_5m": 0.9}, "cache_write_5m: must be at least 1"),
         ({"cache_write_5m": float("inf")}, "cache_write_5m: must be at least 1"),
         ({"cache_read": 1.3}, "at least cache_read"),
-        ({"cache_read": float("nan")}, "at least cache_read"),
+        ({"cache_read": float("nan")}, "cache_read: must be at least 0"),
         ({"cache_write_1h": float("inf")}, "cache_write_1h: must be a number"),
         ({"models": [{"name": "m", "tiers": [{"input": 1, "output": 1}]}] * 2}, "m: is listed twice"),
         ({"models": [{"name": "m", "tiers": [{"input": 1, "output": 1, "up_to": 5}]}]}, "needs a last tier"),
