@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 from msgspec.structs import replace
 from ulid import ULID
 
 from dashboard import leases, outgoing, requests, rules, watch, wellness
+from dashboard.direct import Direct
+from dashboard.disk import DiskWatch
 from dashboard.leases import Leases
+from dashboard.proof import Proof
 from dashboard.record import (
     Busy,
     Clock,
@@ -27,7 +31,7 @@ from dashboard.record import (
     moment,
 )
 from dashboard.settings import Settings, zone
-from dashboard.stores import ALL_TASKS, Candidate, NoticeFilter, Store, TaskFilter
+from dashboard.stores import ALL_TASKS, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
 from wire.types import (
     Acknowledged,
@@ -45,6 +49,7 @@ from wire.types import (
     Message,
     NewTask,
     Notifications,
+    Presence,
     Reply,
     Session,
     SessionEnd,
@@ -74,6 +79,7 @@ class Queue:
         # Of this process's life only: after a restart a worker has its minutes to be heard of.
         self._worker_seen = self._started
         self._worker_heard = False
+        self._troubles: dict[str, str | None] = {}
         self._notify = settings.notify
         self._policy = outgoing.Policy(
             targets=self._notify.targets,
@@ -81,6 +87,10 @@ class Queue:
             remind_s=self._notify.remind_hours * 3600,
             link=self._notify.link,
         )
+        self._direct = Direct(self._policy)
+        self._unkept: dict[tuple[str, str], Delivery] = {}
+        self._disk = DiskWatch(store)
+        self._proof = Proof(store.prove, self.clock)
 
     def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
         """Queue a task; return it, and whether it is a new one."""
@@ -111,6 +121,13 @@ class Queue:
     def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Task]:
         """Return tasks, newest first."""
         return self._shown(self.store.tasks(which, before=before, limit=limit))
+
+    def listing(
+        self, which: TaskFilter, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> tuple[list[Task], Listing]:
+        """Return the tasks that fit all filters, and the part of the listing that they are."""
+        found = self.store.listing(which, sort=sort, cursor=cursor, limit=limit)
+        return self._shown(found.records), found
 
     def _shown(self, records: Sequence[Record]) -> list[Task]:
         texts = self.store.blobs([name for record in records for name in _texts(record)])
@@ -278,21 +295,67 @@ class Queue:
         self.store.alarm(watch.reported(run, self._new_id, self.clock(), self._settings), run)
 
     def look(self, backup_failed: str | None = None) -> None:
-        """Raise or close alarms by what time has done: the watch's step."""
-        last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
-        latest = runs[0] if runs else None
+        """Raise or close alarms by what time has done: the watch's step. What cannot be kept is told from memory."""
         now = self.clock()
+        refused = self._disk.looked(now)
+        try:
+            self._look(now, backup_failed, refused=refused)
+            why = self._untrusted(refused=refused)
+        except (Full, Unready) as error:
+            self._direct.raised(str(error), self._new_id(), now)
+            raise
+        if why:
+            self._direct.raised(why, self._new_id(), now)
+        else:
+            self._direct.over(now)
+
+    def _look(self, now: datetime, backup_failed: str | None, *, refused: bool) -> None:
+        last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
+        latest, room = runs[0] if runs else None, self.store.room()
         self._leases.past(self.store.running)
         alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
-        damaged = watch.unreadable(self.store.damaged(), self._new_id(), now)
-        self.store.alarm({**alarms, **damaged, **watch.backed_up(backup_failed, self._new_id(), now)})
+        alarms |= watch.unreadable(self.store.damaged(), self._new_id(), now)
+        alarms |= watch.backed_up(backup_failed, self._new_id(), now)
+        if room:
+            alarms |= watch.disk(room.disk, self._new_id(), now, self._settings, refused=refused)
+        self.store.alarm(alarms)
+        self.store.catch_up(self._notify.targets, now.timestamp())
+
+    def _untrusted(self, *, refused: bool) -> str | None:
+        """Say why what is written may not be found again, though it could be written; a full disk has its alarm."""
+        try:
+            self.store.prove()
+        except Unready as error:
+            room = self.store.room()
+            is_short = refused or (room and room.disk < self._settings.least_free_mb * watch.MB)
+            return None if is_short else str(error)
+        return None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a write just found no room, which the watch has not seen: it need not wait for its next look."""
+        return self._disk.has_news
 
     def due_messages(self) -> list[Message]:
         """Return the messages that are due, one for each target at most; the same ones again until they are settled."""
+        direct = self._direct.due(self.clock())
+        served = {message.target for message in direct}
+        try:
+            self._settle_unkept()
+            kept = self._due_kept()
+        except (Full, Unready):
+            # These can be told all the same.
+            if not direct:
+                raise
+            kept = []
+        fresh = [message for message in kept if (message.id, message.target) not in self._unkept]
+        return [*direct, *(message for message in fresh if message.target not in served)]
+
+    def _due_kept(self) -> list[Message]:
         now = self.clock()
         seconds = now.timestamp()
         quiet = outgoing.is_quiet(now.astimezone(zone(self._notify.time_zone)), self._notify.quiet)
-        lately = self.store.notices(NoticeFilter(since=seconds - outgoing.WINDOW_S))
+        lately = self.store.sent_lately(seconds - outgoing.WINDOW_S)
         due = NoticeFilter(due=seconds)
 
         def move(found: Sequence[outgoing.Notice]) -> list[outgoing.Notice]:
@@ -307,10 +370,25 @@ class Queue:
 
     def settle_message(self, delivery: Delivery) -> None:
         """Keep how a try to deliver a message ended; settled again, it finds nothing to change."""
+        if self._direct.settle(delivery, self.clock()):
+            return
+        try:
+            self._settle(delivery)
+        except Full:
+            # Or it would be sent at each look until there is room.
+            self._unkept[delivery.id, delivery.target] = delivery
+
+    def _settle(self, delivery: Delivery) -> None:
         now = self.clock().timestamp()
         self.store.change_notices(
             NoticeFilter(message=delivery.id), lambda held: outgoing.settled(held, delivery, now, self._policy)
         )
+
+    def _settle_unkept(self) -> None:
+        for key, delivery in [*self._unkept.items()]:
+            with suppress(Full):
+                self._settle(delivery)
+                self._unkept.pop(key, None)
 
     def notifications(self) -> Notifications:
         """Say how telling users stands."""
@@ -322,26 +400,37 @@ class Queue:
         """Keep that a worker lives."""
         self._worker_seen, self._worker_heard = self.clock(), True
 
+    def present(self, presence: Presence) -> None:
+        """Keep that a worker lives; what keeps it from its work is an alarm until it says otherwise."""
+        self.hear_worker()
+        host, trouble = presence.host, presence.trouble
+        # The first word of each host after a start too: an alarm of before may be over.
+        if host not in self._troubles or self._troubles[host] != trouble:
+            self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
+            self._troubles[host] = trouble
+
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
-        latest = self.store.sync_runs(limit=1)
-        found = wellness.complaints(
-            self._worker_seen, self.store.last_success(), latest[0] if latest else None, self._started, self.clock(),
-            self._settings,
-        )  # fmt: skip
-        said = tuple(found)
+        said = self._complaints(self.store.last_success())
         return Wellness(well=not said, complaints=said)
 
+    def _complaints(self, success: SyncRun | None) -> tuple[str, ...]:
+        latest = self.store.sync_runs(limit=1)
+        said = wellness.complaints(
+            self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
+        )
+        return (*wellness.hampered(self._troubles), *said)
+
     def standing(self, waiting: int) -> Standing:
-        """Say how all stands, for the top of the page; the queue is proven first, by a write that is read back."""
+        """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""
         try:
-            self.store.prove()
+            proven_at = self._proof.latest()
         except (Busy, Full, Unready) as error:
             return wellness.standing([f"the queue: {error}"], [], [], waiting)
         success = self.store.last_success()
         unproven = wellness.unproven(success, self._settings, worker_heard=self._worker_heard)
-        basis = wellness.observed(self._worker_seen, success, self._settings)
-        return wellness.standing(self.wellness().complaints, [*unproven], [*basis], waiting)
+        basis = wellness.observed(proven_at, self._worker_seen, success, self._settings)
+        return wellness.standing(self._complaints(success), [*unproven], [*basis], waiting)
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

@@ -135,6 +135,10 @@ SETTLE_MESSAGE = Route(
 NOTIFICATIONS = Route(
     name="notifications", method="GET", path="/v1/messages", right=Right.OPERATOR, answer=types.Notifications
 )
+INVITE = Route(
+    name="invite", method="POST", path="/v1/sign-ins", right=Right.OPERATOR, request=types.Invite,
+    answer=types.Invitation, status=201,
+)  # fmt: skip
 PRESENT = Route(
     name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
 )
@@ -145,5 +149,5 @@ READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, an
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
     EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, PRESENT, WELLNESS, HEALTH, READY,
+    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, PRESENT, WELLNESS, HEALTH, READY,
 )  # fmt: skip

@@ -1,7 +1,11 @@
 import hashlib
 
+import pytest
+
 from provision.onhost import probe
 from provision.release import plan
+
+pytestmark = pytest.mark.process
 
 
 def _asked(**given):

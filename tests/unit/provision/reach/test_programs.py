@@ -27,6 +27,7 @@ def test_the_installer_needs_no_other_file_and_refuses_a_host_that_the_plan_did_
     assert "the host changed since the plan: current was another, now it is None" in json.loads(said)["failed"]
 
 
+@pytest.mark.process
 def test_a_program_that_stands_alone_needs_no_other_file_either(tmp_path):
     """At boot there is no release to lean on; here is nothing to go back from."""
     path = tmp_path / "recover.py"
@@ -35,6 +36,7 @@ def test_a_program_that_stands_alone_needs_no_other_file_either(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.process
 def test_a_program_runs_from_standard_input_and_leaves_no_file(tmp_path):
     command = [sys.executable, "-I", "-"]
     source = programs.call("secret_store", {"folder": str(tmp_path / 'it\'s "none" \\ {here}')})
@@ -43,6 +45,7 @@ def test_a_program_runs_from_standard_input_and_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.process
 def test_half_a_program_does_nothing():
     """A connection may break while it is sent."""
     source = programs.call("secret_store", {"folder": "/nowhere"})
