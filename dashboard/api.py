@@ -169,9 +169,9 @@ class Api:
         """Make a link that signs in to the page."""
         return _json(self._sign_ins.invite(call.asked.name), 201)
 
-    def present(self, _call: Call) -> Response:
-        """Keep that a worker lives."""
-        self._queue.hear_worker()
+    def present(self, call: Call) -> Response:
+        """Keep that a worker lives, and what keeps it from its work."""
+        self._queue.present(call.asked)
         return _json(self._queue.wellness())
 
     def wellness(self, _call: Call) -> Response:

@@ -49,6 +49,7 @@ from wire.types import (
     Message,
     NewTask,
     Notifications,
+    Presence,
     Reply,
     Session,
     SessionEnd,
@@ -78,6 +79,7 @@ class Queue:
         # Of this process's life only: after a restart a worker has its minutes to be heard of.
         self._worker_seen = self._started
         self._worker_heard = False
+        self._troubles: dict[str, str | None] = {}
         self._notify = settings.notify
         self._policy = outgoing.Policy(
             targets=self._notify.targets,
@@ -398,6 +400,15 @@ class Queue:
         """Keep that a worker lives."""
         self._worker_seen, self._worker_heard = self.clock(), True
 
+    def present(self, presence: Presence) -> None:
+        """Keep that a worker lives; what keeps it from its work is an alarm until it says otherwise."""
+        self.hear_worker()
+        host, trouble = presence.host, presence.trouble
+        # The first word of each host after a start too: an alarm of before may be over.
+        if host not in self._troubles or self._troubles[host] != trouble:
+            self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
+            self._troubles[host] = trouble
+
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
         said = self._complaints(self.store.last_success())
@@ -405,11 +416,10 @@ class Queue:
 
     def _complaints(self, success: SyncRun | None) -> tuple[str, ...]:
         latest = self.store.sync_runs(limit=1)
-        return tuple(
-            wellness.complaints(
-                self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
-            )
+        said = wellness.complaints(
+            self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
         )
+        return (*wellness.hampered(self._troubles), *said)
 
     def standing(self, waiting: int) -> Standing:
         """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""

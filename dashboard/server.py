@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -20,14 +21,30 @@ SEND_BUFFER = 64 * 1024
 
 
 class Server(uvicorn.Server):
-    """uvicorn that tells systemd when it serves and that it lives, and looks at its connections each second."""
+    """uvicorn that tells systemd when it serves and that it lives, looks at its connections each second, and ends its
+    streams first of all when it is to end.
+    """
 
-    def __init__(self, config: uvicorn.Config, systemd: str = "", watchdog_s: float = 0) -> None:
-        """`systemd` is the address of its socket (sd_notify(3)); after `watchdog_s` without a sign it kills us."""
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        before_end: Callable[[], None] = lambda: None,
+        systemd: str = "",
+        watchdog_s: float = 0,
+    ) -> None:
+        """`before_end` ends the streams; `systemd` is the address of its socket (sd_notify(3)); after `watchdog_s`
+        without a sign it kills us.
+        """
         super().__init__(config)
+        self._before_end = before_end
         self._systemd = systemd
         self._watchdog_s = watchdog_s
         self._next_sign = 0.0
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would go on for ever, then wait for the answers that are under way."""
+        self._before_end()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say READY=1."""
@@ -90,13 +107,14 @@ def listen_locally(path: Path) -> socket.socket:
     return listener
 
 
-def serve(application: ASGIApp, listeners: list[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def serve(application: ASGIApp, listeners: list[socket.socket], before_end: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; then `before_end` ends the streams."""
     # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     systemd, watchdog_us = os.environ.get("NOTIFY_SOCKET", ""), os.environ.get("WATCHDOG_USEC", "0")
-    asyncio.run(Server(config(application), systemd, int(watchdog_us) / 1_000_000).serve(sockets=listeners))
+    server = Server(config(application), before_end, systemd, int(watchdog_us) / 1_000_000)
+    asyncio.run(server.serve(sockets=listeners))
 
 
 def config(application: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:

@@ -9,11 +9,18 @@ from datetime import datetime
 from pathlib import Path
 
 from sync.failure import SyncFailed
-from sync.plan import Base
+from sync.plan import Base, Cells
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS base (id TEXT PRIMARY KEY, cells TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS changed (number INTEGER PRIMARY KEY, id TEXT NOT NULL, old TEXT, new TEXT);
+CREATE TRIGGER IF NOT EXISTS keep_new BEFORE INSERT ON base BEGIN
+    INSERT INTO changed (id, old, new) VALUES (NEW.id, (SELECT cells FROM base WHERE id = NEW.id), NEW.cells);
+END;
+CREATE TRIGGER IF NOT EXISTS keep_gone BEFORE DELETE ON base BEGIN
+    INSERT INTO changed (id, old, new) VALUES (OLD.id, OLD.cells, NULL);
+END;
 """
 
 
@@ -71,6 +78,21 @@ class History:
             self._keep("columns", json.dumps(self._columns))
             self._keep("last_success", at.isoformat())
 
+    def settled_changes(self) -> list[tuple[str, Cells | None, Cells | None]]:
+        """Return what was settled since `forget_changes`: each booking with its cells before and after.
+
+        None: it was not there. Written by the tables themselves, so that no crash loses one.
+        """
+        spans: dict[str, tuple[Cells | None, Cells | None]] = {}
+        for key, old, new in self._db.execute("SELECT id, old, new FROM changed ORDER BY number"):
+            before = spans[key][0] if key in spans else _cells(old)
+            spans[key] = (before, _cells(new))
+        return [(key, old, new) for key, (old, new) in spans.items() if old != new]
+
+    def forget_changes(self) -> None:
+        """The settled changes are kept elsewhere now."""
+        self._db.execute("DELETE FROM changed")
+
     def last_success(self) -> datetime | None:
         """Return the end of the last verified run."""
         return _time(self._note("last_success"))
@@ -94,6 +116,10 @@ class History:
 
     def _keep(self, name: str, value: str) -> None:
         self._db.execute("REPLACE INTO note (name, value) VALUES (?, ?)", (name, value))
+
+
+def _cells(text: str | None) -> Cells | None:
+    return tuple(json.loads(text)) if text is not None else None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sync import credentials, plan
+from sync import credentials, diff, plan
 from sync.failure import SyncFailed
 from sync.history import History
-from sync.plan import Base, Plan
+from sync.plan import Base, Plan, Row
 from sync.settings import STATE, Settings
 from sync.sheet import Sheet, Table
 from sync.source import read as source
@@ -33,6 +33,8 @@ class Context:
     now: Callable[[], datetime]
     pause: Callable[[float], None]
     state: Path = Path()
+    expected: str = ""
+    """The name of the plan that a dry run printed, if only that may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,13 @@ class Done:
     plan: Plan
     bookings: int
     aside: tuple[Aside, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview(Done):
+    """What a run would do, and the rows of the sheet that it would do it to."""
+
+    rows: tuple[Row, ...] = ()
 
 
 def sync(context: Context) -> Done:
@@ -56,29 +65,33 @@ def sync(context: Context) -> Done:
     return Done(first, len(bookings), bookings.aside)
 
 
-def preview(context: Context) -> Done:
+def preview(context: Context) -> Preview:
     """Return what `sync` would do first, and write nothing anywhere. Raises `SyncFailed`."""
     bookings, sheet, _ = _sides(context)
-    found = _compare(context.settings, bookings, sheet.read(), context.history.base())
-    return Done(found, len(bookings), bookings.aside)
+    table = sheet.read()
+    found = _compare(context.settings, bookings, table, context.history.base())
+    return Preview(found, len(bookings), bookings.aside, table.rows)
 
 
 def secret(folder: Path, name: str) -> Secret:
-    """Read one secret. Raises `SyncFailed`."""
+    """Read one secret; an empty one is missing. Raises `SyncFailed`."""
     try:
-        return Secret((folder / name).read_text(encoding="utf-8").rstrip("\n"))
+        text = (folder / name).read_text(encoding="utf-8").strip()
+        why = "is empty"
     except (OSError, ValueError) as error:
+        text, why = "", f"can't be read ({type(error).__name__})"
+    if not text:
         cure = f"put it in place with `fab secrets`; the unit hands it over by LoadCredential={name}"
-        raise SyncFailed(
-            "credential_missing", f"the secret {name} can't be read ({type(error).__name__})", cure
-        ) from None
+        raise SyncFailed("credential_missing", f"the secret {name} {why}", cure)
+    return Secret(text)
 
 
 def _sides(context: Context) -> tuple[Bookings, Sheet, credentials.Token]:
     settings = context.settings
     token = credentials.read(context.secrets / credentials.TOKEN_FILE, settings.token_url)
     bookings = source.read(settings, source.Outside(partial(secret, context.secrets), context.state))
-    access = credentials.refresh(token, context.history.token_last_ok(token.fingerprint), context.now())
+    last_ok = context.history.token_last_ok(token.fingerprint)
+    access = credentials.refresh(token, last_ok, context.now(), context.pause)
     return bookings, Sheet(settings, access), token
 
 
@@ -93,6 +106,8 @@ def _converge(context: Context, bookings: Bookings, sheet: Sheet, base: Base) ->
         try:
             tables.append(sheet.read())
             found = _compare(context.settings, bookings, tables[-1], base)
+            if not plans:
+                _require_expected(context, found)
             plans.append(_repaired(found, plans, tables))
             if not plans[-1].writes:
                 return plans[0], plans[-1].settled
@@ -103,6 +118,14 @@ def _converge(context: Context, bookings: Bookings, sheet: Sheet, base: Base) ->
             _log.warning("%s; trying again", failed)
             context.pause(failed.wait_s * 2**turn)
     raise _not_verified(plans[-1], tables[-1], context.settings)
+
+
+def _require_expected(context: Context, found: Plan) -> None:
+    """Refuse to write anything but what was printed."""
+    name = diff.plan_id(found)
+    if context.expected not in ("", name):
+        cause = f"what would be written now ({name}) is not what was printed ({context.expected}): nothing was written"
+        raise SyncFailed("plan_changed", cause, "look at it again with --dry-run")
 
 
 def _compare(settings: Settings, bookings: Bookings, table: Table, base: Base) -> Plan:

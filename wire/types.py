@@ -310,7 +310,8 @@ class Question(Written, frozen=True, kw_only=True):
 class SessionEnd(Written, frozen=True, kw_only=True):
     """How a session's process ended: one write with the task's next state. Sent again, it changes nothing.
 
-    `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit.
+    `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit;
+    `host_wide`: what ended it is no fault of the task's and would meet every task.
     """
 
     fence: int
@@ -323,6 +324,7 @@ class SessionEnd(Written, frozen=True, kw_only=True):
     question: Question | None = None
     checkpoint: str | None = None
     not_before: str | None = None
+    host_wide: bool = False
 
 
 class Session(Written, frozen=True, kw_only=True):
@@ -506,9 +508,10 @@ class Notifications(Written, frozen=True, kw_only=True):
 
 
 class Presence(Request, frozen=True, kw_only=True):
-    """A worker says that it lives, while it claims nothing."""
+    """A worker says that it lives, while it claims nothing; `trouble` is why it can't work at all, with the cure."""
 
     host: Line
+    trouble: Annotated[str, Meta(max_length=4000)] | None = None
 
 
 class Wellness(Written, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.daemon.breaker import Breaker
 from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.lease import Lease, boottime
@@ -56,6 +57,7 @@ class Daemon:
     link: Link
     day: Day
     claim_key: ClaimKey
+    breaker: Breaker
     signals: Signals
     notify: Notify
     spawn: Callable[[Path], Child]
@@ -63,6 +65,8 @@ class Daemon:
     clock: Callable[[], float] = boottime
     watchdog_s: float = 10.0
     _last_warning: str = ""
+    _has_trouble: bool | None = None
+    """Whether the dashboard was told that this host can't work; None: not yet asked of it."""
 
     def run(self) -> None:
         """Work until a signal asks to stop."""
@@ -98,6 +102,12 @@ class Daemon:
         return self._run_session(lease, outbox) and self._settle(outbox)
 
     def _claim(self) -> Claim | None:
+        if not self.breaker.may_claim():
+            self._warn_once(f"nothing is claimed: {self.breaker.trouble}")
+            self._say_present()
+            return None
+        if self._has_trouble is not False:
+            self._say_present()
         used = self.day.used
         # Not even a suspended session: it could only end at once, and would cost the user's attention each time.
         if used.spent >= self._usd_micros_per_day:
@@ -115,9 +125,18 @@ class Daemon:
         return self.link(lambda client: client.claim(request, key=key))
 
     def _say_present(self) -> None:
-        """Let the dashboard know that the worker lives; one of an earlier release has no route for it."""
-        with contextlib.suppress(RequestRefused):
-            self.link(lambda client: client.present(Presence(host=self.host)))
+        """Let the dashboard know that the worker lives, and what keeps it from its work once that lasts; a dashboard of
+        an earlier release takes no trouble, or has no route for it.
+        """
+        trouble = self.breaker.trouble if self.breaker.lasts else None
+        for said in dict.fromkeys((Presence(host=self.host, trouble=trouble), Presence(host=self.host))):
+            with contextlib.suppress(RequestRefused):
+                self._present(said)
+                break
+        self._has_trouble = trouble is not None
+
+    def _present(self, presence: Presence) -> None:
+        self.link(lambda client: client.present(presence))
 
     def _prepare(self, claim: Claim) -> Outbox | None:
         """Write down what the session needs; None when this host can't work on it now, which the dashboard is told."""
@@ -125,6 +144,7 @@ class Daemon:
             outbox = self._write_folder(claim)
         except OSError as error:
             log.error("task %s can't be worked on here: %s", claim.task.id, error)  # noqa: TRY400 - its text says it all
+            self.breaker.open(f"{self.host} can't write what a session needs: {error}")
             self._give_back(claim, f"{self.host} can't work on it: {error}")
         except _DayFull as error:
             self._give_back(claim, str(error), not_before=self.day.next)
@@ -242,6 +262,10 @@ class Daemon:
         except RequestRefused as error:
             self._set_aside(outbox, error)
             return True
+        if end.host_wide:
+            self.breaker.open(end.reason)
+        elif end.turns:
+            self.breaker.close()
         log.info("session %s: exit %d after %d turns, $%.4f. %s", outbox.id, end.exit, end.turns, end.usd_micros / 1e6,
                  end.reason)  # fmt: skip
         return True

@@ -155,6 +155,9 @@ class Store(Protocol):
     def relatives(self, root: str) -> list[Record]:
         """Return the unfinished tasks of a family, but its root."""
 
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
+
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record, its session and its family's budget in one write, after the blobs that it names.
 

@@ -178,6 +178,12 @@ class MemoryStore:
             family = [r for r in self._records.values() if r.root == root and r.task.id != root]
         return [record for record in family if record.task.state in UNFINISHED]
 
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
+        with self._lock:
+            made = [other for other in self._records.values() if other.task.parent == record.task.id]
+        return sorted(made, key=lambda other: other.task.id)[:limit]
+
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
     ) -> list[Candidate]:

@@ -409,6 +409,14 @@ class SqliteStore:
         sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
         return self._readable(sql, root)
 
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
+        # A damaged record is no JSON, which SQLite would refuse to look into.
+        parent = "CASE WHEN json_valid(record) THEN json_extract(record, '$.task.parent') END"
+        which = f"root = ?1 AND root <> id AND {parent} = ?2 AND state <> '{_ASIDE}'"
+        sql = f"SELECT id, record FROM tasks INDEXED BY members WHERE {which} ORDER BY id LIMIT ?3"  # noqa: S608 - ours
+        return self._readable(sql, record.root, record.task.id, limit)
+
     def _readable(self, sql: str, *values: object) -> list[Record]:
         """Read records by a query that no longer finds those that were set aside."""
         while True:

@@ -11,11 +11,24 @@ from provision.commands.plan import plan
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
-from provision.commands.sync import sync_source
+from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    plan, deploy, secrets, verify, notify, status, dashboard, ssh, logs, sync_source, task.namespace, backup.namespace
+    plan,
+    deploy,
+    secrets,
+    verify,
+    notify,
+    status,
+    dashboard,
+    ssh,
+    logs,
+    sync_source,
+    sync_plan,
+    sync_explain,
+    task.namespace,
+    backup.namespace,
 )
 
 GROUPS = {
@@ -32,6 +45,6 @@ GROUPS = {
         "task.retry",
         "task.get",
     ),
-    "Keep its sheet": ("sync-source",),
+    "Keep its sheet": ("sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
 }
