@@ -474,6 +474,46 @@ class BackupList(Written, frozen=True, kw_only=True):
     backups: tuple[Backup, ...]
 
 
+class Template(Written, frozen=True, kw_only=True):
+    """A task as it is often wanted, from the dashboard's settings: its values are to be put into a new one."""
+
+    name: str
+    title: str
+    description: str = ""
+    labels: tuple[str, ...] = ()
+    priority: int = 5
+    sessions: int = 5
+    usd_micros: int = 5_000_000
+
+
+class TemplateList(Written, frozen=True, kw_only=True):
+    """The templates that are set up."""
+
+    templates: tuple[Template, ...]
+
+
+class Recurrence(Written, frozen=True, kw_only=True):
+    """A template's task again and again. `last_task` is what its last run, due at `last_at`, added, or, where not
+    `last_added`, what it found unfinished and added nothing beside.
+    """
+
+    name: str
+    template: str
+    cron: str
+    time_zone: str
+    next_at: str
+    catch_up: bool = False
+    last_at: str | None = None
+    last_task: str | None = None
+    last_added: bool = False
+
+
+class RecurrenceList(Written, frozen=True, kw_only=True):
+    """The recurring tasks that are set up."""
+
+    recurring: tuple[Recurrence, ...]
+
+
 class Message(Written, frozen=True, kw_only=True):
     """What the sender delivers to one target; `id` is the same at each try: a receiver can tell a repetition by it."""
 
