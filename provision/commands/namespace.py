@@ -35,7 +35,17 @@ namespace = Collection(
 GROUPS = {
     "Make a host a worker": ("plan", "secrets", "deploy", "attach", "verify"),
     "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
-    "Give it work": ("task.add", "task.list", "task.show", "task.answer", "task.cancel", "task.retry", "task.get"),
+    "Give it work": (
+        "task.add",
+        "task.list",
+        "task.show",
+        "task.tail",
+        "task.answer",
+        "task.edit",
+        "task.cancel",
+        "task.retry",
+        "task.get",
+    ),
     "Keep its sheet": ("sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
 }
