@@ -33,7 +33,7 @@ def answering(path, status, body):
 )
 def test_a_release_is_ready_when_its_queue_says_so(path, status, body, problem):
     with answering(path, status, body) as url:
-        found = units.queue_problem(url)
+        found = units.queue_problem(f"{url}/readyz")
     assert (found is None) is (problem is None)
     assert (problem or "") in (found or "")
 
@@ -59,3 +59,9 @@ def test_a_queue_is_asked_over_its_socket(tmp_path):
 
 def test_a_socket_at_which_nothing_answers_is_named(tmp_path):
     assert f"unix:{tmp_path}/none: [Errno 2]" in units.queue_problem(f"unix:{tmp_path}/none")
+
+
+def test_a_release_without_a_socket_is_asked_at_its_port(tmp_path):
+    with answering("/readyz", 200, {"status": "ready"}) as url:
+        assert units.queue_problem(f"unix:{tmp_path}/none", url) is None
+    assert f"unix:{tmp_path}/none" in units.queue_problem(f"unix:{tmp_path}/none", "http://127.0.0.1:9")
