@@ -15,7 +15,7 @@ UNIT_PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "UnitFileS
 
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:
-    """Answer what is asked: {"packages", "files", "links", "folders", "groups", "units"}, names and paths to look at."""
+    """Answer what is asked: {"packages", "files", "links", "folders", "groups", "units"}, each names or paths."""
     record = runs.Record()
     # Who logged in and became root by sudo; root itself needs no group.
     login = os.environ.get("SUDO_USER", "")
