@@ -93,7 +93,7 @@ def test_what_is_asked_for_is_answered(queue, field):
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED])
 def test_the_pages_form_and_fab_ask_for_it(queue, field):
     url, _ = queue
-    page = Browser(url, TOKEN)("GET").data.decode()
+    page = Browser(url, TOKEN)("GET", "/add").data.decode()
     assert all(f'name="{name}"' in page for name in TYPED.get(field, [field]))
     options = inspect.signature(fab.add.body).parameters
     assert all(name in options for name in OPTIONS.get(field, [field]))

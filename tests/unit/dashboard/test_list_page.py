@@ -115,7 +115,7 @@ def test_a_search_that_is_refused_complains_at_its_field_and_keeps_what_was_type
 
 
 def test_what_was_not_looked_through_is_said_and_found_by_looking_on(client, shown):
-    for number in range(6):
+    for number in range(60):
         client.add_task(NewTask(title=f"harbour {number}", labels=("first",) if number < 2 else ()))
     page, seen, looks = shown(words="harbour", label="first"), [], 1
     assert "No task fits that so far" in page.get_text()
