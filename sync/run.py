@@ -1,24 +1,26 @@
 """One run of the sync, as its steps: source, plan, apply, verify, and what is kept for the next run."""
 
-import dataclasses
-import logging
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from sync import credentials, plan
+from sync.api import Api
+from sync.converge import Converge, Outside
 from sync.failure import SyncFailed
 from sync.history import History
 from sync.plan import Base, Cells, Plan
-from sync.settings import STATE, Settings
-from sync.sheet import Sheet, Table
+from sync.settings import Settings
+from sync.sheet import Sheet
 from sync.source import Source, require_plausible_size
 from wire.secret import Secret
 
-_ROUNDS = 4
-"""Readings of the sheet in one run: the last of them must find nothing left to write."""
-_log = logging.getLogger(__name__)
+
+def _random_id() -> int:
+    """An id of a tab that none has: Google's are of 31 bits, too."""
+    return secrets.randbelow(2**31 - 1) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Context:
     history: History
     now: Callable[[], datetime]
     pause: Callable[[float], None]
+    new_id: Callable[[], int] = _random_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,21 @@ def sync(context: Context) -> Done:
     source, sheet, token = _sides(context)
     # At once: a later failure of this run says nothing against the token.
     context.history.token_worked(token.fingerprint, context.now())
-    base = context.history.base()
-    first, settled = _converge(context, source, sheet, base)
-    # Only what a reading verified: with a base ahead of the sheet, lost writes would pass for users' edits.
-    context.history.settle(base, settled, context.now())
-    return Done(first, len(source))
+    work = _converge(context, sheet)
+
+    def check(found: Plan, base: Base) -> None:
+        _require_plausible(context.settings, source, found, base)
+
+    return Done(work.run(source, check), len(source))
 
 
 def preview(context: Context) -> Done:
     """Return what `sync` would do first, and write nothing anywhere. Raises `SyncFailed`."""
     source, sheet, _ = _sides(context)
-    return Done(_compare(context.settings, source, sheet.read(), context.history.base()), len(source))
+    base, policy = context.history.base(), _policy(context.settings)
+    found = plan.diff(source, _converge(context, sheet).read().rows, base, policy)
+    _require_plausible(context.settings, source, found, base)
+    return Done(found, len(source))
 
 
 def secret(folder: Path, name: str) -> Secret:
@@ -74,66 +81,23 @@ def _sides(context: Context) -> tuple[Mapping[str, Cells], Sheet, credentials.To
     token = credentials.read(context.secrets / credentials.TOKEN_FILE, settings.token_url)
     source = Source(settings, secret(context.secrets, "bookings_token")).read()
     access = credentials.refresh(token, context.history.token_last_ok(token.fingerprint), context.now())
-    return source, Sheet(settings, access), token
+    return source, Sheet(Api(settings, access), settings), token
 
 
-def _converge(context: Context, source: Mapping[str, Cells], sheet: Sheet, base: Base) -> tuple[Plan, Base]:
-    """Read, compare, write, until a reading finds nothing left to write: that one verifies.
-
-    After an error it is unknown what was written, so the next round begins by reading, too.
-    """
-    plans: list[Plan] = []
-    tables: list[Table] = []
-    for turn in range(_ROUNDS):
-        try:
-            tables.append(sheet.read())
-            found = _compare(context.settings, source, tables[-1], base)
-            plans.append(_repaired(found, plans, tables))
-            if not plans[-1].writes:
-                return plans[0], plans[-1].settled
-            sheet.write(tables[-1], plans[-1].added.values(), plans[-1].changes)
-        except SyncFailed as failed:
-            if not failed.wait_s or turn == _ROUNDS - 1:
-                raise
-            _log.warning("%s; trying again", failed)
-            context.pause(failed.wait_s * 2**turn)
-    raise _not_verified(plans[-1], tables[-1], context.settings)
+def _converge(context: Context, sheet: Sheet) -> Converge:
+    outside = Outside(context.now, context.pause, context.new_id)
+    return Converge(sheet, context.history, _policy(context.settings), context.settings, outside)
 
 
-def _compare(settings: Settings, source: Mapping[str, Cells], table: Table, base: Base) -> Plan:
-    policy = plan.Policy(
+def _policy(settings: Settings) -> plan.Policy:
+    return plan.Policy(
         arrival=settings.columns.index(settings.arrival),
         restore_edits=settings.edits == "restore",
         sheet_wins=settings.conflicts == "sheet",
         window=(settings.window_from, settings.window_to),
     )
-    found = plan.diff(source, table.rows, base, policy)
-    require_plausible_size(len(source), plan.lost(source, found, base, policy), settings.shrink_percent)
-    return found
 
 
-def _repaired(found: Plan, plans: list[Plan], tables: list[Table]) -> Plan:
-    """Add what undoes the last round's writes that hit rows which people had moved meanwhile."""
-    if not plans:
-        return found
-    if tables[-2].places not in ((), tables[-1].places):
-        keys = ", ".join(change.key for change in plans[-1].changes[:20])
-        cause = f"a user moved columns of the sheet while the sync wrote to the rows of {keys}"
-        raise SyncFailed(
-            "sheet_moved", cause, "compare these rows with File > Version history, and put right what is wrong"
-        )
-    repairs = plan.misplaced(plans[-1], tables[-2].rows, tables[-1].rows)
-    return dataclasses.replace(found, changes=(*repairs, *found.changes))
-
-
-def _not_verified(wanted: Plan, table: Table, settings: Settings) -> SyncFailed:
-    columns = (*settings.columns, STATE)
-    if wanted.changes:
-        change = wanted.changes[0]
-        place, cell = next(iter(change.cells.items()))
-        seen = {row.number: row.cells for row in table.rows}[change.number][place]
-        what = f"booking {change.key}, {columns[place]}: wrote {cell!r}, reads {seen!r}"
-    else:
-        what = f"booking {next(iter(wanted.added))} is not there"
-    cause = f"the sheet does not keep what is written to it, or a user edits it all the time ({what})"
-    return SyncFailed("sheet_not_verified", cause, "look at that cell: a script or a formula of the sheet may own it")
+def _require_plausible(settings: Settings, source: Mapping[str, Cells], found: Plan, base: Base) -> None:
+    lost = plan.lost(source, found, base, _policy(settings))
+    require_plausible_size(len(source), lost, settings.shrink_percent)
