@@ -46,8 +46,8 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 	@$(BIN)/python -m local tools
 	@$(BIN)/pytest -n 2 $(foreach part,$(PART),$(TESTS_$(part)))
 
-unit: tools ## the tests that need no root, no network and no host: under a minute
-	@$(BIN)/pytest -q -n 2 -m 'not root' tests/unit
+unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
+	@$(BIN)/pytest -q -n 2 -m 'not root and not process' tests/unit
 
 check: tools ## lint, types, architecture, units, shell
 	$(BIN)/ruff check

@@ -7,7 +7,7 @@ touches the store runs in a thread.
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -16,17 +16,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboard import openapi
+from dashboard import lists, openapi
 from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.forms import whole
-from dashboard.guard import require_right
+from dashboard.guard import check_origin, require_right
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
-from dashboard.stores import TaskFilter
+from dashboard.recurring import Recurrences
+from dashboard.signin import SignIns
+from dashboard.stores import Sort
+from dashboard.stores.journal import Readable, Unreadable
 from wire import routes as table
 from wire import types, values
 from wire.routes import Header, Right
@@ -49,9 +52,11 @@ class Call:
 class Api:
     """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
 
-    def __init__(self, queue: Queue, backups: Backups) -> None:
+    def __init__(self, queue: Queue, backups: Backups, sign_ins: SignIns, recurrences: Recurrences) -> None:
         self._queue = queue
+        self._recurrences = recurrences
         self._backups = backups
+        self._sign_ins = sign_ins
         self._store = queue.store
 
     def add_task(self, call: Call) -> Response:
@@ -64,13 +69,11 @@ class Api:
     def tasks(self, call: Call) -> Response:
         """List tasks, a page at a time."""
         query: types.TasksQuery = call.asked
-        which = TaskFilter(state=query.state)
-        # One more than is shown: it says whether there is a next page.
-        found = self._queue.tasks(which, before=query.cursor, limit=query.limit + 1)
-        shown = found[: query.limit]
-        response = _json(types.TaskList(tasks=tuple(shown)))
-        if len(found) > query.limit:
-            rest = {**encode(query), "limit": query.limit, "cursor": shown[-1].id}
+        sort = Sort(query.sort)
+        tasks, found = self._queue.listing(lists.which(query), sort=sort, cursor=query.cursor, limit=query.limit)
+        response = _json(types.TaskList(tasks=tuple(tasks), indexed_from=found.indexed_from))
+        if found.cursor:
+            rest = {**encode(query), "limit": query.limit, "cursor": found.cursor}
             response.headers["Link"] = f'<{table.TASKS.path}?{urlencode(rest)}>; rel="next"'
         return response
 
@@ -127,8 +130,8 @@ class Api:
 
     def events(self, call: Call) -> Response:
         """Show a session's delivered journal."""
-        events = self._store.events(call.path["id"], after=call.asked.after)
-        return _json(types.EventList(events=tuple(events)))
+        chunks = self._store.chunks(call.path["id"], after=call.asked.after)
+        return StreamingResponse(_event_list(chunks), media_type="application/json")
 
     def end(self, call: Call) -> Response:
         """Record how a session's process ended."""
@@ -151,6 +154,14 @@ class Api:
         """List the backups."""
         return _json(types.BackupList(backups=tuple(self._backups.listed())))
 
+    def templates(self, _call: Call) -> Response:
+        """List the templates of tasks."""
+        return _json(types.TemplateList(templates=tuple(self._recurrences.templates())))
+
+    def recurring(self, _call: Call) -> Response:
+        """List the recurring tasks."""
+        return _json(types.RecurrenceList(recurring=tuple(self._recurrences.listed())))
+
     def due_messages(self, _call: Call) -> Response:
         """List the messages that are due."""
         return _json(types.MessageList(messages=tuple(self._queue.due_messages())))
@@ -164,9 +175,13 @@ class Api:
         """Say how telling users stands."""
         return _json(self._queue.notifications())
 
-    def present(self, _call: Call) -> Response:
-        """Keep that a worker lives."""
-        self._queue.hear_worker()
+    def invite(self, call: Call) -> Response:
+        """Make a link that signs in to the page."""
+        return _json(self._sign_ins.invite(call.asked.name), 201)
+
+    def present(self, call: Call) -> Response:
+        """Keep that a worker lives, and what keeps it from its work."""
+        self._queue.present(call.asked)
         return _json(self._queue.wellness())
 
     def wellness(self, _call: Call) -> Response:
@@ -184,11 +199,18 @@ class Api:
         return _json(types.Health(status="ready"))
 
 
-def routes(queue: Queue, backups: Backups, token_hash: bytes, callers: Callers) -> list[Route]:
+def routes(
+    queue: Queue,
+    backups: Backups,
+    sign_ins: SignIns,
+    recurrences: Recurrences,
+    token_hash: bytes,
+    callers: Callers,
+) -> list[Route]:
     """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`, or over the Unix
     socket for a caller who has the right.
     """
-    api = Api(queue, backups)
+    api = Api(queue, backups, sign_ins, recurrences)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
@@ -215,7 +237,10 @@ def _endpoint(
         # Starlette adds HEAD to every GET.
         method = "GET" if request.method == "HEAD" else request.method
         route = by_method[method]
-        if not require_right(request, route.right, callers) and route.right is not Right.PUBLIC:
+        if require_right(request, route.right, callers):
+            # What a browser is made to send by another page comes over an operator's own tunnel, as the operator.
+            check_origin(request)
+        elif route.right is not Right.PUBLIC:
             _authorise(request.headers.get("Authorization", ""), token_hash)
         call = Call(request.path_params, request.headers, _asked(route, await request.body(), request.query_params))
         return await run_in_threadpool(handlers[method], call)
@@ -254,6 +279,20 @@ def _version(headers: Headers) -> int | None:
     if version is None:
         raise HTTPException(412, f'If-Match must be the task\'s ETag, like "3", not {tag}')
     return version
+
+
+def _event_list(chunks: Iterable[Sequence[Readable]]) -> Iterator[bytes]:
+    """Write `wire.types.EventList` piece by piece: a journal has megabytes, and its readers may be slow."""
+    broken: list[types.Unreadable] = []
+    yield b'{"events":['
+    between = b""
+    for chunk in chunks:
+        events = [dump(record) for record in chunk if isinstance(record, types.Event)]
+        broken += [types.Unreadable(n=r.n, last=r.last, why=r.why) for r in chunk if isinstance(r, Unreadable)]
+        if events:
+            yield between + b",".join(events)
+            between = b","
+    yield b"]" + (b',"unreadable":' + dump(broken) if broken else b"") + b"}"
 
 
 def _json(value: object, status: int = 200) -> Response:

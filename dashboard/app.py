@@ -21,18 +21,21 @@ from dashboard import api, leases, page
 from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
+from dashboard.live import Live
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
+from dashboard.recurring import Recurrences
 from dashboard.retention import Retention
-from dashboard.settings import Settings
+from dashboard.settings import Settings, WorkLimits
+from dashboard.signin import SignIns
 from dashboard.stores import Store
 from wire.secret import Secret
 from wire.values import Invalid
 
 log = logging.getLogger(__name__)
 
-# An answer's compressed length tells of a secret beside what an attacker chose (BREACH): neither page nor API sends one
-# today. A form that carries one, like a CSRF token, must mask it anew in each answer.
+# An answer's compressed length tells of a secret beside what an attacker chose (BREACH): forms mask their CSRF token
+# anew in each answer, and the one with a sign-in's code repeats nothing that was sent.
 COMPRESSION: dict[str, Any] = {
     "minimum_size": 1024,
     "compresslevel": 4,
@@ -55,16 +58,20 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     boottime: Callable[[], float] = leases.boottime,
     *,
     callers: Callers | None = None,
+    limits: WorkLimits | None = None,
+    access: Path | None = None,
 ) -> Starlette:
     """Make the application. It keeps only the token's hash; closing the store stays with the caller.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
-    Unix socket; without it, only root is an operator there.
+    Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
+    one, that ends with the process. `limits` are the worker's, for the page; `state.live` has the pages' streams.
     """
     settings = settings or Settings()
     queue = Queue(store, settings, clock, boottime)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
+    recurrences = Recurrences(queue, settings)
     token_hash = hashlib.sha256(token.reveal().encode()).digest()
 
     @contextlib.asynccontextmanager
@@ -73,24 +80,61 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         if store.unclean:
             # After a crash a page may be half written: readyz refuses once that is found.
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
+        beside.append(asyncio.create_task(_index(store)))
+        if settings.recurring:
+            beside.append(asyncio.create_task(_recur(recurrences, min(RECUR_S, settings.watch_s))))
         yield
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
 
-    shown = page.Page(queue)
+    sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
+    shown = page.Page(queue, sign_ins, limits or WorkLimits())
+    streams = Live(shown.news)
     callers = callers or Callers()
 
     async def refuse(request: Request, error: Exception) -> Response:
-        return api.answer_problem(error) if is_for_machines(request.url.path) else shown.error(error)
+        return api.answer_problem(error) if is_for_machines(request) else shown.error(request, error)
 
-    errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
-    return Starlette(
-        routes=[*api.routes(queue, copies, token_hash, callers), *page.routes(shown)],
-        middleware=[Middleware(GZipMiddleware, **COMPRESSION), Middleware(Guard, refuse=refuse, callers=callers)],
+    errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
+    application = Starlette(
+        routes=[*api.routes(queue, copies, sign_ins, recurrences, token_hash, callers), *page.routes(shown, streams)],
+        middleware=[
+            Middleware(GZipMiddleware, **COMPRESSION),
+            Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),
+        ],
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
+    application.state.live = streams
+    return application
+
+
+INDEX_PAUSE_S = 0.05
+"""Between two writes of the index, so that whoever waits for the store has it first."""
+
+
+async def _index(store: Store) -> None:
+    """Index what a release before has written, a little at a time; where that fails, the next start goes on."""
+    try:
+        while await run_in_threadpool(store.index_earlier):  # noqa: ASYNC110 - a pause, no wait for an event
+            await asyncio.sleep(INDEX_PAUSE_S)
+    except Exception:
+        log.exception("tasks of an earlier release could not all be indexed for lists; the next start goes on with it")
+
+
+RECUR_S = 15
+"""Between two looks for recurring tasks that are due: their expressions go by the minute."""
+
+
+async def _recur(recurrences: Recurrences, every_s: float) -> None:
+    """Add what is due, again and again; what fails is tried again at the next look, and added once."""
+    while True:
+        try:
+            await run_in_threadpool(recurrences.look)
+        except Exception:
+            log.exception("recurring tasks could not be looked at; that is tried again in %s s", every_s)
+        await asyncio.sleep(every_s)
 
 
 async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:
@@ -100,7 +144,14 @@ async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: f
             await run_in_threadpool(_look, queue, copies, retention)
         except Exception:
             log.exception("the watch could not look; it tries again in %s s", every_s)
-        await asyncio.sleep(every_s)
+        await _pause(queue, every_s)
+
+
+async def _pause(queue: Queue, most_s: float) -> None:
+    """Wait for the next look, at most until a write finds no room: within a minute someone is to hear of that."""
+    end = asyncio.get_running_loop().time() + most_s
+    while (left := end - asyncio.get_running_loop().time()) > 0 and not queue.has_news:  # noqa: ASYNC110 - a thread writes
+        await asyncio.sleep(min(left, 1))
 
 
 def _look(queue: Queue, copies: Backups, retention: Retention) -> None:

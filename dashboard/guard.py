@@ -1,14 +1,14 @@
-"""What every request passes first: the name it was sent to, the size of its body; and the headers every answer gets.
+"""What every request passes first: the name it was sent to, the size of its body, who sent it; and the headers every
+answer gets.
 
-Over the Unix socket the kernel says who calls, and only an operator sees the page. Over TCP the page asks for no token:
-it listens on loopback only, and whoever reaches that came through the operator's SSH tunnel. What could still reach it
-is a foreign web page in the operator's browser. So: a Host that is no loopback name is refused (a rebound DNS name
-would carry its own), and so is a form sent from another origin. The host's other users could reach it too: on this host
-they are the parts of this very system, and a session's tools have a network namespace of their own, without this
-loopback. The API needs its token besides.
+The page is for who signed in (`dashboard.signin`), by whichever way a request came: a port of the operator's machine
+that leads here is open to all its users and to each page in their browsers. A Host that is no name of this machine's is
+refused, because a rebound DNS name would carry its own; a form is taken only from the page itself. The API asks for its
+token, or over the Unix socket for the caller's user, whom the kernel names.
 """
 
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
@@ -19,14 +19,20 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.callers import UID, Callers
+from dashboard.signin import COOKIE, Visitor
 from wire.routes import HEALTH, READY, Right
 
+SIGN_IN = "not signed in: `fab dashboard`, on a machine that may log in to the host, prints a link that signs you in"
 BODY_LIMIT = 32 * 1024 * 1024
 """Bytes of a request: some 24 MB of files as base64, which a small box can hold and decode."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+OWN_NAME = re.compile(r"jada-[a-z0-9-]+\.localhost")
+"""The names that `fab dashboard` prints: they lead to loopback, and browsers keep the cookies of each apart."""
+OPEN = re.compile(r"/assets/[^/]*|/sign-in(/[^/]*)?")
+"""What the page shows and takes without signing in."""
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-    " frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self';"
+    " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
     # Not no-referrer: with that, browsers send our own forms with `Origin: null`.
@@ -39,11 +45,16 @@ class Guard:
     """Around all routes. `refuse` writes an error as a page or a problem document."""
 
     def __init__(
-        self, app: ASGIApp, refuse: Callable[[Request, Exception], Awaitable[Response]], callers: Callers
+        self,
+        app: ASGIApp,
+        refuse: Callable[[Request, Exception], Awaitable[Response]],
+        callers: Callers,
+        visitor: Callable[[str], Visitor | None],
     ) -> None:
         self._app = app
         self._refuse = refuse
         self._callers = callers
+        self._visitor = visitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,9 +65,11 @@ class Guard:
         try:
             check_host(request.headers)
             check_length(request.headers)
-            # The page asks for no token; over the socket it can ask who calls.
-            if not is_for_machines(scope["path"]):
+            if not is_for_machines(request):
+                # Over the socket also a cookie that was stolen is of use to operators only.
                 require_right(request, Right.OPERATOR, self._callers)
+                request.state.visitor = self._visitor(request.cookies.get(COOKIE, ""))
+                require_signed_in(request)
         except HTTPException as error:
             response = await self._refuse(request, error)
             await response(scope, receive, hardened)
@@ -68,12 +81,20 @@ class Guard:
 
 def check_host(headers: Headers) -> None:
     """Refuse a Host that is no name of this machine's loopback."""
-    if _host(f"//{headers.get('host', '')}") not in LOOPBACK:
-        raise HTTPException(421, "ask for localhost or 127.0.0.1: the dashboard answers only to loopback names")
+    name = _host(f"//{headers.get('host', '')}") or ""
+    if name not in LOOPBACK and not OWN_NAME.fullmatch(name):
+        raise HTTPException(421, "ask for localhost, 127.0.0.1 or jada-STACK.localhost: it answers only to these names")
 
 
-def is_for_machines(path: str) -> bool:
-    """Say whether a path belongs to the API, which looks at each route's right itself."""
+def require_signed_in(request: Request) -> None:
+    """Refuse who has not signed in what is not open to all."""
+    if request.state.visitor is None and not OPEN.fullmatch(_path(request)):
+        raise HTTPException(401, SIGN_IN)
+
+
+def is_for_machines(request: Request) -> bool:
+    """Say whether a request is for the API, which looks at each route's right itself."""
+    path = _path(request)
     return path.startswith("/v1/") or path in (HEALTH.path, READY.path)
 
 
@@ -98,12 +119,28 @@ def too_long() -> HTTPException:
 
 
 def check_origin(request: Request) -> None:
-    """Refuse a form that another site's page sent. A client that is no browser sends neither header."""
+    """Refuse a request that another site's page sent. A client that is no browser sends neither header."""
     headers = request.headers
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-    own = origin is None or origin == f"http://{headers.get('host')}"
-    if not own or site not in ("same-origin", "none"):
-        raise HTTPException(403, "this form was sent from another site; open the dashboard and send it from there")
+    if not (origin is None or _is_own(origin, headers)) or site not in ("same-origin", "none"):
+        raise HTTPException(403, "this was sent from another site; open the dashboard and do it from there")
+
+
+def require_own_form(request: Request) -> None:
+    """Refuse what is not proven to come from a page of ours, by either of the headers that a browser sends with it."""
+    check_origin(request)
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site != "same-origin" and origin is None:
+        raise HTTPException(403, "this form says not where it comes from; send it from the page, by a current browser")
+
+
+def _path(request: Request) -> str:
+    """The path below the one at which a server may have mounted us."""
+    return str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
+
+
+def _is_own(origin: str, headers: Headers) -> bool:
+    return origin == f"http://{headers.get('host')}"
 
 
 def _host(url: str) -> str | None:

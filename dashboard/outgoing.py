@@ -6,7 +6,7 @@ notices that are due at once go out as one message, and so does what is too much
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,8 +78,25 @@ def news(old: Record | None, new: Record, held: Sequence[Notice], targets: Seque
         # An alarm that knows its cause by now is another fact; the one before needs no closing words.
         stale = [replace(notice, closing="Its cause is known by now.", due_at=None) for notice in open_ones]
         return [*stale, *_opened(new, targets)]
-    ended = [each for notice in open_ones for each in _ended(notice, _closing(new), _seconds(new))]
-    return [*ended, *_opened(new, targets)]
+    over = [each for notice in open_ones for each in ended(notice, _closing(new), _seconds(new))]
+    return [*over, *_opened(new, targets)]
+
+
+def caught_up(record: Record, held: Sequence[Notice], targets: Sequence[str], now: float) -> list[Notice]:
+    """Return the notices by which targets that are new hear of what still waits; `held` are those of its task. One that
+    was set before, and whose notice was withdrawn unsent when it was not, gets that.
+    """
+    open_ones = [notice for notice in held if not notice.closing and notice.kind != OVER]
+    known = {notice.target: notice for notice in open_ones}
+    fresh = [replace(known[t], due_at=now) for t in targets if t in known and not _is_told(known[t])]
+    # Under the fact's id, where another target has it: its record may have moved on since.
+    facts = open_ones[-1:] or _opened(record, targets[:1])
+    blank = {"message": "", "tries": 0, "sent": 0, "sent_at": None, "answer": "", "due_at": now}
+    return fresh + [replace(fact, target=t, **blank) for t in targets if t not in known for fact in facts]
+
+
+def _is_told(notice: Notice) -> bool:
+    return notice.sent > 0 or notice.due_at is not None
 
 
 def _opened(record: Record, targets: Sequence[str]) -> list[Notice]:
@@ -118,7 +135,7 @@ def _closing(record: Record) -> str:
     return words.get(record.task.state, f"It is {record.task.state.value} by now.")
 
 
-def _ended(notice: Notice, closing: str, now: float) -> Iterator[Notice]:
+def ended(notice: Notice, closing: str, now: float) -> Iterator[Notice]:
     """Withdraw a notice. Its message's id stays: a try under way may still succeed, and then has closing words due."""
     yield replace(notice, closing=closing, due_at=None)
     if notice.sent:
@@ -139,15 +156,16 @@ def is_quiet(local: datetime, hours: tuple[str, str] | None) -> bool:
     return begin <= at < end if begin <= end else at >= begin or at < end
 
 
-def assigned(due: Sequence[Notice], lately: Sequence[Notice], policy: Policy, *, quiet: bool) -> list[Notice]:
+def assigned(due: Sequence[Notice], lately: Mapping[str, int], policy: Policy, *, quiet: bool) -> list[Notice]:
     """Return due notices that changed: they get the id of the message that they go out in, and keep it until that is
-    delivered; those of a target that is set no more are withdrawn. `lately`: sent within the last `WINDOW_S`.
+    delivered; those of a target that is set no more are withdrawn. `lately`: messages that each target got within the
+    last `WINDOW_S`.
     """
     gone = [replace(notice, due_at=None) for notice in due if notice.target not in policy.targets]
     open_ones = [notice for notice in due if notice.message or not quiet or notice.kind == Need.ALARM]
     for target in policy.targets:
-        sent = {notice.sent_at for notice in lately if notice.target == target}
-        gone += _assigned([notice for notice in open_ones if notice.target == target], len(sent))
+        mine = [notice for notice in open_ones if notice.target == target]
+        gone += _assigned(mine, lately.get(target, 0))
     return gone
 
 
@@ -202,7 +220,7 @@ _HEADLINES = {
 def _headline(notice: Notice, policy: Policy) -> str:
     word = _HEADLINES.get(notice.kind, "Needs you")
     word = f"Reminder: {word}" if notice.sent else word
-    return f"{word}: {notice.title if policy.whole else f'task {notice.task}'}"
+    return f"{word}: {notice.title if policy.whole or not notice.task else f'task {notice.task}'}"
 
 
 def _body(notice: Notice, policy: Policy) -> Iterator[str]:
@@ -211,10 +229,12 @@ def _body(notice: Notice, policy: Policy) -> Iterator[str]:
         yield f"\n{notice.text}"
     if notice.kind != OVER:
         yield f"\n{_command(notice)}"
-    yield from _where(policy, f"/tasks/{notice.task}")
+    yield from _where(policy, f"/tasks/{notice.task}" if notice.task else "/")
 
 
 def _command(notice: Notice) -> str:
+    if not notice.task:
+        return "fab status"
     options = {Need.QUESTION.value: ' --text "…"', Need.STUCK.value: ' --text "…"', Need.BUDGET.value: " --dollars 5"}
     return f"fab task.{'answer' if notice.kind in options else 'show'} {notice.task}{options.get(notice.kind, '')}"
 

@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace as replace_foreseen
+from datetime import datetime
 from functools import partial
 
 from msgspec.structs import replace
 from ulid import ULID
 
 from dashboard import leases, outgoing, requests, rules, watch, wellness
+from dashboard.bulk import Action, Answered, Bulk, Foreseen, foreseen
+from dashboard.direct import Direct
+from dashboard.disk import DiskWatch
 from dashboard.leases import Leases
+from dashboard.proof import Proof
 from dashboard.record import (
     Busy,
     Clock,
@@ -27,7 +33,7 @@ from dashboard.record import (
     moment,
 )
 from dashboard.settings import Settings, zone
-from dashboard.stores import ALL_TASKS, Candidate, NoticeFilter, Store, TaskFilter
+from dashboard.stores import ALL_TASKS, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
 from wire.types import (
     Acknowledged,
@@ -45,6 +51,7 @@ from wire.types import (
     Message,
     NewTask,
     Notifications,
+    Presence,
     Reply,
     Session,
     SessionEnd,
@@ -56,6 +63,8 @@ from wire.types import (
 )
 from wire.values import Invalid
 
+RECURRING = "recurring:"
+"""What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -74,6 +83,7 @@ class Queue:
         # Of this process's life only: after a restart a worker has its minutes to be heard of.
         self._worker_seen = self._started
         self._worker_heard = False
+        self._troubles: dict[str, str | None] = {}
         self._notify = settings.notify
         self._policy = outgoing.Policy(
             targets=self._notify.targets,
@@ -81,11 +91,20 @@ class Queue:
             remind_s=self._notify.remind_hours * 3600,
             link=self._notify.link,
         )
+        self._direct = Direct(self._policy)
+        self._unkept: dict[tuple[str, str], Delivery] = {}
+        self._disk = DiskWatch(store)
+        self._proof = Proof(store.prove, self.clock)
 
     def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
         """Queue a task; return it, and whether it is a new one."""
-        if new.dedupe_key and new.dedupe_key.startswith(watch.PREFIX):
-            raise Invalid("dedupe_key", f"must not begin with {watch.PREFIX}: these are the dashboard's own")
+        for own in (watch.PREFIX, RECURRING):
+            if new.dedupe_key and new.dedupe_key.startswith(own):
+                raise Invalid("dedupe_key", f"must not begin with {own}: these are the dashboard's own")
+        return self.add_own(new, key)
+
+    def add_own(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
+        """Queue a task whose dedupe key may be one of the dashboard's own."""
         _require_different_names("context", new.context)
         sent = requests.digests(new)
         draft = rules.draft(new, new.id or self._new_id(), self.clock(), sent)
@@ -111,6 +130,13 @@ class Queue:
     def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Task]:
         """Return tasks, newest first."""
         return self._shown(self.store.tasks(which, before=before, limit=limit))
+
+    def listing(
+        self, which: TaskFilter, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> tuple[list[Task], Listing]:
+        """Return the tasks that fit all filters, and the part of the listing that they are."""
+        found = self.store.listing(which, sort=sort, cursor=cursor, limit=limit)
+        return self._shown(found.records), found
 
     def _shown(self, records: Sequence[Record]) -> list[Task]:
         texts = self.store.blobs([name for record in records for name in _texts(record)])
@@ -242,11 +268,14 @@ class Queue:
     def cancel(self, task_id: str) -> Task:
         """Cancel a task, and its unfinished subtasks with it."""
         cancelled = self._change(task_id, partial(rules.cancel, now=self.clock()))
-        # After it: a cancelled task gets no new ones.
+        self._cancel_subtasks(task_id)
+        return cancelled
+
+    def _cancel_subtasks(self, task_id: str) -> None:
+        """Cancel what a cancelled task has made: only after it, because then it gets no new ones."""
         for record in self.subtasks(self.store.get(task_id)):
             with suppress(Conflict):  # it has finished meanwhile
                 self._change(record.task.id, partial(rules.cancel, now=self.clock()))
-        return cancelled
 
     def subtasks(self, record: Record) -> list[Record]:
         """Return the unfinished tasks that a task made, and those that they made."""
@@ -263,6 +292,35 @@ class Queue:
         move = Move(lambda record, budget: rules.edit(record, budget, edit, version, now), needs_budget=True)
         return self.task(self.store.change(task_id, move))
 
+    def foresee(self, task_ids: Sequence[str], bulk: Bulk) -> list[Foreseen]:
+        """Say what a bulk would come to for each of these tasks; what is not there is left out."""
+        now = self.clock()
+        seen: list[Foreseen] = []
+        for task_id in dict.fromkeys(task_ids):
+            with suppress(NotFound):
+                record = self.store.get(task_id)
+                found = foreseen(record, bulk, now)
+                goes_with_it = found.after is not None and bulk.action is Action.CANCEL
+                subtasks = [other.task for other in self.subtasks(record)] if goes_with_it else []
+                seen.append(replace_foreseen(found, subtasks=subtasks))
+        return seen
+
+    def apply(self, bulk: Bulk, versions: Mapping[str, int]) -> list[Answered]:
+        """Do a bulk to tasks that are still in these versions, one after the other; say what came of each."""
+        return [self._answered(task_id, version, bulk) for task_id, version in versions.items()]
+
+    def _answered(self, task_id: str, version: int, bulk: Bulk) -> Answered:
+        try:
+            now = self.clock()
+            task = self._change(task_id, lambda record: bulk.applied_as_read(record, version, now))
+            if bulk.action is Action.CANCEL:
+                self._cancel_subtasks(task_id)
+        except NotFound:
+            return Answered(id=task_id, title="", after=None, why="it is not there any more")
+        except (StaleVersion, Conflict) as error:
+            return Answered(id=task_id, title=self.store.get(task_id).task.title, after=None, why=str(error))
+        return Answered(id=task_id, title=task.title, after=task)
+
     def _change(self, task_id: str, change: Callable[[Record], Record]) -> Task:
         return self.task(self.store.change(task_id, Move(lambda record, _: change(record))))
 
@@ -278,21 +336,67 @@ class Queue:
         self.store.alarm(watch.reported(run, self._new_id, self.clock(), self._settings), run)
 
     def look(self, backup_failed: str | None = None) -> None:
-        """Raise or close alarms by what time has done: the watch's step."""
-        last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
-        latest = runs[0] if runs else None
+        """Raise or close alarms by what time has done: the watch's step. What cannot be kept is told from memory."""
         now = self.clock()
+        refused = self._disk.looked(now)
+        try:
+            self._look(now, backup_failed, refused=refused)
+            why = self._untrusted(refused=refused)
+        except (Full, Unready) as error:
+            self._direct.raised(str(error), self._new_id(), now)
+            raise
+        if why:
+            self._direct.raised(why, self._new_id(), now)
+        else:
+            self._direct.over(now)
+
+    def _look(self, now: datetime, backup_failed: str | None, *, refused: bool) -> None:
+        last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
+        latest, room = runs[0] if runs else None, self.store.room()
         self._leases.past(self.store.running)
         alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
-        damaged = watch.unreadable(self.store.damaged(), self._new_id(), now)
-        self.store.alarm({**alarms, **damaged, **watch.backed_up(backup_failed, self._new_id(), now)})
+        alarms |= watch.unreadable(self.store.damaged(), self._new_id(), now)
+        alarms |= watch.backed_up(backup_failed, self._new_id(), now)
+        if room:
+            alarms |= watch.disk(room.disk, self._new_id(), now, self._settings, refused=refused)
+        self.store.alarm(alarms)
+        self.store.catch_up(self._notify.targets, now.timestamp())
+
+    def _untrusted(self, *, refused: bool) -> str | None:
+        """Say why what is written may not be found again, though it could be written; a full disk has its alarm."""
+        try:
+            self.store.prove()
+        except Unready as error:
+            room = self.store.room()
+            is_short = refused or (room and room.disk < self._settings.least_free_mb * watch.MB)
+            return None if is_short else str(error)
+        return None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a write just found no room, which the watch has not seen: it need not wait for its next look."""
+        return self._disk.has_news
 
     def due_messages(self) -> list[Message]:
         """Return the messages that are due, one for each target at most; the same ones again until they are settled."""
+        direct = self._direct.due(self.clock())
+        served = {message.target for message in direct}
+        try:
+            self._settle_unkept()
+            kept = self._due_kept()
+        except (Full, Unready):
+            # These can be told all the same.
+            if not direct:
+                raise
+            kept = []
+        fresh = [message for message in kept if (message.id, message.target) not in self._unkept]
+        return [*direct, *(message for message in fresh if message.target not in served)]
+
+    def _due_kept(self) -> list[Message]:
         now = self.clock()
         seconds = now.timestamp()
         quiet = outgoing.is_quiet(now.astimezone(zone(self._notify.time_zone)), self._notify.quiet)
-        lately = self.store.notices(NoticeFilter(since=seconds - outgoing.WINDOW_S))
+        lately = self.store.sent_lately(seconds - outgoing.WINDOW_S)
         due = NoticeFilter(due=seconds)
 
         def move(found: Sequence[outgoing.Notice]) -> list[outgoing.Notice]:
@@ -307,10 +411,25 @@ class Queue:
 
     def settle_message(self, delivery: Delivery) -> None:
         """Keep how a try to deliver a message ended; settled again, it finds nothing to change."""
+        if self._direct.settle(delivery, self.clock()):
+            return
+        try:
+            self._settle(delivery)
+        except Full:
+            # Or it would be sent at each look until there is room.
+            self._unkept[delivery.id, delivery.target] = delivery
+
+    def _settle(self, delivery: Delivery) -> None:
         now = self.clock().timestamp()
         self.store.change_notices(
             NoticeFilter(message=delivery.id), lambda held: outgoing.settled(held, delivery, now, self._policy)
         )
+
+    def _settle_unkept(self) -> None:
+        for key, delivery in [*self._unkept.items()]:
+            with suppress(Full):
+                self._settle(delivery)
+                self._unkept.pop(key, None)
 
     def notifications(self) -> Notifications:
         """Say how telling users stands."""
@@ -322,26 +441,37 @@ class Queue:
         """Keep that a worker lives."""
         self._worker_seen, self._worker_heard = self.clock(), True
 
+    def present(self, presence: Presence) -> None:
+        """Keep that a worker lives; what keeps it from its work is an alarm until it says otherwise."""
+        self.hear_worker()
+        host, trouble = presence.host, presence.trouble
+        # The first word of each host after a start too: an alarm of before may be over.
+        if host not in self._troubles or self._troubles[host] != trouble:
+            self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
+            self._troubles[host] = trouble
+
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
-        latest = self.store.sync_runs(limit=1)
-        found = wellness.complaints(
-            self._worker_seen, self.store.last_success(), latest[0] if latest else None, self._started, self.clock(),
-            self._settings,
-        )  # fmt: skip
-        said = tuple(found)
+        said = self._complaints(self.store.last_success())
         return Wellness(well=not said, complaints=said)
 
+    def _complaints(self, success: SyncRun | None) -> tuple[str, ...]:
+        latest = self.store.sync_runs(limit=1)
+        said = wellness.complaints(
+            self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
+        )
+        return (*wellness.hampered(self._troubles), *said)
+
     def standing(self, waiting: int) -> Standing:
-        """Say how all stands, for the top of the page; the queue is proven first, by a write that is read back."""
+        """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""
         try:
-            self.store.prove()
+            proven_at = self._proof.latest()
         except (Busy, Full, Unready) as error:
             return wellness.standing([f"the queue: {error}"], [], [], waiting)
         success = self.store.last_success()
         unproven = wellness.unproven(success, self._settings, worker_heard=self._worker_heard)
-        basis = wellness.observed(self._worker_seen, success, self._settings)
-        return wellness.standing(self.wellness().complaints, [*unproven], [*basis], waiting)
+        basis = wellness.observed(proven_at, self._worker_seen, success, self._settings)
+        return wellness.standing(self._complaints(success), [*unproven], [*basis], waiting)
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

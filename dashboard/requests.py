@@ -17,7 +17,8 @@ def digests(new: NewTask) -> str:
     """Return the digests of a new task, the oldest version first."""
     # A budget that was sent and is all defaults is left with no keys: the same as one that was not sent.
     sent = {name: value for name, value in encode(new).items() if value != {}}
-    return f"1:{_first(new)} 2:{_hash(msgspec.json.encode(sent, order='sorted'))}"
+    second = f"2:{_hash(msgspec.json.encode(sent, order='sorted'))}"
+    return second if new.labels else f"1:{_first(new)} {second}"
 
 
 def _first(new: NewTask) -> str:

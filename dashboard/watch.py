@@ -3,7 +3,9 @@
 An alarm is a task in needs_you that cannot be claimed. Its dedupe key keeps it one: raised again, its text is
 updated; when its cause is gone, it is closed as done. `alarm:sync` says that the sheet is (or may be) out of step,
 because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon;
-`alarm:damaged` that tasks were set aside, because they cannot be read; `alarm:backup` that the night's backup failed.
+`alarm:records` that records of the booking system could not be used; `alarm:damaged` that records of the queue were set
+aside, because they cannot be read; `alarm:backup` that the night's backup failed; `alarm:disk` that the queue's disk is
+full, or will be soon; `alarm:worker:HOST` that a worker can't work.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,15 +20,17 @@ from wire.types import Need, NewTask, State, SyncOutcome, SyncRun, Waiting
 NewId = Callable[[], str]
 
 PREFIX = "alarm:"
-SYNC, TOKEN = f"{PREFIX}sync", f"{PREFIX}token"
-DAMAGED, BACKUP = f"{PREFIX}damaged", f"{PREFIX}backup"
+WORKER = f"{PREFIX}worker:"
+SYNC, TOKEN, RECORDS = f"{PREFIX}sync", f"{PREFIX}token", f"{PREFIX}records"
+DAMAGED, BACKUP, DISK = f"{PREFIX}damaged", f"{PREFIX}backup", f"{PREFIX}disk"
+MB = 1024 * 1024
 
 
 def reported(run: SyncRun, new_id: NewId, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
     """Return the moves that a reported run brings about; only an outcome that is known as success closes an alarm."""
     token = _token(run, new_id(), now, settings)
     if run.outcome in rules.SUCCESSES:
-        return {SYNC: _closed("A sync run succeeded.", now), **token}
+        return {SYNC: _closed("A sync run succeeded.", now), RECORDS: _records(run, new_id(), now), **token}
     return {
         SYNC: _raised(SYNC, "The booking sheet is out of step: the sync failed", _failure(run), new_id(), now),
         **token,
@@ -53,16 +57,47 @@ def looked(
     return moves
 
 
-def unreadable(task_ids: Sequence[str], new_id: str, now: datetime) -> dict[str, AlarmMove]:
-    """Return the move of the alarm about tasks that cannot be read."""
-    if not task_ids:
-        return {DAMAGED: _closed("All tasks can be read.", now)}
+def unreadable(names: Sequence[str], new_id: str, now: datetime) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about records that were set aside."""
+    if not names:
+        return {DAMAGED: _closed("Nothing is set aside any more.", now)}
     text = (
-        f"Set aside, with what is held of them: {', '.join(task_ids)}.\n"
-        "Cause: their records were changed or broken from outside, or this release cannot read them.\n"
+        f"Set aside, with what is held of them: {', '.join(names)}.\n"
+        "Cause: they were changed or broken from outside, or this release cannot read them.\n"
         "Cure: restore a backup from before (`fab queue.restore`), or add these tasks again."
     )
-    return {DAMAGED: _raised(DAMAGED, "Tasks cannot be read", text, new_id, now)}
+    return {DAMAGED: _raised(DAMAGED, "Records cannot be read", text, new_id, now)}
+
+
+def disk(free: int, new_id: str, now: datetime, settings: Settings, *, refused: bool) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about the queue's disk: `free` bytes are left, and `refused` says that a write found
+    no room lately. It closes with a quarter more than what raised it, or it would come and go.
+    """
+    least = settings.least_free_mb * MB
+    if not refused and free >= least:
+        return {DISK: _closed("There is room on the disk again.", now)} if free >= least * 5 // 4 else {}
+    # A power of two: an exact number would be another text at each look.
+    below = min(2 ** (free // MB).bit_length(), settings.least_free_mb)
+    left = f"less than {below} MB are free" if free < least else "but some room is free: a quota, or all inodes used"
+    full = "The queue's disk is full" if refused else "The queue's disk is nearly full"
+    effect = "Writes are refused until there is room; what was acknowledged stays" if refused else "Soon writes fail"
+    text = (
+        f"Cause: {left} on the disk that holds the queue.\n{effect}.\n"
+        "Cure: make room on the host; `fab ssh --command 'df -h; sudo du -xh / | sort -h | tail'` says where it went."
+    )
+    return {DISK: _raised(DISK, full, text, new_id, now)}
+
+
+def worker(host: str, trouble: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about a worker that claims nothing, because what is wrong would meet every task."""
+    key = f"{WORKER}{host}"
+    if trouble is None:
+        return {key: _closed("The worker claims again.", now)}
+    text = (
+        f"Cause: {trouble}\nNo task fails by this: all wait. It is tried again by itself, with pauses of up to 30 "
+        "minutes; `sudo systemctl restart jada-agent` on the host tries at once."
+    )
+    return {key: _raised(key, f"The worker on {host} can't work", text, new_id, now)}
 
 
 def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:
@@ -71,6 +106,13 @@ def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, Alarm
         return {BACKUP: _closed("The night's backup was made.", now)}
     text = f"Cause: {failed}.\nCure: mend that; it is tried again every minute. `fab queue.backup` tries at once."
     return {BACKUP: _raised(BACKUP, "The queue has no backup of this night", text, new_id, now)}
+
+
+def _records(run: SyncRun, new_id: str, now: datetime) -> AlarmMove:
+    if not run.set_aside:
+        return _closed("All records of the booking system can be used.", now)
+    title = f"Bookings that can't be read: {run.set_aside} set aside, the rest is in step"
+    return _raised(RECORDS, title, f"Cause: {run.cause}\nCure: {run.cure}", new_id, now)
 
 
 def _failure(run: SyncRun) -> str:

@@ -1,6 +1,6 @@
 """Whether all is truly well, by one rule: what the outside heartbeat rests on. Pure; the words are our own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -25,6 +25,13 @@ def complaints(
         yield f"no sync run succeeded since {stamp(since)}"
 
 
+def hampered(troubles: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield what keeps workers from their work, by host."""
+    for host, trouble in troubles.items():
+        if trouble:
+            yield f"the worker on {host} can't work: {trouble}"
+
+
 def unproven(success: SyncRun | None, settings: Settings, *, worker_heard: bool) -> Iterator[str]:
     """Yield what nobody has observed yet: it is no complaint, and no good news either."""
     if not worker_heard:
@@ -42,9 +49,9 @@ class Standing:
     reasons: tuple[str, ...] = ()
 
 
-def observed(worker_seen: datetime, success: SyncRun | None, settings: Settings) -> Iterator[str]:
+def observed(proven_at: datetime, worker_seen: datetime, success: SyncRun | None, settings: Settings) -> Iterator[str]:
     """Yield what good news rests on."""
-    yield "the queue was written and read back just now"
+    yield f"the queue was written and read back at {proven_at:%H:%M:%S} UTC"
     yield f"the worker was heard of at {worker_seen:%H:%M} UTC"
     if settings.freshness_minutes and success:
         yield f"the sheet was in step at {moment(success.finished_at, 'finished_at'):%H:%M} UTC"

@@ -74,7 +74,7 @@ def _times(steps: Sequence[tuple[str, float]]) -> str:
 def _places(task: str, sheet: str, env: str) -> str:
     return f"""\
   first        eval "$({env})"
-  the page     fab dashboard
+  the page     fab dashboard     (prints a link that signs you in)
   a report     fab task.get {task} --to ~
   the sheet    {sheet}
   the host     fab status      fab logs      fab ssh

@@ -84,12 +84,15 @@ class Steps:
         ended = threading.Event()
         status = self.console.status(escape(name)) if self._changing else None
 
+        look_every_s = min(1.0, self._silence_s / 4)
+
         def show() -> None:
-            while not ended.wait(min(1.0, self._silence_s / 2)):
+            while not ended.wait(look_every_s):
                 line = f"{time.monotonic() - began:.0f} s  {self._activity}"
                 if status:
                     status.update(f"{escape(name[:40])}  [dim]{escape(line[: WIDTH - 44])}[/]")
-                elif time.monotonic() - self._spoke >= self._silence_s:
+                # A look before it is over: at the next one it would have been too long, on a loaded machine by more.
+                elif time.monotonic() - self._spoke >= self._silence_s - 2 * look_every_s:
                     self._say(f"     [dim]{escape(line[: WIDTH - 5])}[/]")
 
         shower = threading.Thread(target=show, daemon=True)

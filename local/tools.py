@@ -80,7 +80,8 @@ def packages(steps: Steps, wanted: Mapping[str, str] = PACKAGES) -> None:
 
 def _install(steps: Steps, names: Sequence[str]) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    apt = ["apt-get", *proxy.apt_options(os.environ), "-q"]
+    # Five minutes for another apt: a machine that was just made, or upgrades itself, runs its own.
+    apt = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *proxy.apt_options(os.environ), "-q"]
     steps.run("apt-update", [*apt, "update"], env=env)
     steps.run("apt-install", [*apt, "install", "-y", "--no-install-recommends", *names], env=env)
 

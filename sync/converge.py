@@ -12,6 +12,7 @@
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +22,7 @@ from sync.batch import ROWS, Batch, NewRow, Target, plain, targets
 from sync.failure import SyncFailed
 from sync.history import Begun, History
 from sync.judge import Before, Known, Told, Verdict, changed_since, judge
-from sync.plan import Base, Cell, Cells, Plan, Policy
+from sync.plan import Base, Cell, Cells, Plan, Row
 from sync.settings import Settings
 from sync.shape import Shape
 from sync.sheet import Sheet
@@ -49,11 +50,11 @@ class Outside:
 
 
 class Converge:
-    """One run's work on the sheet. `shrunken` refuses a source that lacks too much of what it had."""
+    """One run's work on the sheet."""
 
-    def __init__(self, sheet: Sheet, history: History, policy: Policy, settings: Settings, outside: Outside) -> None:
-        self._sheet, self._history, self._policy = sheet, history, policy
-        self._spreadsheet, self._outside = settings.spreadsheet_id, outside
+    def __init__(self, sheet: Sheet, history: History, outside: Outside, settings: Settings) -> None:
+        self._sheet, self._history, self._outside = sheet, history, outside
+        self._spreadsheet, self._sheet_wins = settings.spreadsheet_id, settings.conflicts == "sheet"
         self.base: dict[str, tuple[Cell | None, ...]] = dict(history.base())
         self._tab: int | None = None
         self._shape: Shape | None = None
@@ -62,10 +63,10 @@ class Converge:
         self._reuse: Batch | None = None
         self._gone: list[Begun] = []
 
-    def run(self, source: Mapping[str, Cells], check: Callable[[Plan, Base], None]) -> Plan:
-        """Bring the sheet in step with `source` and return what was written. Raises `SyncFailed`.
+    def run(self, compare: Callable[[Sequence[Row], Base], Plan], keys: AbstractSet[str]) -> Plan:
+        """Bring the sheet in step and return what was written. Raises `SyncFailed`.
 
-        `check` refuses a plan that must not be written.
+        `compare` plans for the rows that were read, and refuses what must not be written; `keys` are the source's.
         """
         plans: list[Plan] = []
         refused = 0
@@ -74,14 +75,16 @@ class Converge:
                 self._replay()
                 table = self.read()
                 self._require_copies(table)
-                undo = self._undo(table)
-                found = plan.diff(source, table.rows, self.base, self._policy)
-                if not undo:
-                    check(found, self.base)
-                    plans.append(found)
+                ours = plan.our_rows(keys, table.rows, self.base)
+                # By themselves: with a damaged id column bookings would seem to be gone.
+                if undo := self._undo(table):
+                    self._write(undo, (), table, ours)
+                else:
+                    plans.append(found := compare(table.rows, self.base))
                     if not found.writes:
                         return self._settled(plans)
-                self._write(undo, found, table, plan.our_rows(source, table.rows, self.base))
+                    cells = tuple(targets(found, table, self._sheet.reader.columns))
+                    self._write(cells, tuple(NewRow(*row) for row in found.added.items()), table, ours)
                 refused = 0
             except Refused:
                 # Rows that users deleted meanwhile make a place that is not there: the next reading knows.
@@ -97,13 +100,7 @@ class Converge:
         strays = self._history.strays()
         self._history.settle(self.base, plans[-1].settled, self._outside.now(), proven=not strays)
         if strays:
-            told = [
-                f"{s.ours!r} of booking {s.booking} came into {'the row of ' + s.key if s.key else 'another row'}, "
-                f"column {s.header!r}, which held {s.was!r}"
-                if not s.unit
-                else f"a second row of booking {s.booking}"
-                for s in strays.values()
-            ]
+            told = [str(stray) for stray in strays.values()]
             raise SyncFailed(
                 "sheet_stray",
                 f"users moved rows or columns while the sync wrote, and {len(told)} of its cells can't be found again: "
@@ -156,19 +153,19 @@ class Converge:
         first = {(t.row, t.column): t for t in reversed(targets)}
         return tuple(first.values())
 
-    def _write(self, undo: tuple[Target, ...], found: Plan, table: Table, ours: Sequence[plan.Row]) -> None:
+    def _write(self, cells: Sequence[Target], rows: tuple[NewRow, ...], table: Table, ours: Sequence[Row]) -> None:
         shape = self._shape or self._sheet.shape()
         self._shape = None  # users may change it until the next write
         if not table.places:
-            self._load(shape, found)
+            self._load(shape, rows)
             return
-        for batch in self._batches(undo, found, table, ours, shape):
+        for batch in self._batches(cells, rows, table, ours, shape):
             shape.require_writable(batch)
             shape.require_room(batch)
             if not self._carry_out(batch, len(shape.tabs), {row.key for row in ours}).calm:
                 return
 
-    def _load(self, shape: Shape, found: Plan) -> None:
+    def _load(self, shape: Shape, rows: Sequence[NewRow]) -> None:
         title = shape.title(self._tab or 0)
         if self._loaded:
             cause = (
@@ -176,24 +173,22 @@ class Converge:
             )
             raise SyncFailed("sheet_moved", cause, "delete them there; the next run fills the tab")
         if title is not None:
-            self._sheet.load(title, found.added.values())
+            self._sheet.load(title, (row.cells for row in rows))
             self._loaded = True
 
     def _batches(
-        self, undo: tuple[Target, ...], found: Plan, table: Table, ours: Sequence[plan.Row], shape: Shape
+        self, cells: Sequence[Target], rows: tuple[NewRow, ...], table: Table, ours: Sequence[Row], shape: Shape
     ) -> Iterator[Batch]:
         """Cut the writes into batches; the new rows come last, for they push down what stands below."""
         columns = self._sheet.reader.columns
         tab = self._tab or 0
-        cells = undo or tuple(targets(found, table, columns))
         by_row = [tuple(group) for _, group in itertools.groupby(sorted(cells, key=_place), key=lambda t: t.row)]
-        rows = [] if undo else [NewRow(key, cells) for key, cells in found.added.items()]
         last = max((row.number for row in ours), default=1)
         end = shape.size(tab)[0]
         while by_row or rows:
             some, by_row = by_row[:ROWS], by_row[ROWS:]
             room = ROWS - len(some) if not by_row else 0
-            new, rows = tuple(rows[:room]), rows[room:]
+            new, rows = rows[:room], rows[room:]
             earlier, self._reuse = self._reuse, None
             yield Batch(
                 copy=earlier.copy if earlier else self._outside.new_id(),
@@ -220,7 +215,7 @@ class Converge:
 
     def _judge(self, number: int, batch: Batch, before: Before, keys: set[str]) -> Verdict:
         history, now = self._history, self._outside.now()
-        known = Known(self.base, {*keys, *self.base}, self._policy, history.strays())
+        known = Known(self.base, {*keys, *self.base}, self._sheet_wins, history.strays())
         verdict = judge(batch, before, known, self._sheet.reader)
         settled = {key: self._merged(key, cells) for key, cells in verdict.cells.items()} | verdict.rows
         # On disk before the copy goes: it is all that knows what users had typed.

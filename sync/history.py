@@ -14,11 +14,8 @@ import msgspec
 from sync.batch import Batch
 from sync.failure import SyncFailed
 from sync.judge import Told, Verdict
-from sync.plan import Base
+from sync.plan import Base, Cells
 from sync.strays import Stray
-
-_MOST_TOLD = 100_000
-"""Changes that are kept for who asks about a booking."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS base (id TEXT PRIMARY KEY, cells TEXT NOT NULL) WITHOUT ROWID;
@@ -26,8 +23,14 @@ CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 CREATE TABLE IF NOT EXISTS batch (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, data BLOB NOT NULL,
     judged INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS stray (number INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS told (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, booking TEXT NOT NULL,
-    data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS told (number INTEGER PRIMARY KEY, at TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS changed (number INTEGER PRIMARY KEY, id TEXT NOT NULL, old TEXT, new TEXT);
+CREATE TRIGGER IF NOT EXISTS keep_new BEFORE INSERT ON base BEGIN
+    INSERT INTO changed (id, old, new) VALUES (NEW.id, (SELECT cells FROM base WHERE id = NEW.id), NEW.cells);
+END;
+CREATE TRIGGER IF NOT EXISTS keep_gone BEFORE DELETE ON base BEGIN
+    INSERT INTO changed (id, old, new) VALUES (OLD.id, OLD.cells, NULL);
+END;
 """
 
 
@@ -145,27 +148,46 @@ class History:
             self._db.executemany("DELETE FROM stray WHERE number = ?", [(number,) for number in numbers])
             self._tell(told, at)
 
-    def told(self, booking: str | None = None) -> list[tuple[datetime, Told]]:
-        """Return what was told of values of users that our writes met, of one booking or of all; the oldest first."""
-        rows = self._db.execute("SELECT at, booking, data FROM told ORDER BY number")
-        found = ((datetime.fromisoformat(at), key, msgspec.json.decode(data, type=Told)) for at, key, data in rows)
-        return [(at, each) for at, key, each in found if booking in (None, key)]
+    def told(self) -> list[tuple[datetime, Told]]:
+        """Return what was told of values of users that our writes met, since `forget_told`; the oldest first."""
+        rows = self._db.execute("SELECT at, data FROM told ORDER BY number")
+        return [(datetime.fromisoformat(at), msgspec.json.decode(data, type=Told)) for at, data in rows]
+
+    def forget_told(self) -> None:
+        """What was told is kept elsewhere now."""
+        self._db.execute("DELETE FROM told")
 
     def _tell(self, told: Iterable[Told], at: datetime) -> None:
-        rows = [(at.isoformat(), each.booking, msgspec.json.encode(each)) for each in told]
-        self._db.executemany("INSERT INTO told (at, booking, data) VALUES (?, ?, ?)", rows)
-        # Long enough to ask after an alarm, and bounded: a person sees to one within weeks.
-        self._db.execute("DELETE FROM told WHERE number <= (SELECT max(number) FROM told) - ?", (_MOST_TOLD,))
+        rows = [(at.isoformat(), msgspec.json.encode(each)) for each in told]
+        self._db.executemany("INSERT INTO told (at, data) VALUES (?, ?)", rows)
 
     def _align(self) -> None:
         """Bring the bases into the order of our columns, where these are others than before."""
         if json.loads(self._note("columns") or "[]") == list(self._columns):
             return
         known = self.base()
+        last = self._db.execute("SELECT coalesce(max(number), 0) FROM changed").fetchone()[0]
         self._db.execute("DELETE FROM base")
         rows = [(key, json.dumps(cells)) for key, cells in known.items()]
         self._db.executemany("INSERT INTO base (id, cells) VALUES (?, ?)", rows)
+        # Another order of our columns is no change of a booking.
+        self._db.execute("DELETE FROM changed WHERE number > ?", (last,))
         self._keep("columns", json.dumps(self._columns))
+
+    def settled_changes(self) -> list[tuple[str, Cells | None, Cells | None]]:
+        """Return what was settled since `forget_changes`: each booking with its cells before and after.
+
+        None: it was not there. Written by the tables themselves, so that no crash loses one.
+        """
+        spans: dict[str, tuple[Cells | None, Cells | None]] = {}
+        for key, old, new in self._db.execute("SELECT id, old, new FROM changed ORDER BY number"):
+            before = spans[key][0] if key in spans else _cells(old)
+            spans[key] = (before, _cells(new))
+        return [(key, old, new) for key, (old, new) in spans.items() if old != new]
+
+    def forget_changes(self) -> None:
+        """The settled changes are kept elsewhere now."""
+        self._db.execute("DELETE FROM changed")
 
     def last_success(self) -> datetime | None:
         """Return the end of the last verified run."""
@@ -190,6 +212,10 @@ class History:
 
     def _keep(self, name: str, value: str) -> None:
         self._db.execute("REPLACE INTO note (name, value) VALUES (?, ?)", (name, value))
+
+
+def _cells(text: str | None) -> Cells | None:
+    return tuple(json.loads(text)) if text is not None else None
 
 
 def _time(text: str | None) -> datetime | None:

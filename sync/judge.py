@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sync.batch import Batch, Target, plain
-from sync.plan import STATES, Base, Cell, Cells, Policy
+from sync.plan import STATES, Base, Cell, Cells
 from sync.strays import Stray, alike, content
 from sync.table import Reader
 
@@ -70,11 +70,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known when a batch is judged: our memory, whose keys count as ours, who wins, strays not yet undone."""
+    """What is known when a batch is judged: our memory, which keys are ours, who wins conflicts, open strays."""
 
     base: Base
     keys: AbstractSet[str]
-    policy: Policy
+    sheet_wins: bool
     strays: Mapping[int, Stray]
 
 
@@ -140,7 +140,7 @@ def _right(target: Target, copy: _Copy, known: Known, verdict: Verdict, reader: 
     if base is not None and seen == base[place]:
         return
     typed_meanwhile = seen != target.old
-    keep = known.policy.sheet_wins and typed_meanwhile
+    keep = known.sheet_wins and typed_meanwhile
     why = "kept" if keep else "overwritten"
     verdict.told.append(Told(why=why, booking=target.key, column=target.header, was=seen, ours=ours))
     if keep:

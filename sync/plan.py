@@ -5,7 +5,7 @@ columns only; the last of these is the state, by which the sync marks the rows i
 """
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Cell = str | int | float
@@ -132,7 +132,7 @@ def _all(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key for keys in several for key in keys))
 
 
-def our_rows(source: Mapping[str, object], sheet: Sequence[Row], base: Base) -> tuple[Row, ...]:
+def our_rows(source: Container[str], sheet: Sequence[Row], base: Base) -> tuple[Row, ...]:
     """Return the rows of the sheet that are ours: of a booking that is known, or marked by us."""
     return tuple(row for row in sheet if row.key in source or row.key in base or row.cells[STATE] in STATES)
 

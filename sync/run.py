@@ -1,20 +1,22 @@
 """One run of the sync, as its steps: source, plan, apply, verify, and what is kept for the next run."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from sync import credentials, plan
+from sync import credentials, diff, plan
 from sync.api import Api
 from sync.converge import Converge, Outside
 from sync.failure import SyncFailed
 from sync.history import History
-from sync.plan import Base, Cells, Plan
+from sync.plan import Base, Plan, Row
 from sync.settings import Settings
 from sync.sheet import Sheet
-from sync.source import Source, require_plausible_size
+from sync.source import read as source
+from sync.source.bookings import Aside, Bookings, require_plausible_size
 from wire.secret import Secret
 
 
@@ -25,79 +27,108 @@ def _random_id() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a run has of the outside: settings, the folder of secrets, its memory, the time, and how to wait."""
+    """What a run has of the outside: settings, secrets' folder, its memory and folder, the time, and how to wait."""
 
     settings: Settings
     secrets: Path
     history: History
     now: Callable[[], datetime]
     pause: Callable[[float], None]
+    state: Path = Path()
+    expected: str = ""
+    """The name of the plan that a dry run printed, if only that may be written."""
     new_id: Callable[[], int] = _random_id
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a run did, or would do: the plan it began with, and how many bookings the source has."""
+    """What a run did, or would do: the plan it began with, how many bookings the source has, and what was set aside."""
 
     plan: Plan
     bookings: int
+    aside: tuple[Aside, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview(Done):
+    """What a run would do, and the rows of the sheet that it would do it to."""
+
+    rows: tuple[Row, ...] = ()
 
 
 def sync(context: Context) -> Done:
     """Bring the sheet in step and prove it. Raises `SyncFailed`; the next run goes on from what was written."""
-    source, sheet, token = _sides(context)
+    bookings, sheet, token = _sides(context)
     # At once: a later failure of this run says nothing against the token.
     context.history.token_worked(token.fingerprint, context.now())
     work = _converge(context, sheet)
+    first: list[Plan] = []
 
-    def check(found: Plan, base: Base) -> None:
-        _require_plausible(context.settings, source, found, base)
+    def compare(rows: Sequence[Row], base: Base) -> Plan:
+        found = _compare(context.settings, bookings, rows, base)
+        if not first:
+            _require_expected(context, found)
+            first.append(found)
+        return found
 
-    return Done(work.run(source, check), len(source))
+    return Done(work.run(compare, bookings.cells.keys()), len(bookings), bookings.aside)
 
 
-def preview(context: Context) -> Done:
+def preview(context: Context) -> Preview:
     """Return what `sync` would do first, and write nothing anywhere. Raises `SyncFailed`."""
-    source, sheet, _ = _sides(context)
-    base, policy = context.history.base(), _policy(context.settings)
-    found = plan.diff(source, _converge(context, sheet).read().rows, base, policy)
-    _require_plausible(context.settings, source, found, base)
-    return Done(found, len(source))
+    bookings, sheet, _ = _sides(context)
+    table = _converge(context, sheet).read()
+    found = _compare(context.settings, bookings, table.rows, context.history.base())
+    return Preview(found, len(bookings), bookings.aside, table.rows)
 
 
 def secret(folder: Path, name: str) -> Secret:
-    """Read one secret. Raises `SyncFailed`."""
+    """Read one secret; an empty one is missing. Raises `SyncFailed`."""
     try:
-        return Secret((folder / name).read_text(encoding="utf-8").rstrip("\n"))
+        text = (folder / name).read_text(encoding="utf-8").strip()
+        why = "is empty"
     except (OSError, ValueError) as error:
+        text, why = "", f"can't be read ({type(error).__name__})"
+    if not text:
         cure = f"put it in place with `fab secrets`; the unit hands it over by LoadCredential={name}"
-        raise SyncFailed(
-            "credential_missing", f"the secret {name} can't be read ({type(error).__name__})", cure
-        ) from None
+        raise SyncFailed("credential_missing", f"the secret {name} {why}", cure)
+    return Secret(text)
 
 
-def _sides(context: Context) -> tuple[Mapping[str, Cells], Sheet, credentials.Token]:
+def _sides(context: Context) -> tuple[Bookings, Sheet, credentials.Token]:
     settings = context.settings
     token = credentials.read(context.secrets / credentials.TOKEN_FILE, settings.token_url)
-    source = Source(settings, secret(context.secrets, "bookings_token")).read()
-    access = credentials.refresh(token, context.history.token_last_ok(token.fingerprint), context.now())
-    return source, Sheet(Api(settings, access), settings), token
+    bookings = source.read(settings, source.Outside(partial(secret, context.secrets), context.state))
+    last_ok = context.history.token_last_ok(token.fingerprint)
+    access = credentials.refresh(token, last_ok, context.now(), context.pause)
+    return bookings, Sheet(Api(settings, access), settings), token
 
 
 def _converge(context: Context, sheet: Sheet) -> Converge:
     outside = Outside(context.now, context.pause, context.new_id)
-    return Converge(sheet, context.history, _policy(context.settings), context.settings, outside)
+    return Converge(sheet, context.history, outside, context.settings)
 
 
-def _policy(settings: Settings) -> plan.Policy:
-    return plan.Policy(
+def _require_expected(context: Context, found: Plan) -> None:
+    """Refuse to write anything but what was printed."""
+    name = diff.plan_id(found)
+    if context.expected not in ("", name):
+        cause = f"what would be written now ({name}) is not what was printed ({context.expected}): nothing was written"
+        raise SyncFailed("plan_changed", cause, "look at it again with --dry-run")
+
+
+def _compare(settings: Settings, bookings: Bookings, rows: Sequence[Row], base: Base) -> Plan:
+    # A record without an id may be any booking: then none is gone, as if no day were in the window.
+    window = (settings.window_from, settings.window_to) if bookings.is_whole else ("9999-12-31", "0001-01-01")
+    live = bookings.standing_in(rows, base)
+    policy = plan.Policy(
         arrival=settings.columns.index(settings.arrival),
         restore_edits=settings.edits == "restore",
         sheet_wins=settings.conflicts == "sheet",
-        window=(settings.window_from, settings.window_to),
+        window=window,
     )
-
-
-def _require_plausible(settings: Settings, source: Mapping[str, Cells], found: Plan, base: Base) -> None:
-    lost = plan.lost(source, found, base, _policy(settings))
-    require_plausible_size(len(source), lost, settings.shrink_percent)
+    found = plan.diff(live, rows, base, policy)
+    # The system said of the cancelled ones itself that they are gone.
+    told = {**live, **dict.fromkeys(bookings.cancelled, ())}
+    require_plausible_size(len(live), plan.lost(told, found, base, policy), settings.shrink_percent)
+    return found

@@ -31,6 +31,15 @@ class Stray(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     like: Cells = ()
     unit: Cells = ()
 
+    def __str__(self) -> str:
+        """Say it to a reader."""
+        if self.unit:
+            return f"a new row of booking {self.booking} in a wrong place"
+        row = f"the row of {self.key}" if self.key else "a row without a booking"
+        return (
+            f"{self.ours!r} of booking {self.booking} came into {row}, column {self.header!r}, which held {self.was!r}"
+        )
+
 
 def locate(number: int, stray: Stray, table: Table, reader: Reader) -> tuple[Target, ...] | None:
     """Return what undoes a stray in the sheet as it is now: nothing when its cell was changed since, None when it can't

@@ -8,7 +8,7 @@ import http
 import urllib.parse
 import uuid
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import urllib3
 
@@ -95,9 +95,23 @@ class Client:
         """Return one task; raises `RequestRefused` 404."""
         return self._call(routes.TASK, id=task_id)
 
-    def tasks(self, state: types.State | None = None) -> Iterable[types.Task]:
-        """Yield all tasks, newest first, page by page."""
-        address: str | None = self._address(routes.TASKS, types.TasksQuery(state=state))
+    def tasks(  # noqa: PLR0913 - a filter each
+        self,
+        state: types.State | None = None,
+        *,
+        words: str | None = None,
+        label: str | None = None,
+        least: int | None = None,
+        most: int | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        sort: Literal["newest", "oldest", "cost"] = "newest",
+    ) -> Iterable[types.Task]:
+        """Yield the tasks that fit all filters (see `types.TasksQuery`), page by page."""
+        asked = types.TasksQuery(
+            state=state, words=words, label=label, least=least, most=most, since=since, until=until, sort=sort
+        )
+        address: str | None = self._address(routes.TASKS, asked)
         while address:
             response = self._send("GET", address)
             yield from _answer(routes.TASKS, response).tasks
@@ -108,8 +122,19 @@ class Client:
         return self._call(routes.SESSIONS, id=task_id).sessions
 
     def events(self, session_id: str, after: int = 0) -> tuple[types.Event, ...]:
-        """Return the acknowledged journal of a session after record `after`."""
-        return self._call(routes.EVENTS, types.EventsQuery(after=after), id=session_id).events
+        """Return the acknowledged journal of a session after record `after`; raises `RequestRefused` 422 where it is
+        damaged.
+        """
+        found = self.journal(session_id, after)
+        if found.unreadable:
+            first = found.unreadable[0]
+            detail = f"record {first.n} of session {session_id} cannot be read: {first.why}"
+            raise RequestRefused(types.Problem(title="Damaged", status=422, detail=detail))
+        return found.events
+
+    def journal(self, session_id: str, after: int = 0) -> types.EventList:
+        """Return what can be read of a session's acknowledged journal after record `after`, and what cannot."""
+        return self._call(routes.EVENTS, types.EventsQuery(after=after), id=session_id)
 
     def result_file(self, task_id: str, name: str) -> bytes:
         """Return a result file; raises `RequestRefused` 404."""
@@ -174,6 +199,14 @@ class Client:
         """Return the backups that are held, newest first."""
         return self._call(routes.BACKUPS).backups
 
+    def templates(self) -> tuple[types.Template, ...]:
+        """Return the templates of tasks that are set up."""
+        return self._call(routes.TEMPLATES).templates
+
+    def recurring(self) -> tuple[types.Recurrence, ...]:
+        """Return the recurring tasks that are set up, and when each is due next."""
+        return self._call(routes.RECURRING).recurring
+
     def due_messages(self) -> tuple[types.Message, ...]:
         """Return the messages that are due; the same ones again until they are settled."""
         return self._call(routes.DUE_MESSAGES).messages
@@ -185,6 +218,10 @@ class Client:
     def notifications(self) -> types.Notifications:
         """Return how telling users stands."""
         return self._call(routes.NOTIFICATIONS)
+
+    def invite(self, name: str) -> types.Invitation:
+        """Make a link by which an operator signs in to the page, once, within minutes."""
+        return self._call(routes.INVITE, types.Invite(name=name))
 
     def present(self, presence: types.Presence) -> types.Wellness:
         """Say that a worker lives, while it claims nothing."""

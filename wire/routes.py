@@ -125,6 +125,10 @@ BACK_UP = Route(
     name="back_up", method="POST", path="/v1/backups", right=Right.OPERATOR, answer=types.Backup, status=201
 )
 BACKUPS = Route(name="backups", method="GET", path="/v1/backups", right=Right.OPERATOR, answer=types.BackupList)
+TEMPLATES = Route(name="templates", method="GET", path="/v1/templates", right=Right.OPERATOR, answer=types.TemplateList)
+RECURRING = Route(
+    name="recurring", method="GET", path="/v1/recurring", right=Right.OPERATOR, answer=types.RecurrenceList
+)
 DUE_MESSAGES = Route(
     name="due_messages", method="POST", path="/v1/messages/due", right=Right.TELL, answer=types.MessageList
 )
@@ -135,6 +139,10 @@ SETTLE_MESSAGE = Route(
 NOTIFICATIONS = Route(
     name="notifications", method="GET", path="/v1/messages", right=Right.OPERATOR, answer=types.Notifications
 )
+INVITE = Route(
+    name="invite", method="POST", path="/v1/sign-ins", right=Right.OPERATOR, request=types.Invite,
+    answer=types.Invitation, status=201,
+)  # fmt: skip
 PRESENT = Route(
     name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
 )
@@ -144,6 +152,6 @@ READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, an
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
-    EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, PRESENT, WELLNESS, HEALTH, READY,
+    EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
+    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, PRESENT, WELLNESS, HEALTH, READY,
 )  # fmt: skip

@@ -30,15 +30,20 @@ ULID = r"[0-9A-HJKMNP-TV-Z]{26}"
 # A bare `$` would also match before a newline at the end.
 _END = r"$(?!\n)"
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_ONE_LINE = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*{_END}"
 Line = Annotated[
     str,
     Meta(
         max_length=200,
-        pattern=rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*{_END}",
+        pattern=_ONE_LINE,
         description="one line of text, of at most 200 characters, without control characters",
     ),
 ]
 """One line that people read: it says something, and has no control character that could forge a log or a terminal."""
+Name = Annotated[
+    str, Meta(max_length=60, pattern=_ONE_LINE, description="a name of at most 60 characters, in one line")
+]
+"""Who acts, as they call themselves."""
 Base64 = Annotated[
     bytes, Meta(extra_json_schema={"pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"})
 ]
@@ -51,6 +56,13 @@ FileName = Annotated[
 ]
 Id = Annotated[str, Meta(pattern=rf"^{ULID}{_END}", description="a ULID")]
 Time = Annotated[str, Meta(max_length=40)]
+Label = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[^{_CONTROLS}\s,]{{1,40}}{_END}",
+        description="a label: up to 40 characters without spaces or commas",
+    ),
+]
 Text = Annotated[str, Meta(max_length=DESCRIPTION_LIMIT)]
 Micros = Annotated[int, Meta(ge=0, le=USD_MICROS_LIMIT)]
 
@@ -102,6 +114,8 @@ class EventKind(OpenWord, enum.StrEnum):
     """What arrived of an answer, raw: {"events": [...]}; delivered without it once the answer is whole."""
     SETTLE = "settle"
     """A whole answer: {"turn", "message", "usage", "usd_micros"}."""
+    CUT = "cut"
+    """An answer that did not come whole: {"turn", "reason"}, and {"usd_micros"} at most, where that is known."""
     REFUND = "refund"
     """A definite error status: {"turn", "status", "reason"}; turn and price are given back."""
     TOOL_STARTED = "tool_started"
@@ -168,6 +182,7 @@ class NewTask(Request, frozen=True, kw_only=True):
     parent: Id | None = None
     dedupe_key: Line | None = None
     id: Id | None = None
+    labels: Annotated[tuple[Label, ...], Meta(max_length=10)] = ()
 
     def __post_init__(self) -> None:
         """Refuse what a schema cannot count: bytes, where it counts characters."""
@@ -211,6 +226,7 @@ class Task(Written, frozen=True, kw_only=True):
     files: tuple[FileInfo, ...] = ()
     waiting: Waiting | None = None
     reason: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 class ClaimRequest(Request, frozen=True, kw_only=True):
@@ -294,7 +310,8 @@ class Question(Written, frozen=True, kw_only=True):
 class SessionEnd(Written, frozen=True, kw_only=True):
     """How a session's process ended: one write with the task's next state. Sent again, it changes nothing.
 
-    `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit.
+    `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit;
+    `host_wide`: what ended it is no fault of the task's and would meet every task.
     """
 
     fence: int
@@ -307,6 +324,7 @@ class SessionEnd(Written, frozen=True, kw_only=True):
     question: Question | None = None
     checkpoint: str | None = None
     not_before: str | None = None
+    host_wide: bool = False
 
 
 class Session(Written, frozen=True, kw_only=True):
@@ -357,6 +375,19 @@ class RetryQuery(Request, frozen=True, kw_only=True):
     start: Literal["as_it_stood", "afresh"] = "as_it_stood"
 
 
+class Invite(Request, frozen=True, kw_only=True):
+    """Ask for a link by which an operator of this name signs in to the page."""
+
+    name: Name
+
+
+class Invitation(Written, frozen=True, kw_only=True):
+    """The page's path that signs in: once, until `expires_at`."""
+
+    path: str
+    expires_at: str
+
+
 class SyncOutcome(OpenWord, enum.StrEnum):
     """How a sync run ended; `unchanged` and `changed` were read again and verified."""
 
@@ -366,7 +397,9 @@ class SyncOutcome(OpenWord, enum.StrEnum):
 
 
 class SyncRun(Written, frozen=True, kw_only=True):
-    """One run of the sync. A failed one carries the class of its error, its cause and its cure."""
+    """One run of the sync. A failed one carries the class of its error, its cause and its cure; one that succeeded, but
+    set records of the source aside, says which in its cause.
+    """
 
     started_at: str
     finished_at: str
@@ -376,6 +409,7 @@ class SyncRun(Written, frozen=True, kw_only=True):
     changed: int = 0
     removed: int = 0
     conflicts: int = 0
+    set_aside: int = 0
     error: str | None = None
     cause: str | None = None
     cure: str | None = None
@@ -383,9 +417,14 @@ class SyncRun(Written, frozen=True, kw_only=True):
 
 
 class TaskList(Written, frozen=True, kw_only=True):
-    """Tasks, newest first; the `Link` header names the next page."""
+    """Tasks in the order asked for; the `Link` header names the next page. A page may hold fewer tasks than asked for,
+    or none, and name a next one all the same: so far was looked.
+
+    While tasks of an earlier release are being indexed, words and cost find only those from the id `indexed_from` on.
+    """
 
     tasks: tuple[Task, ...]
+    indexed_from: str | None = None
 
 
 class SessionList(Written, frozen=True, kw_only=True):
@@ -394,10 +433,19 @@ class SessionList(Written, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
 
 
+class Unreadable(Written, frozen=True, kw_only=True):
+    """Records of a journal, by their numbers from `n` to `last`, that are damaged, and how."""
+
+    n: int
+    last: int
+    why: str
+
+
 class EventList(Written, frozen=True, kw_only=True):
-    """Acknowledged records of a session's journal, in order."""
+    """Acknowledged records of a session's journal, in order, without those that are `unreadable`."""
 
     events: tuple[Event, ...]
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class SyncRunList(Written, frozen=True, kw_only=True):
@@ -424,6 +472,46 @@ class BackupList(Written, frozen=True, kw_only=True):
     """The backups that are held, newest first."""
 
     backups: tuple[Backup, ...]
+
+
+class Template(Written, frozen=True, kw_only=True):
+    """A task as it is often wanted, from the dashboard's settings: its values are to be put into a new one."""
+
+    name: str
+    title: str
+    description: str = ""
+    labels: tuple[str, ...] = ()
+    priority: int = 5
+    sessions: int = 5
+    usd_micros: int = 5_000_000
+
+
+class TemplateList(Written, frozen=True, kw_only=True):
+    """The templates that are set up."""
+
+    templates: tuple[Template, ...]
+
+
+class Recurrence(Written, frozen=True, kw_only=True):
+    """A template's task again and again. `last_task` is what its last run, due at `last_at`, added, or, where not
+    `last_added`, what it found unfinished and added nothing beside.
+    """
+
+    name: str
+    template: str
+    cron: str
+    time_zone: str
+    next_at: str
+    catch_up: bool = False
+    last_at: str | None = None
+    last_task: str | None = None
+    last_added: bool = False
+
+
+class RecurrenceList(Written, frozen=True, kw_only=True):
+    """The recurring tasks that are set up."""
+
+    recurring: tuple[Recurrence, ...]
 
 
 class Message(Written, frozen=True, kw_only=True):
@@ -460,9 +548,10 @@ class Notifications(Written, frozen=True, kw_only=True):
 
 
 class Presence(Request, frozen=True, kw_only=True):
-    """A worker says that it lives, while it claims nothing."""
+    """A worker says that it lives, while it claims nothing; `trouble` is why it can't work at all, with the cure."""
 
     host: Line
+    trouble: Annotated[str, Meta(max_length=4000)] | None = None
 
 
 class Wellness(Written, frozen=True, kw_only=True):
@@ -473,15 +562,28 @@ class Wellness(Written, frozen=True, kw_only=True):
 
 
 class TasksQuery(Request, frozen=True, kw_only=True):
-    """Which tasks to list: those of a state, `limit` a page, from `cursor` (of a `Link` header) on."""
+    """Which tasks to list: those that fit all that is given, `limit` a page, from `cursor` (of a `Link` header) on.
+
+    `words`: each is a whole word of title or description, joined ones (`a-b`) a phrase; case and accents make no
+    difference. `least` and `most`: micro-dollars spent. `since` and `until`: when it was added; a subtask counts from
+    when the session began that made it. `sort` by `cost` shows only tasks that cost something, the costliest first,
+    and takes no `words`.
+    """
 
     state: State | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=26)] | None = None
+    cursor: Annotated[str, Meta(max_length=60)] | None = None
+    words: Line | None = None
+    label: Label | None = None
+    least: Annotated[int, Meta(ge=0, le=10**15)] | None = None
+    most: Annotated[int, Meta(ge=0, le=10**15)] | None = None
+    since: Time | None = None
+    until: Time | None = None
+    sort: Literal["newest", "oldest", "cost"] = "newest"
 
     def __post_init__(self) -> None:
         """Refuse a state that is not known here: an empty list would be taken for an answer."""
-        if self.state and not self.state.is_known:
+        if self.state is not None and not self.state.is_known:
             raise Invalid("state", f"must be one of {', '.join(State)}, not {self.state.value!r}")
 
 

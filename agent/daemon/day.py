@@ -1,18 +1,23 @@
-"""What this host has used of its UTC day: sessions begun and dollars spent, kept over restarts in state.json."""
+"""What this host has used of its UTC days: sessions begun and dollars spent, kept over restarts in state.json."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
 from agent.record import durable
+from agent.record.times import rfc3339
 from wire.values import Written
+
+KEPT = 31
+"""Days: a clock that is set back by a month still finds what its date had used."""
 
 
 class Used(Written, frozen=True, kw_only=True):
-    """One day's use: the ids of the sessions begun, and micro-dollars by session and fence.
+    """One day's use: the ids of the sessions begun, and micro-dollars by session and fence. `others` are the days
+    used before it, the latest first.
 
     Keyed, because a daemon that was killed between counting and going on counts again at its next start.
     """
@@ -20,6 +25,7 @@ class Used(Written, frozen=True, kw_only=True):
     day: str
     sessions: tuple[str, ...] = ()
     usd_micros: dict[str, int] = msgspec.field(default_factory=dict)
+    others: tuple["Used", ...] = ()
 
     @property
     def spent(self) -> int:
@@ -28,7 +34,9 @@ class Used(Written, frozen=True, kw_only=True):
 
 
 class Day:
-    """The counters of today; `clock` gives Unix seconds. A new day begins with nothing used."""
+    """The counters of today; `clock` gives Unix seconds. A new day begins with nothing used, and a day that was begun
+    is never begun anew: a clock that steps back finds what its date had used.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path = path
@@ -40,12 +48,28 @@ class Day:
         """Return today's use. Raises `Invalid` when the file is damaged."""
         today = datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
         kept = durable.read(Used, self._path)
-        return kept if kept and kept.day == today else Used(day=today)
+        if kept is None or kept.day == today:
+            return kept or Used(day=today)
+        days = [replace(kept, others=()), *kept.others]
+        others = tuple(day for day in days if day.day != today)
+        begun = next((day for day in days if day.day == today), Used(day=today))
+        return replace(begun, others=others[:KEPT])
+
+    @property
+    def next(self) -> str:
+        """When the next day begins, in RFC 3339."""
+        tomorrow = datetime.fromtimestamp(self._clock(), UTC) + timedelta(days=1)
+        return rfc3339(tomorrow.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
+
+    def knows(self, session: str) -> bool:
+        """Whether a session was counted, today or on another day."""
+        used = self.used
+        return any(session in day.sessions for day in (used, *used.others))
 
     def begin(self, session: str) -> None:
-        """Count a session that now begins."""
+        """Count a session that now begins; it counts once, on the day on which it first does."""
         used = self.used
-        if session not in used.sessions:
+        if not self.knows(session):
             durable.write(self._path, replace(used, sessions=(*used.sessions, session)))
 
     def spend(self, session: str, fence: int, usd_micros: int) -> None:

@@ -64,6 +64,11 @@ class Outbox:
         """Return the micro-dollars that the session has spent in all."""
         return spent(read(self._journal)).usd_micros
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the session has no record: it never began, here or elsewhere."""
+        return not read(self._journal)
+
     def restore(self) -> None:
         """Take the acknowledged records as the journal where there is none: another host ran the session before."""
         if self._journal.exists():

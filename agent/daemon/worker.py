@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.daemon.breaker import Breaker
+from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.lease import Lease, boottime
 from agent.daemon.link import PAUSE_S, DashboardAway, Link
@@ -27,8 +29,16 @@ TICK_S = 1.0
 """Seconds between two looks at a running session; its end is seen at once, by SIGCHLD."""
 DRAIN_S = 12.0
 """Seconds that a session has to drain: its request in flight gets 8 of them."""
+OVERTIME_S = 120.0
+"""Seconds past its wall time after which a session is ended from here: by itself it ends between two steps, and one
+that hangs or was stopped would hold the worker for ever.
+"""
 
 log = logging.getLogger(__name__)
+
+
+class _DayFull(Exception):
+    """A session that has not begun meets a day without sessions left."""
 
 
 class _Cancelled(Exception):
@@ -46,6 +56,8 @@ class Daemon:
     outboxes: Outboxes
     link: Link
     day: Day
+    claim_key: ClaimKey
+    breaker: Breaker
     signals: Signals
     notify: Notify
     spawn: Callable[[Path], Child]
@@ -53,6 +65,8 @@ class Daemon:
     clock: Callable[[], float] = boottime
     watchdog_s: float = 10.0
     _last_warning: str = ""
+    _has_trouble: bool | None = None
+    """Whether the dashboard was told that this host can't work; None: not yet asked of it."""
 
     def run(self) -> None:
         """Work until a signal asks to stop."""
@@ -88,6 +102,12 @@ class Daemon:
         return self._run_session(lease, outbox) and self._settle(outbox)
 
     def _claim(self) -> Claim | None:
+        if not self.breaker.may_claim():
+            self._warn_once(f"nothing is claimed: {self.breaker.trouble}")
+            self._say_present()
+            return None
+        if self._has_trouble is not False:
+            self._say_present()
         used = self.day.used
         # Not even a suspended session: it could only end at once, and would cost the user's attention each time.
         if used.spent >= self._usd_micros_per_day:
@@ -100,33 +120,57 @@ class Daemon:
         if full:
             self._warn_once(f"{len(used.sessions)} sessions began today, the limit: only suspended ones go on")
         request = ClaimRequest(host=self.host, suspended_only=full)
-        return self.link(lambda client: client.claim(request))
+        # On disk before it is sent: what was claimed under it is found again after any kill.
+        key = self.claim_key()
+        return self.link(lambda client: client.claim(request, key=key))
 
     def _say_present(self) -> None:
-        """Let the dashboard know that the worker lives; one of an earlier release has no route for it."""
-        with contextlib.suppress(RequestRefused):
-            self.link(lambda client: client.present(Presence(host=self.host)))
+        """Let the dashboard know that the worker lives, and what keeps it from its work once that lasts; a dashboard of
+        an earlier release takes no trouble, or has no route for it.
+        """
+        trouble = self.breaker.trouble if self.breaker.lasts else None
+        for said in dict.fromkeys((Presence(host=self.host, trouble=trouble), Presence(host=self.host))):
+            with contextlib.suppress(RequestRefused):
+                self._present(said)
+                break
+        self._has_trouble = trouble is not None
+
+    def _present(self, presence: Presence) -> None:
+        self.link(lambda client: client.present(presence))
 
     def _prepare(self, claim: Claim) -> Outbox | None:
-        """Write down what the session needs; None when this host can't, which is reported to the dashboard."""
+        """Write down what the session needs; None when this host can't work on it now, which the dashboard is told."""
         try:
-            return self._write_folder(claim)
+            outbox = self._write_folder(claim)
         except OSError as error:
             log.error("task %s can't be worked on here: %s", claim.task.id, error)  # noqa: TRY400 - its text says it all
-            reason = f"{self.host} can't work on it: {error}"
-            end = SessionEnd(fence=claim.lease.fence, exit=Exit.UNAVAILABLE, reason=reason)
-            self.link(lambda client: client.end(claim.session.id, end))
-            return None
+            self.breaker.open(f"{self.host} can't write what a session needs: {error}")
+            self._give_back(claim, f"{self.host} can't work on it: {error}")
+        except _DayFull as error:
+            self._give_back(claim, str(error), not_before=self.day.next)
+        else:
+            self.claim_key.used()
+            return outbox
+        return None
+
+    def _give_back(self, claim: Claim, reason: str, not_before: str | None = None) -> None:
+        """Let go of a claim whose session did not begin: it stays the task's, and goes on at a later claim."""
+        end = SessionEnd(fence=claim.lease.fence, exit=Exit.UNAVAILABLE, reason=reason, not_before=not_before)
+        self.link(lambda client: client.end(claim.session.id, end))
+        with contextlib.suppress(OSError):  # the same key again gives another claim, now that this one has ended
+            self.claim_key.used()
 
     def _write_folder(self, claim: Claim) -> Outbox:
         workspace = self.workspaces / claim.task.id
         workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
         outbox = self.outboxes.for_session(claim.session.id)
-        # Counted before anything is written: a kill from here on may cost a session, but never gives one too many.
-        if claim.session.new:
-            self.day.begin(claim.session.id)
-        else:
+        if not claim.session.new:
             outbox.restore()
+        # Counted before anything is written: a kill from here on may cost a session, but never gives one too many.
+        if outbox.is_empty and not self.day.knows(claim.session.id):
+            if len(self.day.used.sessions) >= self.settings.sessions_per_day:
+                raise _DayFull("the day's sessions are used up, and this one had not begun: it waits for the next day")
+            self.day.begin(claim.session.id)
         durable.write(outbox.folder / "claim.json", claim)
         money = self._money(claim, outbox.spent())
         settings = SessionSettings(operator=self.settings, usd_micros=money, workspace=str(workspace.resolve()))
@@ -163,7 +207,10 @@ class Daemon:
         """Keep the lease and deliver records while the process runs; return how it ended. Raises `_Cancelled`,
         and `RequestRefused` when the fence is stale.
         """
+        overdue_at = self.clock() + self.settings.session_minutes * 60 + OVERTIME_S
         while (ended := child.ended()) is None:
+            if self.clock() >= overdue_at:
+                return f"its wall time is long up; {self._drain(child, 'its wall time is long up')}"
             if self.signals.stop:
                 return self._drain(child, "the daemon was asked to stop")
             # Another host may have the task by now; drained, the session can go on wherever it is claimed next.
@@ -215,6 +262,10 @@ class Daemon:
         except RequestRefused as error:
             self._set_aside(outbox, error)
             return True
+        if end.host_wide:
+            self.breaker.open(end.reason)
+        elif end.turns:
+            self.breaker.close()
         log.info("session %s: exit %d after %d turns, $%.4f. %s", outbox.id, end.exit, end.turns, end.usd_micros / 1e6,
                  end.reason)  # fmt: skip
         return True

@@ -35,10 +35,11 @@ class Limits:
 
 
 def spent(events: Sequence[Event]) -> Spent:
-    """Count what was reserved, settled and refunded."""
+    """Count what was reserved, settled, cut and refunded."""
     prices: dict[int, int] = {}
     for event in events:
-        if event.kind in (EventKind.RESERVE, EventKind.SETTLE):
+        known = event.kind is EventKind.CUT and "usd_micros" in event.data
+        if known or event.kind in (EventKind.RESERVE, EventKind.SETTLE):
             prices[event.data["turn"]] = event.data["usd_micros"]
         elif event.kind is EventKind.REFUND:
             del prices[event.data["turn"]]

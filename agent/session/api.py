@@ -8,10 +8,11 @@ from typing import Any
 
 import anthropic
 import httpx2
+from anthropic import BaseModel
 
 from agent.session.drain import Drain, TimeUp
-from agent.session.endings import Drained
-from agent.session.retries import Cut, Rejected, retry_after
+from agent.session.received import Received, printable_json
+from agent.session.retries import Rejected, retry_after
 from wire.secret import Secret
 
 REQUEST_S = 900.0
@@ -20,16 +21,6 @@ REQUEST_S = 900.0
 _TIMEOUT = httpx2.Timeout(connect=10, read=120, write=60, pool=10)
 # Each batch is a record with an fsync: one for every event would cost more than the answer does.
 _BATCH, _BATCH_S = 200, 0.5
-_RAW = frozenset(
-    (
-        "message_start",
-        "message_delta",
-        "message_stop",
-        "content_block_start",
-        "content_block_delta",
-        "content_block_stop",
-    )
-)
 
 
 class Api:
@@ -44,73 +35,54 @@ class Api:
     def ask(self, parameters: dict[str, Any], arrived: Callable[[list[dict[str, Any]]], None]) -> dict[str, Any]:
         """Return the whole answer as plain data; `arrived` gets its raw events in batches, as they come.
 
-        Raises `Rejected`, `Cut`, and `Drained` when a drain's grace was not enough.
+        Raises `Rejected`, and `Cut` with what the answer can have cost; a drain whose grace was not enough cuts too.
         """
         ends = self._clock() + REQUEST_S
-        manager = self._client.messages.stream(**parameters)
+        received = Received()
         try:
             with self._drain.bounded(ends):
-                stream = manager.__enter__()
+                stream = self._client.messages.create(**parameters, stream=True)
         except anthropic.APIStatusError as error:
             raise _rejected(error) from error
         except (anthropic.APIConnectionError, TimeUp) as error:
-            raise self._failure(error) from error
+            raise self._failure(error, received) from error
         try:
             with stream:
-                return self._read(stream, ends, arrived)
+                for batch in self._batches(stream, ends, received):
+                    arrived(batch)
         except (anthropic.APIError, httpx2.HTTPError, ValueError, TimeUp) as error:
-            raise self._failure(error) from error
+            # What breaks behind the answer's end takes nothing from it, and asking again would be paid again.
+            if not received.complete:
+                raise self._failure(error, received) from error
+        return received.whole()
 
-    def _read(
-        self, stream: anthropic.MessageStream[Any], ends: float, arrived: Callable[[list[dict[str, Any]]], None]
-    ) -> dict[str, Any]:
-        for batch in self._batches(stream, ends):
-            arrived(batch)
-        message = stream.get_final_message()
-        if message.stop_reason is None:
-            raise Cut("the stream ended before the answer did")
-        return plain(message)
-
-    def _batches(self, stream: anthropic.MessageStream[Any], ends: float) -> Iterator[list[dict[str, Any]]]:
+    def _batches(self, stream: Any, ends: float, received: Received) -> Iterator[list[dict[str, Any]]]:
         batch: list[dict[str, Any]] = []
         since = self._clock()
         while (event := self._next(stream, ends)) is not None:
-            if event.type in _RAW:
-                batch.append(_raw(event))
-            if len(batch) >= _BATCH or (batch and self._clock() - since >= _BATCH_S):
+            received.take(event)
+            batch.append(printable_json(event))
+            if len(batch) >= _BATCH or self._clock() - since >= _BATCH_S:
                 yield batch
                 batch, since = [], self._clock()
         if batch:
             yield batch
 
-    def _next(self, stream: anthropic.MessageStream[Any], ends: float) -> Any:
+    def _next(self, stream: Any, ends: float) -> dict[str, Any] | None:
         # Only around the read: an alarm must not break off the journal's write in `arrived`.
         with self._drain.bounded(ends):
-            return next(stream, None)
+            event = next(stream, None)
+        # The SDK checks nothing of what streams in: an event that is no object comes as it is.
+        return event.model_dump(exclude_none=True) if isinstance(event, BaseModel) else None
 
-    def _failure(self, error: Exception) -> Exception:
-        """Distinguish a drain, an API that was not reached, and an answer that did not come whole."""
+    def _failure(self, error: Exception, received: Received) -> Exception:
+        """Distinguish an API that was not reached from an answer that did not come whole."""
         cause = error.__cause__
-        # The SDK wraps what is raised inside its own calls, our alarm too.
-        if self._drain.requested and TimeUp in (type(error), type(cause)):
-            return Drained("drained in the middle of a request")
         if isinstance(error, anthropic.APIConnectionError) and isinstance(
             cause, httpx2.ConnectError | httpx2.ConnectTimeout
         ):
             return Rejected(0, f"the API at {self._client.base_url} was not reached: {cause}")
-        return Cut(f"the API's answer did not come whole: {error or type(error).__name__}")
-
-
-def plain(message: anthropic.types.Message) -> dict[str, Any]:
-    """Return an answer as data that the journal keeps and the API takes back."""
-    return message.model_dump(mode="json", exclude_none=True)
-
-
-def _raw(event: Any) -> dict[str, Any]:
-    """An event as it came: the SDK adds the whole message and whole blocks to those that end them."""
-    added = {"message"} if event.type == "message_stop" else {"content_block"} if event.type.endswith("_stop") else None
-    data: dict[str, Any] = event.model_dump(mode="json", exclude_none=True, exclude=added)
-    return data
+        return received.cut(f"the API's answer did not come whole: {error or type(error).__name__}")
 
 
 def _rejected(error: anthropic.APIStatusError) -> Rejected:

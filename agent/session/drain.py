@@ -10,6 +10,8 @@ from types import FrameType
 GRACE_S = 8.0
 """Less than the 12 s after which the daemon kills: the session must still write its last record."""
 _FOREVER = float("inf")
+_AGAIN_S = 1.0
+"""Between two alarms: one that comes between the last look at signals and a call that blocks ends nothing."""
 
 
 class TimeUp(Exception):
@@ -57,7 +59,7 @@ class Drain:
 
     def _arm(self, ends: float) -> None:
         # Never 0, which would switch the timer off.
-        signal.setitimer(signal.ITIMER_REAL, max(min(ends, self._ends) - self._clock(), 0.001))
+        signal.setitimer(signal.ITIMER_REAL, max(min(ends, self._ends) - self._clock(), 0.001), _AGAIN_S)
 
     def _asked(self, _number: int, _frame: FrameType | None) -> None:
         if not self.requested:

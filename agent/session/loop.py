@@ -15,6 +15,7 @@ from agent.record.prices import Prices
 from agent.session import checkpoint, request
 from agent.session.drain import Drain
 from agent.session.endings import Asked, Drained, Finished, HandedOver, OutOfBudget, Stuck
+from agent.session.received import UNREADABLE
 from agent.session.request import Answer, Block, Call
 from agent.session.retries import Cut, Rejected, Retries
 from agent.tools.catalog import REPEATABLE, Toolbox, refusal
@@ -24,6 +25,7 @@ from wire.types import EventKind
 INTERRUPTED = "interrupted, outcome unknown: it may have run in part or in full; look before you run it again"
 _CUT_OFF = "not run: the answer was cut off at its limit of tokens; answer in smaller steps"
 _GO_ON = "[jada: your answer held no call. Go on with the task; end it with finish, or ask with ask_person.]"
+_OUTCOMES = {"partly": "Partly done", "not_possible": "Not possible"}
 _NUDGES = 2
 """After the third answer without a call the next one would cost a turn and say the same."""
 
@@ -103,7 +105,20 @@ class Session:
         answer = request.last_answer(self.journal.events)
         for result in answer.results.values() if answer else ():
             if "finished" in result:
-                raise Finished("finished", **result["finished"])
+                self._finished(result["finished"], followed=bool(answer and answer.followed))
+
+    def _finished(self, finished: dict[str, Any], *, followed: bool) -> None:
+        """End as the model's own outcome says: only what it calls done is done, the rest comes to a person, whose
+        words let the session go on.
+        """
+        handed = {name: finished[name] for name in ("result", "files")}
+        # A session of an earlier release could only be done.
+        outcome = finished.get("outcome", "done")
+        if outcome == "done":
+            raise Finished("finished", **handed)
+        if not followed:
+            needed = f" What would be needed: {finished['needed']}" if finished.get("needed") else ""
+            raise Stuck(f"{_OUTCOMES[outcome]}: {finished['result'][:2000]}{needed[:2000]}", **handed)
 
     def _hand_over(self, answer: Answer) -> NoReturn:
         """End the session by its last answer: a finish in it counts, no other call is run."""
@@ -145,14 +160,35 @@ class Session:
         except Rejected as error:
             refund = {"turn": turn, "status": error.status, "reason": error.reason}
             self.journal.append(EventKind.REFUND, refund)
+            if error.of_conversation:
+                self._refused_conversation(error)
             self.drain.sleep(self.retries.after(error))
-        # No refund: it may be billed, so its turn and its worst price stay counted.
         except Cut as error:
-            self.drain.sleep(self.retries.after(error))
+            self._cut(turn, worst, error)
         else:
             self._settle(turn, message)
 
+    def _refused_conversation(self, error: Rejected) -> NoReturn:
+        """Hand over from the journal, once: a fresh conversation may be taken where this one is refused for ever."""
+        why = f"the API refuses the conversation: {error.status} {error.reason[:500]}"
+        events = self.journal.events
+        if request.last_answer(events) is None or checkpoint.follows_refusal(events):
+            raise Stuck(f"{why}. It is not the conversation's past: read the journal, and correct task or settings")
+        raise HandedOver(why, checkpoint=checkpoint.from_journal(events, refused=True))
+
+    def _cut(self, turn: int, worst: int, error: Cut) -> None:
+        """Keep the turn, and what it can have cost: at worst what was reserved."""
+        data: dict[str, Any] = {"turn": turn, "reason": str(error)}
+        if error.usage:
+            model = request.header(self.journal.events)["model"]
+            data |= {"usage": error.usage, "usd_micros": min(self.prices.cost(model, error.usage), worst)}
+        self.journal.append(EventKind.CUT, data)
+        if self.drain.requested:
+            raise Drained("drained in the middle of a request") from error
+        self.drain.sleep(self.retries.after(error))
+
     def _settle(self, turn: int, message: dict[str, Any]) -> None:
+        message = request.with_own_ids(message, self.journal.events)
         # Kept apart: the message is sent back as it is, and the API takes no usage in one.
         usage = message.pop("usage")
         price = self.prices.cost(request.header(self.journal.events)["model"], usage)
@@ -203,6 +239,8 @@ def _refused(answer: Answer, call: Call) -> str | None:
     """Say why a call may not run: its input may lack its end, or it does not go with the others."""
     if answer.message["stop_reason"] == "max_tokens":
         return _CUT_OFF
+    if isinstance(call.input, dict) and UNREADABLE in call.input:
+        return f"not run: its input can't be used: {call.input[UNREADABLE]}"
     if answer.hand_over:
         return None
     return refusal(call.name, call.input, answer.calls.index(call), [other.name for other in answer.calls])

@@ -130,7 +130,24 @@ class _User:
 
 
 def _sendable(message: Block) -> list[Block]:
-    """An answer's blocks as they may be sent back: nothing of a refusal, and no empty text, which the API refuses."""
+    """An answer's blocks as they may be sent back: nothing of a refusal, and no blank text, which the API refuses."""
     if message["stop_reason"] == "refusal":
         return []
-    return [block for block in message["content"] if block.get("text") != ""]
+    return [block for block in message["content"] if block["type"] != "text" or block["text"].strip()]
+
+
+def with_own_ids(message: Block, events: Sequence[Event]) -> Block:
+    """Return an answer whose calls have ids that no call before them has: the API takes no id twice, and a result
+    belongs to one call.
+    """
+    used = {call.id for event in events if event.kind is EventKind.SETTLE for call in calls(event.data["message"])}
+    content = []
+    for block in message["content"]:
+        if block["type"] == "tool_use":
+            plain, n = block["id"], 2
+            while block["id"] in used:
+                block = {**block, "id": f"{plain}_{n}"}  # noqa: PLW2901 - the next try
+                n += 1
+            used.add(block["id"])
+        content.append(block)
+    return {**message, "content": content}

@@ -3,13 +3,18 @@ can do about it.
 """
 
 import email.utils
+import math
 from collections.abc import Callable
+from typing import Any
 
+from agent.record.host_wide import HOST_WIDE
 from agent.record.times import rfc3339
 from agent.session.endings import Fault, Unavailable
 
 _PASSING = (408, 409, 429)
 """Refusals below 500 that the same request can get past later."""
+LONGEST_PAUSE_S = 86_400.0
+"""Nobody means it who asks for more than a day, and what is infinite has no date."""
 
 
 class Rejected(Exception):
@@ -21,9 +26,23 @@ class Rejected(Exception):
         self.reason = reason
         self.retry_after = retry_after
 
+    @property
+    def of_conversation(self) -> bool:
+        """Whether it is what was sent that the API does not take: the same request would be refused for ever."""
+        return self.status in (400, 413) and not self.of_billing
+
+    @property
+    def of_billing(self) -> bool:
+        """Whether the account lacks money; the API says so by 400 as well as by 402."""
+        return self.status == 402 or (self.status == 400 and "credit balance" in self.reason.lower())
+
 
 class Cut(Exception):
-    """No answer, or half of one: whether it is billed is not known."""
+    """No answer, or half of one. `usage` is the most that it can have cost, as the API counts; None: not known."""
+
+    def __init__(self, reason: str, usage: dict[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.usage = usage
 
 
 def retry_after(header: str | None, now: float) -> float | None:
@@ -31,13 +50,13 @@ def retry_after(header: str | None, now: float) -> float | None:
     if not header:
         return None
     try:
-        return max(float(header), 0.0)
+        seconds = float(header)
     except ValueError:
-        pass
-    try:
-        return max(email.utils.parsedate_to_datetime(header).timestamp() - now, 0.0)
-    except ValueError:
-        return None
+        try:
+            seconds = email.utils.parsedate_to_datetime(header).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_PAUSE_S)
 
 
 class Retries:
@@ -65,8 +84,9 @@ class Retries:
         if isinstance(error, Cut):
             self._cut += 1
             return self._backoff(error, self._cut, self.CUT)
-        if error.status in _KEY:
-            raise self._later(f"{error.reason}. {_KEY[error.status]}", self.KEY_LATER_S)
+        cure = HOST_WIDE.get(402 if error.of_billing else error.status)
+        if cure:
+            raise self._later(f"{error.reason}. {cure}", self.KEY_LATER_S)
         reached_and_at_fault = 0 < error.status < 500
         if reached_and_at_fault and error.status not in _PASSING:
             raise Fault(f"the API refused the request: {error.status} {error.reason}")
@@ -77,16 +97,11 @@ class Retries:
 
     def _backoff(self, error: Exception, tries: int, most: int) -> float:
         if tries >= most:
-            raise self._later(f"the API failed {tries} times in a row, the last time so: {error}", self.LATER_S)
+            reason = f"the API failed {tries} times in a row, the last time so: {error}"
+            # Answers that break off may be this conversation's own; refusals are not.
+            raise self._later(reason, self.LATER_S, host_wide=not isinstance(error, Cut))
         # Half of it by chance: workers that failed together must not all come back together.
         return float(min(2 ** (tries - 1), 30) * (0.5 + self._random() / 2))
 
-    def _later(self, reason: str, seconds: float) -> Unavailable:
-        return Unavailable(reason, not_before=rfc3339(self._now() + seconds))
-
-
-_KEY = {
-    401: "The API does not take the key: put a valid one in place with `fab secrets`; the task waits for it.",
-    402: "The API wants payment: settle the account's billing; the task waits for it.",
-    403: "The key may not do this: give one that may with `fab secrets`; the task waits for it.",
-}
+    def _later(self, reason: str, seconds: float, *, host_wide: bool = True) -> Unavailable:
+        return Unavailable(reason, not_before=rfc3339(self._now() + seconds), host_wide=host_wide)

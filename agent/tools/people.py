@@ -6,7 +6,7 @@ None of them acts by itself: what they ask for goes into the journal, and the da
 import hashlib
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -15,7 +15,7 @@ from agent.sandbox.run import Sandbox
 from agent.tools.editor import collect
 from agent.tools.result import CallFailed, Result
 from wire.types import DESCRIPTION_LIMIT, Claim, File, NewTask, require_short
-from wire.values import Value, decode, encode
+from wire.values import Invalid, Value, decode, encode
 
 CREATE_TASK: dict[str, Any] = {
     "name": "create_task",
@@ -45,18 +45,29 @@ ASK_PERSON: dict[str, Any] = {
 }
 FINISH: dict[str, Any] = {
     "name": "finish",
-    "description": "End the task with its result. Call it alone, when the work is done and verified.",
+    "description": (
+        "End the task with its result. Call it alone. Say done only of work that is whole and verified; anything less "
+        "goes to a person, who reads your result and what would be needed."
+    ),
     "input_schema": {
         "type": "object",
         "properties": {
-            "result": {"type": "string", "description": "What was asked, answered in plain words."},
+            "outcome": {"type": "string", "enum": ["done", "partly", "not_possible"]},
+            "result": {
+                "type": "string",
+                "description": "What was asked, answered in plain words; for partly and not_possible also the reason.",
+            },
+            "needed": {
+                "type": "string",
+                "description": "For partly and not_possible: what would be needed to get it done, at most 2 KB.",
+            },
             "files": {
                 "type": "array",
                 "items": {"type": "string"},
                 "description": "Names of files in /workspace itself to hand over, at most 20 of 10 MB in all.",
             },
         },
-        "required": ["result"],
+        "required": ["outcome", "result"],
         "additionalProperties": False,
     },
 }
@@ -81,6 +92,13 @@ class _Question(Value, frozen=True, kw_only=True):
 class _Finish(Value, frozen=True, kw_only=True):
     result: Annotated[str, Meta(max_length=64 * 1024, pattern=_WORDS, description=_MEANS)]
     files: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
+    # Sessions whose header an earlier release has pinned know no outcome.
+    outcome: Literal["done", "partly", "not_possible"] = "done"
+    needed: Annotated[str, Meta(max_length=2048)] = ""
+
+    def __post_init__(self) -> None:
+        if self.outcome != "done" and not self.needed.strip():
+            raise Invalid("needed", f"missing: say what would be needed, the outcome is {self.outcome}")
 
 
 def question(given: object) -> str:
@@ -115,8 +133,14 @@ def finish(sandbox: Sandbox, folder: Path, given: object) -> Result:
         raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
     # On disk before the journal says finished: the outcome is delivered with these files, after any crash.
     _keep(files, folder)
-    finished = {"result": asked.result, "files": [file.name for file in files]}
-    return Result("The task is finished.", carries={"finished": finished})
+    finished = {
+        "outcome": asked.outcome,
+        "result": asked.result,
+        "needed": asked.needed,
+        "files": [file.name for file in files],
+    }
+    said = "The task is finished." if asked.outcome == "done" else "It goes to a person, who decides how to go on."
+    return Result(said, carries={"finished": finished})
 
 
 def derived_id(session: str, tool_use_id: str) -> str:

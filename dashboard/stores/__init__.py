@@ -5,16 +5,19 @@ which it applies inside that write and may apply again. Methods block (an fsync,
 from any thread; the app calls them off its event loop.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import enum
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import FamilyBudget, Key, Move, Record
+from dashboard.stores import words
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.retention import Before, Freed, Room
 from wire.types import Event, Session, State, SyncRun
+from wire.values import Invalid
 
 AlarmMove = Callable[[Record | None], Record | None]
 """From the open alarm (if any) to what it becomes; None, or the same one, says: write nothing."""
@@ -30,12 +33,51 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
-    """Which tasks a listing shows. A store answers each field; None leaves it open."""
+    """Which tasks a listing shows. A store answers each field; None leaves it open.
+
+    `words` are whole words that title and description have together; `label` is one of the task's; `least` and `most`
+    are micro-dollars spent; `since` and `until` say when it was added, by its id, in seconds since 1970.
+    """
 
     state: State | None = None
+    words: str | None = None
+    label: str | None = None
+    least: int | None = None
+    most: int | None = None
+    since: float | None = None
+    until: float | None = None
 
 
 ALL_TASKS = TaskFilter()
+
+
+class Sort(enum.StrEnum):
+    """In which order a listing shows tasks: by when they were added, or by cost, then only those that cost anything."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of a listing: `cursor` leads to what follows, None says that nothing does.
+
+    There may be fewer tasks than were asked for, or none, and a cursor all the same: so far was looked. While an
+    earlier release's tasks are being indexed, only those from the id `indexed_from` on are found by words and cost.
+    """
+
+    records: list[Record]
+    cursor: str | None = None
+    indexed_from: str | None = None
+
+
+def require_answerable(which: TaskFilter, sort: Sort) -> None:
+    """Raise `Invalid` for what no store can list: no word at all, or an order that none can walk."""
+    if which.words is not None:
+        words.query(which.words)
+    if which.words and sort is Sort.COST:
+        raise Invalid("sort", "must not be cost where words are searched for: leave out one of the two")
 
 
 MOST_NOTICES = 500
@@ -56,11 +98,13 @@ class NoticeFilter:
 class Store(Protocol):
     """Tasks, their families' budgets, blobs, sessions with their journals, sync runs.
 
-    `unclean` says that the last process to use it did not close it. What cannot be written raises `Busy`, `Full` or
-    `Unready`, and has changed nothing.
+    `unclean` says that the last process to use it did not close it; `refused` counts what found no room on the disk
+    since the start. What cannot be written raises `Busy`, `Full` or `Unready`, and has changed nothing; alarms and
+    notices have room of their own on a full disk.
     """
 
     unclean: bool
+    refused: int
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, unless one stands for it already; return what holds, and whether it is new.
@@ -75,13 +119,25 @@ class Store(Protocol):
         """Take a task that cannot be read out of claims and lists; what is held of it is kept."""
 
     def damaged(self) -> list[str]:
-        """Return the ids of tasks that were set aside."""
+        """Return the names of what was set aside: ids of tasks, and sessions, sync runs and notices as such."""
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family; raises `NotFound`."""
 
     def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Record]:
-        """Return tasks, newest first, those with an id less than `before`."""
+        """Return tasks, newest first, those with an id less than `before`; by state only."""
+
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters, at most `limit`, from a cursor of the same listing on.
+
+        Its order is that of ids; where words are searched for it may be that in which tasks were added, nearly the
+        same. Raises `Invalid`.
+        """
+
+    def index_earlier(self) -> bool:
+        """Index some of the tasks that a release before did not; return whether any may be left."""
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
@@ -98,6 +154,9 @@ class Store(Protocol):
 
     def relatives(self, root: str) -> list[Record]:
         """Return the unfinished tasks of a family, but its root."""
+
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
 
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record, its session and its family's budget in one write, after the blobs that it names.
@@ -129,6 +188,11 @@ class Store(Protocol):
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
         """Return a session's delivered journal after record `after`; raises `NotFound`."""
 
+    def chunks(self, session_id: str, *, after: int = 0) -> Iterator[list[Readable]]:
+        """Return a session's delivered journal after record `after` piece by piece, each read when it is asked for;
+        what is damaged is named in its place. Raises `NotFound` at once.
+        """
+
     def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
         """Return the last records of a journal before record `before`, about `size` bytes of them, oldest first.
 
@@ -138,11 +202,28 @@ class Store(Protocol):
     def used(self, session_id: str) -> Used:
         """Return what a session used so far by its delivered journal."""
 
+    def series(self, session_id: str) -> list[Used]:
+        """Return what a session used, delivery by delivery: mostly a turn each."""
+
+    def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
+        """Return sessions whose id is not less than `since`, newest first."""
+
+    def spent(self, since: str) -> dict[str, Used]:
+        """Return what all sessions used by the UTC day of their turns, from a day like 2026-05-13 on; it is kept when
+        journals go.
+        """
+
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
 
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return the small texts that are kept under names with this beginning."""
+
+    def mark(self, name: str, text: str | None) -> None:
+        """Keep a small text under a name, or, by None, no more."""
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes, and the blobs that nothing names any more.
@@ -168,6 +249,12 @@ class Store(Protocol):
 
     def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
         """Replace or add the notices that `move` makes of those found, in one write."""
+
+    def sent_lately(self, since: float) -> Mapping[str, int]:
+        """Return how many messages each target got since a time, by those of its notices that were sent."""
+
+    def catch_up(self, targets: Sequence[str], now: float) -> None:
+        """Write the notices by which targets that were not among those of the last call hear of what still waits."""
 
     def close(self) -> None:
         """Let go of files; the store is used no more."""

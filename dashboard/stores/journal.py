@@ -1,7 +1,8 @@
 """How a store keeps a session's journal: in chunks, and what is read of them when one is damaged. Pure."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -33,16 +34,16 @@ class Chunk:
     first: int
     last: int
     content: bytes
-    turns: int
-    usd_micros: int
+    used: "Used"
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a session used so far by its delivered journal."""
+    """What settled turns used, by a delivered journal; `tokens` are those of the last one's whole context, if known."""
 
     turns: int
     usd_micros: int
+    tokens: int | None = None
 
 
 def chunks(events: Sequence[Event]) -> list[Chunk]:
@@ -62,15 +63,37 @@ def _chunk(events: Sequence[Event], texts: Sequence[bytes]) -> Chunk:
     content = b"[" + b",".join(texts) + b"]"
     # What cannot be read back would only be found by who looks for it, months later.
     read(tuple[Event, ...], content, "events")
-    total = used(events)
-    return Chunk(events[0].n, events[-1].n, content, total.turns, total.usd_micros)
+    return Chunk(events[0].n, events[-1].n, content, used(events))
 
 
 def used(events: Iterable[Event]) -> Used:
-    """Count settled turns and what they cost."""
-    prices = [event.data.get("usd_micros") for event in events if event.kind is EventKind.SETTLE]
+    """Count settled turns, what they cost, and the context of the last."""
+    settled = [event.data for event in events if event.kind is EventKind.SETTLE]
+    known = [size for size in (context(data.get("usage")) for data in settled) if size is not None]
+    return Used(len(settled), sum(_price(data) for data in settled), known[-1] if known else None)
+
+
+def used_by_day(events: Iterable[Event]) -> dict[str, Used]:
+    """Count settled turns and what they cost by the UTC day that the events name; one without a day counts nowhere."""
+    days: dict[str, list[Event]] = {}
+    for event in events:
+        if event.kind is EventKind.SETTLE and re.fullmatch(r"\d{4}-\d\d-\d\d", event.at[:10]):
+            days.setdefault(event.at[:10], []).append(event)
+    return {day: replace(used(found), tokens=None) for day, found in days.items()}
+
+
+def context(usage: object) -> int | None:
+    """Return the tokens that a turn left in its context: all that went in, from whatever cache, and what came out."""
+    fields = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+    counts = [usage.get(name) or 0 for name in fields] if isinstance(usage, dict) else []
+    whole = [count for count in counts if isinstance(count, int) and 0 <= count < 2**31]
+    return sum(whole) or None
+
+
+def _price(settled: Mapping[str, object]) -> int:
     # Bounded: SQLite's integers have 64 bits, and a strange price must not stop a journal.
-    return Used(len(prices), sum(p for p in prices if isinstance(p, int) and 0 <= p < 2**53))
+    price = settled.get("usd_micros")
+    return price if isinstance(price, int) and 0 <= price < 2**53 else 0
 
 
 def readable(content: bytes | None, length: int | None, first: int, last: int) -> list[Readable]:

@@ -1,7 +1,8 @@
 """Tasks in memory: for tests, and the plainest statement of what a store does. All is gone with the process."""
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -22,8 +23,21 @@ from dashboard.record import (
     digest,
     moment,
 )
-from dashboard.stores import ALL_TASKS, MOST_NOTICES, AlarmMove, Candidate, NoticeFilter, TaskFilter, journal
+from dashboard.stores import (
+    ALL_TASKS,
+    MOST_NOTICES,
+    AlarmMove,
+    Candidate,
+    Listing,
+    NoticeFilter,
+    Sort,
+    TaskFilter,
+    journal,
+    require_answerable,
+    words,
+)
 from dashboard.stores.journal import Readable, Used
+from dashboard.stores.listing import first_id, read_cursor
 from dashboard.stores.retention import FINISHED, OVER, Before, Freed
 from wire.types import Event, Session, State, SyncRun
 
@@ -32,6 +46,7 @@ class MemoryStore:
     """One lock around dictionaries. See `dashboard.stores.Store`."""
 
     unclean = False
+    refused = 0
 
     def __init__(self, *, targets: Sequence[str] = ()) -> None:
         # Re-entrant: `change` and `deliver` call the store's own readers while they hold it.
@@ -40,11 +55,15 @@ class MemoryStore:
         self._budgets: dict[str, FamilyBudget] = {}
         self._keys: dict[str, Key] = {}
         self._blobs: dict[str, bytes] = {}
+        self._marks: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._events: dict[str, list[Event]] = {}
+        self._series: dict[str, list[Used]] = {}
+        self._spent: dict[str, Used] = {}
         self._runs: list[SyncRun] = []
         self._notices: dict[tuple[str, str], Notice] = {}
         self._targets = targets
+        self._caught_up: frozenset[str] = frozenset()
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
@@ -118,6 +137,37 @@ class MemoryStore:
         fit = [r for r in fit if before is None or r.task.id < before]
         return sorted(fit, key=lambda r: r.task.id, reverse=True)[:limit]
 
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters."""
+        require_answerable(which, sort)
+        with self._lock:
+            fit = [record for record in self._records.values() if self._fits(record, which)]
+            return _part(fit, sort, cursor, limit)
+
+    def _fits(self, record: Record, which: TaskFilter) -> bool:
+        task = record.task
+        text = f"{task.title}\n{self._description(record)}"
+        return all(
+            (
+                which.state in (None, task.state),
+                which.label is None or which.label in task.labels,
+                which.least is None or task.usd_micros_spent >= which.least,
+                which.most is None or task.usd_micros_spent <= which.most,
+                which.since is None or task.id >= first_id(which.since),
+                which.until is None or task.id < first_id(which.until),
+                which.words is None or words.matches(which.words, text),
+            )
+        )
+
+    def _description(self, record: Record) -> str:
+        return self._blobs[record.description].decode() if record.description else record.task.description
+
+    def index_earlier(self) -> bool:
+        """Nothing here was written by another release."""
+        return False
+
     def running(self) -> list[Record]:
         """Return what runs."""
         with self._lock:
@@ -128,6 +178,12 @@ class MemoryStore:
         with self._lock:
             family = [r for r in self._records.values() if r.root == root and r.task.id != root]
         return [record for record in family if record.task.state in UNFINISHED]
+
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
+        with self._lock:
+            made = [other for other in self._records.values() if other.task.parent == record.task.id]
+        return sorted(made, key=lambda other: other.task.id)[:limit]
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
@@ -208,9 +264,12 @@ class MemoryStore:
             rules.require_current_fence(self.get(self.session(session_id).task), session_id, fence)
             held = self._events.setdefault(session_id, [])
             fresh = rules.unheld(events, len(held))
-            # Only for its refusal of what could not be read back.
-            journal.chunks(fresh)
+            # It refuses what could not be read back.
+            self._series.setdefault(session_id, []).extend(part.used for part in journal.chunks(fresh))
             held.extend(fresh)
+            for day, used in journal.used_by_day(fresh).items():
+                old = self._spent.get(day, Used(0, 0))
+                self._spent[day] = Used(old.turns + used.turns, old.usd_micros + used.usd_micros)
             return len(held)
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
@@ -219,6 +278,10 @@ class MemoryStore:
             self.session(session_id)
             return self._events.get(session_id, [])[max(after, 0) :]
 
+    def chunks(self, session_id: str, *, after: int = 0) -> Iterator[list[Readable]]:
+        """Return a session's delivered journal piece by piece."""
+        return iter([[*self.events(session_id, after=after)]])
+
     def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
         """Return the last records of a journal before record `before`."""
         return journal.newest(self.events(session_id), before, size)
@@ -226,6 +289,22 @@ class MemoryStore:
     def used(self, session_id: str) -> Used:
         """Return what a session used so far by its delivered journal."""
         return journal.used(self.events(session_id))
+
+    def series(self, session_id: str) -> list[Used]:
+        """Return what a session used, delivery by delivery."""
+        with self._lock:
+            return [*self._series.get(session_id, ())] if session_id in self._events else []
+
+    def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
+        """Return sessions from an id on, newest first."""
+        with self._lock:
+            fit = [session for session in self._sessions.values() if session.id >= since]
+        return sorted(fit, key=lambda session: session.id, reverse=True)[:limit]
+
+    def spent(self, since: str) -> dict[str, Used]:
+        """Return what all sessions used by day."""
+        with self._lock:
+            return {day: used for day, used in sorted(self._spent.items()) if day >= since}
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
@@ -236,6 +315,18 @@ class MemoryStore:
         """Return the latest sync run that is known to have succeeded."""
         with self._lock:
             return next((run for run in reversed(self._runs) if run.outcome in rules.SUCCESSES), None)
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return small texts by their names."""
+        with self._lock:
+            return {name: text for name, text in self._marks.items() if name.startswith(prefix)}
+
+    def mark(self, name: str, text: str | None) -> None:
+        """Keep a small text, or no more."""
+        with self._lock:
+            self._marks.pop(name, None)
+            if text is not None:
+                self._marks[name] = text
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""
@@ -304,6 +395,21 @@ class MemoryStore:
         sent = [(-n.sent_at, n.id, n.target, n) for n in held if n.sent_at is not None and n.sent_at >= since]
         return [notice for *_, notice in sorted(sent)[:MOST_NOTICES]]
 
+    def sent_lately(self, since: float) -> dict[str, int]:
+        """Return how many messages each target got since a time."""
+        with self._lock:
+            sent = {(n.target, n.sent_at) for n in self._notices.values() if n.sent_at is not None}
+        return Counter(target for target, at in sent if at >= since)
+
+    def catch_up(self, targets: Sequence[str], now: float) -> None:
+        """Write what targets that are new have not heard of."""
+        with self._lock:
+            new = [target for target in targets if target not in self._caught_up]
+            for record in [r for r in self._records.values() if r.task.state in outgoing.TELLING and new]:
+                held = [notice for notice in self._notices.values() if notice.task == record.task.id]
+                self._post(outgoing.caught_up(record, held, new, now))
+            self._caught_up = frozenset(targets)
+
     def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
         """Replace or add notices in one write."""
         with self._lock:
@@ -314,6 +420,21 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _part(fit: Iterable[Record], sort: Sort, cursor: str | None, limit: int) -> Listing:
+    found = {_place(record, sort): record for record in fit if sort is not Sort.COST or record.task.usd_micros_spent}
+    places = sorted(found, reverse=sort is not Sort.OLDEST)
+    if cursor is not None:
+        after = read_cursor(cursor, sort)
+        places = [place for place in places if (place > after if sort is Sort.OLDEST else place < after)]
+    cost, task_id = places[limit - 1] if len(places) > limit else (0, None)
+    last = task_id if sort is not Sort.COST or task_id is None else f"{cost}.{task_id}"
+    return Listing([found[place] for place in places[:limit]], last)
+
+
+def _place(record: Record, sort: Sort) -> tuple[int, str]:
+    return (record.task.usd_micros_spent if sort is Sort.COST else 0, record.task.id)
 
 
 def _is_past(record: Record, before: float, states: frozenset[State]) -> bool:

@@ -160,6 +160,69 @@ _RETENTION = """
 """A family and its keys are found when they are to be deleted; `unnamed` are blobs that will be, unless put again."""
 
 
+TEXT = (
+    "coalesce(json_extract({row}.record, '$.task.title'), '') || char(10) || coalesce("
+    "(SELECT CAST(content AS TEXT) FROM blobs WHERE sha256 = json_extract({row}.record, '$.description')),"
+    " json_extract({row}.record, '$.task.description'), '')"
+)
+"""What is searched of a task: its title and its description, which is a blob where it is long."""
+COST = "json_extract({row}.record, '$.task.usd_micros_spent')"
+# Columns by their names: a later release may have added some.
+_ADD_COST = f"""INSERT OR IGNORE INTO costs (usd_micros, task)
+            SELECT {COST.format(row="new")}, new.id WHERE {COST.format(row="new")} > 0;"""
+INDEXED_FROM = "indexed_from"
+"""The key in `meta` of the least task that is indexed; none when all are."""
+_LISTS = (
+    "CREATE TABLE listed (n INTEGER PRIMARY KEY, task TEXT NOT NULL UNIQUE)",
+    # Without the texts themselves, which the tasks have: they would double the file.
+    """CREATE VIRTUAL TABLE words USING fts5(
+        text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2')""",
+    "CREATE TABLE labels (label TEXT NOT NULL, task TEXT NOT NULL, PRIMARY KEY (label, task)) WITHOUT ROWID",
+    """CREATE TABLE costs (
+        usd_micros INTEGER NOT NULL, task TEXT NOT NULL, PRIMARY KEY (usd_micros, task)) WITHOUT ROWID""",
+    f"""CREATE TRIGGER listed_added AFTER INSERT ON tasks WHEN json_valid(new.record) BEGIN
+        INSERT INTO listed (task) VALUES (new.id);
+        INSERT INTO words (rowid, text) SELECT n, {TEXT.format(row="new")} FROM listed WHERE task = new.id;
+        INSERT OR IGNORE INTO labels (label, task) SELECT value, new.id FROM json_each(new.record, '$.task.labels');
+        {_ADD_COST}
+    END""",  # noqa: S608 - ours
+    # What runs spends nothing until it ends: a claim and a heartbeat pay nothing here.
+    f"""CREATE TRIGGER listed_changed AFTER UPDATE OF record ON tasks
+        WHEN new.state <> 'running' AND json_valid(old.record) AND json_valid(new.record)
+            AND {COST.format(row="old")} IS NOT {COST.format(row="new")}
+    BEGIN
+        DELETE FROM costs WHERE usd_micros = {COST.format(row="old")} AND task = old.id;
+        {_ADD_COST}
+    END""",  # noqa: S608 - ours
+    # An index without its texts is told what to take out.
+    f"""CREATE TRIGGER listed_deleted AFTER DELETE ON tasks WHEN json_valid(old.record) BEGIN
+        INSERT INTO words (words, rowid, text)
+            SELECT 'delete', n, {TEXT.format(row="old")} FROM listed WHERE task = old.id;
+        DELETE FROM listed WHERE task = old.id;
+        DELETE FROM labels
+            WHERE task = old.id AND label IN (SELECT value FROM json_each(old.record, '$.task.labels'));
+        DELETE FROM costs WHERE usd_micros = {COST.format(row="old")} AND task = old.id;
+    END""",  # noqa: S608 - ours
+    f"INSERT INTO meta (key, value) SELECT '{INDEXED_FROM}', '~' WHERE EXISTS (SELECT 1 FROM tasks)",  # noqa: S608 - ours
+)
+"""What lists find tasks by. Triggers keep it, so that it holds whichever release writes; tasks that are there already
+are indexed in the background (`SqliteStore.index_earlier`): a million of them take a minute, and no start waits for it.
+"""
+_SPENT = """
+    ALTER TABLE deliveries ADD COLUMN tokens INTEGER;
+    CREATE TABLE spent (
+        day TEXT PRIMARY KEY, turns INTEGER NOT NULL, usd_micros INTEGER NOT NULL
+    ) WITHOUT ROWID
+"""
+"""What a day cost, and how full a context was: the page asks for both at each look. Days before count from here on."""
+
+
+_ASIDE = """
+    CREATE TABLE aside (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID
+"""
+"""Rows other than tasks that could not be read: those of `kind` session or notice, by their ids."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -209,6 +272,11 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
+def _lists(db: sqlite3.Connection) -> None:
+    for statement in _LISTS:  # not by `_apply`: a trigger's body has semicolons of its own
+        db.execute(statement)
+
+
 STEPS = (
     _apply(_FIRST),
     _large_values_aside,
@@ -217,6 +285,9 @@ STEPS = (
     _apply(_OUTBOX),
     _apply(_TOTALS),
     _apply(_RETENTION),
+    _apply(_SPENT),
+    _lists,
+    _apply(_ASIDE),
 )
 
 

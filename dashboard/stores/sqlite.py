@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,19 +39,26 @@ from dashboard.stores import (
     MOST_NOTICES,
     AlarmMove,
     Candidate,
+    Listing,
     NoticeFilter,
+    Sort,
     TaskFilter,
     files,
     journal,
+    listing,
+    require_answerable,
     retention,
 )
 from dashboard.stores.journal import Readable, Used
+from dashboard.stores.listing import Bounds, Lead
+from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
-from dashboard.stores.schema import migrate
+from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
 
 _UNFINISHED = "state IN ('queued', 'running', 'needs_you')"
+_MARK = "mark:"
 _ASIDE = "damaged"
 """The state of a row whose record cannot be read; no state of a task, so that no query of ours finds it."""
 _UNUSABLE = frozenset(
@@ -65,8 +72,21 @@ _UNUSABLE = frozenset(
 )
 _COLUMNS = ("root", "state", "rank", "suspended", "ready_at", "dedupe_key", "session", "fence")
 _INSERT = f"INSERT INTO tasks (id, record, {', '.join(_COLUMNS)}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608 - ours
-_NOTICES = "SELECT record FROM notices WHERE "
-_DELIVERY = "INSERT INTO deliveries (session, first, last, sha256, turns, usd_micros) VALUES (?, ?, ?, ?, ?, ?)"
+_NOTICES = "SELECT record, id || ' for ' || target FROM notices WHERE "
+_DAMAGED = """
+    SELECT id FROM tasks WHERE state = ?1 AND state <> 'running'
+    UNION ALL SELECT 'session ' || id FROM aside JOIN sessions USING (id) WHERE kind = 'session'
+    UNION ALL SELECT 'notice ' || id FROM aside
+        WHERE kind = 'notice' AND EXISTS (SELECT 1 FROM notices WHERE notices.id || ' for ' || target = aside.id)
+    UNION ALL SELECT 'sync run ' || n FROM sync_runs WHERE outcome = ?1 AND outcome <> 'failed'
+"""
+_DELIVERY = (
+    "INSERT INTO deliveries (session, first, last, sha256, turns, usd_micros, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_SPENT = """
+    INSERT INTO spent (day, turns, usd_micros) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET turns = turns + excluded.turns, usd_micros = usd_micros + excluded.usd_micros
+"""
 _PASSAGE = """
     SELECT first, last, length(content), CASE WHEN length(content) <= ?1 THEN content END
     FROM deliveries LEFT JOIN blobs USING (sha256)
@@ -74,6 +94,24 @@ _PASSAGE = """
 """
 _BUDGET = "SELECT version, sessions, usd_micros, reserved FROM budgets WHERE root = ?"
 
+
+INDEXED_AT_ONCE = 200
+"""Tasks of an earlier release that one write indexes: a heartbeat waits for some 20 ms at most."""
+_NUMBER = """
+    INSERT INTO listed (n, task)
+    SELECT ?1 - row_number() OVER (ORDER BY id DESC), id FROM tasks
+    WHERE id >= ?2 AND id < ?3 AND json_valid(record) AND id NOT IN (SELECT task FROM listed)
+"""
+# In ascending order: FTS5 writes out what it has gathered at each number that is less than the one before.
+_INDEX_WORDS = f"""
+    INSERT INTO words (rowid, text)
+    SELECT n, {TEXT.format(row="tasks")} FROM listed CROSS JOIN tasks ON tasks.id = task WHERE n < ? ORDER BY n
+"""  # noqa: S608 - ours
+_INDEX_COSTS = f"""
+    INSERT OR IGNORE INTO costs (usd_micros, task)
+    SELECT {COST.format(row="tasks")}, task FROM listed CROSS JOIN tasks ON tasks.id = task
+    WHERE n < ? AND {COST.format(row="tasks")} > 0
+"""  # noqa: S608 - ours
 
 NewId = Callable[[], str]
 ROOM = 64 * 1024 * 1024
@@ -85,15 +123,23 @@ class SqliteStore:
     that was here.
 
     A new queue gets its id from `new_id`. `unclean`: it was not closed when it was last used. `room`: bytes that must
-    be free for `prove`.
+    be free for `prove`. `bounds`: how many tasks a listing looks through.
     """
 
     def __init__(
-        self, path: Path, *, targets: Sequence[str] = (), new_id: NewId = lambda: uuid.uuid4().hex, room: int = ROOM
+        self,
+        path: Path,
+        *,
+        targets: Sequence[str] = (),
+        new_id: NewId = lambda: uuid.uuid4().hex,
+        room: int = ROOM,
+        bounds: Bounds = Bounds(),  # noqa: B008 - a value
     ) -> None:
         self._path = path
+        self._bounds = bounds
         self._targets = targets
         self._room = room
+        self.refused = 0
         self._lock = threading.Lock()
         self._damage: str | None = None
         files.require_present(path)
@@ -109,6 +155,8 @@ class SqliteStore:
         self._readers = [_connect(path, mode="rw")]
         self._rows("SELECT 1 FROM meta")
         self._opened = files.look(path)
+        self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
+        self._reserve.hold()
 
     def close(self) -> None:
         """Close the file."""
@@ -117,9 +165,13 @@ class SqliteStore:
                 db.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, begun as a writer: a reader that turns writer half-way may find the file locked."""
+    def _writing(self, *, grows: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction, begun as a writer: a reader that turns writer half-way may find the file locked. One that
+        `grows` the file must leave the reserve alone.
+        """
         with self._lock, self._explained():
+            if grows and not self._reserve.hold():
+                raise self._full("what is left is kept for alarms")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -129,6 +181,19 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _write_for_users(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        """Write what a user must hear of; on a full disk into the room that is reserved for it."""
+        try:
+            with self._writing() as db:
+                write(db)
+        except Full:
+            with self._lock:
+                released = self._reserve.release()
+            if not released:
+                raise
+            with self._writing() as db:
+                write(db)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -140,12 +205,16 @@ class SqliteStore:
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Busy(f"the queue's file is locked by another process: {error}") from error
             if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._is_full()):
-                raise Full(f"the disk of {self._path.parent} is full: {error}") from error
+                raise self._full(str(error)) from error
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 self._damage = str(error)
             if code in _UNUSABLE:
                 raise Unready(_damaged(self._path, str(error))) from error
             raise
+
+    def _full(self, why: str) -> Full:
+        self.refused += 1
+        return Full(f"the disk of {self._path.parent} is full: {why}")
 
     def _is_full(self) -> bool:
         return files.free_bytes(self._path.parent) < 1024 * 1024
@@ -222,7 +291,7 @@ class SqliteStore:
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
-        with self._writing() as db:
+        with self._writing(grows=True) as db:
             found = _found(db, record, key)
             held = rules.admit(record, key, found)
             is_new = held not in (found.keyed, found.same_id, found.same_work)
@@ -246,12 +315,19 @@ class SqliteStore:
 
     def set_aside(self, task_id: str) -> None:
         """Give a task's row a state that no query looks for."""
-        with self._writing() as db:
-            db.execute("UPDATE tasks SET state = ?, ready_at = NULL WHERE id = ?", (_ASIDE, task_id))
+        if not self._rows("SELECT 1 FROM tasks WHERE id = ? AND state = ?", task_id, _ASIDE):
+            with self._writing() as db:
+                db.execute("UPDATE tasks SET state = ?, ready_at = NULL WHERE id = ?", (_ASIDE, task_id))
+
+    def _note_damaged(self, kind: str, name: str) -> None:
+        """Keep that a session or a notice cannot be read: whoever reads passes over it, and the watch says so."""
+        if not self._rows("SELECT 1 FROM aside WHERE kind = ? AND id = ?", kind, name):
+            with self._writing() as db:
+                db.execute("INSERT OR IGNORE INTO aside (kind, id) VALUES (?, ?)", (kind, name))
 
     def damaged(self) -> list[str]:
-        """Return the ids of tasks that were set aside."""
-        return [name for (name,) in self._rows("SELECT id FROM tasks WHERE state = ? ORDER BY id", _ASIDE)]
+        """Return the names of what was set aside."""
+        return [name for (name,) in self._rows(_DAMAGED, _ASIDE)]
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family."""
@@ -265,6 +341,54 @@ class SqliteStore:
         # `~` sorts behind every ULID.
         sql = f"SELECT id, record FROM tasks {where} AND id < ?2 ORDER BY id DESC LIMIT ?3"  # noqa: S608 - ours
         return self._readable(sql, which.state, before or "~", limit)
+
+    def listing(
+        self, which: TaskFilter = ALL_TASKS, *, sort: Sort = Sort.NEWEST, cursor: str | None = None, limit: int = 50
+    ) -> Listing:
+        """Return the tasks that fit all filters."""
+        require_answerable(which, sort)
+        while True:
+            try:
+                return self._listing(which, sort, cursor, limit)
+            except Damaged as error:
+                self.set_aside(error.task_id)
+
+    def _listing(self, which: TaskFilter, sort: Sort, cursor: str | None, limit: int) -> Listing:
+        with self._reading() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (INDEXED_FROM,)).fetchone()
+            indexed_from = str(row[0]) if row else None
+            lead = _lead(db, which, sort, self._bounds)
+            most = max(limit + 1, self._bounds.few(lead, which))
+            walk = listing.walk(which, sort, lead, cursor, most)
+            found: list[Record] = []
+            last = None
+            with closing(db.execute(walk.sql, walk.values)) as rows:
+                # Row by row: what comes after the last one wanted is never read.
+                for looked, (place, task_id, text) in enumerate(rows):
+                    if looked == most or (text is not None and len(found) == limit):
+                        return Listing(found, str(last), indexed_from)
+                    if text is not None:
+                        found.append(_parsed(task_id, text))
+                    last = place
+            return Listing(found, None, indexed_from)
+
+    def index_earlier(self) -> bool:
+        """Index some of the tasks that a release before did not, the newest first; their numbers go down from 0."""
+        with self._writing() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = ?", (INDEXED_FROM,)).fetchone()
+            if row is None:
+                return False
+            sql = "SELECT min(id) FROM (SELECT id FROM tasks WHERE id < ? ORDER BY id DESC LIMIT ?)"
+            ((first,),) = db.execute(sql, (row[0], INDEXED_AT_ONCE)).fetchall()
+            if first is None:
+                db.execute("DELETE FROM meta WHERE key = ?", (INDEXED_FROM,))
+                return False
+            ((least,),) = db.execute("SELECT min(1, coalesce(min(n), 1)) FROM listed").fetchall()
+            db.execute(_NUMBER, (least, first, row[0]))
+            for statement in (_INDEX_WORDS, _INDEX_COSTS):
+                db.execute(statement, (least,))
+            db.execute("UPDATE meta SET value = ? WHERE key = ?", (first, INDEXED_FROM))
+            return True
 
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
@@ -286,6 +410,14 @@ class SqliteStore:
         sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
         return self._readable(sql, root)
 
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
+        # A damaged record is no JSON, which SQLite would refuse to look into.
+        parent = "CASE WHEN json_valid(record) THEN json_extract(record, '$.task.parent') END"
+        which = f"root = ?1 AND root <> id AND {parent} = ?2 AND state <> '{_ASIDE}'"
+        sql = f"SELECT id, record FROM tasks INDEXED BY members WHERE {which} ORDER BY id LIMIT ?3"  # noqa: S608 - ours
+        return self._readable(sql, record.root, record.task.id, limit)
+
     def _readable(self, sql: str, *values: object) -> list[Record]:
         """Read records by a query that no longer finds those that were set aside."""
         while True:
@@ -304,7 +436,7 @@ class SqliteStore:
         return self._change(where, session_id, f"no session {session_id}", move, blobs)
 
     def _change(self, where: str, name: str, missing: str, move: Move, blobs: Sequence[bytes]) -> Record:
-        with self._writing() as db:
+        with self._writing(grows=bool(blobs)) as db:
             old = _record(db, where, name)
             if old is None:
                 raise NotFound(missing)
@@ -320,7 +452,8 @@ class SqliteStore:
 
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
         """Move open alarms and keep a sync run."""
-        with self._writing() as db:
+
+        def write(db: sqlite3.Connection) -> None:
             if run:
                 record = dump(run).decode()
                 db.execute("INSERT INTO sync_runs (outcome, record) VALUES (?, ?)", (run.outcome.value, record))
@@ -331,6 +464,8 @@ class SqliteStore:
                     continue
                 _update(db, old, new) if old else _insert(db, new)
                 _tell(db, old, new, self._targets)
+
+        self._write_for_users(write)
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests."""
@@ -346,26 +481,39 @@ class SqliteStore:
 
     def session(self, session_id: str) -> Session:
         """Return a session."""
-        columns = "sessions.record, tasks.id, tasks.record"
+        columns = "sessions.id, sessions.record, tasks.id, tasks.record"
         sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task WHERE sessions.id = ?"  # noqa: S608 - ours
         found = self._sessions(sql, session_id)
         if not found:
-            raise NotFound(f"no session {session_id}")
+            held = self._rows("SELECT 1 FROM sessions WHERE id = ?", session_id)
+            why = f"session {session_id} cannot be read: it is set aside" if held else f"no session {session_id}"
+            raise NotFound(why)
         return found[0]
 
     def sessions(self, task_id: str) -> list[Session]:
         """Return a task's sessions, oldest first."""
-        earlier = "SELECT record, NULL, NULL FROM sessions WHERE task = ?1 AND record IS NOT NULL"
-        latest = "SELECT NULL, id, record FROM tasks WHERE id = ?1 AND session IS NOT NULL"
+        earlier = "SELECT id, record, NULL, NULL FROM sessions WHERE task = ?1 AND record IS NOT NULL"
+        latest = "SELECT session, NULL, id, record FROM tasks WHERE id = ?1 AND session IS NOT NULL"
         return sorted(self._sessions(f"{earlier} UNION ALL {latest}", task_id), key=lambda session: session.id)
 
-    def _sessions(self, sql: str, name: str) -> list[Session]:
+    def _sessions(self, sql: str, *values: object) -> list[Session]:
         """A task's latest session is in its record, where each move finds it; those before have their own."""
-        return [read(Session, own) if own else _latest(*latest) for own, *latest in self._rows(sql, name)]
+        found = (self._session(*row) for row in self._rows(sql, *values))
+        return [session for session in found if session]
+
+    def _session(self, name: str, own: str | None, task_id: str, record: str) -> Session | None:
+        """One that cannot be read is set aside, alone or with its task."""
+        try:
+            return read(Session, own) if own else _latest(task_id, record)
+        except Damaged as error:
+            self.set_aside(error.task_id)
+        except Invalid:
+            self._note_damaged("session", name)
+        return None
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
-        with self._writing() as db:
+        with self._writing(grows=True) as db:
             sql = (
                 "SELECT tasks.session, tasks.fence FROM sessions JOIN tasks ON tasks.id = sessions.task"
                 " WHERE sessions.id = ?"
@@ -380,8 +528,11 @@ class SqliteStore:
             fresh = rules.unheld(events, held)
             for part in journal.chunks(fresh):
                 _put(db, [part.content])
-                row = (session_id, part.first, part.last, digest(part.content), part.turns, part.usd_micros)
-                db.execute(_DELIVERY, row)
+                used = part.used
+                row = (part.first, part.last, digest(part.content), used.turns, used.usd_micros, used.tokens)
+                db.execute(_DELIVERY, (session_id, *row))
+            for day, used in journal.used_by_day(fresh).items():
+                db.execute(_SPENT, (day, used.turns, used.usd_micros))
             return int(held) + len(fresh)
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
@@ -390,6 +541,20 @@ class SqliteStore:
         sql = "SELECT content FROM deliveries JOIN blobs USING (sha256) WHERE session = ? AND last > ? ORDER BY first"
         batches = (read(tuple[Event, ...], content) for (content,) in self._rows(sql, session_id, after))
         return [event for batch in batches for event in batch if event.n > after]
+
+    def chunks(self, session_id: str, *, after: int = 0) -> Iterator[list[Readable]]:
+        """Return a session's delivered journal piece by piece."""
+        self.session(session_id)
+        sql = "SELECT first, last, sha256 FROM deliveries WHERE session = ? AND last > ? ORDER BY first"
+        rows = self._rows(sql, session_id, after)
+        # Each by a query of its own: one that stood open while a slow reader reads would keep the log from shrinking.
+        return (self._chunk(first, last, name, after) for first, last, name in rows)
+
+    def _chunk(self, first: int, last: int, name: str, after: int) -> list[Readable]:
+        held = self._rows("SELECT content FROM blobs WHERE sha256 = ?", name)
+        content = held[0][0] if held else None
+        found = journal.readable(content, None if content is None else len(content), first, last)
+        return [record for record in found if record.n > after]
 
     def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
         """Return the last records of a journal before record `before`."""
@@ -407,34 +572,120 @@ class SqliteStore:
 
     def used(self, session_id: str) -> Used:
         """Return what a session used so far by its delivered journal."""
-        sql = "SELECT coalesce(sum(turns), 0), coalesce(sum(usd_micros), 0) FROM deliveries WHERE session = ?"
-        return Used(*self._rows(sql, session_id)[0])
+        series = self.series(session_id)
+        known = [used.tokens for used in series if used.tokens is not None]
+        turns, usd_micros = sum(used.turns for used in series), sum(used.usd_micros for used in series)
+        return Used(turns, usd_micros, known[-1] if known else None)
+
+    def series(self, session_id: str) -> list[Used]:
+        """Return what a session used, delivery by delivery."""
+        columns = "coalesce(turns, 0), coalesce(usd_micros, 0), tokens"
+        sql = f"SELECT {columns} FROM deliveries WHERE session = ? ORDER BY first"  # noqa: S608 - ours
+        return [Used(*row) for row in self._rows(sql, session_id)]
+
+    def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
+        """Return sessions from an id on, newest first."""
+        columns = "sessions.id, sessions.record, tasks.id, tasks.record"
+        order = "WHERE sessions.id >= ? ORDER BY sessions.id DESC LIMIT ?"
+        sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task {order}"  # noqa: S608 - ours
+        return self._sessions(sql, since, limit)
+
+    def spent(self, since: str) -> dict[str, Used]:
+        """Return what all sessions used by day."""
+        rows = self._rows("SELECT day, turns, usd_micros FROM spent WHERE day >= ? ORDER BY day", since)
+        return {day: Used(turns, usd_micros) for day, turns, usd_micros in rows}
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
-        rows = self._rows("SELECT record FROM sync_runs ORDER BY n DESC LIMIT ?", limit)
-        return [read(SyncRun, text) for (text,) in rows]
+        return self._sync_runs(f"outcome <> '{_ASIDE}'", limit)
+
+    def _sync_runs(self, where: str, limit: int, *values: object) -> list[SyncRun]:
+        """One that cannot be read gets an outcome that no query looks for, and the next one is read in its place."""
+        sql = f"SELECT n, record FROM sync_runs WHERE {where} ORDER BY n DESC LIMIT ?"  # noqa: S608 - ours
+        while True:
+            found, broken = [], []
+            for n, text in self._rows(sql, *values, limit):
+                try:
+                    found.append(read(SyncRun, text))
+                except Invalid:
+                    broken.append((_ASIDE, n))
+            if not broken:
+                return found
+            with self._writing() as db:
+                db.executemany("UPDATE sync_runs SET outcome = ? WHERE n = ?", broken)
 
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
-        rows = self._rows(
-            # The first condition is the partial index's own: without it all runs would be read.
-            "SELECT record FROM sync_runs WHERE outcome <> 'failed' AND outcome IN (?, ?) ORDER BY n DESC LIMIT 1",
-            *(outcome.value for outcome in rules.SUCCESSES),
-        )
-        return read(SyncRun, rows[0][0]) if rows else None
+        # The first condition is the partial index's own: without it all runs would be read.
+        where = "outcome <> 'failed' AND outcome IN (?, ?)"
+        found = self._sync_runs(where, 1, *(outcome.value for outcome in rules.SUCCESSES))
+        return found[0] if found else None
 
     def notices(self, which: NoticeFilter) -> list[Notice]:
         """Return notices of the outbox."""
         where, values = _meant(which)
-        return [read(Notice, text) for (text,) in self._rows(_NOTICES + where, *values)]
+        found = []
+        for text, name in self._rows(_NOTICES + where, *values):
+            try:
+                found.append(read(Notice, text))
+            except Invalid:
+                self._note_damaged("notice", name)
+        return found
 
     def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
         """Replace or add notices in one write."""
-        with self._writing() as db:
+
+        def write(db: sqlite3.Connection) -> None:
             where, values = _meant(which)
-            found = db.execute(_NOTICES + where, values).fetchall()
-            _post(db, move([read(Notice, text) for (text,) in found]))
+            _post(db, move(_legible(db.execute(_NOTICES + where, values))))
+
+        self._write_for_users(write)
+
+    def sent_lately(self, since: float) -> dict[str, int]:
+        """Return how many messages each target got since a time."""
+        # A message's notices were settled together. Counted here: of a flood, not all rows are read.
+        sql = "SELECT target, count(DISTINCT sent_at) FROM notices WHERE sent_at >= ? GROUP BY target"
+        return dict(self._rows(sql, since))
+
+    def catch_up(self, targets: Sequence[str], now: float) -> None:
+        """Write what targets that are new have not heard of."""
+        held = self._rows("SELECT value FROM meta WHERE key = 'targets'")
+        known = msgspec.json.decode(held[0][0], type=list[str]) if held else []
+        if new := [target for target in targets if target not in known]:
+            for state in sorted(outgoing.TELLING):
+                self._catch_up(state, new, now)
+        if known != [*targets]:
+            with self._writing() as db:
+                row = ("targets", msgspec.json.encode([*targets]).decode())
+                db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", row)
+
+    def _catch_up(self, state: State, new: Sequence[str], now: float) -> None:
+        """A few tasks in each write: there may be many that failed."""
+        # The second condition is the index's own.
+        sql = "SELECT id, record FROM tasks WHERE state = ? AND state <> 'running' AND id > ? ORDER BY id LIMIT 100"
+        last: str | None = ""
+        while last is not None:
+            with self._writing() as db:
+                rows = db.execute(sql, (state.value, last)).fetchall()
+                for task_id, text in rows:
+                    # One that cannot be read is another's to set aside.
+                    with suppress(Damaged):
+                        _post(db, outgoing.caught_up(_parsed(task_id, text), _told(db, task_id), new, now))
+            last = rows[-1][0] if rows else None
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return small texts by their names."""
+        # Beside the store's own keys, which none of them can be.
+        found = self._rows("SELECT key, value FROM meta WHERE key >= ?1 AND key < ?1 || '~'", f"{_MARK}{prefix}")
+        return {key.removeprefix(_MARK): value for key, value in found}
+
+    def mark(self, name: str, text: str | None) -> None:
+        """Keep a small text, or no more."""
+        with self._writing() as db:
+            if text is None:
+                db.execute("DELETE FROM meta WHERE key = ?", (f"{_MARK}{name}",))
+            else:
+                db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"{_MARK}{name}", text))
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""
@@ -484,7 +735,7 @@ class SqliteStore:
         They are listed, and looked for once more before they go: what is put between the two looks is named at the
         second, and what is put later takes itself off the list.
         """
-        if self.damaged():
+        if self._rows("SELECT 1 FROM tasks WHERE state = ? AND state <> 'running' LIMIT 1", _ASIDE):
             return []  # what such a record names cannot be known
         with self._reading() as db:
             found = retention.unnamed(db)
@@ -537,6 +788,17 @@ def _connect(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connecti
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
         db.execute(f"PRAGMA {pragma}")
     return db
+
+
+def _lead(db: sqlite3.Connection, which: TaskFilter, sort: Sort, bounds: Bounds) -> Lead:
+    if only := listing.only_lead(which, sort):
+        return only
+    values = listing.values(which)
+    counts = {
+        lead: int(db.execute(listing.count(lead), {**values, "few": bounds.few(lead, which)}).fetchone()[0])
+        for lead in listing.leads(which)
+    }
+    return listing.narrowest(which, counts, bounds)
 
 
 @functools.cache
@@ -649,8 +911,20 @@ def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
 def _tell(db: sqlite3.Connection, old: Record | None, new: Record, targets: Sequence[str]) -> None:
     """Write the notices of a change. Most changes have none, and cost no look."""
     if outgoing.concerns(old, new):
-        rows = db.execute(_NOTICES + "task = ?", (new.task.id,)).fetchall()
-        _post(db, outgoing.news(old, new, [read(Notice, text) for (text,) in rows], targets))
+        _post(db, outgoing.news(old, new, _told(db, new.task.id), targets))
+
+
+def _told(db: sqlite3.Connection, task_id: str) -> list[Notice]:
+    return _legible(db.execute(_NOTICES + "task = ?", (task_id,)))
+
+
+def _legible(rows: Iterable[tuple[str, str]]) -> list[Notice]:
+    """Read notices inside a write; those that cannot be read are named by who only reads."""
+    found = []
+    for text, _ in rows:
+        with suppress(Invalid):
+            found.append(read(Notice, text))
+    return found
 
 
 def _meant(which: NoticeFilter) -> tuple[str, tuple[object, ...]]:

@@ -78,6 +78,7 @@ def photograph(chromium: str, address: str, picture: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
         page.goto(address)
+        page.get_by_role("button", name="Sign in").click()
         page.screenshot(path=picture)
         browser.close()
 

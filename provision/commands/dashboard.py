@@ -1,18 +1,22 @@
-"""`fab dashboard`: a host's page on this machine."""
+"""`fab dashboard`: a host's page on this machine, and the link that signs in to it."""
+
+import re
 
 from invoke.context import Context
 
-from provision.commands.options import FORWARDED, ONE_HOST, require_free_port, task, whole
+from provision.commands.options import FORWARDED, ONE_HOST, operator, require_free_port, task, whole
+from provision.commands.queue import answering
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach import tunnel
 from provision.reach.keyfiles import materialised
 from provision.target import load_target
+from wire.client import Client
 
 
 @task(help={**ONE_HOST, "port": "the port on this machine"}, example="fab dashboard --port 8766")
 def dashboard(_context: Context, port: str = "8765", stack: str | None = None, host: str | None = None) -> None:
-    """Open a tunnel to a host's dashboard and print its address, until Ctrl-C."""
+    """Open a tunnel to a host's page until Ctrl-C, and print a link that signs you in: once, within 5 minutes."""
     number = whole("--port", port, FORWARDED)
     require_free_port("--port", number)
     progress = Progress(aside=True)
@@ -21,10 +25,19 @@ def dashboard(_context: Context, port: str = "8765", stack: str | None = None, h
         materialised(target.access(host, progress)) as keys,
         tunnel.opened(keys, target.source.queue, port=number) as opened,
     ):
-        progress.say(f"{opened.url}  (Ctrl-C closes the tunnel)", "bold")
+        with answering(keys.name):
+            invitation = Client(opened.url, opened.token()).invite(operator())
+        progress.say(address(target.name, number, invitation.path), "bold")
+        progress.note("it signs you in once, within 5 minutes; Ctrl-C closes the tunnel")
         try:
             opened.wait()
         except KeyboardInterrupt:
             progress.note("closed")
             return
     raise CommandError("the connection to the host ended", "`fab dashboard` opens it anew")
+
+
+def address(stack: str, port: int, path: str) -> str:
+    """Return the page's address: a name of its own, because cookies of 127.0.0.1 are shared by all its ports."""
+    label = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
+    return f"http://jada-{label}.localhost:{port}{path}"

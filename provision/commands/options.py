@@ -1,8 +1,10 @@
 """What all commands have in common: how they are declared, the options that say where they act, how text is read."""
 
 import errno
+import getpass
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -11,6 +13,8 @@ from invoke.tasks import Task
 from invoke.tasks import task as plain_task
 
 from provision.errors import CommandError
+from wire.types import Invite
+from wire.values import Invalid, decode
 
 ONE_HOST = {
     "stack": "the stack to act on; JADA_STACK otherwise, and local when neither says one",
@@ -59,6 +63,22 @@ def micros(option: str, text: str) -> int:
 def dollars(micros: int) -> str:
     """Say micro-dollars as dollars and cents; what is less than a cent is still said to be something."""
     return "<$0.01" if 0 < micros < 10_000 else f"${micros / 1_000_000:.2f}"
+
+
+def operator(environ: Mapping[str, str] = os.environ) -> str:
+    """Return who acts, as it is kept beside what they do: JADA_OPERATOR, or this machine's name of the user."""
+    name = environ.get("JADA_OPERATOR") or _login()
+    try:
+        return decode(Invite, {"name": name}).name
+    except Invalid as error:
+        raise CommandError(f"JADA_OPERATOR {error.reason}", "say how you are called, as JADA_OPERATOR=anna") from error
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without an entry in passwd, as in a container
+        return f"user {os.getuid()}"
 
 
 def require_free_port(option: str, port: int) -> None:

@@ -13,7 +13,7 @@ from wire.types import Problem
 
 OPTIONS = {
     "title": "--title", "description": "--description", "context": "--context", "priority": "--priority",
-    "sessions": "--sessions", "budget.sessions": "--sessions", "text": "--text",
+    "labels": "--label", "sessions": "--sessions", "budget.sessions": "--sessions", "text": "--text",
     "usd_micros": "--dollars", "budget.usd_micros": "--dollars",
 }  # fmt: skip
 """A field of the API → the option by which an operator gives it."""
@@ -33,13 +33,19 @@ def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
     progress = Progress(aside=True)
     target = load_target(stack)
     access = target.access(host, progress)
+    with answering(access.name), materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
+        yield Client(tunnel.url, tunnel.token())
+
+
+@contextmanager
+def answering(name: str) -> Iterator[None]:
+    """Say in the block what the queue of a host refuses, or that it is silent, as a `CommandError`."""
     try:
-        with materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
-            yield Client(tunnel.url, tunnel.token())
+        yield
     except Unreachable as error:
         # The address in the error is the tunnel's: it means nothing to the operator.
         raise CommandError(
-            f"{access.name}: its dashboard does not answer", "`fab logs --unit jada-dashboard` says why"
+            f"{name}: its dashboard does not answer", "`fab logs --unit jada-dashboard` says why"
         ) from error
     except RequestRefused as error:
         raise refusal(error.problem) from error

@@ -23,26 +23,28 @@ PRIORITIES, SESSIONS = (0, 9), (0, types.SESSIONS_LIMIT)
 
 @task(
     positional=[],
-    iterable=["context"],
+    iterable=["context", "label"],
     help={
         **ONE_HOST,
         **JSON,
         "title": "what the task is called",
         "description": "what is to be done, up to 8 KB; @FILE reads it from a file",
         "context": "a file that the session gets in its workspace; may be given several times",
+        "label": "a word by which it is found again; may be given several times",
         "priority": "0 to 9, the larger first",
         "sessions": "how many sessions it may use",
         "dollars": "how much it may cost in all, as 0.50",
     },
     example="fab task.add --title 'Season occupancy' --description @task.txt --context bookings.csv",
 )
-def add(  # noqa: PLR0913 - each argument is an option of the command line
-    _context: Context, title: str, context: list[str], description: str = "", priority: str = "5",
+def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
+    _context: Context, title: str, context: list[str], label: list[str], description: str = "", priority: str = "5",
     sessions: str = "5", dollars: str = "5", *, json: bool = False, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """Put a task into the queue and print its id."""
     given = {
         "title": title,
+        "labels": label,
         "priority": whole("--priority", priority, PRIORITIES),
         "budget": {"sessions": whole("--sessions", sessions, SESSIONS), "usd_micros": micros("--dollars", dollars)},
     }
@@ -54,25 +56,44 @@ def add(  # noqa: PLR0913 - each argument is an option of the command line
 
 @task(
     name="list",
-    help={**ONE_HOST, **JSON, "state": "queued, running, needs_you, done, failed or cancelled"},
-    example="fab task.list --state needs_you",
+    positional=[],
+    help={
+        **ONE_HOST,
+        **JSON,
+        "state": "queued, running, needs_you, done, failed or cancelled",
+        "words": "whole words that title and description have together",
+        "label": "a label that they have",
+        "least": "dollars that they have cost at least, as 0.50",
+        "most": "dollars that they have cost at most",
+        "since": "added at that time or later, as 2026-05-13T00:00:00Z",
+        "until": "added before that time",
+        "sort": "newest, oldest, or cost: only what cost something, the costliest first",
+    },
+    example="fab task.list --words 'season occupancy' --state failed",
 )
-def list_(
-    _context: Context,
-    state: str | None = None,
-    *,
-    json: bool = False,
-    stack: str | None = None,
-    host: str | None = None,
-) -> None:
-    """List the tasks, newest first: id, state, sessions used, dollars spent, title."""
-    wanted = _state(state) if state else None
+def list_(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
+    _context: Context, state: str | None = None, words: str | None = None, label: str | None = None,
+    least: str | None = None, most: str | None = None, since: str | None = None, until: str | None = None,
+    sort: str = "newest", *, json: bool = False, stack: str | None = None, host: str | None = None,
+) -> None:  # fmt: skip
+    """List the tasks that fit all that is given, newest first: id, state, sessions used, dollars spent, title."""
+    given = {"state": state and _state(state), "words": words, "label": label, "since": since, "until": until}
+    costs = {name: micros(f"--{name}", text) for name, text in (("least", least), ("most", most)) if text}
+    asked = {name: value for name, value in given.items() if value} | costs
+    try:
+        query = decode(types.TasksQuery, {**asked, "sort": sort})
+    except Invalid as error:
+        raise CommandError(f"--{error.field}: {error.reason}", "`fab help task.list` says what each takes") from error
     with queue_client(stack, host) as client:
-        found = client.tasks(wanted)
+        found = client.tasks(
+            query.state, words=query.words, label=query.label, least=query.least, most=query.most,
+            since=query.since, until=query.until, sort=query.sort,
+        )  # fmt: skip
         if json:
             print_json(list(found))
         elif not _say_each(found):
-            Progress(aside=True).note(f"no task is {state}" if state else "no tasks yet: `fab task.add` makes one")
+            note = "no task fits that" if asked else "no tasks yet: `fab task.add` makes one"
+            Progress(aside=True).note(f"no task is {state}" if [*asked] == ["state"] else note)
 
 
 @task(positional=["task_id"], help={**ID, **JSON}, example="fab task.show 01M7ZQGWJRQ9MW3ETQ7MW30V00")

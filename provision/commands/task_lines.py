@@ -27,11 +27,7 @@ def row(item: types.Task) -> str:
 def details(item: types.Task, sessions: Sequence[types.Session]) -> Iterator[str]:
     """Say all about a task, line by line."""
     yield row(item)
-    yield f"priority {item.priority}, budget {item.budget.sessions} sessions and {dollars(item.budget.usd_micros)}"
-    if item.not_before:
-        yield f"not before {item.not_before}"
-    if item.parent:
-        yield f"made by task {item.parent}"
+    yield from _asked(item)
     if item.description:
         yield from _block(item.description)
     for file in item.context:
@@ -48,6 +44,16 @@ def details(item: types.Task, sessions: Sequence[types.Session]) -> Iterator[str
         yield from _block(item.result)
     for file in item.files:
         yield f"file {file.name}, {file.size} bytes (fab task.get {item.id})"
+
+
+def _asked(item: types.Task) -> Iterator[str]:
+    yield f"priority {item.priority}, budget {item.budget.sessions} sessions and {dollars(item.budget.usd_micros)}"
+    if item.labels:
+        yield f"labels: {' '.join(item.labels)}"
+    if item.not_before:
+        yield f"not before {item.not_before}"
+    if item.parent:
+        yield f"made by task {item.parent}"
 
 
 def _ending(session: types.Session) -> str:

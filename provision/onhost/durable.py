@@ -1,7 +1,11 @@
 """Files and links that are there whole or as before, whenever the power goes: on disk first, then renamed."""
 
+import ctypes
 import os
 from pathlib import Path
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 def write(path: Path, content: bytes, mode: int) -> None:
@@ -18,10 +22,39 @@ def write(path: Path, content: bytes, mode: int) -> None:
 
 
 def link(path: Path, target: str) -> None:
-    """Replace whatever link or file is there by a symbolic link, making its folder."""
+    """Replace whatever is there by a symbolic link, making its folder; a folder of somebody's is moved aside."""
     new = _beside(path)
     new.symlink_to(target)
     _rename(new, path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there, so that no power cut brings it back."""
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        _settle(path.parent)
+
+
+def settle_all(folder: Path) -> None:
+    """Wait until all that was written to a folder's file system is on disk: 9,000 single waits would take minutes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    failed = _LIBC.syncfs(descriptor)
+    os.close(descriptor)
+    if failed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+
+
+def place(half: Path, folder: Path) -> None:
+    """Give a finished folder its name, once all of it is on disk; what has the name changes places with it."""
+    settle_all(half)
+    if folder.is_dir():
+        # One step: between two, a kill would leave no folder of that name, and `current` may lead to it.
+        done = _LIBC.renameat2(_AT_FDCWD, os.fsencode(half), _AT_FDCWD, os.fsencode(folder), _RENAME_EXCHANGE)
+        if done:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+    else:
+        half.rename(folder)
+    _settle(folder.parent)
 
 
 def _beside(path: Path) -> Path:
@@ -33,8 +66,20 @@ def _beside(path: Path) -> Path:
 
 
 def _rename(new: Path, path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        # rename(2) replaces no folder; what is in it may be somebody's.
+        path.rename(_free(path))
     new.replace(path)
-    # The new name is the folder's content: without this a power cut brings the old one back.
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    _settle(path.parent)
+
+
+def _free(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}.moved-{number}") for number in range(1, 1_000_000))
+    return next(name for name in names if not name.exists())
+
+
+def _settle(folder: Path) -> None:
+    # A name is its folder's content: without this a power cut brings the old one back.
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)

@@ -95,8 +95,7 @@ def _release(orders: dict[str, Any]) -> None:
 
 def _unpack(archive: dict[str, str], folder: Path, venv: Path) -> None:
     """Put the release in place, also over a damaged one of the same name."""
-    tree.unpack(tree.read_verified(Path(archive["path"]), archive["sha256"]), folder)
-    tree.finish_release(folder, venv)
+    tree.place_release(tree.read_verified(Path(archive["path"]), archive["sha256"]), folder, venv)
 
 
 def _accounts(release: Path) -> None:

@@ -1,11 +1,11 @@
 """Look at a host and say what is there, as JSON: one round trip before any plan. Changes nothing."""
 
-import hashlib
-import json
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from provision.onhost import whole
 
 HOME = Path("/opt/jada-agent")
 SECRETS = Path("/home/jada/secrets")
@@ -20,12 +20,13 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "machine": platform.machine(),
         "glibc": platform.libc_ver()[1],
         "packages": _packages(asked["packages"]),
-        "files": {path: _digest(Path(path)) for path in asked["files"]},
+        "files": {path: whole.digest(Path(path)) for path in asked["files"]},
         "links": {path: _target(Path(path)) for path in asked["links"]},
+        "in_the_way": [path for path in asked["links"] if Path(path).is_dir() and not Path(path).is_symlink()],
         "wrong_rights": _wrong_rights(asked["folders"]),
         "current": _current(HOME / "current"),
-        "releases": {path.name: _manifest(path) for path in _newest_first(HOME / "releases")},
-        "venvs": sorted(path.parent.name for path in HOME.glob("venvs/*/complete")),
+        "releases": {path.name: _release_state(path) for path in _newest_first(HOME / "releases")},
+        "venvs": sorted(path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path)),
         "units": {unit: _unit(unit) for unit in asked["units"]},
         "secrets": sorted(path.name for path in SECRETS.glob("*")) if SECRETS.is_dir() else [],
     }
@@ -41,10 +42,6 @@ def _packages(names: list[str]) -> dict[str, bool]:
     shown = _output(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names])
     installed = {line.split()[0] for line in shown.splitlines() if line.endswith(" installed")}
     return {name: name in installed for name in names}
-
-
-def _digest(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _target(path: Path) -> str | None:
@@ -70,15 +67,14 @@ def _current(link: Path) -> str | None:
 
 def _newest_first(folder: Path) -> list[Path]:
     # A dot marks what is half unpacked or about to go.
-    releases = [path.parent for path in folder.glob("[!.]*/manifest.json")]
+    releases = [path for path in folder.glob("[!.]*") if path.is_dir()]
     return sorted(releases, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def _manifest(release: Path) -> dict[str, Any]:
-    """The part of a manifest that a plan compares, and the files that are not what it says of them."""
-    manifest: dict[str, Any] = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
-    damaged = [name for name, digest in manifest["files"].items() if _digest(release / name) != digest]
-    return {"lock": manifest["lock"], "units": manifest["units"], "damaged": damaged}
+def _release_state(release: Path) -> dict[str, Any]:
+    """The part of a manifest that a plan compares, and what of the release is not as the manifest says."""
+    read = whole.manifest(release) or {"lock": "", "units": {}}
+    return {"lock": read["lock"], "units": read["units"], "damaged": whole.damage(release)}
 
 
 def _unit(unit: str) -> dict[str, str | None]:

@@ -7,10 +7,10 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from provision.onhost import durable
+from provision.onhost import durable, whole
 from provision.onhost.errors import ContentDamaged, SystemStepFailed
 
 
@@ -25,24 +25,24 @@ def read_verified(path: Path, digest: str) -> bytes:
     return content
 
 
-def unpack(archive: bytes, folder: Path) -> None:
-    """Unpack a tar archive into a folder that appears under its name only when it is whole; root's, readable by all.
+def place_release(archive: bytes, folder: Path, venv: Path) -> None:
+    """Make a release beside its place: unpacked, checked, linked, compiled, on disk; only then it gets its name."""
+    half = unpack(archive, folder)
+    finish_release(half, venv)
+    durable.place(half, folder)
+    # After a change of places the half one is what was there before.
+    shutil.rmtree(half, ignore_errors=True)
 
-    A folder that is there is moved aside and removed.
-    """
+
+def unpack(archive: bytes, folder: Path) -> Path:
+    """Unpack a tar archive beside a folder's place and return where; root's, readable by all."""
     half = folder.with_name(f".{folder.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True, mode=0o755)
     half.chmod(0o755)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(half, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(half)  # noqa: S202 - ours, hash checked; an early 3.11 has no filters
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    # Out of sight first: rename(2) replaces no folder that has content.
-    if folder.exists():
-        folder.rename(old)
-    half.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    return half
 
 
 def finish_release(folder: Path, venv: Path) -> None:
@@ -57,20 +57,20 @@ def finish_release(folder: Path, venv: Path) -> None:
 def make_venv(wheels: bytes, venv: Path) -> None:
     """Make a virtual environment from a wheelhouse, offline, every wheel checked by its hash; marked when complete."""
     shutil.rmtree(venv, ignore_errors=True)
-    unpacked = venv.with_name(f".{venv.name}.wheels")
-    shutil.rmtree(unpacked, ignore_errors=True)
+    unpacked = unpack(wheels, venv)
     try:
-        unpack(wheels, unpacked)
         # No ensurepip: it would need the distribution's python3-venv.
         _run(["python3", "-m", "venv", "--without-pip", str(venv)])
         pip = next(unpacked.glob("pip-*.whl")) / "pip"
+        # --no-deps: the lock names all that is wanted, also where a package asks for more.
         _run([
             str(venv / "bin" / "python"), str(pip), "install", "--quiet", "--no-index", "--no-cache-dir",
-            "--disable-pip-version-check", "--require-hashes", "--find-links", str(unpacked),
+            "--disable-pip-version-check", "--require-hashes", "--no-deps", "--find-links", str(unpacked),
             "-r", str(unpacked / "requirements.txt"),
         ])  # fmt: skip
-        # Last: an environment without the mark counts as absent, and the next deploy makes it anew.
-        (venv / "complete").touch()
+        # Last, and after all else is on disk: an environment without the mark is made anew by the next deploy.
+        durable.settle_all(venv)
+        durable.write(venv / whole.MARK, whole.listing(venv).encode(), 0o644)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
 
@@ -85,11 +85,19 @@ def prune(home: Path, keep: Iterable[str]) -> list[str]:
     """Remove the releases not named in `keep` and the environments that no remaining one uses; return what went."""
     kept = set(keep)
     gone = [path for path in (home / "releases").glob("*") if path.name not in kept]
-    used = {(path / "venv").readlink().name for path in (home / "releases").glob("*") if path not in gone}
+    used = {link.readlink().name for link in _venv_links(home, kept)}
     gone += [path for path in (home / "venvs").glob("*") if path.name not in used]
     for path in gone:
-        shutil.rmtree(path)
-    return [f"{path.parent.name}/{path.name}" for path in gone]
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    # What has a dot was cut off half way, and is no news to anyone.
+    return [f"{path.parent.name}/{path.name}" for path in gone if not path.name.startswith(".")]
+
+
+def _venv_links(home: Path, releases: Iterable[str]) -> Iterator[Path]:
+    for name in releases:
+        link = home / "releases" / name / "venv"
+        if link.is_symlink():
+            yield link
 
 
 def _run(command: list[str]) -> None:

@@ -46,6 +46,7 @@ class Probed:
     packages: dict[str, bool]
     files: dict[str, str | None]
     links: dict[str, str | None]
+    in_the_way: tuple[str, ...]
     wrong_rights: tuple[str, ...]
     current: str | None
     releases: dict[str, dict[str, Any]]
@@ -64,7 +65,11 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that it lacks."""
+    """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that it lacks.
+
+    `damaged` has the releases that can't be used as they are, with what is wrong; `in_the_way` are folders where links
+    belong.
+    """
 
     release: str
     lock: str
@@ -73,6 +78,8 @@ class Plan:
     files: tuple[ConfigFile, ...]
     make_venv: bool
     upload: bool
+    damaged: Mapping[str, str]
+    in_the_way: tuple[str, ...]
     links: Mapping[str, str]
     folders: tuple[str, ...]
     restart: Mapping[str, str]
@@ -87,7 +94,7 @@ class Plan:
     @property
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
-        forward = [self.packages, self.files, self.make_venv, self.upload, self.links, self.folders]
+        forward = [self.packages, self.files, self.make_venv, self.upload, self.damaged, self.links, self.folders]
         return not any([*forward, self.switch, self.restart])
 
     @property
@@ -122,6 +129,8 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         files=tuple(file for file in config_files() if probed.files.get(file.path) != file.digest),
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
+        damaged=_damaged(probed, bundle),
+        in_the_way=probed.in_the_way,
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
         folders=probed.wrong_rights,
         restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit))},
@@ -136,10 +145,7 @@ def changes(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "install", ", ".join(plan.packages)
     for file in plan.files:
         yield "write", file.path
-    if plan.make_venv:
-        yield "build", f"the Python environment {plan.lock}, offline"
-    if plan.upload:
-        yield "upload", f"release {plan.release}"
+    yield from _tree_changes(plan)
     if plan.links:
         yield "link", f"through the current release: {', '.join(plan.links)}"
     if plan.folders:
@@ -149,6 +155,20 @@ def changes(plan: Plan) -> Iterator[tuple[str, str]]:
     for unit, why in plan.restart.items():
         # A unit that does not run is not restarted.
         yield ("start" if why.startswith("it is ") else "restart"), f"{unit}: {why}"
+
+
+def _tree_changes(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What happens to releases and environments, and to what lies in their way."""
+    if plan.make_venv:
+        yield "build", f"the Python environment {plan.lock}, offline"
+    if plan.upload:
+        again = f": {plan.damaged[plan.release]}" if plan.release in plan.damaged else ""
+        yield "upload", f"release {plan.release}{again}"
+    for release, what in plan.damaged.items():
+        if release != plan.release:
+            yield "remove", f"release {release}, which can't be gone back to: {what}"
+    for path in plan.in_the_way:
+        yield "move", f"the folder {path} aside, to {path}.moved-…: a link belongs there"
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -181,6 +201,19 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
     }
 
 
+def _damaged(probed: Probed, bundle: Bundle) -> dict[str, str]:
+    """The releases that can't be used as they are, with what is wrong."""
+    found = {name: ", ".join(release["damaged"]) for name, release in probed.releases.items()}
+    named = {name: f"damaged are {what}" for name, what in found.items() if what}
+    lost = {
+        name: f"its Python environment {release['lock']} is lost or was changed"
+        for name, release in probed.releases.items()
+        # The environment of this deploy is made anew.
+        if release["lock"] not in (*probed.venvs, bundle.lock) and name not in named
+    }
+    return {**named, **lost}
+
+
 def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
     state = probed.units[unit]
     if state.get("ActiveState") != "active":
@@ -191,16 +224,19 @@ def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
         return "it runs from no release that is still there"
     if running["damaged"]:
         return f"{', '.join(running['damaged'])} was changed by hand"
+    if running["lock"] not in probed.venvs:
+        return f"its Python environment {running['lock']} was lost or changed"
     before, after = running["units"].get(unit, {}), bundle.units[unit]
     changed = [what for what in after if before.get(what) != after[what]]
     return f"new {' and '.join(changed)}" if changed else None
 
 
 def _keep(probed: Probed, bundle: Bundle, keep_releases: int) -> tuple[str, ...]:
-    """The releases to keep: the newest, the one before this, and those that a process still runs from."""
+    """The whole releases to keep: the newest, the one before this, and those that a process still runs from."""
     running = {unit["release"] for unit in probed.units.values() if unit.get("release")}
-    others = [name for name in probed.releases if name != bundle.id]
+    damaged = _damaged(probed, bundle)
+    others = [name for name in probed.releases if name != bundle.id and name not in damaged]
     # Before the newest: it is what this deploy goes back to, and the newest may be one that failed.
     first = [probed.current] if probed.current in others else []
     newest = [*first, *(name for name in others if name not in first)][: keep_releases - 1]
-    return tuple(dict.fromkeys([*newest, *sorted(running & set(probed.releases))]))
+    return tuple(dict.fromkeys([*newest, *sorted(running & set(probed.releases) - set(damaged))]))

@@ -7,7 +7,6 @@ import inspect
 import re
 
 import pytest
-import urllib3
 
 from dashboard import forms
 from dashboard.app import create
@@ -15,6 +14,7 @@ from dashboard.stores import TaskFilter
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from provision.commands import task as fab
+from tests.browser import Browser
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import AskedBudget, File, NewTask, State, Task, TasksQuery
@@ -32,12 +32,15 @@ SAMPLES = {
     "parent": PARENT,
     "dedupe_key": "rooms-of-may",
     "id": "01KRGKAHG0E073R7GREH4AHP71",
+    "labels": ("night-shift",),
 }
 """A value of each field that asks for a task, to be found again wherever it must show."""
-SHOWN = {"context": "rooms.csv", "budget": "7.77", "not_before": "2031-05-13"}
+SHOWN = {"labels": "night-shift", "context": "rooms.csv", "budget": "7.77", "not_before": "2031-05-13"}
 """How a value reads where it is not shown as it is."""
 TYPED = {"context": ["files"], "budget": ["sessions", "dollars"]}
-"""Fields whose inputs, of a form or a command, have other names."""
+"""Fields whose inputs of a form have other names."""
+OPTIONS = {"context": ["context"], "labels": ["label"], "budget": ["sessions", "dollars"]}
+"""Fields whose options of the command have other names."""
 NOT_TYPED = {
     "not_before": "not offered on the page yet",
     "parent": "only create_task makes children",
@@ -47,10 +50,22 @@ NOT_TYPED = {
 NOT_SHOWN = {"dedupe_key": "for programs", "parent": "a link, whose text says nothing of the parent"}
 NOT_FILTERED = {
     *("title", "description", "context", "priority", "budget"),
-    *("not_before", "parent", "dedupe_key", "id"),
+    *("not_before", "parent", "dedupe_key", "id", "labels"),
 }
-"""Fields by which tasks are not listed."""
-FILTERS = {"state": State.RUNNING}
+"""Fields by which tasks are not listed; labels are, each by itself."""
+FILTERS = {
+    "state": State.RUNNING,
+    "words": "nothing",
+    "label": "day-shift",
+    "least": 1,
+    "most": 0,
+    "since": "2031-05-13T12:00:00Z",
+    "until": "2001-05-13T12:00:00Z",
+}
+"""A value of each filter that the sample does not fit; it has cost nothing."""
+FITTING = {"most": 0}
+NOT_ON_THE_PAGE = {*FILTERS} - {"state"}
+"""Filters that the page is yet to offer."""
 
 FIELDS = [field.encode_name for field in known_fields(NewTask)]
 
@@ -80,30 +95,30 @@ def test_what_is_asked_for_is_answered(queue, field):
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED])
 def test_the_pages_form_and_fab_ask_for_it(queue, field):
     url, _ = queue
-    page = urllib3.request("GET", url).data.decode()
-    names = TYPED.get(field, [field])
-    assert all(f'name="{name}"' in page for name in names)
+    page = Browser(url, TOKEN)("GET").data.decode()
+    assert all(f'name="{name}"' in page for name in TYPED.get(field, [field]))
     options = inspect.signature(fab.add.body).parameters
-    assert all(name in options for name in (names if field != "context" else ["context"]))
+    assert all(name in options for name in OPTIONS.get(field, [field]))
 
 
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED and name not in TYPED])
 def test_what_is_typed_into_the_form_is_what_is_asked_for(field):
-    typed = {"title": "t", "sessions": "1", "dollars": "1", "priority": "1", field: str(SAMPLES[field])}
+    sample = " ".join(SAMPLES[field]) if field == "labels" else str(SAMPLES[field])
+    typed = {"title": "t", "sessions": "1", "dollars": "1", "priority": "1", field: sample}
     assert getattr(forms.new_task(forms.Form(typed)), field) == SAMPLES[field]
 
 
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_SHOWN])
 def test_the_tasks_page_and_fab_show_it(queue, field):
     url, task = queue
-    page = re.sub(r"\s+", " ", urllib3.request("GET", f"{url}/tasks/{task.id}").data.decode())
+    page = re.sub(r"\s+", " ", Browser(url, TOKEN)("GET", f"/tasks/{task.id}").data.decode())
     value = SHOWN.get(field, str(getattr(task, field)))
     assert value in page
     assert value in "\n".join(fab.details(task, ()))
 
 
 def test_each_field_is_a_filter_or_said_not_to_be():
-    filters = {field.encode_name for field in known_fields(TasksQuery)} - {"limit", "cursor"}
+    filters = {field.encode_name for field in known_fields(TasksQuery)} - {"limit", "cursor", "sort"}
     assert filters == set(FILTERS)
     assert filters == set(TaskFilter.__dataclass_fields__)
     assert set(FIELDS) <= filters | NOT_FILTERED
@@ -114,10 +129,10 @@ def test_each_filter_is_offered_everywhere_and_filters(queue, name):
     url, task = queue
     assert name in inspect.signature(Client.tasks).parameters
     assert name in inspect.signature(fab.list_.body).parameters
-    page = urllib3.request("GET", url).data.decode()
-    assert f"?{name}=" in page or f'name="{name}"' in page.split('action="/tasks"')[0]
+    page = Browser(url, TOKEN)("GET").data.decode()
+    assert name in NOT_ON_THE_PAGE or f"?{name}=" in page or f'name="{name}"' in page.split('action="/tasks"')[0]
     found = list(Client(url, TOKEN).tasks(**{name: FILTERS[name]}))
-    assert task.id not in {each.id for each in found}
+    assert (task.id in {each.id for each in found}) == (name in FITTING)
 
 
 def test_what_a_task_has_beyond_what_was_asked_for_is_shown_too():

@@ -6,14 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dashboard import outgoing, rules
 from dashboard.record import Conflict, FamilyBudget, FamilyBusy, Key, Move, NotClaimable, NotFound, digest
-from dashboard.stores import NoticeFilter, TaskFilter
+from dashboard.stores import NoticeFilter, Sort, TaskFilter
 from dashboard.stores.journal import Used
+from dashboard.stores.listing import Bounds, first_id
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.retention import Before, Freed
 from dashboard.stores.sqlite import SqliteStore
@@ -272,6 +273,41 @@ def test_what_a_session_used_is_known_from_its_delivered_journal(store):
     store.deliver("S1", 1, settled[:2])
     store.deliver("S1", 1, settled)
     assert store.used("S1") == Used(3, 6)
+
+
+def settled(n, at=None, **usage):
+    return replace(
+        event(n), at=at or "2026-05-13T12:00:00Z", kind=EventKind.SETTLE, data={"usd_micros": n, "usage": usage}
+    )
+
+
+def test_what_each_delivery_used_and_how_full_the_context_is_is_known(store):
+    claim(store, add(store, 1))
+    assert store.series("S1") == []
+    first = settled(1, input_tokens=10, cache_creation_input_tokens=20, cache_read_input_tokens=300, output_tokens=4)
+    store.deliver("S1", 1, [first])
+    store.deliver("S1", 1, [first, event(2), settled(3, input_tokens=400, output_tokens=None), settled(4)])
+    assert store.series("S1") == [Used(1, 1, 334), Used(2, 7, 400)]
+    assert store.used("S1") == Used(3, 8, 400)
+
+
+def test_what_a_day_cost_is_kept_when_journals_go_and_counts_nothing_twice(store):
+    claim(store, add(store, 1))
+    batch = [settled(1, "2026-05-12T23:59:59Z"), settled(2, "2026-05-13T00:00:00Z"), settled(3), settled(4, "noon")]
+    for _ in range(2):
+        store.deliver("S1", 1, batch)
+    end(store, store.get(f"{1:026}"), Exit.FINISHED)
+    assert store.prune(Before(journals=LATER)).journals == 1
+    assert store.spent("2026-05-12") == {"2026-05-12": Used(1, 1), "2026-05-13": Used(2, 5)}
+    assert [*store.spent("2026-05-13")] == ["2026-05-13"]
+
+
+def test_recent_sessions_are_found_newest_first_the_latest_of_a_task_as_it_is(store):
+    for number in (1, 2, 3):
+        end(store, claim(store, add(store, number), session=f"S{number}"), Exit.TURN_LIMIT)
+    claim(store, f"{1:026}", session="S4")
+    assert [(s.id, s.exit) for s in store.recent_sessions("S2", limit=9)] == [("S4", None), ("S3", 1), ("S2", 1)]
+    assert [s.id for s in store.recent_sessions("S1", limit=2)] == ["S4", "S3"]
 
 
 def test_a_gap_or_a_stale_fence_delivers_nothing(store):
@@ -586,7 +622,7 @@ def test_a_move_that_is_refused_leaves_no_notice(store):
     before = store.notices(DUE)
     for move in (rules.cancel, rules.retry):
         with pytest.raises(Conflict):
-            change(store, record.task.id, lambda r, now, move=move: move(move(r, now), now))
+            change(store, record.task.id, lambda r, now, move=move: rules.retry(move(r, now), now))
     assert store.notices(DUE) == before
 
 
@@ -620,6 +656,60 @@ def test_notices_are_found_by_when_they_are_due_when_they_were_sent_and_by_messa
     assert len(store.notices(DUE)) == 3
 
 
+def told(store, target):
+    return {notice.task for notice in store.notices(DUE) if notice.target == target}
+
+
+def test_a_target_that_is_new_hears_what_still_waits_under_the_facts_id(store):
+    waits = fail(store, 1).task.id
+    change(store, fail(store, 2).task.id, rules.retry)
+    fact = next(notice.id for notice in store.notices(DUE) if notice.task == waits)
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    assert told(store, "pager") == {waits}
+    assert {n.id for n in store.notices(DUE) if n.target == "pager"} == {fact}
+    assert [n.target for n in store.notices(DUE) if n.task == waits] == ["chat", "mail", "pager"]
+
+
+def test_a_target_hears_what_waits_only_once(store):
+    fail(store, 1)
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    store.change_notices(DUE, lambda found: [replace(n, due_at=None, sent=1, sent_at=SECONDS) for n in found])
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    store.catch_up(["mail"], SECONDS)
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    assert store.notices(DUE) == []
+
+
+def test_a_target_that_comes_back_hears_what_was_withdrawn_unsent(store):
+    waits = fail(store, 1).task.id
+    store.catch_up(["mail", "chat"], SECONDS)
+    store.change_notices(DUE, lambda found: [replace(n, due_at=None) for n in found if n.target == "chat"])
+    store.catch_up(["mail"], SECONDS)
+    assert told(store, "chat") == set()
+    store.catch_up(["mail", "chat"], SECONDS)
+    assert told(store, "chat") == {waits}
+
+
+def test_more_that_waits_than_one_write_takes_is_caught_up_with(store):
+    waits = {fail(store, number).task.id for number in range(1, 203)}
+    store.catch_up(["mail", "chat", "pager"], SECONDS)
+    with_pager = store.notices(NoticeFilter(due=SECONDS))
+    store.change_notices(DUE, lambda found: [replace(n, due_at=None) for n in found if n.target != "pager"])
+    store.change_notices(DUE, lambda found: [replace(n, due_at=None) for n in found if n.target != "pager"])
+    assert len(with_pager) == 500
+    assert told(store, "pager") == waits
+
+
+def test_messages_are_counted_by_target_however_many_notices_each_had(store):
+    notice = outgoing.Notice(id="x", target="mail", task="t", kind="failed", title="t", text="", at="")
+    flood = [replace(notice, id=f"{n:04}", sent=1, sent_at=SECONDS + 9) for n in range(600)]
+    single = [replace(notice, id=f"single-{n}", sent=1, sent_at=SECONDS + n) for n in range(5)]
+    early = [replace(notice, id="early", sent=1, sent_at=SECONDS - 1), replace(notice, id="unsent")]
+    other = [replace(notice, id="other", target="chat", sent=1, sent_at=SECONDS)]
+    store.change_notices(DUE, lambda _: [*flood, *single, *early, *other])
+    assert store.sent_lately(SECONDS) == {"mail": 6, "chat": 1}
+
+
 def test_what_a_write_of_notices_raises_leaves_them_as_they_were(store):
     fail(store, 1)
     before = store.notices(DUE)
@@ -639,3 +729,211 @@ def test_the_longest_due_are_found_first_and_not_all_of_a_flood(store):
     store.change_notices(DUE, lambda _: flood)
     found = store.notices(DUE)
     assert (len(found), found[0].id, found[-1].id) == (500, "0599", "0100")
+
+
+def spent(store, number, usd_micros, session=None, **fields):
+    """Add a task and have a session of it cost so much."""
+    task_id = add(store, number, budget=AskedBudget(usd_micros=10**8), **fields)
+    return end(store, claim(store, task_id, session or f"S{number}"), Exit.FAULT, usd_micros=usd_micros)
+
+
+def numbers(listing):
+    return [int(record.task.id) for record in listing.records]
+
+
+def all_of_numbers(store, which, sort=Sort.NEWEST):
+    return [int(name) for name in all_of(store, which, sort)]
+
+
+def all_of(store, which, sort=Sort.NEWEST, limit=2):
+    """Go through a whole listing, a small page at a time."""
+    found, cursor = [], None
+    while True:
+        part = store.listing(which, sort=sort, cursor=cursor, limit=limit)
+        assert len(part.records) <= limit
+        found += [record.task.id for record in part.records]
+        if (cursor := part.cursor) is None:
+            return found
+
+
+def find(store, words, **filters):
+    return numbers(store.listing(TaskFilter(words=words, **filters)))
+
+
+def test_tasks_are_found_by_whole_words_of_title_and_description(store):
+    record = task(1, title="Räume zählen")
+    store.add(replace(record, task=replace(record.task, description="all of the Harbour, twice")))
+    add(store, 2, title="harbours")
+    assert find(store, "harbour") == find(store, "HARBOUR all") == find(store, "zahlen TWICE") == [1]
+    assert find(store, "harb") == find(store, "harbour never") == []
+    assert find(store, "harbours") == [2]
+
+
+def test_words_of_a_description_that_is_long_are_found_too(store):
+    record, text = task(1), b"far away is the lighthouse"
+    store.add(replace(record, description=digest(text)), [text])
+    assert find(store, "lighthouse task") == [1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("a* OR b", [2]),
+        ('NEAR("a" b)', [2]),
+        ("title:a", []),
+        ("^a", [2, 1]),
+        ("-a", [2, 1]),
+        ("(a", [2, 1]),
+        ("a AND b", [1]),
+        ("a' OR '1'='1", []),
+        ("{text}: a", []),
+        ("a\\", [2, 1]),
+        ('a "', [2, 1]),
+    ],
+)
+def test_what_is_typed_is_only_words(store, typed, found):
+    add(store, 1, title="task one with a and b")
+    add(store, 2, title="near a or b title")
+    assert find(store, typed) == found
+
+
+def test_a_joined_word_is_a_phrase(store):
+    add(store, 1, title="the sea-side room, 12.50")
+    add(store, 2, title="the side of the sea")
+    assert find(store, "sea-side") == find(store, "12.50") == [1]
+    assert find(store, "side sea") == [2, 1]
+
+
+def test_no_word_at_all_is_refused(store):
+    with pytest.raises(Invalid, match="no word"):
+        find(store, "… --")
+
+
+def test_a_listing_is_walked_in_parts_by_each_order(store):
+    for number in range(1, 8):
+        spent(store, number, (number * 3) % 7 * 100)
+    assert all_of_numbers(store, TaskFilter()) == [7, 6, 5, 4, 3, 2, 1]
+    assert all_of_numbers(store, TaskFilter(), Sort.OLDEST) == [1, 2, 3, 4, 5, 6, 7]
+    assert all_of_numbers(store, TaskFilter(), Sort.COST) == [2, 4, 6, 1, 3, 5]
+    assert all_of_numbers(store, TaskFilter(words="task")) == [7, 6, 5, 4, 3, 2, 1]
+    assert all_of_numbers(store, TaskFilter(words="task"), Sort.OLDEST) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_listing_says_that_nothing_follows_and_takes_no_foreign_cursor(store):
+    for number in (1, 2):
+        spent(store, number, number)
+    assert store.listing(limit=2).cursor is None
+    assert store.listing(limit=1).cursor is not None
+    by_cost = store.listing(sort=Sort.COST, limit=1).cursor
+    for which, sort, cursor in (
+        (TaskFilter(words="task"), Sort.NEWEST, "x"),
+        (TaskFilter(), Sort.OLDEST, by_cost),
+        (TaskFilter(), Sort.COST, task(1).task.id),
+    ):
+        with pytest.raises(Invalid, match="cursor"):
+            store.listing(which, sort=sort, cursor=cursor)
+
+
+@pytest.mark.parametrize("words", [None, "task"])
+@pytest.mark.parametrize(("sort", "rest"), [(Sort.NEWEST, [1]), (Sort.OLDEST, [4])])
+def test_a_listing_goes_on_where_its_last_task_was_deleted(store, words, sort, rest):
+    for number in (1, 2, 3, 4):
+        add(store, number)
+    part = store.listing(TaskFilter(words=words), sort=sort, limit=3)
+    last = part.records[-1].task.id
+    finish(store, last, "S1")
+    assert store.prune(Before(tasks=LATER)).tasks == 1
+    assert numbers(store.listing(TaskFilter(words=words), sort=sort, cursor=part.cursor)) == rest
+
+
+def test_cost_is_followed_when_it_grows(store):
+    task_id = spent(store, 1, 100).task.id
+    spent(store, 2, 200)
+    assert all_of_numbers(store, TaskFilter(), Sort.COST) == [2, 1]
+    change(store, task_id, rules.retry)
+    assert all_of_numbers(store, TaskFilter(least=100, most=100)) == [1]
+    end(store, claim(store, task_id), Exit.FAULT, usd_micros=900)
+    assert all_of_numbers(store, TaskFilter(), Sort.COST) == [1, 2]
+    assert all_of_numbers(store, TaskFilter(least=100, most=100)) == []
+
+
+def test_cost_is_followed_when_a_cancelled_task_is_settled(store):
+    held = claim(store, add(store, 1))
+    change(store, held.task.id, rules.cancel)
+    end(store, held, Exit.FENCED, usd_micros=300)
+    assert all_of_numbers(store, TaskFilter(), Sort.COST) == [1]
+
+
+def test_words_are_not_sorted_by_cost(store):
+    with pytest.raises(Invalid, match="sort"):
+        store.listing(TaskFilter(words="task"), sort=Sort.COST)
+
+
+FILTERS = {
+    "state": st.sampled_from([None, *State]),
+    "words": st.sampled_from([None, "even", "task", "third even", "never"]),
+    "label": st.sampled_from([None, "night", "third", "none"]),
+    "least": st.sampled_from([None, 0, 1, 400]),
+    "most": st.sampled_from([None, 0, 600]),
+    "since": st.sampled_from([None, SECONDS, SECONDS + 5]),
+    "until": st.sampled_from([None, SECONDS + 5, SECONDS + 9]),
+}
+
+
+def labelled(store, number):
+    """A task of a kind that its number says, added at second `number`."""
+    words = ("even" if number % 2 == 0 else "odd", "third" if number % 3 == 0 else "")
+    labels = ("night", "third") if number % 3 == 0 else ("night",) if number % 2 else ()
+    new = NewTask(title=f"task {' '.join(words)}", labels=labels, budget=AskedBudget(usd_micros=10**8))
+    task_id = f"{first_id(SECONDS + number)[:10]}{number:016}"
+    store.add(rules.draft(new, task_id, NOW))
+    if number % 4:
+        held = claim(store, task_id, f"S{number}")
+        if number % 4 > 1:
+            end(store, held, Exit.FAULT if number % 4 == 2 else Exit.FINISHED, usd_micros=number * 100)
+
+
+def fits(number, which):
+    state = (State.QUEUED, State.RUNNING, State.FAILED, State.DONE)[number % 4]
+    cost = number * 100 if number % 4 > 1 else 0
+    words = {"task", "even" if number % 2 == 0 else "odd", *(["third"] if number % 3 == 0 else [])}
+    labels = {"night", "third"} if number % 3 == 0 else {"night"} if number % 2 else set()
+    return (
+        which.state in (None, state)
+        and set((which.words or "").split()) <= words
+        and (which.label is None or which.label in labels)
+        and (which.least or 0) <= cost <= (10**9 if which.most is None else which.most)
+        and (which.since or 0) <= SECONDS + number < (which.until or 10**12)
+    )
+
+
+@pytest.fixture(scope="module", params=["memory", Bounds(), Bounds(3, 2), Bounds(1, 1)], ids=str)
+def stocked(request, tmp_path_factory):
+    """Tasks of all kinds. Whatever a count is held against, another index leads, and parts end elsewhere."""
+    path = tmp_path_factory.mktemp("q") / "queue.db"
+    made = MemoryStore() if request.param == "memory" else SqliteStore(path, bounds=request.param)
+    for number in range(12):
+        labelled(made, number)
+    yield made
+    made.close()
+
+
+@given(which=st.builds(TaskFilter, **FILTERS), sort=st.sampled_from(Sort))
+@settings(max_examples=80, deadline=None)
+def test_a_listing_holds_all_that_fits_its_filters_and_nothing_else(stocked, which, sort):
+    assume(not (which.words and sort is Sort.COST))
+    found = [int(name[10:]) for name in all_of(stocked, which, sort)]
+    expected = [number for number in range(12) if fits(number, which)]
+    if sort is Sort.COST:
+        expected = [number for number in expected if number % 4 > 1]
+    assert found == (expected if sort is Sort.OLDEST else expected[::-1])
+
+
+def test_what_is_deleted_is_no_longer_listed(store):
+    finish(store, add(store, 1, labels=("x",)), "S1")
+    add(store, 2, labels=("x",))
+    assert store.prune(Before(tasks=LATER)).tasks == 1
+    for which in (TaskFilter(words="task"), TaskFilter(label="x"), TaskFilter()):
+        assert all_of_numbers(store, which) == [2]
+    add(store, 1, labels=("x",))
+    assert sorted(all_of_numbers(store, TaskFilter(words="task", label="x"))) == [1, 2]

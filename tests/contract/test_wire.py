@@ -152,6 +152,24 @@ def test_all_tasks_are_listed_page_by_page(client):
     assert len(list(client.tasks(State.QUEUED))) == 59
 
 
+def test_tasks_are_searched_filtered_and_sorted(client):
+    for number, cost in ((1, 100), (2, 300), (3, 0), (4, 200)):
+        labels = ("night",) if number < 3 else ()
+        client.add_task(NewTask(title=f"Räume {number}", description=f"{'sea' * number}", labels=labels))
+        held = claim(client)
+        client.end(held.session.id, SessionEnd(fence=1, exit=Exit.FAULT if cost else Exit.FINISHED, usd_micros=cost))
+
+    def titles(**filters):
+        return [task.title[-1] for task in client.tasks(**filters)]
+
+    assert titles(words="raume SEASEA") == ["2"]
+    assert titles(sort="cost") == ["2", "4", "1"]
+    assert titles(sort="oldest", label="night") == ["1", "2"]
+    assert titles(state=State.FAILED, least=150, most=250) == ["4"]
+    assert titles(since="2098-01-01T00:00:00Z") == titles(until="2001-01-01T00:00:00+01:00") == []
+    assert status(lambda: list(client.tasks(words="…"))) == status(lambda: list(client.tasks(since="May"))) == 422
+
+
 def test_a_failed_sync_raises_an_alarm_that_a_success_closes(client):
     failed = SyncRun(
         started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED, error="invalid_grant", cure="auth_ga.py"

@@ -31,22 +31,24 @@ def _new_words(cls: type[Value]) -> dict[str, object]:
     return {name: NUMBER if issubclass(kind.cls, enum.IntEnum) else WORD for name, kind in enums.items()}
 
 
-def _object(cls: type[Value], *, more: bool) -> dict[str, Any]:
-    data = {field.encode_name: _sample(field.type, more=more) for field in known_fields(cls)}
+def _object(cls: type[Value], *, more: bool, inside: frozenset[type] = frozenset()) -> dict[str, Any]:
+    data = {field.encode_name: _sample(field.type, more=more, inside=inside | {cls}) for field in known_fields(cls)}
     return {**data, FIELD: {"a": [1]}} if more else data
 
 
-def _sample(kind: Any, *, more: bool) -> Any:
+def _sample(kind: Any, *, more: bool, inside: frozenset[type]) -> Any:
     kind = _bare(kind)
     match kind:
         case msgspec.inspect.StructType():
-            return _object(kind.cls, more=more)
+            return _object(kind.cls, more=more, inside=inside)
         case msgspec.inspect.VarTupleType():
-            return [_sample(kind.item_type, more=more)]
+            # A value that holds others of its kind holds none in the end.
+            items = [kind.item_type] if getattr(_bare(kind.item_type), "cls", None) not in inside else []
+            return [_sample(item, more=more, inside=inside) for item in items]
         case msgspec.inspect.EnumType():
             return next(iter(kind.cls)).value
         case msgspec.inspect.DictType():
-            return {"k": _sample(kind.value_type, more=more)}
+            return {"k": _sample(kind.value_type, more=more, inside=inside)}
         case msgspec.inspect.LiteralType():
             return kind.values[0]
     samples = {

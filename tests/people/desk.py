@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
+import msgspec
+
 from doubles.database import Database
 from doubles.google import library, vault
 from doubles.google.contract import sheets as contract
@@ -15,7 +17,7 @@ from doubles.google.sheets import Asked, Sheets
 from sync.api import failure
 from sync.converge import Converge, Outside
 from sync.history import opened
-from sync.plan import Policy
+from sync.plan import Policy, diff
 from sync.settings import Settings
 from sync.sheet import Sheet
 
@@ -54,16 +56,13 @@ class Desk:
 
     def sync(self, source, **policy):
         """One run, in a process of its own memory. Returns what it wrote; raises what it would report."""
-        rows = {key: (key, *cells) for key, cells in source.items()}
+        live = {key: (key, *cells) for key, cells in source.items()}
+        known = Policy(arrival=1, **policy)
+        settings = msgspec.structs.replace(self.settings, conflicts="sheet" if known.sheet_wins else "source")
         with opened(self.folder, OURS) as history:
-            work = Converge(
-                Sheet(self._call, self.settings),
-                history,
-                Policy(arrival=1, **policy),
-                self.settings,
-                Outside(self._time, self.pauses.append, self._new_id),
-            )
-            return work.run(rows, lambda _plan, _base: None)
+            outside = Outside(self._time, self.pauses.append, self._new_id)
+            work = Converge(Sheet(self._call, settings), history, outside, settings)
+            return work.run(lambda rows, base: diff(live, rows, base, known), live.keys())
 
     def told(self):
         with opened(self.folder, OURS) as history:

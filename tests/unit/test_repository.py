@@ -103,6 +103,7 @@ def dist(clone, *arguments):
     return subprocess.run(["sh", clone / ".ci/dist", *arguments], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.process
 def test_a_release_is_the_tree_its_checksum_and_its_notes(clone):
     version = tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"]
     made = dist(clone, f"v{version}")
@@ -113,6 +114,7 @@ def test_a_release_is_the_tree_its_checksum_and_its_notes(clone):
     assert subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=clone / "dist", check=False).returncode == 0
 
 
+@pytest.mark.process
 def test_a_tag_of_another_version_is_refused(clone):
     refused = dist(clone, "v9.9.9")
     assert refused.returncode == 1
@@ -120,6 +122,7 @@ def test_a_tag_of_another_version_is_refused(clone):
     assert not (clone / "dist").exists()
 
 
+@pytest.mark.process
 def test_a_version_without_notes_is_refused(clone):
     (clone / "CHANGELOG.md").write_text("# Changelog\n\n## 0.0.9\n- nothing\n")
     assert 'has no section "## ' in dist(clone).stderr

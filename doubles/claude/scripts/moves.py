@@ -24,7 +24,7 @@ def write(program: str) -> str:
 
 def finish(result: str, files: Sequence[str] = ()) -> Call:
     """Hand over the result, with files of the workspace."""
-    return Call("finish", {"result": result, "files": list(files)})
+    return Call("finish", {"outcome": "done", "result": result, "files": list(files)})
 
 
 def in_steps(talk: Conversation, steps: Sequence[Reply], last: Call) -> Reply:
@@ -44,7 +44,9 @@ def given_up(talk: Conversation) -> Reply:
     latest = talk.results[-MOST_FAILURES:]
     if len(latest) < MOST_FAILURES or not all(result.is_error for result in latest):
         return ()
-    return (finish(f"It could not be done: {latest[-1].text.strip()[:500]}"),)
+    result = f"It could not be done: {latest[-1].text.strip()[:500]}"
+    needed = "The last calls all failed: what they needed has to be put right."
+    return (Call("finish", {"outcome": "not_possible", "result": result, "needed": needed}),)
 
 
 def output(talk: Conversation, start: str) -> str:
@@ -72,6 +74,7 @@ def checkpoint(talk: Conversation) -> Reply:
     asked = talk.first.strip().splitlines()[0]
     text = (
         f"Asked: {asked}\nDone: {len(talk.results)} tool calls; the latest said: {so_far}\n"
+        f"Found: nothing that is not in a file.\nDecided: to go on in the same way.\n"
         f"Next: {_GO_ON}.\nFiles: {', '.join(files) or 'see the workspace'}"
     )
     return (text,)

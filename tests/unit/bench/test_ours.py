@@ -21,6 +21,7 @@ def test_an_empty_queue_ends_the_measurement(tmp_path):
         ours.Worker(queue).work(1)
 
 
+@pytest.mark.process
 def test_over_http_it_is_the_program_that_answers(tmp_path):
     ours.fill(tmp_path / "state", 1, lambda: None)
     with ours.dashboard(tmp_path, tmp_path / "state") as client:

@@ -99,6 +99,7 @@ def restore(state, *words):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.process
 def test_a_backup_is_put_back_by_one_command_and_what_was_there_is_kept(state, clock):
     store = SqliteStore(state / "queue.db")
     queue = Queue(store, Settings(), clock)
@@ -115,6 +116,7 @@ def test_a_backup_is_put_back_by_one_command_and_what_was_there_is_kept(state, c
     assert {row[0] for row in sqlite3.connect(kept).execute("SELECT id FROM tasks")} == {before, after}
 
 
+@pytest.mark.process
 def test_a_queue_that_was_lost_comes_back_with_its_marker(state, clock):
     store = SqliteStore(state / "queue.db")
     kept = Queue(store, Settings(), clock).add(NewTask(title="kept"))[0].id
@@ -128,6 +130,7 @@ def test_a_queue_that_was_lost_comes_back_with_its_marker(state, clock):
     again.close()
 
 
+@pytest.mark.process
 def test_a_restore_is_refused_while_the_queue_is_used_and_for_what_is_no_backup(state, store, backups):
     backups.make()
     with held(state):

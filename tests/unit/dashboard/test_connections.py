@@ -1,5 +1,6 @@
 """Those who connect cannot stop the dashboard: late ones are closed, and too many make room."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -7,12 +8,13 @@ import threading
 import time
 
 import pytest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from dashboard import server
 from dashboard.app import create
 from dashboard.connections import Connection, Limits, Owes
 from dashboard.settings import Settings
+from local.process import wait_until
 from wire.client import Client
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -86,17 +88,20 @@ def test_who_is_late(owes, waited_s, moved, is_late):
     assert Limits().is_late(owes, waited_s, moved) is is_late
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("sent", [b"", HALF])
 def test_a_connection_without_a_whole_request_is_closed(app, sent):
     with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, sent) as client:
         assert rest(client) == b""
 
 
+@pytest.mark.process
 def test_a_header_that_drips_is_cut(app):
     with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, HALF) as client:
         assert dripped_until_closed(client, b"X-A: b\r\n")
 
 
+@pytest.mark.process
 def test_a_body_that_drips_is_cut_and_leaves_no_trace_of_an_error(app, caplog):
     with serving(app, Limits(grace_s=0.5)) as (port, _), connect(port, FORM) as client:
         assert dripped_until_closed(client, b"aaaaaaaa")
@@ -119,6 +124,7 @@ def dripped_until_closed(client, drop):
     return False
 
 
+@pytest.mark.process
 def test_a_body_at_a_good_pace_is_taken_however_long_it_lasts(app):
     with serving(app, Limits(header_s=0.5, grace_s=0.5, pace=100)) as (port, _), connect(port, FORM) as client:
         begun = time.monotonic()
@@ -128,11 +134,13 @@ def test_a_body_at_a_good_pace_is_taken_however_long_it_lasts(app):
         client.close()
 
 
+@pytest.mark.process
 def test_what_idles_between_requests_is_closed(app):
     with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, GET) as client:
         assert b'{"status":"ok"}' in rest(client)
 
 
+@pytest.mark.process
 def test_a_reader_that_stands_still_is_cut(app):
     with serving(huge, Limits(grace_s=0.5)) as (port, running), connect(port, GET, small=True) as client:
         client.recv(1)
@@ -140,6 +148,7 @@ def test_a_reader_that_stands_still_is_cut(app):
         assert len(rest(client)) < HUGE
 
 
+@pytest.mark.process
 def test_a_reader_at_a_good_pace_gets_all(app):
     with serving(huge, Limits(header_s=0.5, grace_s=1)) as (port, _), connect(port, GET) as client:
         begun = time.monotonic()
@@ -150,6 +159,7 @@ def test_a_reader_at_a_good_pace_gets_all(app):
         assert read + len(rest(client)) > HUGE
 
 
+@pytest.mark.process
 def test_answers_that_wait_for_their_readers_have_a_bound_together():
     with serving(huge, Limits(grace_s=600, unread=2 * HUGE)) as (port, running), contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connect(port, GET, small=True)) for _ in range(5)]
@@ -160,6 +170,7 @@ def test_answers_that_wait_for_their_readers_have_a_bound_together():
         assert all(connection.unread for connection in running.server_state.connections)
 
 
+@pytest.mark.process
 def test_the_oldest_idle_one_makes_room(app, token):
     limits = Limits(connections=2, header_s=600)
     with serving(app, limits) as (port, _), connect(port, HALF) as oldest, connect(port, HALF) as older:
@@ -169,6 +180,7 @@ def test_the_oldest_idle_one_makes_room(app, token):
         assert older.recv(12) == b"HTTP/1.1 200"
 
 
+@pytest.mark.process
 def test_one_that_had_an_answer_goes_after_those_that_never_asked(app):
     limits = Limits(connections=2, header_s=600)
     with serving(app, limits) as (port, _), connect(port, GET) as known, contextlib.ExitStack() as flood:
@@ -181,6 +193,7 @@ def test_one_that_had_an_answer_goes_after_those_that_never_asked(app):
         assert known.recv(12) == b"HTTP/1.1 200"
 
 
+@pytest.mark.process
 def test_where_all_are_at_work_a_new_one_is_refused(app):
     with serving(app, Limits(connections=2)) as (port, running), connect(port, FORM), connect(port, FORM):
         until(lambda: [one.owes for one in running.server_state.connections] == [Owes.BODY] * 2)
@@ -198,6 +211,7 @@ def until(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.process
 def test_a_client_that_had_its_answer_may_be_silent_and_one_that_begins_another_request_may_not(app):
     with serving(app, Limits(header_s=0.5)) as (port, running), connect(port, GET) as client:
         answer = b""
@@ -208,3 +222,30 @@ def test_a_client_that_had_its_answer_may_be_silent_and_one_that_begins_another_
         assert not one.look(one.age() + 60)
         client.sendall(HALF)
         assert rest(client) == b""
+
+
+async def endless(scope, receive, send):
+    """An application that answers piece by piece, without an end."""
+
+    async def pieces():
+        while True:
+            yield bytes(65536)
+            await asyncio.sleep(0)
+
+    await StreamingResponse(pieces())(scope, receive, send)
+
+
+@pytest.mark.process
+def test_a_reader_of_an_answer_in_pieces_is_not_cut_while_it_reads():
+    with serving(endless, Limits(grace_s=0.5)) as (port, _), connect(port, GET, small=True) as client:
+        end = time.monotonic() + 4
+        while time.monotonic() < end:  # eight times its grace
+            assert client.recv(4096)  # slower than it is written: something is always unread
+            time.sleep(0.005)
+
+
+@pytest.mark.process
+def test_who_does_not_read_an_answer_in_pieces_is_cut():
+    with serving(endless, Limits(grace_s=0.5)) as (port, running), connect(port, GET, small=True):
+        assert wait_until(lambda: running.server_state.connections, 30)
+        assert wait_until(lambda: not running.server_state.connections, 30)

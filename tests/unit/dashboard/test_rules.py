@@ -306,6 +306,16 @@ def test_a_user_reads_why_a_session_waits_whether_or_not_it_could_say_so(code, r
     assert ended(code=code, reason=reason).task.waiting.text == text
 
 
+def test_half_a_work_comes_to_the_user_with_its_result_and_files_and_is_not_done():
+    files = (FileInfo(name="half.csv", size=2, sha256="f"),)
+    left = rules.Left(short_result="Half.", files=files)
+    record = ended(code=Exit.STUCK, result="Half.", reason="Partly done: Half.", left=left)
+    assert (record.task.state, record.task.result, record.task.files) == (State.NEEDS_YOU, "Half.", files)
+    held = claimed(replace(record, task=replace(record.task, state=State.QUEUED, waiting=None)))
+    again = ended(held, code=Exit.STUCK, reason="stuck")
+    assert again.task.files == files  # a later stop without files takes nothing away
+
+
 def test_an_end_is_dated_and_lets_go_of_the_lease():
     running = claimed()
     record = rules.end(running, "S1", SessionEnd(fence=1, exit=Exit.DRAINED), rules.Left(), LATER)

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 BOOTSTRAP = Path(__file__).parents[3] / "local" / "bootstrap"
 UV = """#!/bin/sh
 mkdir -p .venv/bin
 id -u > .venv/user
 env > .venv/environment
-[ ! -e slow ] || sleep 11
+[ ! -e slow ] || sleep 9
 [ ! -e broken ]
 """
 
@@ -114,7 +117,7 @@ def test_an_authority_and_a_proxy_are_passed_on_under_the_names_that_each_progra
 
 def test_a_long_step_is_not_silent(checkout):
     (checkout.folder / "slow").touch()
-    assert "     10 s\n" in checkout.bootstrap()
+    assert re.search(r"     [89] s\n", checkout.bootstrap())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")

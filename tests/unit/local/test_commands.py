@@ -2,6 +2,8 @@ import pytest
 
 from local.commands import CommandFailed, run, succeeds
 
+pytestmark = pytest.mark.process
+
 
 def test_a_command_gets_its_input_and_gives_its_output():
     assert run("cat", stdin="text") == "text"

@@ -27,6 +27,7 @@ def test_nothing_of_it_can_reach_a_real_account():
     assert variables()["PULUMI_BACKEND_URL"].startswith("file:///")
 
 
+@pytest.mark.process
 def test_a_shell_reads_what_is_printed():
     lines = environment.exports({"ODD": "it's; $HOME"})
     shown = subprocess.run(["sh", "-c", f'{lines}printf %s "$ODD"'], capture_output=True, text=True, check=True).stdout

@@ -8,6 +8,8 @@ import pytest
 
 from local.process import Process, wait_until
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def child():

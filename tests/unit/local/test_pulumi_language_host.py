@@ -13,6 +13,8 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 from local.process import Process, wait_until
 from local.pulumi.language_host import EXECUTABLE, SHIMS, official
 
+pytestmark = pytest.mark.process
+
 ENGINE = "127.0.0.1:1"
 
 

@@ -40,6 +40,7 @@ def test_an_application_answers_while_the_block_runs_and_its_port_is_free_after_
         socket.create_connection((host, int(port)))
 
 
+@pytest.mark.process
 def test_a_program_answers_for_its_own_site():
     process = start(0)
     url = process.stdout.readline().split()[-1]
@@ -67,6 +68,7 @@ def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
     assert time.monotonic() - began < 50 * 0.04
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_program_says_when_it_listens_and_ends_quietly(number):
     process = start(0)
@@ -78,6 +80,7 @@ def test_a_program_says_when_it_listens_and_ends_quietly(number):
     assert "Traceback" not in log
 
 
+@pytest.mark.process
 def test_a_port_in_use_is_named_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

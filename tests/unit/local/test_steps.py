@@ -42,11 +42,13 @@ def test_a_step_that_fails_says_so_and_fails(steps, out):
     assert "✗  tools" in out.getvalue()
 
 
+@pytest.mark.process
 def test_a_commands_whole_output_is_kept(steps, tmp_path):
     assert steps.run("hello", [sys.executable, "-c", "print('hello')"]) == "hello\n"
     assert (tmp_path / "logs" / "hello.log").read_text() == "hello\n"
 
 
+@pytest.mark.process
 def test_a_failed_command_shows_its_tail_and_where_the_rest_is(steps, tmp_path):
     script = "import sys; [print('line', i) for i in range(100)]; sys.exit(3)"
     with pytest.raises(StepFailed) as failure:
@@ -79,6 +81,7 @@ class Awaited(io.StringIO):
         return super().write(text)
 
 
+@pytest.mark.process
 def test_a_long_step_is_never_silent_for_long_and_says_what_its_command_last_said(tmp_path):
     out = Awaited("compiling")
     steps = Steps(tmp_path, Console(file=out, width=100), silence_s=0.05)
@@ -103,6 +106,7 @@ def test_a_terminal_that_cannot_change_a_line_gets_plain_ones(tmp_path, out):
     assert "\x1b" not in out.getvalue()
 
 
+@pytest.mark.process
 def test_a_command_runs_as_the_user_for_whom_root_works_where_that_is_asked_for(steps):
     if os.geteuid() != 0:
         pytest.skip("only root can run a command as another user")

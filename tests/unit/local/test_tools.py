@@ -62,6 +62,7 @@ touch "$2"
 """
 
 
+@pytest.mark.process
 def test_all_that_go_fetches_stays_in_our_folder_and_is_gone_once_the_engine_is_built(cache, tmp_path, monkeypatch):
     program(tmp_path / "bin", "go", GO)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")

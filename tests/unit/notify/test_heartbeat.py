@@ -79,6 +79,7 @@ def test_a_service_that_is_away_is_logged_once_without_its_url(client, clock, ca
     assert "canary" not in said[0]
 
 
+@pytest.mark.process
 def test_a_queue_that_is_not_ready_is_said_with_its_reason(receiver, clock, tmp_path):
     store = SqliteStore(tmp_path / "queue.db")
     with running(create(store, TOKEN)) as url:

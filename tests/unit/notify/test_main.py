@@ -19,6 +19,8 @@ from wire.client import Client
 from wire.secret import Secret
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[3]
 TOKEN = Secret("a-token-of-the-tests")
 

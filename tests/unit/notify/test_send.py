@@ -6,6 +6,8 @@ from notify.send import Result, send
 from wire.secret import Secret
 from wire.types import Message
 
+pytestmark = pytest.mark.process
+
 MESSAGE = Message(
     id="01K.question.4", target="hook", subject="[jada] Question: Keep? (01K.question.4)", text="<b>ü</b>"
 )

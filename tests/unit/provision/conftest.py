@@ -52,7 +52,7 @@ def fresh():
         packages={"bubblewrap": False, "cron": False},
         files={file.path: None for file in config_files()},
         links=dict.fromkeys(LINKS),
-        wrong_rights=(), current=None, releases={}, venvs=(), secrets=(),
+        in_the_way=(), wrong_rights=(), current=None, releases={}, venvs=(), secrets=(),
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
 

@@ -10,6 +10,8 @@ import pytest
 
 from provision.release import wheels
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[3]
 OPERATOR = {"boto3", "fabric", "pulumi", "pulumi-aws", "pytest", "pytest-testinfra", "pytest-timeout", "rich"}
 

@@ -1,9 +1,13 @@
 import pytest
 
 from sync.failure import SyncFailed
-from sync.run import secret
+from sync.plan import Row
+from sync.run import _compare, secret
+from sync.settings import Settings
+from sync.source.bookings import Aside, Bookings
 from tests.people.desk import Desk
 
+SETTINGS = Settings(bookings_url="http://b", spreadsheet_id="x", columns=("id", "arrival", "rate"), dates=("arrival",))
 SOURCE = {"B1": ("2026-05-13", "Ada", 80)}
 CHANGED = {"B1": ("2026-05-13", "Ada", 90)}
 
@@ -71,3 +75,21 @@ def test_a_secret_is_read_without_its_line_end_and_never_shown(tmp_path):
     (tmp_path / "bookings_token").write_text("hush\n")
     found = secret(tmp_path, "bookings_token")
     assert (found.reveal(), "hush" in repr(found)) == ("hush", False)
+
+
+@pytest.mark.parametrize("aside", [Aside(1, "B1", "rate: bad"), Aside(1, None, "record 1 has no id")])
+def test_a_booking_that_could_not_be_read_is_neither_changed_nor_marked_as_removed(aside):
+    base = {"B1": ("B1", "2026-05-13", 80, "live")}
+    bookings = Bookings({} if aside.key else {"B2": ("B2", "2026-05-14", 1)}, (aside,))
+    found = _compare(SETTINGS, bookings, (Row(2, "B1", base["B1"]),), base)
+    assert (found.changes, found.removed, found.settled["B1"]) == ((), (), base["B1"])
+
+
+def test_a_booking_that_is_cancelled_is_marked_as_removed_and_not_taken_for_a_shrunken_source():
+    rows = tuple(Row(n, f"B{n}", (f"B{n}", "2026-05-13", 80, "live")) for n in range(2, 22))
+    base = {row.key: row.cells for row in rows}
+    live = {"B2": base["B2"][:-1]}
+    with pytest.raises(SyncFailed, match="no longer 19 of those"):
+        _compare(SETTINGS, Bookings(live), rows, base)
+    cancelled = Bookings(live, cancelled=frozenset(base.keys() - {"B2"}))
+    assert len(_compare(SETTINGS, cancelled, rows, base).removed) == 19

@@ -3,6 +3,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 MAIN = "def main():\n    print('of this release')\n    return 3\n"
 
 

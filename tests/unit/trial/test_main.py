@@ -41,6 +41,7 @@ def offer(given, **other):
     return program._offer(program._arguments(options(given, **other)), "trial-1")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("more", [[], ["--yes", "sure"]])
 def test_without_a_yes_the_costs_are_named_and_nothing_is_made(given, more):
     done = subprocess.run(

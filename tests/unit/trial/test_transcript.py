@@ -11,6 +11,8 @@ import pytest
 from local.process import wait_until
 from trial.transcript import CommandEnded, Transcript, interrupt_once
 
+pytestmark = pytest.mark.process
+
 NOON = datetime(2026, 5, 13, 12, 0, 5, tzinfo=UTC)
 
 

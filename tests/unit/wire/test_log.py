@@ -37,6 +37,7 @@ def test_each_program_of_the_host_logs_by_it(program):
     assert "basicConfig" not in source
 
 
+@pytest.mark.process
 def test_an_error_that_is_not_caught_forges_nothing_either():
     script = f"from wire import log; log.start('%(levelname)s %(message)s'); raise ValueError({FORGED!r})"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -26,6 +26,47 @@ def test_the_counters_outlive_the_daemon_until_midnight_utc(tmp_path):
     assert Day(tmp_path / "state.json", lambda: NOON + 43_200).used.sessions == ()
 
 
+def test_a_clock_that_steps_back_finds_what_its_date_had_used(tmp_path):
+    now = [NOON]
+    day = Day(tmp_path / "state.json", lambda: now[0])
+    day.begin("A")
+    day.spend("A", 1, 9_000_000)
+    now[0] = NOON + 86_400
+    day.begin("B")
+    now[0] = NOON
+    assert (day.used.sessions, day.used.spent) == (("A",), 9_000_000)
+    day.begin("C")
+    now[0] = NOON + 86_400
+    assert day.used.sessions == ("B",)
+    now[0] = NOON
+    assert day.used.sessions == ("A", "C")
+
+
+def test_a_session_counts_once_on_the_day_on_which_it_first_began(tmp_path):
+    now = [NOON]
+    day = Day(tmp_path / "state.json", lambda: now[0])
+    day.begin("A")
+    now[0] = NOON + 86_400
+    day.begin("A")
+    assert (day.used.sessions, day.knows("A"), day.knows("B")) == ((), True, False)
+
+
+def test_a_month_of_days_is_kept(tmp_path):
+    for number in range(40):
+        Day(tmp_path / "state.json", lambda number=number: NOON + number * 86_400).begin(f"S{number}")
+    day = Day(tmp_path / "state.json", lambda: NOON + 39 * 86_400)
+    assert [day.knows(f"S{number}") for number in (0, 7, 8, 39)] == [False, False, True, True]
+
+
+def test_a_file_of_an_earlier_release_is_read(tmp_path):
+    (tmp_path / "state.json").write_text('{"day": "2026-05-13", "sessions": ["A"], "usd_micros": {"A/1": 7}}')
+    assert Day(tmp_path / "state.json", lambda: NOON).used.spent == 7
+
+
+def test_the_next_day_begins_at_midnight_utc(tmp_path):
+    assert Day(tmp_path / "state.json", lambda: NOON).next == "2026-05-14T00:00:00Z"
+
+
 def test_a_damaged_file_is_told_by_name(tmp_path):
     (tmp_path / "state.json").write_text('{"day": ')
     with pytest.raises(Invalid, match=r"state\.json: is no JSON"):

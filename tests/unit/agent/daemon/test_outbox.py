@@ -220,6 +220,7 @@ Outbox(pathlib.Path(sys.argv[1]), lambda _: (Event(n=1, at="", kind=EventKind.HE
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("killed_at", "is_there"), [(1, False), (2, True)])
 def test_a_restored_journal_is_on_disk_before_it_has_its_name_and_its_folder_after(tmp_path, killed_at, is_there):
     done = subprocess.run([sys.executable, "-c", RESTORE, str(tmp_path), str(killed_at)], check=False)

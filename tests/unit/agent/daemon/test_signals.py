@@ -17,6 +17,7 @@ def test_a_signal_asks_to_stop_and_ends_the_wait(number):
     assert (signals.stop, time.monotonic() - began < 10) == (True, True)
 
 
+@pytest.mark.process
 def test_a_childs_end_wakes_and_asks_for_nothing():
     with Signals() as signals:
         child = subprocess.Popen(["true"])

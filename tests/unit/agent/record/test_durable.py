@@ -38,6 +38,7 @@ def test_what_another_release_added_is_kept_through_a_change(tmp_path):
     assert json.loads((tmp_path / "note.json").read_text()) == {"text": "bye", "mood": "good"}
 
 
+@pytest.mark.process
 def test_a_kill_in_the_middle_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "note.json"
     durable.write(path, Note(text="old"))

@@ -18,6 +18,8 @@ import pytest
 from agent.sandbox.run import Job, Sandbox
 from agent.settings import ToolLimits
 
+pytestmark = pytest.mark.process
+
 MARK = f"31415.{os.getpid()}"
 """Seconds that only this test run sleeps: another may look for its own on the same machine."""
 USER = 200_000 + os.getpid() % 100_000

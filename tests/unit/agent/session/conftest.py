@@ -75,11 +75,12 @@ class RecordingTools:
 
     def __init__(self):
         self.ran = []
+        self.finished = lambda given: {"result": given.get("result", "done"), "files": []}
 
     def run(self, tool_use_id, name, given):
         self.ran.append(tool_use_id)
         if name == "finish" and not given.get("fail"):
-            return Result("ok", carries={"finished": {"result": given.get("result", "done"), "files": []}})
+            return Result("ok", carries={"finished": self.finished(given)})
         return Result(f"{name} ran", is_error=bool(given.get("fail")))
 
 
@@ -105,10 +106,14 @@ class Lives:
         self.drain = SleeplessDrain(lambda: 0.0)
         self.now = 0.0
         self.limits = Limits(turns=30, hand_over_tokens=90_000, usd_micros=5_000_000, max_tokens=8192)
-        with Journal(self.path, lambda: 0.0) as journal:
-            header = {"task": {"id": "T", "title": "Count the beds"}, "model": MODEL, "system": "S", "tools": []}
-            journal.append(EventKind.HEADER, {**header, "max_tokens": 8192, "limits": {}})
-            journal.append(EventKind.MESSAGE, {"content": [text("Task: Count the beds")]})
+        self.begin("Task: Count the beds")
+
+    def begin(self, words):
+        """Begin a new session, whose model first reads these words."""
+        self.path.unlink(missing_ok=True)
+        header = {"task": {"id": "T", "title": "Count the beds"}, "model": MODEL, "system": "S", "tools": []}
+        self.add(EventKind.HEADER, {**header, "max_tokens": 8192, "limits": {}})
+        self.add(EventKind.MESSAGE, {"content": [text(words)]})
 
     def live(self, answers):
         """Run a process to its ending, which is put on record and returned; the API is kept as `api`."""

@@ -1,13 +1,14 @@
 """What each thing that the API can do to a request means, over a transport in memory."""
 
 import json
+import re
 
 import httpx2
 import pytest
 
+from agent.session import received
 from agent.session.api import Api
 from agent.session.drain import Drain, TimeUp
-from agent.session.endings import Drained
 from agent.session.retries import Cut, Rejected
 from wire.secret import Secret
 
@@ -129,10 +130,80 @@ def test_an_error_status_costs_nothing_and_is_asked_once(ask):
     assert (raised.value.status, raised.value.retry_after, len(asked)) == (529, 7, 1)
 
 
-def test_a_request_that_took_too_long_is_a_cut_and_in_a_drain_the_drains_end(ask):
-    with pytest.raises(Cut, match="did not come whole"):
+def test_a_request_that_took_too_long_is_a_cut(ask):
+    with pytest.raises(Cut, match="did not come whole") as raised:
         ask(raising(TimeUp()))
-    drain = Unbounded(lambda: 0.0)
-    drain._asked(15, None)
-    with pytest.raises(Drained, match="in the middle of a request"):
-        ask(raising(TimeUp()), drain=drain)
+    assert raised.value.usage is None  # nothing came that says what it cost
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", 'event: ping\ndata: {"type": "ping"}\n\n', "<html>a proxy's page</html>", "data: []\n\n", "data: {}\n\n"],
+)
+def test_a_200_without_an_answer_is_a_cut(ask, body):
+    with pytest.raises(Cut, match="no answer began"):
+        ask(lambda _request: httpx2.Response(200, text=body, headers={"content-type": "text/event-stream"}))
+
+
+def test_an_answer_that_broke_off_costs_its_input_and_what_arrived(ask):
+    with pytest.raises(Cut) as raised:
+        ask(streamed(answer(["Hel", "lo"], stop=None)))
+    assert raised.value.usage == {"input_tokens": 10, "output_tokens": 5 + received.UNSEEN}
+
+
+def test_an_answer_whose_end_came_is_taken_though_the_connection_broke(ask):
+    def broken():
+        for event in answer(["Hello"]):
+            yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+        raise httpx2.ReadError("reset")
+
+    headers = {"content-type": "text/event-stream"}
+    message = ask(lambda _request: httpx2.Response(200, content=broken(), headers=headers))
+    assert message["content"] == [{"type": "text", "text": "Hello"}]
+
+
+def calling(partial_json):
+    """An answer that calls bash, with an input as it stands here."""
+    first, *_, last, end = answer([], stop="tool_use")
+    block = {"type": "tool_use", "id": "toolu_1", "name": "bash", "input": {}}
+    yield first
+    yield {"type": "content_block_start", "index": 0, "content_block": block}
+    yield {
+        "type": "content_block_delta",
+        "index": 0,
+        "delta": {"type": "input_json_delta", "partial_json": partial_json},
+    }
+    yield {"type": "content_block_stop", "index": 0}
+    yield last
+    yield end
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ('{"command": ' + "[" * 3000 + "]" * 3000 + "}", "levels deep|no JSON"),
+        ('{"command": ' + "[" * 100 + "]" * 100 + "}", "more than 64 levels"),
+        ('{"command": "ls', "no JSON"),
+        ('{"command": NaN}', "no number of JSON"),
+        ('["ls"]', "no object"),
+    ],
+)
+def test_an_input_that_cant_be_kept_is_a_call_that_is_refused_not_an_answer_that_is_lost(ask, written, why):
+    (call,) = ask(streamed(calling(written)))["content"]
+    assert re.search(why, call["input"][received.UNREADABLE])
+
+
+def test_half_a_pair_of_surrogates_becomes_a_mark(ask):
+    batches = []
+    message = ask(streamed(answer(["a\ud83d", "b\ud83d", "\ude00"])), batches.append)
+    assert message["content"] == [{"type": "text", "text": "a\ufffdb😀"}]
+    json.dumps([message, batches], ensure_ascii=False).encode()  # a journal is UTF-8
+    (call,) = ask(streamed(calling('{"command": "echo \\ud83d"}')))["content"]
+    assert call["input"] == {"command": "echo \ufffd"}
+
+
+def test_events_out_of_order_are_a_cut(ask):
+    first, *_ = answer([])
+    delta = {"type": "content_block_delta", "index": 3, "delta": {"type": "text_delta", "text": "x"}}
+    with pytest.raises(Cut, match="not as the API documents it"):
+        ask(streamed([first, delta]))

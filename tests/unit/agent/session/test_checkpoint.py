@@ -1,6 +1,10 @@
 """What is handed over without the model's words."""
 
+import dataclasses
+
+from agent.record.limits import spent
 from agent.session import checkpoint
+from agent.session.endings import Drained
 from wire.types import EventKind
 
 
@@ -31,3 +35,42 @@ def test_a_call_without_a_result_is_told_as_such(lives):
 
 def test_a_session_that_never_got_an_answer_has_one_too(lives):
     assert "No tool was called." in checkpoint.from_journal(lives.events())
+
+
+WHOLE = "Asked: count.\nDone: half.\nFound: nothing.\n**Decided:** by hand.\nNext: the rest.\nFiles: beds.csv"
+
+
+def handed(lives, words):
+    lives.limits = dataclasses.replace(lives.limits, turns=spent(lives.events()).turns + 1)
+    return lives.live(lambda _n: lives.said(lives.text(words))).handed["checkpoint"]
+
+
+def test_words_with_all_parts_are_the_checkpoint_with_the_journals_facts_behind(lives):
+    edit = lives.use("str_replace_based_edit_tool", 1, command="create", path="/workspace/beds.csv", file_text="1")
+    lives.live([lives.said(edit), lives.said(lives.use("bash", 2, command="wc beds", fail=1)), Drained("enough")])
+    told = handed(lives, WHOLE)
+    assert told.startswith(WHOLE)
+    assert "Files changed by the editor: /workspace/beds.csv" in told
+    assert "- bash" in told
+    assert "bash ran" in told
+
+
+def test_words_that_lack_parts_are_no_checkpoint(lives):
+    told = handed(lives, "I will write the checkpoint to a file.")
+    assert "left no whole checkpoint: it lacks Asked, Done, Found, Decided, Next, Files" in told
+    assert "Last words: I will write the checkpoint to a file." in told
+
+
+def test_what_people_said_is_handed_on_word_for_word_from_session_to_session(lives):
+    lives.live([lives.said(lives.use("ask_person", "q", question="Keep the beds?"))])
+    lives.add(EventKind.ANSWER, {"tool_use_id": "toolu_q", "text": "Keep them.\n  All  of them."})
+    lives.live([Drained("enough")])
+    lives.add(EventKind.MESSAGE, {"content": [lives.text("[A person answers]\nAnd hurry.")], "note": True})
+    told = handed(lives, WHOLE)
+    assert "- Asked: Keep the beds?\n  Answered: Keep them.\n  All  of them." in told
+    assert "And hurry." in told
+    assert "not run, or interrupted" not in told
+    lives.begin(f"Task: T\n\n{told}")
+    again = handed(lives, WHOLE)
+    assert "Answered: Keep them.\n  All  of them." in again
+    assert again.count("And hurry.") == 1

@@ -1,5 +1,6 @@
 """A drain, by real signals to this process; its handlers are put back behind each test."""
 
+import contextlib
 import os
 import signal
 import time
@@ -50,6 +51,19 @@ def test_what_blocks_is_broken_off_at_its_time(drain):
 def test_what_is_bounded_is_broken_off_even_when_its_time_was_over_before(drain):
     with pytest.raises(TimeUp), drain.bounded(after(-5)):
         time.sleep(30)
+
+
+def test_an_alarm_that_came_to_nothing_is_followed_by_another(drain):
+    # As good as one that fires just before the call blocks, which no call then notices.
+    lost = contextlib.suppress(TimeUp)
+    with pytest.raises(TimeUp), drain.bounded(after(0.1)):
+        block(first=lost)
+
+
+def block(first):
+    with first:
+        time.sleep(30)
+    time.sleep(30)
 
 
 def test_a_drain_shortens_what_is_under_way_to_its_grace(drain):

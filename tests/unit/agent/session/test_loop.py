@@ -13,6 +13,8 @@ from agent.session.retries import Cut, Rejected
 from agent.tools.result import Result
 from wire.types import Event, EventKind, Exit
 
+CHECKPOINT = "Asked: count.\nDone: half.\nFound: nothing.\nDecided: by hand.\nNext: the rest.\nFiles: beds.csv"
+
 
 def busy(lives):
     """A model that runs one command a turn, for ever."""
@@ -86,8 +88,8 @@ def test_what_was_sent_is_sent_again_byte_for_byte(lives):
 
 
 def test_the_turn_limit_ends_with_a_hand_over_and_never_a_31st_request(lives):
-    ending = lives.live(lambda n: busy(lives)(n) if n < 29 else lives.said(lives.text("Asked: count.")))
-    assert (ending.exit, ending.handed["checkpoint"]) == (Exit.TURN_LIMIT, "Asked: count.")
+    ending = lives.live(lambda n: busy(lives)(n) if n < 29 else lives.said(lives.text(CHECKPOINT)))
+    assert (ending.exit, ending.handed["checkpoint"][: len(CHECKPOINT)]) == (Exit.TURN_LIMIT, CHECKPOINT)
     assert len(lives.api.requests) == 30
     assert lives.events()[-1].data["turns"] == 30
 
@@ -128,18 +130,18 @@ def test_a_hand_over_that_is_cut_is_made_from_the_journal_without_a_request(live
 
 
 def test_a_hand_over_that_is_rejected_is_asked_again_as_the_same_turn(lives):
-    tries = [Rejected(529, "overloaded"), lives.said(lives.text("words"))]
+    tries = [Rejected(529, "overloaded"), lives.said(lives.text(CHECKPOINT))]
     ending = lives.live(lambda n: busy(lives)(n) if n < 29 else tries[n - 29])
-    assert ending.handed["checkpoint"] == "words"
+    assert ending.handed["checkpoint"].startswith(CHECKPOINT)
     assert lives.events()[-1].data["turns"] == 30
     assert len(last_user(lives)) == 2  # it is asked once
 
 
 def test_a_process_that_dies_behind_the_words_that_ask_for_the_hand_over_asks_once(lives):
     lives.limits = dataclasses.replace(lives.limits, turns=1)
-    lives.live([lives.said(lives.text("words"))])
+    lives.live([lives.said(lives.text(CHECKPOINT))])
     lives.cut_behind(EventKind.MESSAGE, occurrence=2)
-    assert lives.live([lives.said(lives.text("words"))]).handed["checkpoint"] == "words"
+    assert lives.live([lives.said(lives.text(CHECKPOINT))]).handed["checkpoint"].startswith(CHECKPOINT)
     assert len(lives.events(EventKind.MESSAGE)) == 2
 
 
@@ -465,3 +467,85 @@ def test_an_error_result_never_is_without_words(lives):
     lives.tools.run = lambda *_call: Result("", is_error=True)
     lives.live([lives.said(lives.use("bash", 1, command="x")), lives.said(lives.text("no"), stop="refusal")])
     assert results(lives)["toolu_1"]["content"] == "(no output)"
+
+
+def test_a_cut_answer_costs_what_it_can_have_cost_and_its_turn(lives):
+    usage = {"input_tokens": 1000, "output_tokens": 600}
+    lives.live([Cut("half", usage), finish(lives)])
+    reserve, cut = lives.events(EventKind.RESERVE)[0].data, lives.events(EventKind.CUT)[0].data
+    assert (cut["turn"], cut["usage"], cut["reason"]) == (1, usage, "half")
+    assert cut["usd_micros"] == 1000 * 2 + 600 * 10 < reserve["usd_micros"]
+    assert (lives.events()[-1].data["turns"], lives.events()[-1].data["usd_micros"]) == (2, 8000 + 3000)
+
+
+def test_a_cut_answer_of_which_nothing_is_known_costs_the_worst(lives):
+    lives.live([Cut("half"), finish(lives)])
+    worst = lives.events(EventKind.RESERVE)[0].data["usd_micros"]
+    assert lives.events()[-1].data["usd_micros"] == worst + 3000
+
+
+def test_a_request_that_a_drain_cuts_ends_as_drained_with_its_price_on_record(lives):
+    def cut(_n):
+        lives.drain._asked(15, None)
+        return Cut("time is up", {"input_tokens": 1000, "output_tokens": 0})
+
+    ending = lives.live(cut)
+    assert (ending.exit, ending.reason) == (Exit.DRAINED, "drained in the middle of a request")
+    assert lives.events()[-1].data["usd_micros"] == 2000
+
+
+def test_blank_texts_are_not_sent_back(lives):
+    lives.live([lives.said(lives.text(" \n"), lives.use("bash", 1, command="ls")), finish(lives)])
+    assert [block["type"] for block in lives.api.requests[1]["messages"][1]["content"]] == ["tool_use"]
+
+
+def test_an_answer_of_blank_text_alone_is_asked_to_go_on(lives):
+    lives.live([lives.said(lives.text("\n\n")), finish(lives)])
+    assert [message["role"] for message in lives.api.requests[1]["messages"]] == ["user"]
+    assert "held no call" in last_user(lives)[-1]["text"]
+
+
+def test_calls_of_one_id_are_told_apart_in_one_answer_and_over_answers(lives):
+    twice = lives.said(lives.use("bash", 1, command="ls"), lives.use("bash", 1, command="wc"))
+    lives.live([twice, lives.said(lives.use("bash", 1, command="df")), finish(lives)])
+    assert lives.tools.ran == ["toolu_1", "toolu_1_2", "toolu_1_3", "toolu_f"]
+    sent = [b["id"] for m in lives.api.requests[-1]["messages"] for b in m["content"] if b["type"] == "tool_use"]
+    assert sent == ["toolu_1", "toolu_1_2", "toolu_1_3"]
+
+
+def test_a_call_whose_input_cant_be_used_is_answered_and_not_run(lives):
+    call = {"type": "tool_use", "id": "toolu_1", "name": "bash", "input": {"jada_unreadable": "it is no object"}}
+    lives.live([lives.said(call), finish(lives)])
+    assert lives.tools.ran == ["toolu_f"]
+    assert "it is no object" in results(lives)["toolu_1"]["content"]
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_conversation_that_is_refused_is_handed_over_once_and_then_a_person_is_asked(lives, status):
+    refused = Rejected(status, "messages: something in it")
+    ending = lives.live([lives.said(lives.use("bash", 1, command="ls")), refused])
+    assert ending.exit is Exit.TURN_LIMIT
+    assert "bash ran" in ending.handed["checkpoint"]
+    lives.begin(ending.handed["checkpoint"])
+    again = lives.live([lives.said(lives.use("bash", 1, command="ls")), refused])
+    assert (again.exit, "messages: something in it" in again.reason) == (Exit.STUCK, True)
+
+
+def test_a_first_request_that_is_refused_comes_to_a_person_at_once(lives):
+    assert lives.live([Rejected(400, "max_tokens: too many")]).exit is Exit.STUCK
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"), [("partly", "Partly done: Half."), ("not_possible", "Not possible: Half.")]
+)
+def test_what_is_not_done_comes_to_a_person_with_its_files_and_goes_on_by_their_word(lives, outcome, words):
+    given = {"result": "Half.", "outcome": outcome, "needed": "The other list."}
+    lives.tools.finished = lambda _given: {**given, "files": ["half.csv"]}
+    ending = lives.live([finish(lives, 1)])
+    assert ending.exit is Exit.STUCK
+    assert ending.reason == f"{words} What would be needed: The other list."
+    assert lives.events()[-1].data["files"] == ["half.csv"]
+    assert lives.events()[-1].kind is EventKind.SUSPEND
+    lives.add(EventKind.MESSAGE, {"content": [lives.text("Here it is.")], "note": True})
+    lives.tools.finished = lambda _given: {"result": "All.", "outcome": "done", "needed": "", "files": []}
+    assert lives.live([finish(lives, 2)]).exit is Exit.FINISHED

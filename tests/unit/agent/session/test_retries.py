@@ -51,14 +51,30 @@ def test_a_short_retry_after_is_obeyed_and_a_long_one_suspends(retries):
     assert raised.value.handed["not_before"] == "1970-01-02T00:00:00Z"
 
 
-@pytest.mark.parametrize(("status", "cure"), [(401, "fab secrets"), (402, "billing"), (403, "fab secrets")])
+@pytest.mark.parametrize("header", ["inf", "999999999999", "1e400", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_no_retry_after_is_longer_than_a_day(retries, header):
+    with pytest.raises(Unavailable) as raised:
+        retries.after(Rejected(529, "busy", retry_after=retry_after(header, 0.0)))
+    assert raised.value.handed["not_before"] == "1970-01-02T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("status", "cure"), [(401, "fab secrets"), (402, "billing"), (403, "fab secrets"), (404, "`model`")]
+)
 def test_a_key_that_does_not_open_is_told_with_its_cure_and_the_task_waits(retries, status, cure):
     with pytest.raises(Unavailable, match=cure) as raised:
         retries.after(Rejected(status, "no"))
     assert raised.value.handed["not_before"] == "1970-01-01T00:15:00Z"
 
 
-@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_a_400_for_want_of_credit_is_told_as_such_and_the_task_waits(retries):
+    error = Rejected(400, "Your credit balance is too low to access the Anthropic API.")
+    assert not error.of_conversation
+    with pytest.raises(Unavailable, match="billing"):
+        retries.after(error)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_request_that_can_never_pass_is_a_fault_with_the_apis_words(retries, status):
     with pytest.raises(Fault, match=f"{status} the words"):
         retries.after(Rejected(status, "the words"))
@@ -73,6 +89,7 @@ def test_a_request_that_can_never_pass_is_a_fault_with_the_apis_words(retries, s
         ("1.5", 1.5),
         ("-3", 0),
         ("soon", None),
+        ("nan", None),
         ("Thu, 01 Jan 1970 00:01:00 GMT", 60),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
     ],

@@ -6,6 +6,8 @@ from agent.tools.bash import Bash
 from agent.tools.result import CallFailed
 from wire.values import Invalid
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def bash(sandbox, tmp_path):

@@ -8,6 +8,8 @@ from agent.tools.editor import collect, edit
 from agent.tools.result import CallFailed
 from wire.types import FILE_LIMIT
 
+pytestmark = pytest.mark.process
+
 
 def test_the_editor_works_on_the_workspace(sandbox, workspace):
     assert edit(sandbox, {"command": "create", "path": "/workspace/a.txt", "file_text": "ö\n"}).content == (

@@ -9,6 +9,8 @@ from agent.tools.people import derived_id
 from wire.types import ULID, AskedBudget, Budget, Claim, Grant, Lease, NewTask, State, Task
 from wire.values import decode
 
+pytestmark = pytest.mark.process
+
 SESSION = "01JD3Q0000000000000000000A"
 
 
@@ -55,7 +57,7 @@ def test_without_money_no_task_is_created(sandbox, tmp_path):
 def test_finish_collects_its_files(toolbox, workspace, tmp_path):
     (workspace / "a.csv").write_text("1\n")
     result = toolbox.run("t", "finish", {"result": "Done.", "files": ["a.csv", "a.csv"]})
-    assert result.carries["finished"] == {"result": "Done.", "files": ["a.csv"]}
+    assert result.carries["finished"] == {"outcome": "done", "result": "Done.", "needed": "", "files": ["a.csv"]}
     assert (tmp_path / "files" / "a.csv").read_text() == "1\n"
 
 
@@ -119,3 +121,12 @@ def test_every_tool_has_its_definition():
         "ask_person",
         "finish",
     ]
+
+
+@pytest.mark.parametrize("outcome", ["partly", "not_possible"])
+def test_a_finish_that_is_not_done_says_what_would_be_needed(toolbox, outcome):
+    asked = {"result": "Half.", "outcome": outcome}
+    assert "say what would be needed" in toolbox.run("t", "finish", asked).content
+    result = toolbox.run("t", "finish", {**asked, "needed": "The other list."})
+    assert result.carries["finished"] == {**asked, "needed": "The other list.", "files": []}
+    assert "a person" in result.content

@@ -39,6 +39,7 @@ def claim_all(path, out):
         out.put(None)
 
 
+@pytest.mark.process
 def test_four_processes_claim_200_tasks_each_exactly_once(tmp_path):
     path = tmp_path / "queue.db"
     ours = queue(path)
@@ -73,6 +74,7 @@ for n in itertools.count():
 """
 
 
+@pytest.mark.process
 def test_a_kill_in_the_middle_keeps_every_acknowledged_write(tmp_path):
     path = tmp_path / "queue.db"
     writer = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
@@ -169,8 +171,19 @@ def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_
     store.deliver(session, 1, [*settled, Event(n=3, at="x", kind=EventKind.MESSAGE)])
     store.close()
     with sqlite3.connect(path) as db:
-        for statement in ("DROP INDEX members", "DROP INDEX keys_of", "DROP TABLE unnamed"):
+        for statement in (
+            "DROP INDEX members",
+            "DROP INDEX keys_of",
+            "DROP TABLE unnamed",
+            "DROP TABLE spent",
+            "DROP TABLE aside",
+        ):
             db.execute(statement)
+        for trigger in ("added", "changed", "deleted"):
+            db.execute(f"DROP TRIGGER listed_{trigger}")
+        for table in ("listed", "words", "labels", "costs"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("ALTER TABLE deliveries DROP COLUMN tokens")
         db.execute("ALTER TABLE deliveries DROP COLUMN turns")
         db.execute("ALTER TABLE deliveries DROP COLUMN usd_micros")
         db.execute("INSERT INTO deliveries VALUES (?, 4, 4, 'gone'), (?, 5, 5, 'broken')", (session, session))

@@ -6,6 +6,8 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_identit
 
 from doubles.lightsail.access import Authority, host_key_entries, new_key, private_pem, public_line
 
+pytestmark = pytest.mark.process
+
 NOW = 1_800_000_000.5
 
 

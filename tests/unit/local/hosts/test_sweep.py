@@ -1,3 +1,5 @@
+import pytest
+
 from local.hosts import obstacles
 from local.hosts.sweep import mounts_below
 
@@ -13,5 +15,6 @@ def test_mounts_below_a_folder_are_found_the_innermost_first(tmp_path):
     assert found == [f"{tmp_path}/hosts/box/merged/run time", f"{tmp_path}/hosts/box/merged"]
 
 
+@pytest.mark.process
 def test_obstacles_are_sentences():
     assert all(text.endswith(".") for text in obstacles())

@@ -31,6 +31,7 @@ def test_each_command_stands_in_one_group():
     assert sorted(grouped) == sorted(namespace.task_names)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", [[], ["--list"], ["help"]])
 def test_all_commands_are_listed_in_groups_each_with_an_example(words):
     done = _fab(*words)
@@ -42,6 +43,7 @@ def test_all_commands_are_listed_in_groups_each_with_an_example(words):
         assert said[at + 1].strip() == f"$ {namespace[name].example}"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", [["help", "task.get"], ["--help", "task.get"], ["task.get", "--help"]])
 def test_help_teaches_a_command(words):
     said = _fab(*words).stdout
@@ -62,6 +64,7 @@ def test_no_option_is_converted_by_the_parser_which_shows_tracebacks(context):
     assert {argument.kind for argument in context.args.values()} <= {str, bool, list}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -91,6 +94,7 @@ def test_what_was_typed_wrong_is_said_with_a_cure_and_no_traceback(words, said):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", [["dashboard", "--port"], ["ssh", "--forward"]])
 def test_a_port_of_another_program_is_refused(words):
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -101,6 +105,7 @@ def test_a_port_of_another_program_is_refused(words):
     assert done.stdout == ""
 
 
+@pytest.mark.process
 def test_a_reader_that_goes_away_ends_the_list_without_words():
     gone, written = os.pipe()
     os.close(gone)
@@ -119,9 +124,10 @@ def test_each_task_takes_stack_and_host_and_explains_every_option(context):
 
 @pytest.mark.parametrize("name", namespace.task_names)
 def test_what_is_typed_is_the_functions_name(name):
-    assert namespace[name].body.__name__.rstrip("_") == name.rpartition(".")[2]
+    assert namespace[name].body.__name__.rstrip("_").replace("_", "-") == name.rpartition(".")[2]
 
 
+@pytest.mark.process
 def test_a_stack_without_settings_is_refused_by_name():
     done = _fab("plan", "--stack", "nowhere")
     assert done.returncode == 1
@@ -129,6 +135,7 @@ def test_a_stack_without_settings_is_refused_by_name():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_an_answer_that_says_nothing_is_refused_before_anything_is_asked():
     done = _fab("task.answer", "01M7ZQGWJRQ9MW3ETQ7MW30V00")
     assert done.returncode == 1

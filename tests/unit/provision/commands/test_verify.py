@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from provision.commands.verify import pytest_command
 from provision.reach.keyfiles import KeyFiles
 
@@ -15,6 +17,7 @@ def test_the_checks_run_over_openssh_which_verifies_the_host():
     assert words[-1] == "-x"
 
 
+@pytest.mark.process
 def test_without_a_host_its_checks_are_not_collected():
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/host"],

@@ -32,3 +32,32 @@ def test_what_a_cut_off_one_left_is_no_obstacle(tmp_path, left):
     durable.link(tmp_path / "link", "target")
     assert (tmp_path / "file").read_bytes() == b"whole"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+
+
+def test_a_folder_in_a_links_place_is_moved_aside_with_what_is_in_it(tmp_path):
+    for number in (1, 2):
+        (tmp_path / "jada").unlink(missing_ok=True)
+        (tmp_path / "jada").mkdir()
+        (tmp_path / "jada" / "somebodys").touch()
+        durable.link(tmp_path / "jada", "target")
+        assert (tmp_path / f"jada.moved-{number}" / "somebodys").exists()
+    assert str((tmp_path / "jada").readlink()) == "target"
+
+
+def test_a_folder_that_is_placed_is_there_at_every_moment_and_what_was_there_is_left_beside(tmp_path):
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "new").touch()
+    durable.place(tmp_path / "half", tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    (tmp_path / "half").mkdir()
+    durable.place(tmp_path / "half", tmp_path / "folder")
+    assert (tmp_path / "half" / "new").exists()
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_a_removed_file_may_be_removed_again(tmp_path):
+    durable.write(tmp_path / "file", b"", 0o600)
+    durable.remove(tmp_path / "file")
+    durable.remove(tmp_path / "file")
+    durable.remove(tmp_path / "none" / "file")
+    assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,8 @@ import pytest
 from provision.onhost import installer
 from provision.onhost.errors import DeployRefused
 
+pytestmark = pytest.mark.process
+
 
 def test_a_test_that_no_target_took_refuses_the_deploy_with_each_answer():
     command = [sys.executable, "-c", "print('mail: refused with status 403'); raise SystemExit(1)"]

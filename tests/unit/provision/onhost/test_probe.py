@@ -1,7 +1,11 @@
 import hashlib
 
+import pytest
+
 from provision.onhost import probe
 from provision.release import plan
+
+pytestmark = pytest.mark.process
 
 
 def _asked(**given):
@@ -42,3 +46,10 @@ def test_a_plan_reads_what_the_probe_says():
     seen = plan.read_probe(probe.main(plan.probe_request()))
     assert seen.current is None
     assert set(seen.links) == set(plan.LINKS)
+
+
+def test_a_folder_where_a_link_belongs_is_reported(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    asked = [str(tmp_path / name) for name in ("folder", "link", "none")]
+    assert probe.main(_asked(links=asked))["in_the_way"] == asked[:1]

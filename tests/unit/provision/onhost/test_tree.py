@@ -1,11 +1,14 @@
+import ensurepip
 import hashlib
 import io
 import json
 import tarfile
+import zipfile
+from pathlib import Path
 
 import pytest
 
-from provision.onhost import durable, tree
+from provision.onhost import durable, tree, whole
 from provision.onhost.errors import ContentDamaged
 
 
@@ -36,26 +39,53 @@ def test_an_upload_that_is_gone_is_reported_as_such(tmp_path):
         tree.read_verified(tmp_path / "x", "")
 
 
-def test_a_folder_appears_whole(tmp_path):
-    tree.unpack(_tar({"app/a.py": b"a"}), tmp_path / "r1")
-    assert (tmp_path / "r1" / "app" / "a.py").read_bytes() == b"a"
-    assert [path.name for path in tmp_path.iterdir()] == ["r1"]
+@pytest.fixture
+def venv(tmp_path):
+    """An environment that was made to its end."""
+    folder = tmp_path / "venvs" / "lock"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").write_text("a program")
+    (folder / whole.MARK).write_text(whole.listing(folder))
+    return folder
 
 
-def test_a_damaged_folder_is_replaced(tmp_path):
-    (tmp_path / "r1").mkdir()
-    (tmp_path / "r1" / "odd").touch()
-    tree.unpack(_tar({"a": b"a"}), tmp_path / "r1")
-    assert [path.name for path in (tmp_path / "r1").iterdir()] == ["a"]
-    assert [path.name for path in tmp_path.iterdir()] == ["r1"]
+def _archive(files):
+    """A release's archive, with the manifest that fits."""
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    manifest = json.dumps({"lock": "lock", "units": {}, "files": digests}).encode()
+    return _tar({**files, "manifest.json": manifest})
 
 
-def test_a_torn_archive_leaves_no_folder_under_its_name(tmp_path):
+def test_a_release_appears_whole(tmp_path, venv):
+    release = tmp_path / "releases" / "r1"
+    tree.place_release(_archive({"app/a.py": b"a = 1"}), release, venv)
+    assert [path.name for path in release.parent.iterdir()] == ["r1"]
+    assert whole.is_whole(release)
+
+
+def test_a_release_gets_its_name_only_when_it_is_finished(tmp_path, venv):
+    release = tmp_path / "releases" / "r1"
+    archive = _tar({"app/a.py": b"a = 1", "manifest.json": json.dumps({"files": {"app/a.py": "other"}}).encode()})
+    with pytest.raises(ContentDamaged):
+        tree.place_release(archive, release, venv)
+    assert not release.exists()
+    tree.place_release(_archive({"app/a.py": b"a = 1"}), release, venv)
+    assert whole.is_whole(release)
+
+
+def test_a_damaged_release_changes_places_with_a_whole_one(tmp_path, venv):
+    release = tmp_path / "releases" / "r1"
+    release.mkdir(parents=True)
+    (release / "odd").touch()
+    tree.place_release(_archive({"app/a.py": b"a = 1"}), release, venv)
+    assert not (release / "odd").exists()
+    assert [path.name for path in release.parent.iterdir()] == ["r1"]
+
+
+def test_a_torn_archive_leaves_no_folder_under_its_name(tmp_path, venv):
     with pytest.raises(tarfile.TarError):
-        tree.unpack(_tar({"a": b"x" * 2000})[:1000], tmp_path / "r1")
+        tree.place_release(_tar({"a": b"x" * 2000})[:1000], tmp_path / "r1", venv)
     assert not (tmp_path / "r1").exists()
-    tree.unpack(_tar({"a": b"a"}), tmp_path / "r1")
-    assert (tmp_path / "r1" / "a").exists()
 
 
 def test_a_file_that_differs_from_the_manifest_is_found(tmp_path):
@@ -73,6 +103,36 @@ def test_pruning_keeps_the_named_releases_and_the_environments_they_use(tmp_path
     assert [path.name for path in (tmp_path / "venvs").iterdir()] == ["new"]
 
 
+def test_pruning_meets_what_is_damaged(tmp_path):
+    _release(tmp_path, "r2", "lock")
+    (tmp_path / "releases" / "without-environment").mkdir()
+    (tmp_path / "releases" / ".r3.half").mkdir()
+    (tmp_path / "releases" / "a-file").touch()
+    assert sorted(tree.prune(tmp_path, ["r2"])) == ["releases/a-file", "releases/without-environment"]
+    assert [path.name for path in (tmp_path / "releases").iterdir()] == ["r2"]
+
+
 def test_pruning_again_removes_nothing(tmp_path):
     _release(tmp_path, "r1", "lock")
     assert tree.prune(tmp_path, ["r1"]) == []
+
+
+@pytest.mark.process
+def test_an_environment_is_made_of_what_the_lock_names_and_nothing_else(tmp_path):
+    (pip,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
+    wheel = _wheel("lonely", "Metadata-Version: 2.1\nName: lonely\nVersion: 1\nRequires-Dist: another\n")
+    locked = f"lonely==1 --hash=sha256:{hashlib.sha256(wheel).hexdigest()}\n"
+    wheels = {"lonely-1-py3-none-any.whl": wheel, pip.name: pip.read_bytes(), "requirements.txt": locked.encode()}
+    tree.make_venv(_tar(wheels), tmp_path / "venv")
+    installed = {path.name for path in (tmp_path / "venv" / "lib").glob("python3*/site-packages/*")}
+    assert installed == {"lonely.py", "lonely-1.dist-info", "__pycache__"}
+
+
+def _wheel(name, metadata):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr(f"{name}.py", "")
+        file.writestr(f"{name}-1.dist-info/METADATA", metadata)
+        file.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{name}-1.dist-info/RECORD", "")
+    return out.getvalue()

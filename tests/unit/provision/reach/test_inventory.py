@@ -79,6 +79,7 @@ def test_an_unknown_host_is_refused_with_the_known_ones():
         inventory.choose(_parsed(LOCAL), "other")
 
 
+@pytest.mark.process
 def test_pulumi_is_asked_for_the_stack_by_name(tmp_path):
     answer = json.dumps({"inventory": LOCAL})
     environ = _pulumi(tmp_path, f"echo \"$@\" >asked; echo '{answer}'")
@@ -86,12 +87,14 @@ def test_pulumi_is_asked_for_the_stack_by_name(tmp_path):
     assert (tmp_path / "asked").read_text() == "stack output --json --stack local\n"
 
 
+@pytest.mark.process
 def test_pulumis_own_words_are_passed_on(tmp_path):
     environ = _pulumi(tmp_path, "echo \"error: no stack named 'x' found\" >&2; exit 255")
     with pytest.raises(CommandError, match="no stack named 'x' found"):
         inventory.read("x", tmp_path, environ)
 
 
+@pytest.mark.process
 def test_without_pulumi_the_cure_is_named(tmp_path):
     with pytest.raises(CommandError, match="not on PATH"):
         inventory.read("local", tmp_path, {"PATH": str(tmp_path)})

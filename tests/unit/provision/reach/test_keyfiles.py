@@ -29,6 +29,7 @@ def test_the_configuration_verifies_the_host_and_offers_nothing_else(granted):
     assert "  IdentitiesOnly yes\n" in config
 
 
+@pytest.mark.process
 def test_openssh_reads_the_configuration(granted):
     with materialised(granted) as keys:
         done = subprocess.run(keys.ssh("-G", "{host}"), capture_output=True, text=True, check=True)
@@ -43,6 +44,7 @@ def test_files_are_private_and_go(granted):
     assert not keys.folder.exists()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_files_go_when_the_command_is_interrupted(number):
     root = Path(__file__).parents[4]

@@ -30,6 +30,7 @@ def test_the_installer_needs_no_other_file_and_refuses_a_host_that_the_plan_did_
     assert "the host changed since the plan: current was another, now it is None" in json.loads(done.stdout)["failed"]
 
 
+@pytest.mark.process
 def test_a_program_runs_from_standard_input_and_leaves_no_file(tmp_path):
     command = [sys.executable, "-I", "-"]
     source = programs.call("secret_store", {"folder": str(tmp_path / 'it\'s "none" \\ {here}')})
@@ -38,6 +39,7 @@ def test_a_program_runs_from_standard_input_and_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.process
 def test_half_a_program_does_nothing():
     """A connection may break while it is sent."""
     source = programs.call("secret_store", {"folder": "/nowhere"})

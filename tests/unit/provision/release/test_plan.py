@@ -214,7 +214,6 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
     [
         ({"packages": {"bubblewrap": True, "cron": False}}, "will install    cron"),
         ({"files": {}}, "will write      /etc/ssh/sshd_config.d/10-jada.conf"),
-        ({"venvs": ()}, "will build      the Python environment lock1, offline"),
         ({"links": {}}, "will link       through the current release: /opt/jada-agent/scripts"),
         ({"wrong_rights": ("/home/jada/secrets",)}, "will set right  owner and mode of /home/jada/secrets"),
         ({"current": "release0"}, "will switch     from release release0 to release1"),
@@ -234,10 +233,40 @@ def test_a_unit_that_the_running_release_did_not_have_restarts(worker, bundle):
     assert dict(made.restart) == {AGENT: "new code and environment and settings and unit"}
 
 
-def test_a_damaged_release_that_nothing_runs_from_restarts_nothing(worker, bundle):
-    hurt = {**worker.releases["release1"], "damaged": ["app/agent/__main__.py"]}
+@pytest.mark.parametrize("damaged", [["app/agent/__main__.py"], ["manifest.json"]])
+def test_a_damaged_release_is_named_removed_and_not_kept(worker, bundle, damaged):
+    hurt = {"lock": "", "units": {}, "damaged": damaged}
     made = plan.make(replace(worker, releases={**worker.releases, "release0": hurt}), bundle, 3)
-    assert made.nothing
+    assert list(plan.lines(made)) == [
+        f"will remove     release release0, which can't be gone back to: damaged are {damaged[0]}"
+    ]
+    assert (made.keep, dict(made.restart)) == (("release1",), {})
+
+
+def test_a_release_whose_environment_is_lost_can_not_be_gone_back_to(worker, bundle):
+    other = {**worker.releases["release1"], "lock": "lost"}
+    made = plan.make(replace(worker, releases={**worker.releases, "release0": other}), bundle, 3)
+    assert dict(made.damaged) == {"release0": "its Python environment lost is lost or was changed"}
+    assert made.keep == ("release1",)
+
+
+def test_a_lost_environment_is_made_anew_and_what_ran_from_it_restarts(worker, bundle):
+    made = plan.make(replace(worker, venvs=()), bundle, 3)
+    assert made.make_venv
+    assert dict(made.restart) == dict.fromkeys(SERVICES, "its Python environment lock1 was lost or changed")
+
+
+def test_a_release_without_its_manifest_is_sent_again_and_what_runs_from_it_restarts(worker, bundle):
+    hurt = {"lock": "", "units": {}, "damaged": ["manifest.json"]}
+    made = plan.make(replace(worker, releases={"release1": hurt}), bundle, 3)
+    assert next(plan.lines(made)) == "will upload     release release1: damaged are manifest.json"
+    assert dict(made.restart) == dict.fromkeys(SERVICES, "manifest.json was changed by hand")
+
+
+def test_a_folder_where_a_link_belongs_is_named_and_moved_aside(worker, bundle):
+    links = {**worker.links, "/etc/jada": None}
+    made = plan.make(replace(worker, links=links, in_the_way=("/etc/jada",)), bundle, 3)
+    assert "will move       the folder /etc/jada aside, to /etc/jada.moved-…: a link belongs there" in plan.lines(made)
 
 
 def test_the_sync_is_never_restarted(worker, bundle):

@@ -20,7 +20,8 @@ def newer(worker, bundle):
         "signed": True,
     }
     running = {**worker.units, unit: {**worker.units[unit], "release": "tomorrow", "mood": "good"}}
-    return replace(worker, current="tomorrow", releases={**worker.releases, "tomorrow": tomorrow}, units=running)
+    return replace(worker, current="tomorrow", releases={**worker.releases, "tomorrow": tomorrow},
+                   venvs=(*worker.venvs, "lock2"), units=running)  # fmt: skip
 
 
 def test_what_a_newer_probe_says_more_is_passed_over(newer):
@@ -42,7 +43,7 @@ def test_a_newer_releases_manifest_is_read_on_the_host(tmp_path):
     digest = "bc4b6c31b40d5a5b3b3d3a0c5d7c7fa2c4bb6bf4f4f0b7d4c6f5e7d1b8a9c0d1"
     manifest = {"id": "tomorrow", "lock": "l", "units": {}, "files": {"app/a.py": digest}, "signed": True}
     (release / "manifest.json").write_text(json.dumps(manifest))
-    assert probe._manifest(release) == {"lock": "l", "units": {}, "damaged": ["app/a.py"]}
+    assert probe._release_state(release) == {"lock": "l", "units": {}, "damaged": ["app/a.py", "venv"]}
     manifest["files"] = {}
     (release / "manifest.json").write_text(json.dumps(manifest))
     tree.finish_release(release, tmp_path / "venv")

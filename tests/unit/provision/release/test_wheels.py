@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[4]
 PLATFORM = wheels.Platform("3.11", "x86_64", "2.36")
 
 
+@pytest.mark.process
 def test_the_lock_is_exported_with_a_hash_for_every_package_and_pip():
     text = wheels.wheelhouse_for(ROOT, PLATFORM).requirements
     packages = [line for line in text.splitlines() if "==" in line]
@@ -20,6 +21,7 @@ def test_the_lock_is_exported_with_a_hash_for_every_package_and_pip():
     assert not any(line.startswith(("pulumi", "fabric", "pytest")) for line in packages)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "other", [wheels.Platform("3.12", "x86_64", "2.36"), wheels.Platform("3.11", "aarch64", "2.36")]
 )
@@ -36,6 +38,7 @@ def test_wheels_are_asked_for_the_hosts_python_and_every_glibc_it_can_take(tmp_p
     assert {"--require-hashes", "--only-binary=:all:", "--no-deps"} <= set(words)
 
 
+@pytest.mark.process
 def test_a_folder_without_a_lock_says_what_is_wrong(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "0"\n')
     with pytest.raises(CommandError, match="uv export"):

@@ -1,0 +1,54 @@
+"""Small values of the dashboard's own beside the queue, each a file that is replaced as a whole.
+
+They are not in the queue: a backup that is put back must not bring back who was signed out or which token was revoked.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from wire.values import Invalid, dump, read
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Kept(Generic[T]):
+    """A value in a file; without a file it lives as long as the process."""
+
+    def __init__(self, file: Path | None, empty: T) -> None:
+        self._file = file
+        self.value = _load(file, empty) if file else empty
+
+    def keep(self, value: T) -> None:
+        """Take another value, once it is on disk. Raises OSError."""
+        if self._file:
+            _replace(self._file, dump(value))
+        self.value = value
+
+
+def _load(file: Path, empty: T) -> T:
+    try:
+        return read(type(empty), file.read_bytes())
+    except FileNotFoundError:
+        return empty
+    except Invalid as error:
+        # Nobody gets in by what can't be read, and the queue goes on.
+        log.error("%s can't be read and counts as empty: %s", file, error)  # noqa: TRY400 - its text says it all
+        return empty
+
+
+def _replace(file: Path, content: bytes) -> None:
+    new = file.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    new.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

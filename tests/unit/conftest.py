@@ -1,0 +1,40 @@
+"""A unit test is of one part, in its own process; one that starts programs says so by the mark `process` or `root`.
+
+`make unit` leaves those two out: whatever is added here, it stays quick.
+"""
+
+import sys
+
+import pytest
+
+OUTSIDE = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"}
+"""Python's own audit events by which a test leaves its process."""
+seen = []
+
+
+def note(event, _arguments):
+    if event in OUTSIDE:
+        seen.append(event)
+
+
+# For each process once: a hook can't be taken away again.
+sys.addaudithook(note)
+
+
+def require_inside(item):
+    """Fail a test that left its process without saying so."""
+    if seen and not any(item.iter_markers("process")) and not any(item.iter_markers("root")):
+        pytest.fail(f"{', '.join(sorted(set(seen)))}: mark it `process`, or move it to tests/contract", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    seen.clear()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    result = yield
+    require_inside(item)
+    return result

@@ -1,0 +1,74 @@
+"""When a release or an environment counts as whole: each way in which one was found damaged."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+
+from provision.onhost import durable, whole
+
+
+@pytest.fixture
+def release(tmp_path):
+    venv, folder = tmp_path / "venvs" / "lock", tmp_path / "releases" / "r1"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").write_text("a program")
+    (venv / whole.MARK).write_text(whole.listing(venv))
+    (folder / "app").mkdir(parents=True)
+    (folder / "app" / "a.py").write_text("a = 1")
+    digest = hashlib.sha256(b"a = 1").hexdigest()
+    (folder / "manifest.json").write_text(json.dumps({"lock": "lock", "units": {}, "files": {"app/a.py": digest}}))
+    durable.link(folder / "venv", str(venv))
+    return folder
+
+
+def test_a_release_as_it_was_made_is_whole(release):
+    assert whole.damage(release) == []
+    assert whole.is_whole(release)
+
+
+@pytest.mark.parametrize("left", ["", "{", "[]", "{}", "null", "\\xff"])
+def test_a_manifest_that_is_empty_or_none_is_named(release, left):
+    (release / "manifest.json").write_text(left)
+    assert whole.damage(release) == ["manifest.json"]
+
+
+@pytest.mark.parametrize(
+    ("do", "named"),
+    [
+        (lambda release: (release / "manifest.json").unlink(), "manifest.json"),
+        (lambda release: (release / "app" / "a.py").write_text("b"), "app/a.py"),
+        (lambda release: (release / "app" / "a.py").unlink(), "app/a.py"),
+        (lambda release: (release / "venv").unlink(), "venv"),
+    ],
+)
+def test_what_is_damaged_is_named(release, do, named):
+    do(release)
+    assert whole.damage(release) == [named]
+    assert not whole.is_whole(release)
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        shutil.rmtree,
+        lambda venv: (venv / whole.MARK).unlink(),
+        lambda venv: (venv / "bin" / "python").unlink(),
+        lambda venv: (venv / "bin" / "more").touch(),
+        lambda venv: (venv / "bin" / "python").write_text("another program"),
+        lambda venv: (venv / "bin" / "python").chmod(0o777),
+    ],
+)
+def test_an_environment_that_lost_or_changed_something_is_not_whole(release, do):
+    do((release / "venv").resolve())
+    assert not whole.is_whole_venv(release / "venv")
+    assert not whole.is_whole(release)
+
+
+def test_the_mark_of_a_release_from_before_says_no_more_than_it_can(release):
+    venv = (release / "venv").resolve()
+    (venv / whole.MARK).write_text("")
+    assert whole.is_whole_venv(venv)
+    shutil.rmtree(venv / "bin")
+    assert not whole.is_whole_venv(venv)
