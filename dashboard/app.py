@@ -88,7 +88,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
     tokens = tokens or Tokens(None, clock)
-    shown = page.Page(queue, sign_ins, limits or WorkLimits())
+    shown = page.Page(queue, sign_ins, limits or WorkLimits(), recurrences)
     streams = Live(shown.news)
     callers = callers or Callers()
 

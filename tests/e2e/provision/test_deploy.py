@@ -64,10 +64,10 @@ def test_only_the_service_whose_code_changed_restarts(deployed, source, progress
 
 def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
     before = _runs(deployed)
-    source.file.write_text("[agent]\nturns = 31\n[deploy]\n")
+    source.file.write_text("[agent]\n[notify]\npoll_seconds = 6\n[deploy]\n")
     deploy(deployed, source, progress)
     after = _runs(deployed)
-    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-agent.service"]
+    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-notify.service"]
 
 
 @pytest.mark.parametrize(
