@@ -13,6 +13,9 @@ from pathlib import Path
 from provision.onhost import durable, whole
 from provision.onhost.errors import ContentDamaged, SystemStepFailed
 
+LEFT_S = 3600
+"""An upload that is older belongs to a deploy that was cut off."""
+
 
 def read_verified(path: Path, digest: str) -> bytes:
     """Return a file's content; raises `ContentDamaged` unless its SHA-256 is `digest`."""
@@ -62,9 +65,10 @@ def make_venv(wheels: bytes, venv: Path) -> None:
         # No ensurepip: it would need the distribution's python3-venv.
         _run(["python3", "-m", "venv", "--without-pip", str(venv)])
         pip = next(unpacked.glob("pip-*.whl")) / "pip"
+        # --no-deps: the lock names all that is wanted, also where a package asks for more.
         _run([
             str(venv / "bin" / "python"), str(pip), "install", "--quiet", "--no-index", "--no-cache-dir",
-            "--disable-pip-version-check", "--require-hashes", "--find-links", str(unpacked),
+            "--disable-pip-version-check", "--require-hashes", "--no-deps", "--find-links", str(unpacked),
             "-r", str(unpacked / "requirements.txt"),
         ])  # fmt: skip
         # Last, and after all else is on disk: an environment without the mark is made anew by the next deploy.
@@ -90,6 +94,14 @@ def prune(home: Path, keep: Iterable[str]) -> list[str]:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     # What has a dot was cut off half way, and is no news to anyone.
     return [f"{path.parent.name}/{path.name}" for path in gone if not path.name.startswith(".")]
+
+
+def tidy_uploads(staging: Path, used: Iterable[str], now: float) -> None:
+    """Remove what was uploaded and used, and what a cut-off deploy left; a later one may be uploading right now."""
+    own = set(used)
+    for path in staging.glob("*"):
+        if str(path) in own or now - path.stat().st_mtime > LEFT_S:
+            path.unlink()
 
 
 def _venv_links(home: Path, releases: Iterable[str]) -> Iterator[Path]:
