@@ -31,7 +31,6 @@ from dashboard.live import Live
 from dashboard.overview import WAITING, Overview
 from dashboard.queue import Queue
 from dashboard.record import UNFINISHED, Conflict, Record, StaleVersion
-from dashboard.settings import WorkLimits
 from dashboard.signin import COOKIE, SignIns, Visitor
 from dashboard.stores import TaskFilter
 from wire.types import FileInfo, Session, Task
@@ -85,14 +84,14 @@ class Page:
         self,
         queue: Queue,
         sign_ins: SignIns,
-        limits: WorkLimits,
+        overview: Overview,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._queue = queue
         self._sign_ins = sign_ins
         self._random = random
         self._store = queue.store
-        self._overview = Overview(queue, limits)
+        self._overview = overview
         loader = jinja2.FileSystemLoader(TEMPLATES)
         # Escaped, because nearly all of it is text of others: it must not act in the operator's browser.
         self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
