@@ -18,6 +18,7 @@ from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Process, Release
+from agent.daemon.unproven import Unproven
 from agent.daemon.worker import Daemon
 from agent.settings import load
 from wire import log
@@ -63,6 +64,7 @@ def work(settings_path: Path, state: Path) -> None:
             notify=Notify(os.environ.get("NOTIFY_SOCKET")),
             spawn=functools.partial(Process, release, environment=dict(os.environ)),
             host=socket.gethostname(),
+            unproven=Unproven(Release.own().app),
             # Half of systemd's limit, as sd_watchdog_enabled(3) advises: one late message must not be taken for a hang.
             watchdog_s=int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2_000_000,
         ).run()

@@ -91,7 +91,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
     overview = Overview(queue, limits or WorkLimits())
-    shown = page.Page(queue, sign_ins, overview)
+    shown = page.Page(queue, sign_ins, overview, recurrences)
     streams = Live(shown.news)
     callers = callers or Callers()
 

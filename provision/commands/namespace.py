@@ -4,7 +4,7 @@ from invoke.collection import Collection
 
 from provision.commands import backup, task
 from provision.commands.dashboard import dashboard
-from provision.commands.deploy import deploy
+from provision.commands.deploy import attach, deploy
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
@@ -17,6 +17,7 @@ from provision.commands.verify import verify
 namespace = Collection(
     plan,
     deploy,
+    attach,
     secrets,
     verify,
     notify,
@@ -32,7 +33,7 @@ namespace = Collection(
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "verify"),
+    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "verify"),
     "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",

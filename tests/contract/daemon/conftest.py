@@ -150,7 +150,7 @@ def make(site):
     """Make daemons; their signals are this process's while the test runs."""
     with contextlib.ExitStack() as stack:
 
-        def daemon(**settings):
+        def daemon(unproven=lambda: False, notify=None, **settings):
             link = Link(Client(site.url, TOKEN, timeout_s=2, retries=0))
             return Daemon(
                 settings=Settings(dashboard_url=site.url, poll_seconds=1, **settings),
@@ -161,7 +161,8 @@ def make(site):
                 claim_key=ClaimKey(site.state / "claim_key.json"),
                 breaker=Breaker(lambda: None, boottime),
                 signals=stack.enter_context(Signals()),
-                notify=Notify(None),
+                notify=notify or Notify(None),
+                unproven=unproven,
                 spawn=functools.partial(Process, site.release, environment=ENVIRONMENT),
                 host="here",
             )
