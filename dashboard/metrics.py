@@ -14,7 +14,6 @@ from dashboard.rates import Rate
 from dashboard.record import moment
 from dashboard.stores.census import Census
 from dashboard.stores.journal import Used
-from dashboard.stores.retention import Room
 from wire.types import Notifications, State, SyncRun
 
 MEDIA = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -36,7 +35,8 @@ class Figures:
     run_succeeded: bool
     success: SyncRun | None
     notified: Notifications
-    room: Room | None
+    size: int | None
+    free: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ def families(seen: Figures) -> Iterator[Family]:
     yield _gauge("jada_notifications_unsent", "Notices that have not reached a target.", float(seen.notified.unsent))
     targets = float(len(seen.notified.targets))
     yield _gauge("jada_notification_targets", "Targets that are set up; 0: nobody is told.", targets)
-    yield _gauge("jada_store_size_bytes", "The size of the queue's file.", float(seen.room.size) if seen.room else None)
-    yield _gauge("jada_disk_free_bytes", "What is free on its disk.", float(seen.room.disk) if seen.room else None)
+    yield _gauge("jada_store_size_bytes", "The size of the queue's file.", _float(seen.size))
+    yield _gauge("jada_disk_free_bytes", "What is free on its disk.", _float(seen.free))
 
 
 def text(found: Iterable[Family]) -> str:
@@ -117,6 +117,10 @@ def _gauge(name: str, said: str, value: float | None) -> Family:
 
 def _counter(name: str, said: str, value: float) -> Family:
     return Family(name, "counter", said, {"": value})
+
+
+def _float(value: int | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _age(seen: Figures, since: datetime | str | None) -> float:

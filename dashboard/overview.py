@@ -166,6 +166,7 @@ class Overview:
         now, counted, success = self._queue.clock(), self.rates(), self._store.last_success()
         latest = self._store.sync_runs(limit=1)
         run = latest[0] if latest else None
+        room = self._store.room()
         return Figures(
             now=now,
             ready=self._queue.is_ready(),
@@ -179,7 +180,8 @@ class Overview:
             run_succeeded=run is not None and run.outcome in rules.SUCCESSES,
             success=success,
             notified=self._queue.notifications(),
-            room=self._store.room(),
+            size=room.size if room else None,
+            free=room.disk if room else None,
         )
 
     def queued(self) -> list[Task]:
