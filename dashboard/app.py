@@ -89,7 +89,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         await asyncio.gather(*beside, return_exceptions=True)
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
-    shown = page.Page(queue, sign_ins, limits or WorkLimits())
+    shown = page.Page(queue, sign_ins, limits or WorkLimits(), recurrences)
     streams = Live(shown.news)
     callers = callers or Callers()
 

@@ -155,6 +155,9 @@ class Store(Protocol):
     def relatives(self, root: str) -> list[Record]:
         """Return the unfinished tasks of a family, but its root."""
 
+    def made(self, roots: Collection[str]) -> dict[str, int]:
+        """Return how many tasks each of these families has beside its root; none is left out."""
+
     def children(self, record: Record, *, limit: int) -> list[Record]:
         """Return tasks that a task made, the oldest first."""
 

@@ -179,6 +179,11 @@ class MemoryStore:
             family = [r for r in self._records.values() if r.root == root and r.task.id != root]
         return [record for record in family if record.task.state in UNFINISHED]
 
+    def made(self, roots: Collection[str]) -> dict[str, int]:
+        """Count families but their roots."""
+        with self._lock:
+            return dict(Counter(r.root for r in self._records.values() if r.root in roots and r.root != r.task.id))
+
     def children(self, record: Record, *, limit: int) -> list[Record]:
         """Return tasks that a task made, the oldest first."""
         with self._lock:

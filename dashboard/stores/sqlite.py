@@ -410,6 +410,12 @@ class SqliteStore:
         sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
         return self._readable(sql, root)
 
+    def made(self, roots: Collection[str]) -> dict[str, int]:
+        """Count families but their roots."""
+        which = "root <> id AND root IN (SELECT value FROM json_each(?))"
+        sql = f"SELECT root, count(*) FROM tasks INDEXED BY members WHERE {which} GROUP BY root"  # noqa: S608 - ours
+        return dict(self._rows(sql, msgspec.json.encode(list(roots)).decode()))
+
     def children(self, record: Record, *, limit: int) -> list[Record]:
         """Return tasks that a task made, the oldest first."""
         # A damaged record is no JSON, which SQLite would refuse to look into.
