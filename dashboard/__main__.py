@@ -10,11 +10,12 @@ from pathlib import Path
 
 from dashboard import app, callers, server
 from dashboard.record import Lost
-from dashboard.settings import Settings, load
+from dashboard.settings import Settings
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import SqliteStore
 from wire import log
 from wire.secret import Secret
+from wire.settings_file import section
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
     log.start("%(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
-        settings, token = load(args.settings), _token()
+        settings, token = section(Settings, args.settings, "dashboard"), _token()
         listener = server.listen(settings)
         with held(args.state):
             return _run(args.state, settings, token, listener)

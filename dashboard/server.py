@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from dashboard.connections import Connection, look
 from dashboard.settings import Settings
+from wire.systemd import Notify
 
 ACCEPTED, QUEUED = 64, 2048
 """Connections that asyncio takes at once, and those that the kernel holds until it does."""
@@ -28,20 +29,13 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             # asyncio takes as many at once as it lets wait: a thousand would use up descriptors before any is closed.
             listener.listen(QUEUED)
-        notify(os.environ.get("NOTIFY_SOCKET", ""))
+        Notify(os.environ.get("NOTIFY_SOCKET")).ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Do what uvicorn does ten times a second."""
         if counter % 10 == 0:
             look(cast("set[Connection]", self.server_state.connections), asyncio.get_running_loop().time())
         return await super().on_tick(counter)
-
-
-def notify(address: str) -> None:
-    """Send READY=1 to systemd's socket, if there is one; a leading @ means an abstract one."""
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            out.sendto(b"READY=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
 
 
 def listen(settings: Settings) -> socket.socket:

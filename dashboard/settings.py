@@ -4,12 +4,11 @@ on the operator's machine before it travels.
 
 import zoneinfo
 from datetime import UTC, tzinfo
-from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from wire.settings_file import Url, section
+from wire.settings_file import Url
 from wire.values import Invalid, Value
 
 TargetName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z", description="a name like ops-mail")]
@@ -63,8 +62,3 @@ class Settings(Value, frozen=True, kw_only=True):
     worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
     sign_in_days: Annotated[int, Meta(ge=1, le=90)] = 7
     notify: Notify = Notify()
-
-
-def load(path: Path) -> Settings:
-    """Read the section [dashboard] of a settings file; raises `Invalid`, which names the key or the file."""
-    return section(Settings, path, "dashboard")

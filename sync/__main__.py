@@ -15,9 +15,10 @@ from sync import away, credentials, report
 from sync.failure import SyncFailed
 from sync.history import Busy, opened
 from sync.run import Context, Done, preview, secret, sync
-from sync.settings import STATE, Settings, load
+from sync.settings import STATE, Settings
 from wire import log
 from wire.client import Client
+from wire.settings_file import section
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # systemd sets it for LoadCredential=; by hand it is a folder with the same files.
     secrets = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
     try:
-        settings = load(options.settings)
+        settings = section(Settings, options.settings, "sync")
     except Invalid as error:
         _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
         return os.EX_CONFIG

@@ -1,12 +1,11 @@
 """What the operator sets for the sync: the section [sync] of jada.<stack>.toml."""
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from wire.settings_file import Url, section
+from wire.settings_file import Url
 from wire.values import Invalid, Value
 
 KEY = "id"
@@ -45,28 +44,17 @@ class Settings(Value, frozen=True, kw_only=True):
     shrink_percent: Annotated[int, Meta(ge=1, le=100)] = 30
 
 
-def load(path: Path) -> Settings:
-    """Read the section [sync] of a settings file; raises `Invalid`, which names the key or the file."""
-    settings = section(Settings, path, "sync")
-    _require_valid_columns(settings)
-    _require_valid_window(settings)
-    if settings.conflicts == "sheet" and settings.edits == "restore":
-        # A cell that won a conflict is an edit from then on: restoring it would undo the decision half an hour later.
-        raise Invalid("sync.conflicts", 'can be "sheet" only where edits = "keep"')
-    return settings
-
-
 def _require_valid_columns(settings: Settings) -> None:
     known = settings.columns
     if KEY not in known or settings.arrival not in known:
-        raise Invalid("sync.columns", f"must hold {KEY} and {settings.arrival}")
+        raise Invalid("columns", f"must hold {KEY} and {settings.arrival}")
     if len(set(known)) < len(known):
-        raise Invalid("sync.columns", "holds a name twice")
+        raise Invalid("columns", "holds a name twice")
     if STATE in known:
-        raise Invalid("sync.columns", f"can't hold {STATE}: the sync writes that column itself")
+        raise Invalid("columns", f"can't hold {STATE}: the sync writes that column itself")
     for name in ("dates", "amounts"):
         if foreign := [column for column in getattr(settings, name) if column not in known]:
-            raise Invalid(f"sync.{name}", f"{foreign[0]} is none of sync.columns")
+            raise Invalid(name, f"{foreign[0]} is none of columns")
 
 
 def _require_valid_window(settings: Settings) -> None:
@@ -75,6 +63,6 @@ def _require_valid_window(settings: Settings) -> None:
             try:
                 date.fromisoformat(text)
             except ValueError:
-                raise Invalid(f"sync.{name}", f"is no day of the calendar: {text}") from None
+                raise Invalid(name, f"is no day of the calendar: {text}") from None
     if settings.window_from and settings.window_to and settings.window_from > settings.window_to:
-        raise Invalid("sync.window_to", f"must not be before window_from, {settings.window_from}")
+        raise Invalid("window_to", f"must not be before window_from, {settings.window_from}")

@@ -31,4 +31,4 @@ class ClaimKey:
     def used(self) -> None:
         """Forget it: what was claimed under it is kept elsewhere now, or given back."""
         self._path.unlink(missing_ok=True)
-        durable.sync_folder(self._path.parent)
+        sync_folder(self._path.parent)

@@ -2,8 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from notify.settings import Settings, load, read_targets
+from notify.settings import Settings, read_targets
+from wire.settings_file import section
 from wire.values import Invalid
+
+
+def load(path):
+    return section(Settings, path, "notify")
+
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,7 +1,13 @@
 import pytest
 
-from sync.settings import load
+from sync.settings import Settings
+from wire.settings_file import section
 from wire.values import Invalid
+
+
+def load(path):
+    return section(Settings, path, "sync")
+
 
 LEAST = 'bookings_url = "http://b"\nspreadsheet_id = "abc"\n'
 

@@ -1,10 +1,10 @@
-"""What systemd hears of the daemon."""
+"""What systemd hears of a service."""
 
 import socket
 
 import pytest
 
-from agent.daemon.notify import Notify
+from wire.systemd import Notify
 
 
 @pytest.fixture
