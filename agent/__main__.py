@@ -16,11 +16,10 @@ from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Process, Release
 from agent.daemon.worker import Daemon
-from agent.settings import Settings
+from agent.settings import load
 from wire import log
 from wire.client import Client
 from wire.secret import Secret
-from wire.settings_file import section
 from wire.systemd import Notify
 from wire.terminal import printable
 from wire.values import Invalid
@@ -41,7 +40,7 @@ def main() -> None:
 
 def work(settings_path: Path, state: Path) -> None:
     """Compose the daemon and run it. Raises `Invalid` for wrong settings, OSError for a state folder in use."""
-    settings = section(Settings, settings_path, "agent")
+    settings = load(settings_path)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Before anything is read or sent: two daemons in one folder would count and deliver the same sessions twice.
     lock = _lock(state / "daemon.lock")

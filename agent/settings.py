@@ -1,10 +1,11 @@
 """What the operator sets for the worker: the section [agent] of jada.<stack>.toml, and what a session gets of it."""
 
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
 
-from wire.settings_file import Url
+from wire.settings_file import Url, section
 from wire.values import Value
 
 
@@ -46,3 +47,8 @@ class SessionSettings(Value, frozen=True, kw_only=True):
     operator: Settings
     usd_micros: int
     workspace: str
+
+
+def load(path: Path) -> Settings:
+    """Read the section [agent] of a settings file; raises `Invalid`, which names the key or the file."""
+    return section(Settings, path, "agent")

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from dashboard import app, callers, server
 from dashboard.record import Lost
-from dashboard.settings import Settings
+from dashboard.settings import Settings, WorkLimits, load, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import SqliteStore
 from wire import log
 from wire.secret import Secret
-from wire.settings_file import section
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -29,10 +28,10 @@ def main(argv: list[str]) -> int:
     log.start("%(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
-        settings, token = section(Settings, args.settings, "dashboard"), _token()
+        settings, limits, token = load(args.settings), work_limits(args.settings), _token()
         listener = server.listen(settings)
         with held(args.state):
-            return _run(args.state, settings, token, listener)
+            return _run(args.state, settings, limits, token, listener)
     except Lost as error:
         cure = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
         sys.stderr.write(printable(f"dashboard: {error}\n{cure}") + "\n")
@@ -42,14 +41,16 @@ def main(argv: list[str]) -> int:
         return 1
 
 
-def _run(state: Path, settings: Settings, token: Secret, listener: socket.socket) -> int:
+def _run(state: Path, settings: Settings, limits: WorkLimits, token: Secret, listener: socket.socket) -> int:
     store = _store(state, settings)
-    application = app.create(store, token, settings, backups=state / "backups", callers=callers.known(), access=state)
+    application = app.create(
+        store, token, settings, backups=state / "backups", callers=callers.known(), access=state, limits=limits
+    )
     with contextlib.ExitStack() as listening:
         listeners = [listening.enter_context(listener)]
         if settings.socket:
             listeners.append(listening.enter_context(server.listen_locally(Path(settings.socket))))
-        server.serve(application, listeners)
+        server.serve(application, listeners, application.state.live.close)
     store.close()
     return 0
 

@@ -7,7 +7,7 @@ touches the store runs in a thread.
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from dashboard import lists, openapi
@@ -28,6 +28,7 @@ from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.signin import SignIns
 from dashboard.stores import Sort
+from dashboard.stores.journal import Readable, Unreadable
 from wire import routes as table
 from wire import types, values
 from wire.routes import Header, Right
@@ -127,8 +128,8 @@ class Api:
 
     def events(self, call: Call) -> Response:
         """Show a session's delivered journal."""
-        events = self._store.events(call.path["id"], after=call.asked.after)
-        return _json(types.EventList(events=tuple(events)))
+        chunks = self._store.chunks(call.path["id"], after=call.asked.after)
+        return StreamingResponse(_event_list(chunks), media_type="application/json")
 
     def end(self, call: Call) -> Response:
         """Record how a session's process ended."""
@@ -261,6 +262,20 @@ def _version(headers: Headers) -> int | None:
     if version is None:
         raise HTTPException(412, f'If-Match must be the task\'s ETag, like "3", not {tag}')
     return version
+
+
+def _event_list(chunks: Iterable[Sequence[Readable]]) -> Iterator[bytes]:
+    """Write `wire.types.EventList` piece by piece: a journal has megabytes, and its readers may be slow."""
+    broken: list[types.Unreadable] = []
+    yield b'{"events":['
+    between = b""
+    for chunk in chunks:
+        events = [dump(record) for record in chunk if isinstance(record, types.Event)]
+        broken += [types.Unreadable(n=r.n, last=r.last, why=r.why) for r in chunk if isinstance(r, Unreadable)]
+        if events:
+            yield between + b",".join(events)
+            between = b","
+    yield b"]" + (b',"unreadable":' + dump(broken) if broken else b"") + b"}"
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -21,10 +21,11 @@ from dashboard import api, leases, page
 from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
+from dashboard.live import Live
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
 from dashboard.retention import Retention
-from dashboard.settings import Settings
+from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
 from dashboard.stores import Store
 from wire.secret import Secret
@@ -56,13 +57,14 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     boottime: Callable[[], float] = leases.boottime,
     *,
     callers: Callers | None = None,
+    limits: WorkLimits | None = None,
     access: Path | None = None,
 ) -> Starlette:
     """Make the application. It keeps only the token's hash; closing the store stays with the caller.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
-    one, that ends with the process.
+    one, that ends with the process. `limits` are the worker's, for the page; `state.live` has the pages' streams.
     """
     settings = settings or Settings()
     queue = Queue(store, settings, clock, boottime)
@@ -83,15 +85,16 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         await asyncio.gather(*beside, return_exceptions=True)
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
-    shown = page.Page(queue, sign_ins)
+    shown = page.Page(queue, sign_ins, limits or WorkLimits())
+    streams = Live(shown.news)
     callers = callers or Callers()
 
     async def refuse(request: Request, error: Exception) -> Response:
         return api.answer_problem(error) if is_for_machines(request) else shown.error(request, error)
 
-    errors = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
-    return Starlette(
-        routes=[*api.routes(queue, copies, sign_ins, token_hash, callers), *page.routes(shown)],
+    errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
+    application = Starlette(
+        routes=[*api.routes(queue, copies, sign_ins, token_hash, callers), *page.routes(shown, streams)],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),
@@ -99,6 +102,8 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
+    application.state.live = streams
+    return application
 
 
 INDEX_PAUSE_S = 0.05

@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -75,7 +75,8 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, where there is room or an older idle one makes it; otherwise refuse it by 503."""
-        super().connection_made(transport)
+        self._sent = _Counted(transport)
+        super().connection_made(cast("asyncio.Transport", self._sent))
         self._received = 0
         if (uid := _caller(transport)) is not None:
             self.app_state = {**self.app_state, UID: uid}
@@ -137,9 +138,10 @@ class Connection(H11Protocol):
         self.transport.abort()
 
     def _waiting(self, now: float) -> Wait:
-        # What is unread gets less as it is read: an answer is written in one piece.
         owes = self.owes
-        return Wait(owes, self.cycle, now, -self.unread if owes is Owes.READING else self._received)
+        # What was written and is unread no more was read: of an answer in pieces, more is written as it is.
+        read = self._sent.bytes - self.unread
+        return Wait(owes, self.cycle, now, read if owes is Owes.READING else self._received)
 
     def _make_room(self) -> None:
         idle = [other for other in self._all() if other is not self and other.owes in (Owes.HEADER, Owes.NEXT)]
@@ -152,6 +154,22 @@ class Connection(H11Protocol):
 
     def _all(self) -> set["Connection"]:
         return cast("set[Connection]", self.connections)
+
+
+class _Counted:
+    """A transport that counts what is written to it."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Write."""
+        self.bytes += len(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 def look(connections: Iterable[Connection], now: float) -> None:

@@ -5,11 +5,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from wire.types import FILE_NAME, NewTask, Reply, State
+from wire.types import FILE_NAME, Edit, NewTask, Reply, State
 from wire.values import Invalid, decode
 
 FIELDS = {"budget.sessions": "sessions", "budget.usd_micros": "dollars", "usd_micros": "dollars"}
 """Names of the contract whose form field is called otherwise."""
+
+LABELS = {
+    ("", "title"): "Title",
+    ("", "description"): "What is to be done",
+    ("", "files"): "Files it works with",
+    ("", "text"): "Your answer",
+    ("", "labels"): "Labels",
+    ("", "priority"): "Priority",
+    ("", "sessions"): "Sessions",
+    ("", "dollars"): "Dollars",
+    ("answer", "sessions"): "More sessions",
+    ("answer", "dollars"): "More dollars",
+    ("edit", "sessions"): "Sessions in all",
+    ("edit", "dollars"): "Dollars in all",
+}
+"""What a form's field is called on the page; with an empty form, in each that has no words of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +65,28 @@ def reply(form: Form) -> Reply:
     return decode(Reply, {"text": form.typed.get("text") or None, **grant})
 
 
+def edit(form: Form) -> Edit:
+    """Read the form that changes priority and budget; raises `Invalid`."""
+    dollars = _micros(form.typed, "dollars")
+    return decode(
+        Edit,
+        {"priority": _whole(form.typed, "priority"), "sessions": _whole(form.typed, "sessions"), "usd_micros": dollars},
+    )
+
+
 def state(text: str | None) -> State | None:
     """Read the filter of the list; what is no state filters nothing."""
     return State(text) if text in list(State) else None
 
 
-def complaint(error: Invalid, typed: Mapping[str, str]) -> tuple[str, str]:
-    """Return the form's field that an error is about, and the error in the user's words."""
+def complaint(error: Invalid, typed: Mapping[str, str], form: str) -> tuple[str, str]:
+    """Return the form's field that an error is about, and the error in the words of that field's label."""
     whole = error.field.partition("[")[0]
     field = "files" if whole == "context" else FIELDS.get(error.field, whole)
     if field == "title" and not typed.get("title", "").strip():
         return field, "The title is missing."
-    return field, f"{field.capitalize()} {error.reason}."
+    label = LABELS.get((form, field)) or LABELS.get(("", field)) or field.capitalize()
+    return field, f"{label} {error.reason}."
 
 
 def _plain(name: str) -> str:

@@ -28,11 +28,11 @@ BODY_LIMIT = 32 * 1024 * 1024
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OWN_NAME = re.compile(r"jada-[a-z0-9-]+\.localhost")
 """The names that `fab dashboard` prints: they lead to loopback, and browsers keep the cookies of each apart."""
-OPEN = re.compile(r"/style\.css|/sign-in(/[^/]*)?")
+OPEN = re.compile(r"/assets/[^/]*|/sign-in(/[^/]*)?")
 """What the page shows and takes without signing in."""
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-    " frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self';"
+    " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
     # Not no-referrer: with that, browsers send our own forms with `Origin: null`.

@@ -1,6 +1,7 @@
-"""The page for people: server-rendered, without JavaScript. `guard` lets in only who signed in.
+"""The page for people: made by the server and whole without JavaScript, which only keeps it live (`live`). `guard` lets
+in only who signed in.
 
-Forms answer 303 to where the change shows; a refused one comes back with its error and what was typed.
+Forms answer 303 to where the change shows; a refused one comes back with its error at its field, and what was typed.
 """
 
 import secrets
@@ -9,7 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 import jinja2
 from anyio import CapacityLimiter, to_thread
@@ -21,20 +23,23 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from ulid import ULID
 
-from dashboard import forms, transcript, words
+from dashboard import assets, forms, live, rules, story, transcript, words
 from dashboard.api import download, problem
 from dashboard.forms import Form, Upload
 from dashboard.guard import require_own_form
+from dashboard.live import Live
+from dashboard.overview import WAITING, Overview
 from dashboard.queue import Queue
-from dashboard.record import UNFINISHED, Conflict, StaleVersion
+from dashboard.record import UNFINISHED, Conflict, Record, StaleVersion
+from dashboard.settings import WorkLimits
 from dashboard.signin import COOKIE, SignIns, Visitor
 from dashboard.stores import TaskFilter
-from wire.types import FileInfo, Session, State, Task
+from wire.types import FileInfo, Session, Task
 from wire.values import Invalid
 
 TEMPLATES = Path(__file__).parent / "templates"
-TASKS, WAITING, RUNS = 25, 100, 5
-"""Tasks on one page, how many of those that wait, and sync runs shown."""
+TASKS, CHILDREN = 25, 100
+"""Tasks on one page, and how many of those that a task made."""
 TRANSCRIPT = 128 * 1024
 """Bytes of a journal that one page shows; links lead to the rest."""
 CSRF = "csrf"
@@ -50,67 +55,139 @@ class ShownSession:
     session: Session
     turns: int
     usd_micros: int
+    tokens: int | None = None
     passage: transcript.Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a form was not done: in which of its inputs (None: none), with what typed."""
+    """Why which form was not done: in which of its inputs (None: none), with what typed."""
 
+    form: str
     message: str
     status: int
     typed: Mapping[str, str]
     input: str | None = None
 
 
+PAGES = [("/", "Overview"), ("/add", "Add a task")]
+"""What the pages' head leads to."""
+FRONT, TASK = "/", "/tasks/"
+"""Topics of the live pages: the front page's, and what a task's begins with."""
+SLOW = 5
+"""At each so many looks the whole front page is made; at those between only what changes from second to second."""
+
+
 class Page:
     """The handlers; those that touch the store block, and run in a thread."""
 
-    def __init__(self, queue: Queue, sign_ins: SignIns, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        sign_ins: SignIns,
+        limits: WorkLimits,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         self._queue = queue
         self._sign_ins = sign_ins
         self._random = random
         self._store = queue.store
+        self._overview = Overview(queue, limits)
         loader = jinja2.FileSystemLoader(TEMPLATES)
         # Escaped, because nearly all of it is text of others: it must not act in the operator's browser.
         self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
         self._jinja.filters |= words.FILTERS
         self._jinja.globals |= {"STATES": words.STATES, "UNFINISHED": UNFINISHED, "MARKS": words.MARKS}
+        self._jinja.globals |= {"PAGES": PAGES, "SUCCESSES": rules.SUCCESSES, "asset": assets.address}
 
-    def index(self, request: Request, refusal: Refusal | None = None) -> Response:
-        """GET /: what waits, the tasks, the sync, and the form to add a task."""
+    def index(self, request: Request) -> Response:
+        """GET /: how all stands, what waits, what runs, today, the sync, and the latest tasks."""
         state, cursor = forms.state(request.query_params.get("state")), request.query_params.get("cursor")
         found = self._queue.tasks(TaskFilter(state=state), before=cursor, limit=TASKS + 1)
-        waiting = self._queue.tasks(TaskFilter(state=State.NEEDS_YOU), limit=WAITING)
+        waiting = self._overview.waiting()
+        parts = {**self._front(waiting), **self._quick()}
         return self._render(
             request,
             "index.html",
-            refusal,
-            standing=self._queue.standing(len(waiting)),
+            None,
+            parts_made={name: Markup(text) for name, text in parts.items()},  # noqa: S704 - our own templates, escaped
+            seen_parts=_seen({**parts, **self._digests(waiting)}),
+            address=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             waiting=waiting,
             tasks=found[:TASKS],
             older=found[TASKS - 1].id if len(found) > TASKS else None,
             state=state,
-            runs=self._store.sync_runs(limit=RUNS),
-            success=self._store.last_success(),
             notified=self._queue.notifications(),
             room=self._store.room(),
-            key=str(ULID.from_datetime(self._queue.clock())),
         )
 
+    def news(self, topic: str, looks: int) -> Mapping[str, str]:
+        """Return the parts of a live page that may have changed: see `dashboard.live.Render`."""
+        if topic != FRONT:
+            record = self._store.get(topic.removeprefix(TASK))
+            seen = {"seen": self._part("seen.html")} if looks % SLOW == 0 else {}
+            return {**self._task_digests(record), **seen}
+        waiting = self._overview.waiting()
+        whole = {**self._front(waiting), "seen": self._part("seen.html")} if looks % SLOW == 0 else {}
+        return {**whole, **self._quick(), **self._digests(waiting)}
+
+    def _front(self, waiting: Sequence[Task]) -> dict[str, str]:
+        ours = self._overview
+        return {
+            "standing": self._part("standing.html", standing=ours.standing(len(waiting))),
+            "today": self._part("today.html", today=ours.today(), rates=ours.rates(), limits=ours.limits),
+            "sync": self._part("sync.html", sync=ours.sync()),
+        }
+
+    def _quick(self) -> dict[str, str]:
+        running, queued = self._overview.running(), len(self._overview.queued())
+        return {
+            "running": self._part(
+                "running.html", running=running, queued=queued, most=WAITING, limits=self._overview.limits
+            )
+        }
+
+    def _digests(self, waiting: Sequence[Task]) -> dict[str, str]:
+        latest = self._store.tasks(limit=TASKS)
+        return {
+            "waiting": " ".join(f"{task.id}.{task.version}" for task in waiting),
+            "tasks": " ".join(f"{record.task.id}.{record.task.version}" for record in latest),
+        }
+
+    def _task_digests(self, record: Record) -> dict[str, str]:
+        held = [len(self._store.series(record.session.id))] if record.session else []
+        return {"task": str(record.task.version), "journal": f"{record.task.version} {held}"}
+
+    def _part(self, name: str, **values: Any) -> str:
+        return self._jinja.get_template(name).render(now=self._queue.clock(), **values)
+
+    def require_task(self, task_id: str) -> None:
+        """Raise `NotFound` where there is no such task."""
+        self._store.get(task_id)
+
+    def adding(self, request: Request, refusal: Refusal | None = None) -> Response:
+        """GET /add: the form to add a task."""
+        return self._render(request, "add.html", refusal, key=str(ULID.from_datetime(self._queue.clock())))
+
     def task(self, request: Request, refusal: Refusal | None = None) -> Response:
-        """GET /tasks/{id}: one task, its files, its sessions, and what the latest did last."""
+        """GET /tasks/{id}: one task, its story, its files, its family, its sessions, and what the latest did last."""
         record = self._store.get(request.path_params["id"])
-        shown = [self._shown(session) for session in self._store.sessions(record.task.id)]
+        task, sessions = self._queue.task(record), self._store.sessions(record.task.id)
+        shown = [self._shown(session) for session in sessions]
         shown[-1:] = [replace(latest, passage=self._passage(latest.session.id)) for latest in shown[-1:]]
+        left = record.checkpoint
         return self._render(
             request,
             "task.html",
             refusal,
-            task=self._queue.task(record),
+            task=task,
+            steps=story.steps(task, sessions),
             sessions=shown,
             subtasks=len(self._queue.subtasks(record)),
-            has_checkpoint=record.checkpoint is not None,
+            children=[child.task for child in self._store.children(record, limit=CHILDREN)],
+            has_checkpoint=left is not None,
+            checkpoint=self._store.blobs([left])[left].decode() if left else None,
+            seen_parts=_seen(self._task_digests(record)),
         )
 
     def session(self, request: Request) -> Response:
@@ -128,7 +205,8 @@ class Page:
         if session.exit is not None:
             return ShownSession(session, session.turns, session.usd_micros)
         used = self._store.used(session.id)
-        return ShownSession(session, max(session.turns, used.turns), max(session.usd_micros, used.usd_micros))
+        turns, usd_micros = max(session.turns, used.turns), max(session.usd_micros, used.usd_micros)
+        return ShownSession(session, turns, usd_micros, used.tokens)
 
     def result_file(self, request: Request) -> Response:
         """GET /tasks/{id}/files/{name}."""
@@ -142,17 +220,13 @@ class Page:
         name = request.path_params["name"]
         return download(self._queue.file(infos, name), name)
 
-    def style(self, _request: Request) -> Response:
-        """GET /style.css."""
-        return Response((TEMPLATES / "style.css").read_bytes(), media_type="text/css")
-
     def add(self, request: Request, form: Form) -> Response:
         """POST /tasks. The form's key makes a second click find the first one's task."""
 
         def act() -> Task:
             return self._queue.add(forms.new_task(form), form.typed.get("key") or None)[0]
 
-        return _attempt(act, form, lambda refusal: self.index(request, refusal))
+        return _attempt("add", act, form, lambda refusal: self.adding(request, refusal))
 
     def answer(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/answer."""
@@ -161,18 +235,27 @@ class Page:
         def act() -> Task:
             return self._queue.reply(task_id, forms.reply(form), read)
 
-        return _attempt(act, form, lambda refusal: self.task(request, refusal))
+        return _attempt("answer", act, form, lambda refusal: self.task(request, refusal))
+
+    def edit(self, request: Request, form: Form) -> Response:
+        """POST /tasks/{id}/edit."""
+        task_id, read = request.path_params["id"], forms.whole(form.typed.get("version", "")) or 0
+
+        def act() -> Task:
+            return self._queue.edit(task_id, forms.edit(form), read)
+
+        return _attempt("edit", act, form, lambda refusal: self.task(request, refusal))
 
     def cancel(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/cancel."""
         act = partial(self._queue.cancel, request.path_params["id"])
-        return _attempt(act, form, lambda refusal: self.task(request, refusal))
+        return _attempt("cancel", act, form, lambda refusal: self.task(request, refusal))
 
     def retry(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/retry."""
         afresh = form.typed.get("start") == "afresh"
         act = partial(self._queue.retry, request.path_params["id"], afresh=afresh)
-        return _attempt(act, form, lambda refusal: self.task(request, refusal))
+        return _attempt("retry", act, form, lambda refusal: self.task(request, refusal))
 
     def how_to_sign_in(self, request: Request) -> Response:
         """GET /sign-in."""
@@ -224,25 +307,31 @@ class Page:
         return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF, token)
 
 
-def _attempt(act: Callable[[], Task], form: Form, show: Callable[[Refusal], Response]) -> Response:
+def _seen(parts: Mapping[str, str]) -> str:
+    """Name what a page shows as it is loaded, so that its stream begins with what is newer."""
+    return urlencode({name: live.mark(text) for name, text in parts.items()})
+
+
+def _attempt(name: str, act: Callable[[], Task], form: Form, show: Callable[[Refusal], Response]) -> Response:
     """Do what a form asks for, and show the task; or show the form again, with the error."""
     try:
         return RedirectResponse(f"/tasks/{act().id}", 303)
     except Invalid as error:
-        name, message = forms.complaint(error, form.typed)
-        return show(Refusal(message, 422, form.typed, name))
+        field, message = forms.complaint(error, form.typed, name)
+        return show(Refusal(name, message, 422, form.typed, field))
     except (Conflict, StaleVersion, UnicodeEncodeError) as error:
         said = problem(error)
-        return show(Refusal(f"{said.title}: {said.detail}.", said.status, form.typed))
+        return show(Refusal(name, f"{said.title}: {said.detail}.", said.status, form.typed))
 
 
-def routes(page: Page) -> list[Route]:
+def routes(page: Page, streams: Live) -> list[Route]:
     """Return the page's routes."""
     shown: dict[str, Callable[[Request], Response]] = {
         "/": page.index,
+        "/add": page.adding,
         "/sign-in": page.how_to_sign_in,
         "/sign-in/{code}": page.invitation,
-        "/style.css": page.style,
+        f"{assets.PREFIX}{{name}}": assets.answer,
         "/tasks/{id}": page.task,
         "/sessions/{id}": page.session,
         "/tasks/{id}/files/{name}": page.result_file,
@@ -251,6 +340,7 @@ def routes(page: Page) -> list[Route]:
     sent = {
         "/tasks": page.add,
         "/tasks/{id}/answer": page.answer,
+        "/tasks/{id}/edit": page.edit,
         "/tasks/{id}/cancel": page.cancel,
         "/tasks/{id}/retry": page.retry,
         "/sign-out": page.sign_out,
@@ -261,7 +351,21 @@ def routes(page: Page) -> list[Route]:
         *(Route(path, _shown(handler, threads)) for path, handler in shown.items()),
         *(Route(path, _sent(_from_visitor(handler), threads), methods=["POST"]) for path, handler in sent.items()),
         Route("/sign-in", _sent(page.sign_in, threads), methods=["POST"]),
+        Route("/live", _streamed(page, streams)),
+        Route("/live/tasks/{id}", _streamed(page, streams)),
     ]
+
+
+def _streamed(page: Page, streams: Live) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        task_id = request.path_params.get("id")
+        if task_id is not None:
+            await to_thread.run_sync(page.require_task, task_id)
+        topic = FRONT if task_id is None else f"{TASK}{task_id}"
+        # An ASGI application answers as a response does.
+        return cast("Response", streams.stream(topic, request.query_params))
+
+    return endpoint
 
 
 def _shown(

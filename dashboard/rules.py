@@ -1,8 +1,8 @@
 """All moves of the state machine, as pure functions from a record to the next: no I/O, time passed in.
 
 queued -> running -> done | failed | cancelled | queued | needs_you; needs_you -> queued | done | cancelled;
-queued -> cancelled; failed -> queued. A move that changes nothing returns the record it was given. A state that only
-another release knows is never claimed, and leaves by no move of ours.
+queued -> cancelled; failed -> queued | cancelled. A move that changes nothing returns the record it was given. A state
+that only another release knows is never claimed, and leaves by no move of ours.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -53,7 +53,7 @@ SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.FAULT, Exit.UNA
 SUCCESSES = frozenset({SyncOutcome.UNCHANGED, SyncOutcome.CHANGED})
 """Outcomes that prove the sheet in step; one that only another release knows proves nothing."""
 EDITABLE = UNFINISHED | {State.FAILED}
-"""States in which priority and budget still decide something: a failed task may be tried again."""
+"""States in which a task is not over for its user: a failed one waits to be tried again, or to be let go."""
 UNAVAILABLE_PAUSE = timedelta(minutes=5)
 """How long a task rests when the API was unavailable and the session did not say until when."""
 STALE_FENCE = "the fence is stale: the task was claimed again; stop, and merge nothing"
@@ -347,7 +347,7 @@ def reply(record: Record, reply: Reply, version: int, now: datetime) -> Record:
                 raise Invalid("sessions", "grant sessions or dollars (usd_micros): the task waits for budget")
         case Need.QUESTION | Need.STUCK:
             if not text:
-                raise Invalid("text", "missing: the task waits for an answer in words")
+                raise Invalid("text", "is missing: the task waits for an answer in words")
         case _:
             raise Conflict(f"the task waits for {waiting.kind.value}, which this release cannot answer: update it")
     return _answered(_granted(record, reply), waiting, text, now)
@@ -375,10 +375,13 @@ def _answered(record: Record, waiting: Waiting, text: str, now: datetime) -> Rec
 
 
 def cancel(record: Record, now: datetime) -> Record:
-    """Cancel what is unfinished; a running holder learns it from its next heartbeat. Raises `Conflict`."""
+    """Cancel what is unfinished, or let go of what failed; a running holder learns it from its next heartbeat.
+
+    Raises `Conflict`.
+    """
     if record.task.state is State.CANCELLED:
         return record
-    if record.task.state not in UNFINISHED:
+    if record.task.state not in EDITABLE:
         raise Conflict(f"the task is {record.task.state}: there is nothing left to cancel")
     return _released(record, now, state=State.CANCELLED)
 
@@ -434,9 +437,7 @@ def _require_possible(record: Record, left: FamilyBudget, wanted: Budget) -> Non
     if wanted.sessions < used.sessions:
         raise Invalid("sessions", f"must be at least {used.sessions}: so many are used")
     if wanted.usd_micros < used.usd_micros:
-        raise Invalid(
-            "usd_micros", f"must be at least {used.usd_micros}: so much ({usd(used.usd_micros)}) is used or held"
-        )
+        raise Invalid("usd_micros", f"must be at least {usd(used.usd_micros)}: so much is used or held")
     if record.root == task.id:
         return
     more_usd_micros = wanted.usd_micros - task.budget.usd_micros

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp
 
 from dashboard.connections import Connection, look
 from dashboard.settings import Settings
-from wire.systemd import Notify
+from wire.systemd import SILENT, Notify
 
 ACCEPTED, QUEUED = 64, 2048
 """Connections that asyncio takes at once, and those that the kernel holds until it does."""
@@ -21,20 +22,48 @@ SEND_BUFFER = 64 * 1024
 
 
 class Server(uvicorn.Server):
-    """uvicorn that tells systemd when it serves, and looks at its connections each second."""
+    """uvicorn that tells systemd when it serves and that it lives, looks at its connections each second, and ends its
+    streams first of all when it is to end.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        before_end: Callable[[], None] = lambda: None,
+        systemd: Notify = SILENT,
+        watchdog_s: float = 0,
+    ) -> None:
+        """`before_end` ends the streams; `systemd` hears of us; after `watchdog_s`
+        without a sign it kills us.
+        """
+        super().__init__(config)
+        self._before_end = before_end
+        self._systemd = systemd
+        self._watchdog_s = watchdog_s
+        self._next_sign = 0.0
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would go on for ever, then wait for the answers that are under way."""
+        self._before_end()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say READY=1 where $NOTIFY_SOCKET asks for it (sd_notify(3))."""
+        """Start, then say READY=1."""
         await super().startup(sockets)
         for listener in sockets or ():
             # asyncio takes as many at once as it lets wait: a thousand would use up descriptors before any is closed.
             listener.listen(QUEUED)
-        Notify(os.environ.get("NOTIFY_SOCKET")).ready()
+        self._systemd.ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Do what uvicorn does ten times a second."""
+        now = asyncio.get_running_loop().time()
         if counter % 10 == 0:
-            look(cast("set[Connection]", self.server_state.connections), asyncio.get_running_loop().time())
+            look(cast("set[Connection]", self.server_state.connections), now)
+        # From the loop that serves: it lives when this runs. The queue's health is no part of it, a restart mends none.
+        if self._watchdog_s and now >= self._next_sign:
+            self._systemd.alive()
+            self._next_sign = now + self._watchdog_s / 3
         return await super().on_tick(counter)
 
 
@@ -72,12 +101,14 @@ def listen_locally(path: Path) -> socket.socket:
     return listener
 
 
-def serve(application: ASGIApp, listeners: list[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def serve(application: ASGIApp, listeners: list[socket.socket], before_end: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; then `before_end` ends the streams."""
     # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    asyncio.run(Server(config(application)).serve(sockets=listeners))
+    systemd, watchdog_us = Notify(os.environ.get("NOTIFY_SOCKET")), os.environ.get("WATCHDOG_USEC", "0")
+    server = Server(config(application), before_end, systemd, int(watchdog_us) / 1_000_000)
+    asyncio.run(server.serve(sockets=listeners))
 
 
 def config(application: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:

@@ -4,12 +4,13 @@ on the operator's machine before it travels.
 
 import zoneinfo
 from datetime import UTC, tzinfo
+from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from wire.settings_file import Url
-from wire.values import Invalid, Value
+from wire.settings_file import Url, section, sections
+from wire.values import Invalid, Value, decode
 
 TargetName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z", description="a name like ops-mail")]
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", description="a time of day like 22:00")]
@@ -62,3 +63,23 @@ class Settings(Value, frozen=True, kw_only=True):
     worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
     sign_in_days: Annotated[int, Meta(ge=1, le=90)] = 7
     notify: Notify = Notify()
+
+
+class WorkLimits(Value, frozen=True, kw_only=True):
+    """What the page shows beside what was used: limits of the section [agent], which the worker checks and keeps."""
+
+    turns: int = 30
+    sessions_per_day: int = 5
+    usd_per_day: float = 10.0
+    hand_over_tokens: int = 90_000
+
+
+def work_limits(path: Path) -> WorkLimits:
+    """Read the worker's limits of a settings file; raises `Invalid`, which names the key or the file."""
+    held = sections(path).get("agent", {})
+    return decode(WorkLimits, {name: held[name] for name in WorkLimits.__struct_fields__ if name in held}, "agent")
+
+
+def load(path: Path) -> Settings:
+    """Read the section [dashboard] of a settings file; raises `Invalid`, which names the key or the file."""
+    return section(Settings, path, "dashboard")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dashboard.stores import journal
 from dashboard.stores.journal import Readable, Unreadable
 from wire.types import Event, EventKind
 
@@ -33,6 +34,8 @@ class Entry:
     title: str
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
+    usd_micros: int | None = None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,29 @@ def _entry_or_why(record: Readable, results: dict[str, dict[str, Any]], called: 
         return _unreadable(record.n, record.n, str(error))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doing:
+    """What a session did last: a tool with its command, or the model asked; since when."""
+
+    name: str
+    asked: str
+    at: str
+
+
+def doing(records: Sequence[Readable]) -> Doing | None:
+    """Return what the end of a journal says of a running session."""
+    for record in reversed(records):
+        if not isinstance(record, Event):
+            continue
+        match record.kind:
+            case EventKind.TOOL_STARTED:
+                name = str(record.data.get("name", "tool"))
+                return Doing(name=name, asked=_asked(record.data.get("input")), at=record.at)
+            case EventKind.RESERVE:
+                return Doing(name="", asked="", at=record.at)
+    return None
+
+
 def _unreadable(first: int, last: int, why: str) -> Entry:
     which = f"Record {first}" if first == last else f"Records {first} to {last}"
     return Entry(kind="note", at="", title=f"{which} cannot be read here", text=_short(why))
@@ -110,7 +136,16 @@ def _entry(event: Event, results: dict[str, dict[str, Any]], called: set[str]) -
 def _turn(event: Event, results: dict[str, dict[str, Any]]) -> Entry:
     calls = [_call(block, results.get(str(block.get("id")))) for block in _calls(event)]
     title = _short(f"Turn {event.data.get('turn', '')}".strip())
-    return Entry(kind="turn", at=event.at, title=title, text=_text(_blocks(event)), calls=tuple(calls))
+    used = journal.used([event])
+    return Entry(
+        kind="turn",
+        at=event.at,
+        title=title,
+        text=_text(_blocks(event)),
+        calls=tuple(calls),
+        usd_micros=used.usd_micros if "usd_micros" in event.data else None,
+        tokens=used.tokens,
+    )
 
 
 def _blocks(event: Event) -> list[dict[str, Any]]:

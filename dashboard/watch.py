@@ -3,8 +3,9 @@
 An alarm is a task in needs_you that cannot be claimed. Its dedupe key keeps it one: raised again, its text is
 updated; when its cause is gone, it is closed as done. `alarm:sync` says that the sheet is (or may be) out of step,
 because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon;
-`alarm:damaged` that records were set aside, because they cannot be read; `alarm:backup` that the night's backup failed;
-`alarm:disk` that the queue's disk is full, or will be soon.
+`alarm:records` that records of the booking system could not be used; `alarm:damaged` that records of the queue were set
+aside, because they cannot be read; `alarm:backup` that the night's backup failed; `alarm:disk` that the queue's disk is
+full, or will be soon.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from wire.types import Need, NewTask, State, SyncOutcome, SyncRun, Waiting
 NewId = Callable[[], str]
 
 PREFIX = "alarm:"
-SYNC, TOKEN = f"{PREFIX}sync", f"{PREFIX}token"
+SYNC, TOKEN, RECORDS = f"{PREFIX}sync", f"{PREFIX}token", f"{PREFIX}records"
 DAMAGED, BACKUP, DISK = f"{PREFIX}damaged", f"{PREFIX}backup", f"{PREFIX}disk"
 MB = 1024 * 1024
 
@@ -28,7 +29,7 @@ def reported(run: SyncRun, new_id: NewId, now: datetime, settings: Settings) -> 
     """Return the moves that a reported run brings about; only an outcome that is known as success closes an alarm."""
     token = _token(run, new_id(), now, settings)
     if run.outcome in rules.SUCCESSES:
-        return {SYNC: _closed("A sync run succeeded.", now), **token}
+        return {SYNC: _closed("A sync run succeeded.", now), RECORDS: _records(run, new_id(), now), **token}
     return {
         SYNC: _raised(SYNC, "The booking sheet is out of step: the sync failed", _failure(run), new_id(), now),
         **token,
@@ -92,6 +93,13 @@ def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, Alarm
         return {BACKUP: _closed("The night's backup was made.", now)}
     text = f"Cause: {failed}.\nCure: mend that; it is tried again every minute. `fab queue.backup` tries at once."
     return {BACKUP: _raised(BACKUP, "The queue has no backup of this night", text, new_id, now)}
+
+
+def _records(run: SyncRun, new_id: str, now: datetime) -> AlarmMove:
+    if not run.set_aside:
+        return _closed("All records of the booking system can be used.", now)
+    title = f"Bookings that can't be read: {run.set_aside} set aside, the rest is in step"
+    return _raised(RECORDS, title, f"Cause: {run.cause}\nCure: {run.cure}", new_id, now)
 
 
 def _failure(run: SyncRun) -> str:

@@ -1,12 +1,14 @@
 """States, exits and numbers in words, for the page."""
 
 import enum
+import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from dashboard.rules import usd
-from wire.types import Exit, Need, Session, State, SyncOutcome
+from wire.types import Exit, Need, Session, State, SyncOutcome, Task
 
 EXITS = {
     Exit.FINISHED: "finished",
@@ -29,7 +31,6 @@ STATES = {
 }
 MARKS = {"good": "✓", "unproven": "?", "waits": "●", "bad": "✗"}
 """How all stands, readable without colour."""
-NEEDS = {Need.QUESTION: "Question", Need.BUDGET: "Budget", Need.STUCK: "Stuck", Need.ALARM: "Alarm"}
 OUTCOMES = {
     SyncOutcome.UNCHANGED: "nothing to do",
     SyncOutcome.CHANGED: "sheet brought up to date",
@@ -61,6 +62,116 @@ def when(text: str | datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A text that tells of a fault, in its parts: what is the matter, why, and what to do."""
+
+    matter: str
+    cause: str = ""
+    cure: str = ""
+
+
+def told(text: str) -> Told:
+    """Read the lines of an alarm or a failure: those behind `Cause:` and behind `Cure:`, and before both the matter."""
+    parts = {"matter": "", "cause": "", "cure": ""}
+    part = "matter"
+    for line in text.splitlines():
+        named = next((name for name in ("cause", "cure") if line.startswith(f"{name.capitalize()}: ")), None)
+        part = named or part
+        parts[part] += ("\n" if parts[part] else "") + (line.split(": ", 1)[1] if named else line)
+    return Told(**parts)
+
+
+def pieces(text: str) -> list[tuple[bool, str]]:
+    """Cut a text at its backticks: whether each piece is a command, and the piece."""
+    return [(i % 2 == 1, piece) for i, piece in enumerate(text.split("`")) if piece]
+
+
+def moments(text: str) -> list[tuple[bool, str]]:
+    """Cut a text at the times of the contract in it: whether each piece is one, and the piece."""
+    pieces = re.split(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", text)
+    return [(i % 2 == 1, piece) for i, piece in enumerate(pieces) if piece]
+
+
+FOLD = 320
+"""Characters of a text that are shown before it is folded, and four lines of them."""
+
+
+def is_long(text: str) -> bool:
+    """Say whether a text is folded until one asks for it."""
+    return len(text) > FOLD or text.count("\n") > 4
+
+
+def head(text: str) -> str:
+    """Return the beginning of a long text: whole words of one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= FOLD // 2 else line[: FOLD // 2].rsplit(" ", 1)[0] + " …"
+
+
+NEEDS = {
+    Need.QUESTION: "A question",
+    Need.BUDGET: "It needs more budget",
+    Need.STUCK: "It is stuck",
+    Need.ALARM: "Alarm",
+}
+_ACTS = {Need.QUESTION: "Answer", Need.BUDGET: "Grant more", Need.STUCK: "Tell it how to go on"}
+
+
+def waits_for(task: Task) -> str:
+    """Say why a task is among those that wait for a user."""
+    return need(task.waiting.kind) if task.waiting else "Failed"
+
+
+def need(kind: Need) -> str:
+    """Say what a task that waits needs."""
+    return NEEDS.get(kind) or f"“{kind.value}”, {_STRANGE}"
+
+
+def act(kind: Need) -> str:
+    """Say what a user can do about it."""
+    return _ACTS.get(kind, "Reply")
+
+
+def lines(text: str) -> str:
+    """Say how much of a folded output there is."""
+    count = text.count("\n") + 1
+    return "1 line" if count == 1 else f"{count} lines"
+
+
+def iso(moment: datetime) -> str:
+    """Write a time for machines, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def lapse(since: str, now: datetime) -> str:
+    """Say how long ago a time of the contract is; of what is none nothing is said."""
+    try:
+        seconds = int((now - datetime.fromisoformat(since)).total_seconds())
+    except (TypeError, ValueError):
+        return ""
+    if seconds < 60:
+        return f"{max(0, seconds)} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{hours} h {minutes % 60} min" if hours < 24 else f"{days} d {hours % 24} h"
+
+
+def thousands(count: int) -> str:
+    """Write a number of tokens for people."""
+    return f"{count / 1000:.1f}k" if count >= 1000 else str(count)
+
+
+def cents(micros: int) -> str:
+    """Write a small price so that it is not nothing."""
+    return usd(micros) if micros >= 10_000 or micros == 0 else f"${micros / 1_000_000:.4f}"
+
+
+def percent(share: float) -> str:
+    """Write a share."""
+    return f"{share:.0%}"
+
+
 def size(count: int) -> str:
     """Write a number of bytes for people."""
     for unit, least in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
@@ -69,12 +180,24 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-FILTERS: dict[str, Callable[[Any], str]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "usd": usd,
+    "told": told,
+    "pieces": pieces,
+    "moments": moments,
+    "is_long": is_long,
+    "head": head,
+    "lapse": lapse,
+    "thousands": thousands,
+    "cents": cents,
+    "percent": percent,
     "when": when,
     "size": size,
     "state": _in_words(STATES),
-    "need": _in_words(NEEDS),
+    "waits_for": waits_for,
+    "act": act,
+    "lines": lines,
+    "iso": iso,
     "outcome": _in_words(OUTCOMES),
     "session_end": session_end,
 }

@@ -12,11 +12,10 @@ from notify import direct, failed
 from notify.heartbeat import Heartbeat
 from notify.send import send
 from notify.sender import Sender
-from notify.settings import TARGETS, Settings, is_whole, read_targets
+from notify.settings import TARGETS, is_whole, load, read_targets
 from wire import log
 from wire.client import Client
 from wire.secret import Secret
-from wire.settings_file import section
 from wire.terminal import printable
 from wire.types import Message
 from wire.values import Invalid
@@ -59,7 +58,7 @@ def _options() -> argparse.Namespace:
 
 
 def _work(settings_path: Path) -> int:
-    settings = section(Settings, settings_path, "notify")
+    settings = load(settings_path)
     # Short tries: the sender asks again by itself.
     client = Client(settings.dashboard_url, Secret(_credential("dashboard_token").strip()), timeout_s=5, retries=0)
     sender = Sender(client, _targets(), send, settings.poll_seconds)

@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from wire.secret import Secret
-from wire.settings_file import Url, sections
+from wire.settings_file import Url, section, sections
 from wire.values import Invalid, Value
 
 TARGETS = "notify_targets"
@@ -23,6 +23,11 @@ class Settings(Value, frozen=True, kw_only=True):
 
     dashboard_url: Url = "http://127.0.0.1:8765"
     poll_seconds: Annotated[int, Meta(ge=1, le=30)] = 5
+
+
+def load(path: Path) -> Settings:
+    """Read the section [notify] of a settings file; raises `Invalid`, which names the key or the file."""
+    return section(Settings, path, "notify")
 
 
 def is_whole(path: Path) -> bool:

@@ -26,6 +26,11 @@ class Settings(Value, frozen=True, kw_only=True):
     notify: Literal["required", "none"] = "required"
 
 
+def load(path: Path) -> Settings:
+    """Read the section [deploy]; raises `Invalid` with the key's name."""
+    return section(Settings, path, "deploy")
+
+
 @dataclass(frozen=True, slots=True)
 class StackSettings:
     """A settings file whose sections were all read: ours, `queue`, the dashboard's "address:port" on the host, and
@@ -55,15 +60,15 @@ def load_all(path: Path) -> StackSettings:
 
     try:
         _require_known(sections(path))
-        worker = section(agent.Settings, path, "agent")
+        worker = agent.load(path)
         if worker.prices is None:
             # Only the host has a price file of the operator's own.
             price_file.load(None, worker.model)
-        section(sync.Settings, path, "sync")
-        section(notify.Settings, path, "notify")
-        page = section(dashboard.Settings, path, "dashboard")
+        sync.load(path)
+        notify.load(path)
+        page = dashboard.load(path)
         address = f"[{page.address}]" if ":" in page.address else page.address
-        return StackSettings(section(Settings, path, "deploy"), f"{address}:{page.port}", page.notify.targets)
+        return StackSettings(load(path), f"{address}:{page.port}", page.notify.targets)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"

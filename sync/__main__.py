@@ -1,24 +1,27 @@
 """`python -m sync`: one run; its outcome goes to the journal, to the dashboard and into the exit code."""
 
 import argparse
+import json
 import logging
 import os
 import signal
 import sqlite3
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from sync import away, credentials, report
+from sync import away, credentials, report, sample
 from sync.failure import SyncFailed
 from sync.history import Busy, opened
 from sync.run import Context, Done, preview, secret, sync
-from sync.settings import STATE, Settings
+from sync.settings import STATE, Settings, load, read
+from sync.source import read as source
 from wire import log
 from wire.client import Client
-from wire.settings_file import section
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -36,10 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # systemd sets it for LoadCredential=; by hand it is a folder with the same files.
     secrets = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
     try:
-        settings = section(Settings, options.settings, "sync")
-    except Invalid as error:
+        settings = (
+            read(tomllib.load(sys.stdin.buffer).get("sync", {})) if _is_stdin(options) else load(options.settings)
+        )
+    except (Invalid, tomllib.TOMLDecodeError) as error:
         _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
         return os.EX_CONFIG
+    if options.first:
+        return _show_first(settings, secrets, options)
+    if not settings.enabled:
+        _log.info("the sync is not set up yet: sync.enabled = false")
+        return 0
     started = _now()
     signal.signal(signal.SIGTERM, _stop)
     what = preview if options.dry_run else sync
@@ -57,17 +67,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sync", description="Bring the booking sheet in step.")
-    parser.add_argument("--settings", type=Path, required=True, help="jada.<stack>.toml; its section [sync] is read")
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        required=True,
+        help="jada.<stack>.toml, its section [sync] is read; - is standard input",
+    )
     parser.add_argument("--state", type=Path, required=True, help="the folder of the sync's memory")
     parser.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
+    parser.add_argument("--first", type=int, metavar="N", help="show the source's first records as they would land")
+    parser.add_argument("--json", action="store_true", help="print JSON for a program instead of lines for a reader")
     return parser.parse_args(arguments)
+
+
+def _is_stdin(options: argparse.Namespace) -> bool:
+    return str(options.settings) == "-"
+
+
+def _show_first(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
+    outside = source.Outside(partial(secret, secrets), options.state)
+    try:
+        found = source.first(settings, outside, options.first)
+    except SyncFailed as failed:
+        return _print_failure(failed)
+    samples = [sample.Sample(each, source.landed(settings, each, place)) for place, each in enumerate(found, start=1)]
+    text = [json.dumps(sample.as_data(samples), indent=2)] if options.json else sample.lines(samples)
+    for line in text:
+        sys.stdout.write((line if options.json else printable(line)) + "\n")
+    return 0 if all(each.fits for each in samples) else 1
 
 
 def _attempt(what: Callable[[Context], Done], settings: Settings, secrets: Path, state: Path) -> Done | SyncFailed:
     try:
         with opened(state, (*settings.columns, STATE)) as history:
             try:
-                return what(Context(settings, secrets, history, _now, time.sleep))
+                return what(Context(settings, secrets, history, _now, time.sleep, state))
             except SyncFailed as failed:
                 _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
                 return failed
@@ -98,6 +132,8 @@ def _print_failure(failed: SyncFailed) -> int:
 def _print_done(done: Done, settings: Settings, *, dry: bool) -> None:
     for line in report.report_lines(done.plan, (*settings.columns, STATE)):
         _log.info("%s%s", "would be: " if dry else "", line)
+    for line in report.aside_lines(done.aside):
+        _log.warning("%s", printable(line))
     step = "nothing was written" if dry else "the sheet is in step, verified"
     _log.info("%d bookings; %s", done.bookings, step)
 

@@ -193,8 +193,8 @@ def transport_failure(name: str, error: Exception) -> SyncFailed:
     return SyncFailed(f"{name}_unreachable", f"no answer from {name}: {said}", cure, wait_s=_WAIT_S)
 
 
-def bookings_failure(status: int, url: str, body: str) -> SyncFailed:
-    """Name an error answer of the booking system."""
+def bookings_failure(status: int, url: str, body: str, location: str | None = None) -> SyncFailed:
+    """Name an error answer of the booking system; `location` is where it says that the API is instead."""
     if status in (401, 403):
         cause = f"the booking system at {url} does not accept our token (status {status})"
         return SyncFailed("bookings_token", cause, "put the right one in place with `fab secrets` (bookings_token)")
@@ -203,9 +203,13 @@ def bookings_failure(status: int, url: str, body: str) -> SyncFailed:
         return SyncFailed(
             "bookings_down", cause, "ask who runs the booking system; the first run after it is back catches up"
         )
+    if location and 300 <= status < 400:
+        cause = f"the booking system at {url} leads elsewhere (status {status}), to {location[:200]}"
+        cure = "set sync.source.url (or sync.bookings_url) to where its API is; our secret is sent to no other address"
+        return SyncFailed("bookings_refused", cause, cure)
     cause = f"the booking system at {url} refused the call: status {status}: {body[:200]}"
     return SyncFailed(
-        "bookings_refused", cause, "compare sync.bookings_url and the window in [sync] with the system's API"
+        "bookings_refused", cause, "compare the address and the parameters in [sync] with the system's API"
     )
 
 

@@ -9,11 +9,24 @@ from msgspec.structs import replace
 from sync.failure import SyncFailed
 from sync.plan import Change, Plan
 from sync.run import Done
+from sync.source.bookings import Aside
 from wire.client import Client, RequestRefused, Unreachable
 from wire.types import SyncOutcome, SyncRun
 
 _EXAMPLES = 5
+_ASIDE = 20
+"""Records set aside that are named one by one."""
+_CAUSE = 4000
+"""Characters of a cause at most: it becomes an alarm's text."""
 _log = logging.getLogger(__name__)
+
+
+def aside_lines(aside: Sequence[Aside]) -> Iterator[str]:
+    """Yield which records of the source were set aside, and why."""
+    for each in aside[:_ASIDE]:
+        yield f"set aside: {each}"
+    if len(aside) > _ASIDE:
+        yield f"set aside: {len(aside) - _ASIDE} more"
 
 
 def report_lines(plan: Plan, columns: Sequence[str]) -> Iterator[str]:
@@ -43,6 +56,10 @@ def sync_run(outcome: Done | SyncFailed, times: tuple[datetime, datetime], dies_
     )
     if isinstance(outcome, SyncFailed):
         return replace(run, error=outcome.kind, cause=outcome.cause, cure=outcome.cure)
+    if outcome.aside:
+        names = "; ".join(aside_lines(outcome.aside))
+        cure = "correct these bookings in the booking system, or [sync.fields]; until then they stay as they were"
+        run = replace(run, set_aside=len(outcome.aside), cause=names[:_CAUSE], cure=cure)
     return replace(
         run,
         outcome=SyncOutcome.CHANGED if outcome.plan.writes else SyncOutcome.UNCHANGED,

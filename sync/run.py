@@ -2,18 +2,20 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sync import credentials, plan
 from sync.failure import SyncFailed
 from sync.history import History
-from sync.plan import Base, Cells, Plan
+from sync.plan import Base, Plan
 from sync.settings import STATE, Settings
 from sync.sheet import Sheet, Table
-from sync.source import Source, require_plausible_size
+from sync.source import read as source
+from sync.source.bookings import Aside, Bookings, require_plausible_size
 from wire.secret import Secret
 
 _ROUNDS = 4
@@ -23,39 +25,42 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a run has of the outside: settings, the folder of secrets, its memory, the time, and how to wait."""
+    """What a run has of the outside: settings, secrets' folder, its memory and folder, the time, and how to wait."""
 
     settings: Settings
     secrets: Path
     history: History
     now: Callable[[], datetime]
     pause: Callable[[float], None]
+    state: Path = Path()
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a run did, or would do: the plan it began with, and how many bookings the source has."""
+    """What a run did, or would do: the plan it began with, how many bookings the source has, and what was set aside."""
 
     plan: Plan
     bookings: int
+    aside: tuple[Aside, ...] = ()
 
 
 def sync(context: Context) -> Done:
     """Bring the sheet in step and prove it. Raises `SyncFailed`; the next run goes on from what was written."""
-    source, sheet, token = _sides(context)
+    bookings, sheet, token = _sides(context)
     # At once: a later failure of this run says nothing against the token.
     context.history.token_worked(token.fingerprint, context.now())
     base = context.history.base()
-    first, settled = _converge(context, source, sheet, base)
+    first, settled = _converge(context, bookings, sheet, base)
     # Only what a reading verified: with a base ahead of the sheet, lost writes would pass for users' edits.
     context.history.settle(base, settled, context.now())
-    return Done(first, len(source))
+    return Done(first, len(bookings), bookings.aside)
 
 
 def preview(context: Context) -> Done:
     """Return what `sync` would do first, and write nothing anywhere. Raises `SyncFailed`."""
-    source, sheet, _ = _sides(context)
-    return Done(_compare(context.settings, source, sheet.read(), context.history.base()), len(source))
+    bookings, sheet, _ = _sides(context)
+    found = _compare(context.settings, bookings, sheet.read(), context.history.base())
+    return Done(found, len(bookings), bookings.aside)
 
 
 def secret(folder: Path, name: str) -> Secret:
@@ -69,15 +74,15 @@ def secret(folder: Path, name: str) -> Secret:
         ) from None
 
 
-def _sides(context: Context) -> tuple[Mapping[str, Cells], Sheet, credentials.Token]:
+def _sides(context: Context) -> tuple[Bookings, Sheet, credentials.Token]:
     settings = context.settings
     token = credentials.read(context.secrets / credentials.TOKEN_FILE, settings.token_url)
-    source = Source(settings, secret(context.secrets, "bookings_token")).read()
+    bookings = source.read(settings, source.Outside(partial(secret, context.secrets), context.state))
     access = credentials.refresh(token, context.history.token_last_ok(token.fingerprint), context.now())
-    return source, Sheet(settings, access), token
+    return bookings, Sheet(settings, access), token
 
 
-def _converge(context: Context, source: Mapping[str, Cells], sheet: Sheet, base: Base) -> tuple[Plan, Base]:
+def _converge(context: Context, bookings: Bookings, sheet: Sheet, base: Base) -> tuple[Plan, Base]:
     """Read, compare, write, until a reading finds nothing left to write: that one verifies.
 
     After an error it is unknown what was written, so the next round begins by reading, too.
@@ -87,7 +92,7 @@ def _converge(context: Context, source: Mapping[str, Cells], sheet: Sheet, base:
     for turn in range(_ROUNDS):
         try:
             tables.append(sheet.read())
-            found = _compare(context.settings, source, tables[-1], base)
+            found = _compare(context.settings, bookings, tables[-1], base)
             plans.append(_repaired(found, plans, tables))
             if not plans[-1].writes:
                 return plans[0], plans[-1].settled
@@ -100,15 +105,20 @@ def _converge(context: Context, source: Mapping[str, Cells], sheet: Sheet, base:
     raise _not_verified(plans[-1], tables[-1], context.settings)
 
 
-def _compare(settings: Settings, source: Mapping[str, Cells], table: Table, base: Base) -> Plan:
+def _compare(settings: Settings, bookings: Bookings, table: Table, base: Base) -> Plan:
+    # A record without an id may be any booking: then none is gone, as if no day were in the window.
+    window = (settings.window_from, settings.window_to) if bookings.is_whole else ("9999-12-31", "0001-01-01")
+    live = bookings.standing_in(table.rows, base)
     policy = plan.Policy(
         arrival=settings.columns.index(settings.arrival),
         restore_edits=settings.edits == "restore",
         sheet_wins=settings.conflicts == "sheet",
-        window=(settings.window_from, settings.window_to),
+        window=window,
     )
-    found = plan.diff(source, table.rows, base, policy)
-    require_plausible_size(len(source), plan.lost(source, found, base, policy), settings.shrink_percent)
+    found = plan.diff(live, table.rows, base, policy)
+    # The system said of the cancelled ones itself that they are gone.
+    told = {**live, **dict.fromkeys(bookings.cancelled, ())}
+    require_plausible_size(len(live), plan.lost(told, found, base, policy), settings.shrink_percent)
     return found
 
 

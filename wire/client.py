@@ -122,8 +122,19 @@ class Client:
         return self._call(routes.SESSIONS, id=task_id).sessions
 
     def events(self, session_id: str, after: int = 0) -> tuple[types.Event, ...]:
-        """Return the acknowledged journal of a session after record `after`."""
-        return self._call(routes.EVENTS, types.EventsQuery(after=after), id=session_id).events
+        """Return the acknowledged journal of a session after record `after`; raises `RequestRefused` 422 where it is
+        damaged.
+        """
+        found = self.journal(session_id, after)
+        if found.unreadable:
+            first = found.unreadable[0]
+            detail = f"record {first.n} of session {session_id} cannot be read: {first.why}"
+            raise RequestRefused(types.Problem(title="Damaged", status=422, detail=detail))
+        return found.events
+
+    def journal(self, session_id: str, after: int = 0) -> types.EventList:
+        """Return what can be read of a session's acknowledged journal after record `after`, and what cannot."""
+        return self._call(routes.EVENTS, types.EventsQuery(after=after), id=session_id)
 
     def result_file(self, task_id: str, name: str) -> bytes:
         """Return a result file; raises `RequestRefused` 404."""

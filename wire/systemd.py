@@ -16,9 +16,9 @@ class Notify:
         """The service has started."""
         self._send("READY=1")
 
-    def alive(self, status: str) -> None:
+    def alive(self, status: str = "") -> None:
         """The service lives; `status` is one line for `systemctl status`."""
-        self._send(f"WATCHDOG=1\nSTATUS={printable(status)}")
+        self._send(f"WATCHDOG=1\nSTATUS={printable(status)}" if status else "WATCHDOG=1")
 
     def stopping(self) -> None:
         """The service ends."""
@@ -30,3 +30,7 @@ class Notify:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             sender.connect(self._address)
             sender.sendall(text.encode())
+
+
+SILENT = Notify(None)
+"""Where no systemd listens."""

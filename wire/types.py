@@ -395,7 +395,9 @@ class SyncOutcome(OpenWord, enum.StrEnum):
 
 
 class SyncRun(Written, frozen=True, kw_only=True):
-    """One run of the sync. A failed one carries the class of its error, its cause and its cure."""
+    """One run of the sync. A failed one carries the class of its error, its cause and its cure; one that succeeded, but
+    set records of the source aside, says which in its cause.
+    """
 
     started_at: str
     finished_at: str
@@ -405,6 +407,7 @@ class SyncRun(Written, frozen=True, kw_only=True):
     changed: int = 0
     removed: int = 0
     conflicts: int = 0
+    set_aside: int = 0
     error: str | None = None
     cause: str | None = None
     cure: str | None = None
@@ -428,10 +431,19 @@ class SessionList(Written, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
 
 
+class Unreadable(Written, frozen=True, kw_only=True):
+    """Records of a journal, by their numbers from `n` to `last`, that are damaged, and how."""
+
+    n: int
+    last: int
+    why: str
+
+
 class EventList(Written, frozen=True, kw_only=True):
-    """Acknowledged records of a session's journal, in order."""
+    """Acknowledged records of a session's journal, in order, without those that are `unreadable`."""
 
     events: tuple[Event, ...]
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class SyncRunList(Written, frozen=True, kw_only=True):

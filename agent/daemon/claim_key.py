@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 from agent.record import durable
+from wire.disk import sync_folder
 from wire.values import Written
 
 

@@ -6,7 +6,7 @@ from any thread; the app calls them off its event loop.
 """
 
 import enum
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -119,7 +119,7 @@ class Store(Protocol):
         """Take a task that cannot be read out of claims and lists; what is held of it is kept."""
 
     def damaged(self) -> list[str]:
-        """Return the ids of tasks that were set aside."""
+        """Return the names of what was set aside: ids of tasks, and sessions, sync runs and notices as such."""
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family; raises `NotFound`."""
@@ -155,6 +155,9 @@ class Store(Protocol):
     def relatives(self, root: str) -> list[Record]:
         """Return the unfinished tasks of a family, but its root."""
 
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
+
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Replace a record, its session and its family's budget in one write, after the blobs that it names.
 
@@ -184,6 +187,11 @@ class Store(Protocol):
 
     def events(self, session_id: str, *, after: int = 0) -> list[Event]:
         """Return a session's delivered journal after record `after`; raises `NotFound`."""
+
+    def chunks(self, session_id: str, *, after: int = 0) -> Iterator[list[Readable]]:
+        """Return a session's delivered journal after record `after` piece by piece, each read when it is asked for;
+        what is damaged is named in its place. Raises `NotFound` at once.
+        """
 
     def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
         """Return the last records of a journal before record `before`, about `size` bytes of them, oldest first.

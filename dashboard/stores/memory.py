@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -178,6 +178,12 @@ class MemoryStore:
             family = [r for r in self._records.values() if r.root == root and r.task.id != root]
         return [record for record in family if record.task.state in UNFINISHED]
 
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
+        with self._lock:
+            made = [other for other in self._records.values() if other.task.parent == record.task.id]
+        return sorted(made, key=lambda other: other.task.id)[:limit]
+
     def candidates(
         self, now: float, *, suspended_only: bool = False, without: Collection[str] = (), limit: int = 10
     ) -> list[Candidate]:
@@ -270,6 +276,10 @@ class MemoryStore:
         with self._lock:
             self.session(session_id)
             return self._events.get(session_id, [])[max(after, 0) :]
+
+    def chunks(self, session_id: str, *, after: int = 0) -> Iterator[list[Readable]]:
+        """Return a session's delivered journal piece by piece."""
+        return iter([[*self.events(session_id, after=after)]])
 
     def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
         """Return the last records of a journal before record `before`."""

@@ -61,19 +61,23 @@ NEXT_JOURNAL = """
     FROM (SELECT min(session) AS next FROM deliveries WHERE session > ?) WHERE next IS NOT NULL
 """
 """The next session that has a journal, and the root of its family."""
-SYNC_RUNS = """
+_FINISHED_AT = "iif(json_valid(record), unixepoch(json_extract(record, '$.finished_at')), NULL)"
+SYNC_RUNS = f"""
     DELETE FROM sync_runs WHERE n IN (
         SELECT n FROM sync_runs
-        WHERE iif(json_valid(record), unixepoch(json_extract(record, '$.finished_at')), NULL) < ?
+        WHERE ({_FINISHED_AT} < ?1
+            OR outcome = 'damaged' AND n < (SELECT max(n) FROM sync_runs WHERE {_FINISHED_AT} < ?1))
             AND n NOT IN (
-                SELECT max(n) FROM sync_runs
+                SELECT coalesce(max(n), 0) FROM sync_runs WHERE outcome <> 'damaged'
                 UNION SELECT coalesce(max(n), 0) FROM sync_runs
                     WHERE outcome <> 'failed' AND outcome IN ('unchanged', 'changed')
             )
         LIMIT 500
     )
+"""  # noqa: S608 - ours
+"""The latest run and the latest success stay, however old: alarms and freshness go by them. A damaged one goes
+with those reported after it.
 """
-"""The latest run and the latest success stay, however old: alarms and freshness go by them."""
 AT_ONCE = 20_000
 """Unnamed blobs that are found at once: their names are in memory."""
 _NAME = re.compile(r'"([0-9a-f]{64})"')

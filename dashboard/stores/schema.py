@@ -217,6 +217,12 @@ _SPENT = """
 """What a day cost, and how full a context was: the page asks for both at each look. Days before count from here on."""
 
 
+_ASIDE = """
+    CREATE TABLE aside (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID
+"""
+"""Rows other than tasks that could not be read: those of `kind` session or notice, by their ids."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -281,6 +287,7 @@ STEPS = (
     _apply(_RETENTION),
     _apply(_SPENT),
     _lists,
+    _apply(_ASIDE),
 )
 
 

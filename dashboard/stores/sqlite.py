@@ -72,7 +72,14 @@ _UNUSABLE = frozenset(
 )
 _COLUMNS = ("root", "state", "rank", "suspended", "ready_at", "dedupe_key", "session", "fence")
 _INSERT = f"INSERT INTO tasks (id, record, {', '.join(_COLUMNS)}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608 - ours
-_NOTICES = "SELECT record FROM notices WHERE "
+_NOTICES = "SELECT record, id || ' for ' || target FROM notices WHERE "
+_DAMAGED = """
+    SELECT id FROM tasks WHERE state = ?1 AND state <> 'running'
+    UNION ALL SELECT 'session ' || id FROM aside JOIN sessions USING (id) WHERE kind = 'session'
+    UNION ALL SELECT 'notice ' || id FROM aside
+        WHERE kind = 'notice' AND EXISTS (SELECT 1 FROM notices WHERE notices.id || ' for ' || target = aside.id)
+    UNION ALL SELECT 'sync run ' || n FROM sync_runs WHERE outcome = ?1 AND outcome <> 'failed'
+"""
 _DELIVERY = (
     "INSERT INTO deliveries (session, first, last, sha256, turns, usd_micros, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -308,12 +315,19 @@ class SqliteStore:
 
     def set_aside(self, task_id: str) -> None:
         """Give a task's row a state that no query looks for."""
-        with self._writing() as db:
-            db.execute("UPDATE tasks SET state = ?, ready_at = NULL WHERE id = ?", (_ASIDE, task_id))
+        if not self._rows("SELECT 1 FROM tasks WHERE id = ? AND state = ?", task_id, _ASIDE):
+            with self._writing() as db:
+                db.execute("UPDATE tasks SET state = ?, ready_at = NULL WHERE id = ?", (_ASIDE, task_id))
+
+    def _note_damaged(self, kind: str, name: str) -> None:
+        """Keep that a session or a notice cannot be read: whoever reads passes over it, and the watch says so."""
+        if not self._rows("SELECT 1 FROM aside WHERE kind = ? AND id = ?", kind, name):
+            with self._writing() as db:
+                db.execute("INSERT OR IGNORE INTO aside (kind, id) VALUES (?, ?)", (kind, name))
 
     def damaged(self) -> list[str]:
-        """Return the ids of tasks that were set aside."""
-        return [name for (name,) in self._rows("SELECT id FROM tasks WHERE state = ? ORDER BY id", _ASIDE)]
+        """Return the names of what was set aside."""
+        return [name for (name,) in self._rows(_DAMAGED, _ASIDE)]
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family."""
@@ -396,6 +410,14 @@ class SqliteStore:
         sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
         return self._readable(sql, root)
 
+    def children(self, record: Record, *, limit: int) -> list[Record]:
+        """Return tasks that a task made, the oldest first."""
+        # A damaged record is no JSON, which SQLite would refuse to look into.
+        parent = "CASE WHEN json_valid(record) THEN json_extract(record, '$.task.parent') END"
+        which = f"root = ?1 AND root <> id AND {parent} = ?2 AND state <> '{_ASIDE}'"
+        sql = f"SELECT id, record FROM tasks INDEXED BY members WHERE {which} ORDER BY id LIMIT ?3"  # noqa: S608 - ours
+        return self._readable(sql, record.root, record.task.id, limit)
+
     def _readable(self, sql: str, *values: object) -> list[Record]:
         """Read records by a query that no longer finds those that were set aside."""
         while True:
@@ -459,22 +481,35 @@ class SqliteStore:
 
     def session(self, session_id: str) -> Session:
         """Return a session."""
-        columns = "sessions.record, tasks.id, tasks.record"
+        columns = "sessions.id, sessions.record, tasks.id, tasks.record"
         sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task WHERE sessions.id = ?"  # noqa: S608 - ours
         found = self._sessions(sql, session_id)
         if not found:
-            raise NotFound(f"no session {session_id}")
+            held = self._rows("SELECT 1 FROM sessions WHERE id = ?", session_id)
+            why = f"session {session_id} cannot be read: it is set aside" if held else f"no session {session_id}"
+            raise NotFound(why)
         return found[0]
 
     def sessions(self, task_id: str) -> list[Session]:
         """Return a task's sessions, oldest first."""
-        earlier = "SELECT record, NULL, NULL FROM sessions WHERE task = ?1 AND record IS NOT NULL"
-        latest = "SELECT NULL, id, record FROM tasks WHERE id = ?1 AND session IS NOT NULL"
+        earlier = "SELECT id, record, NULL, NULL FROM sessions WHERE task = ?1 AND record IS NOT NULL"
+        latest = "SELECT session, NULL, id, record FROM tasks WHERE id = ?1 AND session IS NOT NULL"
         return sorted(self._sessions(f"{earlier} UNION ALL {latest}", task_id), key=lambda session: session.id)
 
     def _sessions(self, sql: str, *values: object) -> list[Session]:
         """A task's latest session is in its record, where each move finds it; those before have their own."""
-        return [read(Session, own) if own else _latest(*latest) for own, *latest in self._rows(sql, *values)]
+        found = (self._session(*row) for row in self._rows(sql, *values))
+        return [session for session in found if session]
+
+    def _session(self, name: str, own: str | None, task_id: str, record: str) -> Session | None:
+        """One that cannot be read is set aside, alone or with its task."""
+        try:
+            return read(Session, own) if own else _latest(task_id, record)
+        except Damaged as error:
+            self.set_aside(error.task_id)
+        except Invalid:
+            self._note_damaged("session", name)
+        return None
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
@@ -507,6 +542,20 @@ class SqliteStore:
         batches = (read(tuple[Event, ...], content) for (content,) in self._rows(sql, session_id, after))
         return [event for batch in batches for event in batch if event.n > after]
 
+    def chunks(self, session_id: str, *, after: int = 0) -> Iterator[list[Readable]]:
+        """Return a session's delivered journal piece by piece."""
+        self.session(session_id)
+        sql = "SELECT first, last, sha256 FROM deliveries WHERE session = ? AND last > ? ORDER BY first"
+        rows = self._rows(sql, session_id, after)
+        # Each by a query of its own: one that stood open while a slow reader reads would keep the log from shrinking.
+        return (self._chunk(first, last, name, after) for first, last, name in rows)
+
+    def _chunk(self, first: int, last: int, name: str, after: int) -> list[Readable]:
+        held = self._rows("SELECT content FROM blobs WHERE sha256 = ?", name)
+        content = held[0][0] if held else None
+        found = journal.readable(content, None if content is None else len(content), first, last)
+        return [record for record in found if record.n > after]
+
     def passage(self, session_id: str, *, before: int | None = None, size: int) -> list[Readable]:
         """Return the last records of a journal before record `before`."""
         self.session(session_id)
@@ -536,7 +585,7 @@ class SqliteStore:
 
     def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
         """Return sessions from an id on, newest first."""
-        columns = "sessions.record, tasks.id, tasks.record"
+        columns = "sessions.id, sessions.record, tasks.id, tasks.record"
         order = "WHERE sessions.id >= ? ORDER BY sessions.id DESC LIMIT ?"
         sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task {order}"  # noqa: S608 - ours
         return self._sessions(sql, since, limit)
@@ -548,30 +597,47 @@ class SqliteStore:
 
     def sync_runs(self, *, limit: int = 20) -> list[SyncRun]:
         """Return sync runs, newest first."""
-        rows = self._rows("SELECT record FROM sync_runs ORDER BY n DESC LIMIT ?", limit)
-        return [read(SyncRun, text) for (text,) in rows]
+        return self._sync_runs(f"outcome <> '{_ASIDE}'", limit)
+
+    def _sync_runs(self, where: str, limit: int, *values: object) -> list[SyncRun]:
+        """One that cannot be read gets an outcome that no query looks for, and the next one is read in its place."""
+        sql = f"SELECT n, record FROM sync_runs WHERE {where} ORDER BY n DESC LIMIT ?"  # noqa: S608 - ours
+        while True:
+            found, broken = [], []
+            for n, text in self._rows(sql, *values, limit):
+                try:
+                    found.append(read(SyncRun, text))
+                except Invalid:
+                    broken.append((_ASIDE, n))
+            if not broken:
+                return found
+            with self._writing() as db:
+                db.executemany("UPDATE sync_runs SET outcome = ? WHERE n = ?", broken)
 
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
-        rows = self._rows(
-            # The first condition is the partial index's own: without it all runs would be read.
-            "SELECT record FROM sync_runs WHERE outcome <> 'failed' AND outcome IN (?, ?) ORDER BY n DESC LIMIT 1",
-            *(outcome.value for outcome in rules.SUCCESSES),
-        )
-        return read(SyncRun, rows[0][0]) if rows else None
+        # The first condition is the partial index's own: without it all runs would be read.
+        where = "outcome <> 'failed' AND outcome IN (?, ?)"
+        found = self._sync_runs(where, 1, *(outcome.value for outcome in rules.SUCCESSES))
+        return found[0] if found else None
 
     def notices(self, which: NoticeFilter) -> list[Notice]:
         """Return notices of the outbox."""
         where, values = _meant(which)
-        return [read(Notice, text) for (text,) in self._rows(_NOTICES + where, *values)]
+        found = []
+        for text, name in self._rows(_NOTICES + where, *values):
+            try:
+                found.append(read(Notice, text))
+            except Invalid:
+                self._note_damaged("notice", name)
+        return found
 
     def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
         """Replace or add notices in one write."""
 
         def write(db: sqlite3.Connection) -> None:
             where, values = _meant(which)
-            found = db.execute(_NOTICES + where, values).fetchall()
-            _post(db, move([read(Notice, text) for (text,) in found]))
+            _post(db, move(_legible(db.execute(_NOTICES + where, values))))
 
         self._write_for_users(write)
 
@@ -655,7 +721,7 @@ class SqliteStore:
         They are listed, and looked for once more before they go: what is put between the two looks is named at the
         second, and what is put later takes itself off the list.
         """
-        if self.damaged():
+        if self._rows("SELECT 1 FROM tasks WHERE state = ? AND state <> 'running' LIMIT 1", _ASIDE):
             return []  # what such a record names cannot be known
         with self._reading() as db:
             found = retention.unnamed(db)
@@ -835,7 +901,16 @@ def _tell(db: sqlite3.Connection, old: Record | None, new: Record, targets: Sequ
 
 
 def _told(db: sqlite3.Connection, task_id: str) -> list[Notice]:
-    return [read(Notice, text) for (text,) in db.execute(_NOTICES + "task = ?", (task_id,))]
+    return _legible(db.execute(_NOTICES + "task = ?", (task_id,)))
+
+
+def _legible(rows: Iterable[tuple[str, str]]) -> list[Notice]:
+    """Read notices inside a write; those that cannot be read are named by who only reads."""
+    found = []
+    for text, _ in rows:
+        with suppress(Invalid):
+            found.append(read(Notice, text))
+    return found
 
 
 def _meant(which: NoticeFilter) -> tuple[str, tuple[object, ...]]:

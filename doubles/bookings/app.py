@@ -18,6 +18,7 @@ from doubles.bookings.booking import as_csv, read
 from doubles.bookings.dataset import load
 from doubles.bookings.faults import Fault
 from doubles.bookings.generator import season
+from doubles.bookings.shapes import Shapes
 from doubles.bookings.store import Store, Window
 from doubles.faults import Faults, asked
 from doubles.reading import Invalid, read_json
@@ -125,6 +126,7 @@ def _application(api: _Api) -> Starlette:
             Route(one, api.put, methods=["PUT"]),
             Route(one, api.patch, methods=["PATCH"]),
             Route(one, api.delete, methods=["DELETE"]),
+            *Shapes(api.store, api.token).routes(),
             *api.faults.routes(),
         ],
         exception_handlers={Invalid: _invalid, PermissionError: _unauthorized},

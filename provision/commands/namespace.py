@@ -11,15 +11,17 @@ from provision.commands.plan import plan
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
+from provision.commands.sync import sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    plan, deploy, secrets, verify, notify, status, dashboard, ssh, logs, task.namespace, backup.namespace
+    plan, deploy, secrets, verify, notify, status, dashboard, ssh, logs, sync_source, task.namespace, backup.namespace
 )
 
 GROUPS = {
     "Make a host a worker": ("plan", "secrets", "deploy", "verify"),
     "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
     "Give it work": ("task.add", "task.list", "task.show", "task.answer", "task.cancel", "task.retry", "task.get"),
+    "Keep its sheet": ("sync-source",),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
 }

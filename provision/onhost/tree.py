@@ -62,9 +62,10 @@ def make_venv(wheels: bytes, venv: Path) -> None:
         # No ensurepip: it would need the distribution's python3-venv.
         _run(["python3", "-m", "venv", "--without-pip", str(venv)])
         pip = next(unpacked.glob("pip-*.whl")) / "pip"
+        # --no-deps: the lock names all that is wanted, also where a package asks for more.
         _run([
             str(venv / "bin" / "python"), str(pip), "install", "--quiet", "--no-index", "--no-cache-dir",
-            "--disable-pip-version-check", "--require-hashes", "--find-links", str(unpacked),
+            "--disable-pip-version-check", "--require-hashes", "--no-deps", "--find-links", str(unpacked),
             "-r", str(unpacked / "requirements.txt"),
         ])  # fmt: skip
         # Last, and after all else is on disk: an environment without the mark is made anew by the next deploy.

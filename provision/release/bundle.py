@@ -21,6 +21,8 @@ UNITS = {
     "port-sheet-sync.service": "sync",
 }
 """A unit and the part it runs, in the order of their restart: the worker reports to the dashboard."""
+READS = {"dashboard": ("dashboard", "agent")}
+"""Sections of the settings that a part reads, where it is not its own only: the page shows the worker's limits."""
 TEMPLATES = ("jada-failed@.service",)
 """Units that other units start, an instance for each."""
 SERVICES = ("jada-dashboard.service", "jada-agent.service", "jada-notify.service")
@@ -85,12 +87,13 @@ def _tree(folder: Path, prefix: str) -> Iterator[tuple[str, bytes]]:
 
 def _fingerprint(files: Mapping[str, bytes], unit: str, part: str, lock: str) -> dict[str, str]:
     code = {name: data for name, data in files.items() if name.startswith((f"app/{part}/", "app/wire/"))}
-    section: Any = tomllib.loads(files["etc/jada.toml"].decode()).get(part, {})
+    settings: Any = tomllib.loads(files["etc/jada.toml"].decode())
+    sections = [settings.get(name, {}) for name in READS.get(part, (part,))]
     return {
         "code": _digest(json.dumps(_digests(code), sort_keys=True).encode()),
         "environment": lock,
         # `default`, because TOML has dates and JSON has none.
-        "settings": _digest(json.dumps(section, sort_keys=True, default=str).encode()),
+        "settings": _digest(json.dumps(sections, sort_keys=True, default=str).encode()),
         "unit": _digest(files[f"units/{unit}"]),
     }
 

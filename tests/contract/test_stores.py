@@ -622,7 +622,7 @@ def test_a_move_that_is_refused_leaves_no_notice(store):
     before = store.notices(DUE)
     for move in (rules.cancel, rules.retry):
         with pytest.raises(Conflict):
-            change(store, record.task.id, lambda r, now, move=move: move(move(r, now), now))
+            change(store, record.task.id, lambda r, now, move=move: rules.retry(move(r, now), now))
     assert store.notices(DUE) == before
 
 

@@ -16,7 +16,7 @@ import urllib3
 from local import environment
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<mark>\S*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
-DOCUMENTS = ("README.md", "docs/operating.md", "docs/google.md")
+DOCUMENTS = ("README.md", "docs/operating.md", "docs/bookings.md", "docs/google.md")
 DEMO = "sudo make demo        # the whole chain: a host behind its firewall, three tasks, the sheet, the proof"
 NOT_HERE = {
     DEMO: "makes a demo on the usual site and ends it: the chain's own fixture does both, on a site of its own",
@@ -55,7 +55,7 @@ def blocks(document):
     return [
         Block(document, m["mark"], re.sub(f"^{m['indent']}", "", m["text"], flags=re.MULTILINE))
         for m in found
-        if m["mark"] != "text"
+        if m["mark"] not in ("text", "toml")
     ]
 
 

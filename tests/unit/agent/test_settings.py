@@ -2,14 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import Settings
-from wire.settings_file import section
+from agent.settings import Settings, load
 from wire.values import Invalid
-
-
-def load(path):
-    return section(Settings, path, "agent")
-
 
 ROOT = Path(__file__).parents[3]
 

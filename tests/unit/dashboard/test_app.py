@@ -37,6 +37,9 @@ class Broken(MemoryStore):
     def tasks(self, which=None, *, before=None, limit=50):
         raise sqlite3.OperationalError("the secret of the house")
 
+    def listing(self, which=None, *, sort=None, cursor=None, limit=50):
+        raise sqlite3.OperationalError("the secret of the house")
+
 
 def until(condition):
     deadline = time.monotonic() + 20
@@ -89,7 +92,7 @@ def unmasked(page):
     return re.sub(rb'value="[0-9a-f]{128}"|value="[0-9A-Z]{26}"', b"", page)
 
 
-@pytest.mark.parametrize("path", ["/", "/style.css", "/v1/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/assets/style.css", "/v1/openapi.json"])
 def test_page_and_json_are_compressed_for_those_who_accept_it(get, path):
     packed, plain = get(path), get(path, "identity")
     assert unmasked(gzip.decompress(packed.data)) == unmasked(plain.data)

@@ -110,7 +110,7 @@ def status(store, token, clock, path):
         (STRANGER, "GET", "/readyz", 200),
         (STRANGER, "GET", "/v1/tasks", 403),
         (STRANGER, "GET", "/", 403),
-        (STRANGER, "GET", "/style.css", 403),
+        (STRANGER, "GET", "/assets/style.css", 403),
         (STRANGER, "GET", "/no-such-page", 403),
         (AGENT, "GET", "//", 403),
     ],

@@ -1,5 +1,6 @@
 """Those who connect cannot stop the dashboard: late ones are closed, and too many make room."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -7,12 +8,13 @@ import threading
 import time
 
 import pytest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from dashboard import server
 from dashboard.app import create
 from dashboard.connections import Connection, Limits, Owes
 from dashboard.settings import Settings
+from local.process import wait_until
 from wire.client import Client
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -220,3 +222,30 @@ def test_a_client_that_had_its_answer_may_be_silent_and_one_that_begins_another_
         assert not one.look(one.age() + 60)
         client.sendall(HALF)
         assert rest(client) == b""
+
+
+async def endless(scope, receive, send):
+    """An application that answers piece by piece, without an end."""
+
+    async def pieces():
+        while True:
+            yield bytes(65536)
+            await asyncio.sleep(0)
+
+    await StreamingResponse(pieces())(scope, receive, send)
+
+
+@pytest.mark.process
+def test_a_reader_of_an_answer_in_pieces_is_not_cut_while_it_reads():
+    with serving(endless, Limits(grace_s=0.5)) as (port, _), connect(port, GET, small=True) as client:
+        end = time.monotonic() + 4
+        while time.monotonic() < end:  # eight times its grace
+            assert client.recv(4096)  # slower than it is written: something is always unread
+            time.sleep(0.005)
+
+
+@pytest.mark.process
+def test_who_does_not_read_an_answer_in_pieces_is_cut():
+    with serving(endless, Limits(grace_s=0.5)) as (port, running), connect(port, GET, small=True):
+        assert wait_until(lambda: running.server_state.connections, 30)
+        assert wait_until(lambda: not running.server_state.connections, 30)

@@ -18,12 +18,13 @@ def test_what_is_left_empty_grants_nothing():
 def test_an_absurd_amount_is_refused_by_its_fields_name(text):
     with pytest.raises(Invalid) as refused:
         forms.reply(Form({"dollars": text}))
-    assert forms.complaint(refused.value, {})[0] == "dollars"
+    assert forms.complaint(refused.value, {}, "answer")[0] == "dollars"
 
 
 def test_the_contracts_names_become_the_forms():
     complaints = {
-        forms.complaint(Invalid(name, "x"), {})[0] for name in ("budget.sessions", "usd_micros", "context[0].content")
+        forms.complaint(Invalid(name, "x"), {}, "add")[0]
+        for name in ("budget.sessions", "usd_micros", "context[0].content")
     }
     assert complaints == {"sessions", "dollars", "files"}
 

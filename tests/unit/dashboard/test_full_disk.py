@@ -17,6 +17,7 @@ from wire.client import Client, RequestRefused
 from wire.secret import Secret
 from wire.types import Delivery, File, NewTask, State, SyncOutcome, SyncRun
 
+pytestmark = pytest.mark.process
 MB = 1024 * 1024
 SETTINGS = Settings(notify=Notify(targets=("mail",)), least_free_mb=64)
 AT = "2026-05-13T12:00:00Z"

@@ -65,6 +65,39 @@ def wait_until_healthy(port):
     assert response.json() == {"status": "ok"}
 
 
+def test_systemds_watchdog_hears_of_it_while_it_lives_and_no_longer(start, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(30)
+        process = start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="900000")
+        assert systemd.recv(100) == b"READY=1"
+        assert [systemd.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+        process.send_signal(signal.SIGSTOP)
+        systemd.settimeout(2)
+        with pytest.raises(TimeoutError):
+            drain(systemd)  # what it sent before it stood still
+        process.send_signal(signal.SIGCONT)
+        assert systemd.recv(100) == b"WATCHDOG=1"
+
+
+def drain(receiver):
+    while receiver.recv(100):
+        pass
+
+
+def test_the_watchdog_says_nothing_of_the_queue(start, port, tmp_path):
+    """A queue that is gone makes it not ready, and no reason for systemd to kill it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(30)
+        start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="900000")
+        assert systemd.recv(100) == b"READY=1"
+        (tmp_path / "state" / "queue.db").unlink()
+        assert urllib3.request("GET", f"http://127.0.0.1:{port}/readyz", retries=False).status == 503
+        for _ in range(3):
+            assert systemd.recv(100) == b"WATCHDOG=1"
+
+
 def test_it_tells_systemd_when_it_serves_and_ends_well(start, port, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))

@@ -3,14 +3,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from dashboard.settings import Notify, Settings
-from wire.settings_file import section
+from dashboard.settings import Notify, Settings, load
 from wire.values import Invalid
-
-
-def load(path):
-    return section(Settings, path, "dashboard")
-
 
 ROOT = Path(__file__).parents[3]
 

@@ -142,7 +142,7 @@ def test_a_form_must_come_from_the_page_itself_even_with_its_token(anna, client,
 def test_each_form_of_the_page_holds_a_token_masked_anew(anna, client):
     task = client.add_task(NewTask(title="t"))
     found = set()
-    for path in ("/", f"/tasks/{task.id}"):
+    for path in ("/add", f"/tasks/{task.id}"):
         page = anna("GET", path).data.decode()
         forms = re.findall(r'<form [^>]*method="post".*?</form>', page, re.DOTALL)
         tokens = [re.search(r'name="csrf" value="([0-9a-f]{128})"', form)[1] for form in forms]

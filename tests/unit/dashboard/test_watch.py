@@ -161,3 +161,13 @@ def test_times_of_another_zone_count_as_what_they_are(queue, alarms, clock):
     clock.go_on(minutes=65)
     queue.look()
     assert alarms() == []
+
+
+def test_records_that_were_set_aside_are_an_alarm_of_their_own_until_none_is(report, alarms):
+    report(set_aside=1, cause="set aside: record 7 (booking B7): rate: is no amount", cure="correct it")
+    (alarm,) = alarms()
+    assert (alarm.dedupe_key, "booking B7" in alarm.waiting.text) == ("alarm:records", True)
+    fail(report)
+    assert len(alarms()) == 2
+    report()
+    assert alarms() == []

@@ -2,14 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from notify.settings import Settings, read_targets
-from wire.settings_file import section
+from notify.settings import Settings, load, read_targets
 from wire.values import Invalid
-
-
-def load(path):
-    return section(Settings, path, "notify")
-
 
 ROOT = Path(__file__).parents[3]
 

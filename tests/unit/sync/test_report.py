@@ -4,6 +4,7 @@ from sync.failure import SyncFailed
 from sync.plan import Change, Conflict, Plan
 from sync.report import report_lines, sync_run
 from sync.run import Done
+from sync.source.bookings import Aside
 
 COLUMNS = ("id", "rate", "sync_state")
 START = datetime(2026, 5, 13, 3, 0, tzinfo=UTC)
@@ -52,3 +53,11 @@ def test_a_failed_run_is_reported_with_its_cause_and_cure():
     run = sync_run(SyncFailed("token_dead", "revoked", "again"), TIMES, None)
     assert (run.outcome, run.error, run.cause, run.cure) == ("failed", "token_dead", "revoked", "again")
     assert (run.finished_at, run.token_dies_at) == ("2026-05-13T03:00:04Z", None)
+
+
+def test_records_that_were_set_aside_are_named_in_the_report_of_a_good_run():
+    aside = tuple(Aside(place, f"B{place}", "rate: is no amount") for place in range(1, 23))
+    run = sync_run(Done(PLAN, 300, aside), TIMES, None)
+    assert (run.outcome, run.set_aside, run.error) == ("changed", 22, None)
+    assert run.cause.startswith("set aside: record 1 (booking B1): rate: is no amount; set aside: record 2")
+    assert run.cause.endswith("set aside: 2 more")

@@ -5,11 +5,12 @@ import pytest
 
 from sync.failure import SyncFailed
 from sync.plan import Row
-from sync.run import Context, _converge, secret
+from sync.run import Context, _compare, _converge, secret
 from sync.settings import Settings
 from sync.sheet import Table
+from sync.source.bookings import Aside, Bookings
 
-SETTINGS = Settings(bookings_url="http://b", spreadsheet_id="x", columns=("id", "arrival", "rate"))
+SETTINGS = Settings(bookings_url="http://b", spreadsheet_id="x", columns=("id", "arrival", "rate"), dates=("arrival",))
 BEFORE, AFTER = ("B1", "2026-05-13", 80), ("B1", "2026-05-13", 90)
 BASE = {"B1": (*BEFORE, "live")}
 
@@ -44,7 +45,7 @@ def waits():
 @pytest.fixture
 def converge(waits):
     context = Context(SETTINGS, Path(), None, None, waits.append)
-    return lambda paper: _converge(context, {"B1": AFTER}, paper, BASE)
+    return lambda paper: _converge(context, Bookings({"B1": AFTER}), paper, BASE)
 
 
 def test_what_was_written_is_read_again_before_it_counts(converge):
@@ -87,3 +88,22 @@ def test_a_secret_is_read_without_its_line_end_and_never_shown(tmp_path):
     (tmp_path / "bookings_token").write_text("hush\n")
     found = secret(tmp_path, "bookings_token")
     assert (found.reveal(), "hush" in repr(found)) == ("hush", False)
+
+
+@pytest.mark.parametrize("aside", [Aside(1, "B1", "rate: bad"), Aside(1, None, "record 1 has no id")])
+def test_a_booking_that_could_not_be_read_is_neither_changed_nor_marked_as_removed(converge, aside):
+    paper = Paper()
+    context = Context(SETTINGS, Path(), None, None, None)
+    bookings = Bookings({} if aside.key else {"B2": ("B2", "2026-05-14", 1)}, (aside,))
+    found = _compare(context.settings, bookings, paper.read(), BASE)
+    assert (found.changes, found.removed, found.settled["B1"]) == ((), (), BASE["B1"])
+
+
+def test_a_booking_that_is_cancelled_is_marked_as_removed_and_not_taken_for_a_shrunken_source():
+    table = Table((0, 1, 2, 3), tuple(Row(n, f"B{n}", (f"B{n}", "2026-05-13", 80, "live")) for n in range(2, 22)))
+    base = {row.key: row.cells for row in table.rows}
+    live = {"B2": base["B2"][:-1]}
+    with pytest.raises(SyncFailed, match="no longer 19 of those"):
+        _compare(SETTINGS, Bookings(live), table, base)
+    cancelled = Bookings(live, cancelled=frozenset(base.keys() - {"B2"}))
+    assert len(_compare(SETTINGS, cancelled, table, base).removed) == 19

@@ -1,13 +1,7 @@
 import pytest
 
-from sync.settings import Settings
-from wire.settings_file import section
+from sync.settings import load
 from wire.values import Invalid
-
-
-def load(path):
-    return section(Settings, path, "sync")
-
 
 LEAST = 'bookings_url = "http://b"\nspreadsheet_id = "abc"\n'
 
@@ -73,3 +67,64 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_key(written, text, field):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(Invalid, match=r"nowhere\.toml"):
         load(tmp_path / "nowhere.toml")
+
+
+FIELDS = '[sync.fields]\nid = "number"\narrival = { path = "from", type = "date", format = "%d/%m/%Y" }\n'
+HTTP = '[sync.source]\nkind = "http"\nurl = "http://b/x"\n'
+
+
+@pytest.fixture
+def whole(tmp_path):
+    def write(text):
+        path = tmp_path / "jada.toml"
+        path.write_text(f'[sync]\nspreadsheet_id = "abc"\n{text}')
+        return load(path)
+
+    return write
+
+
+def test_a_table_of_fields_says_columns_paths_and_types(whole):
+    settings = whole(HTTP + FIELDS)
+    assert (settings.columns, settings.dates, settings.table["id"].path) == (("id", "arrival"), ("arrival",), "number")
+    assert settings.origin.url == "http://b/x"
+
+
+def test_a_sync_that_is_not_set_up_yet_needs_nothing_but_the_word(whole, tmp_path):
+    (tmp_path / "jada.toml").write_text("[sync]\nenabled = false\n")
+    assert not load(tmp_path / "jada.toml").enabled
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('[sync.source]\nkind = "soap"\n', "sync.source.kind"),
+        ('[sync.source]\nurl = "http://b"\n', "sync.source.kind"),
+        ('bookings_url = "http://b"\n' + HTTP, "sync.bookings_url"),
+        (HTTP + "page = 1\n", "sync.source.page"),
+        (HTTP + 'header_value = "Bearer"\n', "sync.source.header_value"),
+        (HTTP + '[sync.source.paging]\nkind = "pages"\n', "sync.source.paging.kind"),
+        (HTTP + '[sync.source.paging]\nkind = "page"\n', "sync.source.paging.param"),
+        (HTTP + '[sync.source.paging]\nkind = "offset"\nparam = "o"\n', "sync.source.paging.size_param"),
+        (HTTP + '[sync.source.paging]\nkind = "next_url"\n', "sync.source.paging.next"),
+        (HTTP + "[sync.source.window]\nslice_days = 30\n", "sync.source.window.slice_days"),
+        (HTTP + '[sync.source.exchange]\nurl = "nowhere"\n', "sync.source.exchange.url"),
+        ('[sync.source]\nkind = "file"\npath = "x"\n', "sync.source.format"),
+        ('[sync.source]\nkind = "command"\ncommand = []\n', "sync.source.command"),
+        (HTTP + '[sync.fields]\nid = "n"\n', "sync.fields"),
+        (HTTP + '[sync.fields]\nid = "n"\narrival = "from"\n', "sync.fields.arrival.type"),
+        (HTTP + FIELDS + 'rate = { path = "x", type = "dollars" }\n', "sync.fields.rate.type"),
+        (HTTP + FIELDS + 'rate = { path = "x", scale = 2 }\n', "sync.fields.rate.scale"),
+        (HTTP + FIELDS + 'rate = { path = "x", format = "%d" }\n', "sync.fields.rate.format"),
+        (HTTP + FIELDS + 'due = { path = "x", type = "date", format = "dd/mm" }\n', "sync.fields.due.format"),
+        (HTTP + FIELDS + 'due = { path = "x", type = "instant", zone = "Lisbon" }\n', "sync.fields.due.zone"),
+        (HTTP + FIELDS + 'due = { path = "x", type = "date", format = "epoch" }\n', "sync.fields.due.zone"),
+        (HTTP + FIELDS + 'row = "#"\n', "sync.fields.row.path"),
+        ('columns = ["id", "arrival"]\n' + HTTP + FIELDS, "sync.columns"),
+        ('bookings_url = "http://b"\ndates = []\n', "sync.dates"),
+        ("", "sync.bookings_url"),
+    ],
+)
+def test_a_source_that_can_t_be_read_is_refused_by_the_name_of_its_key(whole, text, field):
+    with pytest.raises(Invalid) as refused:
+        whole(text)
+    assert refused.value.field == field

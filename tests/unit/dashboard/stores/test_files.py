@@ -11,14 +11,16 @@ import urllib3
 
 from dashboard.app import create, utc_now
 from dashboard.queue import Queue
-from dashboard.record import Busy, Damaged, Full, Lost, Unready
-from dashboard.settings import Settings
+from dashboard.record import Busy, Damaged, Full, Lost, Unready, moment
+from dashboard.settings import Notify, Settings
 from dashboard.stores.files import marker
+from dashboard.stores.retention import Before
 from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.browser import Browser
 from wire.secret import Secret
-from wire.types import ClaimRequest, NewTask
+from wire.types import ClaimRequest, Exit, NewTask, SessionEnd, SyncOutcome, SyncRun
 
 TOKEN = Secret("a-token-of-the-tests")
 
@@ -252,3 +254,82 @@ def test_a_copy_that_is_broken_gets_no_name(store, path, tmp_path):
     with pytest.raises(Unready):
         store.back_up(tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
+
+
+def run(outcome=SyncOutcome.UNCHANGED, at="2026-05-13T12:00:00Z", **fields):
+    return SyncRun(started_at=at, finished_at=at, outcome=outcome, **fields)
+
+
+def break_row(path, sql, *values):
+    with sqlite3.connect(path) as db:
+        db.execute(sql, values)
+
+
+def alarm_text(queue):
+    queue.look()
+    return next(task.waiting.text for task in queue.tasks() if task.dedupe_key == "alarm:damaged")
+
+
+def test_a_damaged_sync_run_is_passed_over_and_named(store, path, clock):
+    queue = Queue(store, Settings(), clock)
+    for read in (1, 2, 3):
+        queue.report(run(rows_read=read))
+    break_row(path, "UPDATE sync_runs SET record = '[]' WHERE n = 3")
+    assert [run.rows_read for run in store.sync_runs(limit=1)] == [2]
+    assert store.last_success().rows_read == 2
+    assert "sync run 3" in alarm_text(queue)
+
+
+def test_a_damaged_sync_run_goes_with_what_was_reported_after_it(store, path, clock):
+    queue = Queue(store, Settings(freshness_minutes=0), clock)
+    for day in (1, 2, 3, 13):
+        queue.report(run(at=f"2026-05-{day:02}T12:00:00Z"))
+    break_row(path, "UPDATE sync_runs SET record = '{' WHERE n IN (2, 3)")
+    assert len(store.sync_runs()) == 2
+    store.prune(Before(sync_runs=moment("2026-05-02T13:00:00Z", "at").timestamp()))
+    assert store.damaged() == ["sync run 2", "sync run 3"]
+    queue.report(run())
+    break_row(path, "UPDATE sync_runs SET record = replace(record, '-13T', '-04T') WHERE n = 4")
+    store.prune(Before(sync_runs=moment("2026-05-05T13:00:00Z", "at").timestamp()))
+    assert store.damaged() == []
+
+
+def test_a_damaged_session_is_passed_over_and_named_and_its_page_is_shown(store, path, clock):
+    queue = Queue(store, Settings(), clock)
+    task = queue.add(NewTask(title="t"))[0].id
+    first, second = (end_by_handing_over(queue, clock) for _ in range(2))
+    break_row(path, "UPDATE sessions SET record = '{\"id\": 5}' WHERE id = ?", first)
+    with running(create(store, TOKEN, Settings(), clock)) as url:
+        see = Browser(url, TOKEN)
+        for page, status in ((f"/tasks/{task}", 200), (f"/sessions/{first}", 404), ("/", 200)):
+            assert see("GET", page).status == status, page
+    assert [session.id for session in store.sessions(task)] == [second]
+    assert f"session {first}" in alarm_text(queue)
+
+
+def end_by_handing_over(queue, clock):
+    claim = queue.claim(ClaimRequest(host="h"))
+    end = SessionEnd(fence=claim.lease.fence, exit=Exit.TURN_LIMIT, checkpoint="so far")
+    queue.end(claim.session.id, end)
+    clock.go_on(seconds=1)
+    return claim.session.id
+
+
+def test_a_task_that_broke_among_recent_sessions_costs_the_front_page_nothing(store, path, clock):
+    queue = Queue(store, Settings(), clock)
+    task = queue.add(NewTask(title="t"))[0].id
+    end_by_handing_over(queue, clock)
+    break_row(path, "UPDATE tasks SET record = '{' WHERE id = ?", task)
+    assert store.recent_sessions("", limit=5) == []
+    assert store.damaged() == [task]
+
+
+def test_a_damaged_notice_holds_no_other_up_and_is_named(path, clock):
+    path.parent.mkdir()
+    store = SqliteStore(path, targets=("mail",))
+    queue = Queue(store, Settings(notify=Notify(targets=("mail",)), freshness_minutes=0), clock)
+    queue.report(run(SyncOutcome.FAILED, token_dies_at="2026-05-13T13:00:00Z"))
+    break_row(path, "UPDATE notices SET record = '{' WHERE record LIKE '%out of step%'")
+    assert any("about to die" in message.subject for message in queue.due_messages())
+    assert "notice " in alarm_text(queue)
+    store.close()

@@ -171,7 +171,13 @@ def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_
     store.deliver(session, 1, [*settled, Event(n=3, at="x", kind=EventKind.MESSAGE)])
     store.close()
     with sqlite3.connect(path) as db:
-        for statement in ("DROP INDEX members", "DROP INDEX keys_of", "DROP TABLE unnamed", "DROP TABLE spent"):
+        for statement in (
+            "DROP INDEX members",
+            "DROP INDEX keys_of",
+            "DROP TABLE unnamed",
+            "DROP TABLE spent",
+            "DROP TABLE aside",
+        ):
             db.execute(statement)
         for trigger in ("added", "changed", "deleted"):
             db.execute(f"DROP TRIGGER listed_{trigger}")

@@ -124,7 +124,7 @@ def test_each_task_takes_stack_and_host_and_explains_every_option(context):
 
 @pytest.mark.parametrize("name", namespace.task_names)
 def test_what_is_typed_is_the_functions_name(name):
-    assert namespace[name].body.__name__.rstrip("_") == name.rpartition(".")[2]
+    assert namespace[name].body.__name__.rstrip("_").replace("_", "-") == name.rpartition(".")[2]
 
 
 @pytest.mark.process

@@ -1,7 +1,10 @@
+import ensurepip
 import hashlib
 import io
 import json
 import tarfile
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +115,24 @@ def test_pruning_meets_what_is_damaged(tmp_path):
 def test_pruning_again_removes_nothing(tmp_path):
     _release(tmp_path, "r1", "lock")
     assert tree.prune(tmp_path, ["r1"]) == []
+
+
+@pytest.mark.process
+def test_an_environment_is_made_of_what_the_lock_names_and_nothing_else(tmp_path):
+    (pip,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
+    wheel = _wheel("lonely", "Metadata-Version: 2.1\nName: lonely\nVersion: 1\nRequires-Dist: another\n")
+    locked = f"lonely==1 --hash=sha256:{hashlib.sha256(wheel).hexdigest()}\n"
+    wheels = {"lonely-1-py3-none-any.whl": wheel, pip.name: pip.read_bytes(), "requirements.txt": locked.encode()}
+    tree.make_venv(_tar(wheels), tmp_path / "venv")
+    installed = {path.name for path in (tmp_path / "venv" / "lib").glob("python3*/site-packages/*")}
+    assert installed == {"lonely.py", "lonely-1.dist-info", "__pycache__"}
+
+
+def _wheel(name, metadata):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr(f"{name}.py", "")
+        file.writestr(f"{name}-1.dist-info/METADATA", metadata)
+        file.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{name}-1.dist-info/RECORD", "")
+    return out.getvalue()

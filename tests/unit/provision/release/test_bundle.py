@@ -12,6 +12,7 @@ import pytest
 from provision.release import bundle
 
 AGENT = "jada-agent.service"
+DASHBOARD = "jada-dashboard.service"
 UNITS = sorted((Path(bundle.__file__).parent / "files" / "units").iterdir())
 
 
@@ -73,7 +74,7 @@ def test_the_manifest_has_every_files_hash(tree):
     [
         ("agent/__main__.py", "b", {AGENT}),
         ("wire/types.py", "b", set(bundle.UNITS)),
-        ("jada.local.toml", "[agent]\nturns = 31\n[deploy]\n", {AGENT}),
+        ("jada.local.toml", "[agent]\nturns = 31\n[deploy]\n", {AGENT, DASHBOARD}),
         ("jada.local.toml", "[agent]\nturns = 30\n[deploy]\nkeep_releases = 4\n", set()),
         ("jada.local.toml", "# a comment\n[agent]\nturns = 30\n[deploy]\n", set()),
         ("sync/scripts/auth_ga.py", "b", {"port-sheet-sync.service"}),
@@ -101,8 +102,9 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit, tmp_path):
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_the_daemons_watchdog_leaves_a_throttled_host_its_time():
-    text = next(path for path in UNITS if path.name == AGENT).read_text()
+@pytest.mark.parametrize("name", [AGENT, "jada-dashboard.service"])
+def test_the_watchdog_leaves_a_throttled_host_its_time(name):
+    text = next(path for path in UNITS if path.name == name).read_text()
     assert "WatchdogSec=60\n" in text
     assert "WatchdogSignal=SIGKILL\n" in text
     assert "Restart=always\n" in text

@@ -1,0 +1,175 @@
+"""What the front page shows of the queue at this moment, as values."""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ulid import ULID
+
+from dashboard import charts, rates, transcript
+from dashboard.charts import Chart, Day
+from dashboard.queue import Queue
+from dashboard.rates import Projection, Rate
+from dashboard.settings import WorkLimits
+from dashboard.stores import TaskFilter
+from dashboard.stores.journal import Used
+from dashboard.transcript import Doing
+from dashboard.wellness import Standing
+from wire.types import Need, Session, State, SyncRun, Task
+
+WAITING, RUNS = 100, 48
+"""Tasks that are shown as waiting, and sync runs in the strip: a day of them."""
+TAIL = 16 * 1024
+"""Bytes of a running session's journal that are read for what it does."""
+WEEK, MONTH = 7, 28
+MOST_SESSIONS = 2000
+"""Sessions that the rates are counted from: ten times what the limits allow in four weeks."""
+LONGER = (40, 50)
+"""The limits of turns that the rule names."""
+KEPT_S = 60
+"""How long counted rates are shown: they read a month of sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A session at work: its task, what it used so far, and what it does."""
+
+    task: Task
+    session: Session
+    used: Used
+    doing: Doing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What this UTC day took, beside its limits."""
+
+    sessions: int
+    usd_micros: int
+    limits: WorkLimits
+
+    @property
+    def sessions_share(self) -> float:
+        """How much of the day's sessions is taken."""
+        return charts.filled(self.sessions, self.limits.sessions_per_day)
+
+    @property
+    def usd_share(self) -> float:
+        """How much of the day's dollars is spent."""
+        return charts.filled(self.usd_micros / 1_000_000, self.limits.usd_per_day)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How often sessions hit their turn limit; what more turns had done, where the rule asks for it."""
+
+    week: Rate
+    month: Rate
+    days: tuple[Day, ...]
+    chart: Chart
+    longer: tuple[Projection, ...]
+    is_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The sheet's sync: the latest run, the latest success, and the day's runs, drawn."""
+
+    latest: SyncRun | None
+    success: SyncRun | None
+    runs: tuple[SyncRun, ...]
+    chart: Chart
+
+
+class Overview:
+    """Asks the queue; methods block for the store."""
+
+    def __init__(self, queue: Queue, limits: WorkLimits) -> None:
+        self._queue = queue
+        self._store = queue.store
+        self.limits = limits
+        self._lock = threading.Lock()
+        self._rates: tuple[datetime, Rates] | None = None
+
+    def waiting(self) -> list[Task]:
+        """Return what waits for a user: alarms first, then what failed or asks, the longest wait first."""
+        asking = self._queue.tasks(TaskFilter(state=State.NEEDS_YOU), limit=WAITING)
+        failed = self._queue.tasks(TaskFilter(state=State.FAILED), limit=WAITING)
+        return sorted([*asking, *failed], key=_urgency)
+
+    def standing(self, waiting: int) -> Standing:
+        """Say how all stands."""
+        return self._queue.standing(waiting)
+
+    def running(self) -> list[Running]:
+        """Return what runs, the latest begun first."""
+        found = [record for record in self._store.running() if record.session]
+        return [
+            self._running(self._queue.task(record), record.session)
+            for record in sorted(found, key=lambda record: record.task.id, reverse=True)
+            if record.session
+        ]
+
+    def _running(self, task: Task, session: Session) -> Running:
+        doing = transcript.doing(self._store.passage(session.id, size=TAIL))
+        used = self._store.used(session.id)
+        # A session that goes on after its journal was lost knows more than what is delivered.
+        turns, usd_micros = max(used.turns, session.turns), max(used.usd_micros, session.usd_micros)
+        return Running(task, session, Used(turns, usd_micros, used.tokens), doing)
+
+    def today(self) -> Today:
+        """Return what today took."""
+        now = self._queue.clock()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        begun = self._store.recent_sessions(_id_from(midnight), limit=MOST_SESSIONS)
+        spent = self._store.spent(f"{now:%Y-%m-%d}").values()
+        return Today(len(begun), sum(used.usd_micros for used in spent), self.limits)
+
+    def rates(self) -> Rates:
+        """Return the rates, counted anew once a minute."""
+        now = self._queue.clock()
+        with self._lock:
+            if self._rates is None or not timedelta() <= now - self._rates[0] < timedelta(seconds=KEPT_S):
+                self._rates = (now, self._counted(now))
+            return self._rates[1]
+
+    def _counted(self, now: datetime) -> Rates:
+        turns = self.limits.turns
+        sessions = self._store.recent_sessions(_id_from(now - timedelta(days=MONTH)), limit=MOST_SESSIONS)
+        week_ago = _id_from(now - timedelta(days=WEEK))
+        week = rates.rate((session for session in sessions if session.id >= week_ago), turns)
+        month = rates.rate(sessions, turns)
+        counted = charts.days(sessions, turns, now.date(), MONTH)
+        return Rates(
+            week=week,
+            month=month,
+            days=tuple(counted),
+            chart=charts.stacked(counted),
+            longer=self._longer(sessions) if week.is_over or month.is_over else (),
+            is_all=len(sessions) < MOST_SESSIONS,
+        )
+
+    def _longer(self, sessions: list[Session]) -> tuple[Projection, ...]:
+        turns, context = self.limits.turns, self.limits.hand_over_tokens
+        series = {s.id: self._store.series(s.id) for s in sessions if rates.is_hit(s, turns)}
+        found = rates.hits(sessions, series, turns)
+        return tuple(rates.project(found, turns, longer, context) for longer in LONGER if longer > turns)
+
+    def sync(self) -> Sync:
+        """Return how the sync stands."""
+        runs = self._store.sync_runs(limit=RUNS)
+        return Sync(runs[0] if runs else None, self._store.last_success(), tuple(runs), charts.strip(runs[::-1]))
+
+    def queued(self) -> list[Task]:
+        """Return some of the tasks that wait for a worker, newest first."""
+        return self._queue.tasks(TaskFilter(state=State.QUEUED), limit=WAITING)
+
+
+def _urgency(task: Task) -> tuple[int, str]:
+    is_alarm = task.waiting is not None and task.waiting.kind is Need.ALARM
+    return (0 if is_alarm else 1, task.waiting.since if task.waiting else task.updated_at)
+
+
+def _id_from(at: datetime) -> str:
+    """Return the least id of that time: the ten characters of its milliseconds, then zeros."""
+    return str(ULID.from_datetime(at))[:10] + "0" * 16

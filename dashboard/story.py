@@ -1,0 +1,54 @@
+"""A task's story: what happened to it, in order, as a page tells it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard import words
+from wire.types import Exit, Session, State, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened: when, what, why; `kind` is its mark's class, `session` where more of it stands."""
+
+    at: str
+    title: str
+    text: str = ""
+    kind: str = "plain"
+    session: str | None = None
+
+
+_KINDS = {
+    Exit.FINISHED: "good",
+    Exit.TURN_LIMIT: "plain",
+    Exit.ASKED: "waits",
+    Exit.BUDGET: "waits",
+    Exit.STUCK: "waits",
+    Exit.FAULT: "bad",
+}
+_ENDS = {State.DONE: ("Done", "good"), State.FAILED: ("Failed", "bad"), State.CANCELLED: ("Cancelled", "plain")}
+
+
+def steps(task: Task, sessions: Sequence[Session]) -> list[Step]:
+    """Return a task's story, the oldest step first."""
+    told = [Step(at=task.created_at, title="Added" if task.parent is None else "Added by another task")]
+    for number, session in enumerate(sessions, 1):
+        told.append(Step(at=session.started_at, title=f"Session {number} began on {session.host}", session=session.id))
+        if session.exit is not None:
+            told.append(
+                Step(
+                    at=session.updated_at,
+                    title=f"Session {number} {words.session_end(session)}",
+                    text=session.reason,
+                    kind=_KINDS.get(session.exit, "plain"),
+                    session=session.id,
+                )
+            )
+    if task.waiting:
+        told.append(Step(at=task.waiting.since, title="Waits for you", kind="waits"))
+    elif task.state in _ENDS:
+        title, kind = _ENDS[task.state]
+        told.append(Step(at=task.updated_at, title=title, kind=kind))
+    elif task.state is State.QUEUED and task.not_before:
+        told.append(Step(at=task.not_before, title="Goes on, not before then"))
+    return sorted(told, key=lambda step: step.at)

@@ -1,0 +1,234 @@
+"""One record turned into the cells of a row, field by field: pure, so that a wrong one is named and set aside."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sync.plan import Cell, Cells
+from sync.source.settings import ROW, Field
+
+_CELL_LIMIT = 50_000
+"""Characters a cell of a Google sheet can hold."""
+_EXACT = 2**53
+"""A cell's number is an IEEE double: a larger whole number would lose digits, so it becomes text."""
+_YES, _NO = ("true", "yes", "y", "t", "1"), ("false", "no", "n", "f", "0")
+_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_ABSENT = object()
+
+
+class BadField(ValueError):
+    """A field that does not fit its type: `column` names it, `why` says what it holds and what was expected."""
+
+    def __init__(self, column: str, why: str) -> None:
+        super().__init__(f"{column}: {why}")
+        self.column, self.why = column, why
+
+
+def key_of(record: object, place: int, column: str, field: Field, missing: Sequence[str]) -> str:
+    """Return the id of a record. Raises `BadField`: without an id nothing can be said of the booking at all."""
+    if not isinstance(record, Mapping):
+        raise BadField(column, f"record {place} is no object, but {_shown(record)}")
+    value = _found(record, place, field)
+    if value is _ABSENT or value is None or isinstance(value, bool | float | list | dict):
+        raise BadField(column, f"record {place} has no {column} at {_paths(field)}")
+    text = field.prefix + str(value).strip()
+    if not str(value).strip() or text in missing or len(text) > _CELL_LIMIT:
+        raise BadField(column, f"record {place} has no {column} at {_paths(field)}")
+    return text
+
+
+def cells_of(
+    record: Mapping[str, Any], place: int, key: tuple[str, str], table: Mapping[str, Field], missing: Sequence[str]
+) -> Cells:
+    """Return the cells of a record, in the table's order; `key` is the id's column and the id. Raises `BadField`."""
+    column, text = key
+    return tuple(
+        text if name == column else _cell(name, _found(record, place, field), field, missing)
+        for name, field in table.items()
+    )
+
+
+def value_at(record: object, path: str) -> object:
+    """Return what stands at a path, or None: also where something on the way is missing."""
+    found = _at(record, path)
+    return None if found is _ABSENT else found
+
+
+def _found(record: Mapping[str, Any], place: int, field: Field) -> object:
+    if field.path == ROW:
+        return place
+    if isinstance(field.path, str):
+        return _at(record, field.path)
+    parts = [_at(record, path) for path in field.path]
+    if any(part is _ABSENT for part in parts):
+        return _ABSENT
+    return " ".join(str(part).strip() for part in parts if part is not None)
+
+
+def _at(record: object, path: str) -> object:
+    if not path:
+        return record
+    if isinstance(record, Mapping):
+        if path in record:
+            return record[path]
+        # A key may have dots itself, so the longest key that is there is taken.
+        for end in range(path.count("."), 0, -1):
+            head = ".".join(path.split(".")[:end])
+            if head in record:
+                return _at(record[head], path[len(head) + 1 :])
+    if isinstance(record, list):
+        head, _, rest = path.partition(".")
+        if head.isascii() and head.isdecimal() and int(head) < len(record):
+            return _at(record[int(head)], rest)
+    # null on the way: the guest that a booking has not got has no name either.
+    return None if record is None else _ABSENT
+
+
+def _cell(name: str, value: object, field: Field, missing: Sequence[str]) -> Cell:
+    if value is _ABSENT:
+        if not field.optional:
+            raise BadField(name, f"there is nothing at {_paths(field)}")
+        value = None
+    if value is None or (isinstance(value, str) and value.strip() in ("", *missing)):
+        return ""
+    cell = _TYPES[field.type](name, value, field)
+    cell = field.prefix + str(cell) if field.prefix else cell
+    if isinstance(cell, str) and len(cell) > _CELL_LIMIT:
+        raise BadField(name, f"a cell holds {_CELL_LIMIT} characters, and this are {len(cell)}")
+    return cell
+
+
+def _plain(name: str, value: object, _field: Field) -> Cell:
+    """Take the value as the source has it."""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        return _number(name, value)
+    if isinstance(value, str):
+        _require_text(name, value)
+        return value.replace("\r\n", "\n")  # a sheet's line ends are these
+    raise BadField(name, f"{_shown(value)} does not fit into a cell: name a value inside it by its path")
+
+
+def _text(name: str, value: object, field: Field) -> Cell:
+    return str(_plain(name, value, field))
+
+
+def _date(name: str, value: object, field: Field) -> Cell:
+    """Return the day as ISO text: days compare as text in no other spelling."""
+    if field.zone:
+        return _moment(name, value, field).astimezone(ZoneInfo(field.zone)).date().isoformat()
+    try:
+        if field.format == "iso":
+            return date.fromisoformat(_iso_day(value)).isoformat()
+        return datetime.strptime(_word(value), field.format).date().isoformat()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        more = "; an instant needs a zone" if "T" in str(value) else ""
+        raise BadField(name, f"is no date of the format {_named(field)}: {_shown(value)}{more}") from None
+
+
+def _instant(name: str, value: object, field: Field) -> Cell:
+    zone = ZoneInfo(field.zone or "UTC")
+    return _moment(name, value, field).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _moment(name: str, value: object, field: Field) -> datetime:
+    """Read an instant; one that names no zone itself is taken in the field's."""
+    try:
+        if field.format in ("epoch", "epoch_ms"):
+            return datetime.fromtimestamp(
+                float(Decimal(_word(value))) / (1000 if field.format == "epoch_ms" else 1), UTC
+            )
+        read = datetime.fromisoformat if field.format == "iso" else lambda text: datetime.strptime(text, field.format)  # noqa: DTZ007
+        found = read(_word(value))
+        return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(field.zone or "UTC"))
+    except (ValueError, OverflowError, OSError, InvalidOperation):
+        raise BadField(name, f"is no instant of the format {_named(field)}: {_shown(value)}") from None
+
+
+def _money(name: str, value: object, field: Field) -> Cell:
+    """Return an amount as a number, so that people can add it up: a double holds any price exactly to 15 digits."""
+    try:
+        text = _word(value)
+        if field.decimal_mark == "," and isinstance(value, str):
+            text = text.replace(".", "").replace(",", ".")
+        amount = Decimal(text).scaleb(-field.scale)
+    except (InvalidOperation, ValueError):
+        raise BadField(name, f"is no amount: {_shown(value)}") from None
+    return _number(name, float(amount))
+
+
+def _integer(name: str, value: object, _field: Field) -> Cell:
+    try:
+        number = Decimal(_word(value))
+        # Huge exponents would become a number of that many digits.
+        if number == number.to_integral_value() and abs(number.adjusted()) < 100:
+            return _number(name, int(number))
+    except (InvalidOperation, ValueError):
+        pass
+    raise BadField(name, f"is no whole number: {_shown(value)}")
+
+
+def _yes_no(name: str, value: object, _field: Field) -> Cell:
+    word = str(value).strip().lower()
+    if word not in (*_YES, *_NO):
+        raise BadField(name, f"is neither yes nor no: {_shown(value)}")
+    return "TRUE" if word in _YES else "FALSE"
+
+
+_TYPES = {
+    "plain": _plain,
+    "text": _text,
+    "date": _date,
+    "instant": _instant,
+    "money": _money,
+    "integer": _integer,
+    "yes_no": _yes_no,
+}
+
+
+def _number(name: str, value: float) -> Cell:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise BadField(name, f"is no number: {value}")
+        if not value.is_integer():
+            return value
+        value = int(value)
+    return value if abs(value) <= _EXACT else str(value)
+
+
+def _word(value: object) -> str:
+    """Return the text of a value that can be read as a date or number; `True` would pass for 1."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError  # noqa: TRY004 - as for a text that can't be read
+    return str(value).strip()
+
+
+def _require_text(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: no JSON of ours could carry it
+        raise BadField(name, f"is no text: {_shown(value)}") from None
+
+
+def _iso_day(value: object) -> str:
+    # date.fromisoformat alone takes weeks, compact forms and more.
+    if not _ISO_DAY.fullmatch(word := _word(value)):
+        raise ValueError
+    return word
+
+
+def _named(field: Field) -> str:
+    return "2026-05-13" if field.format == "iso" else field.format
+
+
+def _paths(field: Field) -> str:
+    return field.path if isinstance(field.path, str) else " + ".join(field.path)
+
+
+def _shown(value: object) -> str:
+    return ascii(value)[:60]

@@ -1,0 +1,113 @@
+"""Bookings of a file on the host: CSV, JSON, or JSON lines, read whole or not at all."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from sync.failure import SyncFailed
+from sync.source.bookings import odd
+from sync.source.fields import value_at
+from sync.source.settings import File
+
+_TRIES = 3
+"""Readings, when each time somebody writes the file meanwhile."""
+_JSON_BYTES = 16 * 2**20
+"""Of a JSON file, which is parsed as one: in memory it is several times as large."""
+LINE_BYTES = 2**20
+"""Of one record in a line."""
+_WRITE = "have it written under another name and renamed: then one reader sees the old file, the next the new one"
+
+
+def records(source: File, now: float) -> list[Any]:
+    """Return the records of a file that nobody wrote to meanwhile; `now` in seconds since 1970. Raises `SyncFailed`."""
+    path = Path(source.path)
+    try:
+        for _ in range(_TRIES):
+            before = _seen(path)
+            _require_fresh(source, now - before[0])
+            with path.open(encoding=source.encoding, newline="") as text:
+                found = list(_records(source, text, before[1]))
+            if _seen(path) == before:
+                return found
+    except OSError as error:
+        cause = f"the bookings' file {path} can't be read: {error.strerror}"
+        raise SyncFailed(
+            "bookings_file", cause, "see that it is there and that the user jada-sync may read it"
+        ) from error
+    except LookupError:
+        raise odd(f"there is no encoding {source.encoding}", "correct sync.source.encoding") from None
+    except UnicodeDecodeError as error:
+        cause = f"{path} is not {source.encoding} at byte {error.start}"
+        raise odd(cause, "set sync.source.encoding to what the file is written in") from None
+    raise SyncFailed("bookings_file", f"the bookings' file {path} is written to all the time", _WRITE)
+
+
+def first(source: File, count: int) -> list[Any]:
+    """Return the first records as they are."""
+    path = Path(source.path)
+    try:
+        with path.open(encoding=source.encoding, newline="") as text:
+            return [record for record, _ in zip(_records(source, text, _seen(path)[1]), range(count), strict=False)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise odd(f"{path} can't be read ({error})", "correct sync.source.path or sync.source.encoding") from error
+
+
+def _seen(path: Path) -> tuple[float, int, int]:
+    stat = path.stat()
+    return stat.st_mtime, stat.st_size, stat.st_ino
+
+
+def _require_fresh(source: File, age_s: float) -> None:
+    if source.max_age_hours and age_s > source.max_age_hours * 3600:
+        cause = f"the bookings' file {source.path} was last written {age_s / 3600:.0f} hours ago"
+        cure = f"see why it is not written any more; sync.source.max_age_hours = {source.max_age_hours} is the limit"
+        raise SyncFailed("bookings_file_old", cause, cure)
+
+
+def _records(source: File, text: TextIO, size: int) -> Iterator[Any]:
+    if source.format == "csv":
+        yield from _rows(text, source.delimiter)
+    elif source.format == "jsonl":
+        yield from _lines(text)
+    else:
+        if size > _JSON_BYTES:
+            raise odd(f"{source.path} is larger than {_JSON_BYTES // 2**20} MB", 'write it as format = "jsonl"')
+        try:
+            found = value_at(json.load(text), source.records)
+        except (ValueError, RecursionError) as error:
+            raise odd(
+                f"{source.path} is no JSON ({error})", "see who writes it, and whether it was written whole"
+            ) from None
+        if not isinstance(found, list):
+            raise odd(f"there is no list at {source.records or 'the top of the file'}", "correct sync.source.records")
+        yield from found
+
+
+def _rows(text: TextIO, delimiter: str) -> Iterator[Any]:
+    lines = csv.reader(text, delimiter=delimiter)
+    try:
+        header = next(lines, None)
+        if not header:
+            raise odd("the file is empty: its first line must name the columns", _WRITE)
+        for row in lines:
+            # A line that is too short or too long is cut, or another file's: it is set aside, being no object.
+            if row:
+                yield dict(zip(header, row, strict=True)) if len(row) == len(header) else row
+    except csv.Error as error:
+        raise odd(f"line {lines.line_num} is no CSV ({error})", "correct sync.source.delimiter, or the file") from None
+
+
+def _lines(text: TextIO) -> Iterator[Any]:
+    while line := text.readline(LINE_BYTES):
+        if line.strip():
+            yield parsed(line)
+
+
+def parsed(line: str) -> Any:
+    """Return a record of a line; one that is no JSON comes back as its text, which is set aside."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return line

@@ -1,0 +1,86 @@
+"""The booking system of the settings, read: which kind it is, and what it needs of the outside."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sync.failure import SyncFailed
+from sync.settings import KEY, Settings
+from sync.source import command, file
+from sync.source.bookings import Bookings, Collector
+from sync.source.fields import BadField, cells_of, key_of
+from sync.source.http import Reader
+from sync.source.settings import Command, File, Http
+from sync.source.token import Tokens
+from sync.source.web import Web
+from wire.secret import Secret
+
+SECRET = "bookings_token"  # noqa: S105 - a name, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a reading has of the outside: the way to secrets by name, the folder of the sync's memory, time, waiting."""
+
+    secret: Callable[[str], Secret]
+    state: Path
+    now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+
+
+def read(settings: Settings, outside: Outside) -> Bookings:
+    """Return all bookings of the window. Raises `SyncFailed`: then nothing is known of any."""
+    source = settings.origin
+    if isinstance(source, Http):
+        return _reader(settings, source, outside).read()
+    collector = Collector(settings)
+    for record in _records(source, outside):
+        collector.take(record)
+    return collector.bookings()
+
+
+def first(settings: Settings, outside: Outside, count: int) -> list[Any]:
+    """Return the first records as the booking system has them. Raises `SyncFailed`."""
+    source = settings.origin
+    if isinstance(source, Http):
+        return _reader(settings, source, outside).first_page()[:count]
+    if isinstance(source, File):
+        return file.first(source, count)
+    return list(islice(_records(source, outside), count))
+
+
+def landed(settings: Settings, record: Any, place: int) -> Mapping[str, object] | BadField:
+    """Return the cells of a record by column, or what does not fit."""
+    missing, table = settings.origin.missing, settings.table
+    try:
+        key = key_of(record, place, KEY, table[KEY], missing)
+        return dict(zip(table, cells_of(record, place, (KEY, key), table, missing), strict=True))
+    except BadField as bad:
+        return bad
+
+
+def _records(source: File | Command, outside: Outside) -> Iterable[Any]:
+    if isinstance(source, File):
+        return file.records(source, outside.now())
+    return command.records(source, _secret_or_none(outside), outside.clock)
+
+
+def _reader(settings: Settings, source: Http, outside: Outside) -> Reader:
+    web = Web(outside.clock, outside.pause, pace_s=source.pace_s)
+    secret = outside.secret(SECRET) if source.header_value or source.exchange else None
+    tokens = None
+    if source.exchange and secret:
+        tokens = Tokens(source.exchange, secret, outside.state, web, outside.now)
+    return Reader(settings, source, web, secret, tokens)
+
+
+def _secret_or_none(outside: Outside) -> Secret | None:
+    try:
+        return outside.secret(SECRET)
+    except SyncFailed:
+        # A program may need none; one that does says so itself.
+        return None
