@@ -55,6 +55,7 @@ class MemoryStore:
         self._budgets: dict[str, FamilyBudget] = {}
         self._keys: dict[str, Key] = {}
         self._blobs: dict[str, bytes] = {}
+        self._marks: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._events: dict[str, list[Event]] = {}
         self._series: dict[str, list[Used]] = {}
@@ -177,6 +178,11 @@ class MemoryStore:
         with self._lock:
             family = [r for r in self._records.values() if r.root == root and r.task.id != root]
         return [record for record in family if record.task.state in UNFINISHED]
+
+    def made(self, roots: Collection[str]) -> dict[str, int]:
+        """Count families but their roots."""
+        with self._lock:
+            return dict(Counter(r.root for r in self._records.values() if r.root in roots and r.root != r.task.id))
 
     def children(self, record: Record, *, limit: int) -> list[Record]:
         """Return tasks that a task made, the oldest first."""
@@ -314,6 +320,18 @@ class MemoryStore:
         """Return the latest sync run that is known to have succeeded."""
         with self._lock:
             return next((run for run in reversed(self._runs) if run.outcome in rules.SUCCESSES), None)
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return small texts by their names."""
+        with self._lock:
+            return {name: text for name, text in self._marks.items() if name.startswith(prefix)}
+
+    def mark(self, name: str, text: str | None) -> None:
+        """Keep a small text, or no more."""
+        with self._lock:
+            self._marks.pop(name, None)
+            if text is not None:
+                self._marks[name] = text
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""
