@@ -33,7 +33,6 @@ from dashboard.overview import WAITING, Overview
 from dashboard.queue import Queue
 from dashboard.record import UNFINISHED, Conflict, Record, StaleVersion
 from dashboard.recurring import Recurrences
-from dashboard.settings import WorkLimits
 from dashboard.signin import COOKIE, SignIns, Visitor
 from dashboard.stores import TaskFilter
 from wire.types import FileInfo, Session, Task
@@ -76,7 +75,7 @@ class Page:
         self,
         queue: Queue,
         sign_ins: SignIns,
-        limits: WorkLimits,
+        overview: Overview,
         recurrences: Recurrences,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
@@ -84,7 +83,7 @@ class Page:
         self._sign_ins = sign_ins
         self._random = random
         self._store = queue.store
-        self._overview = Overview(queue, limits)
+        self._overview = overview
         self._recurrences = recurrences
         self.lists = Lists(queue, recurrences, self._render)
         loader = jinja2.FileSystemLoader(TEMPLATES)

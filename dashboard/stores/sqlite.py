@@ -43,12 +43,14 @@ from dashboard.stores import (
     NoticeFilter,
     Sort,
     TaskFilter,
+    census,
     files,
     journal,
     listing,
     require_answerable,
     retention,
 )
+from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import Bounds, Lead
 from dashboard.stores.reserve import Reserve
@@ -401,6 +403,12 @@ class SqliteStore:
         with self._lock, self._explained():
             rows = self._db.execute(sql, (tried, limit, now)).fetchall()
         return sorted(Candidate(*row) for row in rows)[:limit]
+
+    def census(self, now: float) -> Census:
+        """Return how many tasks are in each state, and which have waited longest."""
+        states = {state: count for state, count in self._rows(census.STATES) if state != _ASIDE}
+        queued, waiting = self._rows(census.QUEUED, now), self._rows(census.WAITING)
+        return Census(states=states, queued=queued[0][0] if queued else None, waiting=waiting[0][0])
 
     def running(self) -> list[Record]:
         """Return what runs."""
