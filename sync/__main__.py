@@ -156,7 +156,7 @@ def _report(
         outage.back()
     # One that was stopped has no time left, and a host that shuts down stops the dashboard too.
     elif run.error != "stopped" and away.has_targets(secrets):
-        time.sleep(away.AGAIN_S)
+        time.sleep(settings.report_again_s)
         outage.back() if report.send(client, run) else outage.tell(run, _now())
 
 
