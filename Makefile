@@ -8,7 +8,7 @@ export BOOKINGS
 # What root writes in a user's checkout would be root's.
 $(if $(SUDO_UID),$(eval export PYTHONDONTWRITEBYTECODE := 1))
 
-.PHONY: help demo down env clean-cache test unit check bench mutants tools docs dist real-check pictures
+.PHONY: help demo down env clean-cache test unit check faults bench mutants tools docs dist real-check pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,10 @@ check: tools ## lint, types, architecture, units, shell
 	shellcheck local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
+
+faults: tools ## sixty deploys in which operator, connection, installer or host are killed; needs root, some minutes
+	@$(BIN)/python -m local tools
+	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
 
 bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
 	@local/bootstrap --all-extras --group dev --group bench

@@ -9,13 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+from agent.daemon.breaker import Breaker
 from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
+from agent.daemon.lease import boottime
 from agent.daemon.link import Link
 from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Process, Release
+from agent.daemon.unproven import Unproven
 from agent.daemon.worker import Daemon
 from agent.settings import load
 from wire import log
@@ -47,6 +50,7 @@ def work(settings_path: Path, state: Path) -> None:
     token = Secret(_credential("dashboard_token"))
     # Short tries: a dashboard that hangs must hold up neither heartbeat nor watchdog; the daemon asks again itself.
     link = Link(Client(settings.dashboard_url, token, timeout_s=5, retries=1))
+    release = Release.own()
     with Signals() as signals, os.fdopen(lock):
         Daemon(
             settings=settings,
@@ -55,10 +59,12 @@ def work(settings_path: Path, state: Path) -> None:
             link=link,
             day=Day(state / "state.json", time.time),
             claim_key=ClaimKey(state / "claim_key.json"),
+            breaker=Breaker(functools.partial(release.look, settings_path, state, os.environ), boottime),
             signals=signals,
             notify=Notify(os.environ.get("NOTIFY_SOCKET")),
-            spawn=functools.partial(Process, Release.own(), environment=dict(os.environ)),
+            spawn=functools.partial(Process, release, environment=dict(os.environ)),
             host=socket.gethostname(),
+            unproven=Unproven(Release.own().app),
             # Half of systemd's limit, as sd_watchdog_enabled(3) advises: one late message must not be taken for a hang.
             watchdog_s=int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2_000_000,
         ).run()
@@ -78,10 +84,14 @@ def _lock(path: Path) -> int:
 
 def _credential(name: str) -> str:
     """Read one of the unit's credentials (LoadCredential=)."""
+    return (_credentials() / name).read_text("utf-8").rstrip("\n")
+
+
+def _credentials() -> Path:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
-        raise Invalid("CREDENTIALS_DIRECTORY", f"is not set: it names the folder that has {name}; systemd sets it")
-    return (Path(folder) / name).read_text("utf-8").rstrip("\n")
+        raise Invalid("CREDENTIALS_DIRECTORY", "is not set: it names the folder with the credentials; systemd sets it")
+    return Path(folder)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from dashboard.forms import whole
 from dashboard.guard import check_origin, require_right
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
+from dashboard.recurring import Recurrences
 from dashboard.signin import SignIns
 from dashboard.stores import Sort
 from dashboard.stores.journal import Readable, Unreadable
@@ -51,8 +52,9 @@ class Call:
 class Api:
     """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
 
-    def __init__(self, queue: Queue, backups: Backups, sign_ins: SignIns) -> None:
+    def __init__(self, queue: Queue, backups: Backups, sign_ins: SignIns, recurrences: Recurrences) -> None:
         self._queue = queue
+        self._recurrences = recurrences
         self._backups = backups
         self._sign_ins = sign_ins
         self._store = queue.store
@@ -152,6 +154,14 @@ class Api:
         """List the backups."""
         return _json(types.BackupList(backups=tuple(self._backups.listed())))
 
+    def templates(self, _call: Call) -> Response:
+        """List the templates of tasks."""
+        return _json(types.TemplateList(templates=tuple(self._recurrences.templates())))
+
+    def recurring(self, _call: Call) -> Response:
+        """List the recurring tasks."""
+        return _json(types.RecurrenceList(recurring=tuple(self._recurrences.listed())))
+
     def due_messages(self, _call: Call) -> Response:
         """List the messages that are due."""
         return _json(types.MessageList(messages=tuple(self._queue.due_messages())))
@@ -169,9 +179,9 @@ class Api:
         """Make a link that signs in to the page."""
         return _json(self._sign_ins.invite(call.asked.name), 201)
 
-    def present(self, _call: Call) -> Response:
-        """Keep that a worker lives."""
-        self._queue.hear_worker()
+    def present(self, call: Call) -> Response:
+        """Keep that a worker lives, and what keeps it from its work."""
+        self._queue.present(call.asked)
         return _json(self._queue.wellness())
 
     def wellness(self, _call: Call) -> Response:
@@ -189,11 +199,18 @@ class Api:
         return _json(types.Health(status="ready"))
 
 
-def routes(queue: Queue, backups: Backups, sign_ins: SignIns, token_hash: bytes, callers: Callers) -> list[Route]:
+def routes(
+    queue: Queue,
+    backups: Backups,
+    sign_ins: SignIns,
+    recurrences: Recurrences,
+    token_hash: bytes,
+    callers: Callers,
+) -> list[Route]:
     """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`, or over the Unix
     socket for a caller who has the right.
     """
-    api = Api(queue, backups, sign_ins)
+    api = Api(queue, backups, sign_ins, recurrences)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route

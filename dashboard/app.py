@@ -24,6 +24,7 @@ from dashboard.guard import Guard, is_for_machines
 from dashboard.live import Live
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
+from dashboard.recurring import Recurrences
 from dashboard.retention import Retention
 from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
@@ -70,6 +71,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     queue = Queue(store, settings, clock, boottime)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
+    recurrences = Recurrences(queue, settings)
     token_hash = hashlib.sha256(token.reveal().encode()).digest()
 
     @contextlib.asynccontextmanager
@@ -79,6 +81,8 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
             # After a crash a page may be half written: readyz refuses once that is found.
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
         beside.append(asyncio.create_task(_index(store)))
+        if settings.recurring:
+            beside.append(asyncio.create_task(_recur(recurrences, min(RECUR_S, settings.watch_s))))
         yield
         for task in beside:
             task.cancel()
@@ -94,7 +98,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     application = Starlette(
-        routes=[*api.routes(queue, copies, sign_ins, token_hash, callers), *page.routes(shown, streams)],
+        routes=[*api.routes(queue, copies, sign_ins, recurrences, token_hash, callers), *page.routes(shown, streams)],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),
@@ -117,6 +121,20 @@ async def _index(store: Store) -> None:
             await asyncio.sleep(INDEX_PAUSE_S)
     except Exception:
         log.exception("tasks of an earlier release could not all be indexed for lists; the next start goes on with it")
+
+
+RECUR_S = 15
+"""Between two looks for recurring tasks that are due: their expressions go by the minute."""
+
+
+async def _recur(recurrences: Recurrences, every_s: float) -> None:
+    """Add what is due, again and again; what fails is tried again at the next look, and added once."""
+    while True:
+        try:
+            await run_in_threadpool(recurrences.look)
+        except Exception:
+            log.exception("recurring tasks could not be looked at; that is tried again in %s s", every_s)
+        await asyncio.sleep(every_s)
 
 
 async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:

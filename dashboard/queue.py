@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace as replace_foreseen
 from datetime import datetime
 from functools import partial
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from ulid import ULID
 
 from dashboard import leases, outgoing, requests, rules, watch, wellness
+from dashboard.bulk import Action, Answered, Bulk, Foreseen, foreseen
 from dashboard.direct import Direct
 from dashboard.disk import DiskWatch
 from dashboard.leases import Leases
@@ -49,6 +51,7 @@ from wire.types import (
     Message,
     NewTask,
     Notifications,
+    Presence,
     Reply,
     Session,
     SessionEnd,
@@ -60,6 +63,8 @@ from wire.types import (
 )
 from wire.values import Invalid
 
+RECURRING = "recurring:"
+"""What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -78,6 +83,7 @@ class Queue:
         # Of this process's life only: after a restart a worker has its minutes to be heard of.
         self._worker_seen = self._started
         self._worker_heard = False
+        self._troubles: dict[str, str | None] = {}
         self._notify = settings.notify
         self._policy = outgoing.Policy(
             targets=self._notify.targets,
@@ -92,8 +98,13 @@ class Queue:
 
     def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
         """Queue a task; return it, and whether it is a new one."""
-        if new.dedupe_key and new.dedupe_key.startswith(watch.PREFIX):
-            raise Invalid("dedupe_key", f"must not begin with {watch.PREFIX}: these are the dashboard's own")
+        for own in (watch.PREFIX, RECURRING):
+            if new.dedupe_key and new.dedupe_key.startswith(own):
+                raise Invalid("dedupe_key", f"must not begin with {own}: these are the dashboard's own")
+        return self.add_own(new, key)
+
+    def add_own(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
+        """Queue a task whose dedupe key may be one of the dashboard's own."""
         _require_different_names("context", new.context)
         sent = requests.digests(new)
         draft = rules.draft(new, new.id or self._new_id(), self.clock(), sent)
@@ -257,11 +268,14 @@ class Queue:
     def cancel(self, task_id: str) -> Task:
         """Cancel a task, and its unfinished subtasks with it."""
         cancelled = self._change(task_id, partial(rules.cancel, now=self.clock()))
-        # After it: a cancelled task gets no new ones.
+        self._cancel_subtasks(task_id)
+        return cancelled
+
+    def _cancel_subtasks(self, task_id: str) -> None:
+        """Cancel what a cancelled task has made: only after it, because then it gets no new ones."""
         for record in self.subtasks(self.store.get(task_id)):
             with suppress(Conflict):  # it has finished meanwhile
                 self._change(record.task.id, partial(rules.cancel, now=self.clock()))
-        return cancelled
 
     def subtasks(self, record: Record) -> list[Record]:
         """Return the unfinished tasks that a task made, and those that they made."""
@@ -277,6 +291,35 @@ class Queue:
         now = self.clock()
         move = Move(lambda record, budget: rules.edit(record, budget, edit, version, now), needs_budget=True)
         return self.task(self.store.change(task_id, move))
+
+    def foresee(self, task_ids: Sequence[str], bulk: Bulk) -> list[Foreseen]:
+        """Say what a bulk would come to for each of these tasks; what is not there is left out."""
+        now = self.clock()
+        seen: list[Foreseen] = []
+        for task_id in dict.fromkeys(task_ids):
+            with suppress(NotFound):
+                record = self.store.get(task_id)
+                found = foreseen(record, bulk, now)
+                goes_with_it = found.after is not None and bulk.action is Action.CANCEL
+                subtasks = [other.task for other in self.subtasks(record)] if goes_with_it else []
+                seen.append(replace_foreseen(found, subtasks=subtasks))
+        return seen
+
+    def apply(self, bulk: Bulk, versions: Mapping[str, int]) -> list[Answered]:
+        """Do a bulk to tasks that are still in these versions, one after the other; say what came of each."""
+        return [self._answered(task_id, version, bulk) for task_id, version in versions.items()]
+
+    def _answered(self, task_id: str, version: int, bulk: Bulk) -> Answered:
+        try:
+            now = self.clock()
+            task = self._change(task_id, lambda record: bulk.applied_as_read(record, version, now))
+            if bulk.action is Action.CANCEL:
+                self._cancel_subtasks(task_id)
+        except NotFound:
+            return Answered(id=task_id, title="", after=None, why="it is not there any more")
+        except (StaleVersion, Conflict) as error:
+            return Answered(id=task_id, title=self.store.get(task_id).task.title, after=None, why=str(error))
+        return Answered(id=task_id, title=task.title, after=task)
 
     def _change(self, task_id: str, change: Callable[[Record], Record]) -> Task:
         return self.task(self.store.change(task_id, Move(lambda record, _: change(record))))
@@ -398,6 +441,15 @@ class Queue:
         """Keep that a worker lives."""
         self._worker_seen, self._worker_heard = self.clock(), True
 
+    def present(self, presence: Presence) -> None:
+        """Keep that a worker lives; what keeps it from its work is an alarm until it says otherwise."""
+        self.hear_worker()
+        host, trouble = presence.host, presence.trouble
+        # The first word of each host after a start too: an alarm of before may be over.
+        if host not in self._troubles or self._troubles[host] != trouble:
+            self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
+            self._troubles[host] = trouble
+
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
         said = self._complaints(self.store.last_success())
@@ -405,11 +457,10 @@ class Queue:
 
     def _complaints(self, success: SyncRun | None) -> tuple[str, ...]:
         latest = self.store.sync_runs(limit=1)
-        return tuple(
-            wellness.complaints(
-                self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
-            )
+        said = wellness.complaints(
+            self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
         )
+        return (*wellness.hampered(self._troubles), *said)
 
     def standing(self, waiting: int) -> Standing:
         """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""

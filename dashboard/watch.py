@@ -5,7 +5,7 @@ updated; when its cause is gone, it is closed as done. `alarm:sync` says that th
 because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon;
 `alarm:records` that records of the booking system could not be used; `alarm:damaged` that records of the queue were set
 aside, because they cannot be read; `alarm:backup` that the night's backup failed; `alarm:disk` that the queue's disk is
-full, or will be soon.
+full, or will be soon; `alarm:worker:HOST` that a worker can't work.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ from wire.types import Need, NewTask, State, SyncOutcome, SyncRun, Waiting
 NewId = Callable[[], str]
 
 PREFIX = "alarm:"
+WORKER = f"{PREFIX}worker:"
 SYNC, TOKEN, RECORDS = f"{PREFIX}sync", f"{PREFIX}token", f"{PREFIX}records"
 DAMAGED, BACKUP, DISK = f"{PREFIX}damaged", f"{PREFIX}backup", f"{PREFIX}disk"
 MB = 1024 * 1024
@@ -85,6 +86,18 @@ def disk(free: int, new_id: str, now: datetime, settings: Settings, *, refused: 
         "Cure: make room on the host; `fab ssh --command 'df -h; sudo du -xh / | sort -h | tail'` says where it went."
     )
     return {DISK: _raised(DISK, full, text, new_id, now)}
+
+
+def worker(host: str, trouble: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about a worker that claims nothing, because what is wrong would meet every task."""
+    key = f"{WORKER}{host}"
+    if trouble is None:
+        return {key: _closed("The worker claims again.", now)}
+    text = (
+        f"Cause: {trouble}\nNo task fails by this: all wait. It is tried again by itself, with pauses of up to 30 "
+        "minutes; `sudo systemctl restart jada-agent` on the host tries at once."
+    )
+    return {key: _raised(key, f"The worker on {host} can't work", text, new_id, now)}
 
 
 def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:

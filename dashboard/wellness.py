@@ -1,6 +1,6 @@
 """Whether all is truly well, by one rule: what the outside heartbeat rests on. Pure; the words are our own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -23,6 +23,13 @@ def complaints(
     since = moment(success.finished_at, "finished_at") if success else started
     if settings.freshness_minutes and now - since > timedelta(minutes=settings.freshness_minutes):
         yield f"no sync run succeeded since {stamp(since)}"
+
+
+def hampered(troubles: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield what keeps workers from their work, by host."""
+    for host, trouble in troubles.items():
+        if trouble:
+            yield f"the worker on {host} can't work: {trouble}"
 
 
 def unproven(success: SyncRun | None, settings: Settings, *, worker_heard: bool) -> Iterator[str]:

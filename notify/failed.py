@@ -11,7 +11,7 @@ PAUSE_S = 600
 """Between two messages of one unit: what fails again and again is one cause."""
 LINES = 12
 """Lines of the unit's journal in a message."""
-REPORTED = {"port-sheet-sync.service": "1"}
+REPORTED = {"port-sheet-sync.service": ("10", "11", "12", "13", "14", "15")}
 """Exit statuses by which a unit says that it has reported its failure itself: an alarm is on its way."""
 CREDENTIALS = "243"
 """The exit status that systemd gives a unit which lacks a secret, before its program runs (systemd.exec(5))."""
@@ -19,7 +19,7 @@ CREDENTIALS = "243"
 
 def is_reported(unit: str, monitored: Mapping[str, str]) -> bool:
     """Whether the unit has reported its failure itself."""
-    return unit in REPORTED and monitored.get("MONITOR_EXIT_STATUS") == REPORTED[unit]
+    return monitored.get("MONITOR_EXIT_STATUS") in REPORTED.get(unit, ())
 
 
 def report(unit: str, monitored: Mapping[str, str], journal: str, *, whole: bool) -> Message:

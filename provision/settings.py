@@ -15,14 +15,17 @@ SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
 
 
 class Settings(Value, frozen=True, kw_only=True):
-    """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect,
-    and whether a deploy needs a notification target that took a test (the stack `local` never does).
+    """The section [deploy]: releases kept on a host, seconds in which a switched one must be healthy, seconds to
+    connect, seconds for which it must have held to count as deployed, and then as proven, and whether a deploy needs a
+    notification target that took a test (the stack `local` never does).
     """
 
     # At least two: a release that fails goes back to the one before.
     keep_releases: Annotated[int, Meta(ge=2, le=20)] = 3
     health_s: Annotated[int, Meta(ge=10, le=900)] = 120
     connect_s: Annotated[int, Meta(ge=1, le=120)] = 15
+    deployed_s: Annotated[int, Meta(ge=1, le=600)] = 10
+    proven_s: Annotated[int, Meta(ge=1, le=3600)] = 75
     notify: Literal["required", "none"] = "required"
 
 

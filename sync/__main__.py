@@ -1,4 +1,4 @@
-"""`python -m sync`: one run; its outcome goes to the journal, to the dashboard and into the exit code."""
+"""`python -m sync`: one run; its outcome goes to the journal, to the disk, to the dashboard and into the exit code."""
 
 import argparse
 import json
@@ -9,15 +9,16 @@ import sqlite3
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from sync import away, credentials, report, sample
-from sync.failure import SyncFailed
-from sync.history import Busy, opened
-from sync.run import Context, Done, preview, secret, sync
+from sync import away, changes, credentials, diff, report, sample, walls
+from sync.failure import Exit, SyncFailed, memory_failure
+from sync.history import Busy, History, opened
+from sync.run import Context, Done, Preview, preview, secret, sync
 from sync.settings import STATE, Settings, load, read
 from sync.source import read as source
 from wire import log
@@ -25,44 +26,38 @@ from wire.client import Client
 from wire.terminal import printable
 from wire.values import Invalid
 
+Found = TypeVar("Found")
 _log = logging.getLogger("sync")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once. Returns 0 only when the sheet was proven to be in step; or, with --dry-run, when the plan was printed.
 
-    Anything else prints one line with its cause and its cure to stderr; 1 says that it was reported too.
+    Anything else prints one line with its cause and its cure to stderr; `Exit` says what each code means.
     """
     options = _options(arguments)
-    log.start("[port-sheet] %(message)s", sys.stdout)
+    if user := walls.needed(options.state, os.environ, os.geteuid()):
+        program = [sys.executable, "-m", "sync", *(sys.argv[1:] if arguments is None else arguments)]
+        walls.enter(program, Path(__file__).resolve().parents[1], options.state, user)
+    log.start("[port-sheet] %(message)s", sys.stderr if options.json else sys.stdout)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a line of its own, and none says what failed
     # systemd sets it for LoadCredential=; by hand it is a folder with the same files.
     secrets = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
     try:
-        settings = (
-            read(tomllib.load(sys.stdin.buffer).get("sync", {})) if _is_stdin(options) else load(options.settings)
-        )
+        settings = _settings(options.settings)
     except (Invalid, tomllib.TOMLDecodeError) as error:
-        _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
-        return os.EX_CONFIG
+        return _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
+    if options.explain or options.looked:
+        return _explain(options.explain, options.state) if options.explain else _close_strays(options.state, settings)
     if options.first:
         return _show_first(settings, secrets, options)
     if not settings.enabled:
         _log.info("the sync is not set up yet: sync.enabled = false")
         return 0
-    started = _now()
     signal.signal(signal.SIGTERM, _stop)
-    what = preview if options.dry_run else sync
-    try:
-        outcome = _attempt(what, settings, secrets, options.state)
-    except Busy as busy:  # no outcome of its own: the other run reports
-        return _print_failure(busy)
-    if isinstance(outcome, Done):
-        _print_done(outcome, settings, dry=options.dry_run)
-    code = _print_failure(outcome) if isinstance(outcome, SyncFailed) else 0
-    if not options.dry_run:
-        _report(outcome, settings, secrets, started, away.Away(options.state / "dashboard-away", away.run_command))
-    return code
+    if options.dry_run:
+        return _show_plan(_attempt(preview, settings, secrets, options), settings, options)
+    return _run(settings, secrets, options)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -74,47 +69,65 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="jada.<stack>.toml, its section [sync] is read; - is standard input",
     )
     parser.add_argument("--state", type=Path, required=True, help="the folder of the sync's memory")
-    parser.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
-    parser.add_argument("--first", type=int, metavar="N", help="show the source's first records as they would land")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--dry-run", action="store_true", help="print all that would be written, and write nothing")
+    what.add_argument("--plan", default="", metavar="ID", help="write only what a dry run printed under this name")
+    what.add_argument("--explain", metavar="BOOKING", help="tell what happened to a booking, and when")
+    what.add_argument("--looked", action="store_true", help="close what a failure sheet_stray told: someone has looked")
+    what.add_argument("--first", type=int, metavar="N", help="show the source's first records as they would land")
     parser.add_argument("--json", action="store_true", help="print JSON for a program instead of lines for a reader")
     return parser.parse_args(arguments)
 
 
-def _is_stdin(options: argparse.Namespace) -> bool:
-    return str(options.settings) == "-"
+def _settings(path: Path) -> Settings:
+    return read(tomllib.load(sys.stdin.buffer).get("sync", {})) if str(path) == "-" else load(path)
 
 
-def _show_first(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
-    outside = source.Outside(partial(secret, secrets), options.state)
-    try:
-        found = source.first(settings, outside, options.first)
-    except SyncFailed as failed:
-        return _print_failure(failed)
-    samples = [sample.Sample(each, source.landed(settings, each, place)) for place, each in enumerate(found, start=1)]
-    text = [json.dumps(sample.as_data(samples), indent=2)] if options.json else sample.lines(samples)
-    for line in text:
-        sys.stdout.write((line if options.json else printable(line)) + "\n")
-    return 0 if all(each.fits for each in samples) else 1
+def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
+    started = _now()
+    outcome = _attempt(sync, settings, secrets, options)
+    if isinstance(outcome, Busy):  # no outcome of its own: the other run reports
+        return _print_failure(outcome)
+    if isinstance(outcome, Done):
+        _print_done(outcome, settings)
+    code = _print_failure(outcome) if isinstance(outcome, SyncFailed) else Exit.IN_STEP
+    outage = away.Away(options.state / "dashboard-away", away.run_command)
+    told = _report(outcome, settings, secrets, (started, options.state, outage))
+    return code if told or code == Exit.IN_STEP else Exit.UNTOLD
 
 
-def _attempt(what: Callable[[Context], Done], settings: Settings, secrets: Path, state: Path) -> Done | SyncFailed:
+def _attempt(
+    what: Callable[[Context], Found], settings: Settings, secrets: Path, options: argparse.Namespace
+) -> Found | SyncFailed:
+    state = options.state
     try:
         with opened(state, (*settings.columns, STATE)) as history:
+            context = Context(settings, secrets, history, _now, time.sleep, state, options.plan)
             try:
-                return what(Context(settings, secrets, history, _now, time.sleep, state))
+                return what(context)
             except SyncFailed as failed:
                 _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
                 return failed
-    # Not into the net below: it is no fault of the sync, and the other run reports.
-    except Busy:
-        raise
+            finally:
+                _keep_changes(history, settings, state)
+    except Busy as busy:
+        return busy
     except (sqlite3.Error, OSError) as error:
-        cure = f"see that {state} is writable and not full; a damaged history.sqlite may be moved aside"
-        return SyncFailed("memory_unusable", f"the sync's memory in {state} can't be used: {error}", cure)
+        return memory_failure(error, str(state))
     except Exception as error:  # noqa: BLE001 - no run fails silently: what was not foreseen is reported like the rest
         _log.exception("unforeseen")
         cause = f"the sync itself is at fault: {type(error).__name__}: {error}"
         return SyncFailed("sync_fault", cause, "report it with the lines above this one")
+
+
+def _keep_changes(history: History, settings: Settings, state: Path) -> None:
+    """Move what was settled into the history of changes, also after a failure: some of it may have been written."""
+    found = history.settled_changes()
+    if _keep(lambda: changes.append(state, changes.entries(found, (*settings.columns, STATE), _now()))):
+        history.forget_changes()
+    told = history.told()
+    if _keep(lambda: changes.append(state, (changes.told(each, at) for at, each in told))):
+        history.forget_told()
 
 
 def _stop(_number: int, _frame: object) -> None:
@@ -124,40 +137,123 @@ def _stop(_number: int, _frame: object) -> None:
     raise SyncFailed("stopped", cause, "see what it waited for in the lines above; the next run goes on from there")
 
 
+def _show_plan(found: Preview | SyncFailed, settings: Settings, options: argparse.Namespace) -> int:
+    if isinstance(found, SyncFailed):
+        return _print_failure(found)
+    columns = (*settings.columns, STATE)
+    if options.json:
+        data = diff.as_data(found.plan, found.rows, columns)
+        _print([json.dumps(data | {"set_aside": [str(each) for each in found.aside]}, indent=2)])
+        return 0
+    _print(map(printable, diff.lines(found.plan, found.rows, columns)))
+    _print(map(printable, report.aside_lines(found.aside)))
+    _log.info("%d bookings; nothing was written%s", found.bookings, _how_to_apply(found))
+    return 0
+
+
+def _how_to_apply(found: Preview) -> str:
+    if not found.plan.writes:
+        return ""
+    return f"; to write exactly this, put --plan {diff.plan_id(found.plan)} in place of --dry-run"
+
+
+def _show_first(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
+    outside = source.Outside(partial(secret, secrets), options.state)
+    try:
+        found = source.first(settings, outside, options.first)
+    except SyncFailed as failed:
+        return _print_failure(failed)
+    samples = [sample.Sample(each, source.landed(settings, each, place)) for place, each in enumerate(found, start=1)]
+    _print([json.dumps(sample.as_data(samples), indent=2)] if options.json else map(printable, sample.lines(samples)))
+    return 0 if all(each.fits for each in samples) else 1
+
+
+def _close_strays(state: Path, settings: Settings) -> int:
+    try:
+        with opened(state, (*settings.columns, STATE)) as history:
+            strays = history.strays()
+            history.close_strays(strays, [], _now())
+    except SyncFailed as failed:
+        return _print_failure(failed)
+    except (sqlite3.Error, OSError) as error:
+        return _print_failure(memory_failure(error, str(state)))
+    _print(printable(f"closed: {stray}") for stray in strays.values())
+    _log.info("%d cells closed; the next run looks for them no more", len(strays))
+    return 0
+
+
+def _explain(booking: str, state: Path) -> int:
+    told = False
+    for entry in changes.story(state, booking):
+        told = True
+        _print(printable(line) for line in changes.said(entry).split("\n"))
+    if not told:
+        _print([printable(f"nothing is known of booking {booking}: it never changed while changes were kept")])
+    return 0 if told else 1
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
 def _print_failure(failed: SyncFailed) -> int:
     sys.stderr.write(printable(f"[port-sheet] {failed}") + "\n")
-    return 1
+    return failed.exit
 
 
-def _print_done(done: Done, settings: Settings, *, dry: bool) -> None:
+def _print_done(done: Done, settings: Settings) -> None:
     for line in report.report_lines(done.plan, (*settings.columns, STATE)):
-        _log.info("%s%s", "would be: " if dry else "", line)
+        _log.info("%s", printable(line))
     for line in report.aside_lines(done.aside):
         _log.warning("%s", printable(line))
-    step = "nothing was written" if dry else "the sheet is in step, verified"
-    _log.info("%d bookings; %s", done.bookings, step)
+    _log.info("%d bookings; the sheet is in step, verified", done.bookings)
 
 
 def _report(
-    outcome: Done | SyncFailed, settings: Settings, secrets: Path, started: datetime, outage: away.Away
-) -> None:
-    try:
-        dies_at = credentials.read(secrets / credentials.TOKEN_FILE, settings.token_url).dies_at
-    except SyncFailed:
-        # The report goes out without the date; why the token can't be read is in the outcome.
-        dies_at = None
+    outcome: Done | SyncFailed, settings: Settings, secrets: Path, where: tuple[datetime, Path, away.Away]
+) -> bool:
+    """Report to the disk and to the dashboard, or past it; return whether anybody was told."""
+    started, state, outage = where
+    run = report.sync_run(outcome, (started, _now()), _dies_at(settings, secrets))
+    if isinstance(outcome, Done):
+        met = changes.met(outcome.plan, outcome.aside, (*settings.columns, STATE), _now())
+        _keep(lambda: changes.append(state, met))
+    _keep(lambda: report.write(state, run))
     try:
         client = Client(settings.dashboard_url, secret(secrets, "dashboard_token"))
     except SyncFailed as failed:
         _log.error("this run was not reported to the dashboard: %s", failed)
-        return
-    run = report.sync_run(outcome, (started, _now()), dies_at)
+        return False
     if report.send(client, run):
         outage.back()
+        return True
     # One that was stopped has no time left, and a host that shuts down stops the dashboard too.
-    elif run.error != "stopped" and away.has_targets(secrets):
-        time.sleep(settings.report_again_s)
-        outage.back() if report.send(client, run) else outage.tell(run, _now())
+    if run.error == "stopped" or not away.has_targets(secrets):
+        return False
+    time.sleep(settings.report_again_s)
+    if report.send(client, run):
+        outage.back()
+        return True
+    return outage.tell(run, _now())
+
+
+def _keep(write: Callable[[], None]) -> bool:
+    """Write what is kept for readers; return whether it is. A full disk is no reason to tell the dashboard nothing."""
+    try:
+        write()
+    except OSError as error:
+        _log.error("the report can't be kept on disk: %s", error)
+        return False
+    return True
+
+
+def _dies_at(settings: Settings, secrets: Path) -> datetime | None:
+    try:
+        return credentials.read(secrets / credentials.TOKEN_FILE, settings.token_url).dies_at
+    except SyncFailed:
+        # The report goes out without the date; why the token can't be read is in the outcome.
+        return None
 
 
 def _now() -> datetime:

@@ -27,15 +27,16 @@ class Away:
         """The dashboard took a report: the next outage is another one."""
         self._file.unlink(missing_ok=True)
 
-    def tell(self, run: SyncRun, now: datetime) -> None:
-        """Tell the targets, unless they heard of this outage lately."""
+    def tell(self, run: SyncRun, now: datetime) -> bool:
+        """Tell the targets, unless they heard of this outage lately; return whether they know of it."""
         if now - self._last() < PAUSE:
-            return
+            return True
         code = self._tell(command(now), text(run))
         if code == 0:
             self._file.write_text(now.isoformat(), encoding="utf-8")
         else:
             _log.error("no notification target heard that the dashboard is away")
+        return code == 0
 
     def _last(self) -> datetime:
         try:

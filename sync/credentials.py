@@ -3,10 +3,13 @@
 import functools
 import hashlib
 import json
+import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import google.auth.exceptions
 import google.auth.transport.requests
@@ -18,6 +21,9 @@ SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 TOKEN_FILE = "port_sheet_token.json"  # noqa: S105 - a name, not a secret
 TIMEOUT_S = (5, 60)
 """To connect, and between two bytes of an answer."""
+_TRIES = 3
+"""Of the token endpoint, each of which google-auth makes up to three calls."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,9 @@ class Token:
 def read(path: Path, token_url: str) -> Token:
     """Read a token file. Raises `SyncFailed` for one that is missing or no such file."""
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        # The unit has an empty line in place of a secret that is not there.
+        info = json.loads(text) if text.strip() else _absent()
         load = google.oauth2.credentials.Credentials.from_authorized_user_info
         # Without `scopes` google-auth leaves granted_scopes empty, and a narrower grant would pass unseen.
         found = load(info, scopes=[SCOPE])  # type: ignore[no-untyped-call]  # google-auth has no types here
@@ -50,8 +58,25 @@ def read(path: Path, token_url: str) -> Token:
     return Token(found.with_token_uri(token_url), _fingerprint(info), issued_at, dies_at)
 
 
-def refresh(token: Token, last_ok: datetime | None, now: datetime) -> google.oauth2.credentials.Credentials:
-    """Return the credential with a fresh access token that opens spreadsheets. Raises `SyncFailed`."""
+def refresh(
+    token: Token, last_ok: datetime | None, now: datetime, pause: Callable[[float], None] = time.sleep
+) -> google.oauth2.credentials.Credentials:
+    """Return the credential with a fresh access token that opens spreadsheets. Raises `SyncFailed`.
+
+    An endpoint that is out of order is asked again: one 502 is no alarm yet.
+    """
+    for turn in range(_TRIES):
+        try:
+            return _refresh(token, last_ok, now)
+        except SyncFailed as failed:
+            if not failed.wait_s or turn == _TRIES - 1:
+                raise
+            _log.warning("%s; trying again", failed)
+            pause(failed.wait_s * 2**turn)
+    raise AssertionError("the last try returns or raises")
+
+
+def _refresh(token: Token, last_ok: datetime | None, now: datetime) -> google.oauth2.credentials.Credentials:
     # google-auth waits two minutes for each of three tries unless a timeout is given.
     request = functools.partial(google.auth.transport.requests.Request(), timeout=TIMEOUT_S)
     try:
@@ -64,6 +89,10 @@ def refresh(token: Token, last_ok: datetime | None, now: datetime) -> google.oau
     if granted is not None and SCOPE not in granted:  # google-auth only warns of it
         raise scope_failure(granted)
     return token.credentials
+
+
+def _absent() -> NoReturn:
+    raise FileNotFoundError
 
 
 def _fingerprint(info: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ The causes of Google's errors are those of its OAuth and Sheets documentation; t
 but a code, so our own record of the credential narrows them.
 """
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,12 +24,60 @@ _LATER = "nothing to do at once: the next run tries again; look at https://www.g
 _CLOCK = "set the host's clock right (`timedatectl` shows it; systemd-timesyncd keeps it)"
 
 
+class Exit(enum.IntEnum):
+    """What a run ends with. From CREDENTIAL to FAULT it failed, and the dashboard or a notification target was told."""
+
+    IN_STEP = 0
+    UNTOLD = 1
+    """It failed, and could tell nobody: systemd's OnFailure= does."""
+    CREDENTIAL = 10
+    """Google does not let us in: re-authenticate, or mend the client."""
+    SHEET = 11
+    """The spreadsheet, its tab, its headers or its cells: somebody must look at the sheet."""
+    GOOGLE_DOWN = 12
+    """Google or the way to it: the next run tries again."""
+    BOOKINGS = 13
+    """The booking system, or how it is described in [sync.source]."""
+    HOST = 14
+    """This host: its clock, a secret, the sync's memory, or who stopped the run."""
+    FAULT = 15
+    """The sync itself."""
+    BUSY = 75
+    """Another run is under way (EX_TEMPFAIL)."""
+    SETTINGS = 78
+    """jada.<stack>.toml (EX_CONFIG)."""
+
+
+_EXITS: Mapping[str, Exit] = {
+    **dict.fromkeys(("admin_policy", "reauth_demanded", "sheet_unauthorized"), Exit.CREDENTIAL),
+    **dict.fromkeys(("sheets_down", "sheets_quota", "sheets_unreachable"), Exit.GOOGLE_DOWN),
+    **dict.fromkeys(("token_endpoint_down", "token_endpoint_unreachable"), Exit.GOOGLE_DOWN),
+    **dict.fromkeys(("clock_off", "stopped", "credential_missing"), Exit.HOST),
+    **dict.fromkeys(("sheets_refused", "sync_fault"), Exit.FAULT),
+    "sheets_api_disabled": Exit.CREDENTIAL,
+    "already_running": Exit.BUSY,
+    "settings_wrong": Exit.SETTINGS,
+}
+"""Names whose class their first word does not say."""
+_FAMILIES: Mapping[str, Exit] = {
+    **dict.fromkeys(("token", "client", "account", "consent", "no", "port"), Exit.CREDENTIAL),
+    **dict.fromkeys(("sheet", "worksheet", "plan"), Exit.SHEET),
+    **dict.fromkeys(("bookings", "source"), Exit.BOOKINGS),
+    "memory": Exit.HOST,
+}
+
+
 class SyncFailed(Exception):
     """A run can't go on. `kind` is the failure's stable name; `wait_s`: seconds after which a try is worth it, or 0."""
 
     def __init__(self, kind: str, cause: str, cure: str, *, wait_s: float = 0) -> None:
         super().__init__(f"{kind}: cause: {_line(cause)}; cure: {_line(cure)}")
         self.kind, self.cause, self.cure, self.wait_s = kind, _line(cause), _line(cure), wait_s
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code of its class."""
+        return _EXITS.get(self.kind) or _FAMILIES.get(self.kind.partition("_")[0], Exit.FAULT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +139,7 @@ def refresh_failure(args: Sequence[Any], record: Record | None = None) -> SyncFa
     if isinstance(error, str) and error not in _TOKEN_OUTAGES:
         cause = f"Google's token endpoint refused the token: {error}: {said or 'no description'}"
         return SyncFailed("token_refused", cause, REAUTHENTICATE)
-    return SyncFailed("token_endpoint_down", f"Google's token endpoint is out of order: {text}", _LATER)
+    return SyncFailed("token_endpoint_down", f"Google's token endpoint is out of order: {text}", _LATER, wait_s=_WAIT_S)
 
 
 def scope_failure(granted: Sequence[str]) -> SyncFailed:
@@ -211,6 +260,20 @@ def bookings_failure(status: int, url: str, body: str, location: str | None = No
     return SyncFailed(
         "bookings_refused", cause, "compare the address and the parameters in [sync] with the system's API"
     )
+
+
+def memory_failure(error: Exception, state: str) -> SyncFailed:
+    """Name what is wrong with the sync's memory in the folder `state`."""
+    # SQLite's own class for a file that is none or is corrupt; a subclass says that the disk or a lock refused.
+    if type(error).__name__ != "DatabaseError":
+        cure = f"see that {state} is on a disk that is not full (`df -h {state}`), and jada-sync's own"
+        return SyncFailed("memory_unusable", f"the sync's memory in {state} can't be written: {error}", cure)
+    file = f"{state}/history.sqlite"
+    cure = (
+        f"move it aside, with what belongs to it: for f in {file}*; do mv $f $f.damaged; done. The next run goes by the"
+        " sheet's own marks; cells that differ are then the source's"
+    )
+    return SyncFailed("memory_damaged", f"the sync's memory {file} is damaged: {error}", cure)
 
 
 def _line(text: str) -> str:

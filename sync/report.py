@@ -1,21 +1,26 @@
 """What a run says: lines for the journal, and the sync run that is reported to the dashboard."""
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from sync.failure import SyncFailed
-from sync.plan import Change, Plan
+from sync.plan import DUPLICATE, REMOVED, Change, Plan
 from sync.run import Done
 from sync.source.bookings import Aside
 from wire.client import Client, RequestRefused, Unreachable
 from wire.types import SyncOutcome, SyncRun
+from wire.values import dump
 
 _EXAMPLES = 5
 _ASIDE = 20
 """Records set aside that are named one by one."""
+_MARKS = frozenset((REMOVED, DUPLICATE))
+FILE = "report.json"
 _CAUSE = 4000
 """Characters of a cause at most: it becomes an alarm's text."""
 _log = logging.getLogger(__name__)
@@ -81,9 +86,19 @@ def send(client: Client, run: SyncRun) -> bool:
     return True
 
 
+def write(folder: Path, run: SyncRun) -> None:
+    """Keep the report on the disk, for whoever looks while the dashboard is away. Raises `OSError`."""
+    half = folder / f".{FILE}.half"
+    with half.open("wb") as file:
+        file.write(dump(run) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(folder / FILE)
+
+
 def _changed(plan: Plan) -> list[Change]:
-    apart = {*plan.removed, *plan.duplicates}
-    return [change for change in plan.changes if change.key not in apart]
+    """Return the changes but for rows that are only marked: by the mark, not by the booking, whose copy may be one."""
+    return [change for change in plan.changes if len(change.cells) > 1 or not _MARKS & {*change.cells.values()}]
 
 
 def _describe(change: Change, columns: Sequence[str]) -> str:

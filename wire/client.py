@@ -199,6 +199,14 @@ class Client:
         """Return the backups that are held, newest first."""
         return self._call(routes.BACKUPS).backups
 
+    def templates(self) -> tuple[types.Template, ...]:
+        """Return the templates of tasks that are set up."""
+        return self._call(routes.TEMPLATES).templates
+
+    def recurring(self) -> tuple[types.Recurrence, ...]:
+        """Return the recurring tasks that are set up, and when each is due next."""
+        return self._call(routes.RECURRING).recurring
+
     def due_messages(self) -> tuple[types.Message, ...]:
         """Return the messages that are due; the same ones again until they are settled."""
         return self._call(routes.DUE_MESSAGES).messages

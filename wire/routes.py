@@ -125,6 +125,10 @@ BACK_UP = Route(
     name="back_up", method="POST", path="/v1/backups", right=Right.OPERATOR, answer=types.Backup, status=201
 )
 BACKUPS = Route(name="backups", method="GET", path="/v1/backups", right=Right.OPERATOR, answer=types.BackupList)
+TEMPLATES = Route(name="templates", method="GET", path="/v1/templates", right=Right.OPERATOR, answer=types.TemplateList)
+RECURRING = Route(
+    name="recurring", method="GET", path="/v1/recurring", right=Right.OPERATOR, answer=types.RecurrenceList
+)
 DUE_MESSAGES = Route(
     name="due_messages", method="POST", path="/v1/messages/due", right=Right.TELL, answer=types.MessageList
 )
@@ -148,6 +152,6 @@ READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, an
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
-    EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, DUE_MESSAGES,
+    EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
     SETTLE_MESSAGE, NOTIFICATIONS, INVITE, PRESENT, WELLNESS, HEALTH, READY,
 )  # fmt: skip

@@ -310,7 +310,8 @@ class Question(Written, frozen=True, kw_only=True):
 class SessionEnd(Written, frozen=True, kw_only=True):
     """How a session's process ended: one write with the task's next state. Sent again, it changes nothing.
 
-    `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit.
+    `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit;
+    `host_wide`: what ended it is no fault of the task's and would meet every task.
     """
 
     fence: int
@@ -323,6 +324,7 @@ class SessionEnd(Written, frozen=True, kw_only=True):
     question: Question | None = None
     checkpoint: str | None = None
     not_before: str | None = None
+    host_wide: bool = False
 
 
 class Session(Written, frozen=True, kw_only=True):
@@ -472,6 +474,46 @@ class BackupList(Written, frozen=True, kw_only=True):
     backups: tuple[Backup, ...]
 
 
+class Template(Written, frozen=True, kw_only=True):
+    """A task as it is often wanted, from the dashboard's settings: its values are to be put into a new one."""
+
+    name: str
+    title: str
+    description: str = ""
+    labels: tuple[str, ...] = ()
+    priority: int = 5
+    sessions: int = 5
+    usd_micros: int = 5_000_000
+
+
+class TemplateList(Written, frozen=True, kw_only=True):
+    """The templates that are set up."""
+
+    templates: tuple[Template, ...]
+
+
+class Recurrence(Written, frozen=True, kw_only=True):
+    """A template's task again and again. `last_task` is what its last run, due at `last_at`, added, or, where not
+    `last_added`, what it found unfinished and added nothing beside.
+    """
+
+    name: str
+    template: str
+    cron: str
+    time_zone: str
+    next_at: str
+    catch_up: bool = False
+    last_at: str | None = None
+    last_task: str | None = None
+    last_added: bool = False
+
+
+class RecurrenceList(Written, frozen=True, kw_only=True):
+    """The recurring tasks that are set up."""
+
+    recurring: tuple[Recurrence, ...]
+
+
 class Message(Written, frozen=True, kw_only=True):
     """What the sender delivers to one target; `id` is the same at each try: a receiver can tell a repetition by it."""
 
@@ -506,9 +548,10 @@ class Notifications(Written, frozen=True, kw_only=True):
 
 
 class Presence(Request, frozen=True, kw_only=True):
-    """A worker says that it lives, while it claims nothing."""
+    """A worker says that it lives, while it claims nothing; `trouble` is why it can't work at all, with the cure."""
 
     host: Line
+    trouble: Annotated[str, Meta(max_length=4000)] | None = None
 
 
 class Wellness(Written, frozen=True, kw_only=True):

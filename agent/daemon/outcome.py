@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from agent.record.limits import spent
 from wire.types import Event, EventKind, Exit, SessionEnd
 from wire.values import Invalid, Written, dump, read
 
+NO_ROOM = f"exit status {Exit.UNAVAILABLE.value}"
+"""How a process ended that had no room even for its last record: no crash of its own."""
 CRASHES_BEFORE_GIVING_UP = 3
 """Crashes in a row, none of them further than the one before, after which a session is given up."""
 
@@ -49,7 +53,7 @@ def crashes(events: Sequence[Event], progress: Progress) -> int:
     A session that died with its daemon (kill -9, a power cut) did not crash of itself.
     """
     in_a_row = progress.crashes if len(events) == progress.crashed_at else 0
-    return in_a_row + bool(progress.stopped)
+    return in_a_row + (progress.stopped not in ("", NO_ROOM))
 
 
 def outcome(events: Sequence[Event], progress: Progress) -> tuple[SessionEnd, tuple[str, ...]]:
@@ -73,6 +77,8 @@ def fault(events: Sequence[Event], progress: Progress, reason: str) -> SessionEn
 
 
 def _crash(events: Sequence[Event], progress: Progress) -> SessionEnd:
+    if progress.stopped == NO_ROOM:
+        return replace(_end(progress, events, Exit.UNAVAILABLE, "its host had no room for its journal"), host_wide=True)
     count, how = crashes(events, progress), progress.stopped or "its daemon was killed"
     if count < CRASHES_BEFORE_GIVING_UP:
         return _end(progress, events, Exit.DRAINED, f"crashed: {how}; it goes on from its journal")

@@ -13,6 +13,8 @@ from typing import Protocol, Self
 
 _PASSED_ON = ("PATH", "LANG", "CREDENTIALS_DIRECTORY")
 """All that a session gets of the environment: where commands and its credentials are, no secret itself."""
+LOOK_S = 9.0
+"""Longest look at the host, in seconds: the daemon says to systemd every 10 that it lives."""
 _PR_SET_PDEATHSIG = 1
 # Loaded beforehand: between fork and exec there is no safe moment for it.
 _LIBC = ctypes.CDLL(None)
@@ -34,6 +36,20 @@ class Release:
     def command(self, folder: Path) -> list[str]:
         """Return the command line of a session."""
         return [str(self.python), "-m", "agent.session", str(folder)]
+
+    def look(self, settings: Path, state: Path, environment: Mapping[str, str]) -> str | None:
+        """Return what keeps this host from any work (see `agent.fitness`), None when nothing is found."""
+        command = [str(self.python), "-m", "agent.fitness", str(settings.resolve()), str(state.resolve())]
+        try:
+            done = subprocess.run(
+                command, cwd=self.app, env=self.environment(environment), stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=LOOK_S, text=True, errors="replace", check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"the host could not be looked at: {error}"
+        if done.returncode in (0, 1):
+            return done.stdout or None
+        return f"the host could not be looked at: {done.stderr.strip()[-500:]}"
 
     def environment(self, own: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a session, given the daemon's own."""

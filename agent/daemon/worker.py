@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.daemon.breaker import Breaker
 from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.lease import Lease, boottime
@@ -26,6 +27,9 @@ from wire.types import Claim, ClaimRequest, Exit, Heartbeat, Presence, SessionEn
 
 TICK_S = 1.0
 """Seconds between two looks at a running session; its end is seen at once, by SIGCHLD."""
+POLLED = "the queue answered; nothing is taken until this release is proven"
+"""The status of an unproven worker whose poll was answered; provision/onhost/units.py knows its beginning."""
+UNANSWERED = "the queue has not answered; nothing is taken until this release is proven"
 DRAIN_S = 12.0
 """Seconds that a session has to drain: its request in flight gets 8 of them."""
 OVERTIME_S = 120.0
@@ -47,7 +51,8 @@ class _Cancelled(Exception):
 @dataclass(kw_only=True)
 class Daemon:
     """The worker of one host. `spawn` starts the session whose folder it is given; `clock` is a time in seconds that
-    only goes on; `watchdog_s` is how often systemd wants to hear from it, at most.
+    only goes on; `watchdog_s` is how often systemd wants to hear from it, at most; `unproven` says whether the release
+    that it runs from is still to be proven.
     """
 
     settings: Settings
@@ -56,13 +61,18 @@ class Daemon:
     link: Link
     day: Day
     claim_key: ClaimKey
+    breaker: Breaker
     signals: Signals
     notify: Notify
     spawn: Callable[[Path], Child]
     host: str
     clock: Callable[[], float] = boottime
     watchdog_s: float = 10.0
+    unproven: Callable[[], bool] = lambda: False
     _last_warning: str = ""
+    _poll_status: str = UNANSWERED
+    _has_trouble: bool | None = None
+    """Whether the dashboard was told that this host can't work; None: not yet asked of it."""
 
     def run(self) -> None:
         """Work until a signal asks to stop."""
@@ -74,15 +84,23 @@ class Daemon:
 
     def step(self) -> bool:
         """Do one unit of work, if there is one; return whether there was."""
-        self.notify.alive("looking for work")
+        unproven = self.unproven()
+        self.notify.alive(self._poll_status if unproven else "looking for work")
         # Before any claim: what a killed daemon left must be reported before its session can go on.
         left = next(self.outboxes.unsettled(), None)
         if left is not None:
             return self._settle(left)
         try:
-            return self._work()
+            return self._poll() if unproven else self._work()
         except DashboardAway:
+            self._poll_status = UNANSWERED
             return False
+
+    def _poll(self) -> bool:
+        """Ask the queue without taking anything; systemd's status says that it answered, which the installer reads."""
+        self.link(lambda client: client.present(Presence(host=self.host)))
+        self._poll_status = POLLED
+        return False
 
     def _work(self) -> bool:
         # Before the request, so that our reckoning of the lease ends before the store's.
@@ -98,6 +116,12 @@ class Daemon:
         return self._run_session(lease, outbox) and self._settle(outbox)
 
     def _claim(self) -> Claim | None:
+        if not self.breaker.may_claim():
+            self._warn_once(f"nothing is claimed: {self.breaker.trouble}")
+            self._say_present()
+            return None
+        if self._has_trouble is not False:
+            self._say_present()
         used = self.day.used
         # Not even a suspended session: it could only end at once, and would cost the user's attention each time.
         if used.spent >= self._usd_micros_per_day:
@@ -115,9 +139,18 @@ class Daemon:
         return self.link(lambda client: client.claim(request, key=key))
 
     def _say_present(self) -> None:
-        """Let the dashboard know that the worker lives; one of an earlier release has no route for it."""
-        with contextlib.suppress(RequestRefused):
-            self.link(lambda client: client.present(Presence(host=self.host)))
+        """Let the dashboard know that the worker lives, and what keeps it from its work once that lasts; a dashboard of
+        an earlier release takes no trouble, or has no route for it.
+        """
+        trouble = self.breaker.trouble if self.breaker.lasts else None
+        for said in dict.fromkeys((Presence(host=self.host, trouble=trouble), Presence(host=self.host))):
+            with contextlib.suppress(RequestRefused):
+                self._present(said)
+                break
+        self._has_trouble = trouble is not None
+
+    def _present(self, presence: Presence) -> None:
+        self.link(lambda client: client.present(presence))
 
     def _prepare(self, claim: Claim) -> Outbox | None:
         """Write down what the session needs; None when this host can't work on it now, which the dashboard is told."""
@@ -125,6 +158,7 @@ class Daemon:
             outbox = self._write_folder(claim)
         except OSError as error:
             log.error("task %s can't be worked on here: %s", claim.task.id, error)  # noqa: TRY400 - its text says it all
+            self.breaker.open(f"{self.host} can't write what a session needs: {error}")
             self._give_back(claim, f"{self.host} can't work on it: {error}")
         except _DayFull as error:
             self._give_back(claim, str(error), not_before=self.day.next)
@@ -242,6 +276,10 @@ class Daemon:
         except RequestRefused as error:
             self._set_aside(outbox, error)
             return True
+        if end.host_wide:
+            self.breaker.open(end.reason)
+        elif end.turns:
+            self.breaker.close()
         log.info("session %s: exit %d after %d turns, $%.4f. %s", outbox.id, end.exit, end.turns, end.usd_micros / 1e6,
                  end.reason)  # fmt: skip
         return True
@@ -252,13 +290,15 @@ class Daemon:
     def _rest(self) -> None:
         """Wait for the next look, with a word to systemd in between."""
         waiting = any(self.outboxes.unsettled())
-        until = self.clock() + (PAUSE_S if waiting else self.settings.poll_seconds)
+        unproven = self.unproven()
+        # Proven, it begins at once.
+        until = self.clock() + (PAUSE_S if waiting or unproven else self.settings.poll_seconds)
         used = self.day.used
         status = (
             f"idle; today {len(used.sessions)} of {self.settings.sessions_per_day} sessions, ${used.spent / 1e6:.2f}"
         )
         while not self.signals.stop and (left := until - self.clock()) > 0:
-            self.notify.alive(status)
+            self.notify.alive(self._poll_status if unproven else status)
             self.signals.wait(min(left, self.watchdog_s))
 
     def _warn_once(self, what: str) -> None:

@@ -94,6 +94,8 @@ class Sandbox:
             raise SandboxUnavailable(
                 "bubblewrap (bwrap) is not installed on this host: apt install bubblewrap"
             ) from error
+        except OSError as error:
+            raise SandboxUnavailable(f"bubblewrap (bwrap) can't be started on this host: {error}") from error
 
     def _collect(self, process: subprocess.Popen[bytes], reader: int, keep: int) -> Outcome:
         """Read what comes until all are gone, or kill them all."""

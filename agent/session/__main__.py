@@ -5,6 +5,7 @@ DIR holds `claim.json`, `settings.json` and, from the first run on, the journal.
 """
 
 import ctypes
+import errno
 import os
 import random
 import signal
@@ -32,6 +33,7 @@ from wire.types import Claim, EventKind, Exit
 from wire.values import Invalid, encode, read
 
 _PR_SET_PDEATHSIG = 1
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 T = TypeVar("T")
 
 
@@ -50,7 +52,9 @@ def main(arguments: list[str]) -> int:
         with Journal(folder / "journal.jsonl", time.time) as journal:
             return _to_the_end(folder, journal, drain)
     except (JournalLocked, JournalDamaged, OSError) as error:
-        return _fail(f"the session can't be journalled: {error}")
+        _fail(f"the session can't be journalled: {error}")
+        # Without room there is no last record either: the exit code alone says that it is the host's fault.
+        return int(Exit.UNAVAILABLE if isinstance(error, OSError) and error.errno in _NO_ROOM else Exit.FAULT)
 
 
 def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
@@ -62,14 +66,23 @@ def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
     except Ending as ending:
         last = ending
     except (SandboxUnavailable, Invalid) as error:
-        last = Fault(str(error))
+        last = _of_the_host(str(error))
     except Exception as error:  # noqa: BLE001 - a defect is a fault on record, not a session without an end
-        sys.stderr.write(printable(traceback.format_exc(), keep_newlines=True))
-        last = Fault(f"a defect in the session: {error!r}")
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            last = _of_the_host(f"{error}: make room on the host")
+        else:
+            sys.stderr.write(printable(traceback.format_exc(), keep_newlines=True))
+            last = Fault(f"a defect in the session: {error!r}")
     journal.append(*endings.record(last, limits.spent(journal.events)))
     # A reason may carry words of the model or of the API; it must not forge a line of the host's log.
     sys.stderr.write(printable(f"{last.exit.name.lower()}: {last.reason}") + "\n")
     return int(last.exit)
+
+
+def _of_the_host(reason: str) -> Unavailable:
+    """Return the ending by a fault of the host, which no task is to fail for."""
+    later = rfc3339(time.time() + Retries.KEY_LATER_S)
+    return Unavailable(f"{reason}; the task waits", not_before=later, host_wide=True)
 
 
 def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], float] = time.monotonic) -> Session:
@@ -147,8 +160,7 @@ def _key() -> Secret:
     try:
         return Secret(path.read_text("utf-8").strip())
     except OSError as error:
-        reason = f"no key for Claude's API at {path}: put one in place with `fab secrets`; the task waits for it"
-        raise Unavailable(reason, not_before=rfc3339(time.time() + Retries.KEY_LATER_S)) from error
+        raise _of_the_host(f"no key for Claude's API at {path}: put one in place with `fab secrets`") from error
 
 
 def _read(cls: type[T], path: Path) -> T:

@@ -54,7 +54,9 @@ class Fault(Ending):
 
 
 class Unavailable(Ending):
-    """The API can't be used now: `not_before` says when to try again."""
+    """The API or this host can't be used now: `not_before` says when to try again, `host_wide` whether it would meet
+    every task.
+    """
 
     exit = Exit.UNAVAILABLE
 
@@ -75,5 +77,6 @@ def record(ending: Ending, spent: Spent) -> tuple[EventKind, dict[str, Any]]:
         "usd_micros": spent.usd_micros,
         **{name: ending.handed.get(name) for name in ("result", "question", "checkpoint", "not_before")},
         "files": ending.handed.get("files", []),
+        "host_wide": ending.handed.get("host_wide", False),
     }
     return (EventKind.END if over else EventKind.SUSPEND), data

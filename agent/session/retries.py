@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from agent.record.host_wide import HOST_WIDE
 from agent.record.times import rfc3339
 from agent.session.endings import Fault, Unavailable
 
@@ -83,9 +84,9 @@ class Retries:
         if isinstance(error, Cut):
             self._cut += 1
             return self._backoff(error, self._cut, self.CUT)
-        host_wide = _HOST.get(402 if error.of_billing else error.status)
-        if host_wide:
-            raise self._later(f"{error.reason}. {host_wide}", self.KEY_LATER_S)
+        cure = HOST_WIDE.get(402 if error.of_billing else error.status)
+        if cure:
+            raise self._later(f"{error.reason}. {cure}", self.KEY_LATER_S)
         reached_and_at_fault = 0 < error.status < 500
         if reached_and_at_fault and error.status not in _PASSING:
             raise Fault(f"the API refused the request: {error.status} {error.reason}")
@@ -96,18 +97,11 @@ class Retries:
 
     def _backoff(self, error: Exception, tries: int, most: int) -> float:
         if tries >= most:
-            raise self._later(f"the API failed {tries} times in a row, the last time so: {error}", self.LATER_S)
+            reason = f"the API failed {tries} times in a row, the last time so: {error}"
+            # Answers that break off may be this conversation's own; refusals are not.
+            raise self._later(reason, self.LATER_S, host_wide=not isinstance(error, Cut))
         # Half of it by chance: workers that failed together must not all come back together.
         return float(min(2 ** (tries - 1), 30) * (0.5 + self._random() / 2))
 
-    def _later(self, reason: str, seconds: float) -> Unavailable:
-        return Unavailable(reason, not_before=rfc3339(self._now() + seconds))
-
-
-_HOST = {
-    401: "The API does not take the key: put a valid one in place with `fab secrets`; the task waits for it.",
-    402: "The API wants payment: settle the account's billing; the task waits for it.",
-    403: "The key may not do this: give one that may with `fab secrets`; the task waits for it.",
-    404: "The API has no such model or address: correct `model` or `claude_url` in [agent]; the task waits for it.",
-}
-"""Refusals that would meet every task: no task is at fault."""
+    def _later(self, reason: str, seconds: float, *, host_wide: bool = True) -> Unavailable:
+        return Unavailable(reason, not_before=rfc3339(self._now() + seconds), host_wide=host_wide)

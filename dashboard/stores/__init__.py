@@ -219,6 +219,12 @@ class Store(Protocol):
     def last_success(self) -> SyncRun | None:
         """Return the latest sync run that is known to have succeeded."""
 
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return the small texts that are kept under names with this beginning."""
+
+    def mark(self, name: str, text: str | None) -> None:
+        """Keep a small text under a name, or, by None, no more."""
+
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes, and the blobs that nothing names any more.
 

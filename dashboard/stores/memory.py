@@ -55,6 +55,7 @@ class MemoryStore:
         self._budgets: dict[str, FamilyBudget] = {}
         self._keys: dict[str, Key] = {}
         self._blobs: dict[str, bytes] = {}
+        self._marks: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._events: dict[str, list[Event]] = {}
         self._series: dict[str, list[Used]] = {}
@@ -314,6 +315,18 @@ class MemoryStore:
         """Return the latest sync run that is known to have succeeded."""
         with self._lock:
             return next((run for run in reversed(self._runs) if run.outcome in rules.SUCCESSES), None)
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return small texts by their names."""
+        with self._lock:
+            return {name: text for name, text in self._marks.items() if name.startswith(prefix)}
+
+    def mark(self, name: str, text: str | None) -> None:
+        """Keep a small text, or no more."""
+        with self._lock:
+            self._marks.pop(name, None)
+            if text is not None:
+                self._marks[name] = text
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""

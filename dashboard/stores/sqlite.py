@@ -58,6 +58,7 @@ from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
 
 _UNFINISHED = "state IN ('queued', 'running', 'needs_you')"
+_MARK = "mark:"
 _ASIDE = "damaged"
 """The state of a row whose record cannot be read; no state of a task, so that no query of ours finds it."""
 _UNUSABLE = frozenset(
@@ -671,6 +672,20 @@ class SqliteStore:
                     with suppress(Damaged):
                         _post(db, outgoing.caught_up(_parsed(task_id, text), _told(db, task_id), new, now))
             last = rows[-1][0] if rows else None
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return small texts by their names."""
+        # Beside the store's own keys, which none of them can be.
+        found = self._rows("SELECT key, value FROM meta WHERE key >= ?1 AND key < ?1 || '~'", f"{_MARK}{prefix}")
+        return {key.removeprefix(_MARK): value for key, value in found}
+
+    def mark(self, name: str, text: str | None) -> None:
+        """Keep a small text, or no more."""
+        with self._writing() as db:
+            if text is None:
+                db.execute("DELETE FROM meta WHERE key = ?", (f"{_MARK}{name}",))
+            else:
+                db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"{_MARK}{name}", text))
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""

@@ -25,7 +25,8 @@ from doubles.claude.scripts import cast
 from doubles.faults import Faults, asked
 
 VERSION = str(anthropic.Anthropic(api_key="none").default_headers["anthropic-version"])
-"""The version of the API that the installed client speaks; the answers of others may have another shape."""
+VERSIONS = (VERSION, "2023-06-01")
+"""The versions of the API that clients in use speak: the installed one's own, and the one that most others send."""
 MOST_BYTES = 32 * 1024 * 1024
 
 
@@ -166,8 +167,8 @@ def _authenticate(request: Request) -> None:
     # Without the header the API does not know which shape of answers its caller reads.
     if version is None:
         raise ApiError(400, "anthropic-version: header is required")
-    if version != VERSION:
-        raise not_built(f"anthropic-version {version} (only the client's own, {VERSION},)")
+    if version not in VERSIONS:
+        raise not_built(f"anthropic-version {version} (only {' and '.join(VERSIONS)})")
     if "anthropic-beta" in request.headers or "beta" in request.query_params:
         raise not_built("a beta")
 

@@ -12,8 +12,9 @@ from wire.client import Client, RequestRefused, Unreachable
 from wire.types import Problem
 
 OPTIONS = {
-    "title": "--title", "description": "--description", "context": "--context", "priority": "--priority",
-    "labels": "--label", "sessions": "--sessions", "budget.sessions": "--sessions", "text": "--text",
+    "title": "--title", "description": "--description", "context": "--file", "priority": "--priority",
+    "labels": "--label", "not_before": "--not-before",
+    "sessions": "--sessions", "budget.sessions": "--sessions", "text": "--text",
     "usd_micros": "--dollars", "budget.usd_micros": "--dollars",
 }  # fmt: skip
 """A field of the API → the option by which an operator gives it."""

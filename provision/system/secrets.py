@@ -13,7 +13,8 @@ class HostSecret:
     """A secret: what it is for, and the units that read it.
 
     One that is `made` is made on the host when the operator gives none; where an `optional` one is absent, its readers
-    find an empty line in its place.
+    find an empty line in its place. They do so too for one that they are `told_of`: it is needed, and its reader says
+    itself, by name, that it is lacking.
     """
 
     name: str
@@ -21,6 +22,7 @@ class HostSecret:
     readers: tuple[str, ...]
     made: bool = False
     optional: bool = False
+    told_of: bool = False
 
     @property
     def variable(self) -> str:
@@ -38,16 +40,20 @@ SECRETS: Mapping[str, HostSecret] = {
             ("jada-dashboard.service", "jada-agent.service", "jada-notify.service", "port-sheet-sync.service"),
             made=True,
         ),
-        HostSecret("bookings_token", "the sync's token for the booking system", ("port-sheet-sync.service",)),
+        HostSecret(
+            "bookings_token", "the sync's token for the booking system", ("port-sheet-sync.service",), told_of=True
+        ),
         HostSecret(
             "port_sheet_token.json",
-            "Google's refresh token for the port sheet, as auth_ga.py writes it",
+            "Google's credential for the port sheet: a service account's key, or the token that auth_ga.py writes",
             ("port-sheet-sync.service",),
+            told_of=True,
         ),
         HostSecret(
             "port_sheet_client.json",
-            "the OAuth client that the refresh token was issued to",
-            ("port-sheet-sync.service",),
+            "the OAuth client by which auth_ga.py asks for a token",
+            (),
+            optional=True,
         ),
         HostSecret(
             "notify_targets",
@@ -70,7 +76,7 @@ def credential_lines(unit: str, secrets: Mapping[str, HostSecret] = SECRETS) -> 
     for secret in secrets.values():
         if unit in secret.readers:
             yield f"LoadCredential={secret.name}:{FOLDER}/{secret.name}"
-            if secret.optional:
+            if secret.optional or secret.told_of:
                 # A default: without it systemd 252 ends the unit (243/CREDENTIALS) when the file is missing. It refuses
                 # an empty one, so that this is a line with nothing in it.
                 yield rf"SetCredential={secret.name}:\n"

@@ -30,9 +30,14 @@ def issued(google, tmp_path):
     return issue
 
 
-def test_a_token_becomes_access_to_spreadsheets_at_the_configured_endpoint(issued):
+@pytest.fixture
+def pauses():
+    return []
+
+
+def test_a_token_becomes_access_to_spreadsheets_at_the_configured_endpoint(issued, pauses):
     token = issued()
-    assert refresh(token, None, NOW).valid
+    assert refresh(token, None, NOW, pauses.append).valid
     assert token.credentials.granted_scopes == [SCOPE]
 
 
@@ -48,20 +53,35 @@ def test_two_tokens_have_two_fingerprints_which_are_no_part_of_them(issued):
     assert one.fingerprint not in one.credentials.refresh_token
 
 
-def test_a_token_with_other_scopes_alone_is_refused_by_them(issued):
+def test_a_token_with_other_scopes_alone_is_refused_by_them(issued, pauses):
     with pytest.raises(SyncFailed, match=r"it carries .*drive\.file") as failed:
-        refresh(issued(scopes=["https://www.googleapis.com/auth/drive.file"]), None, NOW)
-    assert failed.value.kind == "token_scope"
+        refresh(issued(scopes=["https://www.googleapis.com/auth/drive.file"]), None, NOW, pauses.append)
+    assert (failed.value.kind, pauses) == ("token_scope", [])
 
 
-def test_an_endpoint_that_does_not_answer_is_told_by_name(issued, tmp_path):
+def test_one_502_of_the_token_endpoint_is_no_failure_yet(google, issued, pauses):
+    token = issued()
+    HTTP.request("POST", f"{google}/_local/faults", json={"on": "token", "html": 502, "times": 2})
+    assert refresh(token, None, NOW, pauses.append).valid
+    assert pauses == [2, 4]
+
+
+def test_a_502_that_lasts_is_told_as_an_outage(google, issued, pauses):
+    token = issued()
+    HTTP.request("POST", f"{google}/_local/faults", json={"on": "token", "html": 502})
+    with pytest.raises(SyncFailed) as failed:
+        refresh(token, None, NOW, pauses.append)
+    assert (failed.value.kind, len(pauses)) == ("token_endpoint_down", 2)
+
+
+def test_an_endpoint_that_does_not_answer_is_told_by_name(issued, tmp_path, pauses):
     issued()
     with pytest.raises(SyncFailed) as failed:
-        refresh(read(tmp_path / "port_sheet_token.json", "http://127.0.0.1:9/token"), None, NOW)
+        refresh(read(tmp_path / "port_sheet_token.json", "http://127.0.0.1:9/token"), None, NOW, pauses.append)
     assert failed.value.kind == "token_endpoint_unreachable"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"type": "service_account"}', '{"refresh_token": "hush"'])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"type": "service_account"}', '{"refresh_token": "hush"'])
 def test_a_file_that_is_no_token_is_told_without_its_content(tmp_path, text):
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(SyncFailed) as failed:
@@ -70,7 +90,10 @@ def test_a_file_that_is_no_token_is_told_without_its_content(tmp_path, text):
     assert "hush" not in str(failed.value)
 
 
-def test_a_missing_file_is_told_as_missing(tmp_path):
+@pytest.mark.parametrize("text", [None, "", "\n"])
+def test_a_missing_file_is_told_as_missing(tmp_path, text):
+    if text is not None:
+        (tmp_path / "t.json").write_text(text)
     with pytest.raises(SyncFailed) as failed:
         read(tmp_path / "t.json", "http://g/token")
     assert failed.value.kind == "token_missing"

@@ -49,15 +49,18 @@ class Tomorrow:
         self._app = app
 
     async def __call__(self, scope, receive, send):
-        start = None
+        start, sent = None, b""
 
         async def more(message):
-            nonlocal start
+            nonlocal start, sent
             if message["type"] == "http.response.start":
                 start = message
                 return
             if message["type"] == "http.response.body" and start:
-                body = message.get("body", b"")
+                sent += message.get("body", b"")
+                if message.get("more_body"):
+                    return  # a long answer comes in pieces
+                body = sent
                 if body[:1] in (b"{", b"["):
                     body = json.dumps(tomorrow.with_more(json.loads(body))).encode()
                 kept = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.daemon.breaker import Breaker
 from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
+from agent.daemon.lease import boottime
 from agent.daemon.link import Link
 from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
@@ -148,7 +150,7 @@ def make(site):
     """Make daemons; their signals are this process's while the test runs."""
     with contextlib.ExitStack() as stack:
 
-        def daemon(**settings):
+        def daemon(unproven=lambda: False, notify=None, **settings):
             link = Link(Client(site.url, TOKEN, timeout_s=2, retries=0))
             return Daemon(
                 settings=Settings(dashboard_url=site.url, poll_seconds=1, **settings),
@@ -157,8 +159,10 @@ def make(site):
                 link=link,
                 day=Day(site.state / "state.json", time.time),
                 claim_key=ClaimKey(site.state / "claim_key.json"),
+                breaker=Breaker(lambda: None, boottime),
                 signals=stack.enter_context(Signals()),
-                notify=Notify(None),
+                notify=notify or Notify(None),
+                unproven=unproven,
                 spawn=functools.partial(Process, site.release, environment=ENVIRONMENT),
                 host="here",
             )
@@ -171,7 +175,10 @@ class Program:
 
     def __init__(self, site, tmp_path):
         settings = tmp_path / "jada.toml"
-        settings.write_text(f'[agent]\ndashboard_url = "{site.url}"\npoll_seconds = 1\n')
+        # An API that is away says nothing about the host: its look finds key, price and sandbox, and lets it claim.
+        address = 'claude_url = "http://127.0.0.1:9"'
+        settings.write_text(f'[agent]\ndashboard_url = "{site.url}"\n{address}\npoll_seconds = 1\n')
+        (tmp_path / "anthropic_api_key").write_text("sk-test\n")
         (tmp_path / "dashboard_token").write_text(TOKEN.reveal() + "\n")
         self.environment = {
             "PATH": os.environ["PATH"],

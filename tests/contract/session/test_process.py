@@ -33,6 +33,7 @@ class Folder:
         self.credentials.mkdir()
         (self.credentials / "anthropic_api_key").write_text("sk-canary\n")
         self.settings = Settings(claude_url=url)
+        self.before: list[str] = []
         self.claim()
 
     def claim(self, title="Count the beds", answers=(), notes=(), context=(), usd_micros=5_000_000, **settings):
@@ -54,7 +55,7 @@ class Folder:
 
     def start(self):
         env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(self.credentials)}
-        command = [sys.executable, "-m", "agent.session", str(self.path)]
+        command = [*self.before, sys.executable, "-m", "agent.session", str(self.path)]
         return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
 
     def run(self):
@@ -175,9 +176,9 @@ def test_without_a_key_it_exits_75_and_says_where_it_belongs(folder, claude):
     assert "fab secrets" in folder.last.data["reason"]
 
 
-def test_a_model_without_a_price_exits_70_before_any_request(folder, claude):
+def test_a_model_without_a_price_exits_75_before_any_request(folder, claude):
     folder.claim(model="claude-new")
-    assert (folder.run(), claude.requests) == (Exit.FAULT, [])
+    assert (folder.run(), claude.requests) == (Exit.UNAVAILABLE, [])
     assert "claude-new has no price" in folder.last.data["reason"]
 
 
@@ -283,3 +284,42 @@ def test_it_works_with_the_local_double_of_the_api(tmp_path):
         folder.claim(title="Season occupancy", context=(File(name="bookings.csv", content=(header + rows).encode()),))
         assert folder.run() == Exit.FINISHED
     assert "Lake,2026-07,6,3,31,6.5" in (folder.path / "files" / "occupancy.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("breaks", "words"),
+    [
+        (lambda folder: (folder.credentials / "anthropic_api_key").unlink(), "fab secrets"),
+        (lambda folder: folder.claim(model="claude-nobody"), "has no price"),
+    ],
+)
+def test_no_task_fails_for_what_its_host_lacks(folder, breaks, words):
+    breaks(folder)
+    assert folder.run() == Exit.UNAVAILABLE
+    assert words in folder.last.data["reason"]
+    assert folder.last.data["host_wide"]
+    assert folder.last.data["not_before"] > folder.last.at
+
+
+WITHOUT_BWRAP = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$(command -v bwrap)" && exec "$@"', "sh"]
+
+
+@pytest.mark.root
+def test_no_task_fails_where_no_sandbox_can_be_made(folder):
+    """In a mount namespace of its own, where bwrap is no program."""
+    folder.before = WITHOUT_BWRAP
+    assert folder.run() == Exit.UNAVAILABLE
+    assert "bubblewrap (bwrap) can't be started" in folder.last.data["reason"]
+    assert folder.last.data["host_wide"]
+
+
+@pytest.mark.root
+def test_a_host_without_room_for_a_record_fails_no_task(folder, claude):
+    """On a file system of 64 KB, mounted for this process alone."""
+    claude.plays = [[claude.text("x" * 40_000), claude.use("bash", 1, command="true")]]
+    small = 'mount -t tmpfs -o size=64k none $0 && cp -r $0.kept/. $0 && exec "$@"'
+    folder.path.rename(f"{folder.path}.kept")
+    folder.path.mkdir()
+    folder.before = ["unshare", "--mount", "sh", "-c", small, str(folder.path)]
+    assert folder.run() == Exit.UNAVAILABLE
+    assert "No space left on device" in folder.said

@@ -103,7 +103,7 @@ def test_a_sync_that_fails_is_known_within_a_minute_and_so_is_its_recovery(chain
 
 
 def test_a_unit_that_lacks_a_secret_is_reported_though_its_program_never_ran(chain, receiver):
-    token = f"{SECRETS}/bookings_token"
+    token = f"{SECRETS}/dashboard_token"
     chain.host(f"mv {token} /root/kept")
     began = time.time()
     chain.host("systemctl start port-sheet-sync.service", check=False)

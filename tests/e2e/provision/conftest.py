@@ -8,6 +8,7 @@ from rich.console import Console
 
 from doubles.lightsail.app import create
 from local import tools
+from local.hosts import disk
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
@@ -20,6 +21,7 @@ from provision.reach.connection import connected
 from provision.release.deploy import Source, deploy
 from provision.settings import Settings
 from provision.system.secrets import SECRETS
+from tests.e2e.provision.host import until_proven
 from wire.secret import Secret
 
 NAME = "deployed"
@@ -39,6 +41,7 @@ subprocess.run(["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/us
     "/lib", "--symlink", "usr/lib64", "/lib64", "--tmpfs", "/proc", "--dev", "/dev", "--bind", "/var/lib/jada-agent",
     "/work", "/usr/bin/touch", "/work/made-in-a-sandbox"], check=True)
 notify("READY=1")
+notify("STATUS=the queue answered; by a stand-in")
 while True:
     time.sleep(10)
     notify("WATCHDOG=1")
@@ -83,6 +86,11 @@ class Cloud:
         place = {"address": self.site.public_address(1), "private_address": self.site.private_address(1)}
         host = inventory.Host(name=NAME, username="admin", **place)
         return inventory.Inventory(region="us-east-1", endpoint=self.url, hosts=(host,))
+
+    @property
+    def disk(self):
+        """The instance's file system, as a folder of this machine."""
+        return disk.mounted(self.site.state / "hosts" / NAME)
 
     def access(self):
         inventory = self.inventory
@@ -134,7 +142,7 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def source(tree):
-    return Source(tree, tree / "jada.local.toml", Settings(health_s=10), "127.0.0.1:8765")
+    return Source(tree, tree / "jada.local.toml", Settings(health_s=10, deployed_s=1, proven_s=2), "127.0.0.1:8765")
 
 
 @pytest.fixture
@@ -156,6 +164,7 @@ def with_secrets(cloud):
 
 @pytest.fixture
 def deployed(box, source, progress, with_secrets):
-    """The host has the work tree as it is now."""
+    """The host has the work tree as it is now, proven: what a later deploy is taken back to."""
     deploy(box, source, progress)
+    until_proven(box)
     return box

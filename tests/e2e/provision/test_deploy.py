@@ -1,6 +1,5 @@
 """Deploys to a real host: what changes, what restarts, what a broken one leaves."""
 
-import threading
 from dataclasses import replace
 
 import pytest
@@ -9,9 +8,11 @@ from local.process import wait_until
 from provision.errors import CommandError
 from provision.reach.connection import connected
 from provision.release.deploy import deploy, install, prepare
+from provision.release.installer import Errand
 from provision.release.plan import Health, orders
 from provision.system.desired import ConfigFile
 from provision.system.secrets import FOLDER, HostSecret, credential_lines
+from tests.e2e.provision.host import until_proven
 
 pytestmark = pytest.mark.root
 SERVICES = ("jada-dashboard.service", "jada-agent.service", "jada-notify.service")
@@ -71,7 +72,7 @@ def test_a_broken_release_is_taken_back_and_the_one_before_serves(deployed, sour
     whole = page.read_text()
     page.write_text(what or whole.replace("200", "500"))
     try:
-        with pytest.raises(CommandError, match=f"(?s){said}.*release before, .*, is back and healthy"):
+        with pytest.raises(CommandError, match=f"(?s){said}.*last proven release, .*, is back and healthy"):
             deploy(deployed, source, progress)
     finally:
         page.write_text(whole)
@@ -79,15 +80,25 @@ def test_a_broken_release_is_taken_back_and_the_one_before_serves(deployed, sour
     assert b"ready" in deployed.run(["python3", "-c", _GET])
 
 
+_WITHOUT_A_UNIT = """
+import json, pathlib
+release = pathlib.Path("/opt/jada-agent/current")
+manifest = json.loads((release / "manifest.json").read_text())
+del manifest["units"]["jada-notify.service"], manifest["files"]["units/jada-notify.service"]
+(release / "units/jada-notify.service").unlink()
+(release / "manifest.json").write_text(json.dumps(manifest))
+"""
+
+
 def test_a_release_that_is_older_than_a_unit_is_gone_back_to_without_it(deployed, source, progress):
     page = source.root / "dashboard" / "__main__.py"
     whole = page.read_text()
-    deployed.run(["rm", "/opt/jada-agent/current/units/jada-notify.service"])
+    deployed.run(["python3", "-c", _WITHOUT_A_UNIT])
     page.write_text("raise SystemExit('no way')\n")
     # Every unit is to restart, also the one that the release before lacks.
     _append(source.root / "wire" / "__init__.py")
     try:
-        with pytest.raises(CommandError, match=r"release before, .*, is back and healthy"):
+        with pytest.raises(CommandError, match=r"last proven release, .*, is back and healthy"):
             deploy(deployed, source, progress)
     finally:
         page.write_text(whole)
@@ -141,18 +152,16 @@ def test_a_unit_and_a_secrets_mode_changed_by_hand_are_put_right(deployed, sourc
     assert not deploy(deployed, source, progress)
 
 
-def test_a_second_deploy_at_the_same_time_is_refused(cloud, deployed, source, progress):
+def test_a_second_deploy_at_the_same_time_is_refused(deployed, source, progress):
     _append(source.root / "wire" / "__init__.py")
-    held = threading.Event()
-    holder = ["flock", "/run/lock/jada-deploy.lock", "sh", "-c", "echo held; cat"]
-    with connected(cloud.access(), 15) as other:
-        sent, out, _ = other._client.exec_command("sudo -n " + " ".join([*holder[:4], f"'{holder[4]}'"]))
-        held.set() if out.readline() else None
-        with pytest.raises(CommandError, match="another deploy is at work"):
+    deployed.run(["systemd-run", "--collect", "--unit=jada-deploy", "sleep", "1000"])
+    deployed.run(["mkdir", "-p", "/opt/jada-agent/deploys/29990101T000000Z-0"])
+    try:
+        with pytest.raises(CommandError, match=r"(?s)another deploy is at work.*fab attach"):
             deploy(deployed, source, progress)
-        sent.channel.shutdown_write()
-        out.channel.recv_exit_status()
-    assert held.is_set()
+    finally:
+        deployed.run(["systemctl", "stop", "jada-deploy"])
+        deployed.run(["rmdir", "/opt/jada-agent/deploys/29990101T000000Z-0"])
     assert deploy(deployed, source, progress)
 
 
@@ -160,6 +169,7 @@ def test_old_releases_go_and_those_that_still_run_stay(deployed, source, progres
     for _ in range(4):
         _append(source.root / "agent" / "__main__.py")
         deploy(deployed, source, progress)
+        until_proven(deployed)
     names = deployed.run(["ls", "/opt/jada-agent/releases"]).decode().split()
     running = deployed.run(["sh", "-c", "readlink /proc/$(systemctl show -P MainPID jada-dashboard)/cwd"]).decode()
     assert len(names) <= source.settings.keep_releases + 1
@@ -186,9 +196,9 @@ def test_services_come_back_after_a_reboot(cloud, deployed):
 def test_an_sshd_drop_in_that_would_lock_everyone_out_is_taken_back(cloud, deployed, source, progress, line):
     file = ConfigFile("/etc/ssh/sshd_config.d/00-wrong.conf", f"{line}\n", "sshd")
     plan = replace(prepare(deployed, source, progress).plan, files=(file,))
-    health = Health("http://127.0.0.1:8765/v1/health", 10)
+    health = Health("http://127.0.0.1:8765/v1/health", 10, 1, 2)
     with pytest.raises(CommandError, match="would lock us out and was taken back"):
-        install(deployed, orders(plan, health, wheels=None, archive=None), progress)
+        install(deployed, orders(plan, health, wheels=None, archive=None), progress, Errand())
     assert b"00-wrong" not in deployed.run(["ls", "/etc/ssh/sshd_config.d"])
     with connected(cloud.access(), 15) as again:
         assert again.run(["id", "-un"]) == b"root\n"

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from dashboard.settings import Notify, Settings, load
+from dashboard.settings import Notify, Recurring, Settings, Template, load
 from wire.values import Invalid
 
 ROOT = Path(__file__).parents[3]
@@ -14,10 +14,25 @@ def test_the_shipped_files_say_every_key_with_its_default(name):
     # The unit makes the socket's folder; a dashboard started by hand has none.
     assert load(ROOT / name) == replace(Settings(), socket="/run/jada-dashboard/queue.sock")
     section = (ROOT / name).read_text().split("[dashboard]")[1]
-    keys = [key for key in Settings.__struct_fields__ if key != "notify"]
+    tables = ("notify", "templates", "recurring")
+    keys = [key for key in Settings.__struct_fields__ if key not in tables]
     assert all(f"\n{key} = " in section for key in keys)
     keys_of_notify = section.split("[dashboard.notify]")[1].split("\n[")[0]
     assert all(f"\n{key} = " in keys_of_notify.replace("\n# ", "\n") for key in Notify.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
+def test_the_shipped_examples_of_templates_and_recurring_tasks_are_good_ones(name, tmp_path):
+    """Each key of theirs is among them, and what they say is taken."""
+    text = (ROOT / name).read_text()
+    part = text[text.index("# [dashboard.templates.") : text.index("# The sender of what")]
+    lines = [line.removeprefix("# ") for line in part.splitlines()]
+    example = "\n".join(line for line in lines if line.startswith("[") or " = " in line)
+    (tmp_path / "jada.toml").write_text(example)
+    made = load(tmp_path / "jada.toml")
+    for kind, values in ((Template, made.templates), (Recurring, made.recurring)):
+        assert len(values) == 1
+        assert all(f"\n{key} = " in example for key in kind.__struct_fields__)
 
 
 def test_a_file_without_the_section_means_the_defaults(tmp_path):

@@ -9,7 +9,7 @@ from dashboard.queue import Queue
 from dashboard.record import Conflict, stamp
 from dashboard.settings import Settings
 from dashboard.stores import TaskFilter
-from wire.types import ClaimRequest, Need, Reply, State, SyncOutcome, SyncRun
+from wire.types import ClaimRequest, Need, Presence, Reply, State, SyncOutcome, SyncRun
 
 
 @pytest.fixture
@@ -160,6 +160,25 @@ def test_times_of_another_zone_count_as_what_they_are(queue, alarms, clock):
     queue.report(replace(run, token_dies_at="2026-05-20T00:00:00-05:00"))
     clock.go_on(minutes=65)
     queue.look()
+    assert alarms() == []
+
+
+def test_a_worker_that_cannot_work_is_one_alarm_until_it_can(queue, clock, alarms):
+    for _ in range(2):
+        queue.present(Presence(host="box-1", trouble="no credit. Settle the account's billing"))
+        clock.go_on(minutes=1)
+    (alarm,) = alarms()
+    assert (alarm.dedupe_key, alarm.waiting.since) == ("alarm:worker:box-1", "2026-05-13T12:00:00Z")
+    assert "Settle the account's billing" in alarm.waiting.text
+    queue.present(Presence(host="box-2"))
+    assert len(alarms()) == 1
+    queue.present(Presence(host="box-1"))
+    assert (alarms(), [task.result for task in alarms(State.DONE)]) == ([], ["The worker claims again."])
+
+
+def test_an_alarm_about_a_worker_closes_after_a_restart_of_the_dashboard_too(queue, store, clock, alarms):
+    queue.present(Presence(host="box-1", trouble="no credit"))
+    Queue(store, Settings(), clock).present(Presence(host="box-1"))
     assert alarms() == []
 
 

@@ -7,7 +7,7 @@ from dashboard.record import stamp
 from dashboard.settings import Settings
 from dashboard.stores.sqlite import SqliteStore
 from dashboard.wellness import standing
-from wire.types import ClaimRequest, Heartbeat, NewTask, SyncOutcome, SyncRun
+from wire.types import ClaimRequest, Heartbeat, NewTask, Presence, SyncOutcome, SyncRun
 
 
 @pytest.fixture
@@ -36,6 +36,13 @@ def test_all_is_well_from_the_start_until_the_worker_is_silent_too_long(queue, c
 def test_a_claim_or_its_presence_is_a_sign_of_the_worker(queue, clock, sign):
     clock.go_on(minutes=11)
     sign(queue)
+    assert queue.wellness().well
+
+
+def test_a_worker_that_says_that_it_cannot_work_is_a_complaint(queue):
+    queue.present(Presence(host="box", trouble="no credit"))
+    assert queue.wellness().complaints == ("the worker on box can't work: no credit",)
+    queue.present(Presence(host="box"))
     assert queue.wellness().well
 
 

@@ -54,7 +54,9 @@ def test_the_dashboards_setting_counts_past_it_too(tmp_path, text, whole):
 @pytest.mark.parametrize(
     ("unit", "status", "reported"),
     [
-        ("port-sheet-sync.service", "1", True),
+        ("port-sheet-sync.service", "10", True),
+        ("port-sheet-sync.service", "15", True),
+        ("port-sheet-sync.service", "1", False),
         ("port-sheet-sync.service", "243", False),
         ("port-sheet-sync.service", "78", False),
         ("jada-agent.service", "1", False),

@@ -1,9 +1,21 @@
 import json
+import re
+import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from sync.failure import Record, bookings_failure, refresh_failure, sheets_failure, transport_failure
+from sync.failure import (
+    Exit,
+    Record,
+    SyncFailed,
+    bookings_failure,
+    memory_failure,
+    refresh_failure,
+    sheets_failure,
+    transport_failure,
+)
 
 NOW = datetime(2026, 5, 13, 3, 0, tzinfo=UTC)
 
@@ -108,3 +120,54 @@ def test_a_certificate_that_is_not_valid_yet_points_at_the_clock():
 
 def test_a_failure_is_one_line_whatever_the_other_side_said():
     assert "\n" not in str(refresh_failure(("<html>\n<p>502\n",)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("token_dead", 10),
+        ("client_deleted", 10),
+        ("reauth_demanded", 10),
+        ("sheets_api_disabled", 10),
+        ("sheet_forbidden", 11),
+        ("worksheet_missing", 11),
+        ("sheets_quota", 12),
+        ("token_endpoint_down", 12),
+        ("bookings_down", 13),
+        ("source_empty", 13),
+        ("clock_off", 14),
+        ("memory_damaged", 14),
+        ("stopped", 14),
+        ("sheets_refused", 15),
+        ("sync_fault", 15),
+        ("already_running", 75),
+        ("settings_wrong", 78),
+        ("something_new", 15),
+    ],
+)
+def test_each_class_of_failure_has_its_exit_code(kind, code):
+    assert SyncFailed(kind, "", "").exit == code
+
+
+def test_every_name_that_the_sync_can_give_a_failure_has_a_class():
+    """A name without one would be taken for a fault of the sync."""
+    named = set()
+    for path in (Path(__file__).parents[3] / "sync").rglob("*.py"):
+        named |= set(re.findall(r'SyncFailed\(\s*"([a-z_]+)"', path.read_text(encoding="utf-8")))
+    assert {kind for kind in named if SyncFailed(kind, "", "").exit == Exit.FAULT} == {"sheets_refused", "sync_fault"}
+    assert len(named) > 20
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "cure"),
+    [
+        (sqlite3.DatabaseError("file is not a database"), "memory_damaged", "for f in /s/history.sqlite*; do mv $f"),
+        (sqlite3.DatabaseError("database disk image is malformed"), "memory_damaged", "history.sqlite"),
+        (sqlite3.OperationalError("database or disk is full"), "memory_unusable", "df -h /s"),
+        (OSError(28, "No space left on device"), "memory_unusable", "df -h /s"),
+    ],
+)
+def test_a_memory_that_is_damaged_is_told_from_a_disk_that_is_full(error, kind, cure):
+    failed = memory_failure(error, "/s")
+    assert failed.kind == kind
+    assert cure in failed.cure

@@ -2,9 +2,11 @@ from datetime import UTC, datetime, timedelta
 
 from sync.failure import SyncFailed
 from sync.plan import Change, Conflict, Plan
-from sync.report import report_lines, sync_run
+from sync.report import FILE, report_lines, sync_run, write
 from sync.run import Done
 from sync.source.bookings import Aside
+from wire.types import SyncRun
+from wire.values import read
 
 COLUMNS = ("id", "rate", "sync_state")
 START = datetime(2026, 5, 13, 3, 0, tzinfo=UTC)
@@ -61,3 +63,21 @@ def test_records_that_were_set_aside_are_named_in_the_report_of_a_good_run():
     assert (run.outcome, run.set_aside, run.error) == ("changed", 22, None)
     assert run.cause.startswith("set aside: record 1 (booking B1): rate: is no amount; set aside: record 2")
     assert run.cause.endswith("set aside: 2 more")
+
+
+def test_a_further_row_of_a_booking_hides_no_change_of_it():
+    plan = Plan(
+        added={},
+        changes=(Change(2, "B1", {1: 90}), Change(3, "B1", {2: "duplicate"})),
+        settled={},
+        duplicates=("B1",),
+    )
+    assert "rows changed: 1 (B1: rate = 90)" in list(report_lines(plan, COLUMNS))
+    assert sync_run(Done(plan, 1), TIMES, None).changed == 1
+
+
+def test_a_report_is_kept_on_the_disk_whole(tmp_path):
+    run = sync_run(SyncFailed("token_dead", "revoked", "again"), TIMES, None)
+    write(tmp_path, run)
+    assert read(SyncRun, (tmp_path / FILE).read_bytes()) == run
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]

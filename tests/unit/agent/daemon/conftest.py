@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.daemon.breaker import Breaker
 from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.link import Link
@@ -41,7 +42,7 @@ class Queue:
     def __init__(self):
         self.claims, self.errors = [], {}
         self.asked, self.beats, self.records, self.created, self.ends, self.calls = [], [], {}, [], {}, []
-        self.keys = []
+        self.keys, self.troubles = [], []
         self.cancelled = False
 
     def _call(self, name):
@@ -55,8 +56,9 @@ class Queue:
         self.keys.append(key)
         return self.claims.pop(0) if self.claims else None
 
-    def present(self, _presence):
+    def present(self, presence):
         self._call("present")
+        self.troubles.append(presence.trouble)
 
     def heartbeat(self, task, beat):
         self._call("heartbeat")
@@ -132,7 +134,7 @@ def queue():
 def host(tmp_path, clock, queue):
     """A host with its daemon: `host.sessions` are those that were started, by what `host.plays` has for them."""
     host = SimpleNamespace(
-        state=tmp_path, queue=queue, clock=clock, plays=[], sessions=[], signals=Waits(clock), today=NOON
+        state=tmp_path, queue=queue, clock=clock, plays=[], sessions=[], signals=Waits(clock), today=NOON, unfit=None
     )
 
     def spawn(folder):
@@ -149,6 +151,7 @@ def host(tmp_path, clock, queue):
             link=link,
             day=Day(tmp_path / "state.json", lambda: host.today),
             claim_key=ClaimKey(tmp_path / "claim_key.json"),
+            breaker=Breaker(lambda: host.unfit, lambda: clock.now),
             signals=host.signals,
             notify=Notify(None),
             spawn=spawn,

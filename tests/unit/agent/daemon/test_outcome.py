@@ -107,3 +107,12 @@ def test_a_first_claim_begins_with_nothing_on_its_account():
         task="T", fence=1, began_at=0, usd_micros_before=0, acknowledged=0, crashes=0, crashed_at=0, stopped="",
         cancelled=False, refused=(), settled=False,
     )  # fmt: skip
+
+
+def test_a_process_without_room_for_its_last_record_is_the_hosts_fault_however_often():
+    for count in range(5):
+        progress = replace(PROGRESS, stopped="exit status 75", crashes=count, crashed_at=2)
+        records = journal(HEADER, reserve(1))
+        end, _ = outcome(records, progress)
+        assert (end.exit, end.host_wide) == (Exit.UNAVAILABLE, True)
+        assert crashes(records, progress) == count

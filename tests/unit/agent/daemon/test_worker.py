@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.daemon.breaker import FIRST_S
 from agent.daemon.worker import DRAIN_S, OVERTIME_S
 from agent.record import durable
 from agent.settings import SessionSettings
@@ -140,7 +141,7 @@ def test_when_the_days_dollars_are_spent_nothing_is_claimed_and_it_is_logged_onc
     assert (daemon.step(), daemon.step()) == (False, False)
     assert queue.calls.count("claim") == 2
     assert caplog.text.count("the day's $0.01 are spent") == 1
-    assert queue.calls.count("present") == 2
+    assert queue.calls.count("present") == 3  # at its start too
 
 
 def test_a_worker_that_claims_nothing_lives_on_beside_an_earlier_dashboard(host, queue, work):
@@ -205,6 +206,55 @@ def test_a_session_that_does_not_end_at_its_wall_time_is_ended(host, queue, work
     assert (session.terminated, session.killed) == (1, 1)
     assert 2 * 60 + OVERTIME_S <= host.clock.now - 1000 < 2 * 60 + OVERTIME_S + DRAIN_S + 5
     assert "its wall time is long up" in queue.ends["S1"].reason
+
+
+AWAY = (EventKind.SUSPEND, {"exit": 75, "reason": "no credit", "turns": 0, "usd_micros": 0, "host_wide": True})
+
+
+def test_a_fault_that_would_meet_every_task_stops_claims_and_is_said_once_it_lasts(host, queue, work):
+    daemon, _ = work(host.claim(), (HEADER, AWAY))
+    assert (queue.ends["S1"].exit, queue.ends["S1"].host_wide) == (Exit.UNAVAILABLE, True)
+    queue.claims, queue.calls[:] = [host.claim(2)], []
+    assert not daemon.step()
+    assert (queue.calls, queue.troubles[-1]) == (["present"], None)
+    host.clock.now += FIRST_S
+    host.plays = [((HEADER, AWAY), 0)]
+    assert daemon.step()  # one claim tries, and meets it again
+    daemon.step()
+    assert queue.troubles[-1] == "no credit"
+    host.clock.now += 2 * FIRST_S
+    queue.claims, host.plays = [host.claim(3)], [(DONE, 0)]
+    assert daemon.step()
+    assert queue.troubles[-1] is None
+    assert queue.ends["S3"].exit is Exit.FINISHED
+    assert daemon.breaker.may_claim()
+
+
+def test_a_host_that_is_unfit_claims_nothing(host, queue, caplog):
+    host.unfit = "no sandbox can be made"
+    queue.claims = [host.claim()]
+    daemon = host.daemon()
+    assert (daemon.step(), daemon.step()) == (False, False)
+    assert "claim" not in queue.calls
+    assert caplog.text.count("nothing is claimed: no sandbox can be made") == 1
+
+
+def test_a_dashboard_of_an_earlier_release_hears_at_least_that_the_worker_lives(host, queue):
+    host.unfit = "no sandbox can be made"
+    daemon = host.daemon()
+    said = []
+
+    def present(presence):
+        if presence.trouble:
+            raise host.refused(422)
+        said.append(presence)
+
+    queue.present = present
+    daemon.step()
+    host.clock.now += FIRST_S
+    daemon.step()
+    assert daemon.breaker.lasts
+    assert len(said) == 2
 
 
 def test_what_is_left_behind_is_reported_before_anything_is_claimed(host, queue, work):

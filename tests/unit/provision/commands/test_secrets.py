@@ -63,4 +63,4 @@ def test_what_was_done_is_reported_without_values():
     assert lines[:2] == ["changed: bookings_token", "made: dashboard_token"]
     assert "as before: anthropic_api_key, port_sheet_client.json" in lines
     assert "restarted, because they read them: jada-agent.service" in lines
-    assert lines[-1].startswith("missing: port_sheet_token.json, Google's refresh token")
+    assert lines[-1].startswith("missing: port_sheet_token.json, Google's credential")

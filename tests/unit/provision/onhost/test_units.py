@@ -31,6 +31,6 @@ def answering(path, status, body):
 )
 def test_a_release_is_ready_when_its_queue_says_so(path, status, body, problem):
     with answering(path, status, body) as url:
-        found = units._dashboard_problem(f"{url}/readyz")
+        found = units.dashboard_problem(f"{url}/readyz")
     assert (found is None) is (problem is None)
     assert (problem or "") in (found or "")

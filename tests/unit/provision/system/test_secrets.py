@@ -38,10 +38,17 @@ def test_a_unit_has_an_empty_line_in_place_of_an_optional_secret():
     ]
 
 
+def test_a_secret_that_its_reader_tells_of_is_missing_and_yet_lets_its_unit_start():
+    token = SECRETS["bookings_token"]
+    assert r"SetCredential=bookings_token:\n" in credential_lines("port-sheet-sync.service", {token.name: token})
+    assert token in missing([])
+
+
 def test_an_optional_secret_is_never_missing():
     table = {**SECRETS, OPTIONAL.name: OPTIONAL}
     assert {secret.name for secret in missing(["bookings_token"], table)} == SECRETS.keys() - {
         "bookings_token",
         "heartbeat_url",
         "notify_targets",
+        "port_sheet_client.json",
     }

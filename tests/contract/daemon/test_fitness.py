@@ -1,0 +1,72 @@
+"""What a look at the host finds, as a process, against Claude's double over HTTP."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from doubles.claude.app import create
+from local.serve import running
+
+
+@pytest.fixture
+def look(tmp_path):
+    """Look at a host whose settings, key and PATH a test has changed; return exit code and words."""
+    credentials, state = tmp_path / "credentials", tmp_path / "state"
+    for folder in (credentials, state):
+        folder.mkdir()
+    key = credentials / "anthropic_api_key"
+    key.write_text("sk-test\n")
+
+    def look(url, **settings):
+        lines = [f'{name} = "{value}"' for name, value in {"claude_url": url, **settings}.items()]
+        (tmp_path / "jada.toml").write_text("\n".join(["[agent]", *lines]))
+        command = [*look.before, sys.executable, "-m", "agent.fitness", str(tmp_path / "jada.toml"), str(state)]
+        env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(credentials)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert not done.stderr
+        return done.returncode, done.stdout
+
+    look.key, look.before = key, []
+    return look
+
+
+@pytest.fixture
+def claude(tmp_path):
+    with running(create(tmp_path)) as url:
+        yield url
+
+
+def test_a_host_that_can_work_is_fit(look, claude):
+    assert look(claude) == (0, "")
+
+
+def test_a_model_without_a_price_and_one_that_the_api_does_not_know_are_told_apart(look, claude, tmp_path):
+    code, words = look(claude, model="claude-nobody")
+    assert (code, "has no price" in words) == (1, True)
+    prices = tmp_path / "prices.toml"
+    prices.write_text(
+        "cache_read = 0.1\ncache_write_5m = 1.25\ncache_write_1h = 2\n"
+        '[[models]]\nname = "claude-nobody"\ntiers = [{ input = 1, output = 2 }]\n'
+    )
+    code, words = look(claude, model="claude-nobody", prices=prices)
+    assert (code, "correct `model`" in words) == (1, True)
+
+
+def test_a_key_that_is_missing_is_told_with_its_cure(look, claude):
+    look.key.unlink()
+    code, words = look(claude)
+    assert (code, "fab secrets" in words) == (1, True)
+
+
+@pytest.mark.root
+def test_a_host_without_a_sandbox_is_unfit(look, claude):
+    """In a mount namespace of its own, where bwrap is no program."""
+    look.before = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$(command -v bwrap)" && exec "$@"', "sh"]
+    code, words = look(claude)
+    assert (code, "bubblewrap" in words) == (1, True)
+
+
+def test_an_api_that_is_away_says_nothing_about_the_host(look):
+    assert look("http://127.0.0.1:9") == (0, "")
