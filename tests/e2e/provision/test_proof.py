@@ -100,6 +100,47 @@ def test_what_is_damaged_is_named_and_the_next_deploy_puts_it_right(deployed, so
     assert deployed.run(["systemctl", "is-enabled", "jada-recover"]) == b"enabled\n"
 
 
+def test_a_migration_that_the_release_before_can_not_live_with_is_refused(deployed, source, progress):
+    page, before = source.root / "dashboard" / "__main__.py", probed(deployed).current
+    whole = page.read_text()
+    page.write_text(whole.replace("CREATE TABLE IF NOT EXISTS tasks (title TEXT)", "DROP TABLE tasks").replace(
+        "INSERT INTO tasks VALUES ('one')", "SELECT 1"
+    ))  # fmt: skip
+    try:
+        with pytest.raises(
+            CommandError, match=r"(?s)can't live with it:\nPOST /v1/tasks answers 500.*Nothing was switch"
+        ):
+            deploy(deployed, source, progress)
+        assert probed(deployed).current == before
+        page.write_text(whole.replace("(title TEXT)", ["(title TEXT)", " CREATE TABLE more (a)"][0]) + "# adds\n")
+        assert deploy(deployed, source, progress)
+    finally:
+        page.write_text(whole)
+    assert deployed.run(["sh", "-c", "ls /run/systemd/system | grep trial; ls -d /opt/jada-agent/trial || true"]) == b""
+    assert deployed.run(["python3", "-c", COUNT]) == b"0\n"
+
+
+COUNT = "import sqlite3; print(*sqlite3.connect('/var/lib/jada-dashboard/queue.db').execute('SELECT count(*) FROM tasks').fetchone())"
+
+
+@pytest.mark.parametrize(("before", "refused"), [("print('in step')", True), ("raise SystemExit(1)", False)])
+def test_the_syncs_dry_run_refuses_a_release_only_if_it_passed_before(deployed, source, progress, before, refused):
+    sync = source.root / "sync" / "__main__.py"
+    whole = sync.read_text()
+    try:
+        sync.write_text(f"{before}\n")
+        deploy(deployed, source, progress)
+        until_proven(deployed)
+        sync.write_text("raise SystemExit('the sheet is not mine')\n")
+        if refused:
+            with pytest.raises(CommandError, match=r"(?s)the sync's dry run passes with .*the sheet is not mine"):
+                deploy(deployed, source, progress)
+        else:
+            assert deploy(deployed, source, progress)
+    finally:
+        sync.write_text(whole)
+
+
 def test_a_watched_release_gives_way_to_the_next_deploy(deployed, source, progress, agent):
     watched = replace(source, settings=structs.replace(source.settings, proven_s=60))
     agent.write_text(agent.read_text() + "# watched\n")
