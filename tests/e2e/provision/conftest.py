@@ -64,7 +64,7 @@ def add():
     except sqlite3.Error:
         return None
 QUEUE = "/var/lib/jada-dashboard/queue.db"
-sqlite3.connect(QUEUE).execute("CREATE TABLE IF NOT EXISTS tasks (title TEXT)")
+sqlite3.connect(QUEUE).executescript("CREATE TABLE IF NOT EXISTS tasks (title TEXT)")
 server = http.server.HTTPServer(("127.0.0.1", 8765), Page)
 notify("READY=1")
 server.serve_forever()
