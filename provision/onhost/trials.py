@@ -200,7 +200,7 @@ def _started(
     try:
         units.reload()
         done = subprocess.run(["systemctl", "start", trial], capture_output=True, text=True, check=False)
-        return units.journal(trial) if done.returncode else use()
+        return units.journal(trial, 6) if done.returncode else use()
     finally:
         units.stop(trial)
         subprocess.run(["systemctl", "reset-failed", trial], capture_output=True, check=False)

@@ -126,21 +126,28 @@ with sqlite3.connect("/var/lib/jada-dashboard/queue.db") as queue:
 """
 
 
-@pytest.mark.parametrize(("before", "refused"), [("print('in step')", True), ("raise SystemExit(1)", False)])
-def test_the_syncs_dry_run_refuses_a_release_only_if_it_passed_before(deployed, source, progress, before, refused):
-    sync = source.root / "sync" / "__main__.py"
+SYNC = """
+import pathlib, sys
+assert "--dry-run" in sys.argv and pathlib.Path.cwd().parent.parent.name == "releases"
+if pathlib.Path("/var/lib/jada-sync/signed-out").exists():
+    sys.exit("the token is dead")
+"""
+
+
+def test_the_syncs_dry_run_refuses_a_release_only_if_it_passed_before(deployed, source, progress):
+    sync, signed_out = source.root / "sync" / "__main__.py", "/var/lib/jada-sync/signed-out"
     whole = sync.read_text()
     try:
-        sync.write_text(f"{before}\n")
+        sync.write_text(SYNC)
         deploy(deployed, source, progress)
         until_proven(deployed)
         sync.write_text("raise SystemExit('the sheet is not mine')\n")
-        if refused:
-            with pytest.raises(CommandError, match=r"(?s)the sync's dry run passes with .*the sheet is not mine"):
-                deploy(deployed, source, progress)
-        else:
-            assert deploy(deployed, source, progress)
+        with pytest.raises(CommandError, match=r"(?s)the sync's dry run passes with .*the sheet is not mine"):
+            deploy(deployed, source, progress)
+        deployed.run(["touch", signed_out])
+        assert deploy(deployed, source, progress)
     finally:
+        deployed.run(["rm", "-f", signed_out])
         sync.write_text(whole)
 
 
