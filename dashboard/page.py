@@ -25,13 +25,14 @@ from ulid import ULID
 
 from dashboard import assets, forms, live, rules, story, transcript, words
 from dashboard.api import download, problem
-from dashboard.forms import Form, Upload
+from dashboard.forms import Form, Refusal, Upload
 from dashboard.guard import require_own_form
+from dashboard.list_page import Lists, sentence
 from dashboard.live import Live
 from dashboard.overview import WAITING, Overview
 from dashboard.queue import Queue
 from dashboard.record import UNFINISHED, Conflict, Record, StaleVersion
-from dashboard.settings import WorkLimits
+from dashboard.recurring import Recurrences
 from dashboard.signin import COOKIE, SignIns, Visitor
 from dashboard.stores import TaskFilter
 from wire.types import FileInfo, Session, Task
@@ -59,18 +60,7 @@ class ShownSession:
     passage: transcript.Passage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why which form was not done: in which of its inputs (None: none), with what typed."""
-
-    form: str
-    message: str
-    status: int
-    typed: Mapping[str, str]
-    input: str | None = None
-
-
-PAGES = [("/", "Overview"), ("/add", "Add a task")]
+PAGES = [("/", "Overview"), ("/tasks", "Tasks"), ("/add", "Add a task")]
 """What the pages' head leads to."""
 FRONT, TASK = "/", "/tasks/"
 """Topics of the live pages: the front page's, and what a task's begins with."""
@@ -85,20 +75,28 @@ class Page:
         self,
         queue: Queue,
         sign_ins: SignIns,
-        limits: WorkLimits,
+        overview: Overview,
+        recurrences: Recurrences,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._queue = queue
         self._sign_ins = sign_ins
         self._random = random
         self._store = queue.store
-        self._overview = Overview(queue, limits)
+        self._overview = overview
+        self._recurrences = recurrences
+        self.lists = Lists(queue, recurrences, self._render)
         loader = jinja2.FileSystemLoader(TEMPLATES)
         # Escaped, because nearly all of it is text of others: it must not act in the operator's browser.
         self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
         self._jinja.filters |= words.FILTERS
         self._jinja.globals |= {"STATES": words.STATES, "UNFINISHED": UNFINISHED, "MARKS": words.MARKS}
-        self._jinja.globals |= {"PAGES": PAGES, "SUCCESSES": rules.SUCCESSES, "asset": assets.address}
+        self._jinja.globals |= {
+            "PAGES": PAGES,
+            "SUCCESSES": rules.SUCCESSES,
+            "asset": assets.address,
+            "sentence": sentence,
+        }
 
     def index(self, request: Request) -> Response:
         """GET /: how all stands, what waits, what runs, today, the sync, and the latest tasks."""
@@ -167,7 +165,16 @@ class Page:
 
     def adding(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /add: the form to add a task."""
-        return self._render(request, "add.html", refusal, key=str(ULID.from_datetime(self._queue.clock())))
+        templates = self._recurrences.templates()
+        chosen = [each for each in templates if each.name == request.query_params.get("template")]
+        return self._render(
+            request,
+            "add.html",
+            refusal,
+            key=str(ULID.from_datetime(self._queue.clock())),
+            templates=templates,
+            chosen=chosen[0] if chosen else None,
+        )
 
     def task(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /tasks/{id}: one task, its story, its files, its family, its sessions, and what the latest did last."""
@@ -332,6 +339,8 @@ def routes(page: Page, streams: Live) -> list[Route]:
         "/sign-in": page.how_to_sign_in,
         "/sign-in/{code}": page.invitation,
         f"{assets.PREFIX}{{name}}": assets.answer,
+        "/tasks": page.lists.tasks,
+        "/tasks/bulk": page.lists.preview,
         "/tasks/{id}": page.task,
         "/sessions/{id}": page.session,
         "/tasks/{id}/files/{name}": page.result_file,
@@ -339,6 +348,7 @@ def routes(page: Page, streams: Live) -> list[Route]:
     }
     sent = {
         "/tasks": page.add,
+        "/tasks/bulk": page.lists.apply,
         "/tasks/{id}/answer": page.answer,
         "/tasks/{id}/edit": page.edit,
         "/tasks/{id}/cancel": page.cancel,

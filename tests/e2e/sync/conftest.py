@@ -29,6 +29,10 @@ TOKEN = "dashboard-token-of-the-test"
 HTTP = urllib3.PoolManager()
 
 
+def is_write(call):
+    return call.startswith("POST") and not call.endswith("ByDataFilter")
+
+
 @dataclass
 class Watched:
     """An application that notes each call of the Sheets API, and lets something happen once, just before a write."""
@@ -40,7 +44,7 @@ class Watched:
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http" and scope["path"].startswith("/v4/"):
             self.calls.append(f"{scope['method']} {scope['path'].rpartition('/')[2]}")
-            if scope["method"] == "POST" and self.before_write:
+            if is_write(self.calls[-1]) and self.before_write:
                 happen, self.before_write = self.before_write, None
                 await run_in_threadpool(happen)
         await self.app(scope, receive, send)
@@ -139,7 +143,7 @@ class Town:
         self.call("POST", f"{where}/_local/faults", fault)
 
     def writes(self):
-        return [call for call in self.watched.calls if call.startswith("POST")]
+        return [call for call in self.watched.calls if is_write(call)]
 
 
 def ended(process):
