@@ -56,6 +56,7 @@ from dashboard.stores.listing import Bounds, Lead
 from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
+from wire.disk import sync_folder
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
 
@@ -287,7 +288,7 @@ class SqliteStore:
             with half.open("rb") as file:
                 os.fsync(file.fileno())
             half.replace(path)
-            files.sync_folder(path.parent)
+            sync_folder(path.parent)
         finally:
             half.unlink(missing_ok=True)
 
