@@ -17,11 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboard import lists, openapi
+from dashboard import lists, metrics, openapi
 from dashboard.backup import Backups
 from dashboard.callers import PUBLIC, UID, Caller, Callers, user_name
 from dashboard.forms import whole
 from dashboard.guard import check_origin
+from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.recurring import Recurrences
@@ -53,7 +54,13 @@ class Api:
     """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
 
     def __init__(
-        self, queue: Queue, backups: Backups, sign_ins: SignIns, recurrences: Recurrences, tokens: Tokens
+        self,
+        queue: Queue,
+        backups: Backups,
+        sign_ins: SignIns,
+        recurrences: Recurrences,
+        overview: Overview,
+        tokens: Tokens,
     ) -> None:
         self._queue = queue
         self._recurrences = recurrences
@@ -61,6 +68,7 @@ class Api:
         self._sign_ins = sign_ins
         self._tokens = tokens
         self._store = queue.store
+        self._overview = overview
 
     def add_task(self, call: Call) -> Response:
         """Queue a task; a worker may queue subtasks, which share their parent's budget."""
@@ -206,6 +214,10 @@ class Api:
         self._store.prove()
         return _json(self._queue.wellness())
 
+    def metrics(self, _call: Call) -> Response:
+        """Write the figures for a Prometheus."""
+        return Response(metrics.text(metrics.families(self._overview.figures())), media_type=metrics.MEDIA)
+
     def health(self, _call: Call) -> Response:
         """Say that the dashboard lives."""
         return _json(types.Health(status="ok"))
@@ -216,16 +228,17 @@ class Api:
         return _json(types.Health(status="ready"))
 
 
-def routes(
+def routes(  # noqa: PLR0913, PLR0917 - the parts that it is put together of
     queue: Queue,
     backups: Backups,
     sign_ins: SignIns,
     recurrences: Recurrences,
+    overview: Overview,
     tokens: Tokens,
     callers: Callers,
 ) -> list[Route]:
     """Return the routes; all but public ones ask who calls: over a Unix socket the kernel, else a token."""
-    api = Api(queue, backups, sign_ins, recurrences, tokens)
+    api = Api(queue, backups, sign_ins, recurrences, overview, tokens)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route

@@ -21,6 +21,7 @@ from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
 from dashboard.live import Live
+from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
 from dashboard.recurring import Recurrences
@@ -88,7 +89,8 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
     tokens = tokens or Tokens(None, clock)
-    shown = page.Page(queue, sign_ins, limits or WorkLimits(), recurrences)
+    overview = Overview(queue, limits or WorkLimits())
+    shown = page.Page(queue, sign_ins, overview, recurrences)
     streams = Live(shown.news)
     callers = callers or Callers()
 
@@ -97,7 +99,10 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     application = Starlette(
-        routes=[*api.routes(queue, copies, sign_ins, recurrences, tokens, callers), *page.routes(shown, streams)],
+        routes=[
+            *api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers),
+            *page.routes(shown, streams),
+        ],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),

@@ -462,6 +462,24 @@ class Queue:
         )
         return (*wellness.hampered(self._troubles), *said)
 
+    def is_ready(self) -> bool:
+        """Whether the queue was just written and read back."""
+        try:
+            self._proof.latest()
+        except (Busy, Full, Unready):
+            return False
+        return True
+
+    @property
+    def worker_seen(self) -> datetime | None:
+        """When a worker was heard of; None before that."""
+        return self._worker_seen if self._worker_heard else None
+
+    def is_known_well(self, success: SyncRun | None) -> bool:
+        """Whether nothing is wrong, and nothing unobserved."""
+        missing = [*wellness.unproven(success, self._settings, worker_heard=self._worker_heard)]
+        return self.is_ready() and not missing and not self._complaints(success)
+
     def standing(self, waiting: int) -> Standing:
         """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""
         try:

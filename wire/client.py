@@ -274,6 +274,10 @@ class Client:
         """Return whether queue, worker and sync are truly well."""
         return self._call(routes.WELLNESS)
 
+    def metrics(self) -> str:
+        """Return the figures as OpenMetrics text."""
+        return self._send("GET", self._address(routes.METRICS)).data.decode()
+
     def health(self) -> types.Health:
         """Return "ok" from a process that answers; it says nothing of the queue."""
         return self._call(routes.HEALTH)

@@ -15,7 +15,6 @@ from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.lease import Lease, boottime
 from agent.daemon.link import PAUSE_S, DashboardAway, Link
-from agent.daemon.notify import Notify
 from agent.daemon.outbox import STALE, Outbox, Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Child
@@ -23,6 +22,7 @@ from agent.record import durable
 from agent.record.journal import JournalLocked
 from agent.settings import SessionSettings, Settings
 from wire.client import RequestRefused
+from wire.systemd import Notify
 from wire.types import Claim, ClaimRequest, Exit, Heartbeat, Presence, SessionEnd
 
 TICK_S = 1.0

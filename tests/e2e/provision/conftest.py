@@ -47,7 +47,7 @@ while True:
     notify("WATCHDOG=1")
 """
 DASHBOARD = """
-import http.server, os, socket
+import http.server, os, socket, sqlite3
 PATH = "/run/jada-dashboard/queue.sock"
 from wire import notify
 class Page(http.server.BaseHTTPRequestHandler):
@@ -55,6 +55,17 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"status": "ready"}')
+    def do_POST(self):
+        self.send_response(201 if add() else 500)
+        self.end_headers()
+def add():
+    try:
+        with sqlite3.connect(QUEUE) as queue:
+            return queue.execute("INSERT INTO tasks VALUES ('one')")
+    except sqlite3.Error:
+        return None
+QUEUE = "/var/lib/jada-dashboard/queue.db"
+sqlite3.connect(QUEUE).executescript("CREATE TABLE IF NOT EXISTS tasks (title TEXT)")
 class Server(http.server.HTTPServer):
     address_family = socket.AF_UNIX
     def server_bind(self):

@@ -8,12 +8,12 @@ from agent.daemon.breaker import Breaker
 from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.link import Link
-from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
 from agent.daemon.worker import Daemon
 from agent.record.journal import Journal
 from agent.settings import Settings
 from wire.client import RequestRefused
+from wire.systemd import Notify
 from wire.types import Acknowledged, Budget, Claim, Grant, HeartbeatReply, Lease, Problem, State, Task
 
 NOON = 1_778_673_600.0
