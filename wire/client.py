@@ -266,6 +266,10 @@ class Client:
         """Take a token no more; raises `RequestRefused` 404."""
         return self._call(routes.REVOKE_TOKEN, id=token_id)
 
+    def today(self, host: str) -> types.HostDay:
+        """Return what the queue knows of a host's day; a worker that lost its own count goes on from it."""
+        return self._call(routes.TODAY, host=host)
+
     def present(self, presence: types.Presence) -> types.Wellness:
         """Say that a worker lives, while it claims nothing."""
         return self._call(routes.PRESENT, presence)
