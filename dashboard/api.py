@@ -188,6 +188,10 @@ class Api:
         self._queue.present(call.asked)
         return _json(self._queue.wellness())
 
+    def today(self, call: Call) -> Response:
+        """Say what the queue knows of a host's day."""
+        return _json(self._queue.today(call.path["host"]))
+
     def wellness(self, _call: Call) -> Response:
         """Say whether all is truly well; the queue is proven first."""
         self._store.prove()

@@ -223,6 +223,10 @@ class Client:
         """Make a link by which an operator signs in to the page, once, within minutes."""
         return self._call(routes.INVITE, types.Invite(name=name))
 
+    def today(self, host: str) -> types.HostDay:
+        """Return what the queue knows of a host's day; a worker that lost its own count goes on from it."""
+        return self._call(routes.TODAY, host=host)
+
     def present(self, presence: types.Presence) -> types.Wellness:
         """Say that a worker lives, while it claims nothing."""
         return self._call(routes.PRESENT, presence)

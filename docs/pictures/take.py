@@ -1,6 +1,6 @@
 """Take the README's pictures: a demo's recording as an animation, and the page in scenes that its tests play.
 
-`make pictures` runs this; the demo then stays up, as after `make demo`. `make pictures ONLY=page` takes only the page's,
+`make pictures` runs this; the demo then stays up, as after `make demo`. `make pictures ONLY=page` takes the page's,
 which needs no demo.
 """
 
