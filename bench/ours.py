@@ -84,6 +84,7 @@ def dashboard(folder: Path, state: Path) -> Iterator[Client]:
     command = [sys.executable, "-m", "dashboard", "--settings", str(folder / "jada.toml"), "--state", str(state)]
     log = folder / "dashboard.log"
     with log.open("w") as said, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        (folder / "ready").unlink(missing_ok=True)
         ready.bind(str(folder / "ready"))
         ready.settimeout(STARTS_WITHIN_S)
         env = {**os.environ, "CREDENTIALS_DIRECTORY": str(folder), "NOTIFY_SOCKET": str(folder / "ready")}
