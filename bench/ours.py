@@ -88,6 +88,8 @@ def dashboard(folder: Path, state: Path) -> Iterator[Client]:
         ready.bind(str(folder / "ready"))
         ready.settimeout(STARTS_WITHIN_S)
         env = {**os.environ, "CREDENTIALS_DIRECTORY": str(folder), "NOTIFY_SOCKET": str(folder / "ready")}
+        # From bytecode, as a release on a host is compiled: reading source takes a second and megabytes.
+        env = {**env, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
         process = subprocess.Popen(command, env=env, stderr=said)
         try:
             _require_ready(ready, log)
