@@ -63,9 +63,15 @@ faults: tools ## sixty deploys in which operator, connection, installer or host 
 	@$(BIN)/python -m local tools
 	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
 
-bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
+bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks (half an hour)
 	@local/bootstrap --all-extras --group dev --group bench
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.idle
+	@$(BIN)/python -m bench.journal
+	@$(BIN)/python -m bench.lists
+
+faults: tools ## the queue's process killed 3,000 times at any moment: is anything untrue that it acknowledged? (some minutes)
+	@$(BIN)/python -m tests.faults.kills --kills 3000
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)

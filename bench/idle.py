@@ -30,23 +30,24 @@ def main() -> int:
             pass  # it compiles what it imports
         for _ in range(STARTS):
             with ours.dashboard(folder, folder / "state") as client:
-                starts.append(_cpu_s(_child()))
+                starts.append(cpu_s(child()))
                 # Its first looks, which all come at the start, are over.
                 time.sleep(IDLE_S)
-                idle.append(_pss_mb(_child()))
+                idle.append(_pss_mb(child()))
                 reader = Reader(client)
                 for page in PAGES:
                     reader.look(page)
-                looked_at.append(_pss_mb(_child()))
+                looked_at.append(_pss_mb(child()))
     Console(width=120).print(_table(starts, idle, looked_at))
     return 0
 
 
-def _child() -> int:
+def child() -> int:
+    """Return the process that this one started last and that still runs: the dashboard."""
     return int(Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="utf-8").split()[0])
 
 
-def _cpu_s(process: int) -> float:
+def cpu_s(process: int) -> float:
     """CPU seconds that a process has used, user and system."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
