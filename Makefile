@@ -36,6 +36,8 @@ TESTS_unit := tests/unit
 TESTS_contract := tests/contract
 TESTS_e2e := $(filter-out %/chain %/__pycache__,$(wildcard tests/e2e/*))
 TESTS_chain := tests/e2e/chain
+# Two for each core: tests on hosts wait more than they compute.
+PROCESSES := $(shell echo $$((2 * $$(nproc))))
 OTHER_PART := $(filter-out $(PARTS),$(PART))
 
 # Refused before anything is installed.
@@ -44,7 +46,7 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
 	@local/bootstrap
 	@$(BIN)/python -m local tools
-	@$(BIN)/pytest -n 2 $(foreach part,$(PART),$(TESTS_$(part)))
+	@$(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
 
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
 	@$(BIN)/pytest -q -n 2 -m 'not root and not process' tests/unit
@@ -59,7 +61,8 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## sixty deploys in which operator, connection, installer or host are killed; needs root, some minutes
+faults: tools ## the queue's process killed 3,000 times, and sixty deploys in which operator, connection, installer or host dies
+	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m local tools
 	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
 
@@ -68,10 +71,8 @@ bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a lo
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.idle
 	@$(BIN)/python -m bench.journal
+	@$(BIN)/python -m bench.streams
 	@$(BIN)/python -m bench.lists
-
-faults: tools ## the queue's process killed 3,000 times at any moment: is anything untrue that it acknowledged? (some minutes)
-	@$(BIN)/python -m tests.faults.kills --kills 3000
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)

@@ -14,7 +14,6 @@ from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.lease import boottime
 from agent.daemon.link import Link
-from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Process, Release
@@ -24,6 +23,7 @@ from agent.settings import load
 from wire import log
 from wire.client import Client
 from wire.secret import Secret
+from wire.systemd import Notify
 from wire.terminal import printable
 from wire.values import Invalid
 

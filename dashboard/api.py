@@ -19,11 +19,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from dashboard import lists, openapi
+from dashboard import lists, metrics, openapi
 from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.forms import whole
 from dashboard.guard import check_origin, require_right
+from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.recurring import Recurrences
@@ -52,12 +53,15 @@ class Call:
 class Api:
     """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
 
-    def __init__(self, queue: Queue, backups: Backups, sign_ins: SignIns, recurrences: Recurrences) -> None:
+    def __init__(
+        self, queue: Queue, backups: Backups, sign_ins: SignIns, recurrences: Recurrences, overview: Overview
+    ) -> None:
         self._queue = queue
         self._recurrences = recurrences
         self._backups = backups
         self._sign_ins = sign_ins
         self._store = queue.store
+        self._overview = overview
 
     def add_task(self, call: Call) -> Response:
         """Queue a task."""
@@ -184,10 +188,18 @@ class Api:
         self._queue.present(call.asked)
         return _json(self._queue.wellness())
 
+    def today(self, call: Call) -> Response:
+        """Say what the queue knows of a host's day."""
+        return _json(self._queue.today(call.path["host"]))
+
     def wellness(self, _call: Call) -> Response:
         """Say whether all is truly well; the queue is proven first."""
         self._store.prove()
         return _json(self._queue.wellness())
+
+    def metrics(self, _call: Call) -> Response:
+        """Write the figures for a Prometheus."""
+        return Response(metrics.text(metrics.families(self._overview.figures())), media_type=metrics.MEDIA)
 
     def health(self, _call: Call) -> Response:
         """Say that the dashboard lives."""
@@ -199,18 +211,19 @@ class Api:
         return _json(types.Health(status="ready"))
 
 
-def routes(
+def routes(  # noqa: PLR0913, PLR0917 - the parts that it is put together of
     queue: Queue,
     backups: Backups,
     sign_ins: SignIns,
     recurrences: Recurrences,
+    overview: Overview,
     token_hash: bytes,
     callers: Callers,
 ) -> list[Route]:
     """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`, or over the Unix
     socket for a caller who has the right.
     """
-    api = Api(queue, backups, sign_ins, recurrences)
+    api = Api(queue, backups, sign_ins, recurrences, overview)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route

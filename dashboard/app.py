@@ -22,6 +22,7 @@ from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
 from dashboard.live import Live
+from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
 from dashboard.recurring import Recurrences
@@ -89,7 +90,8 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         await asyncio.gather(*beside, return_exceptions=True)
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
-    shown = page.Page(queue, sign_ins, limits or WorkLimits(), recurrences)
+    overview = Overview(queue, limits or WorkLimits())
+    shown = page.Page(queue, sign_ins, overview, recurrences)
     streams = Live(shown.news)
     callers = callers or Callers()
 
@@ -98,7 +100,10 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     application = Starlette(
-        routes=[*api.routes(queue, copies, sign_ins, recurrences, token_hash, callers), *page.routes(shown, streams)],
+        routes=[
+            *api.routes(queue, copies, sign_ins, recurrences, overview, token_hash, callers),
+            *page.routes(shown, streams),
+        ],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),

@@ -38,8 +38,8 @@ class Owes(enum.Enum):
 class Limits:
     """What connections may take of us."""
 
-    connections: int = 256
-    """Well under the 1,024 descriptors that a process has."""
+    connections: int = 768
+    """Under the 1,024 descriptors that a process has, and over the readers of live pages, which stay."""
     header_s: float = 10
     """From the connection, or the first byte of another request, to a request's whole header."""
     grace_s: float = 30

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.callers import UID, Callers
 from dashboard.signin import COOKIE, Visitor
-from wire.routes import HEALTH, READY, Right
+from wire.routes import HEALTH, METRICS, READY, Right
 
 SIGN_IN = "not signed in: `fab dashboard`, on a machine that may log in to the host, prints a link that signs you in"
 BODY_LIMIT = 32 * 1024 * 1024
@@ -95,7 +95,7 @@ def require_signed_in(request: Request) -> None:
 def is_for_machines(request: Request) -> bool:
     """Say whether a request is for the API, which looks at each route's right itself."""
     path = _path(request)
-    return path.startswith("/v1/") or path in (HEALTH.path, READY.path)
+    return path.startswith("/v1/") or path in (HEALTH.path, READY.path, METRICS.path)
 
 
 def require_right(request: Request, right: Right, callers: Callers) -> bool:

@@ -77,9 +77,7 @@ def _operation(route: Route[object]) -> dict[str, Any]:
 
 
 def _success(route: Route[object]) -> dict[str, Any]:
-    content = (
-        _content("application/json", route.answer) if route.answer else {"application/octet-stream": {"schema": {}}}
-    )
+    content = _content("application/json", route.answer) if route.answer else {route.media: {"schema": {}}}
     success = {str(route.status): {"description": "done", "content": content}}
     if route.name == "add_task":
         success["200"] = {"description": "the task that stands for it already", "content": content}

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from ulid import ULID
 
-from dashboard import charts, rates, transcript
+from dashboard import charts, rates, rules, transcript
 from dashboard.charts import Chart, Day
+from dashboard.metrics import Figures
 from dashboard.queue import Queue
 from dashboard.rates import Projection, Rate
 from dashboard.settings import WorkLimits
@@ -159,6 +160,29 @@ class Overview:
         """Return how the sync stands."""
         runs = self._store.sync_runs(limit=RUNS)
         return Sync(runs[0] if runs else None, self._store.last_success(), tuple(runs), charts.strip(runs[::-1]))
+
+    def figures(self) -> Figures:
+        """Return what `metrics` writes."""
+        now, counted, success = self._queue.clock(), self.rates(), self._store.last_success()
+        latest = self._store.sync_runs(limit=1)
+        run = latest[0] if latest else None
+        room = self._store.room()
+        return Figures(
+            now=now,
+            ready=self._queue.is_ready(),
+            well=self._queue.is_known_well(success),
+            census=self._store.census(now.timestamp()),
+            spent=self._store.spent(""),
+            sessions_today=self.today().sessions,
+            rates={WEEK: counted.week, MONTH: counted.month},
+            worker_seen=self._queue.worker_seen,
+            run=run,
+            run_succeeded=run is not None and run.outcome in rules.SUCCESSES,
+            success=success,
+            notified=self._queue.notifications(),
+            size=room.size if room else None,
+            free=room.disk if room else None,
+        )
 
     def queued(self) -> list[Task]:
         """Return some of the tasks that wait for a worker, newest first."""

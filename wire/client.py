@@ -223,6 +223,10 @@ class Client:
         """Make a link by which an operator signs in to the page, once, within minutes."""
         return self._call(routes.INVITE, types.Invite(name=name))
 
+    def today(self, host: str) -> types.HostDay:
+        """Return what the queue knows of a host's day; a worker that lost its own count goes on from it."""
+        return self._call(routes.TODAY, host=host)
+
     def present(self, presence: types.Presence) -> types.Wellness:
         """Say that a worker lives, while it claims nothing."""
         return self._call(routes.PRESENT, presence)
@@ -230,6 +234,10 @@ class Client:
     def wellness(self) -> types.Wellness:
         """Return whether queue, worker and sync are truly well."""
         return self._call(routes.WELLNESS)
+
+    def metrics(self) -> str:
+        """Return the figures as OpenMetrics text."""
+        return self._send("GET", self._address(routes.METRICS)).data.decode()
 
     def health(self) -> types.Health:
         """Return "ok" from a process that answers; it says nothing of the queue."""

@@ -20,6 +20,7 @@ class Right(enum.StrEnum):
     AGENT = "agent"
     SYNC = "sync"
     TELL = "tell"
+    METRICS = "metrics"
 
 
 class Header(enum.StrEnum):
@@ -34,7 +35,7 @@ class Route(Generic[A_co]):
     """One call. `name` is the client's method and the dashboard's handler; `answer` None: bytes of a file.
 
     `errors` are the statuses that it can end in, besides those of every route (see `every`); `may_be_empty`: 204
-    instead of an answer.
+    instead of an answer; `media` is the type of a file's bytes.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Route(Generic[A_co]):
     status: int = 200
     headers: tuple[Header, ...] = ()
     may_be_empty: bool = False
+    media: str = "application/octet-stream"
 
     @property
     def every(self) -> tuple[int, ...]:
@@ -146,12 +148,17 @@ INVITE = Route(
 PRESENT = Route(
     name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
 )
+TODAY = Route(name="today", method="GET", path="/v1/workers/{host}/today", right=Right.AGENT, answer=types.HostDay)
 WELLNESS = Route(name="wellness", method="GET", path="/v1/wellness", right=Right.TELL, answer=types.Wellness)
+METRICS: Route[bytes] = Route(
+    name="metrics", method="GET", path="/metrics", right=Right.METRICS, answer=None,
+    media="application/openmetrics-text",
+)  # fmt: skip
 HEALTH = Route(name="health", method="GET", path="/healthz", right=Right.PUBLIC, answer=types.Health)
 READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
     EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, PRESENT, WELLNESS, HEALTH, READY,
+    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, PRESENT, TODAY, WELLNESS, METRICS, HEALTH, READY,
 )  # fmt: skip

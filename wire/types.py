@@ -554,6 +554,13 @@ class Presence(Request, frozen=True, kw_only=True):
     trouble: Annotated[str, Meta(max_length=4000)] | None = None
 
 
+class HostDay(Written, frozen=True, kw_only=True):
+    """What the queue knows of a host's UTC day: the micro-dollars of each session that began on it there."""
+
+    day: str
+    usd_micros: dict[str, int]
+
+
 class Wellness(Written, frozen=True, kw_only=True):
     """Whether queue, worker and sync are truly well; what is wrong when they are not."""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from agent.record.durable import sync_folder
 from agent.record.times import rfc3339
+from wire.disk import sync_folder
 from wire.types import Event, EventKind
 from wire.values import Invalid, dump
 from wire.values import read as parse_leniently

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import FamilyBudget, Key, Move, Record
 from dashboard.stores import words
+from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.retention import Before, Freed, Room
 from wire.types import Event, Session, State, SyncRun
@@ -148,6 +149,9 @@ class Store(Protocol):
         What has waited for its time is found by time, all else by rank: the order between the two, and between the
         shards of a store, is approximate.
         """
+
+    def census(self, now: float) -> Census:
+        """Return how many tasks are in each state, and which have waited longest; `now` in seconds since 1970."""
 
     def running(self) -> list[Record]:
         """Return all that runs: as many as there are holders."""

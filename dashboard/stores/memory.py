@@ -36,6 +36,7 @@ from dashboard.stores import (
     require_answerable,
     words,
 )
+from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import first_id, read_cursor
 from dashboard.stores.retention import FINISHED, OVER, Before, Freed
@@ -167,6 +168,16 @@ class MemoryStore:
     def index_earlier(self) -> bool:
         """Nothing here was written by another release."""
         return False
+
+    def census(self, now: float) -> Census:
+        """Return how many tasks are in each state, and which have waited longest."""
+        with self._lock:
+            records = [*self._records.values()]
+        return Census(
+            states=Counter(record.task.state.value for record in records),
+            queued=min((record.task.id for record in records if _is_due(record, now)), default=None),
+            waiting=min((record.task.waiting.since for record in records if record.task.waiting), default=None),
+        )
 
     def running(self) -> list[Record]:
         """Return what runs."""

@@ -43,17 +43,20 @@ from dashboard.stores import (
     NoticeFilter,
     Sort,
     TaskFilter,
+    census,
     files,
     journal,
     listing,
     require_answerable,
     retention,
 )
+from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import Bounds, Lead
 from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
+from wire.disk import sync_folder
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
 
@@ -285,7 +288,7 @@ class SqliteStore:
             with half.open("rb") as file:
                 os.fsync(file.fileno())
             half.replace(path)
-            files.sync_folder(path.parent)
+            sync_folder(path.parent)
         finally:
             half.unlink(missing_ok=True)
 
@@ -400,6 +403,12 @@ class SqliteStore:
         with self._lock, self._explained():
             rows = self._db.execute(sql, (tried, limit, now)).fetchall()
         return sorted(Candidate(*row) for row in rows)[:limit]
+
+    def census(self, now: float) -> Census:
+        """Return how many tasks are in each state, and which have waited longest."""
+        states = {state: count for state, count in self._rows(census.STATES) if state != _ASIDE}
+        queued, waiting = self._rows(census.QUEUED, now), self._rows(census.WAITING)
+        return Census(states=states, queued=queued[0][0] if queued else None, waiting=waiting[0][0])
 
     def running(self) -> list[Record]:
         """Return what runs."""

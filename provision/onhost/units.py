@@ -48,10 +48,20 @@ def runs(names: list[str]) -> dict[str, Run]:
     }
 
 
+def is_busy(unit: str) -> bool:
+    """Whether a unit that ends by itself is at work."""
+    return _shown(unit, "ActiveState").get("ActiveState") in ("active", "activating", "deactivating")
+
+
+def main_pid(unit: str) -> str:
+    """Return the id of a unit's main process; "0" when it has none."""
+    return _shown(unit, "MainPID").get("MainPID") or "0"
+
+
 def running_release(unit: str) -> str | None:
     """Return the release from which a unit runs, by its working folder: the kernel says so, whatever `current` says."""
     try:
-        folder = Path(f"/proc/{_shown(unit, 'MainPID').get('MainPID') or '0'}/cwd").readlink()
+        folder = Path(f"/proc/{main_pid(unit)}/cwd").readlink()
     except OSError:
         return None
     parts = folder.relative_to(RELEASES).parts if folder.is_relative_to(RELEASES) else ()

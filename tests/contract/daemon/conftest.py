@@ -18,7 +18,6 @@ from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.lease import boottime
 from agent.daemon.link import Link
-from agent.daemon.notify import Notify
 from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Process, Release
@@ -30,6 +29,7 @@ from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from wire.client import Client
 from wire.secret import Secret
+from wire.systemd import Notify
 from wire.types import NewTask
 
 ROOT = Path(__file__).parents[3]

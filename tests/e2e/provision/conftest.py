@@ -47,13 +47,24 @@ while True:
     notify("WATCHDOG=1")
 """
 DASHBOARD = """
-import http.server
+import http.server, sqlite3
 from wire import notify
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"status": "ready"}')
+    def do_POST(self):
+        self.send_response(201 if add() else 500)
+        self.end_headers()
+def add():
+    try:
+        with sqlite3.connect(QUEUE) as queue:
+            return queue.execute("INSERT INTO tasks VALUES ('one')")
+    except sqlite3.Error:
+        return None
+QUEUE = "/var/lib/jada-dashboard/queue.db"
+sqlite3.connect(QUEUE).executescript("CREATE TABLE IF NOT EXISTS tasks (title TEXT)")
 server = http.server.HTTPServer(("127.0.0.1", 8765), Page)
 notify("READY=1")
 server.serve_forever()

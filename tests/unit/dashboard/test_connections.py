@@ -18,7 +18,11 @@ from local.process import wait_until
 from wire.client import Client
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-UPLOAD = b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\nContent-Type: %s\r\n\r\n"
+# To where a form is taken without signing in: elsewhere it would be refused before its body is read.
+UPLOAD = (
+    b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+    b"Content-Length: 1000000\r\nContent-Type: %s\r\n\r\n"
+)
 FORM = UPLOAD % b"application/x-www-form-urlencoded"
 GET = HALF + b"\r\n"
 HUGE = 16 * 1024 * 1024
