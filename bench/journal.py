@@ -31,7 +31,7 @@ def main() -> int:
                 raise RuntimeError("the task that was added cannot be claimed")
             for batch in _batches():
                 client.deliver(held.session.id, Batch(fence=held.lease.fence, events=batch))
-            _report(Reader(client, at_once=READERS), f"/tasks/{held.task.id}")
+            _report(Reader(client), f"/tasks/{held.task.id}")
     return 0
 
 
