@@ -32,5 +32,6 @@ def careless(path, kill, chance, say):
 
 @pytest.mark.parametrize(("work", "said"), [(forgetful, "its task is not there"), (careless, "costs says something")])
 def test_the_sweep_sees_a_write_that_is_lost_and_an_index_that_is_left_behind(work, said):
-    violations, _ = kills.sweep(5, random.Random(7), work)
+    # It ends at the first; on a busy machine some workers are killed before they cost anything.
+    violations, _ = kills.sweep(100, random.Random(7), work)
     assert said in "".join(violations)
