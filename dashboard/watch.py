@@ -145,7 +145,7 @@ def _token(run: SyncRun, new_id: str, now: datetime, settings: Settings) -> dict
         return {TOKEN: _closed("The token has no end in sight.", now)} if run.outcome in rules.SUCCESSES else {}
     if moment(run.token_dies_at, "token_dies_at") - now > timedelta(hours=settings.token_warning_hours):
         return {TOKEN: _closed("The token was renewed.", now)}
-    text = f"It dies at {run.token_dies_at}; from then on the sync fails.\nCure: re-authenticate with auth_ga.py."
+    text = f"It dies at {run.token_dies_at}; from then on the sync fails.\nCure: re-authenticate with `fab reauth`."
     return {TOKEN: _raised(TOKEN, "The sync's Google token is about to die", text, new_id, now)}
 
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import google.oauth2.credentials
 import requests
 from google.auth.exceptions import RefreshError, TransportError
 from gspread.exceptions import APIError
 from gspread.http_client import HTTPClient
 
 from sync.blocks import batches
-from sync.credentials import TIMEOUT_S
+from sync.credentials import TIMEOUT_S, Credentials
 from sync.failure import SyncFailed, refresh_failure, sheets_failure, transport_failure
 from sync.plan import Cell, Cells, Change, Row
 from sync.settings import KEY, STATE, Settings
@@ -36,7 +35,7 @@ class Table:
 class Sheet:
     """One sheet (tab) of a spreadsheet. All calls raise `SyncFailed`; after one with `wait_s` a write may be there."""
 
-    def __init__(self, settings: Settings, credentials: google.oauth2.credentials.Credentials) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials) -> None:
         self._http = HTTPClient(credentials)
         # gspread's default waits for ever, and overrides google-auth's.
         self._http.set_timeout(TIMEOUT_S)

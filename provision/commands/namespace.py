@@ -8,6 +8,7 @@ from provision.commands.deploy import deploy
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
+from provision.commands.reauth import reauth
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
@@ -24,6 +25,7 @@ namespace = Collection(
     dashboard,
     ssh,
     logs,
+    reauth,
     sync_source,
     sync_plan,
     sync_explain,
@@ -35,6 +37,6 @@ GROUPS = {
     "Make a host a worker": ("plan", "secrets", "deploy", "verify"),
     "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
     "Give it work": ("task.add", "task.list", "task.show", "task.answer", "task.cancel", "task.retry", "task.get"),
-    "Keep its sheet": ("sync-source", "sync-plan", "sync-explain"),
+    "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
 }

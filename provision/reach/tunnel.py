@@ -37,7 +37,7 @@ class Tunnel:
 @contextmanager
 def opened(keys: KeyFiles, queue: str, *, port: int = 0, timeout_s: float = 15) -> Iterator[Tunnel]:
     """Yield a tunnel from `port` on this machine (0: any free one) to `queue` on the host, for the block's duration."""
-    port = port or _free_port()
+    port = port or free_port()
     command = keys.ssh(
         # A master: the token is read through this connection, without a second login.
         *("-M", "-N", "-o", "ExitOnForwardFailure=yes", "-o", f"ConnectTimeout={timeout_s:g}"),
@@ -65,7 +65,8 @@ def _wait(process: subprocess.Popen[str], port: int, deadline: float) -> None:
     raise CommandError("the tunnel did not open in time", "is your address in the firewall's CIDRs?")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine's loopback that nobody has just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
