@@ -50,7 +50,7 @@ _EXITS: Mapping[str, Exit] = {
     **dict.fromkeys(("admin_policy", "reauth_demanded", "sheet_unauthorized"), Exit.CREDENTIAL),
     **dict.fromkeys(("sheets_down", "sheets_quota", "sheets_unreachable"), Exit.GOOGLE_DOWN),
     **dict.fromkeys(("token_endpoint_down", "token_endpoint_unreachable"), Exit.GOOGLE_DOWN),
-    **dict.fromkeys(("clock_off", "stopped", "credential_missing"), Exit.HOST),
+    **dict.fromkeys(("clock_off", "stopped", "credential_missing", "sync_not_started"), Exit.HOST),
     **dict.fromkeys(("sheets_refused", "sync_fault"), Exit.FAULT),
     "sheets_api_disabled": Exit.CREDENTIAL,
     "already_running": Exit.BUSY,

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE
 from wire.types import Need, State, SyncOutcome
 
