@@ -93,7 +93,7 @@ def test_a_file_that_is_no_token_is_told_without_its_content(tmp_path, text):
 @pytest.fixture
 def keyed(google, tmp_path):
     """A service account's key as a token, its file, and its address."""
-    key = HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "jada"}).json()
+    key = HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "port-sheet"}).json()
     path = tmp_path / "port_sheet_token.json"
     path.write_text(json.dumps(key))
     return read(path, f"{google}/token"), path, key["client_email"]
@@ -108,7 +108,7 @@ def test_a_service_accounts_key_becomes_access_wherever_its_token_address_is(key
 
 def test_a_key_that_was_replaced_is_told_as_that(google, keyed, pauses):
     token, _, email = keyed
-    HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "jada"})
+    HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "port-sheet"})
     with pytest.raises(SyncFailed, match=f"the key of the service account {email} is no longer valid") as failed:
         refresh(token, None, NOW, pauses.append)
     assert failed.value.kind == "account_key_dead"
@@ -124,7 +124,7 @@ def test_a_service_account_that_was_deleted_is_told_as_that(google, keyed, pause
 
 def test_two_keys_have_two_fingerprints(google, keyed):
     one, path, _ = keyed
-    path.write_bytes(HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "jada"}).data)
+    path.write_bytes(HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "port-sheet"}).data)
     assert read(path, f"{google}/token").fingerprint != one.fingerprint
 
 
