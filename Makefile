@@ -8,7 +8,7 @@ export BOOKINGS
 # What root writes in a user's checkout would be root's.
 $(if $(SUDO_UID),$(eval export PYTHONDONTWRITEBYTECODE := 1))
 
-.PHONY: help demo down env clean-cache test unit check bench mutants tools docs dist real-check pictures
+.PHONY: help demo down env clean-cache test unit check faults bench mutants tools docs dist real-check pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,8 @@ TESTS_unit := tests/unit
 TESTS_contract := tests/contract
 TESTS_e2e := $(filter-out %/chain %/__pycache__,$(wildcard tests/e2e/*))
 TESTS_chain := tests/e2e/chain
+# Two for each core: tests on hosts wait more than they compute.
+PROCESSES := $(shell echo $$((2 * $$(nproc))))
 OTHER_PART := $(filter-out $(PARTS),$(PART))
 
 # Refused before anything is installed.
@@ -44,7 +46,7 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
 	@local/bootstrap
 	@$(BIN)/python -m local tools
-	@$(BIN)/pytest -n 2 $(foreach part,$(PART),$(TESTS_$(part)))
+	@$(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
 
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
 	@$(BIN)/pytest -q -n 2 -m 'not root and not process' tests/unit
@@ -58,6 +60,10 @@ check: tools ## lint, types, architecture, units, shell
 	shellcheck local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
+
+faults: tools ## sixty deploys in which operator, connection, installer or host are killed; needs root, some minutes
+	@$(BIN)/python -m local tools
+	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
 
 bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
 	@local/bootstrap --all-extras --group dev --group bench
@@ -78,9 +84,9 @@ docs: tools ## the documentation as a site, in report/docs; a warning or a dead 
 	  || { echo 'jada: these pages load something from elsewhere' >&2; exit 1; }
 	@echo 'jada: the site is report/docs/index.html'
 
-pictures: tools ## the README's pictures, taken from a demo; it stays up until `make down`
+pictures: tools ## the README's pictures; the demo of one stays up until `make down`; ONLY=page or ONLY=demo
 	@UV_PROJECT_ENVIRONMENT=.venv-pictures local/bootstrap --only-group pictures
-	@.venv-pictures/bin/python docs/pictures/take.py
+	@.venv-pictures/bin/python docs/pictures/take.py $(ONLY)
 
 real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=, SETTINGS=; see docs/real-check.md
 	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }

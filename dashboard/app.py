@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -22,13 +21,15 @@ from dashboard.backup import Backups
 from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
 from dashboard.live import Live
+from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
+from dashboard.recurring import Recurrences
 from dashboard.retention import Retention
 from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
 from dashboard.stores import Store
-from wire.secret import Secret
+from dashboard.tokens import Tokens
 from wire.values import Invalid
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def utc_now() -> datetime:
 
 def create(  # noqa: PLR0913 - what a test replaces is an argument
     store: Store,
-    token: Secret,
+    tokens: Tokens | None = None,
     settings: Settings | None = None,
     clock: Clock = utc_now,
     backups: Path | None = None,
@@ -60,7 +61,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     limits: WorkLimits | None = None,
     access: Path | None = None,
 ) -> Starlette:
-    """Make the application. It keeps only the token's hash; closing the store stays with the caller.
+    """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
@@ -70,7 +71,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     queue = Queue(store, settings, clock, boottime)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
-    token_hash = hashlib.sha256(token.reveal().encode()).digest()
+    recurrences = Recurrences(queue, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -79,13 +80,17 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
             # After a crash a page may be half written: readyz refuses once that is found.
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
         beside.append(asyncio.create_task(_index(store)))
+        if settings.recurring:
+            beside.append(asyncio.create_task(_recur(recurrences, min(RECUR_S, settings.watch_s))))
         yield
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
-    shown = page.Page(queue, sign_ins, limits or WorkLimits())
+    tokens = tokens or Tokens(None, clock)
+    overview = Overview(queue, limits or WorkLimits())
+    shown = page.Page(queue, sign_ins, overview, recurrences)
     streams = Live(shown.news)
     callers = callers or Callers()
 
@@ -94,7 +99,10 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
 
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     application = Starlette(
-        routes=[*api.routes(queue, copies, sign_ins, token_hash, callers), *page.routes(shown, streams)],
+        routes=[
+            *api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers),
+            *page.routes(shown, streams),
+        ],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),
@@ -117,6 +125,20 @@ async def _index(store: Store) -> None:
             await asyncio.sleep(INDEX_PAUSE_S)
     except Exception:
         log.exception("tasks of an earlier release could not all be indexed for lists; the next start goes on with it")
+
+
+RECUR_S = 15
+"""Between two looks for recurring tasks that are due: their expressions go by the minute."""
+
+
+async def _recur(recurrences: Recurrences, every_s: float) -> None:
+    """Add what is due, again and again; what fails is tried again at the next look, and added once."""
+    while True:
+        try:
+            await run_in_threadpool(recurrences.look)
+        except Exception:
+            log.exception("recurring tasks could not be looked at; that is tried again in %s s", every_s)
+        await asyncio.sleep(every_s)
 
 
 async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:

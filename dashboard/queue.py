@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace as replace_foreseen
+from datetime import UTC, datetime
 from functools import partial
 
 from msgspec.structs import replace
 from ulid import ULID
 
 from dashboard import leases, outgoing, requests, rules, watch, wellness
+from dashboard.bulk import Action, Answered, Bulk, Foreseen, foreseen
 from dashboard.direct import Direct
 from dashboard.disk import DiskWatch
 from dashboard.leases import Leases
@@ -45,6 +47,7 @@ from wire.types import (
     Grant,
     Heartbeat,
     HeartbeatReply,
+    HostDay,
     Lease,
     Message,
     NewTask,
@@ -61,6 +64,10 @@ from wire.types import (
 )
 from wire.values import Invalid
 
+RECURRING = "recurring:"
+"""What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
+MOST_A_DAY = 1000
+"""Sessions of a day that are looked at: the most that a worker's setting allows."""
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -94,8 +101,13 @@ class Queue:
 
     def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
         """Queue a task; return it, and whether it is a new one."""
-        if new.dedupe_key and new.dedupe_key.startswith(watch.PREFIX):
-            raise Invalid("dedupe_key", f"must not begin with {watch.PREFIX}: these are the dashboard's own")
+        for own in (watch.PREFIX, RECURRING):
+            if new.dedupe_key and new.dedupe_key.startswith(own):
+                raise Invalid("dedupe_key", f"must not begin with {own}: these are the dashboard's own")
+        return self.add_own(new, key)
+
+    def add_own(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
+        """Queue a task whose dedupe key may be one of the dashboard's own."""
         _require_different_names("context", new.context)
         sent = requests.digests(new)
         draft = rules.draft(new, new.id or self._new_id(), self.clock(), sent)
@@ -259,11 +271,14 @@ class Queue:
     def cancel(self, task_id: str) -> Task:
         """Cancel a task, and its unfinished subtasks with it."""
         cancelled = self._change(task_id, partial(rules.cancel, now=self.clock()))
-        # After it: a cancelled task gets no new ones.
+        self._cancel_subtasks(task_id)
+        return cancelled
+
+    def _cancel_subtasks(self, task_id: str) -> None:
+        """Cancel what a cancelled task has made: only after it, because then it gets no new ones."""
         for record in self.subtasks(self.store.get(task_id)):
             with suppress(Conflict):  # it has finished meanwhile
                 self._change(record.task.id, partial(rules.cancel, now=self.clock()))
-        return cancelled
 
     def subtasks(self, record: Record) -> list[Record]:
         """Return the unfinished tasks that a task made, and those that they made."""
@@ -279,6 +294,35 @@ class Queue:
         now = self.clock()
         move = Move(lambda record, budget: rules.edit(record, budget, edit, version, now), needs_budget=True)
         return self.task(self.store.change(task_id, move))
+
+    def foresee(self, task_ids: Sequence[str], bulk: Bulk) -> list[Foreseen]:
+        """Say what a bulk would come to for each of these tasks; what is not there is left out."""
+        now = self.clock()
+        seen: list[Foreseen] = []
+        for task_id in dict.fromkeys(task_ids):
+            with suppress(NotFound):
+                record = self.store.get(task_id)
+                found = foreseen(record, bulk, now)
+                goes_with_it = found.after is not None and bulk.action is Action.CANCEL
+                subtasks = [other.task for other in self.subtasks(record)] if goes_with_it else []
+                seen.append(replace_foreseen(found, subtasks=subtasks))
+        return seen
+
+    def apply(self, bulk: Bulk, versions: Mapping[str, int]) -> list[Answered]:
+        """Do a bulk to tasks that are still in these versions, one after the other; say what came of each."""
+        return [self._answered(task_id, version, bulk) for task_id, version in versions.items()]
+
+    def _answered(self, task_id: str, version: int, bulk: Bulk) -> Answered:
+        try:
+            now = self.clock()
+            task = self._change(task_id, lambda record: bulk.applied_as_read(record, version, now))
+            if bulk.action is Action.CANCEL:
+                self._cancel_subtasks(task_id)
+        except NotFound:
+            return Answered(id=task_id, title="", after=None, why="it is not there any more")
+        except (StaleVersion, Conflict) as error:
+            return Answered(id=task_id, title=self.store.get(task_id).task.title, after=None, why=str(error))
+        return Answered(id=task_id, title=task.title, after=task)
 
     def _change(self, task_id: str, change: Callable[[Record], Record]) -> Task:
         return self.task(self.store.change(task_id, Move(lambda record, _: change(record))))
@@ -409,6 +453,18 @@ class Queue:
             self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
             self._troubles[host] = trouble
 
+    def today(self, host: str) -> HostDay:
+        """Return the sessions that began today on a host, and what they spent so far. One that got no further than its
+        claim did not begin.
+        """
+        midnight = self.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        # The smallest id of that moment: a session's says when it was first claimed.
+        since = f"{str(ULID.from_datetime(midnight))[:10]}{'0' * 16}"
+        began = [session for session in self.store.recent_sessions(since, limit=MOST_A_DAY) if session.host == host]
+        used = {session.id: self.store.used(session.id) for session in began}
+        spent = {s.id: max(s.usd_micros, used[s.id].usd_micros) for s in began if s.turns or used[s.id].turns}
+        return HostDay(day=midnight.date().isoformat(), usd_micros=spent)
+
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
         said = self._complaints(self.store.last_success())
@@ -420,6 +476,24 @@ class Queue:
             self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
         )
         return (*wellness.hampered(self._troubles), *said)
+
+    def is_ready(self) -> bool:
+        """Whether the queue was just written and read back."""
+        try:
+            self._proof.latest()
+        except (Busy, Full, Unready):
+            return False
+        return True
+
+    @property
+    def worker_seen(self) -> datetime | None:
+        """When a worker was heard of; None before that."""
+        return self._worker_seen if self._worker_heard else None
+
+    def is_known_well(self, success: SyncRun | None) -> bool:
+        """Whether nothing is wrong, and nothing unobserved."""
+        missing = [*wellness.unproven(success, self._settings, worker_heard=self._worker_heard)]
+        return self.is_ready() and not missing and not self._complaints(success)
 
     def standing(self, waiting: int) -> Standing:
         """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""

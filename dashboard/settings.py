@@ -2,14 +2,18 @@
 on the operator's machine before it travels.
 """
 
+import ipaddress
 import zoneinfo
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
-from wire.settings_file import Url, section, sections
+from dashboard.cron import require_cron
+from wire.settings_file import QUEUE, Url, section, sections
+from wire.types import SESSIONS_LIMIT, USD_MICROS_LIMIT, Label, Line, Text, require_short
 from wire.values import Invalid, Value, decode
 
 TargetName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z", description="a name like ops-mail")]
@@ -30,15 +34,57 @@ class Notify(Value, frozen=True, kw_only=True):
         """Refuse a time zone that is not known, and a target that is there twice."""
         if len(set(self.targets)) < len(self.targets):
             raise Invalid("targets", "names a target twice")
-        try:
-            zone(self.time_zone)
-        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-            raise Invalid("time_zone", f"is unknown: {self.time_zone!r}; a name like Europe/Lisbon") from None
+        require_zone(self.time_zone)
+
+
+def require_zone(name: str) -> None:
+    """Raise `Invalid` for a time zone that is not known."""
+    try:
+        zone(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        raise Invalid("time_zone", f"is unknown: {name!r}; a name like Europe/Lisbon") from None
 
 
 def zone(name: str) -> tzinfo:
     """Return a time zone; UTC is known where no zones are installed."""
     return UTC if name == "UTC" else zoneinfo.ZoneInfo(name)
+
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z", description="a name like season-report")]
+
+
+class Template(Value, frozen=True, kw_only=True):
+    """A task as it is often wanted."""
+
+    title: Line
+    description: Text = ""
+    labels: Annotated[tuple[Label, ...], Meta(max_length=10)] = ()
+    priority: Annotated[int, Meta(ge=0, le=9)] = 5
+    sessions: Annotated[int, Meta(ge=1, le=SESSIONS_LIMIT)] = 5
+    dollars: Annotated[float, Meta(ge=0.01, le=USD_MICROS_LIMIT / 1_000_000)] = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse what a schema cannot count."""
+        require_short("description", self.description)
+
+    @property
+    def usd_micros(self) -> int:
+        """Its dollars as the queue counts them."""
+        return round(self.dollars * 1_000_000)
+
+
+class Recurring(Value, frozen=True, kw_only=True):
+    """A template's task again and again: when, where that is the time, and whether a run that was missed is made up."""
+
+    template: Name
+    cron: str
+    time_zone: str = "UTC"
+    catch_up: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an expression that is none or is never due, and a time zone that is not known."""
+        require_cron(self.cron)
+        require_zone(self.time_zone)
 
 
 Days = Annotated[int, Meta(ge=0, le=3650)]
@@ -47,9 +93,16 @@ Days = Annotated[int, Meta(ge=0, le=3650)]
 class Settings(Value, frozen=True, kw_only=True):
     """What an operator may set; the settings file's comments say what each key does."""
 
-    address: Literal["127.0.0.1", "::1"] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8765
-    socket: Annotated[str, Meta(pattern=r"^(/[!-~]{1,99})?$(?!\n)")] = ""
+    socket: Annotated[str, Meta(pattern=r"^/[!-~]{1,99}\Z", description="an absolute path")] = QUEUE.removeprefix(
+        "unix:"
+    )
+    listen: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9.]+:[0-9]{1,5}|\[[0-9a-f:.]+\]:[0-9]{1,5})?\Z",
+            description="an IP address and a port like 10.0.0.5:8765, or empty",
+        ),
+    ] = ""
     lease_s: Annotated[int, Meta(ge=5, le=3600)] = 120
     freshness_minutes: Annotated[int, Meta(ge=0, le=7 * 24 * 60)] = 65
     token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48
@@ -63,6 +116,15 @@ class Settings(Value, frozen=True, kw_only=True):
     worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
     sign_in_days: Annotated[int, Meta(ge=1, le=90)] = 7
     notify: Notify = Notify()
+    templates: dict[Name, Template] = msgspec.field(default_factory=dict)
+    recurring: dict[Name, Recurring] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a recurring task whose template is not there."""
+        for name, each in self.recurring.items():
+            if each.template not in self.templates:
+                known = ", ".join(self.templates) or "none is set up"
+                raise Invalid(f"recurring.{name}.template", f"is no template: {each.template!r}; known: {known}")
 
 
 class WorkLimits(Value, frozen=True, kw_only=True):
@@ -80,6 +142,31 @@ def work_limits(path: Path) -> WorkLimits:
     return decode(WorkLimits, {name: held[name] for name in WorkLimits.__struct_fields__ if name in held}, "agent")
 
 
+GONE = ("address", "port")
+"""Keys of an earlier release, which had a port on its own host."""
+
+
 def load(path: Path) -> Settings:
     """Read the section [dashboard] of a settings file; raises `Invalid`, which names the key or the file."""
-    return section(Settings, path, "dashboard")
+    found = sections(path).get("dashboard", {})
+    for key in GONE:
+        if isinstance(found, dict) and key in found:
+            reason = "is gone: on its host the queue has a socket only. Take out address, port and every dashboard_url"
+            raise Invalid(f"dashboard.{key}", f"{reason}; for other hosts there is `listen`")
+    settings = section(Settings, path, "dashboard")
+    if settings.listen:
+        endpoint(settings.listen)
+    return settings
+
+
+def endpoint(listen: str) -> tuple[str, int]:
+    """Return the IP address and the port of `listen`; raises `Invalid`."""
+    address, _, port = listen.rpartition(":")
+    bare = address.strip("[]")
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError as error:
+        raise Invalid("dashboard.listen", f"holds no IP address: {error}") from None
+    if not 0 <= int(port) <= 65535:
+        raise Invalid("dashboard.listen", f"holds no port: {port}")
+    return bare, int(port)

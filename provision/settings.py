@@ -1,28 +1,32 @@
 """What the operator sets for deploys: the section [deploy]; and the check of every section before anything travels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from provision.errors import CommandError
-from wire.settings_file import section, sections
+from wire.settings_file import needs_token, section, sections
 from wire.values import Invalid, Value
 
 SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
 
 
 class Settings(Value, frozen=True, kw_only=True):
-    """The section [deploy]: releases kept on a host, seconds a switched one has to prove itself, seconds to connect,
-    and whether a deploy needs a notification target that took a test (the stack `local` never does).
+    """The section [deploy]: releases kept on a host, seconds in which a switched one must be healthy, seconds to
+    connect, seconds for which it must have held to count as deployed, and then as proven, and whether a deploy needs a
+    notification target that took a test (the stack `local` never does).
     """
 
     # At least two: a release that fails goes back to the one before.
     keep_releases: Annotated[int, Meta(ge=2, le=20)] = 3
     health_s: Annotated[int, Meta(ge=10, le=900)] = 120
     connect_s: Annotated[int, Meta(ge=1, le=120)] = 15
+    deployed_s: Annotated[int, Meta(ge=1, le=600)] = 10
+    proven_s: Annotated[int, Meta(ge=1, le=3600)] = 75
     notify: Literal["required", "none"] = "required"
 
 
@@ -33,7 +37,7 @@ def load(path: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """A settings file whose sections were all read: ours, `queue`, the dashboard's "address:port" on the host, and
+    """A settings file whose sections were all read: ours, `queue`, the path of the queue's socket on the host, and
     `targets`, the names of those who are notified.
     """
 
@@ -64,11 +68,10 @@ def load_all(path: Path) -> StackSettings:
         if worker.prices is None:
             # Only the host has a price file of the operator's own.
             price_file.load(None, worker.model)
-        sync.load(path)
-        notify.load(path)
         page = dashboard.load(path)
-        address = f"[{page.address}]" if ":" in page.address else page.address
-        return StackSettings(load(path), f"{address}:{page.port}", page.notify.targets)
+        urls = {"agent": worker.dashboard_url, "sync": sync.load(path).dashboard_url}
+        _require_reachable({**urls, "notify": notify.load(path).dashboard_url}, page.socket)
+        return StackSettings(load(path), page.socket, page.notify.targets)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"
@@ -79,3 +82,11 @@ def _require_known(names: Iterable[str]) -> None:
     for name in names:
         if name not in SECTIONS:
             raise Invalid(name, f"unknown; known are {', '.join(SECTIONS)}")
+
+
+def _require_reachable(urls: Mapping[str, str], socket: str) -> None:
+    """Raise `Invalid` where a part looks for the queue on its own host and not at the queue's socket."""
+    for section_name, url in urls.items():
+        is_here = not needs_token(url) or urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        if is_here and url != f"unix:{socket}":
+            raise Invalid(f"{section_name}.dashboard_url", f"leads nowhere: on its host the queue is at unix:{socket}")

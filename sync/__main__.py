@@ -23,6 +23,7 @@ from sync.settings import STATE, Settings, load, read
 from sync.source import read as source
 from wire import log
 from wire.client import Client
+from wire.settings_file import needs_token
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -47,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = _settings(options.settings)
     except (Invalid, tomllib.TOMLDecodeError) as error:
         return _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
-    if options.explain:
-        return _explain(options.explain, options.state)
+    if options.explain or options.looked:
+        return _explain(options.explain, options.state) if options.explain else _close_strays(options.state, settings)
     if options.first:
         return _show_first(settings, secrets, options)
     if not settings.enabled:
@@ -74,6 +75,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument("--dry-run", action="store_true", help="print all that would be written, and write nothing")
     what.add_argument("--plan", default="", metavar="ID", help="write only what a dry run printed under this name")
     what.add_argument("--explain", metavar="BOOKING", help="tell what happened to a booking, and when")
+    what.add_argument("--looked", action="store_true", help="close what a failure sheet_stray told: someone has looked")
     what.add_argument("--first", type=int, metavar="N", help="show the source's first records as they would land")
     parser.add_argument("--json", action="store_true", help="print JSON for a program instead of lines for a reader")
     return parser.parse_args(arguments)
@@ -125,6 +127,9 @@ def _keep_changes(history: History, settings: Settings, state: Path) -> None:
     found = history.settled_changes()
     if _keep(lambda: changes.append(state, changes.entries(found, (*settings.columns, STATE), _now()))):
         history.forget_changes()
+    told = history.told()
+    if _keep(lambda: changes.append(state, (changes.told(each, at) for at, each in told))):
+        history.forget_told()
 
 
 def _stop(_number: int, _frame: object) -> None:
@@ -163,6 +168,20 @@ def _show_first(settings: Settings, secrets: Path, options: argparse.Namespace) 
     samples = [sample.Sample(each, source.landed(settings, each, place)) for place, each in enumerate(found, start=1)]
     _print([json.dumps(sample.as_data(samples), indent=2)] if options.json else map(printable, sample.lines(samples)))
     return 0 if all(each.fits for each in samples) else 1
+
+
+def _close_strays(state: Path, settings: Settings) -> int:
+    try:
+        with opened(state, (*settings.columns, STATE)) as history:
+            strays = history.strays()
+            history.close_strays(strays, [], _now())
+    except SyncFailed as failed:
+        return _print_failure(failed)
+    except (sqlite3.Error, OSError) as error:
+        return _print_failure(memory_failure(error, str(state)))
+    _print(printable(f"closed: {stray}") for stray in strays.values())
+    _log.info("%d cells closed; the next run looks for them no more", len(strays))
+    return 0
 
 
 def _explain(booking: str, state: Path) -> int:
@@ -204,7 +223,8 @@ def _report(
         _keep(lambda: changes.append(state, met))
     _keep(lambda: report.write(state, run))
     try:
-        client = Client(settings.dashboard_url, secret(secrets, "dashboard_token"))
+        url = settings.dashboard_url
+        client = Client(url, secret(secrets, "dashboard_token") if needs_token(url) else None)
     except SyncFailed as failed:
         _log.error("this run was not reported to the dashboard: %s", failed)
         return False
@@ -214,7 +234,7 @@ def _report(
     # One that was stopped has no time left, and a host that shuts down stops the dashboard too.
     if run.error == "stopped" or not away.has_targets(secrets):
         return False
-    time.sleep(away.AGAIN_S)
+    time.sleep(settings.report_again_s)
     if report.send(client, run):
         outage.back()
         return True

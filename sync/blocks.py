@@ -1,96 +1,103 @@
-"""Writes as requests of `spreadsheets.batchUpdate`, which is all or nothing, cut into batches of whole rows."""
+"""A batch as the requests of `spreadsheets.batchUpdate`, which are carried out in order, all or none."""
 
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sync.plan import Cell, Cells, Change
+from sync.batch import Batch, Target, entered
+from sync.plan import Cell
 
-_BATCH_BYTES = 2_000_000
-"""Google advises at most 2 MB a request."""
-_ROWS = 100
-"""Rows of one piece, which is never cut: some 80 KB."""
 _FIELDS = "userEnteredValue"
-"""Only the value: a format is people's."""
+"""Only the value: a format is users'."""
+SHOWN = "userEnteredValue,effectiveValue,formattedValue"
+"""What a cell of the copy is judged by."""
 
 
-def batches(
-    sheet_id: int, places: Sequence[int], added: Iterable[Cells], changes: Sequence[Change], *, columns: int = 0
-) -> Iterator[bytes]:
-    """Yield the bodies to post, in order. `places` are our columns' indices; `columns` is what the grid lacks."""
-    # First of all: Sheets refuses cells beyond the grid's last column.
-    grown = [_dump({"appendDimension": {"sheetId": sheet_id, "dimension": "COLUMNS", "length": columns}})]
-    pieces = itertools.chain(
-        grown if columns else [], _updates(sheet_id, places, changes), _appends(sheet_id, places, added)
+def body(batch: Batch, last_tab: int) -> bytes:
+    """Return the body to post: the copy, hidden, then the cells, then the new rows; it answers with the copy's rows.
+
+    `last_tab` is how many tabs there are: the copy stands behind them.
+    """
+    requests = [*_copy(batch, last_tab), *_updates(batch), *_inserts(batch)]
+    return _dump(
+        {
+            "requests": requests,
+            "includeSpreadsheetInResponse": True,
+            "responseIncludeGridData": True,
+            "responseRanges": [f"'{batch.title}'!{first + 1}:{end}" for first, end in spans(batch)],
+        }
     )
-    batch: list[str] = []
-    for piece in pieces:
-        if batch and sum(map(len, batch)) + len(piece) > _BATCH_BYTES:
-            yield _body(batch)
-            batch = []
-        batch.append(piece)
-    if batch:
-        yield _body(batch)
 
 
-def _body(batch: Sequence[str]) -> bytes:
-    return ('{"requests":[' + ",".join(batch) + "]}").encode()
+def spans(batch: Batch) -> Iterator[tuple[int, int]]:
+    """Yield first and end of the rows that the batch is judged by: header, touched rows, the one above new rows."""
+    rows = {0, *(target.row for target in batch.targets)} | ({batch.at - 1} if batch.added else set())
+    for run in _runs(sorted(rows)):
+        yield run[0], run[-1] + 1
 
 
-def _appends(sheet_id: int, places: Sequence[int], added: Iterable[Cells]) -> Iterator[str]:
-    """New rows by AppendCells: Google itself finds the last row at that moment, and grows the grid."""
-    rows = iter(added)
-    while some := list(itertools.islice(rows, _ROWS)):
-        lines = [_line(dict(zip(places, cells, strict=True)), range(max(places) + 1)) for cells in some]
-        yield _dump({"appendCells": {"sheetId": sheet_id, "rows": lines, "fields": _FIELDS}})
+def first_load(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """Return the body by which `values:append` fills an empty tab: texts stay texts, as RAW stores them."""
+    return _dump({"range": title, "majorDimension": "ROWS", "values": [columns, *rows]})
 
 
-def _updates(sheet_id: int, places: Sequence[int], changes: Sequence[Change]) -> Iterator[str]:
-    for band in _bands(changes):
-        cells = [{places[i]: cell for i, cell in change.cells.items()} for change in band]
-        requests = [
-            {
-                "updateCells": {
-                    "start": {"sheetId": sheet_id, "rowIndex": band[0].number - 1, "columnIndex": run[0]},
-                    "rows": [_line(row, run) for row in cells],
-                    "fields": _FIELDS,
-                }
-            }
-            for run in _runs(sorted(cells[0]))
-        ]
-        yield ",".join(map(_dump, requests))
+def _copy(batch: Batch, last_tab: int) -> list[dict[str, Any]]:
+    named = {"newSheetId": batch.copy, "newSheetName": batch.title, "insertSheetIndex": last_tab}
+    hidden = {"properties": {"sheetId": batch.copy, "hidden": True}, "fields": "hidden"}
+    return [{"duplicateSheet": {"sourceSheetId": batch.tab, **named}}, {"updateSheetProperties": hidden}]
 
 
-def _bands(changes: Sequence[Change]) -> Iterator[list[Change]]:
-    """Rows that follow each other and change in the same columns."""
-    band: list[Change] = []
-    for change in sorted(changes, key=lambda c: c.number):
-        fits = band and change.number == band[-1].number + 1 and change.cells.keys() == band[-1].cells.keys()
-        if band and (not fits or len(band) == _ROWS):
+def _updates(batch: Batch) -> Iterator[dict[str, Any]]:
+    """Yield a request for each rectangle: rows that follow each other and change in the same columns."""
+    rows: dict[int, dict[int, Target]] = {}
+    for target in batch.targets:
+        rows.setdefault(target.row, {})[target.column] = target
+    for band in _bands(rows):
+        for run in _runs(sorted(rows[band[0]])):
+            values = [{"values": [_value(rows[row][column].new) for column in run]} for row in band]
+            yield _update(batch.tab, band[0], run[0], values)
+
+
+def _bands(rows: dict[int, dict[int, Target]]) -> Iterator[list[int]]:
+    band: list[int] = []
+    for row in sorted(rows):
+        if band and not (row == band[-1] + 1 and rows[row].keys() == rows[band[-1]].keys()):
             yield band
             band = []
-        band.append(change)
+        band.append(row)
     if band:
         yield band
 
 
-def _runs(places: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Columns that stand side by side: [1, 2, 5] is [1, 2] and [5]."""
+def _inserts(batch: Batch) -> Iterator[dict[str, Any]]:
+    """Yield what makes new rows: they replace nothing, wherever rows were moved to meanwhile."""
+    if not batch.added:
+        return
+    span = {"sheetId": batch.tab, "dimension": "ROWS", "startIndex": batch.at, "endIndex": batch.at + len(batch.added)}
+    # Like the row above, which is ours; below the header only when there is nothing else: headers are bold.
+    yield {"insertDimension": {"range": span, "inheritFromBefore": batch.at > 1 or batch.below_is_nothing}}
+    order = sorted(range(len(batch.places)), key=lambda n: batch.places[n])
+    for run in _runs([batch.places[n] for n in order]):
+        names = [n for n in order if batch.places[n] in run]
+        values = [{"values": [_value(entered(row.cells[n])) for n in names]} for row in batch.added]
+        yield _update(batch.tab, batch.at, run[0], values)
+
+
+def _update(tab: int, row: int, column: int, values: Sequence[Any]) -> dict[str, Any]:
+    start = {"sheetId": tab, "rowIndex": row, "columnIndex": column}
+    return {"updateCells": {"start": start, "rows": values, "fields": _FIELDS}}
+
+
+def _runs(places: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers that follow each other: [1, 2, 5] is [1, 2] and [5]."""
     for _, run in itertools.groupby(enumerate(places), key=lambda pair: pair[1] - pair[0]):
         yield [place for _, place in run]
 
 
-def _line(cells: dict[int, Cell], places: Iterable[int]) -> dict[str, Any]:
-    return {"values": [_value(cells.get(place, "")) for place in places]}
+def _value(value: Any) -> dict[str, Any]:
+    return {_FIELDS: value} if value else {}
 
 
-def _value(cell: Cell) -> dict[str, Any]:
-    """A cell's value. As `stringValue` a text stays text: a guest called `=1+1` is no formula."""
-    if cell == "":
-        return {}
-    return {_FIELDS: {"stringValue" if isinstance(cell, str) else "numberValue": cell}}
-
-
-def _dump(request: object) -> str:
-    return json.dumps(request, separators=(",", ":"))
+def _dump(request: object) -> bytes:
+    return json.dumps(request, separators=(",", ":"), ensure_ascii=False).encode()

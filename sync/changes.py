@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sync.judge import Told
 from sync.plan import Cells, Conflict, Plan
 from sync.source.bookings import Aside
 
@@ -34,6 +35,11 @@ def met(plan: Plan, aside: Sequence[Aside], columns: Sequence[str], at: datetime
         yield {"at": _text(at), "booking": conflict.key, **_lost(conflict, columns)}
     for each in aside:
         yield {"at": _text(at), "booking": each.key, "what": "set aside", "why": each.why}
+
+
+def told(told: Told, at: datetime) -> Entry:
+    """Return the entry of a value of a user that a write met, or of a cell that went astray."""
+    return {"at": _text(at), "booking": told.booking, "what": "beside users", "why": str(told)}
 
 
 def append(folder: Path, lines: Iterable[Entry]) -> None:

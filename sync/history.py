@@ -4,16 +4,26 @@ import contextlib
 import fcntl
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
+from sync.batch import Batch
 from sync.failure import SyncFailed
+from sync.judge import Told, Verdict
 from sync.plan import Base, Cells
+from sync.strays import Stray
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS base (id TEXT PRIMARY KEY, cells TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batch (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, data BLOB NOT NULL,
+    judged INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS stray (number INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS told (number INTEGER PRIMARY KEY, at TEXT NOT NULL, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS changed (number INTEGER PRIMARY KEY, id TEXT NOT NULL, old TEXT, new TEXT);
 CREATE TRIGGER IF NOT EXISTS keep_new BEFORE INSERT ON base BEGIN
     INSERT INTO changed (id, old, new) VALUES (NEW.id, (SELECT cells FROM base WHERE id = NEW.id), NEW.cells);
@@ -22,6 +32,16 @@ CREATE TRIGGER IF NOT EXISTS keep_gone BEFORE DELETE ON base BEGIN
     INSERT INTO changed (id, old, new) VALUES (OLD.id, OLD.cells, NULL);
 END;
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A batch that was sent, when, and whether it was judged by its copy."""
+
+    number: int
+    at: datetime
+    batch: Batch
+    judged: bool
 
 
 class Busy(SyncFailed):
@@ -62,21 +82,97 @@ class History:
         rows = ((key, json.loads(text)) for key, text in self._db.execute("SELECT id, cells FROM base"))
         return {key: tuple(None if place is None else cells[place] for place in places) for key, cells in rows}
 
-    def settle(self, old: Base, new: Base, at: datetime) -> None:
-        """Keep a verified run: the new base in place of the old one, and the time; all of it or nothing."""
+    def settle(self, old: Base, new: Base, at: datetime, *, proven: bool = True) -> None:
+        """Keep what a reading verified: the new base in place of the old one, and the time when it is proven."""
         gone = [(key,) for key in old if key not in new]
         changed = [(key, json.dumps(cells)) for key, cells in new.items() if old.get(key) != cells]
         # In autocommit mode sqlite3's `with` only ends a transaction: it begins none.
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             # Bases are kept by place: those of other columns would be read at the wrong ones.
-            if json.loads(self._note("columns") or "[]") != list(self._columns):
-                self._db.execute("DELETE FROM base")
-                changed = [(key, json.dumps(cells)) for key, cells in new.items()]
+            self._align()
             self._db.executemany("DELETE FROM base WHERE id = ?", gone)
             self._db.executemany("REPLACE INTO base (id, cells) VALUES (?, ?)", changed)
-            self._keep("columns", json.dumps(self._columns))
-            self._keep("last_success", at.isoformat())
+            if proven:
+                self._keep("last_success", at.isoformat())
+
+    def tab(self, spreadsheet: str, title: str) -> int | None:
+        """Return the id of the tab that was last known by this title in the settings."""
+        noted = json.loads(self._note("tab") or "{}")
+        return int(noted["id"]) if (noted.get("spreadsheet"), noted.get("title")) == (spreadsheet, title) else None
+
+    def keep_tab(self, spreadsheet: str, title: str, tab: int) -> None:
+        """Keep the tab's id: it outlives the tab's title."""
+        self._keep("tab", json.dumps({"spreadsheet": spreadsheet, "title": title, "id": tab}))
+
+    def begin(self, batch: Batch, at: datetime) -> int:
+        """Keep a batch before it is sent, and return its number. On disk when this returns."""
+        data = msgspec.json.encode(batch)
+        row = self._db.execute("INSERT INTO batch (at, data, judged) VALUES (?, ?, 0)", (at.isoformat(), data))
+        return int(row.lastrowid or 0)
+
+    def batches(self) -> list[Begun]:
+        """Return the batches that were begun and are not over, the oldest first."""
+        rows = self._db.execute("SELECT number, at, data, judged FROM batch ORDER BY number")
+        return [
+            Begun(number, datetime.fromisoformat(at), msgspec.json.decode(data, type=Batch), bool(judged))
+            for number, at, data, judged in rows
+        ]
+
+    def forget(self, number: int) -> None:
+        """A batch is over: its copy is gone, or it was never carried out."""
+        self._db.execute("DELETE FROM batch WHERE number = ?", (number,))
+
+    def judged(self, number: int, verdict: Verdict, settled: Base, at: datetime) -> None:
+        """Keep what a batch settled, took and left to undo; all of it or nothing, and on disk when this returns."""
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            self._align()
+            rows = [(key, json.dumps(cells)) for key, cells in settled.items()]
+            self._db.executemany("REPLACE INTO base (id, cells) VALUES (?, ?)", rows)
+            self._db.executemany("DELETE FROM stray WHERE number = ?", [(number,) for number in verdict.done])
+            strays = [(msgspec.json.encode(stray),) for stray in verdict.strays]
+            self._db.executemany("INSERT INTO stray (data) VALUES (?)", strays)
+            self._tell(verdict.told, at)
+            self._db.execute("UPDATE batch SET judged = 1 WHERE number = ?", (number,))
+
+    def strays(self) -> dict[int, Stray]:
+        """Return what is in a wrong place and not undone yet, by its number."""
+        rows = self._db.execute("SELECT number, data FROM stray ORDER BY number")
+        return {number: msgspec.json.decode(data, type=Stray) for number, data in rows}
+
+    def close_strays(self, numbers: Iterable[int], told: Sequence[Told], at: datetime) -> None:
+        """Forget strays that need nothing any more, and tell why."""
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            self._db.executemany("DELETE FROM stray WHERE number = ?", [(number,) for number in numbers])
+            self._tell(told, at)
+
+    def told(self) -> list[tuple[datetime, Told]]:
+        """Return what was told of values of users that our writes met, since `forget_told`; the oldest first."""
+        rows = self._db.execute("SELECT at, data FROM told ORDER BY number")
+        return [(datetime.fromisoformat(at), msgspec.json.decode(data, type=Told)) for at, data in rows]
+
+    def forget_told(self) -> None:
+        """What was told is kept elsewhere now."""
+        self._db.execute("DELETE FROM told")
+
+    def _tell(self, told: Iterable[Told], at: datetime) -> None:
+        rows = [(at.isoformat(), msgspec.json.encode(each)) for each in told]
+        self._db.executemany("INSERT INTO told (at, data) VALUES (?, ?)", rows)
+
+    def _align(self) -> None:
+        """Bring the bases into the order of our columns, where these are others than before."""
+        if json.loads(self._note("columns") or "[]") == list(self._columns):
+            return
+        known = self.base()
+        last = self._db.execute("SELECT coalesce(max(number), 0) FROM changed").fetchone()[0]
+        self._db.execute("DELETE FROM base")
+        rows = [(key, json.dumps(cells)) for key, cells in known.items()]
+        self._db.executemany("INSERT INTO base (id, cells) VALUES (?, ?)", rows)
+        # Another order of our columns is no change of a booking.
+        self._db.execute("DELETE FROM changed WHERE number > ?", (last,))
+        self._keep("columns", json.dumps(self._columns))
 
     def settled_changes(self) -> list[tuple[str, Cells | None, Cells | None]]:
         """Return what was settled since `forget_changes`: each booking with its cells before and after.

@@ -5,7 +5,7 @@ columns only; the last of these is the state, by which the sync marks the rows i
 """
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Cell = str | int | float
@@ -16,6 +16,7 @@ Base = Mapping[str, tuple[Cell | None, ...]]
 
 LIVE, REMOVED, DUPLICATE = "live", "removed", "duplicate"
 """The state of a row of ours: in the source, gone from it, or a further row of a booking that has one already."""
+STATES = (LIVE, REMOVED, DUPLICATE)
 STATE = -1
 """The place of the state among our columns."""
 
@@ -105,27 +106,35 @@ def diff(source: Mapping[str, Cells], sheet: Sequence[Row], base: Base, policy: 
     )
 
 
-def misplaced(plan: Plan, before: Sequence[Row], after: Sequence[Row]) -> tuple[Change, ...]:
-    """Find the cells that hit another booking because rows moved between our reading and our writing.
+def joined(plans: Sequence[Plan]) -> Plan:
+    """Return what the plans of one run come to: each reading of the sheet may find more to write, or less."""
+    added: dict[str, Cells] = {}
+    changes: dict[str, dict[int, Cell]] = {}
+    for plan in plans:
+        added |= plan.added
+        for change in plan.changes:
+            # What was added in this run and written again after that is one new row.
+            if change.key not in added:
+                changes.setdefault(change.key, {}).update(change.cells)
+    return Plan(
+        added=added,
+        changes=tuple(Change(0, key, cells) for key, cells in changes.items()),
+        settled=plans[-1].settled,
+        removed=_all(plan.removed for plan in plans),
+        put_back=_all(plan.put_back for plan in plans),
+        duplicates=_all(plan.duplicates for plan in plans),
+        edited=_all(plan.edited for plan in plans),
+        conflicts=tuple(dict.fromkeys(conflict for plan in plans for conflict in plan.conflicts)),
+    )
 
-    No write to a sheet can be conditional. A cell that holds what we meant for the row's old booking, and held
-    something else when its booking was read before, is given that back.
-    """
-    known = {row.key: row for row in before}
-    now = {row.number: row for row in after}
-    repairs = []
-    for change in plan.changes:
-        row = now.get(change.number)
-        if row and row.key != change.key and row.key in known:
-            old = known[row.key].cells
-            cells = {i: old[i] for i, written in change.cells.items() if _overwritten(row.cells[i], written, old[i])}
-            repairs += [Change(row.number, row.key, cells)] if cells else []
-    return tuple(repairs)
+
+def _all(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for keys in several for key in keys))
 
 
-def _overwritten(now: Cell, written: Cell, old: Cell) -> bool:
-    """Tell whether our write replaced the cell. One that holds anything else was changed by a user, and stays."""
-    return now == written and written != old
+def our_rows(source: Container[str], sheet: Sequence[Row], base: Base) -> tuple[Row, ...]:
+    """Return the rows of the sheet that are ours: of a booking that is known, or marked by us."""
+    return tuple(row for row in sheet if row.key in source or row.key in base or row.cells[STATE] in STATES)
 
 
 def lost(source: Mapping[str, Cells], plan: Plan, base: Base, policy: Policy) -> int:

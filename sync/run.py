@@ -1,26 +1,28 @@
 """One run of the sync, as its steps: source, plan, apply, verify, and what is kept for the next run."""
 
-import dataclasses
-import logging
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from sync import credentials, diff, plan
+from sync.api import Api
+from sync.converge import Converge, Outside
 from sync.failure import SyncFailed
 from sync.history import History
 from sync.plan import Base, Plan, Row
-from sync.settings import STATE, Settings
-from sync.sheet import Sheet, Table
+from sync.settings import Settings
+from sync.sheet import Sheet
 from sync.source import read as source
 from sync.source.bookings import Aside, Bookings, require_plausible_size
 from wire.secret import Secret
 
-_ROUNDS = 4
-"""Readings of the sheet in one run: the last of them must find nothing left to write."""
-_log = logging.getLogger(__name__)
+
+def _random_id() -> int:
+    """An id of a tab that none has: Google's are of 31 bits, too."""
+    return secrets.randbelow(2**31 - 1) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Context:
     state: Path = Path()
     expected: str = ""
     """The name of the plan that a dry run printed, if only that may be written."""
+    new_id: Callable[[], int] = _random_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,24 @@ def sync(context: Context) -> Done:
     bookings, sheet, token = _sides(context)
     # At once: a later failure of this run says nothing against the token.
     context.history.token_worked(token.fingerprint, context.now())
-    base = context.history.base()
-    first, settled = _converge(context, bookings, sheet, base)
-    # Only what a reading verified: with a base ahead of the sheet, lost writes would pass for users' edits.
-    context.history.settle(base, settled, context.now())
-    return Done(first, len(bookings), bookings.aside)
+    work = _converge(context, sheet)
+    first: list[Plan] = []
+
+    def compare(rows: Sequence[Row], base: Base) -> Plan:
+        found = _compare(context.settings, bookings, rows, base)
+        if not first:
+            _require_expected(context, found)
+            first.append(found)
+        return found
+
+    return Done(work.run(compare, bookings.cells.keys()), len(bookings), bookings.aside)
 
 
 def preview(context: Context) -> Preview:
     """Return what `sync` would do first, and write nothing anywhere. Raises `SyncFailed`."""
     bookings, sheet, _ = _sides(context)
-    table = sheet.read()
-    found = _compare(context.settings, bookings, table, context.history.base())
+    table = _converge(context, sheet).read()
+    found = _compare(context.settings, bookings, table.rows, context.history.base())
     return Preview(found, len(bookings), bookings.aside, table.rows)
 
 
@@ -92,32 +101,12 @@ def _sides(context: Context) -> tuple[Bookings, Sheet, credentials.Token]:
     bookings = source.read(settings, source.Outside(partial(secret, context.secrets), context.state))
     last_ok = context.history.token_last_ok(token.fingerprint)
     access = credentials.refresh(token, last_ok, context.now(), context.pause)
-    return bookings, Sheet(settings, access), token
+    return bookings, Sheet(Api(settings, access), settings), token
 
 
-def _converge(context: Context, bookings: Bookings, sheet: Sheet, base: Base) -> tuple[Plan, Base]:
-    """Read, compare, write, until a reading finds nothing left to write: that one verifies.
-
-    After an error it is unknown what was written, so the next round begins by reading, too.
-    """
-    plans: list[Plan] = []
-    tables: list[Table] = []
-    for turn in range(_ROUNDS):
-        try:
-            tables.append(sheet.read())
-            found = _compare(context.settings, bookings, tables[-1], base)
-            if not plans:
-                _require_expected(context, found)
-            plans.append(_repaired(found, plans, tables))
-            if not plans[-1].writes:
-                return plans[0], plans[-1].settled
-            sheet.write(tables[-1], plans[-1].added.values(), plans[-1].changes)
-        except SyncFailed as failed:
-            if not failed.wait_s or turn == _ROUNDS - 1:
-                raise
-            _log.warning("%s; trying again", failed)
-            context.pause(failed.wait_s * 2**turn)
-    raise _not_verified(plans[-1], tables[-1], context.settings)
+def _converge(context: Context, sheet: Sheet) -> Converge:
+    outside = Outside(context.now, context.pause, context.new_id)
+    return Converge(sheet, context.history, outside, context.settings)
 
 
 def _require_expected(context: Context, found: Plan) -> None:
@@ -128,45 +117,18 @@ def _require_expected(context: Context, found: Plan) -> None:
         raise SyncFailed("plan_changed", cause, "look at it again with --dry-run")
 
 
-def _compare(settings: Settings, bookings: Bookings, table: Table, base: Base) -> Plan:
+def _compare(settings: Settings, bookings: Bookings, rows: Sequence[Row], base: Base) -> Plan:
     # A record without an id may be any booking: then none is gone, as if no day were in the window.
     window = (settings.window_from, settings.window_to) if bookings.is_whole else ("9999-12-31", "0001-01-01")
-    live = bookings.standing_in(table.rows, base)
+    live = bookings.standing_in(rows, base)
     policy = plan.Policy(
         arrival=settings.columns.index(settings.arrival),
         restore_edits=settings.edits == "restore",
         sheet_wins=settings.conflicts == "sheet",
         window=window,
     )
-    found = plan.diff(live, table.rows, base, policy)
+    found = plan.diff(live, rows, base, policy)
     # The system said of the cancelled ones itself that they are gone.
     told = {**live, **dict.fromkeys(bookings.cancelled, ())}
     require_plausible_size(len(live), plan.lost(told, found, base, policy), settings.shrink_percent)
     return found
-
-
-def _repaired(found: Plan, plans: list[Plan], tables: list[Table]) -> Plan:
-    """Add what undoes the last round's writes that hit rows which people had moved meanwhile."""
-    if not plans:
-        return found
-    if tables[-2].places not in ((), tables[-1].places):
-        keys = ", ".join(change.key for change in plans[-1].changes[:20])
-        cause = f"a user moved columns of the sheet while the sync wrote to the rows of {keys}"
-        raise SyncFailed(
-            "sheet_moved", cause, "compare these rows with File > Version history, and put right what is wrong"
-        )
-    repairs = plan.misplaced(plans[-1], tables[-2].rows, tables[-1].rows)
-    return dataclasses.replace(found, changes=(*repairs, *found.changes))
-
-
-def _not_verified(wanted: Plan, table: Table, settings: Settings) -> SyncFailed:
-    columns = (*settings.columns, STATE)
-    if wanted.changes:
-        change = wanted.changes[0]
-        place, cell = next(iter(change.cells.items()))
-        seen = {row.number: row.cells for row in table.rows}[change.number][place]
-        what = f"booking {change.key}, {columns[place]}: wrote {cell!r}, reads {seen!r}"
-    else:
-        what = f"booking {next(iter(wanted.added))} is not there"
-    cause = f"the sheet does not keep what is written to it, or a user edits it all the time ({what})"
-    return SyncFailed("sheet_not_verified", cause, "look at that cell: a script or a formula of the sheet may own it")

@@ -388,6 +388,50 @@ class Invitation(Written, frozen=True, kw_only=True):
     expires_at: str
 
 
+class Scope(OpenWord, enum.StrEnum):
+    """What the holder of a token may: work sessions, report sync runs, send what waits for users, or all."""
+
+    AGENT = "agent"
+    SYNC = "sync"
+    TELL = "tell"
+    OPERATOR = "operator"
+
+
+class AskedToken(Request, frozen=True, kw_only=True):
+    """Ask for a token for a program on another host."""
+
+    name: Name
+    scope: Scope
+
+    def __post_init__(self) -> None:
+        """Refuse a scope that is not known here: its token would give nothing."""
+        if not self.scope.is_known:
+            raise Invalid("scope", f"must be one of {', '.join(Scope)}, not {self.scope.value!r}")
+
+
+class Token(Written, frozen=True, kw_only=True):
+    """What is said of a token; its text is shown once, when it is made."""
+
+    id: str
+    name: str
+    scope: Scope
+    made_at: str
+    revoked: bool = False
+
+
+class MadeToken(Written, frozen=True, kw_only=True):
+    """A new token with its text."""
+
+    token: Token
+    text: str
+
+
+class TokenList(Written, frozen=True, kw_only=True):
+    """The tokens that are taken, oldest first."""
+
+    tokens: tuple[Token, ...]
+
+
 class SyncOutcome(OpenWord, enum.StrEnum):
     """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet."""
 
@@ -475,6 +519,46 @@ class BackupList(Written, frozen=True, kw_only=True):
     backups: tuple[Backup, ...]
 
 
+class Template(Written, frozen=True, kw_only=True):
+    """A task as it is often wanted, from the dashboard's settings: its values are to be put into a new one."""
+
+    name: str
+    title: str
+    description: str = ""
+    labels: tuple[str, ...] = ()
+    priority: int = 5
+    sessions: int = 5
+    usd_micros: int = 5_000_000
+
+
+class TemplateList(Written, frozen=True, kw_only=True):
+    """The templates that are set up."""
+
+    templates: tuple[Template, ...]
+
+
+class Recurrence(Written, frozen=True, kw_only=True):
+    """A template's task again and again. `last_task` is what its last run, due at `last_at`, added, or, where not
+    `last_added`, what it found unfinished and added nothing beside.
+    """
+
+    name: str
+    template: str
+    cron: str
+    time_zone: str
+    next_at: str
+    catch_up: bool = False
+    last_at: str | None = None
+    last_task: str | None = None
+    last_added: bool = False
+
+
+class RecurrenceList(Written, frozen=True, kw_only=True):
+    """The recurring tasks that are set up."""
+
+    recurring: tuple[Recurrence, ...]
+
+
 class Message(Written, frozen=True, kw_only=True):
     """What the sender delivers to one target; `id` is the same at each try: a receiver can tell a repetition by it."""
 
@@ -513,6 +597,13 @@ class Presence(Request, frozen=True, kw_only=True):
 
     host: Line
     trouble: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+class HostDay(Written, frozen=True, kw_only=True):
+    """What the queue knows of a host's UTC day: the micro-dollars of each session that began on it there."""
+
+    day: str
+    usd_micros: dict[str, int]
 
 
 class Wellness(Written, frozen=True, kw_only=True):

@@ -262,7 +262,7 @@ def _described(cls: type, name: str) -> str | None:
 
 
 def _bare(kind: msgspec.inspect.Type) -> Any:
-    """The type itself, out of an optional and out of a list."""
+    """The type itself, out of an optional, out of a list, and out of a table of names."""
     match kind:
         case msgspec.inspect.UnionType():
             return _bare(next(k for k in kind.types if not isinstance(k, msgspec.inspect.NoneType)))
@@ -270,6 +270,8 @@ def _bare(kind: msgspec.inspect.Type) -> Any:
             return _bare(kind.type)
         case msgspec.inspect.VarTupleType():
             return _bare(kind.item_type)
+        case msgspec.inspect.DictType():
+            return _bare(kind.value_type)
     return kind
 
 

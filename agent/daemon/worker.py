@@ -15,7 +15,6 @@ from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.lease import Lease, boottime
 from agent.daemon.link import PAUSE_S, DashboardAway, Link
-from agent.daemon.notify import Notify
 from agent.daemon.outbox import STALE, Outbox, Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Child
@@ -23,10 +22,14 @@ from agent.record import durable
 from agent.record.journal import JournalLocked
 from agent.settings import SessionSettings, Settings
 from wire.client import RequestRefused
+from wire.systemd import Notify
 from wire.types import Claim, ClaimRequest, Exit, Heartbeat, Presence, SessionEnd
 
 TICK_S = 1.0
 """Seconds between two looks at a running session; its end is seen at once, by SIGCHLD."""
+POLLED = "the queue answered; nothing is taken until this release is proven"
+"""The status of an unproven worker whose poll was answered; provision/onhost/units.py knows its beginning."""
+UNANSWERED = "the queue has not answered; nothing is taken until this release is proven"
 DRAIN_S = 12.0
 """Seconds that a session has to drain: its request in flight gets 8 of them."""
 OVERTIME_S = 120.0
@@ -48,7 +51,8 @@ class _Cancelled(Exception):
 @dataclass(kw_only=True)
 class Daemon:
     """The worker of one host. `spawn` starts the session whose folder it is given; `clock` is a time in seconds that
-    only goes on; `watchdog_s` is how often systemd wants to hear from it, at most.
+    only goes on; `watchdog_s` is how often systemd wants to hear from it, at most; `unproven` says whether the release
+    that it runs from is still to be proven.
     """
 
     settings: Settings
@@ -64,7 +68,10 @@ class Daemon:
     host: str
     clock: Callable[[], float] = boottime
     watchdog_s: float = 10.0
+    unproven: Callable[[], bool] = lambda: False
     _last_warning: str = ""
+    _poll_status: str = UNANSWERED
+    _recalled: bool = False
     _has_trouble: bool | None = None
     """Whether the dashboard was told that this host can't work; None: not yet asked of it."""
 
@@ -78,15 +85,23 @@ class Daemon:
 
     def step(self) -> bool:
         """Do one unit of work, if there is one; return whether there was."""
-        self.notify.alive("looking for work")
+        unproven = self.unproven()
+        self.notify.alive(self._poll_status if unproven else "looking for work")
         # Before any claim: what a killed daemon left must be reported before its session can go on.
         left = next(self.outboxes.unsettled(), None)
         if left is not None:
             return self._settle(left)
         try:
-            return self._work()
+            return self._poll() if unproven else self._work()
         except DashboardAway:
+            self._poll_status = UNANSWERED
             return False
+
+    def _poll(self) -> bool:
+        """Ask the queue without taking anything; systemd's status says that it answered, which the installer reads."""
+        self.link(lambda client: client.present(Presence(host=self.host)))
+        self._poll_status = POLLED
+        return False
 
     def _work(self) -> bool:
         # Before the request, so that our reckoning of the lease ends before the store's.
@@ -101,7 +116,17 @@ class Daemon:
             return False
         return self._run_session(lease, outbox) and self._settle(outbox)
 
+    def _recall(self) -> None:
+        """Take over what the queue knows of this host's day, once: state.json may be lost, the day's use is not. A
+        dashboard of an earlier release does not say.
+        """
+        if not self._recalled:
+            with contextlib.suppress(RequestRefused):
+                self.day.learn(self.link(lambda client: client.today(self.host)))
+            self._recalled = True
+
     def _claim(self) -> Claim | None:
+        self._recall()
         if not self.breaker.may_claim():
             self._warn_once(f"nothing is claimed: {self.breaker.trouble}")
             self._say_present()
@@ -276,13 +301,15 @@ class Daemon:
     def _rest(self) -> None:
         """Wait for the next look, with a word to systemd in between."""
         waiting = any(self.outboxes.unsettled())
-        until = self.clock() + (PAUSE_S if waiting else self.settings.poll_seconds)
+        unproven = self.unproven()
+        # Proven, it begins at once.
+        until = self.clock() + (PAUSE_S if waiting or unproven else self.settings.poll_seconds)
         used = self.day.used
         status = (
             f"idle; today {len(used.sessions)} of {self.settings.sessions_per_day} sessions, ${used.spent / 1e6:.2f}"
         )
         while not self.signals.stop and (left := until - self.clock()) > 0:
-            self.notify.alive(status)
+            self.notify.alive(self._poll_status if unproven else status)
             self.signals.wait(min(left, self.watchdog_s))
 
     def _warn_once(self, what: str) -> None:

@@ -2,8 +2,10 @@
 reads or writes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from agent.record.prices import Prices, tokens
 from wire.types import Event, EventKind
@@ -11,7 +13,11 @@ from wire.types import Event, EventKind
 MARGIN = 2_000
 """Tokens that a request may have beyond the bytes we know of: what the API adds for tools, and its own counting."""
 RESULTS = 16_000
-"""Tokens of tool results for which the hand-over's price is kept back; larger ones cost the model's own words at it."""
+"""Tokens of an answer's tool results, for which the hand-over's price is kept back."""
+LEAST_RESULT = 2_048
+"""Bytes of a result that are kept however long those before it were."""
+BYTES_A_TOKEN = 4
+"""Bytes of usual text for a token; the worst, a byte, is for prices only."""
 WARNINGS = (3, 1)
 """So many turns before the hand-over the model is warned."""
 
@@ -52,9 +58,27 @@ def context(events: Sequence[Event]) -> int:
     return tokens(settled[-1].data["usage"]) if settled else 0
 
 
+def unsent(events: Sequence[Event]) -> int:
+    """Return the bytes of results and answers since the last settled request: what the next one carries anew."""
+    since = takewhile(lambda event: event.kind is not EventKind.SETTLE, reversed(events))
+    texts = {EventKind.TOOL_RESULT: "content", EventKind.ANSWER: "text"}
+    return sum(len(str(event.data.get(texts[event.kind], "")).encode()) for event in since if event.kind in texts)
+
+
 def hand_over_due(events: Sequence[Event], limits: Limits) -> bool:
-    """Whether the next turn is the one that hands over: the last there is, or the conversation has grown too long."""
-    return spent(events).turns + 1 >= limits.turns or context(events) >= limits.hand_over_tokens
+    """Whether the next turn is the one that hands over: the last there is, or the conversation has grown too long, by
+    what is to be sent with it.
+    """
+    grown = context(events) + unsent(events) // BYTES_A_TOKEN
+    return spent(events).turns + 1 >= limits.turns or grown >= limits.hand_over_tokens
+
+
+def room(events: Sequence[Event]) -> float:
+    """Return the bytes that the next result may have: the first of an answer as many as the tools allow, further ones
+    what is left of what is kept back for a hand-over, and each some, so that none is without a word.
+    """
+    before = unsent(events)
+    return max(RESULTS * BYTES_A_TOKEN - before, LEAST_RESULT) if before else math.inf
 
 
 def bound(events: Sequence[Event], new_bytes: int, whole_bytes: int) -> int:

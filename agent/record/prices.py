@@ -72,12 +72,34 @@ def read(table: object, source: str, model: str) -> Prices:
     `source` is the file's name, for the operator who must correct it.
     """
     prices = decode(Prices, table)
+    if not 1 <= prices.cache_write_5m < math.inf or not prices.cache_read <= prices.cache_write_5m:
+        raise Invalid(
+            f"{source}: cache_write_5m", "must be at least 1 and at least cache_read: it is the dearest input"
+        )
+    if not math.isfinite(prices.cache_write_1h):
+        raise Invalid(f"{source}: cache_write_1h", "must be a number")
+    names = [listed.name for listed in prices.models]
     for listed in prices.models:
-        if not listed.tiers or listed.tiers[-1].up_to is not None:
-            raise Invalid(f"{source}: {listed.name}", "needs a last tier without up_to")
+        if names.count(listed.name) > 1:
+            raise Invalid(f"{source}: {listed.name}", "is listed twice: which price counts?")
+        _require_order(listed, source)
     # Raises for a model without a price: unknown must not mean free.
     prices.worst(model, 0, 0)
     return prices
+
+
+def _require_order(listed: Model, source: str) -> None:
+    """Raise `Invalid` for tiers out of order: a limit that goes by them would be below the bill."""
+    where = f"{source}: {listed.name}"
+    if not listed.tiers or listed.tiers[-1].up_to is not None:
+        raise Invalid(where, "needs a last tier without up_to")
+    ends = [tier.up_to for tier in listed.tiers[:-1]]
+    if None in ends or ends != sorted({end for end in ends if end is not None}):
+        raise Invalid(where, "its tiers must go up by up_to; only the last one has none")
+    for price in ("input", "output"):
+        rising = [getattr(tier, price) for tier in listed.tiers]
+        if rising != sorted(rising) or not math.isfinite(rising[-1]):
+            raise Invalid(where, f"its {price} must not get cheaper from tier to tier, and be a number")
 
 
 def tokens(usage: Mapping[str, Any]) -> int:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.session.request import Block
+from agent.session.request import Block, cut
 from wire.types import Claim, File
 
 SYSTEM = """\
@@ -37,7 +37,7 @@ def first_message(claim: Claim) -> list[Block]:
     if claim.checkpoint:
         parts.append(
             "An earlier session worked on this task and left this checkpoint; its files are in /workspace.\n\n"
-            + _cut(claim.checkpoint, _CHECKPOINT)
+            + cut(claim.checkpoint, _CHECKPOINT)
         )
     return [{"type": "text", "text": "\n\n".join(part for part in parts if part)}]
 
@@ -77,12 +77,3 @@ def _head(content: bytes) -> str:
         return ""
     lines = content[:_HEAD].decode(errors="replace").splitlines()[:_HEAD_LINES]
     return "\n".join(f"    {line}" for line in lines)
-
-
-def _cut(text: str, most: int) -> str:
-    """Head and tail of a text that is too long."""
-    raw = text.encode()
-    if len(raw) <= most:
-        return text
-    head, tail = raw[: most // 2].decode(errors="ignore"), raw[-most // 2 :].decode(errors="ignore")
-    return f"{head}\n[{len(raw) - most} bytes left out]\n{tail}"

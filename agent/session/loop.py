@@ -3,6 +3,7 @@
 Every step is decided from the journal only, so a process that was killed is continued by starting the loop again.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
@@ -97,9 +98,11 @@ class Session:
     def _record(self, call: Call, result: Result, *, last: bool) -> None:
         notice = limits.notice(self.journal.events, self.limits) if last else ""
         # The API answers 400 to an error result without words.
-        said = (result.content or "(no output)") + notice
-        content = {"content": said, "is_error": result.is_error, **result.carries}
-        self.journal.append(EventKind.TOOL_RESULT, {"tool_use_id": call.id, **content})
+        room = limits.room(self.journal.events)
+        content = result.content if room == math.inf else request.cut(result.content, int(room))
+        said = (content or "(no output)") + notice
+        record = {"content": said, "is_error": result.is_error, **result.carries}
+        self.journal.append(EventKind.TOOL_RESULT, {"tool_use_id": call.id, **record})
 
     def _end_if_finished(self) -> None:
         answer = request.last_answer(self.journal.events)

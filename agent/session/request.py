@@ -104,6 +104,15 @@ def size(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
+def cut(text: str, most: int) -> str:
+    """Return head and tail of a text of more than `most` bytes, and what is left out between them."""
+    raw = text.encode()
+    if len(raw) <= most:
+        return text
+    head, tail = raw[: most // 2].decode(errors="ignore"), raw[-most // 2 :].decode(errors="ignore")
+    return f"{head}\n[{len(raw) - most} bytes left out]\n{tail}"
+
+
 class _User:
     """A user message in the making: results in the order of their calls, then texts."""
 

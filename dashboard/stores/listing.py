@@ -26,7 +26,7 @@ from wire.values import Invalid
 class Bounds:
     """Tasks that one listing looks through: some 20 ms; fewer where each is looked up among the words, at 20 µs."""
 
-    looked: int = 5_000
+    looked: int = 3_000
     checked: int = 1_000
 
     def few(self, lead: "Lead", which: TaskFilter) -> int:
@@ -76,7 +76,7 @@ _FROM = {
 }
 _BY_COST = f"costs CROSS JOIN tasks ON tasks.id = costs.task WHERE {_OF_COST}"
 _RUNNING = "tasks INDEXED BY running WHERE state = 'running'"
-_TASK = {Lead.LABEL: "labels.task", Lead.WORDS: "listed.task"}
+_TASK = {Lead.LABEL: "labels.task"}
 _COUNTED = {
     Lead.TIME: "tasks WHERE id >= :since AND id < :until",
     Lead.STATE: f"tasks INDEXED BY by_state WHERE {_OF_STATE}",
@@ -149,18 +149,7 @@ def count(lead: Lead) -> str:
 
 def walk(which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None, most: int) -> Walk:
     """Return the statement that goes through at most so many tasks that an index leads to, from a cursor on."""
-    by_cost = sort is Sort.COST
-    forward, order = (">", "ASC") if sort is Sort.OLDEST else ("<", "DESC")
-    is_running = lead is Lead.STATE and which.state is State.RUNNING
-    source = _BY_COST if by_cost else _RUNNING if is_running else _FROM[lead]
-    task_id = "costs.task" if by_cost else _TASK.get(lead, "tasks.id")
-    row, start, place = task_id, ":start", task_id
-    if lead is Lead.WORDS:
-        row, start = "words.rowid", _number(sort)
-    if by_cost:
-        row, start, place = "costs.usd_micros, costs.task", ":cost, :start", "costs.usd_micros || '.' || costs.task"
-    cost, last = read_cursor(cursor, sort) if cursor else (0, "")
-    after = f"AND ({row}) {forward} ({start})" if cursor else ""
+    place, path = _by_cost(cursor) if sort is Sort.COST else _by_age(which, sort, lead, cursor)
     asked = {
         "state": which.state,
         "label": which.label,
@@ -170,15 +159,41 @@ def walk(which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None, most: in
         "until": which.until is not None,
     }
     conditions = [_FITS[name] for name, is_asked in asked.items() if is_asked and name != lead.value]
-    # In the walk itself where it goes by id: it then begins and ends there.
-    bounds = "" if lead is Lead.WORDS else f"AND {task_id} >= :since AND {task_id} < :until"
     fits = " AND ".join(["tasks.state <> 'damaged'", *conditions])
-    ordered = ", ".join(f"{name} {order}" for name in row.split(", "))
-    sql = (
-        f"SELECT {place}, tasks.id, CASE WHEN {fits} THEN record END FROM {source} {bounds} {after}"  # noqa: S608 - ours
-        f" ORDER BY {ordered} LIMIT :looked"
-    )
-    return Walk(sql, {**values(which), "cost": cost, "start": last, "looked": most + 1})
+    sql = f"SELECT {place}, tasks.id, CASE WHEN {fits} THEN record END FROM {path} LIMIT :looked"  # noqa: S608 - ours
+    cost, last = read_cursor(cursor, sort) if cursor else (0, "")
+    given = {"cost": cost, "start": last, "looked": most + 1}
+    return Walk(sql, {**values(which), **_span(which, sort, last), **given})
+
+
+def _span(which: TaskFilter, sort: Sort, last: str) -> dict[str, str]:
+    """The ids between which a walk goes. One bound on each side: of two, SQLite would walk to the nearer by the index's
+    far one.
+    """
+    held = values(which)
+    first, end = held["since"], held["until"]
+    if last and sort is Sort.OLDEST:
+        first = max(first, f"{last} ")
+    elif last and sort is Sort.NEWEST:
+        end = min(end, last)
+    return {"first": first, "end": end}
+
+
+def _by_cost(cursor: str | None) -> tuple[str, str]:
+    after = "AND (costs.usd_micros, costs.task) < (:cost, :start)" if cursor else ""
+    order = "ORDER BY costs.usd_micros DESC, costs.task DESC"
+    return "costs.usd_micros || '.' || costs.task", f"{_BY_COST} {after} {order}"
+
+
+def _by_age(which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None) -> tuple[str, str]:
+    forward, order = (">", "ASC") if sort is Sort.OLDEST else ("<", "DESC")
+    is_running = lead is Lead.STATE and which.state is State.RUNNING
+    source = _RUNNING if is_running else _FROM[lead]
+    if lead is Lead.WORDS:
+        after = f"AND words.rowid {forward} {_number(sort)}" if cursor else ""
+        return "listed.task", f"{source} {after} ORDER BY words.rowid {order}"
+    task_id = _TASK.get(lead, "tasks.id")
+    return task_id, f"{source} AND {task_id} >= :first AND {task_id} < :end ORDER BY {task_id} {order}"
 
 
 def read_cursor(cursor: str, sort: Sort) -> tuple[int, str]:

@@ -4,10 +4,12 @@ Indexes count from 0 and ends are exclusive, as in the API's GridRange.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from doubles.google.area import Area
 from doubles.google.errors import GoogleError, invalid
+from doubles.google.layout import Layout
 
 CELL_LIMIT = 10_000_000
 """Cells of a spreadsheet, empty ones included; Google's documented limit."""
@@ -31,33 +33,15 @@ class Cell:
     value: Value = None
     format: Mapping[str, Any] | None = None
     note: str | None = None
+    rule: Mapping[str, Any] | None = None
+    """A DataValidationRule: users are held to it, calls of the API are not."""
 
     def __bool__(self) -> bool:
-        return self.value is not None or bool(self.format) or self.note is not None
+        return self.value is not None or bool(self.format) or self.note is not None or bool(self.rule)
 
 
 EMPTY = Cell()
 Row: TypeAlias = dict[int, Cell]
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """A rectangle of a sheet, within its grid."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def columns(self) -> range:
-        """The columns it covers."""
-        return range(self.left, self.right)
-
-    @property
-    def single(self) -> bool:
-        """Whether it is one cell."""
-        return (self.bottom - self.top, self.right - self.left) == (1, 1)
 
 
 @dataclass
@@ -69,10 +53,14 @@ class Sheet:
     columns: int = 26
     rows: list[Row] = field(default_factory=lambda: [{} for _ in range(1000)])
     properties: Mapping[str, Any] = field(default_factory=dict)
+    layout: Layout = field(default_factory=Layout)
+    acting: str = field(default="", compare=False)
+    """The account whose call is carried out: protected ranges ask for it."""
 
     def copy(self) -> "Sheet":
         """Return one that can be changed without changing this one: cells are values, rows are not."""
-        return Sheet(self.id, self.title, self.columns, [row.copy() for row in self.rows], self.properties)
+        rows = [row.copy() for row in self.rows]
+        return Sheet(self.id, self.title, self.columns, rows, self.properties, self.layout.copy())
 
     def cell(self, row: int, column: int) -> Cell:
         """Return a cell of the grid."""
@@ -82,6 +70,10 @@ class Sheet:
         """Set a cell of the grid. Raises `GoogleError` for a text that is too long."""
         if isinstance(cell.value, str) and len(cell.value) > TEXT_LIMIT:
             raise invalid(f"Your input contains more than the maximum of {TEXT_LIMIT} characters in a single cell.")
+        if self.layout.protected:
+            self.layout.require_editable(Area(row, column, row + 1, column + 1), self.acting)
+        if self.layout.merges and self.layout.covered(row, column):
+            cell = replace(cell, value=None)
         # An empty cell takes no memory: a grid of ten million of them must fit.
         if cell:
             self.rows[row][column] = cell
@@ -94,6 +86,10 @@ class Sheet:
             raise invalid("You can't delete all the rows or columns on the sheet.")
         # Before a row is made: a grid that is refused must not take memory first.
         check_size(rows * columns)
+        if rows < len(self.rows):
+            self.layout.delete("ROWS", rows, len(self.rows))
+        if columns < self.columns:
+            self.layout.delete("COLUMNS", columns, self.columns)
         del self.rows[rows:]
         self.rows.extend({} for _ in range(rows - len(self.rows)))
         if columns < self.columns:
@@ -102,10 +98,13 @@ class Sheet:
 
     def insert(self, dimension: str, start: int, count: int, *, like_before: bool) -> None:
         """Insert rows or columns that look like those before them, or those after."""
+        self._require_editable_line(dimension, start, start + 1)
         model = start - 1 if like_before else start
+        self.layout.insert(dimension, start, count)
         check_size(len(self.rows) * self.columns + count * (self.columns if dimension == "ROWS" else len(self.rows)))
         if dimension == "ROWS":
-            looks = {c: Cell(format=cell.format) for c, cell in self.rows[model].items() if cell.format}
+            like = self.rows[model].items()
+            looks = {c: Cell(format=cell.format, rule=cell.rule) for c, cell in like if cell.format or cell.rule}
             self.rows[start:start] = [dict(looks) for _ in range(count)]
             return
         self.columns += count
@@ -119,6 +118,8 @@ class Sheet:
         size = len(self.rows) if dimension == "ROWS" else self.columns
         if end - start >= size:
             raise invalid(f"You can't delete all the {dimension.lower()} on the sheet.")
+        self._require_editable_line(dimension, start, end)
+        self.layout.delete(dimension, start, end)
         if dimension == "ROWS":
             del self.rows[start:end]
             return
@@ -136,6 +137,8 @@ class Sheet:
         rest = [n for n in range(size) if n not in moved]
         at = target if target <= start else target - len(moved)
         order = [*rest[:at], *moved, *rest[at:]]
+        self._require_editable_line(dimension, start, end)
+        self.layout.move(dimension, order)
         if dimension == "ROWS":
             self.rows = [self.rows[n] for n in order]
             return
@@ -147,6 +150,9 @@ class Sheet:
 
         Numbers come before texts, texts before booleans, and empty cells last either way.
         """
+        if any(merge.meets(area) for merge in self.layout.merges):
+            raise invalid("You can't sort a range with merged cells.")
+        self.layout.require_editable(area, self.acting)
         span = area.columns
         parts = [{c: row[c] for c in span if c in row} for row in self.rows[area.top : area.bottom]]
         # Sorting is stable, so the key that weighs most is applied last.
@@ -158,6 +164,11 @@ class Sheet:
             for column in span:
                 row.pop(column, None)
             row.update(part)
+
+    def _require_editable_line(self, dimension: str, start: int, end: int) -> None:
+        rows = dimension == "ROWS"
+        area = Area(start, 0, end, self.columns) if rows else Area(0, start, len(self.rows), end)
+        self.layout.require_editable(area, self.acting)
 
     def used(self, area: Area) -> Iterator[tuple[int, int]]:
         """Yield row and column of each cell of an area that holds a value."""

@@ -1,6 +1,7 @@
 """The requests of spreadsheets.batchUpdate that write cells: value, format and note, as far as a mask names them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from doubles.google import mask as masks
@@ -87,7 +88,7 @@ def repeat_cell(book: Book, args: Args) -> Answer:
     return {}
 
 
-_BUILT = ("userEnteredValue", "userEnteredFormat", "note", "*")
+_BUILT = ("userEnteredValue", "userEnteredFormat", "note", "dataValidation", "*")
 _VALUE_ALONE: masks.Mask = {"userEnteredValue": {}}
 """The mask of most cells ever written: it is handled without merging."""
 
@@ -105,7 +106,7 @@ def _change(sheet: Sheet, row: int, column: int, data: Args, mask: masks.Mask) -
     old = sheet.cell(row, column)
     # Merging takes most of the time of a large write, and a value needs none.
     if mask == _VALUE_ALONE:
-        sheet.put(row, column, Cell(_value(data.get("userEnteredValue", {})), old.format, old.note))
+        sheet.put(row, column, replace(old, value=_value(data.get("userEnteredValue", {}))))
         return
     for name in data:
         if "*" in mask and name not in _BUILT:
@@ -114,7 +115,11 @@ def _change(sheet: Sheet, row: int, column: int, data: Args, mask: masks.Mask) -
     look = merged.get("userEnteredFormat")
     if look and look.get("numberFormat"):
         look = {**look, "numberFormat": check_format(look["numberFormat"])}
-    sheet.put(row, column, Cell(_value(merged.get("userEnteredValue", {})), look, merged.get("note")))
+    sheet.put(
+        row,
+        column,
+        Cell(_value(merged.get("userEnteredValue", {})), look, merged.get("note"), merged.get("dataValidation")),
+    )
 
 
 def _value(extended: Args) -> Value:

@@ -1,5 +1,6 @@
 """How a value gets into a cell: as it is (RAW), or as if a user typed it (USER_ENTERED)."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,12 +26,20 @@ def enter(cell: Cell, value: Any, option: str) -> Cell:
         return replace(cell, value=None)
     if isinstance(value, str) and option == "USER_ENTERED":
         return _typed(cell, value)
-    return Cell(plain(value), cell.format, cell.note)
+    return replace(cell, value=plain(value))
 
 
 def plain(value: Value) -> Value:
-    """Return a number as answers show it: whole ones without a point."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Return a number as a cell holds it, an IEEE double, and as answers show it: whole ones without a point."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise invalid("Invalid values: a number is beyond the range of a double")
+    return int(number) if number.is_integer() else number
 
 
 def serial(day: date) -> int:

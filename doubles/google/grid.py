@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from doubles.google.book import EMPTY, Area, Book, Cell, Sheet
+from doubles.google.area import Area
+from doubles.google.book import EMPTY, Book, Cell, Sheet
 from doubles.google.call import Call
+from doubles.google.layout import Placed, may_edit
 from doubles.google.mask import parse
 from doubles.google.ranges import find, find_filter
 from doubles.google.render import effective, entered, formatted
@@ -41,7 +43,7 @@ def spreadsheet(book: Book, base: str, ranges: Sequence[Target] = (), *, data: b
     for sheet in chosen:
         areas = [area for s, area in ranges if s is sheet] or [sheet.whole]
         shown = {"data": [grid_data(sheet, area) for area in areas]} if data else {}
-        sheets.append({"properties": properties(book, sheet), **shown})
+        sheets.append({"properties": properties(book, sheet), **shown, **laid_out(sheet)})
     return {
         "spreadsheetId": book.id,
         "properties": book.properties,
@@ -70,7 +72,53 @@ def grid_data(sheet: Sheet, area: Area) -> Answer:
     while rows and not rows[-1]:
         rows.pop()
     starts = {"startRow": area.top, "startColumn": area.left}
-    return {**{k: v for k, v in starts.items() if v}, **({"rowData": rows} if rows else {})}
+    hidden = _hidden_by_filter(sheet)
+    lines = {
+        "rowMetadata": [
+            {"pixelSize": 21, **sheet.layout.rows.get(n, {}), **({"hiddenByFilter": True} if n in hidden else {})}
+            for n in range(area.top, area.bottom)
+        ],
+        "columnMetadata": [{"pixelSize": 100, **sheet.layout.columns.get(n, {})} for n in area.columns],
+    }
+    return {**{k: v for k, v in starts.items() if v}, **({"rowData": rows} if rows else {}), **lines}
+
+
+def _hidden_by_filter(sheet: Sheet) -> frozenset[int]:
+    found = sheet.layout.filter
+    if found is None:
+        return frozenset()
+    hidden = set()
+    for spec in found.data.get("filterSpecs", ()):
+        values = spec.get("filterCriteria", {}).get("hiddenValues", ())
+        column = spec.get("columnIndex", 0)
+        rows = range(found.area.top + 1, min(found.area.bottom, len(sheet.rows)))
+        hidden |= {row for row in rows if (formatted(sheet.cell(row, column)) or "") in values}
+    return frozenset(hidden)
+
+
+def laid_out(sheet: Sheet) -> Answer:
+    """Return the parts of a Sheet that lie over its cells; what there is none of is left out."""
+    layout = sheet.layout
+    parts = {
+        "merges": [merge.grid(sheet.id) for merge in layout.merges],
+        "protectedRanges": [protection(sheet, each) for each in layout.protected],
+        "bandedRanges": [placed(sheet, each) for each in layout.bands],
+        "tables": [placed(sheet, each) for each in layout.tables],
+        "basicFilter": placed(sheet, layout.filter) if layout.filter else None,
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def placed(sheet: Sheet, each: Placed) -> Answer:
+    """Return what lies on an area, with its range."""
+    return {**each.data, "range": each.area.grid(sheet.id)}
+
+
+def protection(sheet: Sheet, each: Placed) -> Answer:
+    """Return a ProtectedRange as the account that asks sees it: its editors only when it is one of them."""
+    mine = may_edit(each.data, sheet.acting)
+    shown = {k: v for k, v in placed(sheet, each).items() if mine or k != "editors"}
+    return {**shown, **({"requestingUserCanEdit": True} if mine else {})}
 
 
 def _row(sheet: Sheet, number: int, area: Area) -> Answer:
@@ -91,10 +139,12 @@ def cell_data(cell: Cell) -> Answer:
         data |= {"userEnteredFormat": cell.format, "effectiveFormat": cell.format}
     if cell.note is not None:
         data["note"] = cell.note
+    if cell.rule:
+        data["dataValidation"] = cell.rule
     return data
 
 
 def entered_data(cell: Cell) -> Mapping[str, Any]:
     """Return the part of CellData that a user or program enters."""
-    known = ("userEnteredValue", "userEnteredFormat", "note")
+    known = ("userEnteredValue", "userEnteredFormat", "note", "dataValidation")
     return {name: value for name, value in cell_data(cell).items() if name in known}

@@ -2,11 +2,14 @@
 
 import json
 import secrets
+from dataclasses import astuple
 from typing import Any
 
 from doubles.database import Database
+from doubles.google.area import Area
 from doubles.google.book import Book, Cell, Formula, Row, Sheet
 from doubles.google.errors import GoogleError
+from doubles.google.layout import Layout, Placed
 
 TABLES = "CREATE TABLE IF NOT EXISTS spreadsheet (id TEXT PRIMARY KEY, data TEXT NOT NULL);"
 """What the double's database holds for a `Library`."""
@@ -50,6 +53,7 @@ def _encode(book: Book) -> dict[str, Any]:
             "title": sheet.title,
             "columns": sheet.columns,
             "properties": sheet.properties,
+            "layout": _encode_layout(sheet.layout),
             "rows": [{c: _encode_cell(cell, formats) for c, cell in row.items()} for row in sheet.rows],
         }
         for sheet in book.sheets
@@ -65,16 +69,53 @@ def _encode(book: Book) -> dict[str, Any]:
 
 def _encode_cell(cell: Cell, formats: dict[str, int]) -> Any:
     """Write a bare value as itself; else a list of value, whether it is a formula, format's number, and note."""
-    if not cell.format and cell.note is None and not isinstance(cell.value, Formula):
+    if not cell.format and cell.note is None and not cell.rule and not isinstance(cell.value, Formula):
         return cell.value
     look = formats.setdefault(json.dumps(cell.format, sort_keys=True), len(formats)) if cell.format else -1
-    return [cell.value, isinstance(cell.value, Formula), look, cell.note]
+    return [cell.value, isinstance(cell.value, Formula), look, cell.note, cell.rule]
+
+
+def _encode_layout(layout: Layout) -> dict[str, Any]:
+    def placed(each: Placed) -> list[Any]:
+        return [astuple(each.area), each.data]
+
+    return {
+        "merges": [astuple(merge) for merge in layout.merges],
+        "protected": [placed(each) for each in layout.protected],
+        "bands": [placed(each) for each in layout.bands],
+        "tables": [placed(each) for each in layout.tables],
+        "filter": placed(layout.filter) if layout.filter else None,
+        "rows": layout.rows,
+        "columns": layout.columns,
+    }
+
+
+def _decode_layout(data: dict[str, Any]) -> Layout:
+    def placed(each: list[Any]) -> Placed:
+        return Placed(Area(*each[0]), each[1])
+
+    return Layout(
+        [Area(*merge) for merge in data["merges"]],
+        [placed(each) for each in data["protected"]],
+        [placed(each) for each in data["bands"]],
+        [placed(each) for each in data["tables"]],
+        placed(data["filter"]) if data["filter"] else None,
+        {int(n): each for n, each in data["rows"].items()},
+        {int(n): each for n, each in data["columns"].items()},
+    )
 
 
 def _decode(data: dict[str, Any]) -> Book:
     formats = [json.loads(text) for text in data["formats"]]
     sheets = [
-        Sheet(s["id"], s["title"], s["columns"], [_decode_row(row, formats) for row in s["rows"]], s["properties"])
+        Sheet(
+            s["id"],
+            s["title"],
+            s["columns"],
+            [_decode_row(row, formats) for row in s["rows"]],
+            s["properties"],
+            _decode_layout(s["layout"]) if "layout" in s else Layout(),
+        )
         for s in data["sheets"]
     ]
     return Book(data["id"], data["properties"], sheets, data.get("shared", {}))
@@ -87,5 +128,5 @@ def _decode_row(row: dict[str, Any], formats: list[dict[str, Any]]) -> Row:
 def _decode_cell(data: Any, formats: list[dict[str, Any]]) -> Cell:
     if not isinstance(data, list):
         return Cell(data)
-    value, formula, look, note = data
-    return Cell(Formula(value) if formula else value, formats[look] if look >= 0 else None, note)
+    value, formula, look, note, *rule = data
+    return Cell(Formula(value) if formula else value, formats[look] if look >= 0 else None, note, *rule)

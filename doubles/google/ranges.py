@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from doubles.google.book import Area, Book, Sheet
+from doubles.google.area import Area
+from doubles.google.book import Book, Sheet
 from doubles.google.errors import invalid, not_built
 
 _CORNER = r"([A-Za-z]{1,3})?([1-9]\d{0,7})?"

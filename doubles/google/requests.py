@@ -1,14 +1,17 @@
 """The requests of spreadsheets.batchUpdate that this double builds: all of one call are carried out, or none."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from doubles.google import mask as masks
+from doubles.google import moving, overlays
 from doubles.google.book import Book, Sheet
 from doubles.google.call import Call
 from doubles.google.cells import append_cells, repeat_cell, update_cells
 from doubles.google.errors import GoogleError, invalid, not_built
 from doubles.google.grid import properties, spreadsheet
+from doubles.google.layout import Placed
 from doubles.google.ranges import find, find_grid
 
 Answer = dict[str, Any]
@@ -64,10 +67,48 @@ def new_sheet(book: Book, wanted: Args) -> Sheet:
 
 def _delete_sheet(book: Book, args: Args) -> Answer:
     sheet = book.sheet(args.get("sheetId", 0))
+    sheet.layout.require_editable(sheet.whole, sheet.acting)
     if len(book.sheets) == 1:
         raise invalid("You can't remove all the sheets in a document.")
     book.sheets.remove(sheet)
+    _require_a_visible_sheet(book)
     return {}
+
+
+def _require_a_visible_sheet(book: Book) -> None:
+    if all(sheet.properties.get("hidden") for sheet in book.sheets):
+        raise invalid("You can't remove all the visible sheets in a document.")
+
+
+_MOST_SHEETS = 200
+"""Sheets of a spreadsheet; Google's documented limit."""
+
+
+def _duplicate_sheet(book: Book, args: Args) -> Answer:
+    source = book.sheet(args.get("sourceSheetId", 0))
+    place = args.get("insertSheetIndex", book.sheets.index(source) + 1)
+    if place not in range(len(book.sheets) + 1):
+        raise invalid(f"Invalid insertSheetIndex: {place}")
+    if len(book.sheets) >= _MOST_SHEETS:
+        raise invalid(f"This action would exceed the limit of {_MOST_SHEETS} sheets.")
+    given = {"sheetId": args["newSheetId"]} if "newSheetId" in args else {}
+    made = new_sheet(book, {"title": args.get("newSheetName", _copy_title(book, source)), **given})
+    copy = source.copy()
+    copy.id, copy.title, copy.acting = made.id, made.title, source.acting
+    copy.properties = {name: value for name, value in source.properties.items() if name != "hidden"}
+    # Ids of what lies over the cells are the spreadsheet's: those of the copy are others.
+    taken = {each.data["protectedRangeId"] for sheet in book.sheets for each in sheet.layout.protected}
+    free = (n for n in itertools.count(1) if n not in taken)
+    layout = copy.layout
+    layout.protected = [Placed(p.area, {**p.data, "protectedRangeId": next(free)}) for p in layout.protected]
+    layout.tables = [Placed(t.area, {**t.data, "tableId": f"{copy.id}-{t.data['tableId']}"}) for t in layout.tables]
+    book.sheets.insert(place, copy)
+    return {"properties": properties(book, copy)}
+
+
+def _copy_title(book: Book, source: Sheet) -> str:
+    titles = (f"Copy of {source.title}" + (f" {n}" if n > 1 else "") for n in itertools.count(1))
+    return next(title for title in titles if book.titled(title) is None)
 
 
 def _update_sheet_properties(book: Book, args: Args) -> Answer:
@@ -79,6 +120,7 @@ def _update_sheet_properties(book: Book, args: Args) -> Answer:
     book.sheets.remove(sheet)
     _describe(book, sheet, changed)
     book.sheets.insert(changed.get("index", 0), sheet)
+    _require_a_visible_sheet(book)
     return {}
 
 
@@ -100,6 +142,9 @@ def _describe(book: Book, sheet: Sheet, wanted: Args) -> None:
     sheet.title = title
     sheet.resize(size.get("rowCount", len(sheet.rows)), size.get("columnCount", sheet.columns))
     rest = {k: v for k, v in size.items() if k not in ("rowCount", "columnCount")}
+    for name, count in (("frozenRowCount", len(sheet.rows)), ("frozenColumnCount", sheet.columns)):
+        if rest.get(name, 0) >= count:
+            raise invalid(f"You can't freeze all visible {'rows' if 'Row' in name else 'columns'} on the sheet.")
     others = {k: v for k, v in wanted.items() if k not in _OWN}
     sheet.properties = {**others, **({"gridProperties": rest} if rest else {})}
 
@@ -190,6 +235,7 @@ KINDS: Mapping[str, Callable[[Book, Args], Answer]] = {
     "addSheet": _add_sheet,
     "appendCells": append_cells,
     "appendDimension": _append_dimension,
+    "duplicateSheet": _duplicate_sheet,
     "deleteDimension": _delete_dimension,
     "deleteSheet": _delete_sheet,
     "insertDimension": _insert_dimension,
@@ -199,4 +245,6 @@ KINDS: Mapping[str, Callable[[Book, Args], Answer]] = {
     "updateCells": update_cells,
     "updateSheetProperties": _update_sheet_properties,
     "updateSpreadsheetProperties": _update_spreadsheet_properties,
+    **overlays.KINDS,
+    **moving.KINDS,
 }

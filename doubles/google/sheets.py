@@ -99,6 +99,8 @@ class Sheets:
         """Change a copy of a spreadsheet and keep it if nothing failed."""
         # batchUpdate is all or nothing: what fails in the middle must leave the kept one as it was.
         book = self.library.get(book_id).copy()
+        for sheet in book.sheets:
+            sheet.acting = call.get("account", "")
         answer = change(Call(book, **call))
         self.library.save(book)
         return answer
@@ -124,7 +126,10 @@ class Sheets:
         book_id, account = call["path"]["spreadsheetId"], call["account"]
         self.library.get(book_id).require_role(account, write=operation.name in WRITING)
         if operation.name in READING:
-            return READING[operation.name](Call(self.library.get(book_id), **call))
+            book = self.library.get(book_id)
+            for sheet in book.sheets:
+                sheet.acting = account
+            return READING[operation.name](Call(book, **call))
         return self.edit(book_id, WRITING[operation.name], call)
 
     def _create(self, call: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from doubles.google.book import Area, Book, Sheet
+from doubles.google.area import Area
+from doubles.google.book import Book, Sheet
 from doubles.google.call import Call
 from doubles.google.entry import enter
 from doubles.google.errors import invalid

@@ -1,23 +1,54 @@
-"""`fab deploy`: make hosts workers."""
+"""`fab deploy` and `fab attach`: make hosts workers, and find a deploy again that is at work."""
 
+import getpass
+import socket
 import time
+from functools import partial
 
 from invoke.context import Context
 
-from provision.commands.options import EACH_HOST, task
+from provision.commands.options import EACH_HOST, ONE_HOST, task
 from provision.progress import Progress
 from provision.release import deploy as deployment
+from provision.release import installer
+from provision.release.installer import Errand
 from provision.target import load_target
 
+DETACH = "only start it; the host carries it out, and `fab attach` follows it"
 
-@task(help=EACH_HOST, example="fab deploy --stack prod")
-def deploy(_context: Context, stack: str | None = None, host: str | None = None) -> None:
-    """Make a host a worker: first its system, then this release; put the one before back if it fails."""
+
+@task(help={**EACH_HOST, "detach": DETACH}, example="fab deploy --stack prod")
+def deploy(_context: Context, *, stack: str | None = None, host: str | None = None, detach: bool = False) -> None:
+    """Make a host a worker: first its system, then this release; put the last proven one back if it fails.
+
+    It ends when the release has held for 10 s (deployed). The host itself watches on until it is proven, 75 s after the
+    switch; until then its worker takes no task. The connection may break, and Ctrl-C may end this command: the host
+    finishes what it began, or undoes it.
+    """
     progress = Progress()
     target = load_target(stack)
     for each in target.hosts(host):
         began = time.monotonic()
+        errand = Errand(
+            run=installer.new_run(), who=who(), detach=detach, again=partial(target.connected, each.name, progress)
+        )
         with target.connected(each.name, progress) as box:
-            changed = deployment.deploy(box, target.source, progress)
-        word = "deployed" if changed else "nothing changed, nothing restarted"
-        progress.say(f"{each.name}: {word}  ({time.monotonic() - began:.1f} s)", "bold")
+            word = deployment.deploy(box, target.source, progress, errand)
+        said = word or "nothing changed, nothing restarted"
+        progress.say(f"{each.name}: {said}  ({time.monotonic() - began:.1f} s)", "bold")
+
+
+@task(help=ONE_HOST, example="fab attach --stack prod")
+def attach(_context: Context, stack: str | None = None, host: str | None = None) -> None:
+    """Follow the deploy that is at work on a host, or say how the latest one ended; waits until it is proven."""
+    progress = Progress()
+    target = load_target(stack)
+    with target.connected(host, progress) as box:
+        errand = Errand(again=partial(target.connected, box.name, progress))
+        said = installer.follow(box, None, progress, errand, until_deployed=False)
+        progress.say(f"{box.name}: {said}", "bold")
+
+
+def who() -> str:
+    """Return who is at this machine, for the host's record of its deploys."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -9,6 +9,9 @@ from provision.reach.connection import RemoteCommandFailed
 from provision.release.bundle import UNITS
 from provision.target import load_target
 
+DEPLOYS = ("jada-deploy.service", "jada-recover.service")
+"""The units of a deploy, and of what undoes one at boot."""
+
 
 @task(
     help={**ONE_HOST, "unit": "only this unit's lines", "since": "from when on, as journalctl takes it"},
@@ -33,9 +36,10 @@ def logs(
 
 def journal_command(unit: str | None, since: str) -> list[str]:
     """Return the journalctl command for our units, or one of them; raises `CommandError` for a unit not ours."""
-    ours = [name for name in UNITS if unit in (None, name, name.removesuffix(".service"))]
+    asked = UNITS if unit is None else (*UNITS, *DEPLOYS)
+    ours = [name for name in asked if unit in (None, name, name.removesuffix(".service"))]
     if not ours:
-        known = ", ".join(name.removesuffix(".service") for name in UNITS)
+        known = ", ".join(name.removesuffix(".service") for name in asked)
         raise CommandError(f"no unit {unit}", f"one of {known}; others: fab ssh --command 'journalctl --unit NAME'")
     return [
         # The host has a name of its own in the journal, which no other command shows.

@@ -2,9 +2,9 @@
 
 from invoke.collection import Collection
 
-from provision.commands import backup, task
+from provision.commands import backup, task, token
 from provision.commands.dashboard import dashboard
-from provision.commands.deploy import deploy
+from provision.commands.deploy import attach, deploy
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
@@ -16,27 +16,26 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    plan,
-    deploy,
-    secrets,
-    verify,
-    notify,
-    status,
-    dashboard,
-    ssh,
-    logs,
-    reauth,
-    sync_source,
-    sync_plan,
-    sync_explain,
-    task.namespace,
-    backup.namespace,
+    *(plan, deploy, attach, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(reauth, sync_source, sync_plan, sync_explain),
+    *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "verify"),
+    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "verify"),
     "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
-    "Give it work": ("task.add", "task.list", "task.show", "task.answer", "task.cancel", "task.retry", "task.get"),
+    "Give it work": (
+        "task.add",
+        "task.list",
+        "task.show",
+        "task.tail",
+        "task.answer",
+        "task.edit",
+        "task.cancel",
+        "task.retry",
+        "task.get",
+    ),
     "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
+    "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

@@ -3,8 +3,10 @@
 import errno
 import getpass
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -58,6 +60,22 @@ def micros(option: str, text: str) -> int:
     if not amount.is_finite() or not 0 <= amount <= 1_000_000_000:
         raise CommandError(f"{option} {text}: not an amount from $0 to $1000", f"give dollars as in {option} 0.50")
     return round(amount)
+
+
+TIME = "a time as 2026-05-13T22:00 here, with Z in UTC, or +30m, +2h, +1d from now"
+
+
+def moment(option: str, text: str, now: datetime) -> str:
+    """Read an option that is a time, as `TIME` says, and write it as the API has it; one without a zone is of here."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    try:
+        if found := re.fullmatch(r"\+([0-9]{1,6})([mhd])", text):
+            at = now + timedelta(**{units[found[2]]: int(found[1])})
+        else:
+            at = datetime.fromisoformat(text)
+        return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        raise CommandError(f"{option} {text}: not a time", f"give {TIME}") from None
 
 
 def dollars(micros: int) -> str:

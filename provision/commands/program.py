@@ -86,7 +86,7 @@ def overview() -> Iterator[str]:
     for group, names in GROUPS.items():
         yield f"\n{group}"
         for name in names:
-            summary = " ".join((namespace[name].__doc__ or "").split())
+            summary = " ".join((namespace[name].__doc__ or "").split("\n\n")[0].split())
             yield f"  {name:<12} {summary}"
             yield f"  {'':<12} $ {namespace[name].example}"
 

@@ -1,5 +1,6 @@
 """`fab reauth`: the one command that lets the sync into the sheet again."""
 
+import socket
 import subprocess
 import sys
 import webbrowser
@@ -12,7 +13,6 @@ from provision.commands.options import ONE_HOST, task
 from provision.commands.queue import queue_client
 from provision.progress import Progress
 from provision.reach.keyfiles import KeyFiles, materialised
-from provision.reach.tunnel import free_port
 from provision.release.plan import HOME
 from provision.target import load_target
 from wire.types import State, Task
@@ -58,7 +58,7 @@ def open_alarms(waiting: Sequence[Task]) -> list[str]:
 
 def _consent(keys: KeyFiles, progress: Progress, *, browser: bool) -> int:
     """Run the consent on the host; its input stays open as long as we are here, so that it ends with us."""
-    port = free_port()
+    port = _free_port()
     words = keys.ssh(*forwarding(port), "{host}", *command(port))
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -70,6 +70,13 @@ def _consent(keys: KeyFiles, progress: Progress, *, browser: bool) -> int:
             process.terminate()
             raise
     return process.returncode
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _opened(url: str) -> bool:

@@ -3,19 +3,24 @@
 import re
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from invoke.collection import Collection
 from invoke.context import Context
 
-from provision.commands.options import JSON, ONE_HOST, micros, task, whole
+from provision.commands.options import JSON, ONE_HOST, TIME, micros, moment, task, whole
 from provision.commands.queue import OPTIONS, queue_client
+from provision.commands.tail import tail
 from provision.commands.task_lines import details, row
 from provision.errors import CommandError
 from provision.progress import Progress, print_json
 from wire import types
-from wire.values import Invalid, decode
+from wire.client import Client, Unreachable
+from wire.values import Invalid, Request, decode
+
+Asked = TypeVar("Asked", bound=Request)
 
 ID = {**ONE_HOST, "task-id": "the task's id, as `fab task.list` prints it"}
 PRIORITIES, SESSIONS = (0, 9), (0, types.SESSIONS_LIMIT)
@@ -23,35 +28,80 @@ PRIORITIES, SESSIONS = (0, 9), (0, types.SESSIONS_LIMIT)
 
 @task(
     positional=[],
-    iterable=["context", "label"],
+    iterable=["file", "context", "label"],
     help={
         **ONE_HOST,
         **JSON,
         "title": "what the task is called",
+        "template": "a template of [dashboard.templates] to begin with; what is said besides goes before it",
         "description": "what is to be done, up to 8 KB; @FILE reads it from a file",
-        "context": "a file that the session gets in its workspace; may be given several times",
+        "file": "a file that the session gets in its workspace; may be given several times",
+        "context": "the same as --file",
         "label": "a word by which it is found again; may be given several times",
-        "priority": "0 to 9, the larger first",
-        "sessions": "how many sessions it may use",
-        "dollars": "how much it may cost in all, as 0.50",
+        "priority": "0 to 9, the larger first; 5 without it",
+        "sessions": "how many sessions it may use; 5 without it",
+        "dollars": "how much it may cost in all, as 0.50; 5 without it",
+        "not-before": f"when it may begin: {TIME}",
+        "key": "a word of yours: the same task with the same word is added only once",
     },
-    example="fab task.add --title 'Season occupancy' --description @task.txt --context bookings.csv",
+    example="fab task.add --title 'Season occupancy' --description @task.txt --file bookings.csv --not-before +2h",
 )
 def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
-    _context: Context, title: str, context: list[str], label: list[str], description: str = "", priority: str = "5",
-    sessions: str = "5", dollars: str = "5", *, json: bool = False, stack: str | None = None, host: str | None = None,
+    _context: Context, file: list[str], context: list[str], label: list[str], title: str | None = None,
+    template: str | None = None, description: str | None = None, priority: str | None = None,
+    sessions: str | None = None, dollars: str | None = None, not_before: str | None = None, key: str | None = None, *,
+    json: bool = False, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """Put a task into the queue and print its id."""
+    budget = {
+        "sessions": sessions and whole("--sessions", sessions, SESSIONS),
+        "usd_micros": dollars and micros("--dollars", dollars),
+    }
     given = {
         "title": title,
         "labels": label,
-        "priority": whole("--priority", priority, PRIORITIES),
-        "budget": {"sessions": whole("--sessions", sessions, SESSIONS), "usd_micros": micros("--dollars", dollars)},
+        "priority": priority and whole("--priority", priority, PRIORITIES),
+        "not_before": not_before and moment("--not-before", not_before, datetime.now(UTC)),
     }
-    new = new_task(given, description, [Path(name) for name in context])
+    files = [Path(name) for name in (*file, *context)]
+    if not template:
+        new_task(typed(given, budget), description or "", files)  # what is wrong is said before a connection is made
     with queue_client(stack, host) as client:
-        made = client.add_task(new, key=str(uuid.uuid4()))
+        begun = chosen(client.templates(), template) if template else None
+        new = new_task(typed(given, budget, begun), description or (begun.description if begun else ""), files)
+        made = added(client, new, key or str(uuid.uuid4()))
         print_json(made) if json else say(made.id)
+
+
+def typed(given: dict[str, Any], budget: dict[str, Any], begun: types.Template | None = None) -> dict[str, Any]:
+    """Return a new task's fields as they were typed, what was not from the template that it begins with."""
+    said = {name: value for name, value in given.items() if value not in (None, [])}
+    limits = {name: value for name, value in budget.items() if value is not None}
+    if begun is None:
+        return {"title": None, **said, "budget": limits}
+    first = {"title": begun.title, "labels": list(begun.labels), "priority": begun.priority}
+    return {**first, **said, "budget": {"sessions": begun.sessions, "usd_micros": begun.usd_micros, **limits}}
+
+
+def chosen(templates: Sequence[types.Template], name: str) -> types.Template:
+    """Return the template of a name; raises `CommandError` that names those that there are."""
+    for template in templates:
+        if template.name == name:
+            return template
+    known = ", ".join(template.name for template in templates)
+    cure = f"there are: {known}" if known else "none is set up: see [dashboard.templates] in the settings file"
+    raise CommandError(f"no template {name!r}", cure)
+
+
+def added(client: Client, new: types.NewTask, key: str) -> types.Task:
+    """Add a task. The client's tries all carry the same key, and the operator's next one can, when none is answered."""
+    try:
+        return client.add_task(new, key=key)
+    except Unreachable as error:
+        raise CommandError(
+            "the queue did not answer: it is not known whether the task was added",
+            f"give the same command once more with --key {key}: that adds it only once",
+        ) from error
 
 
 @task(
@@ -114,58 +164,102 @@ def show(
     positional=["task_id"],
     help={
         **ID,
+        **JSON,
         "text": "the answer to its question, or instructions",
         "sessions": "sessions to grant on top",
         "dollars": "dollars to grant on top, as 0.50",
     },
     example="fab task.answer 01M7ZQGWJRQ9MW3ETQ7MW30V00 --text 'Keep them until Friday.'",
 )
-def answer(
-    _context: Context, task_id: str, text: str | None = None, sessions: str = "0", dollars: str = "0",
-    stack: str | None = None, host: str | None = None,
+def answer(  # noqa: PLR0913 - each argument is an option of the command line
+    _context: Context, task_id: str, text: str | None = None, sessions: str = "0", dollars: str = "0", *,
+    json: bool = False, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """Answer what a task waits for: a text, or more sessions or dollars."""
     granted, money = whole("--sessions", sessions, SESSIONS), micros("--dollars", dollars)
     if not (text or granted or money):
         raise CommandError("no answer given", "say --text, --sessions or --dollars")
-    reply = decode(types.Reply, {"text": text, "sessions": granted, "usd_micros": money})
+    reply = asked(types.Reply, {"text": text, "sessions": granted, "usd_micros": money}, "task.answer")
     with queue_client(stack, host) as client:
-        say(row(client.reply(task_id, reply, version=client.task(task_id).version)))
-
-
-@task(positional=["task_id"], help=ID, example="fab task.cancel 01M7ZQGWJRQ9MW3ETQ7MW30V00")
-def cancel(_context: Context, task_id: str, stack: str | None = None, host: str | None = None) -> None:
-    """Cancel a task that is not finished, and its unfinished subtasks; a session that works on it ends in a minute."""
-    with queue_client(stack, host) as client:
-        say(row(client.cancel(task_id)))
+        _tell(client.reply(task_id, reply, version=client.task(task_id).version), json=json)
 
 
 @task(
     positional=["task_id"],
-    help={**ID, "afresh": "begin a new session from its checkpoint, instead of going on where the last one stopped"},
+    help={
+        **ID,
+        **JSON,
+        "priority": "0 to 9, the larger first",
+        "sessions": "how many sessions it may use in all, those that it has used among them",
+        "dollars": "how much it may cost in all, what it has cost so far included, as 7.50",
+    },
+    example="fab task.edit 01M7ZQGWJRQ9MW3ETQ7MW30V00 --priority 9 --dollars 7.50",
+)
+def edit(  # noqa: PLR0913 - each argument is an option of the command line
+    _context: Context, task_id: str, priority: str | None = None, sessions: str | None = None,
+    dollars: str | None = None, *, json: bool = False, stack: str | None = None, host: str | None = None,
+) -> None:  # fmt: skip
+    """Change the priority or the budget of a task that is not over; what is left out stays."""
+    given = {
+        "priority": priority and whole("--priority", priority, PRIORITIES),
+        "sessions": sessions and whole("--sessions", sessions, SESSIONS),
+        "usd_micros": dollars and micros("--dollars", dollars),
+    }
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if not wanted:
+        raise CommandError("nothing to change", "say --priority, --sessions or --dollars")
+    change = asked(types.Edit, wanted, "task.edit")
+    with queue_client(stack, host) as client:
+        _tell(client.edit(task_id, change), json=json)
+
+
+@task(positional=["task_id"], help={**ID, **JSON}, example="fab task.cancel 01M7ZQGWJRQ9MW3ETQ7MW30V00")
+def cancel(
+    _context: Context, task_id: str, *, json: bool = False, stack: str | None = None, host: str | None = None
+) -> None:
+    """Cancel a task that is not finished, and its unfinished subtasks; a session that works on it ends in a minute."""
+    with queue_client(stack, host) as client:
+        _tell(client.cancel(task_id), json=json)
+
+
+@task(
+    positional=["task_id"],
+    help={
+        **ID,
+        **JSON,
+        "afresh": "begin a new session from its checkpoint, instead of going on where the last one stopped",
+    },
     example="fab task.retry 01M7ZQGWJRQ9MW3ETQ7MW30V00 --afresh",
 )
 def retry(
-    _context: Context, task_id: str, *, afresh: bool = False, stack: str | None = None, host: str | None = None
-) -> None:
+    _context: Context, task_id: str, *, afresh: bool = False, json: bool = False, stack: str | None = None,
+    host: str | None = None,
+) -> None:  # fmt: skip
     """Queue a failed task again; its session goes on where it stopped, or a new one begins from its checkpoint."""
     with queue_client(stack, host) as client:
-        say(row(client.retry(task_id, afresh=afresh)))
+        _tell(client.retry(task_id, afresh=afresh), json=json)
 
 
 @task(
     positional=["task_id"],
-    help={**ID, "to": "where to make the folder, which is called like the task's id"},
+    help={**ID, **JSON, "to": "where to make the folder, which is called like the task's id"},
     example="fab task.get 01M7ZQGWJRQ9MW3ETQ7MW30V00 --to reports",
 )
-def get(_context: Context, task_id: str, to: str = ".", stack: str | None = None, host: str | None = None) -> None:
+def get(
+    _context: Context, task_id: str, to: str = ".", *, json: bool = False, stack: str | None = None,
+    host: str | None = None,
+) -> None:  # fmt: skip
     """Download a task's result files into a folder of their own; a file that is there is never overwritten."""
     with queue_client(stack, host) as client:
         item = client.task(task_id)
         if not item.files:
             raise CommandError(f"task {task_id} has no result files", "`fab task.show` says how it stands")
         content = {file.name: client.result_file(task_id, file.name) for file in item.files}
-    for path in keep(Path(to), item.id, content):
+    paths = keep(Path(to), item.id, content)
+    if json:
+        print_json([{"path": str(path), "size": path.stat().st_size} for path in paths])
+        return
+    for path in paths:
         say(f"{path}  {path.stat().st_size} bytes")
 
 
@@ -201,12 +295,21 @@ def new_task(given: dict[str, Any], description: str, context: Sequence[Path]) -
     except OSError as error:
         raise CommandError(f"{error.filename} can't be read: {error.strerror}", "give the path of a file") from error
     except UnicodeDecodeError:
-        raise CommandError(f"{description[1:]} is no text in UTF-8", "give it with --context") from None
+        raise CommandError(f"{description[1:]} is no text in UTF-8", "give it with --file") from None
+    return asked(types.NewTask, {**given, "description": text, "context": files}, "task.add")
+
+
+def asked(cls: type[Asked], given: dict[str, Any], command: str) -> Asked:
+    """Make a request of what was typed; raises `CommandError` that names the wrong option."""
     try:
-        return decode(types.NewTask, {**given, "description": text, "context": files})
+        return decode(cls, given)
     except Invalid as error:
         option = OPTIONS.get(error.field) or OPTIONS.get(error.field.partition("[")[0], error.field)
-        raise CommandError(f"{option}: {error.reason}", "`fab help task.add` says what each option takes") from error
+        raise CommandError(f"{option}: {error.reason}", f"`fab help {command}` says what each option takes") from error
+
+
+def _tell(item: types.Task, *, json: bool) -> None:
+    print_json(item) if json else say(row(item))
 
 
 def say(text: str) -> None:
@@ -240,4 +343,4 @@ def _state(name: str) -> types.State:
     return state
 
 
-namespace = Collection("task", add, list_, show, answer, cancel, retry, get)
+namespace = Collection("task", add, list_, show, tail, answer, edit, cancel, retry, get)

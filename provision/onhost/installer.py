@@ -1,101 +1,215 @@
-"""Carry out a plan on the host: the system forward, then the release; on failure the release before is put back.
+"""Carry out a plan on the host: the system forward, then the release; on failure the last proven release is put back.
 
-Reads its orders as JSON from standard input and prints a line of JSON for each step. It goes on when the connection
-breaks: half a deploy is worse than an unseen one. A lock keeps two apart.
+Runs in the transient unit `jada-deploy.service`, so that no connection can end it and no second one starts beside it.
+Its orders and its events are files in its folder. When the release has held for some seconds it is *deployed*; then the
+installer watches on, and only after that it is *proven*, which is what later deploys and boots go back to.
 """
 
-import fcntl
 import json
-import os
-import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from provision.onhost import durable, system, tree, units
-from provision.onhost.errors import DeployError, DeployRefused, SystemStepFailed, Unhealthy
+from provision.onhost import switching, system, tree, trials, units, whole
+from provision.onhost.errors import DeployError, DeployRefused, Stopped, SystemStepFailed, Unhealthy
+from provision.onhost.events import Events
+from provision.onhost.health import Times, hold
+from provision.onhost.runs import Record
 
-HOME = Path("/opt/jada-agent")
-LOCK = Path("/run/lock/jada-deploy.lock")
+TIMES = Times(time.monotonic, time.sleep)
 
 
-def main() -> int:
-    """Do what standard input says; exit 0 when the host is as planned, else 1 (the last line says how it is)."""
-    # sshd hangs up when the connection breaks.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    orders = json.load(sys.stdin)
+def main(folder: Path) -> int:
+    """Do what the folder's orders say; exit 0 when the release is proven, or nothing had to be."""
+    deploy = Deploy(json.loads((folder / "orders.json").read_text(encoding="utf-8")), folder)
+    signal.signal(signal.SIGTERM, _stop)
     try:
-        with _deploy_lock():
-            # Under the lock: another deploy could switch between this look and the work.
-            _require_unchanged(orders["seen"])
-            _apply_system(orders["system"])
-            _release(orders)
+        deploy.install()
     except (DeployError, OSError) as error:
-        _emit(failed=str(error))
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        deploy.fail(error)
         return 1
-    _emit(finished=True)
-    return 0
+    return deploy.watch()
 
 
-@contextmanager
-def _deploy_lock() -> Iterator[None]:
-    with LOCK.open("a") as lock:
+def ended(folder: Path, why: str) -> int:
+    """Finish what an installer left that ended without its last word, as systemd runs it after each one."""
+    deploy = Deploy(json.loads((folder / "orders.json").read_text(encoding="utf-8")), folder)
+    if deploy.events.last() is not None:
+        return 0
+    if deploy.events.says("deployed"):
+        return deploy.watch()
+    deploy.fail(Stopped(f"the installer was ended from outside: {why}"))
+    return 1
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise Stopped("it was asked to stop")
+
+
+@dataclass
+class Deploy:
+    """One deploy on this host."""
+
+    orders: dict[str, Any]
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.record, self.events = Record(), Events(self.folder / "events")
+
+    def install(self) -> None:
+        """Bring system and release to what was ordered, up to *deployed*, or *finished* where nothing had to be proven.
+
+        Raises `DeployError`, OSError.
+        """
+        self._require_unchanged()
+        trials.clear(self.record)
+        self._system()
+        self._release()
+        release = self.orders["id"]
+        if not any(self.orders[what] for what in ("switch", "restart", "links", "prove")):
+            self._tidy()
+            self.events.emit(finished=True)
+        elif not self.orders["switch"] and not self.orders["prove"]:
+            # What is proven stays so: its worker goes on taking tasks while a link or a service is put right.
+            self._hold(self._activate(), self.orders["health"]["steady_s"])
+            self._tidy()
+            self.events.emit(finished=True)
+        else:
+            self._adopt_current()
+            trials.try_sync(self.record, self.events, release)
+            trials.try_queue(self.record, self.events, release, switching.proven_before(self.record, release))
+            self.record.begin(release, self.folder.name, self.orders)
+            self._hold(self._activate(), self.orders["health"]["steady_s"])
+            self.events.emit(deployed=release, proven_in=self._watch_s())
+
+    def watch(self) -> int:
+        """Watch what was deployed until it is proven, or go back; a later deploy may take over, by ending this one."""
+        if self.events.last() is not None:
+            return 0
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DeployRefused("another deploy is at work on this host: wait for it, then run again") from None
-        yield
+            hold(self._look(), set(), self._watch_s(), self._limit_s() + self._watch_s(), TIMES)
+        except Stopped:
+            self.events.emit(superseded=True)
+            return 0
+        except Unhealthy as error:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            self.events.emit(reverted=f"{units.explained(error)}\n{self._undo()}")
+            # Nobody is there to read it.
+            units.report("jada-deploy.service")
+            return 1
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        # In this order: cut off in between, it is proven all the same, and the next deploy ends what is pending.
+        self.record.prove(self.orders["id"])
+        self.record.end()
+        self._tidy()
+        self.events.emit(proven=self.orders["id"])
+        return 0
 
+    def fail(self, error: Exception) -> None:
+        """Undo what was switched; the last word says why, and how the host is now."""
+        # Before anything is restarted: the journal's end says why.
+        said = units.explained(error)
+        trials.clear(self.record)
+        pending = self.record.pending()
+        mine = pending is not None and pending.get("run") == self.folder.name
+        word = self._undo(leave=isinstance(error, Stopped)) if mine else self._nothing_switched()
+        self.events.emit(failed=f"{said}\n{word}")
 
-def _require_unchanged(seen: str | None) -> None:
-    """Raise when another release is current than the one that the plan was made for."""
-    link = HOME / "current"
-    now = link.readlink().name if link.is_symlink() else None
-    if now != seen:
-        raise DeployRefused(f"the host changed since the plan: current was {seen}, now it is {now}; run again")
+    def _undo(self, *, leave: bool = False) -> str:
+        return switching.undo(self.record, self.events, self._pending(), TIMES, leave=leave)
 
+    def _nothing_switched(self) -> str:
+        if self.orders["id"] == self.record.current():
+            return f"Release {self.orders['id']} is proven and stays current; its services are as they are now."
+        return "Nothing was switched."
 
-def _apply_system(steps: dict[str, Any]) -> None:
-    if steps["packages"] or steps["files"]:
-        with _step("wait for the host's first boot"):
-            system.wait_until_ready()
-    if steps["packages"]:
-        with _step(f"install {', '.join(steps['packages'])}"):
-            system.install(steps["packages"])
-    for file in steps["files"]:
-        with _step(f"write {file['path']}"):
-            system.write(file)
+    def _require_unchanged(self) -> None:
+        """Raise when another release is current than the one that the plan was made for."""
+        seen, now = self.orders["seen"], self.record.current()
+        if now != seen:
+            raise DeployRefused(f"the host changed since the plan: current was {seen}, now it is {now}; run again")
 
+    def _system(self) -> None:
+        steps = self.orders["system"]
+        if steps["packages"]:
+            with self.events.step("wait for the host's first boot"):
+                system.wait_until_ready()
+            with self.events.step(f"install {', '.join(steps['packages'])}"):
+                system.install(steps["packages"])
+        for file in steps["files"]:
+            with self.events.step(f"write {file['path']}"):
+                system.write(file)
 
-def _release(orders: dict[str, Any]) -> None:
-    folder, venv = HOME / "releases" / orders["id"], HOME / "venvs" / orders["lock"]
-    if orders["wheels"]:
-        with _step("make the virtual environment, offline, each wheel by its hash"):
-            tree.make_venv(tree.read_verified(Path(orders["wheels"]["path"]), orders["wheels"]["sha256"]), venv)
-    if orders["archive"]:
-        with _step(f"unpack release {orders['id']}"):
-            _unpack(orders["archive"], folder, venv)
-    if orders["switch"] or orders["links"] or orders["folders"]:
-        with _step("make users, folders and links"):
-            _accounts(folder)
-            tree.link_all(orders["links"])
-    if orders.get("notify"):
-        with _step("send a test to the notification targets, unless one of them took it before"):
-            _require_notified(orders["notify"])
-    _switch(orders)
-    # Only now: until the release is healthy, the one before may be needed.
-    for gone in tree.prune(HOME, [*orders["keep"], orders["id"]]):
-        _emit(note=f"remove {gone}")
-    shutil.rmtree(HOME / "staging", ignore_errors=True)
+    def _release(self) -> None:
+        orders, home = self.orders, self.record.home
+        folder, venv = home / "releases" / orders["id"], home / "venvs" / orders["lock"]
+        if orders["wheels"]:
+            with self.events.step("make the virtual environment, offline, each wheel by its hash"):
+                tree.make_venv(tree.read_verified(Path(orders["wheels"]["path"]), orders["wheels"]["sha256"]), venv)
+        if orders["archive"]:
+            with self.events.step(f"unpack release {orders['id']}"):
+                archive = tree.read_verified(Path(orders["archive"]["path"]), orders["archive"]["sha256"])
+                tree.place_release(archive, folder, venv)
+        if orders["switch"] or orders["links"] or orders["folders"] or orders["groups"]:
+            with self.events.step("make users, folders and links"):
+                _accounts(folder)
+                for group in orders["groups"]:
+                    _join(orders["login"], group)
+                tree.link_all(orders["links"])
+        if orders.get("notify"):
+            with self.events.step("send a test to the notification targets, unless one of them took it before"):
+                require_notified(orders["notify"])
 
+    def _adopt_current(self) -> None:
+        """Count what runs as proven when it has held long enough: a release from before kept no record of it."""
+        current = self.record.current()
+        if current is None or current in (self.orders["id"], *self.record.proven()):
+            return
+        look = switching.looker(self.record, {**self._pending(), "release": current})()
+        folder = self.record.home / "releases" / current
+        since = units.youngest_s([unit for unit in look.runs if units.running_release(unit) == current])
+        if whole.is_whole(folder) and look.wrong is None and (since or 0) >= self.orders["health"]["proven_s"]:
+            self.record.prove(current)
+            self.events.emit(note=f"release {current} has held for {since:.0f} s: it counts as proven")
 
-def _unpack(archive: dict[str, str], folder: Path, venv: Path) -> None:
-    """Put the release in place, also over a damaged one of the same name."""
-    tree.place_release(tree.read_verified(Path(archive["path"]), archive["sha256"]), folder, venv)
+    def _activate(self) -> set[str]:
+        release = self.orders["id"]
+        return switching.activate(
+            self.record, self.events, release, self.orders["restart"], f"switch to release {release}"
+        )
+
+    def _hold(self, fresh: set[str], seconds: float) -> None:
+        with self.events.step(f"wait until it has been healthy for {seconds:g} s"):
+            hold(self._look(), fresh, seconds, self._limit_s(), TIMES)
+
+    def _look(self) -> Any:
+        return switching.looker(self.record, self._pending())
+
+    def _pending(self) -> dict[str, Any]:
+        return {"release": self.orders["id"], **{key: self.orders[key] for key in ("restart", "healthy", "health")}}
+
+    def _limit_s(self) -> float:
+        return float(self.orders["health"]["seconds"])
+
+    def _watch_s(self) -> float:
+        health = self.orders["health"]
+        return max(0.0, float(health["proven_s"] - health["steady_s"]))
+
+    def _tidy(self) -> None:
+        """Remove what no one goes back to any more: only now, until here it might have been needed."""
+        before = switching.proven_before(self.record, self.orders["id"])
+        keep = [*self.orders["keep"], self.orders["id"], *([before] if before else [])]
+        for gone in tree.prune(self.record.home, keep):
+            self.events.emit(note=f"remove {gone}")
+        tree.tidy_uploads(self.record.home / "staging", [each["path"] for each in self._uploads()], time.time())
+
+    def _uploads(self) -> list[dict[str, str]]:
+        return [self.orders[what] for what in ("wheels", "archive") if self.orders[what]]
 
 
 def _accounts(release: Path) -> None:
@@ -109,69 +223,16 @@ def _accounts(release: Path) -> None:
             raise SystemStepFailed(f"{command[0]}: {done.stderr.strip()}")
 
 
-def _require_notified(command: list[str]) -> None:
+def _join(user: str, group: str) -> None:
+    """Put the login user into a group, from its next login on."""
+    done = subprocess.run(["usermod", "-aG", group, user], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemStepFailed(f"usermod -aG {group} {user}: {done.stderr.strip()}")
+
+
+def require_notified(command: list[str]) -> None:
+    """Raise unless the command, which sends a test, reached a notification target."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stdout + done.stderr).strip() or "nothing; is a line of it in the secret?"
         raise DeployRefused(f"no notification target took a test, and nothing was switched:\n{said}")
-
-
-def _switch(orders: dict[str, Any]) -> None:
-    """Make the release current and prove it; else put the one before back and say so."""
-    if not (orders["switch"] or orders["restart"] or orders["links"]):
-        return
-    try:
-        _activate(orders["id"], orders, f"switch to release {orders['id']}")
-    except Unhealthy as error:
-        raise Unhealthy(f"{error}\n{_roll_back(orders)}") from error
-
-
-def _activate(release: str, orders: dict[str, Any], what: str) -> None:
-    with _step(what):
-        durable.link(HOME / "current", f"releases/{release}")
-        # Cron reads a file again when its folder's time changes; the link itself does not.
-        os.utime("/etc/cron.d")
-        units.reload()
-    # A release that is gone back to may be older than a unit.
-    known = {path.name for path in (HOME / "releases" / release / "units").iterdir()}
-    for unit in orders["restart"]:
-        if unit not in known:
-            units.stop(unit)
-            continue
-        with _step(f"restart {unit}"):
-            units.restart(unit)
-    with _step("wait until the host is healthy"):
-        healthy = [unit for unit in orders["healthy"] if unit in known]
-        units.wait_healthy(healthy, orders["health"]["url"], orders["health"]["seconds"])
-
-
-def _roll_back(orders: dict[str, Any]) -> str:
-    before = orders["seen"]
-    if before is None or before == orders["id"]:
-        for unit in orders["restart"]:
-            units.stop(unit)
-        return "There is no release before it to go back to; what was restarted is stopped."
-    try:
-        _activate(before, orders, f"go back to release {before}")
-    except Unhealthy as error:
-        return f"Going back to release {before} failed as well: {error}"
-    return f"The release before, {before}, is back and healthy."
-
-
-@contextmanager
-def _step(text: str) -> Iterator[None]:
-    _emit(begin=text)
-    try:
-        yield
-    except BaseException:
-        _emit(broken=text)
-        raise
-    _emit(done=text)
-
-
-def _emit(**event: Any) -> None:
-    try:
-        sys.stdout.write(json.dumps(event) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # the operator's connection is gone; the work goes on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,19 +1,24 @@
 """Look at a host and say what is there, as JSON: one round trip before any plan. Changes nothing."""
 
+import grp
+import os
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import whole
+from provision.onhost import runs, units, whole
 
-HOME = Path("/opt/jada-agent")
+HOME = runs.HOME
 SECRETS = Path("/home/jada/secrets")
 UNIT_PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "UnitFileState", "InvocationID", "Result")
 
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:
-    """Answer what is asked: {"packages", "files", "links", "folders", "units"} are names and paths to look at."""
+    """Answer what is asked: {"packages", "files", "links", "folders", "groups", "units"}, each names or paths."""
+    record = runs.Record()
+    # Who logged in and became root by sudo; root itself needs no group.
+    login = os.environ.get("SUDO_USER", "")
     return {
         "os": _os(),
         "python": ".".join(platform.python_version_tuple()[:2]),
@@ -24,12 +29,24 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "links": {path: _target(Path(path)) for path in asked["links"]},
         "in_the_way": [path for path in asked["links"] if Path(path).is_dir() and not Path(path).is_symlink()],
         "wrong_rights": _wrong_rights(asked["folders"]),
-        "current": _current(HOME / "current"),
+        "login": login,
+        "lacks_groups": [name for name in asked["groups"] if login and login not in _members(name)],
+        "current": record.current(),
+        "proven": record.proven(),
+        "pending": (record.pending() or {}).get("release"),
+        "deploying": runs.is_active(),
         "releases": {path.name: _release_state(path) for path in _newest_first(HOME / "releases")},
         "venvs": sorted(path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path)),
         "units": {unit: _unit(unit) for unit in asked["units"]},
         "secrets": sorted(path.name for path in SECRETS.glob("*")) if SECRETS.is_dir() else [],
     }
+
+
+def _members(group: str) -> list[str]:
+    try:
+        return grp.getgrnam(group).gr_mem
+    except KeyError:
+        return []
 
 
 def _os() -> str:
@@ -61,10 +78,6 @@ def _rights(path: Path) -> list[str] | None:
         return None
 
 
-def _current(link: Path) -> str | None:
-    return link.readlink().name if link.is_symlink() else None
-
-
 def _newest_first(folder: Path) -> list[Path]:
     # A dot marks what is half unpacked or about to go.
     releases = [path for path in folder.glob("[!.]*") if path.is_dir()]
@@ -80,17 +93,7 @@ def _release_state(release: Path) -> dict[str, Any]:
 def _unit(unit: str) -> dict[str, str | None]:
     shown = _output(["systemctl", "show", unit, f"--property={','.join(UNIT_PROPERTIES)}"])
     properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-    return {**properties, "release": _release(properties.get("MainPID") or "0")}
-
-
-def _release(pid: str) -> str | None:
-    """The release from which a process runs, by its working folder: what the kernel says, whatever `current` says."""
-    try:
-        folder = Path(f"/proc/{pid}/cwd").readlink()
-    except OSError:
-        return None
-    parts = folder.relative_to(HOME / "releases").parts if folder.is_relative_to(HOME / "releases") else ()
-    return parts[0] if parts else None
+    return {**properties, "release": units.running_release(unit)}
 
 
 def _output(command: list[str]) -> str:

@@ -74,7 +74,22 @@ def _journald(path: Path, content: str) -> None:
     subprocess.run(["journalctl", "--flush"], capture_output=True, check=False)
 
 
-APPLIED: dict[str, Callable[[Path, str], None]] = {"sshd": _sshd, "journald": _journald}
+def _program(path: Path, content: str) -> None:
+    durable.write(path, content.encode(), 0o600)
+
+
+def _boot_unit(path: Path, content: str) -> None:
+    """A unit that systemd starts at boot; not now."""
+    durable.write(path, content.encode(), 0o644)
+    _systemctl("enable", path.name)
+
+
+APPLIED: dict[str, Callable[[Path, str], None]] = {
+    "sshd": _sshd,
+    "journald": _journald,
+    "program": _program,
+    "boot unit": _boot_unit,
+}
 
 
 def _systemctl(verb: str, unit: str) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 from provision.onhost import durable, whole
 from provision.onhost.errors import ContentDamaged, SystemStepFailed
 
+LEFT_S = 3600
+"""An upload that is older belongs to a deploy that was cut off."""
+
 
 def read_verified(path: Path, digest: str) -> bytes:
     """Return a file's content; raises `ContentDamaged` unless its SHA-256 is `digest`."""
@@ -91,6 +94,14 @@ def prune(home: Path, keep: Iterable[str]) -> list[str]:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     # What has a dot was cut off half way, and is no news to anyone.
     return [f"{path.parent.name}/{path.name}" for path in gone if not path.name.startswith(".")]
+
+
+def tidy_uploads(staging: Path, used: Iterable[str], now: float) -> None:
+    """Remove what was uploaded and used, and what a cut-off deploy left; a later one may be uploading right now."""
+    own = set(used)
+    for path in staging.glob("*"):
+        if str(path) in own or now - path.stat().st_mtime > LEFT_S:
+            path.unlink()
 
 
 def _venv_links(home: Path, releases: Iterable[str]) -> Iterator[Path]:

@@ -1,15 +1,23 @@
-"""Units on this host: reload, restart, and wait until they prove that they work."""
+"""Units on this host: reload, restart, and how they run."""
 
+import http.client
 import json
+import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
 
+from provision.onhost import whole
 from provision.onhost.errors import Unhealthy
+from provision.onhost.health import Run
 
+RELEASES = Path("/opt/jada-agent/releases")
 DASHBOARD = "jada-dashboard.service"
+WORKER = "jada-agent.service"
+POLLED = "the queue answered;"
+"""How the status of a worker begins whose poll was answered; agent/daemon/worker.py says it."""
 
 
 def reload() -> None:
@@ -24,7 +32,7 @@ def restart(unit: str) -> None:
     try:
         _systemctl("restart", unit)
     except Unhealthy:
-        raise Unhealthy(f"{unit} did not start; its journal ends:\n{journal(unit)}") from None
+        raise Unhealthy(f"{unit} did not start", unit) from None
 
 
 def stop(unit: str) -> None:
@@ -32,42 +40,130 @@ def stop(unit: str) -> None:
     subprocess.run(["systemctl", "stop", unit], capture_output=True, check=False)
 
 
-def wait_healthy(units: list[str], url: str, seconds: float) -> None:
-    """Wait until all units are active and the queue is ready at `url`; raises `Unhealthy` when time is over."""
-    deadline = time.monotonic() + seconds
-    while (wrong := _problem(units, url)) is not None:
-        if time.monotonic() > deadline:
-            raise Unhealthy(f"not healthy after {seconds:g} s: {wrong}")
-        time.sleep(0.3)  # a small plan has a tenth of a CPU: each look costs two processes
+def runs(names: list[str]) -> dict[str, Run]:
+    """Return how each unit runs now."""
+    shown = {name: _shown(name, "ActiveState", "InvocationID", "NRestarts") for name in names}
+    return {
+        name: Run(state.get("ActiveState", "unknown"), state.get("InvocationID", ""), int(state.get("NRestarts") or 0))
+        for name, state in shown.items()
+    }
 
 
-def _problem(units: list[str], url: str) -> str | None:
-    for unit in units:
-        state = _show(unit, "ActiveState")
-        if state != "active":
-            return f"{unit} is {state}; its journal ends:\n{journal(unit)}"
-    return _dashboard_problem(url)
+def is_busy(unit: str) -> bool:
+    """Whether a unit that ends by itself is at work."""
+    return _shown(unit, "ActiveState").get("ActiveState") in ("active", "activating", "deactivating")
 
 
-def _dashboard_problem(url: str) -> str | None:
+def main_pid(unit: str) -> str:
+    """Return the id of a unit's main process; "0" when it has none."""
+    return _shown(unit, "MainPID").get("MainPID") or "0"
+
+
+def running_release(unit: str) -> str | None:
+    """Return the release from which a unit runs, by its working folder: the kernel says so, whatever `current` says."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the dashboard's own address
-            status = json.load(answer).get("status")
-    except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.NOT_FOUND and url.endswith("/readyz"):
+        folder = Path(f"/proc/{main_pid(unit)}/cwd").readlink()
+    except OSError:
+        return None
+    parts = folder.relative_to(RELEASES).parts if folder.is_relative_to(RELEASES) else ()
+    return parts[0] if parts else None
+
+
+def is_stale(unit: str, release: str, home: Path) -> bool:
+    """Whether a unit must restart to be what a release says: it does not run, or runs from something else."""
+    wanted = (whole.manifest(home / "releases" / release) or {}).get("units", {}).get(unit)
+    running = running_release(unit)
+    has = (whole.manifest(home / "releases" / running) or {}).get("units", {}).get(unit) if running else None
+    return wanted is None or has != wanted or _shown(unit, "ActiveState").get("ActiveState") != "active"
+
+
+def youngest_s(names: list[str]) -> float | None:
+    """Return for how many seconds the unit that started last has been active; None where one is not, or none is."""
+    began = [_shown(name, "ActiveState", "ActiveEnterTimestampMonotonic") for name in names]
+    if not began or any(state.get("ActiveState") != "active" for state in began):
+        return None
+    latest = max(int(state.get("ActiveEnterTimestampMonotonic") or 0) for state in began)
+    return time.clock_gettime(time.CLOCK_MONOTONIC) - latest / 1e6
+
+
+def poll_problem(release: str) -> str | None:
+    """Return what is wrong with the worker's poll, by its status, where the worker runs from this release."""
+    if running_release(WORKER) != release:
+        return None
+    status = _shown(WORKER, "StatusText").get("StatusText", "")
+    return (
+        None if status.startswith(POLLED) else f"the worker has had no answer of the queue: {status or 'no word yet'}"
+    )
+
+
+def report(unit: str) -> None:
+    """Send a message about a unit to the notification targets, as for one that failed."""
+    subprocess.run(["systemctl", *report_words(unit)], capture_output=True, check=False)
+
+
+def report_words(unit: str) -> list[str]:
+    """Return systemctl's words that send that message."""
+    return ["start", "--no-block", f"jada-failed@{unit}.service"]
+
+
+def explained(error: Exception) -> str:
+    """Return what went wrong, with the end of the journal of the unit that says why."""
+    unit = getattr(error, "unit", None)
+    return f"{error}; its journal ends:\n{journal(unit)}" if unit else str(error)
+
+
+def queue_problem(url: str, port: str | None = None) -> str | None:
+    """Return why the queue is not ready at `url`; None when it is. A release without a socket answers at `port`."""
+    problem = _queue_problem(url)
+    return None if problem and port and _queue_problem(port) is None else problem
+
+
+def _queue_problem(url: str) -> str | None:
+    try:
+        status, body = _asked(url, "/readyz")
+        if status == HTTPStatus.NOT_FOUND:
             # A release from before that question: going back to it must stay possible.
-            return _dashboard_problem(url.removesuffix("/readyz") + "/v1/health")
-        return f"the queue is not ready: {_detail(error)}"
-    except (OSError, ValueError) as error:
-        return f"the dashboard does not answer at {url}: {error}; its journal ends:\n{journal(DASHBOARD)}"
-    return None if status in ("ok", "ready") else f"the dashboard says {status!r} at {url}"
+            status, body = _asked(url, "/v1/health")
+    except (OSError, http.client.HTTPException) as error:
+        return f"the dashboard does not answer at {url}: {error}"
+    if status != HTTPStatus.OK:
+        return f"the queue is not ready: {_said(body, 'detail') or f'HTTP Error {status}'}"
+    said = _said(body, "status")
+    return None if said in ("ok", "ready") else f"the dashboard says {said!r} at {url}"
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def _said(body: bytes, name: str) -> str | None:
     try:
-        return str(json.load(error)["detail"])
+        found = json.loads(body)[name]
     except (ValueError, KeyError, TypeError):
-        return str(error)
+        return None
+    return str(found)
+
+
+def _asked(url: str, path: str) -> tuple[int, bytes]:
+    """Ask at unix:PATH, or at http://ADDRESS:PORT, as an earlier release wrote it into what is pending, with a path."""
+    kind, _, where = url.partition(":")
+    connection = _OverSocket(where) if kind == "unix" else http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+class _OverSocket(http.client.HTTPConnection):
+    """HTTP over the Unix socket at a path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def journal(unit: str, lines: int = 15) -> str:
@@ -77,9 +173,10 @@ def journal(unit: str, lines: int = 15) -> str:
     return "\n".join(f"    {line}" for line in shown.splitlines())
 
 
-def _show(unit: str, name: str) -> str:
-    command = ["systemctl", "show", unit, f"--property={name}", "--value"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+def _shown(unit: str, *names: str) -> dict[str, str]:
+    command = ["systemctl", "show", unit, f"--property={','.join(names)}"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
 def _systemctl(*words: str) -> None:

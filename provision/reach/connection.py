@@ -25,6 +25,13 @@ class RemoteCommandFailed(CommandError):
         self.said = said
 
 
+class ConnectionLost(CommandError):
+    """The connection ended, or said nothing for too long, before a command did."""
+
+    def __init__(self, host: str, why: str) -> None:
+        super().__init__(f"{host}: the connection broke{why}", "run it again: it is safe to")
+
+
 LOST = -1
 """What stands for an exit status when the connection ended before the command did."""
 
@@ -40,10 +47,14 @@ class Host:
         """Run a command as root and return its output; raises `CommandError` with the end of its errors."""
         return b"".join(self.lines(command, stdin))
 
-    def lines(self, command: Sequence[str], stdin: bytes = b"") -> Iterator[bytes]:
-        """Run a command as root and yield its output line by line, as it comes."""
+    def lines(self, command: Sequence[str], stdin: bytes = b"", silence_s: float | None = None) -> Iterator[bytes]:
+        """Run a command as root and yield its output line by line, as it comes.
+
+        One that says nothing for `silence_s` counts as cut off: a dead connection is silent as well. Raises
+        `ConnectionLost`, `RemoteCommandFailed`.
+        """
         try:
-            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
+            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]), timeout=silence_s)
             with suppress(OSError):  # a command that ended before it read all says why below
                 sent.channel.sendall(stdin)
                 # Programs read their standard input to its end.
@@ -52,9 +63,9 @@ class Host:
             errors = err.read().decode(errors="replace").strip().splitlines()
             status = out.channel.recv_exit_status()
         except (paramiko.SSHException, OSError) as error:
-            raise CommandError(f"{self.name}: the connection broke: {error}", "run it again: it is safe to") from error
+            raise ConnectionLost(self.name, f": {error}" if str(error) else "") from error
         if status == LOST:
-            raise CommandError(f"{self.name}: the connection broke", "run it again: it is safe to")
+            raise ConnectionLost(self.name, "")
         if status:
             raise RemoteCommandFailed(self.name, command, status, " / ".join(errors[-3:]) or "nothing")
 

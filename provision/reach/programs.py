@@ -8,16 +8,30 @@ from pathlib import Path
 from typing import Any
 
 ONHOST = Path(__file__).parents[1] / "onhost"
-MAIN = "import sys\nfrom provision.onhost.installer import main\nsys.exit(main())\n"
+MAIN = """\
+import os, sys
+from pathlib import Path
+from provision.onhost import installer
+folder = Path(sys.argv[2])
+if sys.argv[1] == "install":
+    sys.exit(installer.main(folder))
+why = "/".join(os.environ.get(name, "?") for name in ("SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"))
+sys.exit(installer.ended(folder, why))
+"""
 # Python reads a zip by seeking in it, and standard input can't seek: a file in memory can, and leaves nothing behind.
-CALL = """\
+LOAD = """\
 import base64, json, os, sys
 packed = os.memfd_create("jada")
 os.write(packed, base64.b64decode({packed!r}))
 sys.path.insert(0, f"/proc/self/fd/{{packed}}")
 from provision.onhost import {name}
-print(json.dumps({name}.main(json.loads({argument!r}))))
 """
+CALL = LOAD + "print(json.dumps({name}.main(json.loads({argument!r}))))\n"
+PROGRAM = (
+    "# Written by `fab deploy`: one file, because it must be whole when no release is.\n"
+    + LOAD
+    + "sys.exit({name}.main())\n"
+)
 
 
 def packed() -> bytes:
@@ -35,6 +49,11 @@ def call(name: str, argument: Any) -> bytes:
     """Return Python for a host's standard input: it prints what the program's `main` answers, as JSON."""
     encoded = base64.b64encode(packed()).decode()
     return CALL.format(packed=encoded, name=name, argument=json.dumps(argument)).encode()
+
+
+def standalone(name: str) -> str:
+    """Return Python for a file on the host that runs a program which takes no argument."""
+    return PROGRAM.format(packed=base64.b64encode(packed()).decode(), name=name)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

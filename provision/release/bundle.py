@@ -53,7 +53,14 @@ def collect(root: Path, settings: Path, lock: str) -> Bundle:
 
 def manifest(bundle: Bundle) -> bytes:
     """Return the manifest that lies in the release: its id, its environment's key, each file's SHA-256."""
-    content = {"id": bundle.id, "lock": bundle.lock, "files": _digests(bundle.files), "units": bundle.units}
+    content = {
+        "id": bundle.id,
+        "lock": bundle.lock,
+        "files": _digests(bundle.files),
+        "units": bundle.units,
+        # The worker says in its status that its poll was answered: one of a release from before does not.
+        "polls": True,
+    }
     return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
 
 

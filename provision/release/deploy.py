@@ -1,18 +1,16 @@
 """A deploy, as its steps: probe, build, plan, upload, install. Each host by itself; safe to run again at any point."""
 
 import hashlib
-import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from provision.errors import CommandError
 from provision.progress import Progress
-from provision.reach import programs
 from provision.reach.connection import Host
-from provision.release import bundle, plan, wheels
+from provision.release import bundle, installer, plan, wheels
+from provision.release.installer import Errand
 from provision.settings import Settings
 from provision.system import notify
 
@@ -22,7 +20,7 @@ STAGING = "/opt/jada-agent/staging"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
-    dashboard's "address:port" on the host, and the notification `targets`; `tested`: one must have taken a test.
+    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
     """
 
     root: Path
@@ -77,23 +75,32 @@ def require_notifications(source: Source, probed: plan.Probed) -> None:
     raise CommandError(f"{source.file.name}: {cause}", f'{cure}, or set deploy.notify = "none" to go without')
 
 
-def deploy(host: Host, source: Source, progress: Progress) -> bool:
-    """Bring a host to what the work tree says; return whether anything changed. Raises `CommandError`."""
+def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None = None) -> str | None:
+    """Bring a host to what the work tree says; return its word for that, None when nothing changed.
+
+    Raises `CommandError`.
+    """
+    errand = errand or Errand()
     prepared = prepare(host, source, progress)
     for line in plan_lines(prepared.plan):
         progress.say(f"    {line}")
     if prepared.plan.nothing:
-        return False
+        return None
     if prepared.plan.blocking:
         raise lacks_secrets(host.name, prepared.plan)
     uploaded = upload(host, prepared, progress)
-    health = plan.Health(f"http://{source.queue}/readyz", source.settings.health_s)
+    settings = source.settings
+    health = plan.Health(
+        f"unix:{source.queue}",
+        settings.health_s,
+        settings.deployed_s,
+        max(settings.deployed_s, settings.proven_s),
+    )
     orders = plan.orders(prepared.plan, health, **uploaded)
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.
         orders["notify"] = notify.command(f"{plan.HOME}/releases/{prepared.plan.release}", "--unless-tested")
-    install(host, orders, progress)
-    return True
+    return install(host, orders, progress, errand)
 
 
 def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]:
@@ -108,39 +115,12 @@ def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]
     return sent
 
 
-def install(host: Host, orders: dict[str, Any], progress: Progress) -> None:
-    """Run the installer on the host and show its steps; raises `CommandError` with what it said at the end."""
-    path = _send(host, "installer", programs.packed(), progress)["path"]
-    events = (json.loads(line) for line in host.lines(["python3", "-I", path], json.dumps(orders).encode()))
-    try:
-        failed = show_steps(events, progress)
-    except CommandError as error:
-        raise CommandError(
-            f"{error.cause}. The installer on the host goes on by itself", "wait, then deploy again"
-        ) from error
-    if failed:
-        raise CommandError(f"{host.name}: {failed}", "fix the cause and deploy again; nothing else is needed")
-
-
-def show_steps(events: Iterator[dict[str, Any]], progress: Progress) -> str | None:
-    """Show the installer's steps; return what it failed with, None when it finished.
-
-    Each {"begin"} is followed by {"done"} or {"broken"}; {"failed"} or {"finished"} is the last event.
-    """
-    for event in events:
-        if "begin" in event:
-            with suppress(_StepBroken), progress.step(event["begin"]):
-                if "broken" in next(events):
-                    raise _StepBroken
-        elif "note" in event:
-            progress.done(event["note"], 0)
-        else:
-            return event.get("failed")
-    return "the installer ended without a result"
-
-
-class _StepBroken(Exception):
-    """A step on the host failed; why comes with its last event."""
+def install(host: Host, orders: dict[str, Any], progress: Progress, errand: Errand) -> str:
+    """Start the installer on the host and follow it; return its word. Raises `CommandError` with what it said."""
+    run = installer.start(host, orders, errand)
+    if errand.detach:
+        return f"the installer works on the host as {run}: `fab attach` follows it"
+    return installer.follow(host, run, progress, errand, until_deployed=True)
 
 
 def _send(host: Host, what: str, content: bytes, progress: Progress) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """From what a host is and what it should be to what is to be done, as a value; nothing is touched."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from provision.release import recovery
 from provision.release.bundle import SERVICES, TEMPLATES, UNITS, Bundle
-from provision.system.desired import ConfigFile, all_packages, config_files, packages
+from provision.system.desired import ConfigFile, all_packages, packages
 from provision.system.secrets import FOLDER, HostSecret, missing
 from wire.values import decode
 
@@ -35,6 +36,10 @@ FOLDERS = {
 """Folder → mode and owner, as the release's tmpfiles.d says; each secret in the last one is 0600 and root's."""
 
 
+GROUPS = ("jada-queue", "jada-operators")
+"""Groups of the login user: to open the queue's sockets, and to be an operator there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What `onhost/probe.py` saw of a host; its docstrings say what each is."""
@@ -48,7 +53,12 @@ class Probed:
     links: dict[str, str | None]
     in_the_way: tuple[str, ...]
     wrong_rights: tuple[str, ...]
+    login: str
+    lacks_groups: tuple[str, ...]
     current: str | None
+    proven: tuple[str, ...]
+    pending: str | None
+    deploying: bool
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
     units: dict[str, dict[str, Any]]
@@ -57,10 +67,14 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a release proves itself: what answers at an address on the host, within so many seconds."""
+    """How a release proves itself: the queue answers at an address on the host within so many `seconds`, and all has
+    been well for `steady_s` (*deployed*), then for `proven_s` in all (*proven*).
+    """
 
     url: str
     seconds: int
+    steady_s: int
+    proven_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +82,7 @@ class Plan:
     """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that it lacks.
 
     `damaged` has the releases that can't be used as they are, with what is wrong; `in_the_way` are folders where links
-    belong.
+    belong; `prove`: the release is current already, and was never watched until it was proven.
     """
 
     release: str
@@ -82,6 +96,9 @@ class Plan:
     in_the_way: tuple[str, ...]
     links: Mapping[str, str]
     folders: tuple[str, ...]
+    login: str
+    groups: tuple[str, ...]
+    prove: bool
     restart: Mapping[str, str]
     keep: tuple[str, ...]
     missing: tuple[HostSecret, ...]
@@ -95,7 +112,7 @@ class Plan:
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
         forward = [self.packages, self.files, self.make_venv, self.upload, self.damaged, self.links, self.folders]
-        return not any([*forward, self.switch, self.restart])
+        return not any([*forward, self.groups, self.switch, self.prove, self.restart])
 
     @property
     def blocking(self) -> tuple[str, ...]:
@@ -107,9 +124,10 @@ def probe_request() -> dict[str, Any]:
     """Return what the probe is to look at."""
     return {
         "packages": list(all_packages()),
-        "files": [file.path for file in config_files()],
+        "files": [file.path for file in recovery.system_files()],
         "links": list(LINKS),
         "folders": {path: list(rights) for path, rights in FOLDERS.items()},
+        "groups": list(GROUPS),
         "units": list(UNITS),
     }
 
@@ -126,13 +144,16 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         lock=bundle.lock,
         seen=probed.current,
         packages=tuple(name for name in packages(probed.os) if not probed.packages.get(name)),
-        files=tuple(file for file in config_files() if probed.files.get(file.path) != file.digest),
+        files=tuple(file for file in recovery.system_files() if probed.files.get(file.path) != file.digest),
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
         damaged=_damaged(probed, bundle),
         in_the_way=probed.in_the_way,
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
         folders=probed.wrong_rights,
+        login=probed.login,
+        groups=probed.lacks_groups,
+        prove=_is_unproven(probed, bundle),
         restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
         missing=missing(probed.secrets),
@@ -150,8 +171,12 @@ def changes(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "link", f"through the current release: {', '.join(plan.links)}"
     if plan.folders:
         yield "set right", f"owner and mode of {', '.join(plan.folders)}"
+    if plan.groups:
+        yield "add", f"{plan.login} to {', '.join(plan.groups)}: an operator of the queue"
     if plan.switch:
         yield "switch", f"from {'release ' + plan.seen if plan.seen else 'no release'} to {plan.release}"
+    if plan.prove:
+        yield "prove", f"release {plan.release}, which was not watched until it was proven"
     for unit, why in plan.restart.items():
         # A unit that does not run is not restarted.
         yield ("start" if why.startswith("it is ") else "restart"), f"{unit}: {why}"
@@ -193,10 +218,13 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
         "archive": archive,
         "links": dict(plan.links),
         "folders": list(plan.folders),
+        "login": plan.login,
+        "groups": list(plan.groups),
         "switch": plan.switch,
+        "prove": plan.prove,
         "restart": list(plan.restart),
         "healthy": list(SERVICES),
-        "health": {"url": health.url, "seconds": health.seconds},
+        "health": asdict(health),
         "keep": list(plan.keep),
     }
 
@@ -231,12 +259,23 @@ def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
     return f"new {' and '.join(changed)}" if changed else None
 
 
+def _is_unproven(probed: Probed, bundle: Bundle) -> bool:
+    """Whether the release is current, and neither proven nor being proven by the host itself right now."""
+    if probed.current != bundle.id or (probed.deploying and probed.pending == bundle.id):
+        return False
+    # Pending without an installer: it was cut off, and the worker would wait for ever.
+    return bundle.id not in probed.proven or probed.pending == bundle.id
+
+
 def _keep(probed: Probed, bundle: Bundle, keep_releases: int) -> tuple[str, ...]:
-    """The whole releases to keep: the newest, the one before this, and those that a process still runs from."""
+    """The whole releases to keep: the last proven one, the one before this, the newest, and those that something still
+    runs from.
+    """
     running = {unit["release"] for unit in probed.units.values() if unit.get("release")}
     damaged = _damaged(probed, bundle)
     others = [name for name in probed.releases if name != bundle.id and name not in damaged]
     # Before the newest: it is what this deploy goes back to, and the newest may be one that failed.
-    first = [probed.current] if probed.current in others else []
-    newest = [*first, *(name for name in others if name not in first)][: keep_releases - 1]
+    proven = [name for name in probed.proven if name in others][:1]
+    first = [*proven, *([probed.current] if probed.current in others and probed.current not in proven else [])]
+    newest = [*first, *(name for name in others if name not in first)][: max(keep_releases - 1, len(first))]
     return tuple(dict.fromkeys([*newest, *sorted(running & set(probed.releases) - set(damaged))]))

@@ -4,8 +4,10 @@ from google.oauth2.credentials import Credentials
 
 from doubles.google.app import create
 from local.serve import running
+from sync.api import Api
+from sync.batch import Batch, NewRow, Target, entered
 from sync.failure import SyncFailed
-from sync.plan import Change, Row
+from sync.plan import Row
 from sync.settings import Settings
 from sync.sheet import Sheet
 
@@ -30,7 +32,20 @@ class Desk:
             sheets_url=f"{url}/v4/spreadsheets",
             columns=columns,
         )
-        self.sheet = Sheet(settings, Credentials(token=token))
+        self.sheet = Sheet(Api(settings, Credentials(token=token)), settings)
+
+    def read(self):
+        return self.sheet.read(7)
+
+    def load(self, *rows):
+        self.sheet.load(TITLE, rows)
+
+    def write(self, *targets, added=(), at=0):
+        table = self.read()
+        batch = Batch(
+            copy=99, tab=7, places=table.places, columns=self.sheet.reader.columns, targets=targets, added=added, at=at
+        )
+        return batch, self.sheet.write(batch, 1)
 
     def type(self, place, value):
         edit = {"range": f"'People''s'!{place}", "value": value}
@@ -49,65 +64,78 @@ def desk(google):
 
 
 def test_an_empty_sheet_has_no_places_and_no_rows(desk):
-    table = desk.sheet.read()
+    table = desk.read()
     assert (table.places, table.rows) == ((), ())
 
 
-def test_the_first_write_makes_the_header(desk):
-    desk.sheet.write(desk.sheet.read(), [("B1", "2026-05-13", 80.5, "live")], [])
-    table = desk.sheet.read()
+def test_the_first_load_makes_the_header_and_stores_texts_as_they_are(desk):
+    desk.load(("B1", "2026-05-13", 80.5, "=1+1"))
+    table = desk.read()
     assert table.places == (0, 1, 2, 3)
-    assert table.rows == (Row(2, "B1", ("B1", "2026-05-13", 80.5, "live")),)
+    assert table.rows == (Row(2, "B1", ("B1", "2026-05-13", 80.5, "=1+1")),)
 
 
 def test_a_grid_that_is_too_small_grows(google):
     wide = ("id", "arrival", *(f"c{n}" for n in range(30)))
     desk = Desk(google, wide, {"rowCount": 1, "columnCount": 2})
-    desk.sheet.write(desk.sheet.read(), [tuple(f"x{n}" for n in range(33))] * 3, [])
-    assert len(desk.sheet.read().rows) == 3
+    desk.load(*[tuple(f"x{n}" for n in range(33))] * 3)
+    assert len(desk.read().rows) == 3
 
 
 def test_our_columns_are_found_by_their_headers_wherever_they_stand(desk):
     for place, text in zip("ABCDE", ("rate", "mine", "sync_state", "id", "arrival"), strict=True):
         desk.type(f"{place}1", text)
-    desk.sheet.write(desk.sheet.read(), [("B1", "2026-05-13", 80, "live")], [])
-    table = desk.sheet.read()
+    desk.write(added=(NewRow("B1", ("B1", "2026-05-13", 80, "live")),), at=1)
+    table = desk.read()
     assert table.places == (3, 4, 0, 2)
     assert table.rows[0].cells == ("B1", "2026-05-13", 80, "live")
 
 
-def test_a_change_reaches_its_cell_alone(desk):
-    desk.sheet.write(desk.sheet.read(), [("B1", "2026-05-13", 80, "live"), ("B2", "2026-05-14", 90, "live")], [])
-    desk.sheet.write(desk.sheet.read(), [], [Change(3, "B2", {2: ""})])
-    assert [row.cells[2] for row in desk.sheet.read().rows] == [80, ""]
+def test_a_write_answers_what_it_met_and_so_does_its_copy_until_it_is_deleted(desk):
+    desk.load(("B1", "2026-05-13", 80, "live"), ("B2", "2026-05-14", 90, "live"))
+    batch, met = desk.write(Target(2, 2, "B2", "rate", 90, entered("")))
+    assert [row.cells[2] for row in desk.read().rows] == [80, ""]
+    assert met == desk.sheet.met(batch)
+    assert met[2][2]["userEnteredValue"] == {"numberValue": 90}
+    assert desk.sheet.shape().copies == {99: ".jada 99-1"}
+    desk.sheet.delete(99)
+    assert desk.sheet.shape().copies == {}
+
+
+def test_the_same_batch_is_carried_out_once(desk):
+    desk.load(("B1", "2026-05-13", 80, "live"))
+    desk.write(Target(1, 2, "B1", "rate", 80, entered(81)))
+    with pytest.raises(SyncFailed, match="already exists"):
+        desk.write(Target(1, 2, "B1", "rate", 80, entered(82)))
+    assert desk.read().rows[0].cells[2] == 81
 
 
 @pytest.mark.parametrize(
     ("typed", "cell"), [("2026-05-14", "2026-05-14"), ("soon", "soon"), ("TRUE", "TRUE"), ("1.5", 1.5), ("", "")]
 )
 def test_what_a_person_types_into_a_day_is_read_as_a_day_or_as_it_is(desk, typed, cell):
-    desk.sheet.write(desk.sheet.read(), [("B1", "2026-05-13", 80, "live")], [])
+    desk.load(("B1", "2026-05-13", 80, "live"))
     desk.type("B2", typed)
-    assert desk.sheet.read().rows[0].cells[1] == cell
+    assert desk.read().rows[0].cells[1] == cell
 
 
 def test_rows_without_an_id_are_no_rows_of_ours_and_blanks_around_an_id_do_not_count(desk):
-    desk.sheet.write(desk.sheet.read(), [("B1", "2026-05-13", 80, "live")], [])
+    desk.load(("B1", "2026-05-13", 80, "live"))
     desk.type("B4", "a note")
     desk.type("A2", "B1 ")
-    assert [row.key for row in desk.sheet.read().rows] == ["B1"]
+    assert [row.key for row in desk.read().rows] == ["B1"]
 
 
 @pytest.mark.parametrize(("place", "text", "how"), [("C1", "price", "no column"), ("F1", "rate", "2 columns")])
 def test_a_header_of_ours_that_is_missing_or_doubled_is_named(desk, place, text, how):
-    desk.sheet.write(desk.sheet.read(), [("B1", "2026-05-13", 80, "live")], [])
+    desk.load(("B1", "2026-05-13", 80, "live"))
     desk.type(place, text)
     with pytest.raises(SyncFailed, match=rf"{how} with the header 'rate'"):
-        desk.sheet.read()
+        desk.read()
 
 
 def test_nobody_answering_is_told_by_name_and_may_pass(desk):
     settings = Settings(bookings_url="http://b", spreadsheet_id="x", sheets_url="http://127.0.0.1:9")
     with pytest.raises(SyncFailed) as failed:
-        Sheet(settings, Credentials(token="t")).read()
+        Sheet(Api(settings, Credentials(token="t")), settings).read(0)
     assert (failed.value.kind, failed.value.wait_s > 0) == ("sheets_unreachable", True)

@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from provision.system.desired import config_files
+from provision.release.recovery import system_files
 
 
 def _words(address):
@@ -45,7 +45,7 @@ def test_sshd_trusts_the_certificates_authority(out):
     assert out("cat", path).startswith(("ssh-", "ecdsa-"))
 
 
-@pytest.mark.parametrize("file", config_files(), ids=lambda file: file.path)
+@pytest.mark.parametrize("file", system_files(), ids=lambda file: file.path)
 def test_configuration_is_as_deployed(host, file):
     content = host.file(file.path).content
     assert hashlib.sha256(content).hexdigest() == file.digest, f"{file.path} was changed by hand"

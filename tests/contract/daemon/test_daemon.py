@@ -8,9 +8,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from agent.daemon.day import Day
+from agent.daemon.worker import POLLED, UNANSWERED
 from agent.record import durable
 from agent.settings import SessionSettings
 from dashboard.record import Move
+from provision.onhost import units
 from wire.types import Exit, State
 
 
@@ -153,3 +155,45 @@ def test_a_signal_drains_the_session_and_reports_it(site, make):
         daemon.run()
     drained = site.client.task(task.id)
     assert (drained.state, site.client.sessions(task.id)[0].exit) == (State.QUEUED, Exit.DRAINED)
+
+
+class Said:
+    """What systemd would hear."""
+
+    def __init__(self):
+        self.statuses = []
+
+    def ready(self):
+        pass
+
+    stopping = ready
+
+    def alive(self, status):
+        self.statuses.append(status)
+
+
+def test_an_unproven_worker_polls_and_takes_nothing_until_it_is_proven(site, make):
+    task, said, pending = site.add("turn"), Said(), [True]
+    daemon = make(unproven=lambda: bool(pending), notify=said)
+    assert [daemon.step(), daemon.step()] == [False, False]
+    assert site.client.task(task.id).state is State.QUEUED
+    assert said.statuses == [UNANSWERED, POLLED]
+    pending.clear()
+    assert daemon.step()
+    assert site.client.task(task.id).state is State.DONE
+
+
+def test_an_unproven_worker_does_not_say_that_it_was_answered_when_the_queue_is_away(site, make):
+    said = Said()
+    daemon = make(unproven=lambda: True, notify=said)
+    daemon.step()
+    site.stop()
+    for _ in range(3):
+        daemon.step()
+    assert said.statuses[-1] == UNANSWERED
+    site.start()
+
+
+def test_the_installer_knows_an_answered_poll_by_the_beginning_of_the_status():
+    assert POLLED.startswith(units.POLLED)
+    assert not UNANSWERED.startswith(units.POLLED)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from doubles.lightsail.app import create
 from local import tools
+from local.hosts import disk
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
@@ -20,6 +21,7 @@ from provision.reach.connection import connected
 from provision.release.deploy import Source, deploy
 from provision.settings import Settings
 from provision.system.secrets import SECRETS
+from tests.e2e.provision.host import until_proven
 from wire.secret import Secret
 
 NAME = "deployed"
@@ -39,19 +41,41 @@ subprocess.run(["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/us
     "/lib", "--symlink", "usr/lib64", "/lib64", "--tmpfs", "/proc", "--dev", "/dev", "--bind", "/var/lib/jada-agent",
     "/work", "/usr/bin/touch", "/work/made-in-a-sandbox"], check=True)
 notify("READY=1")
+notify("STATUS=the queue answered; by a stand-in")
 while True:
     time.sleep(10)
     notify("WATCHDOG=1")
 """
 DASHBOARD = """
-import http.server
+import http.server, os, socket, sqlite3
+PATH = "/run/jada-dashboard/queue.sock"
 from wire import notify
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'{"status": "ready"}')
-server = http.server.HTTPServer(("127.0.0.1", 8765), Page)
+    def do_POST(self):
+        self.send_response(201 if add() else 500)
+        self.end_headers()
+def add():
+    try:
+        with sqlite3.connect(QUEUE) as queue:
+            return queue.execute("INSERT INTO tasks VALUES ('one')")
+    except sqlite3.Error:
+        return None
+QUEUE = "/var/lib/jada-dashboard/queue.db"
+sqlite3.connect(QUEUE).executescript("CREATE TABLE IF NOT EXISTS tasks (title TEXT)")
+class Server(http.server.HTTPServer):
+    address_family = socket.AF_UNIX
+    def server_bind(self):
+        if os.path.exists(PATH):
+            os.unlink(PATH)
+        self.socket.bind(PATH)
+        os.chmod(PATH, 0o660)
+    def get_request(self):
+        return self.socket.accept()[0], ("", 0)
+server = Server(PATH, Page)
 notify("READY=1")
 server.serve_forever()
 """
@@ -83,6 +107,11 @@ class Cloud:
         place = {"address": self.site.public_address(1), "private_address": self.site.private_address(1)}
         host = inventory.Host(name=NAME, username="admin", **place)
         return inventory.Inventory(region="us-east-1", endpoint=self.url, hosts=(host,))
+
+    @property
+    def disk(self):
+        """The instance's file system, as a folder of this machine."""
+        return disk.mounted(self.site.state / "hosts" / NAME)
 
     def access(self):
         inventory = self.inventory
@@ -134,7 +163,8 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def source(tree):
-    return Source(tree, tree / "jada.local.toml", Settings(health_s=10), "127.0.0.1:8765")
+    settings = Settings(health_s=10, deployed_s=1, proven_s=2)
+    return Source(tree, tree / "jada.local.toml", settings, "/run/jada-dashboard/queue.sock")
 
 
 @pytest.fixture
@@ -144,18 +174,15 @@ def progress():
 
 @pytest.fixture(scope="session")
 def with_secrets(cloud):
-    """The host has all five secrets."""
-    given = {
-        name: Secret(f'{{"secret": "{name}"}}\n')
-        for name in SECRETS
-        if name != "dashboard_token" and not SECRETS[name].optional
-    }
+    """The host has all secrets."""
+    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in SECRETS if not SECRETS[name].optional}
     with connected(cloud.access(), 15) as host:
         return secrets.send(host, given)
 
 
 @pytest.fixture
 def deployed(box, source, progress, with_secrets):
-    """The host has the work tree as it is now."""
+    """The host has the work tree as it is now, proven: what a later deploy is taken back to."""
     deploy(box, source, progress)
+    until_proven(box)
     return box

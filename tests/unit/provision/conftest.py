@@ -8,8 +8,8 @@ import pytest
 from doubles.lightsail.access import Authority, new_key, private_pem, public_line
 from provision.reach.access import Access
 from provision.release.bundle import SERVICES, UNITS, Bundle
-from provision.release.plan import LINKS, Probed
-from provision.system.desired import config_files
+from provision.release.plan import GROUPS, LINKS, Probed
+from provision.release.recovery import system_files
 from wire.secret import Secret
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -50,9 +50,10 @@ def fresh():
     return Probed(
         os="debian_12", python="3.11", machine="x86_64", glibc="2.36",
         packages={"bubblewrap": False, "cron": False},
-        files={file.path: None for file in config_files()},
+        files={file.path: None for file in system_files()},
         links=dict.fromkeys(LINKS),
-        in_the_way=(), wrong_rights=(), current=None, releases={}, venvs=(), secrets=(),
+        in_the_way=(), wrong_rights=(), login="admin", lacks_groups=GROUPS, releases={}, venvs=(), secrets=(),
+        current=None, proven=(), pending=None, deploying=False,
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
 
@@ -64,11 +65,13 @@ def worker(fresh, bundle):
     return replace(
         fresh,
         packages=dict.fromkeys(fresh.packages, True),
-        files={file.path: file.digest for file in config_files()},
+        files={file.path: file.digest for file in system_files()},
         links=dict(LINKS),
+        lacks_groups=(),
         current=bundle.id,
+        proven=(bundle.id,),
         releases={bundle.id: {"lock": bundle.lock, "units": bundle.units, "damaged": []}},
         venvs=(bundle.lock,),
         units={unit: running if unit in SERVICES else fresh.units[unit] for unit in UNITS},
-        secrets=("anthropic_api_key", "dashboard_token"),
+        secrets=("anthropic_api_key",),
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.plan import DUPLICATE, LIVE, REMOVED, Change, Plan, Policy, Row, diff, lost, misplaced
+from sync.plan import DUPLICATE, LIVE, REMOVED, Change, Policy, Row, diff, joined, lost, our_rows
 
 POLICY = Policy(arrival=1)
 CALM = ("B1", "2026-05-13", 80)
@@ -163,31 +163,23 @@ def test_neither_a_removed_booking_nor_one_outside_the_window_is_lost():
     assert lost({}, diff({}, [], known, policy), known, policy) == 1
 
 
-def test_a_cell_that_hit_another_booking_is_given_back():
-    before = [row(2, *CALM), row(3, "B2", "2026-05-14", 50)]
-    after = [row(2, "new", "", 0, state=""), row(3, "B1", "2026-05-13", 99), row(4, "B2", "2026-05-14", 50)]
-    plan = Plan(added={}, changes=(Change(3, "B2", {2: 99}),), settled={})
-    assert misplaced(plan, before, after) == (Change(3, "B1", {2: 80}),)
+def test_the_plans_of_one_run_come_to_one():
+    first = diff(
+        source(CALM, ("B2", "2026-05-14", 9)), [row(2, "B1", "2026-05-13", 70)], base(("B1", "2026-05-13", 70)), POLICY
+    )
+    second = diff(source(CALM), [row(2, "B1", "2026-05-13", 75)], base(CALM), POLICY)
+    both = joined([first, second])
+    assert (list(both.added), both.changes, both.edited) == (["B2"], (Change(0, "B1", {2: 80}),), ("B1",))
 
 
-def test_nothing_is_given_back_where_the_write_hit_its_row():
-    plan = Plan(added={}, changes=(Change(2, "B1", {2: 99}),), settled={})
-    assert misplaced(plan, [row(2, *CALM)], [row(2, "B1", "2026-05-13", 99)]) == ()
-
-
-def test_each_cell_that_hit_another_booking_is_given_back():
-    before = [row(2, *CALM), row(3, "B2", "2026-05-14", 50)]
-    after = [row(2, "B2", "2026-05-14", 98), row(3, "B1", "2026-05-13", 99)]
-    plan = Plan(added={}, changes=(Change(2, "B1", {2: 98}), Change(3, "B2", {2: 99})), settled={})
-    assert misplaced(plan, before, after) == (Change(2, "B2", {2: 50}), Change(3, "B1", {2: 80}))
-
-
-@pytest.mark.parametrize(
-    ("before", "after"), [(80, 75), (80, 80), (99, 99)], ids=["edited meanwhile", "never hit", "held the same before"]
-)
-def test_a_repair_never_overwrites_a_cell_that_our_write_did_not_change(before, after):
-    plan = Plan(added={}, changes=(Change(3, "B2", {2: 99}),), settled={})
-    assert misplaced(plan, [row(2, "B1", "2026-05-13", before)], [row(3, "B1", "2026-05-13", after)]) == ()
+def test_a_row_is_ours_by_the_source_by_the_base_or_by_its_mark():
+    sheet = [
+        row(2, *CALM, state=""),
+        row(3, "B2", "", "", state=""),
+        row(4, "B3", "", ""),
+        row(5, "Total", "", 9, state=""),
+    ]
+    assert [r.key for r in our_rows(source(CALM), sheet, base(("B2", "", "")))] == ["B1", "B2", "B3"]
 
 
 KEYS = st.sampled_from(["B1", "B2", "B3", "B4"])

@@ -1,9 +1,11 @@
 """What is counted from a journal."""
 
+import math
+
 import pytest
 
 from agent.record import price_file
-from agent.record.limits import Limits, Spent, bound, context, hand_over_due, kept_back, notice, price, spent
+from agent.record.limits import Limits, Spent, bound, context, hand_over_due, kept_back, notice, price, room, spent
 from wire.types import Event, EventKind
 
 LIMITS = Limits(turns=30, hand_over_tokens=90_000, usd_micros=1, max_tokens=1000)
@@ -35,6 +37,8 @@ def refund(turn):
         ([reserve(1)], Spent(1, 100)),
         ([reserve(1), settle(1)], Spent(1, 10)),
         ([reserve(1), refund(1)], Spent(0, 0)),
+        ([reserve(1), ("cut", {"turn": 1, "reason": "half"})], Spent(1, 100)),
+        ([reserve(1), ("cut", {"turn": 1, "reason": "half", "usd_micros": 7})], Spent(1, 7)),
         ([reserve(1), refund(1), reserve(1), settle(1), reserve(2)], Spent(2, 110)),
     ],
 )
@@ -74,3 +78,20 @@ def test_the_model_is_warned_when_few_turns_are_left(used, warning):
     said = notice(journal(*(reserve(n) for n in range(used))), LIMITS)
     assert warning in said
     assert bool(said) is bool(warning)
+
+
+def result(size):
+    return "tool_result", {"tool_use_id": "t", "content": "x" * size, "is_error": False}
+
+
+def test_what_is_not_sent_yet_counts_for_the_hand_over():
+    before = [reserve(1), settle(1, tokens=80_000)]
+    assert not hand_over_due(journal(*before, result(39_999)), LIMITS)
+    assert hand_over_due(journal(*before, result(20_000), result(20_000)), LIMITS)
+    assert not hand_over_due(journal(result(80_000), *before), LIMITS)  # it was sent, and is in the total
+
+
+def test_results_of_one_answer_share_their_room():
+    assert room(journal(result(999_999), settle(1))) == math.inf
+    assert room(journal(settle(1), result(30_000))) == 64_000 - 30_000
+    assert room(journal(settle(1), *[result(30_000)] * 12)) == 2048

@@ -53,6 +53,34 @@ def test_the_worst_is_all_input_written_to_the_cache(prices):
     assert prices.worst(HAIKU, 100_001, 0) == 62_501
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"cache_write_5m": 0.9}, "cache_write_5m: must be at least 1"),
+        ({"cache_write_5m": float("inf")}, "cache_write_5m: must be at least 1"),
+        ({"cache_read": 1.3}, "at least cache_read"),
+        ({"cache_read": float("nan")}, "cache_read: must be at least 0"),
+        ({"cache_write_1h": float("inf")}, "cache_write_1h: must be a number"),
+        ({"models": [{"name": "m", "tiers": [{"input": 1, "output": 1}]}] * 2}, "m: is listed twice"),
+        ({"models": [{"name": "m", "tiers": [{"input": 1, "output": 1, "up_to": 5}]}]}, "needs a last tier"),
+        ({"models": [{"name": "m", "tiers": [{"input": 1, "output": 1}] * 2}]}, "must go up by up_to"),
+        (
+            {"models": [{"name": "m", "tiers": [{"up_to": n, "input": 1, "output": 1} for n in (9, 5)]
+                         + [{"input": 1, "output": 1}]}]},
+            "must go up by up_to",
+        ),
+        (
+            {"models": [{"name": "m", "tiers": [{"up_to": 5, "input": 2, "output": 1}, {"input": 1, "output": 1}]}]},
+            "its input must not get cheaper",
+        ),
+        ({"models": [{"name": "m", "tiers": [{"input": 1, "output": float("inf")}]}]}, "its output must"),
+    ],
+)  # fmt: skip
+def test_a_table_by_which_a_limit_could_be_below_the_bill_is_refused(change, reason):
+    with pytest.raises(Invalid, match=reason):
+        read({**TABLE, **change}, "prices.toml", "m")
+
+
 def test_no_usage_costs_more_than_the_worst(prices):
     dearest = usage(cache_creation_input_tokens=5000, output_tokens=700)
     assert prices.cost(SONNET, dearest) <= prices.worst(SONNET, 5000, 700)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.session import checkpoint, request
+from agent.session.endings import Drained
 from agent.session.loop import INTERRUPTED
 from agent.session.retries import Cut, Rejected
 from agent.tools.result import Result
@@ -549,3 +550,16 @@ def test_what_is_not_done_comes_to_a_person_with_its_files_and_goes_on_by_their_
     lives.add(EventKind.MESSAGE, {"content": [lives.text("Here it is.")], "note": True})
     lives.tools.finished = lambda _given: {"result": "All.", "outcome": "done", "needed": "", "files": []}
     assert lives.live([finish(lives, 2)]).exit is Exit.FINISHED
+
+
+def test_many_long_results_of_one_answer_are_shortened_before_they_are_journalled(lives):
+    lives.tools.run = lambda *_call: Result("head" + "x" * 30_000 + "tail")
+    many = lives.said(*(lives.use("bash", n, command="cat") for n in range(12)))
+    lives.live([many, Drained("enough")])
+    sent = [block["content"] for block in last_user(lives)]
+    assert (len(sent[0]), len(sent[1])) == (30_008, 30_008)
+    assert sum(map(len, sent)) < 64_000 + 12 * 2_200
+    for content in sent[2:]:
+        assert content.startswith("head")
+        assert "bytes left out]" in content
+        assert content.endswith("tail")

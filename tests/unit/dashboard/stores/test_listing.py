@@ -183,3 +183,15 @@ def test_a_listing_that_finds_little_says_where_to_look_on_and_one_whose_index_l
         found.append(len(part.records))
         cursor = part.cursor
     assert found == parts
+
+
+@pytest.mark.parametrize("which", [TaskFilter(), TaskFilter(label="x"), TaskFilter(state=State.QUEUED)])
+@pytest.mark.parametrize("sort", [Sort.NEWEST, Sort.OLDEST])
+def test_a_walk_begins_at_its_cursor_and_not_at_the_end_of_its_index(which, sort, tmp_path):
+    """With two bounds on one side, SQLite began at the further one: a second for a page deep in a million tasks."""
+    lead = listing.only_lead(which, sort)
+    walk = listing.walk(which, sort, lead, f"{5:026}", 10)
+    with SqliteStore(tmp_path / "queue.db")._reading() as db:
+        steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {walk.sql}", walk.values)]
+    assert any(">? AND" in step and "<?" in step for step in steps)
+    assert walk.values["first" if sort is Sort.OLDEST else "end"].strip() == f"{5:026}"

@@ -1,6 +1,7 @@
 import pytest
 
-from doubles.google.book import CELL_LIMIT, Area, Book, Cell, Sheet
+from doubles.google.area import Area
+from doubles.google.book import CELL_LIMIT, Book, Cell, Sheet
 from doubles.google.errors import GoogleError
 
 BOLD = {"textFormat": {"bold": True}}

@@ -1,8 +1,18 @@
+import contextlib
+import time
+from datetime import UTC, datetime
+
 import pytest
 
+from dashboard.app import create
+from dashboard.stores.memory import MemoryStore
+from local.serve import running
 from provision.commands import options, task, task_lines
 from provision.errors import CommandError
+from tests.tokens import accepting
 from wire import types
+from wire.client import Client
+from wire.secret import Secret
 
 
 def _task(**given):
@@ -46,7 +56,7 @@ def test_a_wrong_option_is_named_as_it_is_typed(given, said):
 
 def test_a_context_file_whose_name_can_not_travel_is_named_by_its_option(tmp_path):
     (tmp_path / "my bookings.csv").write_bytes(b"")
-    with pytest.raises(CommandError, match="--context: must be a plain file name"):
+    with pytest.raises(CommandError, match="--file: must be a plain file name"):
         _new(context=[tmp_path / "my bookings.csv"])
 
 
@@ -158,3 +168,106 @@ def test_what_a_model_wrote_can_not_act_on_the_terminal_nor_forge_a_line(capsys)
     assert r"reason: why\x0aforged" in said
     assert r"broke\x0asession S2" in said
     assert "\n\nall\n\\x9bfull\n\n" in said
+
+
+NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("+90m", "2026-05-13T13:30:00Z"), ("+2h", "2026-05-13T14:00:00Z"), ("+1d", "2026-05-14T12:00:00Z"),
+        ("2026-05-13T22:00Z", "2026-05-13T22:00:00Z"), ("2026-05-13T22:00+02:00", "2026-05-13T20:00:00Z"),
+    ],
+)  # fmt: skip
+def test_a_time_is_read_as_it_is_typed(text, read):
+    assert options.moment("--not-before", text, NOW) == read
+
+
+def test_a_time_without_a_zone_is_of_here(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Lisbon")
+    time.tzset()
+    assert options.moment("--not-before", "2026-07-01T22:00", NOW) == "2026-07-01T21:00:00Z"
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "+2w", "+9999999d", "-2h", "22:00", "+٣h"])
+def test_a_time_that_is_none_is_refused(text):
+    with pytest.raises(CommandError, match=r"--not-before .*: not a time"):
+        options.moment("--not-before", text, NOW)
+
+
+class Losing:
+    """A dashboard whose first answers to a new task are lost, after it has done what it was asked for."""
+
+    def __init__(self, inner, lost):
+        self.inner, self.lost = inner, lost
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http" or scope["method"] != "POST" or not self.lost:
+            await self.inner(scope, receive, send)
+            return
+        self.lost -= 1
+
+        async def gone(_message):
+            pass
+
+        await self.inner(scope, receive, gone)
+        await send({"type": "http.response.start", "status": 504, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+def losing():
+    """A client of a queue that loses as many answers, and whose tries are as many."""
+    token, store = Secret("a-token-of-the-tests"), MemoryStore()
+    with contextlib.ExitStack() as stack:
+
+        def make(lost, retries):
+            url = stack.enter_context(running(Losing(create(store, accepting(token)), lost)))
+            return Client(url, token, retries=retries)
+
+        yield make
+
+
+def test_an_add_whose_answer_is_lost_is_one_task(losing):
+    client = losing(2, 3)
+    made = task.added(client, types.NewTask(title="t"), "k")
+    assert [each.id for each in client.tasks()] == [made.id]
+
+
+def test_an_add_that_is_never_answered_is_one_task_when_it_is_given_again_as_told(losing):
+    client = losing(1, 0)
+    with pytest.raises(CommandError, match="with --key k1: that adds it only once"):
+        task.added(client, types.NewTask(title="t"), "k1")
+    made = task.added(client, types.NewTask(title="t"), "k1")
+    assert [each.id for each in client.tasks()] == [made.id]
+
+
+def test_an_edit_that_is_wrong_is_named_as_it_is_typed():
+    with pytest.raises(CommandError, match="--sessions: must be at least 1"):
+        task.asked(types.Edit, {"sessions": 0}, "task.edit")
+
+
+SEASON = types.Template(name="season", title="Season", description="d", labels=("month",), priority=2, sessions=3)
+
+
+def test_a_template_is_begun_with_and_what_is_typed_goes_before_it():
+    made = _new(**task.typed({"title": None, "labels": [], "priority": None}, {"sessions": None}, SEASON))
+    assert (made.title, made.labels, made.priority) == ("Season", ("month",), 2)
+    assert made.budget == types.AskedBudget(sessions=3, usd_micros=5_000_000)
+    made = _new(**task.typed({"title": "May", "labels": ["x"], "priority": 0}, {"sessions": 1}, SEASON))
+    assert (made.title, made.labels, made.priority, made.budget.sessions) == ("May", ("x",), 0, 1)
+
+
+def test_without_a_template_what_is_not_typed_is_as_the_api_has_it():
+    made = _new(**task.typed({"title": "t", "labels": [], "priority": None}, {"sessions": None, "usd_micros": None}))
+    assert made == types.NewTask(title="t")
+
+
+@pytest.mark.parametrize(("templates", "said"), [((SEASON,), "there are: season"), ((), "none is set up")])
+def test_a_template_that_is_not_there_names_those_that_are(templates, said):
+    assert task.chosen((SEASON,), "season") == SEASON
+    with pytest.raises(CommandError, match=said):
+        task.chosen(templates, "saison")

@@ -2,6 +2,7 @@ import ensurepip
 import hashlib
 import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -115,6 +116,15 @@ def test_pruning_meets_what_is_damaged(tmp_path):
 def test_pruning_again_removes_nothing(tmp_path):
     _release(tmp_path, "r1", "lock")
     assert tree.prune(tmp_path, ["r1"]) == []
+
+
+def test_uploads_that_were_used_or_left_go_and_those_of_a_later_deploy_stay(tmp_path):
+    for name, age in [("used", 0), ("left", tree.LEFT_S + 1), ("later", 1)]:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (10_000 - age, 10_000 - age))
+    tree.tidy_uploads(tmp_path, [str(tmp_path / "used")], now=10_000)
+    assert [path.name for path in tmp_path.iterdir()] == ["later"]
+    tree.tidy_uploads(tmp_path / "none", [], now=10_000)
 
 
 @pytest.mark.process

@@ -18,16 +18,22 @@ def test_the_zip_is_the_same_bytes_at_any_time():
 
 @pytest.mark.root
 def test_the_installer_needs_no_other_file_and_refuses_a_host_that_the_plan_did_not_see(tmp_path):
-    program = tmp_path / "installer"
-    program.write_bytes(programs.packed())
-    # It takes its host's lock: here that of a host that has nothing but this machine's programs.
-    own_locks = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run/lock && exec "$@"', "sh"]
-    done = subprocess.run(
-        [*own_locks, sys.executable, "-I", str(program)],
-        input=json.dumps({"seen": "another"}), capture_output=True, text=True, check=False, cwd="/",
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "the host changed since the plan: current was another, now it is None" in json.loads(done.stdout)["failed"]
+    (tmp_path / "program").write_bytes(programs.packed())
+    (tmp_path / "orders.json").write_text(json.dumps({"id": "r1", "seen": "another"}))
+    command = [sys.executable, "-I", str(tmp_path / "program"), "install", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 1, done.stderr
+    (said,) = (tmp_path / "events").read_text().splitlines()
+    assert "the host changed since the plan: current was another, now it is None" in json.loads(said)["failed"]
+
+
+@pytest.mark.process
+def test_a_program_that_stands_alone_needs_no_other_file_either(tmp_path):
+    """At boot there is no release to lean on; here is nothing to go back from."""
+    path = tmp_path / "recover.py"
+    path.write_text(programs.standalone("recover"))
+    done = subprocess.run([sys.executable, "-I", str(path)], capture_output=True, text=True, check=False, cwd="/")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.process

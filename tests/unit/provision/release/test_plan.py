@@ -6,7 +6,7 @@ import pytest
 from provision.errors import CommandError
 from provision.release import plan
 from provision.release.bundle import FILES, SERVICES
-from provision.system.desired import config_files
+from provision.release.recovery import system_files
 from provision.system.secrets import SECRETS
 from wire.values import Invalid
 
@@ -43,7 +43,7 @@ def test_an_answer_that_no_probe_gives_is_refused_where_it_is_wrong(worker):
 def test_a_fresh_host_gets_everything(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
     assert made.packages == ("bubblewrap", "cron")
-    assert len(made.files) == 2
+    assert len(made.files) == len(system_files())
     assert (made.make_venv, made.upload, made.switch) == (True, True, True)
     assert dict(made.links) == plan.LINKS
     assert dict(made.restart) == dict.fromkeys(SERVICES, "it is inactive")
@@ -142,7 +142,7 @@ def test_a_release_that_is_there_already_is_not_sent_again(worker, bundle):
 
 def test_missing_secrets_block_only_what_can_not_start_without(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
-    assert set(made.blocking) == {"anthropic_api_key", "dashboard_token"}
+    assert set(made.blocking) == {"anthropic_api_key"}
     assert {secret.name for secret in made.missing} == {name for name, secret in SECRETS.items() if not secret.optional}
 
 
@@ -177,18 +177,19 @@ def test_a_release_that_something_still_runs_from_is_kept_besides(worker, bundle
 
 def test_orders_carry_what_the_installer_reads(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
-    health = plan.Health("http://127.0.0.1:8765/readyz", 60)
+    health = plan.Health("unix:/run/q.sock", 60, 10, 75)
     orders = plan.orders(made, health, wheels=None, archive={"path": "/x", "sha256": "y"})
     system = orders.pop("system")
     assert orders == {
         "id": "release1", "lock": "lock1", "seen": None, "switch": True, "wheels": None,
         "archive": {"path": "/x", "sha256": "y"}, "links": plan.LINKS, "folders": [], "keep": [],
         "restart": list(SERVICES), "healthy": list(SERVICES),
-        "health": {"url": "http://127.0.0.1:8765/readyz", "seconds": 60},
+        "prove": False, "login": "admin", "groups": list(plan.GROUPS),
+        "health": {"url": "unix:/run/q.sock", "seconds": 60, "steady_s": 10, "proven_s": 75},
     }  # fmt: skip
     assert system["packages"] == ["bubblewrap", "cron"]
-    assert [(file["path"], file["kind"]) for file in system["files"]] == [(f.path, f.kind) for f in config_files()]
-    assert [file["content"] for file in system["files"]] == [file.content for file in config_files()]
+    assert [(file["path"], file["kind"]) for file in system["files"]] == [(f.path, f.kind) for f in system_files()]
+    assert [file["content"] for file in system["files"]] == [file.content for file in system_files()]
 
 
 def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
@@ -197,11 +198,12 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
     )
     assert said == [
         "will install    bubblewrap, cron",
-        *(f"will write      {file.path}" for file in config_files()),
+        *(f"will write      {file.path}" for file in system_files()),
         "will build      the Python environment lock1, offline",
         "will upload     release release1",
         f"will link       through the current release: {', '.join(plan.LINKS)}",
         "will set right  owner and mode of /var/lib/jada-agent, /var/lib/jada-sync",
+        "will add        admin to jada-queue, jada-operators: an operator of the queue",
         "will switch     from no release to release1",
         "will start      jada-dashboard.service: it is inactive",
         "will start      jada-agent.service: it is inactive",
@@ -216,6 +218,7 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
         ({"files": {}}, "will write      /etc/ssh/sshd_config.d/10-jada.conf"),
         ({"links": {}}, "will link       through the current release: /opt/jada-agent/scripts"),
         ({"wrong_rights": ("/home/jada/secrets",)}, "will set right  owner and mode of /home/jada/secrets"),
+        ({"lacks_groups": ("jada-operators",)}, "will add        admin to jada-operators: an operator of the queue"),
         ({"current": "release0"}, "will switch     from release release0 to release1"),
     ],
 )
@@ -294,3 +297,28 @@ def test_a_link_leads_through_current_to_what_its_reader_looks_for(path, target)
     assert inside in ("scripts", "etc") or (FILES / inside).is_file()
     read = ("/etc/systemd/system/", "/etc/cron.d/", "/etc/sysusers.d/", "/etc/tmpfiles.d/")
     assert path.startswith(read) if "/" in inside else path in ("/etc/jada", "/opt/jada-agent/scripts")
+
+
+@pytest.mark.parametrize(
+    ("state", "prove"),
+    [
+        ({}, False),
+        ({"proven": ()}, True),
+        ({"proven": (), "pending": "release1", "deploying": True}, False),
+        ({"proven": (), "pending": "release1"}, True),
+        ({"pending": "release1"}, True),
+        ({"pending": "release0", "proven": (), "deploying": True}, True),
+        ({"current": "release0", "proven": ()}, False),
+    ],
+)
+def test_a_release_that_was_cut_off_before_its_proof_is_proven_by_the_next_deploy(worker, bundle, state, prove):
+    made = plan.make(replace(worker, **state), bundle, 3)
+    assert made.prove is prove
+    assert made.nothing is (not prove and not made.switch)
+    said = "will prove      release release1, which was not watched until it was proven"
+    assert (said in plan.lines(made)) is prove
+
+
+def test_the_release_that_was_proven_last_is_kept_before_all_others(worker, bundle):
+    probed = replace(_with_releases(worker, ["r9", "r8", "r7"], "r9"), proven=("gone", "r7", "r8"))
+    assert plan.make(probed, replace(bundle, id="new"), 2).keep == ("r7", "r9")

@@ -1,0 +1,73 @@
+"""Start an installer in its transient unit, with its orders as a file beside it; asked twice, it starts once."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from provision.onhost import durable
+from provision.onhost.events import Events
+from provision.onhost.runs import KEPT, UNIT, Record, is_active
+
+RUN_S = 1800
+"""An installer that takes longer is ended, and what it did is undone."""
+UNDO_S = 300
+"""Seconds that undoing may take before systemd ends that too."""
+
+
+def main(asked: dict[str, Any]) -> dict[str, Any]:
+    """Start {"orders"} under the name {"run"}; answer with {"run"}, or with {"refused"} and the run that is at work."""
+    record, name = Record(), asked["run"]
+    folder = record.run(name)
+    if (folder / "orders.json").exists():
+        return {"run": name}
+    if is_active() and not _take_over(record):
+        return {"refused": "another deploy is at work on this host", "run": next(iter(record.runs()), None)}
+    _write(folder, asked["orders"])
+    done = subprocess.run(command(folder), capture_output=True, text=True, check=False)
+    if done.returncode:
+        shutil.rmtree(folder)
+        return {"refused": f"the installer could not be started: {done.stderr.strip()}", "run": None}
+    for old in record.runs()[KEPT:]:
+        shutil.rmtree(record.run(old))
+    return {"run": name}
+
+
+def command(folder: Path) -> list[str]:
+    """Return the command that runs the installer of a folder as a unit of its own."""
+    program = ["/usr/bin/python3", "-I", str(folder / "program")]
+    properties = {
+        "Type": "exec",
+        # What the installer started must end with it; its own undoing comes first.
+        "KillMode": "mixed",
+        "TimeoutStopSec": f"{UNDO_S}",
+        "RuntimeMaxSec": f"{RUN_S}",
+        # A program's name and plain words: quoted shell breaks on the daemon-reload that each deploy does.
+        "ExecStopPost": " ".join([*program, "ended", str(folder)]),
+    }
+    return [
+        *("systemd-run", "--quiet", "--collect", f"--unit={UNIT}"),
+        *(f"--property={name}={value}" for name, value in properties.items()),
+        *(*program, "install", str(folder)),
+    ]
+
+
+def _take_over(record: Record) -> bool:
+    """End an installer that only watches what it deployed; False for one that is at work."""
+    latest = next(iter(record.runs()), None)
+    if latest is None or not Events(record.run(latest) / "events").says("deployed"):
+        return False
+    subprocess.run(["systemctl", "stop", UNIT], capture_output=True, check=False)
+    return True
+
+
+def _write(folder: Path, orders: dict[str, Any]) -> None:
+    folder.mkdir(mode=0o700, parents=True)
+    folder.parent.chmod(0o700)
+    # The zip that this runs from, which has the installer too.
+    durable.write(folder / "program", Path(sys.path[0]).read_bytes(), 0o600)
+    durable.write(folder / "events", b"", 0o600)
+    # Last: it says that the folder is whole.
+    durable.write(folder / "orders.json", json.dumps(orders).encode(), 0o600)

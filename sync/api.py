@@ -1,0 +1,78 @@
+"""The Sheets API over HTTP, one spreadsheet: a call answers JSON, or fails by its name."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import google.auth.transport.urllib3
+import msgspec
+import urllib3
+from google.auth.exceptions import RefreshError, TransportError
+
+from sync.credentials import TIMEOUT_S, Credentials
+from sync.failure import SyncFailed, refresh_failure, sheets_failure, transport_failure
+from sync.settings import Settings
+from sync.shape import protected
+
+
+class Refused(SyncFailed):
+    """Google says 400: nothing of the call was carried out. `said` is its own sentence."""
+
+    def __init__(self, failure: SyncFailed, said: str) -> None:
+        super().__init__(failure.kind, failure.cause, failure.cure)
+        self.said = said
+
+
+class Api:
+    """Calls one spreadsheet. After a failure with `wait_s` a write may have happened all the same."""
+
+    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+        # No retries here: after a write that got no answer the sheet must be read before anything is sent again.
+        pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
+        self._http = google.auth.transport.urllib3.AuthorizedHttp(credentials, http=pool)  # type: ignore[no-untyped-call]
+        self._url = f"{settings.sheets_url.rstrip('/')}/{settings.spreadsheet_id}"
+        self._id = settings.spreadsheet_id
+
+    def __call__(
+        self, method: str, path: str = "", query: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Mapping[str, Any]:
+        """Call `method` on a path below the spreadsheet. Raises `SyncFailed`; it is `Refused` when nothing was done."""
+        url = self._url + path + (f"?{urlencode(query)}" if query else "")
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            answer = self._http.urlopen(method, url, body=body, headers=headers)  # type: ignore[no-untyped-call]
+            status, data = answer.status, answer.data
+        except RefreshError as error:  # the access token was taken away in the middle of the run
+            raise refresh_failure(error.args) from error
+        except (urllib3.exceptions.HTTPError, TransportError) as error:
+            raise transport_failure("sheets", error) from error
+        if status == 200:
+            return _decoded(data)
+        raise failure(status, _error(data), self._id)
+
+
+def failure(status: int, error: Mapping[str, Any], spreadsheet: str) -> SyncFailed:
+    """Name an error answer."""
+    said = str(error.get("message", ""))
+    named = sheets_failure(status, error, spreadsheet)
+    if status == 400 and "protected cell" in said:
+        named = protected(said)
+    return Refused(named, said) if status == 400 else named
+
+
+def _decoded(data: bytes) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise transport_failure("sheets", error) from error
+    return found
+
+
+def _error(data: bytes) -> Mapping[str, Any]:
+    """The `error` of an answer; empty for a page in its place."""
+    try:
+        found = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return {}
+    error = found.get("error", {}) if isinstance(found, dict) else {}
+    return error if isinstance(error, dict) else {}

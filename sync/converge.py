@@ -1,0 +1,326 @@
+"""The sheet is brought in step: read, undo, compare, write, judge; until a reading finds nothing to do.
+
+1. A batch that an earlier run left is judged first, by its copy.
+2. The tab is read by its id.
+3. What stands in a wrong place is undone by itself, and the tab is read again.
+4. The plan becomes batches; each is journalled before it is sent.
+5. A batch begins with a copy of the tab: that is what our write met.
+6. Each cell is judged by the copy; what a user typed, and what hit a wrong place, is told and kept on disk.
+7. The copy is deleted.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sync import plan
+from sync.api import Refused
+from sync.batch import ROWS, Batch, NewRow, Target, plain, targets
+from sync.failure import SyncFailed
+from sync.history import Begun, History
+from sync.judge import Before, Known, Told, Verdict, changed_since, judge
+from sync.plan import Base, Cell, Cells, Plan, Row
+from sync.settings import Settings
+from sync.shape import Shape
+from sync.sheet import Sheet
+from sync.strays import locate
+from sync.table import Table
+
+_ROUNDS = 12
+"""Readings of the sheet in one run: the last of them must find nothing left to do."""
+_TRIES = 4
+"""Calls of one run that may get no answer: the last one ends it; the pauses between them double."""
+_REFUSED = 3
+"""Refusals one after another: the sheet may have changed under the first of them."""
+_LATE = timedelta(minutes=5)
+"""How long a write may be on its way after its answer was lost: Google ends each call after 180 s."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the work has of the outside: the time, how to wait, and ids for copies that no tab has."""
+
+    now: Callable[[], datetime]
+    pause: Callable[[float], None]
+    new_id: Callable[[], int]
+
+
+class Converge:
+    """One run's work on the sheet."""
+
+    def __init__(self, sheet: Sheet, history: History, outside: Outside, settings: Settings) -> None:
+        self._sheet, self._history, self._outside = sheet, history, outside
+        self._spreadsheet, self._sheet_wins = settings.spreadsheet_id, settings.conflicts == "sheet"
+        self.base: dict[str, tuple[Cell | None, ...]] = dict(history.base())
+        self._tab: int | None = None
+        self._shape: Shape | None = None
+        self._loaded = False
+        self._tries = 0
+        self._reuse: Batch | None = None
+        self._gone: list[Begun] = []
+
+    def run(self, compare: Callable[[Sequence[Row], Base], Plan], keys: AbstractSet[str]) -> Plan:
+        """Bring the sheet in step and return what was written. Raises `SyncFailed`.
+
+        `compare` plans for the rows that were read, and refuses what must not be written; `keys` are the source's.
+        """
+        plans: list[Plan] = []
+        refused = 0
+        for _ in range(_ROUNDS):
+            try:
+                self._replay()
+                table = self.read()
+                self._require_copies(table)
+                ours = plan.our_rows(keys, table.rows, self.base)
+                # By themselves: with a damaged id column bookings would seem to be gone.
+                if undo := self._undo(table):
+                    self._write(undo, (), table, ours)
+                else:
+                    plans.append(found := compare(table.rows, self.base))
+                    if not found.writes:
+                        return self._settled(plans)
+                    cells = tuple(targets(found, table, self._sheet.reader.columns))
+                    self._write(cells, tuple(NewRow(*row) for row in found.added.items()), table, ours)
+                refused = 0
+            except Refused:
+                # Rows that users deleted meanwhile make a place that is not there: the next reading knows.
+                refused += 1
+                if refused >= _REFUSED:
+                    raise
+            except SyncFailed as failed:
+                self._wait(failed)
+        raise _not_verified(plans[-1] if plans else None, table, self._sheet)
+
+    def _settled(self, plans: Sequence[Plan]) -> Plan:
+        """Keep what the last reading verified; not all is well while something of ours stands where it should not."""
+        strays = self._history.strays()
+        self._history.settle(self.base, plans[-1].settled, self._outside.now(), proven=not strays)
+        if strays:
+            told = [str(stray) for stray in strays.values()]
+            raise SyncFailed(
+                "sheet_stray",
+                f"users moved rows or columns while the sync wrote, and {len(told)} of its cells can't be found again: "
+                + "; ".join(told[:5]),
+                "look for them in the sheet (File > Version history shows the row), put right what is wrong, then run "
+                "port_sheet_sync.py --looked once; all else is in step",
+            )
+        return plan.joined(plans)
+
+    def read(self) -> Table:
+        """Read the tab. Raises `SyncFailed`."""
+        if self._tab is None:
+            self._tab = self._history.tab(self._spreadsheet, self._sheet.worksheet)
+        if self._tab is None:
+            self._tab = self._find()
+        try:
+            return self._sheet.read(self._tab)
+        except Refused as refused:
+            if "No grid with id" not in refused.said:
+                raise
+            # The tab was deleted; one of its name in its place is the tab from now on.
+            self._tab = self._find()
+            return self._sheet.read(self._tab)
+
+    def _find(self) -> int:
+        title = self._sheet.worksheet
+        self._shape = self._sheet.shape()
+        tab = self._shape.tab_titled(title)
+        if tab is None:
+            cause = f"the spreadsheet {self._spreadsheet} has no sheet (tab) of the configured name: {title}"
+            cure = "rename the tab back, or set sync.worksheet to its name, and deploy"
+            raise SyncFailed("worksheet_missing", cause, cure)
+        self._history.keep_tab(self._spreadsheet, title, tab)
+        return tab
+
+    def _undo(self, table: Table) -> tuple[Target, ...]:
+        """Return what undoes the strays that are found; those that need nothing any more are told and closed."""
+        targets: list[Target] = []
+        closed: dict[int, Told | None] = {}
+        for number, stray in self._history.strays().items():
+            found = locate(number, stray, table, self._sheet.reader) if table.places else None
+            if found == ():
+                closed[number] = None if stray.unit else changed_since(stray)
+            targets += found or ()
+        if closed:
+            told = [each for each in closed.values() if each]
+            self._say(told)
+            self._history.close_strays(closed, told, self._outside.now())
+        # One write a cell: what two strays would put into one place is decided in the next round.
+        first = {(t.row, t.column): t for t in reversed(targets)}
+        return tuple(first.values())
+
+    def _write(self, cells: Sequence[Target], rows: tuple[NewRow, ...], table: Table, ours: Sequence[Row]) -> None:
+        shape = self._shape or self._sheet.shape()
+        self._shape = None  # users may change it until the next write
+        if not table.places:
+            self._load(shape, rows)
+            return
+        for batch in self._batches(cells, rows, table, ours, shape):
+            shape.require_writable(batch)
+            shape.require_room(batch)
+            if not self._carry_out(batch, len(shape.tabs), {row.key for row in ours}).calm:
+                return
+
+    def _load(self, shape: Shape, rows: Sequence[NewRow]) -> None:
+        title = shape.title(self._tab or 0)
+        if self._loaded:
+            cause = (
+                f"tabs of the spreadsheet were renamed while the sync filled {title!r}: its rows came into another one"
+            )
+            raise SyncFailed("sheet_moved", cause, "delete them there; the next run fills the tab")
+        if title is not None:
+            self._sheet.load(title, (row.cells for row in rows))
+            self._loaded = True
+
+    def _batches(
+        self, cells: Sequence[Target], rows: tuple[NewRow, ...], table: Table, ours: Sequence[Row], shape: Shape
+    ) -> Iterator[Batch]:
+        """Cut the writes into batches; the new rows come last, for they push down what stands below."""
+        columns = self._sheet.reader.columns
+        tab = self._tab or 0
+        by_row = [tuple(group) for _, group in itertools.groupby(sorted(cells, key=_place), key=lambda t: t.row)]
+        last = max((row.number for row in ours), default=1)
+        end = shape.size(tab)[0]
+        while by_row or rows:
+            some, by_row = by_row[:ROWS], by_row[ROWS:]
+            room = ROWS - len(some) if not by_row else 0
+            new, rows = rows[:room], rows[room:]
+            earlier, self._reuse = self._reuse, None
+            yield Batch(
+                copy=earlier.copy if earlier else self._outside.new_id(),
+                attempt=earlier.attempt + 1 if earlier else 1,
+                tab=tab,
+                places=table.places,
+                columns=columns,
+                targets=tuple(itertools.chain.from_iterable(some)),
+                added=new,
+                at=last,
+                below_is_nothing=last >= end,
+            )
+            last += len(new)
+            end += len(new)
+
+    def _carry_out(self, batch: Batch, tabs: int, keys: set[str]) -> Verdict:
+        number = self._history.begin(batch, self._outside.now())
+        try:
+            before = self._sheet.write(batch, tabs)
+        except Refused:
+            self._history.forget(number)
+            raise
+        return self._judge(number, batch, before, keys)
+
+    def _judge(self, number: int, batch: Batch, before: Before, keys: set[str]) -> Verdict:
+        history, now = self._history, self._outside.now()
+        known = Known(self.base, {*keys, *self.base}, self._sheet_wins, history.strays())
+        verdict = judge(batch, before, known, self._sheet.reader)
+        settled = {key: self._merged(key, cells) for key, cells in verdict.cells.items()} | verdict.rows
+        # On disk before the copy goes: it is all that knows what users had typed.
+        history.judged(number, verdict, settled, now)
+        self.base |= settled
+        self._say(verdict.told)
+        self._delete(number, batch.copy)
+        return verdict
+
+    def _merged(self, key: str, cells: Mapping[int, Cell]) -> tuple[Cell | None, ...]:
+        old = self.base.get(key) or (None,) * len(self._sheet.reader.columns)
+        return tuple(cells.get(place, cell) for place, cell in enumerate(old))
+
+    def _delete(self, number: int, copy: int) -> None:
+        others = [b for b in self._history.batches() if b.batch.copy == copy and b.number != number]
+        # An older batch of this id may still be on its way: while the copy stands, it is refused.
+        if any(self._may_come(each) for each in others):
+            return
+        try:
+            self._sheet.delete(copy)
+        except Refused as refused:
+            # It is gone already: by a user, or by the same call before.
+            if "No grid with id" not in refused.said:
+                raise
+        for each in (number, *(b.number for b in others)):
+            self._history.forget(each)
+
+    def _replay(self) -> None:
+        """See to batches that were sent and are not over: by the copy that each of them would have made."""
+        begun = self._history.batches()
+        copies = self._sheet.shape().copies if begun else {}
+        self._gone = []
+        for each in begun:
+            there = copies.get(each.batch.copy) == each.batch.title
+            if there and each.judged:
+                self._delete(each.number, each.batch.copy)
+            elif there:
+                keys = {row.key for row in each.batch.added} | {target.key for target in each.batch.targets}
+                self._judge(each.number, each.batch, self._sheet.met(each.batch), keys)
+            elif each.judged:
+                self._history.forget(each.number)
+            elif each.batch.copy not in copies:
+                # Not carried out, or not yet: its id is taken by the next batch, so that only one of them ever is.
+                self._gone.append(each)
+                self._reuse = each.batch
+
+    def _require_copies(self, table: Table) -> None:
+        """Tell of a batch that was carried out and whose copy is gone before it was judged. Raises `SyncFailed`."""
+        cells = {row.key: row.cells for row in table.rows}
+        for each in self._gone:
+            done = [t for t in each.batch.targets if _shows(t, cells, self._sheet.reader.columns)]
+            new = [row for row in each.batch.added if row.key in cells and row.key not in self.base]
+            if done or new or not self._may_come(each):
+                self._history.forget(each.number)
+            if done or new:
+                told = [
+                    Told(why="unproven", booking=t.key, column=t.header, was=t.old, ours=plain(t.new)) for t in done
+                ]
+                self._say(told)
+                self._history.close_strays((), told, self._outside.now())
+                cause = (
+                    f"a user deleted the copy of the tab (a hidden tab, {each.batch.title!r}) before the sync could "
+                    f"prove its last write by it: {len(done)} cells and {len(new)} new rows"
+                )
+                cure = "nothing to do if these bookings look right; leave the hidden tabs of this name alone"
+                raise SyncFailed("sheet_copy_gone", cause, cure)
+
+    def _may_come(self, begun: Begun) -> bool:
+        """Whether Google may still carry out a batch of which no answer came."""
+        return not begun.judged and self._outside.now() - begun.at < _LATE
+
+    def _wait(self, failed: SyncFailed) -> None:
+        self._tries += 1
+        if not failed.wait_s or self._tries >= _TRIES:
+            raise failed
+        _log.warning("%s; trying again", failed)
+        self._outside.pause(failed.wait_s * 2 ** (self._tries - 1))
+
+    def _say(self, told: Sequence[Told]) -> None:
+        for each in told:
+            _log.info("%s", each)
+
+
+def _shows(target: Target, cells: Mapping[str, Cells], columns: Sequence[str]) -> bool:
+    """Tell whether a booking's cell holds what a target was to write, and held something else before."""
+    ours, row = plain(target.new), cells.get(target.key)
+    if row is None or target.header not in columns or ours == target.old:
+        return False
+    return row[columns.index(target.header)] == ours
+
+
+def _place(target: Target) -> tuple[int, int]:
+    return target.row, target.column
+
+
+def _not_verified(wanted: Plan | None, table: Table, sheet: Sheet) -> SyncFailed:
+    columns = sheet.reader.columns
+    if wanted is None:
+        what = "cells of ours go astray again and again"
+    elif wanted.changes:
+        change = wanted.changes[0]
+        place, cell = next(iter(change.cells.items()))
+        seen = {row.number: row.cells for row in table.rows}[change.number][place]
+        what = f"booking {change.key}, {columns[place]}: wrote {cell!r}, reads {seen!r}"
+    else:
+        what = f"booking {next(iter(wanted.added), '')} is not there"
+    cause = f"the sheet does not keep what is written to it, or a user edits it all the time ({what})"
+    return SyncFailed("sheet_not_verified", cause, "look at that cell: a script or a formula of the sheet may own it")

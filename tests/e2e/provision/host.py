@@ -1,0 +1,46 @@
+"""What tests ask of the host that they deploy to."""
+
+from local.process import wait_until
+from provision.release import plan
+from provision.release.bundle import SERVICES
+
+READY = """
+import socket
+with socket.socket(socket.AF_UNIX) as queue:
+    queue.connect("/run/jada-dashboard/queue.sock")
+    queue.sendall(b"GET /readyz HTTP/1.0\\r\\n\\r\\n")
+    print(b"".join(iter(lambda: queue.recv(1000), b"")))
+"""
+BUSY = "if test -e /opt/jada-agent/pending.json || systemctl is-active -q jada-deploy; then echo busy; fi"
+
+
+def until_idle(box):
+    """Wait until no installer is at work, whatever it leaves pending."""
+    assert wait_until(
+        lambda: b"inactive" in box.run(["sh", "-c", "systemctl is-active jada-deploy || true"]), seconds=60
+    )
+
+
+def until_proven(box):
+    """Wait until the host has proven what was deployed to it, or has given up."""
+    assert wait_until(lambda: box.run(["sh", "-c", BUSY]) == b"", seconds=60)
+
+
+def probed(box):
+    """Look at the host as a plan does."""
+    return plan.read_probe(box.program("probe", plan.probe_request()))
+
+
+def serves_wholly(box):
+    """Whether one whole release serves: no service runs from anything that differs from it, and the queue answers."""
+    seen = probed(box)
+    current = seen.releases.get(seen.current)
+    if not current or current["damaged"] or current["lock"] not in seen.venvs:
+        return False
+    return all(_runs_as(seen, unit, current) for unit in SERVICES) and b"ready" in box.run(["python3", "-c", READY])
+
+
+def _runs_as(seen, unit, current):
+    state = seen.units[unit]
+    running = seen.releases.get(state["release"], {"units": {}})
+    return state["ActiveState"] == "active" and running["units"].get(unit) == current["units"][unit]

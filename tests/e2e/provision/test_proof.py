@@ -1,0 +1,164 @@
+"""What *deployed* and *proven* rest on: each is withheld when it is not so, and what is damaged comes back."""
+
+from dataclasses import replace
+
+import pytest
+from msgspec import structs
+
+from provision.errors import CommandError
+from provision.release.deploy import deploy, prepare
+from provision.release.installer import Errand, follow
+from provision.release.plan import changes
+from tests.e2e.provision.host import probed, serves_wholly, until_proven
+
+pytestmark = pytest.mark.root
+AGENT = "jada-agent.service"
+
+
+@pytest.fixture
+def agent(source):
+    """The worker's file in the work tree, as it was again afterwards."""
+    path = source.root / "agent" / "__main__.py"
+    whole = path.read_text()
+    yield path
+    path.write_text(whole)
+
+
+def _ends_after(agent, seconds):
+    agent.write_text(agent.read_text().replace("time.sleep(10)", f"time.sleep({seconds})\n    raise SystemExit(1)"))
+
+
+def _last_words(box):
+    return box.run(["sh", "-c", "tail -n 1 /opt/jada-agent/deploys/$(ls /opt/jada-agent/deploys | tail -n 1)/events"])
+
+
+def test_a_worker_that_ends_after_its_start_is_never_called_deployed(deployed, source, progress, agent):
+    before = probed(deployed)
+    assert before.proven[0] == before.current
+    _ends_after(agent, 2.5)
+    slower = replace(source, settings=structs.replace(source.settings, deployed_s=5, proven_s=6))
+    with pytest.raises(CommandError, match=r"(?s)jada-agent.service did not stay up.*last proven release, .*, is back"):
+        deploy(deployed, slower, progress)
+    assert probed(deployed).current == before.current
+    assert serves_wholly(deployed)
+
+
+def test_one_that_ends_later_is_taken_back_by_the_host_itself(deployed, source, progress, agent):
+    before = probed(deployed).current
+    _ends_after(agent, 3)
+    assert "deployed; the host watches it" in deploy(
+        deployed, replace(source, settings=structs.replace(source.settings, proven_s=30)), progress
+    )
+    assert probed(deployed).current != before
+    until_proven(deployed)
+    assert b'"reverted"' in _last_words(deployed)
+    assert probed(deployed).current == before
+    assert serves_wholly(deployed)
+
+
+def test_a_worker_whose_poll_is_not_answered_is_never_called_deployed(deployed, source, progress, agent):
+    agent.write_text(agent.read_text().replace("STATUS=the queue answered;", "STATUS=the queue has not answered;"))
+    with pytest.raises(CommandError, match=r"(?s)has had no answer of the queue.*last proven release, .*, is back"):
+        deploy(deployed, source, progress)
+
+
+def test_a_detached_deploy_is_followed_to_its_proof(deployed, source, progress, agent):
+    agent.write_text(agent.read_text() + "# detached\n")
+    assert "fab attach" in deploy(deployed, source, progress, Errand(detach=True))
+    assert follow(deployed, None, progress, Errand(), until_deployed=False).endswith("is proven")
+    assert probed(deployed).pending is None
+    assert not deploy(deployed, source, progress)
+
+
+DAMAGES = {
+    "an empty manifest": ("truncate -s 0 /opt/jada-agent/releases/{current}/manifest.json", "manifest.json"),
+    "an empty manifest elsewhere": (
+        "mkdir -p /opt/jada-agent/releases/other && touch /opt/jada-agent/releases/other/manifest.json",
+        "release other",
+    ),
+    "a folder at /etc/jada": ("rm /etc/jada && mkdir /etc/jada && touch /etc/jada/somebodys", "/etc/jada.moved-"),
+    "a lost environment": ("rm -r /opt/jada-agent/venvs/{lock}", "was lost or changed"),
+    "an environment that lost a file": ("rm /opt/jada-agent/venvs/{lock}/bin/pip*", "was lost or changed"),
+    "a lost recovery": (
+        "systemctl disable jada-recover; rm -f /etc/systemd/system/jada-recover.service",
+        "jada-recover",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_is_named_and_the_next_deploy_puts_it_right(deployed, source, progress, damage):
+    do, named = DAMAGES[damage]
+    plan = prepare(deployed, source, progress).plan
+    deployed.run(["sh", "-c", do.format(current=plan.release, lock=plan.lock)])
+    said = [f"{action} {what}" for action, what in changes(prepare(deployed, source, progress).plan)]
+    assert any(named in line for line in said), said
+    deploy(deployed, source, progress)
+    until_proven(deployed)
+    assert not deploy(deployed, source, progress)
+    assert serves_wholly(deployed)
+    assert deployed.run(["systemctl", "is-enabled", "jada-recover"]) == b"enabled\n"
+
+
+def test_a_migration_that_the_release_before_can_not_live_with_is_refused(deployed, source, progress):
+    page, before = source.root / "dashboard" / "__main__.py", probed(deployed).current
+    whole, table = page.read_text(), "CREATE TABLE IF NOT EXISTS tasks (title TEXT)"
+    assert table in whole
+    other = whole.replace(table, "DROP TABLE tasks; CREATE TABLE tasks (title TEXT, words TEXT)")
+    page.write_text(other.replace("VALUES ('one')", "VALUES ('one', 'two')"))
+    try:
+        with pytest.raises(CommandError, match=r"(?s)can't live with it:\nPOST /v1/tasks answers 500.*Nothing was"):
+            deploy(deployed, source, progress)
+        assert probed(deployed).current == before
+        page.write_text(whole.replace(table, f"{table}; CREATE TABLE IF NOT EXISTS more (name TEXT)"))
+        assert deploy(deployed, source, progress)
+    finally:
+        page.write_text(whole)
+    left = "ls /run/systemd/system | grep trial; ls -d /opt/jada-agent/trial 2>/dev/null || true"
+    assert deployed.run(["sh", "-c", left]) == b""
+    assert deployed.run(["python3", "-c", COUNT]) == b"0\n"
+
+
+COUNT = """
+import sqlite3
+with sqlite3.connect("/var/lib/jada-dashboard/queue.db") as queue:
+    print(*queue.execute("SELECT count(*) FROM tasks").fetchone())
+"""
+
+
+SYNC = """
+import pathlib, sys
+assert "--dry-run" in sys.argv and pathlib.Path.cwd().parent.parent.name == "releases"
+if pathlib.Path("/var/lib/jada-sync/signed-out").exists():
+    sys.exit("the token is dead")
+"""
+
+
+def test_the_syncs_dry_run_refuses_a_release_only_if_it_passed_before(deployed, source, progress):
+    sync, signed_out = source.root / "sync" / "__main__.py", "/var/lib/jada-sync/signed-out"
+    whole = sync.read_text()
+    try:
+        sync.write_text(SYNC)
+        deploy(deployed, source, progress)
+        until_proven(deployed)
+        sync.write_text("raise SystemExit('the sheet is not mine')\n")
+        with pytest.raises(CommandError, match=r"(?s)the sync's dry run passes with .*the sheet is not mine"):
+            deploy(deployed, source, progress)
+        deployed.run(["touch", signed_out])
+        assert deploy(deployed, source, progress)
+    finally:
+        deployed.run(["rm", "-f", signed_out])
+        sync.write_text(whole)
+
+
+def test_a_watched_release_gives_way_to_the_next_deploy(deployed, source, progress, agent):
+    watched = replace(source, settings=structs.replace(source.settings, proven_s=60))
+    agent.write_text(agent.read_text() + "# watched\n")
+    deploy(deployed, watched, progress)
+    first = probed(deployed)
+    assert (first.deploying, first.pending) == (True, first.current)
+    assert not deploy(deployed, watched, progress)
+    agent.write_text(agent.read_text() + "# and again\n")
+    deploy(deployed, source, progress)
+    until_proven(deployed)
+    assert probed(deployed).proven[0] == probed(deployed).current != first.current

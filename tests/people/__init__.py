@@ -1,0 +1,1 @@
+"""A sheet in the double without sockets, in which people work while the sync does."""

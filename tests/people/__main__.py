@@ -1,0 +1,52 @@
+"""`make faults`: many scenarios of people and faults beside the sync, seeded; counts, and the smallest bad one."""
+
+import argparse
+import logging
+import sys
+from collections import Counter
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.people.scenario import play, scenarios
+
+
+def main():
+    """Play the scenarios; exit code 1 when one of them violates what must hold."""
+    logging.getLogger("sync").setLevel(logging.ERROR)
+    parser = argparse.ArgumentParser(prog="python -m tests.people", description=__doc__)
+    parser.add_argument("--scenarios", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=20260513)
+    given_ = parser.parse_args()
+    counts = Counter()
+    run = settings(max_examples=given_.scenarios, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+    @seed(given_.seed)
+    @settings(run, phases=[Phase.generate])
+    @given(scenarios())
+    def count(scenario):
+        played = play(scenario)
+        counts[f"ended {played.ended}"] += 1
+        counts["scenarios"] += 1
+        counts["acts of people"] += sum(map(len, scenario.acts))
+        counts["kills"] += played.kills
+        counts["with a violation"] += bool(played.violations)
+        if counts["scenarios"] % 200 == 0:
+            sys.stderr.write(f"{counts['scenarios']} scenarios, {counts['with a violation']} with a violation\n")
+
+    count()
+    for name, number in sorted(counts.items()):
+        sys.stdout.write(f"{number:7} {name}\n")
+    if counts["with a violation"]:
+
+        @seed(given_.seed)
+        @run
+        @given(scenarios())
+        def show(scenario):
+            assert play(scenario).violations == []
+
+        show()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

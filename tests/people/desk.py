@@ -1,0 +1,175 @@
+"""One tab in Google's double, called in process: between every two requests of the sync people act on it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
+
+from doubles.database import Database
+from doubles.google import library, vault
+from doubles.google.contract import sheets as contract
+from doubles.google.errors import STATUSES, GoogleError
+from doubles.google.faults import Faults
+from doubles.google.requests import batch_update
+from doubles.google.sheets import Asked, Sheets
+from sync.api import failure
+from sync.converge import Converge, Outside
+from sync.history import opened
+from sync.plan import Policy, diff
+from sync.settings import Settings
+from sync.sheet import Sheet
+
+COLUMNS = ("id", "arrival", "guest", "rate")
+OURS = (*COLUMNS, "sync_state")
+ACCOUNT = "sync@hotel.example"
+TAB = 7
+SETTINGS = Settings(bookings_url="http://b", spreadsheet_id="x", columns=COLUMNS, dates=("arrival",))
+
+
+class Killed(BaseException):
+    """The run's process is killed: nothing of it may catch this."""
+
+
+class Desk:
+    """The tab, the sync's memory in a folder, and a clock. `before` is called before each request of the sync."""
+
+    def __init__(self, folder: Path, *, rows: int = 30, columns: int = 12, settings: Settings = SETTINGS) -> None:
+        self.folder, self.settings = folder, settings
+        self._sheets = Sheets(
+            library.Library(Database(Path(":memory:"), vault.TABLES + library.TABLES)), Faults(), None
+        )
+        size = {"rowCount": rows, "columnCount": columns}
+        tab = {"properties": {"sheetId": TAB, "title": "Bookings", "gridProperties": size}}
+        other = {"properties": {"sheetId": 0, "title": "Others"}}
+        self._sheets.make({"sheets": [other, tab]}, "x", {ACCOUNT: "writer"})
+        self._now = datetime(2026, 5, 13, tzinfo=UTC)
+        self._ids = 1000
+        self.requests: list[str] = []
+        self.pauses: list[float] = []
+        self.before = lambda: None
+        self.after = lambda: None
+        self.watch = lambda: None
+
+    # The sync's side
+
+    def sync(self, source, **policy):
+        """One run, in a process of its own memory. Returns what it wrote; raises what it would report."""
+        live = {key: (key, *cells) for key, cells in source.items()}
+        known = Policy(arrival=1, **policy)
+        settings = msgspec.structs.replace(self.settings, conflicts="sheet" if known.sheet_wins else "source")
+        with opened(self.folder, OURS) as history:
+            outside = Outside(self._time, self.pauses.append, self._new_id)
+            work = Converge(Sheet(self._call, settings), history, outside, settings)
+            return work.run(lambda rows, base: diff(live, rows, base, known), live.keys())
+
+    def told(self):
+        with opened(self.folder, OURS) as history:
+            return [each for _, each in history.told()]
+
+    def later(self, **span):
+        self._now += timedelta(**span)
+
+    def _time(self):
+        self._now += timedelta(seconds=1)
+        return self._now
+
+    def _new_id(self):
+        self._ids += 1
+        return self._ids
+
+    def _call(self, method, path="", query=None, body=None):
+        self.requests.append(f"{method} {path}".strip())
+        self.before()
+        self.watch()
+        try:
+            answer = self.carry_out(method, path, query, body)
+        finally:
+            self.watch()
+        self.after()
+        return answer
+
+    def carry_out(self, method, path="", query=None, body=None, account=ACCOUNT):
+        """Answer one call as Google would, without a socket."""
+        operation, values = contract().find(method, f"/v4/spreadsheets/x{path}")
+        asked = Asked({name: unquote(text) for name, text in values.items()}, list((query or {}).items()), account)
+        try:
+            answer = self._sheets.answer(operation, asked, body or b"")
+        except GoogleError as error:
+            status = _status(error)
+            raise failure(status, {"message": error.message, "status": error.status}, "x") from None
+        return json.loads(json.dumps(answer))
+
+    # People's side
+
+    def do(self, *requests):
+        """People act; what Google refuses them has not happened."""
+        try:
+            self._sheets.edit("x", batch_update, {"body": {"requests": list(requests)}})
+        except GoogleError as error:
+            _status(error)
+            return False
+        return True
+
+    def type(self, row, column, text):
+        kind = "stringValue" if isinstance(text, str) else "numberValue"
+        value = {"userEnteredValue": {kind: text}} if text != "" else {}
+        start = {"sheetId": TAB, "rowIndex": row, "columnIndex": column}
+        return self.do({"updateCells": {"start": start, "rows": [{"values": [value]}], "fields": "userEnteredValue"}})
+
+    def insert(self, dimension, start, count=1):
+        span = {"sheetId": TAB, "dimension": dimension, "startIndex": start, "endIndex": start + count}
+        return self.do({"insertDimension": {"range": span}})
+
+    def delete(self, dimension, start, count=1):
+        span = {"sheetId": TAB, "dimension": dimension, "startIndex": start, "endIndex": start + count}
+        return self.do({"deleteDimension": {"range": span}})
+
+    def move(self, dimension, start, target, count=1):
+        span = {"sheetId": TAB, "dimension": dimension, "startIndex": start, "endIndex": start + count}
+        return self.do({"moveDimension": {"source": span, "destinationIndex": target}})
+
+    def sort(self, column, descending=False):
+        order = "DESCENDING" if descending else "ASCENDING"
+        area = {"sheetId": TAB, "startRowIndex": 1}
+        return self.do({"sortRange": {"range": area, "sortSpecs": [{"dimensionIndex": column, "sortOrder": order}]}})
+
+    # What is there
+
+    @property
+    def tab(self):
+        return self._sheets.library.get("x").sheet(TAB)
+
+    def has(self, sheet_id):
+        return any(sheet.id == sheet_id for sheet in self._sheets.library.get("x").sheets)
+
+    @property
+    def titles(self):
+        return [sheet.title for sheet in self._sheets.library.get("x").sheets]
+
+    def cells(self):
+        """All values: (row, column) → value."""
+        return {
+            (r, c): cell.value
+            for r, row in enumerate(self.tab.rows)
+            for c, cell in row.items()
+            if cell.value is not None
+        }
+
+    def rows(self):
+        """The rows that name a booking, by header, in their order."""
+        header = {c: cell.value for c, cell in self.tab.rows[0].items()}
+        found = [{header.get(c): cell.value for c, cell in row.items()} for row in self.tab.rows[1:]]
+        return [row for row in found if row.get("id") is not None]
+
+    def column(self, name):
+        return next(c for c, cell in self.tab.rows[0].items() if cell.value == name)
+
+
+def _status(error):
+    """The HTTP status of an error; what the double has not built ends the test: it is no answer of Google's."""
+    status = STATUSES[error.status]
+    if status == 501:
+        raise NotImplementedError(error.message)
+    return status

@@ -1,0 +1,273 @@
+"""Scenarios as values: what people do between the sync's requests, and what is checked at the end of each.
+
+Every value that people type, and every value of ours, is a text that exists once: so a lost one can be told from a
+moved one, and one of ours in a wrong place from one in its own.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import strategies as st
+
+from sync.failure import SyncFailed
+from tests.people.desk import TAB, Desk, Killed
+
+_NEAR = st.integers(0, 11)
+_ACTS = st.one_of(
+    st.tuples(st.just("type"), _NEAR, _NEAR),
+    st.tuples(st.just("insert rows"), _NEAR, st.integers(1, 3)),
+    st.tuples(st.just("delete rows"), _NEAR, st.integers(1, 2)),
+    st.tuples(st.just("move rows"), _NEAR, _NEAR),
+    st.tuples(st.just("sort"), _NEAR, st.booleans()),
+    st.tuples(st.just("insert columns"), _NEAR, st.integers(1, 2)),
+    st.tuples(st.just("move columns"), _NEAR, _NEAR),
+    st.tuples(st.just("delete column"), _NEAR, st.none()),
+    st.tuples(st.just("cut"), st.tuples(_NEAR, _NEAR), st.tuples(_NEAR, _NEAR)),
+    st.tuples(st.just("merge"), _NEAR, _NEAR),
+    st.tuples(st.just("rename"), st.none(), st.none()),
+    st.tuples(st.just("filter"), _NEAR, st.none()),
+    st.tuples(st.just("hide"), _NEAR, st.none()),
+    st.tuples(st.just("protect"), _NEAR, st.none()),
+    st.tuples(st.just("note"), _NEAR, _NEAR),
+    st.tuples(st.just("delete copies"), st.none(), st.none()),
+)
+ROW_ACTS = ("type", "insert rows", "delete rows", "move rows", "sort", "note", "filter", "hide", "rename")
+"""What leaves columns as they are."""
+_FATES = st.sampled_from(["kill before", "kill after", "lose before", "lose after", "none", "none", "none"])
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How many bookings there are, which change, what people do before each request, and what befalls a request."""
+
+    bookings: int
+    changed: frozenset[int]
+    new: int
+    gone: int
+    acts: tuple[tuple[tuple, ...], ...]
+    fates: tuple[str, ...] = ()
+    sheet_wins: bool = False
+
+
+def scenarios(acts=_ACTS, fates=_FATES):
+    """Strategy: six requests at most that people act before."""
+    return st.builds(
+        Scenario,
+        bookings=st.integers(3, 6),
+        changed=st.frozensets(st.integers(1, 6), max_size=4),
+        new=st.integers(0, 3),
+        gone=st.integers(0, 1),
+        acts=st.lists(st.lists(acts, max_size=2).map(tuple), max_size=8).map(tuple),
+        fates=st.lists(fates, max_size=6).map(tuple),
+        sheet_wins=st.booleans(),
+    )
+
+
+@dataclass
+class Played:
+    """What came of a scenario: how its last run ended, and what was violated."""
+
+    ended: str
+    violations: list[str] = field(default_factory=list)
+    kills: int = 0
+
+
+def play(scenario: Scenario) -> Played:
+    """Play a scenario in a folder of its own."""
+    # In memory where there is such a folder: a kill here is an exception, and what fsync is for cannot happen.
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with TemporaryDirectory(dir=memory) as folder:
+        return _Play(Path(folder), scenario).played()
+
+
+class _Play:
+    def __init__(self, folder, scenario):
+        self.desk, self.scenario = Desk(folder), scenario
+        self.number, self.kills, self.step = 0, 0, 0
+        self.lost, self.astray = set(), Counter()
+        self._before = None
+        self.source = self._source(1, range(1, scenario.bookings + 1))
+        self.desk.sync(self.source)
+        self._furnish()
+        keep = range(1 + scenario.gone, scenario.bookings + scenario.new + 1)
+        self.source = self._source(1, keep) | {
+            k: v for k, v in self._source(2, keep).items() if int(k[1:]) in scenario.changed
+        }
+        self.desk.watch = self._watch
+
+    @staticmethod
+    def _source(version, numbers):
+        return {f"B{n}": (f"2026-05-{n:02}", f"s:B{n}:guest:{version}", f"s:B{n}:rate:{version}") for n in numbers}
+
+    def _furnish(self):
+        """People's note beside our columns, a total below, and a table far to the right."""
+        height = self.scenario.bookings + 1
+        self.desk.type(0, 5, "note")
+        for row in range(1, height):
+            self.desk.type(row, 5, self._token())
+        self.desk.type(height, 2, self._token())
+        self.desk.type(height, 3, self._token())
+        for row in range(3, 6):
+            self.desk.type(row, 8, self._token())
+
+    def played(self):
+        self._run()
+        self.desk.before = self.desk.after = lambda: None
+        ended = "none"
+        # People have gone; what stands in the way of the sync is for them to see to, and told.
+        for _ in range(4):
+            self.desk.later(minutes=30)
+            ended = self._run()
+            if ended == "in step":
+                break
+        return Played(ended, [*self._lost_values(), *self._strays(), *self._bookings(ended)], self.kills)
+
+    def _run(self):
+        if self.step == 0:
+            self.desk.before, self.desk.after = self._act, self._befall
+            self.step = 1
+        try:
+            self.desk.sync(self.source, sheet_wins=self.scenario.sheet_wins)
+        except SyncFailed as failed:
+            return failed.kind
+        except Killed:
+            self.kills += 1
+            return "killed"
+        return "in step"
+
+    # People and faults
+
+    def _fate(self):
+        n = len(self.desk.requests) - self._first
+        return self.scenario.fates[n] if n < len(self.scenario.fates) else "none"
+
+    @property
+    def _first(self):
+        if not hasattr(self, "_at"):
+            self._at = len(self.desk.requests)
+        return self._at
+
+    def _act(self):
+        n = len(self.desk.requests) - self._first
+        if n < len(self.scenario.acts):
+            for act in self.scenario.acts[n]:
+                self._do(*act)
+        if self._fate() == "kill before":
+            raise Killed
+        if self._fate() == "lose before":
+            raise SyncFailed("sheets_unreachable", "x", "y", wait_s=1)
+
+    def _befall(self):
+        if self._fate() == "kill after":
+            raise Killed
+        if self._fate() == "lose after":
+            raise SyncFailed("sheets_unreachable", "x", "y", wait_s=1)
+
+    def _token(self):
+        self.number += 1
+        return f"p{self.number}"
+
+    def _do(self, what, one, two):
+        desk = self.desk
+        acts = {
+            "type": lambda: desk.type(one, two, self._token()),
+            "insert rows": lambda: desk.insert("ROWS", one, two),
+            "delete rows": lambda: desk.delete("ROWS", one, two),
+            "move rows": lambda: desk.move("ROWS", one, two),
+            "sort": lambda: desk.sort(one, two),
+            "insert columns": lambda: desk.insert("COLUMNS", one, two),
+            "move columns": lambda: desk.move("COLUMNS", one, two),
+            "delete column": lambda: desk.delete("COLUMNS", one),
+            "cut": lambda: desk.do({"cutPaste": {"source": _cell(*one), "destination": _at(*two)}}),
+            "merge": lambda: desk.do({"mergeCells": {"range": _cell(one, two, rows=2)}}),
+            "rename": lambda: desk.do(
+                {"updateSheetProperties": {"properties": {"sheetId": TAB, "title": self._token()}, "fields": "title"}}
+            ),
+            "filter": lambda: desk.do(
+                {"setBasicFilter": {"filter": {"range": {"sheetId": TAB, "endRowIndex": one + 1}}}}
+            ),
+            "hide": lambda: desk.do(
+                {
+                    "updateDimensionProperties": {
+                        "range": {"sheetId": TAB, "dimension": "ROWS", "startIndex": one, "endIndex": one + 1},
+                        "properties": {"hiddenByUser": True},
+                        "fields": "hiddenByUser",
+                    }
+                }
+            ),
+            "protect": lambda: desk.do(
+                {
+                    "addProtectedRange": {
+                        "protectedRange": {"range": {"sheetId": TAB, "startRowIndex": one, "endRowIndex": one + 1}}
+                    }
+                }
+            ),
+            "note": lambda: desk.do(
+                {"repeatCell": {"range": _cell(one, two), "cell": {"note": "n"}, "fields": "note"}}
+            ),
+            "delete copies": lambda: [
+                desk.do({"deleteSheet": {"sheetId": n}}) for n in range(1000, 1020) if desk.has(n)
+            ],
+        }
+        acts[what]()
+
+    # What is checked
+
+    def _watch(self):
+        """Before and after each request of ours: whatever differs, we did."""
+        cells = self.desk.cells()
+        people = {v for v in cells.values() if isinstance(v, str) and v.startswith("p")}
+        astray = Counter(self._wrong(cells))
+        if self._before is None:
+            self._before = people, astray
+            return
+        was_people, was_astray = self._before
+        self._before = None
+        self.lost = (self.lost | (was_people - people)) - people
+        self.astray += astray - was_astray
+
+    def _wrong(self, cells):
+        """Our values that stand in another row than their booking's, or in another column than their own."""
+        header = {c: v for (r, c), v in cells.items() if r == 0}
+        ids = [c for c, name in header.items() if name == "id"]
+        for (row, column), value in cells.items():
+            if isinstance(value, str) and value.startswith("s:"):
+                _, key, name, _ = value.split(":")
+                if header.get(column) != name or not any(cells.get((row, c)) == key for c in ids):
+                    yield value
+
+    def _lost_values(self):
+        told = {each.was for each in self.desk.told()}
+        return [f"{value} of people is lost untold" for value in self.lost if value not in told]
+
+    def _strays(self):
+        told = self.desk.told()
+        ours, rows = {each.ours for each in told}, {each.booking for each in told if each.why == "misplaced row"}
+        now = Counter(self._wrong(self.desk.cells()))
+        return [
+            f"{value} of ours is astray untold"
+            for value in self.astray
+            if now[value] and value not in ours and value.split(":")[1] not in rows
+        ]
+
+    def _bookings(self, ended):
+        if ended != "in step":
+            return [] if ended not in ("killed", "none") else [f"the last run was {ended}"]
+        rows = Counter(row["id"] for row in self.desk.rows() if row.get("sync_state") != "duplicate")
+        return [f"booking {key} is there {rows[key]} times" for key in self.source if rows[key] != 1]
+
+
+def _cell(row, column, rows=1):
+    return {
+        "sheetId": TAB,
+        "startRowIndex": row,
+        "endRowIndex": row + rows,
+        "startColumnIndex": column,
+        "endColumnIndex": column + 1,
+    }
+
+
+def _at(row, column):
+    return {"sheetId": TAB, "rowIndex": row, "columnIndex": column}

@@ -1,0 +1,77 @@
+"""A release is well when what ran at the beginning of a span still runs at its end, and all answered in between."""
+
+import itertools
+
+import pytest
+
+from provision.onhost.errors import Unhealthy
+from provision.onhost.health import Look, Run, Times, hold
+
+UNIT = "jada-agent.service"
+WELL = Look({UNIT: Run("active", "one", 0)}, None)
+NOT_YET = Look(WELL.runs, "the queue is not ready")
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self):
+        self.now = 100.0
+        self.times = Times(lambda: self.now, self.sleep)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def held(*looks, fresh=(UNIT,), seconds=10, limit_s=60):
+    """Hold over looks, of which the last one repeats; returns for how long."""
+    clock, shown = Clock(), itertools.chain(looks, itertools.repeat(looks[-1]))
+    hold(lambda: next(shown), set(fresh), seconds, limit_s, clock.times)
+    return clock.now - 100
+
+
+def run(**change):
+    return Look({UNIT: Run(**{"state": "active", "invocation": "one", "restarts": 0, **change})}, None)
+
+
+def test_it_takes_the_whole_span():
+    assert 10 <= held(WELL) < 11
+
+
+def test_the_span_begins_anew_when_something_was_not_right():
+    assert held(*[WELL] * 10, NOT_YET, WELL) >= 15
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (run(invocation="two", restarts=1), "ended and was started again"),
+        (run(invocation="two"), "ended and was started again"),
+        (run(state="activating"), "it is activating"),
+        (run(state="failed"), "it is failed"),
+    ],
+)
+def test_a_unit_that_ends_within_the_span_is_unhealthy_at_once_and_named(later, said):
+    with pytest.raises(Unhealthy, match=said) as caught:
+        held(*[WELL] * 19, later)
+    assert caught.value.unit == UNIT
+
+
+@pytest.mark.parametrize("first", [run(state="activating"), run(restarts=1)])
+def test_a_unit_that_ended_before_the_first_look_is_unhealthy_too(first):
+    with pytest.raises(Unhealthy):
+        held(first, WELL)
+
+
+def test_a_unit_that_was_not_restarted_may_have_restarted_last_month():
+    assert held(run(restarts=3), fresh=()) >= 10
+
+
+def test_what_never_becomes_right_ends_after_the_limit_with_its_cause():
+    with pytest.raises(Unhealthy, match="within 60 s: the queue is not ready"):
+        held(NOT_YET)
+
+
+def test_what_changes_for_ever_ends_after_the_limit():
+    with pytest.raises(Unhealthy, match="within 60 s"):
+        held(*[WELL, NOT_YET] * 100)
