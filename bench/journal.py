@@ -1,6 +1,5 @@
 """Measure the page of a task with a long journal: `python -m bench.journal`."""
 
-import os
 import statistics
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import ours
+from bench.idle import child
 from bench.reader import Reader
 from wire.types import Batch, ClaimRequest, Event, EventKind, NewTask
 
@@ -64,7 +64,7 @@ def _batches() -> Iterator[tuple[Event, ...]]:
 
 
 def _report(reader: Reader, path: str) -> None:
-    process = Path("/proc") / Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()[0]
+    process = child()
     first, size = reader.look(path)
     before, took = _peak(process), sorted(reader.look(path)[0] for _ in range(LOOKS))
     with ThreadPoolExecutor(READERS) as readers:
@@ -77,8 +77,12 @@ def _report(reader: Reader, path: str) -> None:
     )
 
 
-def _peak(process: Path) -> float:
-    line = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
+def _peak(process: int) -> float:
+    line = next(
+        line
+        for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+        if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) / 1024
 
 
