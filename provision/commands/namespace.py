@@ -8,6 +8,7 @@ from provision.commands.deploy import attach, deploy
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
+from provision.commands.releases import history, releases, rollback
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
@@ -18,6 +19,9 @@ namespace = Collection(
     plan,
     deploy,
     attach,
+    rollback,
+    releases,
+    history,
     secrets,
     verify,
     notify,
@@ -33,8 +37,8 @@ namespace = Collection(
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "verify"),
-    "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
+    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "rollback", "verify"),
+    "Look at a host": ("status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
         "task.list",
