@@ -34,13 +34,12 @@ from dashboard.queue import Queue
 from dashboard.record import UNFINISHED, Conflict, Record, StaleVersion
 from dashboard.recurring import Recurrences
 from dashboard.signin import COOKIE, SignIns, Visitor
-from dashboard.stores import TaskFilter
 from wire.types import FileInfo, Session, Task
 from wire.values import Invalid
 
 TEMPLATES = Path(__file__).parent / "templates"
-TASKS, CHILDREN = 25, 100
-"""Tasks on one page, and how many of those that a task made."""
+TASKS, CHILDREN = 8, 100
+"""Latest tasks on the front page, and how many of those that a task made."""
 TRANSCRIPT = 128 * 1024
 """Bytes of a journal that one page shows; links lead to the rest."""
 CSRF = "csrf"
@@ -100,8 +99,6 @@ class Page:
 
     def index(self, request: Request) -> Response:
         """GET /: how all stands, what waits, what runs, today, the sync, and the latest tasks."""
-        state, cursor = forms.state(request.query_params.get("state")), request.query_params.get("cursor")
-        found = self._queue.tasks(TaskFilter(state=state), before=cursor, limit=TASKS + 1)
         waiting = self._overview.waiting()
         parts = {**self._front(waiting), **self._quick()}
         return self._render(
@@ -110,11 +107,8 @@ class Page:
             None,
             parts_made={name: Markup(text) for name, text in parts.items()},  # noqa: S704 - our own templates, escaped
             seen_parts=_seen({**parts, **self._digests(waiting)}),
-            address=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             waiting=waiting,
-            tasks=found[:TASKS],
-            older=found[TASKS - 1].id if len(found) > TASKS else None,
-            state=state,
+            tasks=self._queue.tasks(limit=TASKS),
             notified=self._queue.notifications(),
             room=self._store.room(),
         )
@@ -188,6 +182,7 @@ class Page:
             "task.html",
             refusal,
             task=task,
+            spent=task.usd_micros_spent + sum(one.usd_micros - one.session.usd_micros for one in shown),
             steps=story.steps(task, sessions),
             sessions=shown,
             subtasks=len(self._queue.subtasks(record)),

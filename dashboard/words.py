@@ -171,7 +171,7 @@ def cents(micros: int) -> str:
 
 def percent(share: float) -> str:
     """Write a share."""
-    return f"{share:.0%}"
+    return f"{share * 100:.0f} %"
 
 
 def size(count: int) -> str:

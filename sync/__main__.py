@@ -231,7 +231,7 @@ def _report(
     # One that was stopped has no time left, and a host that shuts down stops the dashboard too.
     if run.error == "stopped" or not away.has_targets(secrets):
         return False
-    time.sleep(away.AGAIN_S)
+    time.sleep(settings.report_again_s)
     if report.send(client, run):
         outage.back()
         return True

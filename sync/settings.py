@@ -54,6 +54,7 @@ class Settings(Value, frozen=True, kw_only=True, dict=True):
     window_from: _Day = ""
     window_to: _Day = ""
     shrink_percent: Annotated[int, Meta(ge=1, le=100)] = 30
+    report_again_s: Annotated[int, Meta(ge=0, le=300)] = 30
 
     @cached_property
     def table(self) -> Mapping[str, Field]:

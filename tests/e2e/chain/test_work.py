@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import io
 import json
+import re
 import shutil
 
 import pytest
@@ -99,7 +100,7 @@ def test_the_transcript_is_readable_on_the_page(client):
     page = urllib3.request("GET", f"{client._url}/tasks/{titled(client, 'Season occupancy').id}").data.decode()
     assert "occupancy.csv" in page
     assert "python3" in page
-    assert "<script" not in page
+    assert re.findall(r"<script(?! src=\"/assets/)", page) == []  # ours are files; the model's words are text
 
 
 def test_the_daemon_is_small_and_never_imports_the_sdk(chain):
@@ -157,6 +158,7 @@ def test_a_killed_daemon_goes_on_with_the_same_session(chain, client):
 
 def test_a_host_that_loses_power_goes_on_with_the_same_session(chain, client):
     with waiting_for_an_answer(chain, client) as task:
+        chain.log_out()
         container.kill(chain.site, 1)
     assert wait_until(lambda: chain.fab("ssh", "--command", "true", check=False).returncode == 0, 60)
     with chain.dashboard() as again:
