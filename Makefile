@@ -84,9 +84,9 @@ docs: tools ## the documentation as a site, in report/docs; a warning or a dead 
 	  || { echo 'jada: these pages load something from elsewhere' >&2; exit 1; }
 	@echo 'jada: the site is report/docs/index.html'
 
-pictures: tools ## the README's pictures, taken from a demo; it stays up until `make down`
+pictures: tools ## the README's pictures; the demo of one stays up until `make down`; ONLY=page or ONLY=demo
 	@UV_PROJECT_ENVIRONMENT=.venv-pictures local/bootstrap --only-group pictures
-	@.venv-pictures/bin/python docs/pictures/take.py
+	@.venv-pictures/bin/python docs/pictures/take.py $(ONLY)
 
 real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=, SETTINGS=; see docs/real-check.md
 	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }

@@ -108,7 +108,7 @@ class Page:
             parts_made={name: Markup(text) for name, text in parts.items()},  # noqa: S704 - our own templates, escaped
             seen_parts=_seen({**parts, **self._digests(waiting)}),
             waiting=waiting,
-            tasks=self._queue.tasks(limit=TASKS),
+            tasks=[record.task for record in self._store.tasks(limit=TASKS)],
             notified=self._queue.notifications(),
             room=self._store.room(),
         )
@@ -132,7 +132,7 @@ class Page:
         }
 
     def _quick(self) -> dict[str, str]:
-        running, queued = self._overview.running(), len(self._overview.queued())
+        running, queued = self._overview.running(), self._overview.queued()
         return {
             "running": self._part(
                 "running.html", running=running, queued=queued, most=WAITING, limits=self._overview.limits

@@ -20,7 +20,7 @@ STAGING = "/opt/jada-agent/staging"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
-    dashboard's "address:port" on the host, and the notification `targets`; `tested`: one must have taken a test.
+    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
     """
 
     root: Path
@@ -100,7 +100,7 @@ def health(source: Source) -> plan.Health:
     """Return how a release proves itself, by the settings."""
     settings = source.settings
     proven_s = max(settings.deployed_s, settings.proven_s)
-    return plan.Health(f"http://{source.queue}/readyz", settings.health_s, settings.deployed_s, proven_s)
+    return plan.Health(f"unix:{source.queue}", settings.health_s, settings.deployed_s, proven_s)
 
 
 def roll_back(host: Host, source: Source, to: str | None, progress: Progress, errand: Errand) -> str:

@@ -13,6 +13,7 @@ from dashboard.app import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import (
@@ -250,7 +251,7 @@ def application(name):
         clock.run()
     with TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "queue.db")
-        with running(create(store, TOKEN, settings, clock)) as url:
+        with running(create(store, accepting(TOKEN), settings, clock)) as url:
             client = Client(url, TOKEN)
             yield url, client, SCENES[name](Play(client, clock)) or {}
         store.close()

@@ -12,6 +12,7 @@ from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.browser import Browser
+from tests.tokens import accepting
 from wire.client import Client
 from wire.types import (
     Batch,
@@ -304,7 +305,7 @@ def test_a_transcript_that_is_kept_no_longer_is_not_said_to_be_still_to_come(cli
 
 def test_the_queues_size_and_its_disks_room_are_shown(tmp_path, token):
     store = SqliteStore(tmp_path / "queue.db")
-    with running(create(store, token)) as url:
+    with running(create(store, accepting(token))) as url:
         text = BeautifulSoup(Browser(url, token)("GET").data, "html.parser").find(id="room").get_text()
     store.close()
     assert re.search(
@@ -478,7 +479,7 @@ def test_the_page_says_when_no_notification_target_is_set_up(shown):
 def test_the_page_says_what_was_not_delivered_and_nothing_when_all_was(clock, token):
     targets = ("mail",)
     settings = Settings(notify=Notify(targets=targets))
-    with running(create(MemoryStore(targets=targets), token, settings, clock)) as url:
+    with running(create(MemoryStore(targets=targets), accepting(token), settings, clock)) as url:
         page, client = lambda: BeautifulSoup(Browser(url, token)("GET").data, "html.parser"), Client(url, token)
         assert page().find(id="notified") is None
         ended(client, Exit.FAULT, reason="no bwrap")
