@@ -107,7 +107,7 @@ def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outsid
         zero, failed = cron(chain, client)
         line.add(zero, "cron's next run begins")
         assert (failed.outcome, failed.error) == (SyncOutcome.FAILED, "token_dead")
-        line.add(seconds(failed.finished_at) + 0.5, "the run fails: token_dead", "the queue", "its report")
+        line.add(seconds(failed.finished_at) + 0.5, f"the run fails: {failed.error}", "the queue", "its report")
         raised = alarm(client, State.NEEDS_YOU)
         line.add(seconds(raised.waiting.since) + 0.6, f"an alarm: {raised.title}", told, "page and `fab status`")
         assert raised.title in chain.fab("status").stdout
