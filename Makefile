@@ -64,7 +64,7 @@ check: tools ## lint, types, architecture, units, shell
 faults: tools ## the queue's process killed 3,000 times, and sixty deploys in which operator, connection, installer or host dies
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m local tools
-	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
+	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 
 bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks (half an hour)
 	@local/bootstrap --all-extras --group dev --group bench
