@@ -4,6 +4,7 @@ Eight kills, two of each kind; `make faults` tries sixty (JADA_KILLS).
 """
 
 import os
+import sys
 import time
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_whole_release_serves_after_a_kill_and_the_next_deploy_needs_no_hand(c
     said = deploy_and_kill(cloud, source, progress, kill)
     began = time.monotonic()
     assert wait_until(lambda: _serves(cloud), SERVES_S, 0.3), f"{kill}: nothing whole serves after {SERVES_S} s: {said}"
-    print(f"{kill}: a whole release served {time.monotonic() - began:.1f} s after the deploy had ended")
+    sys.stdout.write(f"{kill}: a whole release served {time.monotonic() - began:.1f} s after the deploy had ended\n")
     with connected(cloud.access(), 15) as box:
         until_idle(box)
         assert serves_wholly(box), f"{kill}: {said}"
