@@ -59,13 +59,16 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## sixty deploys in which operator, connection, installer or host are killed; needs root, some minutes
+# The scenarios of the sheet need no root; what fails there is worth knowing before hosts are made.
+faults: tools ## 2,000 scenarios of people beside the sync, sixty killed deploys; needs root, some minutes
+	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m local tools
 	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
 
-bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
+bench: ## the queue beside procrastinate on PostgreSQL, and the sync beside gspread and others, each in one run
 	@local/bootstrap --all-extras --group dev --group bench
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.sync
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)

@@ -1,6 +1,5 @@
 """The Google credential: the token file that auth_ga wrote, turned into an access token for spreadsheets."""
 
-import functools
 import hashlib
 import json
 import logging
@@ -12,15 +11,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import google.auth.exceptions
-import google.auth.transport.requests
 import google.oauth2.credentials
 
 from sync.failure import REAUTHENTICATE, Record, SyncFailed, refresh_failure, scope_failure, transport_failure
+from sync.transport import Request
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 TOKEN_FILE = "port_sheet_token.json"  # noqa: S105 - a name, not a secret
-TIMEOUT_S = (5, 60)
-"""To connect, and between two bytes of an answer."""
 _TRIES = 3
 """Of the token endpoint, each of which google-auth makes up to three calls."""
 _log = logging.getLogger(__name__)
@@ -77,10 +74,8 @@ def refresh(
 
 
 def _refresh(token: Token, last_ok: datetime | None, now: datetime) -> google.oauth2.credentials.Credentials:
-    # google-auth waits two minutes for each of three tries unless a timeout is given.
-    request = functools.partial(google.auth.transport.requests.Request(), timeout=TIMEOUT_S)
     try:
-        token.credentials.refresh(request)  # type: ignore[no-untyped-call]  # google-auth has no types here
+        token.credentials.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth has no types here
     except google.auth.exceptions.RefreshError as error:
         raise refresh_failure(error.args, Record(now, token.issued_at, token.dies_at, last_ok)) from error
     except google.auth.exceptions.TransportError as error:
