@@ -36,6 +36,8 @@ TESTS_unit := tests/unit
 TESTS_contract := tests/contract
 TESTS_e2e := $(filter-out %/chain %/__pycache__,$(wildcard tests/e2e/*))
 TESTS_chain := tests/e2e/chain
+# Two for each core: tests on hosts wait more than they compute.
+PROCESSES := $(shell echo $$((2 * $$(nproc))))
 OTHER_PART := $(filter-out $(PARTS),$(PART))
 
 # Refused before anything is installed.
@@ -44,7 +46,7 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
 	@local/bootstrap
 	@$(BIN)/python -m local tools
-	@$(BIN)/pytest -n 2 $(foreach part,$(PART),$(TESTS_$(part)))
+	@$(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
 
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
 	@$(BIN)/pytest -q -n 2 -m 'not root and not process' tests/unit
@@ -85,9 +87,9 @@ docs: tools ## the documentation as a site, in report/docs; a warning or a dead 
 	  || { echo 'jada: these pages load something from elsewhere' >&2; exit 1; }
 	@echo 'jada: the site is report/docs/index.html'
 
-pictures: tools ## the README's pictures, taken from a demo; it stays up until `make down`
+pictures: tools ## the README's pictures; the demo of one stays up until `make down`; ONLY=page or ONLY=demo
 	@UV_PROJECT_ENVIRONMENT=.venv-pictures local/bootstrap --only-group pictures
-	@.venv-pictures/bin/python docs/pictures/take.py
+	@.venv-pictures/bin/python docs/pictures/take.py $(ONLY)
 
 real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=, SETTINGS=; see docs/real-check.md
 	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }

@@ -146,6 +146,7 @@ def _asked(ids: Sequence[str]) -> Iterator[Asked]:
         "search, a word in none": "words=nowhere{n}",
     }.items():
         yield Asked(name=name, path=listed(query))
+    yield Asked(name="front page", path=lambda _: "/")
     yield Asked(name="page of a task", path=lambda n: f"/tasks/{ids[n % len(ids)]}")
 
 

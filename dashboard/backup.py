@@ -7,7 +7,7 @@ from pathlib import Path
 from dashboard.record import Clock, NotFound, Unready, moment, stamp
 from dashboard.settings import Settings
 from dashboard.stores import Store
-from dashboard.stores.files import sync_folder
+from wire.disk import sync_folder
 from wire.types import Backup
 
 _NAME = "%Y%m%dT%H%M%SZ.db"

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 
-from wire.types import FILE_NAME, Edit, NewTask, Reply, State
+from dashboard.bulk import MOST, Action, Bulk
+from wire.types import FILE_NAME, ULID, Edit, NewTask, Reply, State, TasksQuery
 from wire.values import Invalid, decode
 
+MOST_URGENT = 9
 FIELDS = {"budget.sessions": "sessions", "budget.usd_micros": "dollars", "usd_micros": "dollars"}
 """Names of the contract whose form field is called otherwise."""
 
@@ -24,6 +27,17 @@ LABELS = {
     ("answer", "dollars"): "More dollars",
     ("edit", "sessions"): "Sessions in all",
     ("edit", "dollars"): "Dollars in all",
+    ("search", "words"): "Words",
+    ("search", "state"): "State",
+    ("search", "label"): "Label",
+    ("search", "least"): "Cost, from",
+    ("search", "most"): "Cost, up to",
+    ("search", "since"): "Added, from",
+    ("search", "until"): "Added, up to",
+    ("search", "sort"): "Order",
+    ("search", "cursor"): "This part of the list",
+    ("bulk", "task"): "No task:",
+    ("bulk", "do"): "What to do",
 }
 """What a form's field is called on the page; with an empty form, in each that has no words of its own."""
 
@@ -42,6 +56,17 @@ class Form:
 
     typed: Mapping[str, str]
     uploads: Sequence[Upload] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why which form was not done: in which of its inputs (None: none), with what typed."""
+
+    form: str
+    message: str
+    status: int
+    typed: Mapping[str, str]
+    input: str | None = None
 
 
 def new_task(form: Form) -> NewTask:
@@ -72,6 +97,59 @@ def edit(form: Form) -> Edit:
         Edit,
         {"priority": _whole(form.typed, "priority"), "sessions": _whole(form.typed, "sessions"), "usd_micros": dollars},
     )
+
+
+def query(asked: Mapping[str, str]) -> TasksQuery:
+    """Read the form that searches; what is left empty filters nothing. Days are UTC's, and whole. Raises `Invalid`."""
+    names = ("words", "state", "label", "sort", "cursor")
+    texts = {name: asked.get(name, "").strip() for name in names}
+    costs = {name: _micros(asked, name) for name in ("least", "most") if asked.get(name, "").strip()}
+    days = {"since": _day(asked, "since", 0), "until": _day(asked, "until", 1)}
+    given = {name: value for name, value in {**texts, **days}.items() if value}
+    return decode(TasksQuery, {**given, **costs})
+
+
+def _day(asked: Mapping[str, str], name: str, later: int) -> str | None:
+    """The beginning of a day, or of so many days later."""
+    text = asked.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return f"{date.fromisoformat(text) + timedelta(days=later)}T00:00:00Z"
+    except (ValueError, OverflowError):
+        raise Invalid(name, f"must be a day like 2026-05-13, not {text!r}") from None
+
+
+def bulk(typed: Mapping[str, str]) -> Bulk:
+    """Read what is to be done to many tasks. Raises `Invalid`."""
+    name = typed.get("do", "")
+    if name not in [action.value for action in Action]:
+        raise Invalid("do", "is to be chosen")
+    priority = _whole(typed, "priority") if name == Action.PRIORITY else None
+    if priority is not None and priority > MOST_URGENT:
+        raise Invalid("priority", f"must be at most {MOST_URGENT}")
+    return Bulk(action=Action(name), priority=priority)
+
+
+def marked(ids: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the tasks that were marked, and that these are all. Raises `Invalid` for none."""
+    if not ids:
+        raise Invalid("task", "mark the tasks that are meant, or choose all that fit")
+    return [*ids], True
+
+
+def versions(text: str) -> dict[str, int]:
+    """Read which tasks are meant, as they were shown: `id:version`, with spaces between. Raises `Invalid`."""
+    found = [re.fullmatch(rf"({ULID}):([0-9]{{1,15}})", part) for part in text.split()]
+    read = {match[1]: int(match[2]) for match in found if match}
+    if not found or len(read) != len(found) or len(read) > MOST:
+        raise Invalid("task", "look at the list once more, and choose again")
+    return read
+
+
+def written_versions(held: Mapping[str, int]) -> str:
+    """Write which tasks are meant, for `versions`."""
+    return " ".join(f"{task_id}:{version}" for task_id, version in held.items())
 
 
 def state(text: str | None) -> State | None:

@@ -19,8 +19,8 @@ PATH = "/v1/openapi.json"
 _REF = "#/components/schemas/{name}"
 _MEANINGS = {
     400: "the body is no JSON",
-    401: "the bearer token is missing or wrong",
-    403: "the caller over the Unix socket is a user without the right to this",
+    401: "the bearer token is missing, wrong or revoked (over TCP only: a Unix socket asks for none)",
+    403: "the caller, a user of the host or the holder of a token, lacks the right to this",
     404: "nothing has this id",
     409: "the state forbids it, or the fence is stale",
     412: "the task has changed since it was read",
@@ -77,9 +77,7 @@ def _operation(route: Route[object]) -> dict[str, Any]:
 
 
 def _success(route: Route[object]) -> dict[str, Any]:
-    content = (
-        _content("application/json", route.answer) if route.answer else {"application/octet-stream": {"schema": {}}}
-    )
+    content = _content("application/json", route.answer) if route.answer else {route.media: {"schema": {}}}
     success = {str(route.status): {"description": "done", "content": content}}
     if route.name == "add_task":
         success["200"] = {"description": "the task that stands for it already", "content": content}

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from ulid import ULID
 
-from dashboard import charts, rates, transcript
+from dashboard import charts, rates, rules, transcript
 from dashboard.charts import Chart, Day
+from dashboard.metrics import Figures
 from dashboard.queue import Queue
 from dashboard.rates import Projection, Rate
 from dashboard.settings import WorkLimits
@@ -93,9 +94,9 @@ class Overview:
 
     def waiting(self) -> list[Task]:
         """Return what waits for a user: alarms first, then what failed or asks, the longest wait first."""
-        asking = self._queue.tasks(TaskFilter(state=State.NEEDS_YOU), limit=WAITING)
-        failed = self._queue.tasks(TaskFilter(state=State.FAILED), limit=WAITING)
-        return sorted([*asking, *failed], key=_urgency)
+        states = (State.NEEDS_YOU, State.FAILED)
+        found = [record for state in states for record in self._store.tasks(TaskFilter(state=state), limit=WAITING)]
+        return sorted((record.task for record in found), key=_urgency)
 
     def standing(self, waiting: int) -> Standing:
         """Say how all stands."""
@@ -105,7 +106,7 @@ class Overview:
         """Return what runs, the latest begun first."""
         found = [record for record in self._store.running() if record.session]
         return [
-            self._running(self._queue.task(record), record.session)
+            self._running(record.task, record.session)
             for record in sorted(found, key=lambda record: record.task.id, reverse=True)
             if record.session
         ]
@@ -160,9 +161,32 @@ class Overview:
         runs = self._store.sync_runs(limit=RUNS)
         return Sync(runs[0] if runs else None, self._store.last_success(), tuple(runs), charts.strip(runs[::-1]))
 
-    def queued(self) -> list[Task]:
-        """Return some of the tasks that wait for a worker, newest first."""
-        return self._queue.tasks(TaskFilter(state=State.QUEUED), limit=WAITING)
+    def figures(self) -> Figures:
+        """Return what `metrics` writes."""
+        now, counted, success = self._queue.clock(), self.rates(), self._store.last_success()
+        latest = self._store.sync_runs(limit=1)
+        run = latest[0] if latest else None
+        room = self._store.room()
+        return Figures(
+            now=now,
+            ready=self._queue.is_ready(),
+            well=self._queue.is_known_well(success),
+            census=self._store.census(now.timestamp()),
+            spent=self._store.spent(""),
+            sessions_today=self.today().sessions,
+            rates={WEEK: counted.week, MONTH: counted.month},
+            worker_seen=self._queue.worker_seen,
+            run=run,
+            run_succeeded=run is not None and run.outcome in rules.SUCCESSES,
+            success=success,
+            notified=self._queue.notifications(),
+            size=room.size if room else None,
+            free=room.disk if room else None,
+        )
+
+    def queued(self) -> int:
+        """Return how many tasks wait for a worker, `WAITING` at most."""
+        return len(self._store.tasks(TaskFilter(state=State.QUEUED), limit=WAITING))
 
 
 def _urgency(task: Task) -> tuple[int, str]:

@@ -25,21 +25,21 @@ from ulid import ULID
 
 from dashboard import assets, forms, live, rules, story, transcript, words
 from dashboard.api import download, problem
-from dashboard.forms import Form, Upload
+from dashboard.forms import Form, Refusal, Upload
 from dashboard.guard import require_own_form
+from dashboard.list_page import Lists, sentence
 from dashboard.live import Live
 from dashboard.overview import WAITING, Overview
 from dashboard.queue import Queue
 from dashboard.record import UNFINISHED, Conflict, Record, StaleVersion
-from dashboard.settings import WorkLimits
+from dashboard.recurring import Recurrences
 from dashboard.signin import COOKIE, SignIns, Visitor
-from dashboard.stores import TaskFilter
 from wire.types import FileInfo, Session, Task
 from wire.values import Invalid
 
 TEMPLATES = Path(__file__).parent / "templates"
-TASKS, CHILDREN = 25, 100
-"""Tasks on one page, and how many of those that a task made."""
+TASKS, CHILDREN = 8, 100
+"""Latest tasks on the front page, and how many of those that a task made."""
 TRANSCRIPT = 128 * 1024
 """Bytes of a journal that one page shows; links lead to the rest."""
 CSRF = "csrf"
@@ -59,18 +59,7 @@ class ShownSession:
     passage: transcript.Passage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why which form was not done: in which of its inputs (None: none), with what typed."""
-
-    form: str
-    message: str
-    status: int
-    typed: Mapping[str, str]
-    input: str | None = None
-
-
-PAGES = [("/", "Overview"), ("/add", "Add a task")]
+PAGES = [("/", "Overview"), ("/tasks", "Tasks"), ("/add", "Add a task")]
 """What the pages' head leads to."""
 FRONT, TASK = "/", "/tasks/"
 """Topics of the live pages: the front page's, and what a task's begins with."""
@@ -85,25 +74,31 @@ class Page:
         self,
         queue: Queue,
         sign_ins: SignIns,
-        limits: WorkLimits,
+        overview: Overview,
+        recurrences: Recurrences,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._queue = queue
         self._sign_ins = sign_ins
         self._random = random
         self._store = queue.store
-        self._overview = Overview(queue, limits)
+        self._overview = overview
+        self._recurrences = recurrences
+        self.lists = Lists(queue, recurrences, self._render)
         loader = jinja2.FileSystemLoader(TEMPLATES)
         # Escaped, because nearly all of it is text of others: it must not act in the operator's browser.
         self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
         self._jinja.filters |= words.FILTERS
         self._jinja.globals |= {"STATES": words.STATES, "UNFINISHED": UNFINISHED, "MARKS": words.MARKS}
-        self._jinja.globals |= {"PAGES": PAGES, "SUCCESSES": rules.SUCCESSES, "asset": assets.address}
+        self._jinja.globals |= {
+            "PAGES": PAGES,
+            "SUCCESSES": rules.SUCCESSES,
+            "asset": assets.address,
+            "sentence": sentence,
+        }
 
     def index(self, request: Request) -> Response:
         """GET /: how all stands, what waits, what runs, today, the sync, and the latest tasks."""
-        state, cursor = forms.state(request.query_params.get("state")), request.query_params.get("cursor")
-        found = self._queue.tasks(TaskFilter(state=state), before=cursor, limit=TASKS + 1)
         waiting = self._overview.waiting()
         parts = {**self._front(waiting), **self._quick()}
         return self._render(
@@ -112,11 +107,8 @@ class Page:
             None,
             parts_made={name: Markup(text) for name, text in parts.items()},  # noqa: S704 - our own templates, escaped
             seen_parts=_seen({**parts, **self._digests(waiting)}),
-            address=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             waiting=waiting,
-            tasks=found[:TASKS],
-            older=found[TASKS - 1].id if len(found) > TASKS else None,
-            state=state,
+            tasks=[record.task for record in self._store.tasks(limit=TASKS)],
             notified=self._queue.notifications(),
             room=self._store.room(),
         )
@@ -140,7 +132,7 @@ class Page:
         }
 
     def _quick(self) -> dict[str, str]:
-        running, queued = self._overview.running(), len(self._overview.queued())
+        running, queued = self._overview.running(), self._overview.queued()
         return {
             "running": self._part(
                 "running.html", running=running, queued=queued, most=WAITING, limits=self._overview.limits
@@ -167,7 +159,16 @@ class Page:
 
     def adding(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /add: the form to add a task."""
-        return self._render(request, "add.html", refusal, key=str(ULID.from_datetime(self._queue.clock())))
+        templates = self._recurrences.templates()
+        chosen = [each for each in templates if each.name == request.query_params.get("template")]
+        return self._render(
+            request,
+            "add.html",
+            refusal,
+            key=str(ULID.from_datetime(self._queue.clock())),
+            templates=templates,
+            chosen=chosen[0] if chosen else None,
+        )
 
     def task(self, request: Request, refusal: Refusal | None = None) -> Response:
         """GET /tasks/{id}: one task, its story, its files, its family, its sessions, and what the latest did last."""
@@ -181,6 +182,7 @@ class Page:
             "task.html",
             refusal,
             task=task,
+            spent=task.usd_micros_spent + sum(one.usd_micros - one.session.usd_micros for one in shown),
             steps=story.steps(task, sessions),
             sessions=shown,
             subtasks=len(self._queue.subtasks(record)),
@@ -332,6 +334,8 @@ def routes(page: Page, streams: Live) -> list[Route]:
         "/sign-in": page.how_to_sign_in,
         "/sign-in/{code}": page.invitation,
         f"{assets.PREFIX}{{name}}": assets.answer,
+        "/tasks": page.lists.tasks,
+        "/tasks/bulk": page.lists.preview,
         "/tasks/{id}": page.task,
         "/sessions/{id}": page.session,
         "/tasks/{id}/files/{name}": page.result_file,
@@ -339,6 +343,7 @@ def routes(page: Page, streams: Live) -> list[Route]:
     }
     sent = {
         "/tasks": page.add,
+        "/tasks/bulk": page.lists.apply,
         "/tasks/{id}/answer": page.answer,
         "/tasks/{id}/edit": page.edit,
         "/tasks/{id}/cancel": page.cancel,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace as replace_foreseen
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from msgspec.structs import replace
@@ -47,6 +47,7 @@ from wire.types import (
     Grant,
     Heartbeat,
     HeartbeatReply,
+    HostDay,
     Lease,
     Message,
     NewTask,
@@ -65,6 +66,8 @@ from wire.values import Invalid
 
 RECURRING = "recurring:"
 """What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
+MOST_A_DAY = 1000
+"""Sessions of a day that are looked at: the most that a worker's setting allows."""
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -450,6 +453,18 @@ class Queue:
             self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
             self._troubles[host] = trouble
 
+    def today(self, host: str) -> HostDay:
+        """Return the sessions that began today on a host, and what they spent so far. One that got no further than its
+        claim did not begin.
+        """
+        midnight = self.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        # The smallest id of that moment: a session's says when it was first claimed.
+        since = f"{str(ULID.from_datetime(midnight))[:10]}{'0' * 16}"
+        began = [session for session in self.store.recent_sessions(since, limit=MOST_A_DAY) if session.host == host]
+        used = {session.id: self.store.used(session.id) for session in began}
+        spent = {s.id: max(s.usd_micros, used[s.id].usd_micros) for s in began if s.turns or used[s.id].turns}
+        return HostDay(day=midnight.date().isoformat(), usd_micros=spent)
+
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
         said = self._complaints(self.store.last_success())
@@ -461,6 +476,24 @@ class Queue:
             self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
         )
         return (*wellness.hampered(self._troubles), *said)
+
+    def is_ready(self) -> bool:
+        """Whether the queue was just written and read back."""
+        try:
+            self._proof.latest()
+        except (Busy, Full, Unready):
+            return False
+        return True
+
+    @property
+    def worker_seen(self) -> datetime | None:
+        """When a worker was heard of; None before that."""
+        return self._worker_seen if self._worker_heard else None
+
+    def is_known_well(self, success: SyncRun | None) -> bool:
+        """Whether nothing is wrong, and nothing unobserved."""
+        missing = [*wellness.unproven(success, self._settings, worker_heard=self._worker_heard)]
+        return self.is_ready() and not missing and not self._complaints(success)
 
     def standing(self, waiting: int) -> Standing:
         """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""

@@ -17,9 +17,10 @@ from pathlib import Path
 from dashboard.app import utc_now
 from dashboard.backup import chosen
 from dashboard.record import NotFound, Unready
-from dashboard.stores.files import FILES, held_id, mark, marker, sync_folder
+from dashboard.stores.files import FILES, held_id, mark, marker
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import quick_check
+from wire.disk import sync_folder
 from wire.terminal import printable
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dashboard.connections import Connection, look
-from dashboard.settings import Settings
+from wire.systemd import SILENT, Notify
 
 ACCEPTED, QUEUED = 64, 2048
 """Connections that asyncio takes at once, and those that the kernel holds until it does."""
@@ -29,10 +29,10 @@ class Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         before_end: Callable[[], None] = lambda: None,
-        systemd: str = "",
+        systemd: Notify = SILENT,
         watchdog_s: float = 0,
     ) -> None:
-        """`before_end` ends the streams; `systemd` is the address of its socket (sd_notify(3)); after `watchdog_s`
+        """`before_end` ends the streams; `systemd` hears of us; after `watchdog_s`
         without a sign it kills us.
         """
         super().__init__(config)
@@ -52,7 +52,7 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             # asyncio takes as many at once as it lets wait: a thousand would use up descriptors before any is closed.
             listener.listen(QUEUED)
-        notify(self._systemd, "READY=1")
+        self._systemd.ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Do what uvicorn does ten times a second."""
@@ -61,21 +61,14 @@ class Server(uvicorn.Server):
             look(cast("set[Connection]", self.server_state.connections), now)
         # From the loop that serves: it lives when this runs. The queue's health is no part of it, a restart mends none.
         if self._watchdog_s and now >= self._next_sign:
-            notify(self._systemd, "WATCHDOG=1")
+            self._systemd.alive()
             self._next_sign = now + self._watchdog_s / 3
         return await super().on_tick(counter)
 
 
-def notify(address: str, text: str) -> None:
-    """Send a text to systemd's socket, if there is one; a leading @ means an abstract one."""
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            out.sendto(text.encode(), address.replace("@", "\0", 1) if address.startswith("@") else address)
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Bind the port; raises OSError that names it."""
-    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+def listen(address: str, port: int) -> socket.socket:
+    """Bind a port, for other hosts; raises OSError that names it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # The protocol is named, or asyncio leaves TCP_NODELAY off, and each answer waits for a delayed ACK: 44 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # The kernel's own limit is megabytes a connection, which a slow reader empties too seldom to be seen reading.
@@ -83,10 +76,10 @@ def listen(settings: Settings) -> socket.socket:
     # A restart must not wait until the old connections' TIME_WAIT is over.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.address, settings.port))
+        listener.bind((address, port))
     except OSError as error:
         listener.close()
-        message = f"can't listen on {settings.address} port {settings.port}: {error.strerror}"
+        message = f"can't listen on {address} port {port}: {error.strerror}"
         raise OSError(message) from error
     return listener
 
@@ -112,7 +105,7 @@ def serve(application: ASGIApp, listeners: list[socket.socket], before_end: Call
     # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    systemd, watchdog_us = os.environ.get("NOTIFY_SOCKET", ""), os.environ.get("WATCHDOG_USEC", "0")
+    systemd, watchdog_us = Notify(os.environ.get("NOTIFY_SOCKET")), os.environ.get("WATCHDOG_USEC", "0")
     server = Server(config(application), before_end, systemd, int(watchdog_us) / 1_000_000)
     asyncio.run(server.serve(sockets=listeners))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ulid import ULID
+
 from dashboard.rules import usd
 from wire.types import Exit, Need, Session, State, SyncOutcome, Task
 
@@ -169,7 +171,7 @@ def cents(micros: int) -> str:
 
 def percent(share: float) -> str:
     """Write a share."""
-    return f"{share:.0%}"
+    return f"{share * 100:.0f} %"
 
 
 def size(count: int) -> str:
@@ -180,8 +182,17 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
+def added(task_id: str) -> datetime | str:
+    """Return when a task was added, by its id; what is no id is shown as it is."""
+    try:
+        return ULID.from_str(task_id).datetime
+    except ValueError:
+        return task_id
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "usd": usd,
+    "added": added,
     "told": told,
     "pieces": pieces,
     "moments": moments,

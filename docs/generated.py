@@ -16,6 +16,7 @@ _RIGHTS = {
     "agent": "a worker",
     "sync": "the sync",
     "tell": "the sender of notifications",
+    "metrics": "a Prometheus",
     "operator": "an operator",
 }
 

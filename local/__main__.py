@@ -118,6 +118,7 @@ def _tools(_site: Site, _args: argparse.Namespace) -> None:
     steps = _steps()
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps, {**tools.PACKAGES, **tools.CHECKS})
+        tools.browser(steps)
         tools.engine(steps)
         tools.image(steps)
 

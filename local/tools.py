@@ -29,6 +29,8 @@ PACKAGES = {
 """A program and the distribution's package that has it."""
 CHECKS = {"shellcheck": "shellcheck"}
 """What the checks need on top."""
+BROWSER = "chromium"
+"""What shows the page to the tests; a distribution may not package it, Ubuntu for one."""
 ENGINE = Path(__file__).parent / "engine"
 ENGINE_VERSION = "v3.225.0"
 """The newest that the Go module proxy serves whole."""
@@ -76,6 +78,17 @@ def packages(steps: Steps, wanted: Mapping[str, str] = PACKAGES) -> None:
         )
     steps.tell(f"installing {', '.join(missing)}")
     _install(steps, missing)
+
+
+def browser(steps: Steps) -> None:
+    """Install the browser of the page's tests where the distribution has one; where not, those tests are left out."""
+    if shutil.which(BROWSER) or not shutil.which("apt-get"):
+        return
+    steps.tell(f"installing {BROWSER}")
+    try:
+        _install(steps, [BROWSER, "fonts-dejavu-core"])
+    except StepFailed as error:
+        steps.tell(f"no {BROWSER} here, so the tests of the page in a browser are left out: {error}")
 
 
 def _install(steps: Steps, names: Sequence[str]) -> None:

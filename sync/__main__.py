@@ -23,6 +23,7 @@ from sync.settings import STATE, Settings, load, read
 from sync.source import read as source
 from wire import log
 from wire.client import Client
+from wire.settings_file import needs_token
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -221,7 +222,8 @@ def _report(
         _keep(lambda: changes.append(state, met))
     _keep(lambda: report.write(state, run))
     try:
-        client = Client(settings.dashboard_url, secret(secrets, "dashboard_token"))
+        url = settings.dashboard_url
+        client = Client(url, secret(secrets, "dashboard_token") if needs_token(url) else None)
     except SyncFailed as failed:
         _log.error("this run was not reported to the dashboard: %s", failed)
         return False
@@ -231,7 +233,7 @@ def _report(
     # One that was stopped has no time left, and a host that shuts down stops the dashboard too.
     if run.error == "stopped" or not away.has_targets(secrets):
         return False
-    time.sleep(away.AGAIN_S)
+    time.sleep(settings.report_again_s)
     if report.send(client, run):
         outage.back()
         return True

@@ -11,8 +11,6 @@ from wire.types import SyncOutcome, SyncRun
 
 Tell = Callable[[Sequence[str], str], int]
 """Run a command with a text on its standard input; returns its exit code."""
-AGAIN_S = 30
-"""Before the report's second try: a dashboard that a deploy restarts is back by then."""
 PAUSE = timedelta(hours=4)
 """Between two messages about one outage; there is a run each half hour."""
 _log = logging.getLogger(__name__)

@@ -13,13 +13,14 @@ A_co = TypeVar("A_co", covariant=True)
 
 
 class Right(enum.StrEnum):
-    """Who may call a route; today's one token has all rights but PUBLIC, which needs none."""
+    """What a caller must be allowed to call a route; PUBLIC needs nothing. An operator has them all."""
 
     PUBLIC = "public"
     OPERATOR = "operator"
     AGENT = "agent"
     SYNC = "sync"
     TELL = "tell"
+    METRICS = "metrics"
 
 
 class Header(enum.StrEnum):
@@ -34,7 +35,7 @@ class Route(Generic[A_co]):
     """One call. `name` is the client's method and the dashboard's handler; `answer` None: bytes of a file.
 
     `errors` are the statuses that it can end in, besides those of every route (see `every`); `may_be_empty`: 204
-    instead of an answer.
+    instead of an answer; `media` is the type of a file's bytes.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Route(Generic[A_co]):
     status: int = 200
     headers: tuple[Header, ...] = ()
     may_be_empty: bool = False
+    media: str = "application/octet-stream"
 
     @property
     def every(self) -> tuple[int, ...]:
@@ -61,7 +63,8 @@ class Route(Generic[A_co]):
 
 
 ADD_TASK = Route(
-    name="add_task", method="POST", path="/v1/tasks", right=Right.OPERATOR, request=types.NewTask, answer=types.Task,
+    # The agent may add subtasks only: that depends on what is asked, so the handler looks.
+    name="add_task", method="POST", path="/v1/tasks", right=Right.AGENT, request=types.NewTask, answer=types.Task,
     status=201, headers=(Header.IDEMPOTENCY_KEY,),
 )  # fmt: skip
 TASKS = Route(
@@ -143,15 +146,30 @@ INVITE = Route(
     name="invite", method="POST", path="/v1/sign-ins", right=Right.OPERATOR, request=types.Invite,
     answer=types.Invitation, status=201,
 )  # fmt: skip
+MAKE_TOKEN = Route(
+    name="make_token", method="POST", path="/v1/tokens", right=Right.OPERATOR, request=types.AskedToken,
+    answer=types.MadeToken, status=201,
+)  # fmt: skip
+TOKENS = Route(name="tokens", method="GET", path="/v1/tokens", right=Right.OPERATOR, answer=types.TokenList)
+REVOKE_TOKEN = Route(
+    name="revoke_token", method="POST", path="/v1/tokens/{id}/revoke", right=Right.OPERATOR, answer=types.Token,
+    errors=(404,),
+)  # fmt: skip
 PRESENT = Route(
     name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
 )
+TODAY = Route(name="today", method="GET", path="/v1/workers/{host}/today", right=Right.AGENT, answer=types.HostDay)
 WELLNESS = Route(name="wellness", method="GET", path="/v1/wellness", right=Right.TELL, answer=types.Wellness)
+METRICS: Route[bytes] = Route(
+    name="metrics", method="GET", path="/metrics", right=Right.METRICS, answer=None,
+    media="application/openmetrics-text",
+)  # fmt: skip
 HEALTH = Route(name="health", method="GET", path="/healthz", right=Right.PUBLIC, answer=types.Health)
 READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
     EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, PRESENT, WELLNESS, HEALTH, READY,
+    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, MAKE_TOKEN, TOKENS, REVOKE_TOKEN, PRESENT, TODAY, WELLNESS, METRICS, HEALTH,
+    READY,
 )  # fmt: skip

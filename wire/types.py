@@ -388,6 +388,50 @@ class Invitation(Written, frozen=True, kw_only=True):
     expires_at: str
 
 
+class Scope(OpenWord, enum.StrEnum):
+    """What the holder of a token may: work sessions, report sync runs, send what waits for users, or all."""
+
+    AGENT = "agent"
+    SYNC = "sync"
+    TELL = "tell"
+    OPERATOR = "operator"
+
+
+class AskedToken(Request, frozen=True, kw_only=True):
+    """Ask for a token for a program on another host."""
+
+    name: Name
+    scope: Scope
+
+    def __post_init__(self) -> None:
+        """Refuse a scope that is not known here: its token would give nothing."""
+        if not self.scope.is_known:
+            raise Invalid("scope", f"must be one of {', '.join(Scope)}, not {self.scope.value!r}")
+
+
+class Token(Written, frozen=True, kw_only=True):
+    """What is said of a token; its text is shown once, when it is made."""
+
+    id: str
+    name: str
+    scope: Scope
+    made_at: str
+    revoked: bool = False
+
+
+class MadeToken(Written, frozen=True, kw_only=True):
+    """A new token with its text."""
+
+    token: Token
+    text: str
+
+
+class TokenList(Written, frozen=True, kw_only=True):
+    """The tokens that are taken, oldest first."""
+
+    tokens: tuple[Token, ...]
+
+
 class SyncOutcome(OpenWord, enum.StrEnum):
     """How a sync run ended; `unchanged` and `changed` were read again and verified."""
 
@@ -552,6 +596,13 @@ class Presence(Request, frozen=True, kw_only=True):
 
     host: Line
     trouble: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+class HostDay(Written, frozen=True, kw_only=True):
+    """What the queue knows of a host's UTC day: the micro-dollars of each session that began on it there."""
+
+    day: str
+    usd_micros: dict[str, int]
 
 
 class Wellness(Written, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 from agent.record import durable
+from wire.disk import sync_folder
 from wire.values import Written
 
 
@@ -31,4 +32,4 @@ class ClaimKey:
     def used(self) -> None:
         """Forget it: what was claimed under it is kept elsewhere now, or given back."""
         self._path.unlink(missing_ok=True)
-        durable.sync_folder(self._path.parent)
+        sync_folder(self._path.parent)

@@ -17,6 +17,7 @@ from agent.record import durable
 from agent.record.journal import Journal, JournalDamaged, read
 from agent.record.limits import spent
 from wire.client import RequestRefused
+from wire.disk import sync_folder
 from wire.types import Batch, Event, EventKind, File, NewTask, SessionEnd
 from wire.values import Invalid, decode, dump
 
@@ -113,7 +114,7 @@ class Outbox:
         """Keep the folder under another name, which the daemon passes over: its fence is stale."""
         aside = self.folder.with_name(f"{self.id}.lost-{self.progress.fence}")
         self.folder.rename(aside)
-        durable.sync_folder(aside.parent)
+        sync_folder(aside.parent)
         return aside
 
     def _deliver(self, after: int, *, ended: bool = False) -> None:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wire.disk import sync_folder
 from wire.values import Invalid, dump
 from wire.values import read as parse_leniently
 
@@ -40,12 +41,3 @@ def read(cls: type[T], path: Path) -> T | None:
         return None
     except Invalid as error:
         raise Invalid(error.field, f"{error.reason}. The file is damaged: look at it, then move it away") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Put a folder's entries on disk."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from agent.record.durable import sync_folder
 from agent.record.times import rfc3339
+from wire.disk import sync_folder
 from wire.types import Event, EventKind
 from wire.values import Invalid, dump
 from wire.values import read as parse_leniently
@@ -77,6 +77,12 @@ def read(path: Path, after: int = 0) -> list[Event]:
     except FileNotFoundError:
         return []
     return _records(raw[: raw.rfind(b"\n") + 1])[0][after:]
+
+
+def unread(path: Path) -> bytes:
+    """Return what `read` leaves out of a file: the bytes behind its last readable record, empty where all is well."""
+    raw = path.read_bytes()
+    return raw[_records(raw)[1] :]
 
 
 def _lock(fd: int, path: Path) -> None:

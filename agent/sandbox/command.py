@@ -11,6 +11,11 @@ WORKSPACE = "/workspace"
 FILE_SIZE_KB = 1024 * 1024
 """The largest file that a call may write: 1 GB, so that one runaway redirect does not fill the disk."""
 
+FIRST_TO_DIE = ("/bin/sh", "-c", 'echo 1000 >/proc/self/oom_score_adj; exec "$@"', "sandbox")
+"""Before bubblewrap: when memory runs out, the kernel takes the call and not its session. Set inside, it would come too
+late for what bubblewrap itself maps, and for files in memory.
+"""
+
 _ETC = ("alternatives", "group", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")
 _TMP, _SHARED = "/tmp", "/dev/shm"  # noqa: S108 - the sandbox's own, not the host's
 _PATHS = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -59,7 +64,8 @@ def limited(inside: Sequence[str], *, memory_mb: int, pids: int, life: int) -> l
     """
     watch = f"( ( read -r -u {life}; kill -KILL $$ ) >/dev/null 2>&1 & )"
     # -c 0: a crash must not leave a core file, as large as its memory, in the workspace.
-    limits = f"ulimit -c 0 -f {FILE_SIZE_KB} -v {memory_mb * 1024} -u {pids}"
+    # -d, not -v: programs that reserve addresses without using them (node, git on a large pack) work, hogs do not.
+    limits = f"ulimit -c 0 -f {FILE_SIZE_KB} -d {memory_mb * 1024} -u {pids}"
     return ["/bin/bash", "-c", f'{watch}; {limits} && exec "$@" {life}<&-', "limits", *inside]
 
 

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.sandbox.command import bubblewrap, limited
+from agent.sandbox.command import FIRST_TO_DIE, bubblewrap, limited
 from agent.settings import ToolLimits
 
 REPORT_LIMIT = 64 * 1024
 """Bytes that a program inside may write, at $REPORT_FD, for us and not for the model."""
+RESERVE, RESERVE_FILES = 64 * 1024 * 1024, 5000
+"""Bytes and files that a call leaves on the workspace's disk: the journal and the queue need room for what comes."""
 _CHUNK = 64 * 1024  # what a pipe holds
-_LOOK_S = 0.25
-"""How long a drain may go unnoticed: `until` moves without a byte that would wake the wait."""
+_LOOK_S = 0.02
+"""How long a drain or a disk that fills may go unnoticed: a fast disk takes some 40 MB in this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a program left: stdout and stderr together, `left_out` bytes less in the middle; its exit code, or None
-    when its time was up; what it reported.
+    when it was ended: its time was up, or the disk was nearly `full`; what it reported.
     """
 
     head: bytes
@@ -41,6 +43,7 @@ class Outcome:
     tail: bytes
     code: int | None
     report: bytes
+    full: bool = False
 
 
 class SandboxUnavailable(Exception):
@@ -81,21 +84,18 @@ class Sandbox:
     ) -> subprocess.Popen[bytes]:
         memory = self._limits.memory_mb
         inside = limited(job.argv, memory_mb=memory, pids=self._limits.pids, life=life)
-        argv = bubblewrap(
+        walls = bubblewrap(
             str(self._workspace), inside, memory_mb=memory, own_proc=self._own_proc, report=report, data=data
         )
+        argv = [*FIRST_TO_DIE, *walls]
         passed = [report, life, *(fd for fd, _ in data)]
         out, err, env = subprocess.PIPE, subprocess.STDOUT, {"PATH": os.defpath}
         try:
             return subprocess.Popen(
                 argv, stdin=stdin, stdout=out, stderr=err, pass_fds=passed, env=env, process_group=0
             )
-        except FileNotFoundError as error:
-            raise SandboxUnavailable(
-                "bubblewrap (bwrap) is not installed on this host: apt install bubblewrap"
-            ) from error
         except OSError as error:
-            raise SandboxUnavailable(f"bubblewrap (bwrap) can't be started on this host: {error}") from error
+            raise SandboxUnavailable(f"no program can be started on this host: {error}") from error
 
     def _collect(self, process: subprocess.Popen[bytes], reader: int, keep: int) -> Outcome:
         """Read what comes until all are gone, or kill them all."""
@@ -105,7 +105,10 @@ class Sandbox:
             assert process.stdout is not None  # noqa: S101 - it is a pipe, by the line above
             open_ends.register(process.stdout, selectors.EVENT_READ, output)
             open_ends.register(reader, selectors.EVENT_READ, report)
+            full = False
             while open_ends.get_map() and (left := min(ends, self._until()) - self._clock()) > 0:
+                if full := self._is_full():
+                    break
                 for key, _ in open_ends.select(min(left, _LOOK_S)):
                     if not key.data.take(os.read(key.fd, _CHUNK)):
                         open_ends.unregister(key.fileobj)
@@ -118,7 +121,12 @@ class Sandbox:
             bytes(output.tail),
             process.returncode if in_time else None,
             bytes(report.head + report.tail),
+            full=full and not in_time,
         )
+
+    def _is_full(self) -> bool:
+        disk = os.statvfs(self._workspace)
+        return disk.f_bavail * disk.f_frsize < RESERVE or (disk.f_files > 0 and disk.f_favail < RESERVE_FILES)
 
     def _starts(self) -> bool:
         """Try a sandbox with a /proc of its own; where that is refused, one without must work."""
@@ -127,9 +135,8 @@ class Sandbox:
         self._own_proc = False
         outcome = self.run(Job(["/bin/true"]))
         if outcome.code != 0:
-            raise SandboxUnavailable(
-                f"no sandbox can be made on this host: {outcome.head.decode(errors='replace').strip()}"
-            )
+            said = outcome.head.decode(errors="replace").strip()
+            raise SandboxUnavailable(f"no sandbox can be made on this host, is bubblewrap installed? {said}")
         return False
 
 

@@ -48,9 +48,8 @@ class Bash:
         files = {_COMMAND: command.encode(), _STATE: state}
         outcome = self._sandbox.run(Job(["/bin/bash", "--noprofile", "--norc", "-c", _SHELL, "bash"], files=files))
         if outcome.code is None:
-            said = (
-                f"{text(outcome)}\n[stopped: the time was up. Files written so far remain; all its processes are gone]"
-            )
+            why = "the disk is nearly full: remove what is not needed" if outcome.full else "the time was up"
+            said = f"{text(outcome)}\n[stopped: {why}. Files written so far remain; all its processes are gone]"
             return Result(said.lstrip(), is_error=True)
         # A state that fills its limit was cut: half an export would break every later call.
         whole = 0 < len(outcome.report) < REPORT_LIMIT

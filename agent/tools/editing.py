@@ -71,8 +71,11 @@ COMMANDS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
 def edit(asked: dict[str, Any], folder: Path) -> str:
     """Do what is asked; relative paths count from `folder`. Raises `CannotEdit`."""
     try:
-        command = COMMANDS[asked["command"]]
-        return command(folder / asked["path"], asked)
+        command, path = COMMANDS[asked["command"]], folder / asked["path"]
+        # A pipe or a device would be waited for until the call's time is up.
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise CannotEdit(f"{path} is no file: look at it with bash.")
+        return command(path, asked)
     except KeyError as error:
         raise CannotEdit(f"Missing or unknown: {error}. Commands are {', '.join(COMMANDS)}.") from error
     except (TypeError, ValueError, AttributeError) as error:

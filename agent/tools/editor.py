@@ -31,7 +31,8 @@ def edit(sandbox: Sandbox, given: object) -> Result:
     asked = json.dumps(given).encode()
     outcome = sandbox.run(Job([*_PYTHON, "/run/jada/editing"], stdin=asked, files={"/run/jada/editing": _EDITING}))
     if outcome.code is None:
-        raise CallFailed("The time was up; the file is as before, or changed as asked: look.")
+        why = "The disk is nearly full" if outcome.full else "The time was up"
+        raise CallFailed(f"{why}; the file is as before, or changed as asked: look.")
     return Result(text(outcome), is_error=outcome.code != 0)
 
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from agent.record.durable import sync_folder
 from agent.sandbox.run import Sandbox
 from agent.tools.editor import collect
 from agent.tools.result import CallFailed, Result
+from wire.disk import sync_folder
 from wire.types import DESCRIPTION_LIMIT, Claim, File, NewTask, require_short
 from wire.values import Invalid, Value, decode, encode
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import FamilyBudget, Key, Move, Record
 from dashboard.stores import words
+from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.retention import Before, Freed, Room
 from wire.types import Event, Session, State, SyncRun
@@ -149,11 +150,17 @@ class Store(Protocol):
         shards of a store, is approximate.
         """
 
+    def census(self, now: float) -> Census:
+        """Return how many tasks are in each state, and which have waited longest; `now` in seconds since 1970."""
+
     def running(self) -> list[Record]:
         """Return all that runs: as many as there are holders."""
 
     def relatives(self, root: str) -> list[Record]:
         """Return the unfinished tasks of a family, but its root."""
+
+    def made(self, roots: Collection[str]) -> dict[str, int]:
+        """Return how many tasks each of these families has beside its root; none is left out."""
 
     def children(self, record: Record, *, limit: int) -> list[Record]:
         """Return tasks that a task made, the oldest first."""

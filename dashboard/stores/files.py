@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.record import Lost
+from wire.disk import sync_folder
 
 FILES = ("", "-wal", "-shm")
 """What the names of a queue's files end in."""
@@ -88,15 +89,6 @@ def mark(path: Path, store: str) -> None:
         os.fsync(file.fileno())
     half.replace(target)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def free_bytes(folder: Path) -> int:

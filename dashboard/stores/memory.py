@@ -36,6 +36,7 @@ from dashboard.stores import (
     require_answerable,
     words,
 )
+from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import first_id, read_cursor
 from dashboard.stores.retention import FINISHED, OVER, Before, Freed
@@ -168,6 +169,16 @@ class MemoryStore:
         """Nothing here was written by another release."""
         return False
 
+    def census(self, now: float) -> Census:
+        """Return how many tasks are in each state, and which have waited longest."""
+        with self._lock:
+            records = [*self._records.values()]
+        return Census(
+            states=Counter(record.task.state.value for record in records),
+            queued=min((record.task.id for record in records if _is_due(record, now)), default=None),
+            waiting=min((record.task.waiting.since for record in records if record.task.waiting), default=None),
+        )
+
     def running(self) -> list[Record]:
         """Return what runs."""
         with self._lock:
@@ -178,6 +189,11 @@ class MemoryStore:
         with self._lock:
             family = [r for r in self._records.values() if r.root == root and r.task.id != root]
         return [record for record in family if record.task.state in UNFINISHED]
+
+    def made(self, roots: Collection[str]) -> dict[str, int]:
+        """Count families but their roots."""
+        with self._lock:
+            return dict(Counter(r.root for r in self._records.values() if r.root in roots and r.root != r.task.id))
 
     def children(self, record: Record, *, limit: int) -> list[Record]:
         """Return tasks that a task made, the oldest first."""

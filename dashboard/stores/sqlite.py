@@ -43,17 +43,20 @@ from dashboard.stores import (
     NoticeFilter,
     Sort,
     TaskFilter,
+    census,
     files,
     journal,
     listing,
     require_answerable,
     retention,
 )
+from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import Bounds, Lead
 from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
+from wire.disk import sync_folder
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
 
@@ -285,7 +288,7 @@ class SqliteStore:
             with half.open("rb") as file:
                 os.fsync(file.fileno())
             half.replace(path)
-            files.sync_folder(path.parent)
+            sync_folder(path.parent)
         finally:
             half.unlink(missing_ok=True)
 
@@ -401,6 +404,12 @@ class SqliteStore:
             rows = self._db.execute(sql, (tried, limit, now)).fetchall()
         return sorted(Candidate(*row) for row in rows)[:limit]
 
+    def census(self, now: float) -> Census:
+        """Return how many tasks are in each state, and which have waited longest."""
+        states = {state: count for state, count in self._rows(census.STATES) if state != _ASIDE}
+        queued, waiting = self._rows(census.QUEUED, now), self._rows(census.WAITING)
+        return Census(states=states, queued=queued[0][0] if queued else None, waiting=waiting[0][0])
+
     def running(self) -> list[Record]:
         """Return what runs."""
         return self._readable("SELECT id, record FROM tasks INDEXED BY running WHERE state = 'running'")
@@ -409,6 +418,12 @@ class SqliteStore:
         """Return a family's unfinished members but its root."""
         sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
         return self._readable(sql, root)
+
+    def made(self, roots: Collection[str]) -> dict[str, int]:
+        """Count families but their roots."""
+        which = "root <> id AND root IN (SELECT value FROM json_each(?))"
+        sql = f"SELECT root, count(*) FROM tasks INDEXED BY members WHERE {which} GROUP BY root"  # noqa: S608 - ours
+        return dict(self._rows(sql, msgspec.json.encode(list(roots)).decode()))
 
     def children(self, record: Record, *, limit: int) -> list[Record]:
         """Return tasks that a task made, the oldest first."""

@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from provision.commands import backup, task
+from provision.commands import backup, task, token
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
 from provision.commands.logs import logs
@@ -15,21 +15,9 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    plan,
-    deploy,
-    attach,
-    secrets,
-    verify,
-    notify,
-    status,
-    dashboard,
-    ssh,
-    logs,
-    sync_source,
-    sync_plan,
-    sync_explain,
-    task.namespace,
-    backup.namespace,
+    *(plan, deploy, attach, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(sync_source, sync_plan, sync_explain),
+    *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
@@ -48,4 +36,5 @@ GROUPS = {
     ),
     "Keep its sheet": ("sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
+    "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

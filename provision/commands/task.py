@@ -33,36 +33,64 @@ PRIORITIES, SESSIONS = (0, 9), (0, types.SESSIONS_LIMIT)
         **ONE_HOST,
         **JSON,
         "title": "what the task is called",
+        "template": "a template of [dashboard.templates] to begin with; what is said besides goes before it",
         "description": "what is to be done, up to 8 KB; @FILE reads it from a file",
         "file": "a file that the session gets in its workspace; may be given several times",
         "context": "the same as --file",
         "label": "a word by which it is found again; may be given several times",
-        "priority": "0 to 9, the larger first",
-        "sessions": "how many sessions it may use",
-        "dollars": "how much it may cost in all, as 0.50",
+        "priority": "0 to 9, the larger first; 5 without it",
+        "sessions": "how many sessions it may use; 5 without it",
+        "dollars": "how much it may cost in all, as 0.50; 5 without it",
         "not-before": f"when it may begin: {TIME}",
         "key": "a word of yours: the same task with the same word is added only once",
     },
     example="fab task.add --title 'Season occupancy' --description @task.txt --file bookings.csv --not-before +2h",
 )
 def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
-    _context: Context, title: str, file: list[str], context: list[str], label: list[str], description: str = "",
-    priority: str = "5", sessions: str = "5", dollars: str = "5", not_before: str | None = None,
-    key: str | None = None, *, json: bool = False, stack: str | None = None, host: str | None = None,
+    _context: Context, file: list[str], context: list[str], label: list[str], title: str | None = None,
+    template: str | None = None, description: str | None = None, priority: str | None = None,
+    sessions: str | None = None, dollars: str | None = None, not_before: str | None = None, key: str | None = None, *,
+    json: bool = False, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """Put a task into the queue and print its id."""
+    budget = {
+        "sessions": sessions and whole("--sessions", sessions, SESSIONS),
+        "usd_micros": dollars and micros("--dollars", dollars),
+    }
     given = {
         "title": title,
         "labels": label,
-        "priority": whole("--priority", priority, PRIORITIES),
-        "budget": {"sessions": whole("--sessions", sessions, SESSIONS), "usd_micros": micros("--dollars", dollars)},
+        "priority": priority and whole("--priority", priority, PRIORITIES),
+        "not_before": not_before and moment("--not-before", not_before, datetime.now(UTC)),
     }
-    if not_before:
-        given["not_before"] = moment("--not-before", not_before, datetime.now(UTC))
-    new = new_task(given, description, [Path(name) for name in (*file, *context)])
+    files = [Path(name) for name in (*file, *context)]
+    if not template:
+        new_task(typed(given, budget), description or "", files)  # what is wrong is said before a connection is made
     with queue_client(stack, host) as client:
+        begun = chosen(client.templates(), template) if template else None
+        new = new_task(typed(given, budget, begun), description or (begun.description if begun else ""), files)
         made = added(client, new, key or str(uuid.uuid4()))
         print_json(made) if json else say(made.id)
+
+
+def typed(given: dict[str, Any], budget: dict[str, Any], begun: types.Template | None = None) -> dict[str, Any]:
+    """Return a new task's fields as they were typed, what was not from the template that it begins with."""
+    said = {name: value for name, value in given.items() if value not in (None, [])}
+    limits = {name: value for name, value in budget.items() if value is not None}
+    if begun is None:
+        return {"title": None, **said, "budget": limits}
+    first = {"title": begun.title, "labels": list(begun.labels), "priority": begun.priority}
+    return {**first, **said, "budget": {"sessions": begun.sessions, "usd_micros": begun.usd_micros, **limits}}
+
+
+def chosen(templates: Sequence[types.Template], name: str) -> types.Template:
+    """Return the template of a name; raises `CommandError` that names those that there are."""
+    for template in templates:
+        if template.name == name:
+            return template
+    known = ", ".join(template.name for template in templates)
+    cure = f"there are: {known}" if known else "none is set up: see [dashboard.templates] in the settings file"
+    raise CommandError(f"no template {name!r}", cure)
 
 
 def added(client: Client, new: types.NewTask, key: str) -> types.Task:

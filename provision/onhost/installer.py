@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from provision.onhost import switching, system, tree, units, whole
+from provision.onhost import switching, system, tree, trials, units, whole
 from provision.onhost.errors import DeployError, DeployRefused, Stopped, SystemStepFailed, Unhealthy
 from provision.onhost.events import Events
 from provision.onhost.health import Times, hold
@@ -67,6 +67,7 @@ class Deploy:
         Raises `DeployError`, OSError.
         """
         self._require_unchanged()
+        trials.clear(self.record)
         self._system()
         self._release()
         release = self.orders["id"]
@@ -80,6 +81,8 @@ class Deploy:
             self.events.emit(finished=True)
         else:
             self._adopt_current()
+            trials.try_sync(self.record, self.events, release)
+            trials.try_queue(self.record, self.events, release, switching.proven_before(self.record, release))
             self.record.begin(release, self.folder.name, self.orders)
             self._hold(self._activate(), self.orders["health"]["steady_s"])
             self.events.emit(deployed=release, proven_in=self._watch_s())
@@ -111,6 +114,7 @@ class Deploy:
         """Undo what was switched; the last word says why, and how the host is now."""
         # Before anything is restarted: the journal's end says why.
         said = units.explained(error)
+        trials.clear(self.record)
         pending = self.record.pending()
         mine = pending is not None and pending.get("run") == self.folder.name
         word = self._undo(leave=isinstance(error, Stopped)) if mine else self._nothing_switched()
@@ -151,9 +155,11 @@ class Deploy:
             with self.events.step(f"unpack release {orders['id']}"):
                 archive = tree.read_verified(Path(orders["archive"]["path"]), orders["archive"]["sha256"])
                 tree.place_release(archive, folder, venv)
-        if orders["switch"] or orders["links"] or orders["folders"]:
+        if orders["switch"] or orders["links"] or orders["folders"] or orders["groups"]:
             with self.events.step("make users, folders and links"):
                 _accounts(folder)
+                for group in orders["groups"]:
+                    _join(orders["login"], group)
                 tree.link_all(orders["links"])
         if orders.get("notify"):
             with self.events.step("send a test to the notification targets, unless one of them took it before"):
@@ -215,6 +221,13 @@ def _accounts(release: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemStepFailed(f"{command[0]}: {done.stderr.strip()}")
+
+
+def _join(user: str, group: str) -> None:
+    """Put the login user into a group, from its next login on."""
+    done = subprocess.run(["usermod", "-aG", group, user], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemStepFailed(f"usermod -aG {group} {user}: {done.stderr.strip()}")
 
 
 def require_notified(command: list[str]) -> None:

@@ -309,7 +309,7 @@ def test_no_task_fails_where_no_sandbox_can_be_made(folder):
     """In a mount namespace of its own, where bwrap is no program."""
     folder.before = WITHOUT_BWRAP
     assert folder.run() == Exit.UNAVAILABLE
-    assert "bubblewrap (bwrap) can't be started" in folder.last.data["reason"]
+    assert "is bubblewrap installed?" in folder.last.data["reason"]
     assert folder.last.data["host_wide"]
 
 

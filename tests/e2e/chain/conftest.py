@@ -1,14 +1,18 @@
-"""One local cloud for all tests of the chain: made by the demo itself, after a demo that was killed, and removed after.
+"""A local cloud for the tests of the chain: made by the demo itself, and removed after. Each process of pytest has one
+of its own, and takes the next file when it is free.
 
 What is on the machine before and after is compared: `make down` leaves nothing behind.
 """
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,8 +21,9 @@ from local import environment, tools
 from local.process import wait_until
 from local.steps import Steps
 from local.temporary import temporary_site
+from provision.progress import Progress
+from provision.target import load_target
 from wire.client import Client, Unreachable
-from wire.secret import Secret
 
 LOCAL = [sys.executable, "-m", "local"]
 
@@ -30,6 +35,7 @@ class Chain:
         self.site, self.told, self.folder = site, told, environment.project(site)
         engine = tools.engine(Steps(site.state / "logs"))
         self.env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}
+        self._login, self._host = contextlib.ExitStack(), None
 
     def run(self, *command, check=True):
         done = subprocess.run(
@@ -42,25 +48,53 @@ class Chain:
         return self.run("fab", task, *args, check=check)
 
     def host(self, command, check=True):
-        """Run a command on the host as root, over SSH."""
-        return self.fab("ssh", "--command", f"sudo sh -c '{command}'", check=check).stdout
+        """Run a command on the host as root, over one login: a `fab ssh` for each would take minutes in all."""
+        if self._host is None:
+            target = load_target("local", self.env, self.folder)
+            self._host = self._login.enter_context(target.connected(None, Progress(aside=True)))
+        return self._host.run(["sh", "-c", command if check else f"{command}\n:"]).decode()
+
+    def log_out(self):
+        """Forget the login, before what ends it."""
+        self._login.close()
+        self._host = None
 
     @contextlib.contextmanager
     def dashboard(self):
-        """A tunnel to the page and its API."""
+        """A client of the API, through a tunnel."""
+        with self.tunnel() as tunnel:
+            yield tunnel.client
+
+    @contextlib.contextmanager
+    def tunnel(self):
+        """What `fab dashboard` opens and prints."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        token = Secret((self.site.state / "secrets" / "dashboard_token").read_text())
-        client = Client(f"http://127.0.0.1:{port}", token)
-        command = ["fab", "dashboard", "--port", str(port)]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(command, env=self.env, cwd=self.folder, **quiet) as tunnel:
-            try:
-                assert wait_until(lambda: _healthy(client), 30)
-                yield client
-            finally:
-                tunnel.terminate()
+        with tempfile.TemporaryDirectory() as folder:
+            client = Client(f"unix:{folder}/queue.sock")
+            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock"]
+            env = {**self.env, "JADA_OPERATOR": "anna"}
+            said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            with subprocess.Popen(command, env=env, cwd=self.folder, **said) as process:
+                try:
+                    assert wait_until(lambda: _healthy(client), 30)
+                    yield Tunnel(client, port, process.stdout)
+                finally:
+                    process.terminate()
+
+
+@dataclass
+class Tunnel:
+    """An open tunnel: a client of the API, the page's port, and what `fab dashboard` prints."""
+
+    client: Client
+    port: int
+    said: object
+
+    def link(self):
+        """The link that signs in, once it is printed."""
+        return next(found[0] for line in self.said if (found := re.search(r"http://jada-local\.localhost:\S+", line)))
 
 
 def _healthy(client):
@@ -95,20 +129,30 @@ def contents(path):
         return b""
 
 
+FIRST = pytest.StashKey[str]()
+AFTER_A_KILL = "test_demo.py"
+"""Where its tests are the first, the demo is made after one that was killed halfway; see tests/conftest.py."""
+
+
+def pytest_runtest_setup(item):
+    item.config.stash.setdefault(FIRST, item.path.name)
+
+
 @pytest.fixture(scope="session")
-def chain():
+def chain(pytestconfig):
     # The site's own lock is the demo's to take.
     with temporary_site(lock=False) as site:
         site.state.rmdir()
         before = traces(site)
         local = [*LOCAL, "--site", site.name, "--octet", str(site.octet)]
         try:
-            second = _killed_halfway(site, local)
+            second = _killed_halfway(site, local) if pytestconfig.stash[FIRST] == AFTER_A_KILL else None
             done = subprocess.run([*local, "demo"], capture_output=True, text=True, timeout=900, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
             chain = Chain(site, done.stdout)
             chain.second = second
             yield chain
+            chain.log_out()
         finally:
             down = subprocess.run(
                 [*LOCAL, "--site", site.name, "down"], capture_output=True, text=True, timeout=120, check=False

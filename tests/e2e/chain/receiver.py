@@ -1,5 +1,6 @@
 """A web hook in the cloud's network: `receiver.py ADDRESS PORT FOLDER`. Each message is a line of FOLDER/got; the
-answer is what FOLDER/answer says: a status, or `drip`.
+answer is what FOLDER/answer says: a status, or `drip`. Below /beat it is a service for heartbeats, each a line of
+FOLDER/beats.
 """
 
 import json
@@ -13,7 +14,11 @@ FOLDER = Path(sys.argv[3])
 
 class Hook(BaseHTTPRequestHandler):
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith("/beat"):
+            self.beat(sent.decode())
+            return
+        body = json.loads(sent)
         row = {
             "at": time.time(),
             "id": self.headers["Idempotency-Key"],
@@ -29,6 +34,12 @@ class Hook(BaseHTTPRequestHandler):
                 time.sleep(0.2)
             return
         self.send_response(int((FOLDER / "answer").read_text()))
+        self.end_headers()
+
+    def beat(self, said):
+        with (FOLDER / "beats").open("a") as beats:
+            beats.write(json.dumps({"at": time.time(), "path": self.path, "said": said}) + "\n")
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_words):

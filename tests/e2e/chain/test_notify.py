@@ -49,7 +49,8 @@ def receiver(chain, tmp_path_factory):
     (secrets / "notify_targets").write_text(f"hook = json://{chain.site.cloud_address}:{PORT}/\n")
     with subprocess.Popen(inside) as process:
         chain.fab("secrets", "--from", str(secrets))
-        chain.host('sed -i "s/^targets = .*/targets = [\\"hook\\"]/" $(readlink -f /etc/jada/jada.toml)')
+        edits = r's/^targets = .*/targets = ["hook"]/; s/^report_again_s = .*/report_again_s = 1/'
+        chain.host(f"sed -i '{edits}' $(readlink -f /etc/jada/jada.toml)")
         chain.host("systemctl restart jada-dashboard jada-notify")
         yield made
         chain.host(f"rm {SECRETS}/notify_targets")
@@ -125,7 +126,9 @@ def test_a_dashboard_that_is_away_is_told_by_the_sync(chain, receiver):
 
 def test_a_service_that_dies_again_and_again_is_reported_and_still_tried(chain, receiver):
     folder = "/run/systemd/system/jada-agent.service.d"
-    broken = f'printf "[Service]\\nExecStart=\\nExecStart=/bin/false\\n" > {folder}/broken.conf'
+    # The pause is the unit's own matter: what is reported is that its tries are used up.
+    lines = r"[Service]\nExecStart=\nExecStart=/bin/false\nRestartSec=100ms\n"
+    broken = f'printf "{lines}" > {folder}/broken.conf'
     chain.host(f"mkdir -p {folder}; {broken}; systemctl daemon-reload; systemctl restart jada-agent", check=False)
     receiver.waits_for("Failed: jada-agent.service", seconds=2 * MINUTE)
     chain.host(f"rm -r {folder}; systemctl daemon-reload")

@@ -1,5 +1,5 @@
 """A dashboard as an operator finds it: empty, busy, or in trouble. Each scene is played over the API, by a clock of its
-own, and then goes on by the real one. `python tests/e2e/page/scenes.py busy 8700` serves one until it is ended.
+own, and then goes on by the real one. `python -m tests.e2e.page.scenes busy` serves one until its input ends.
 """
 
 import json
@@ -13,6 +13,7 @@ from dashboard.app import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import (
@@ -151,7 +152,6 @@ class Play:
 
 def empty(play):
     """A queue on its first day: a worker is there, nothing was added, and no sync has run."""
-    play.clock.run()
     play.client.present(Presence(host=HOST))
 
 
@@ -244,20 +244,26 @@ SCENES = {"empty": empty, "busy": busy, "trouble": trouble}
 
 @contextmanager
 def application(name):
-    """Yield a scene's application on a store of its own, what the scene names, and how it is played."""
+    """Yield a scene's address and its client, and the ids of what it shows."""
     settings = Settings(keep_tasks_days=0, keep_journals_days=0, notify=Notify(targets=("ops-mail",)))
     clock = Clock()
+    if name == "empty":
+        clock.run()
     with TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder) / "queue.db", targets=())
-        app = create(store, TOKEN, settings, clock)
-        with running(app) as url:
+        store = SqliteStore(Path(folder) / "queue.db")
+        with running(create(store, accepting(TOKEN), settings, clock)) as url:
             client = Client(url, TOKEN)
-            named = SCENES[name](Play(client, clock)) or {}
-            yield url, client, named
+            yield url, client, SCENES[name](Play(client, clock)) or {}
         store.close()
 
 
+def sign_in(page, url, client):
+    """Press the button behind a link that signs in, as an operator does."""
+    page.goto(url + client.invite("anna").path)
+    page.get_by_role("button", name="Sign in").click()
+
+
 if __name__ == "__main__":
-    with application(sys.argv[1]) as (url, _client, named):
-        print(json.dumps({"url": url, **named}), flush=True)  # noqa: T201 - what asks for a scene reads it
+    with application(sys.argv[1]) as (url, client, named):
+        print(json.dumps({"url": url, "path": client.invite("anna").path, **named}), flush=True)  # noqa: T201 - it is read
         sys.stdin.read()

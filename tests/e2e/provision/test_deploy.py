@@ -12,7 +12,7 @@ from provision.release.installer import Errand
 from provision.release.plan import Health, orders
 from provision.system.desired import ConfigFile
 from provision.system.secrets import FOLDER, HostSecret, credential_lines
-from tests.e2e.provision.host import until_proven
+from tests.e2e.provision.host import serves_wholly, until_proven
 
 pytestmark = pytest.mark.root
 SERVICES = ("jada-dashboard.service", "jada-agent.service", "jada-notify.service")
@@ -30,7 +30,7 @@ def _append(path, text="\n# changed\n"):
 def test_a_host_without_secrets_is_refused_before_anything_is_sent(box, source, progress):
     if b"agent" in box.run(["ls", "/opt"]):
         pytest.fail("this test must be the first on its host")
-    with pytest.raises(CommandError, match="anthropic_api_key, dashboard_token"):
+    with pytest.raises(CommandError, match="lacks secrets: anthropic_api_key"):
         deploy(box, source, progress)
     assert b"jada-agent" not in box.run(["ls", "/opt"])
 
@@ -38,6 +38,14 @@ def test_a_host_without_secrets_is_refused_before_anything_is_sent(box, source, 
 def test_the_first_deploy_makes_a_worker_whose_tools_run_in_a_sandbox(deployed):
     assert deployed.run(["systemctl", "is-active", *SERVICES]).split() == [b"active"] * len(SERVICES)
     assert deployed.run(["stat", "-c", "%U", "/var/lib/jada-agent/made-in-a-sandbox"]) == b"jada\n"
+
+
+def test_the_login_user_becomes_an_operator_of_the_queue_and_again_when_it_was_taken_out(deployed, source, progress):
+    groups = {b"jada-queue", b"jada-operators"}
+    assert groups <= set(deployed.run(["id", "-nG", "admin"]).split())
+    deployed.run(["gpasswd", "--delete", "admin", "jada-operators"])
+    assert deploy(deployed, source, progress)
+    assert groups <= set(deployed.run(["id", "-nG", "admin"]).split())
 
 
 def test_a_second_deploy_changes_nothing_and_restarts_nothing(deployed, source, progress):
@@ -56,28 +64,44 @@ def test_only_the_service_whose_code_changed_restarts(deployed, source, progress
 
 def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
     before = _runs(deployed)
-    source.file.write_text("[agent]\nturns = 31\n[deploy]\n")
+    source.file.write_text("[agent]\n[notify]\npoll_seconds = 6\n[deploy]\n")
     deploy(deployed, source, progress)
     after = _runs(deployed)
-    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-agent.service"]
+    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-notify.service"]
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
-    [("raise SystemExit('no way')\n", "did not start.*no way"), (None, "HTTP Error 500")],
-    ids=["one that does not start", "one that answers wrongly"],
+    ("change", "said"),
+    [
+        (("agent", "import os", "raise SystemExit('no way')\nimport os"), "did not start.*no way"),
+        (("dashboard", "response(200)", "response(500 if 'ready' in self.path else 200)"), "HTTP Error 500"),
+    ],
+    ids=["one that does not start", "one that is never ready"],
 )
-def test_a_broken_release_is_taken_back_and_the_one_before_serves(deployed, source, progress, what, said):
-    page, current = source.root / "dashboard" / "__main__.py", deployed.run(["readlink", "/opt/jada-agent/current"])
-    whole = page.read_text()
-    page.write_text(what or whole.replace("200", "500"))
+def test_a_broken_release_is_taken_back_and_the_last_proven_one_serves(deployed, source, progress, change, said):
+    part, old, new = change
+    file, current = source.root / part / "__main__.py", deployed.run(["readlink", "/opt/jada-agent/current"])
+    whole = file.read_text()
+    file.write_text(whole.replace(old, new, 1))
     try:
         with pytest.raises(CommandError, match=f"(?s){said}.*last proven release, .*, is back and healthy"):
             deploy(deployed, source, progress)
     finally:
-        page.write_text(whole)
+        file.write_text(whole)
     assert deployed.run(["readlink", "/opt/jada-agent/current"]) == current
-    assert b"ready" in deployed.run(["python3", "-c", _GET])
+    assert serves_wholly(deployed)
+
+
+def test_a_queue_that_does_not_start_is_found_out_beside_the_one_that_runs(deployed, source, progress):
+    page, before = source.root / "dashboard" / "__main__.py", _runs(deployed)
+    whole = page.read_text()
+    page.write_text("raise SystemExit('no way')\n")
+    try:
+        with pytest.raises(CommandError, match=r"(?s)can't work on a copy of the queue:.*no way.*Nothing was switched"):
+            deploy(deployed, source, progress)
+    finally:
+        page.write_text(whole)
+    assert _runs(deployed) == before
 
 
 _WITHOUT_A_UNIT = """
@@ -91,17 +115,17 @@ del manifest["units"]["jada-notify.service"], manifest["files"]["units/jada-noti
 
 
 def test_a_release_that_is_older_than_a_unit_is_gone_back_to_without_it(deployed, source, progress):
-    page = source.root / "dashboard" / "__main__.py"
-    whole = page.read_text()
+    agent = source.root / "agent" / "__main__.py"
+    whole = agent.read_text()
     deployed.run(["python3", "-c", _WITHOUT_A_UNIT])
-    page.write_text("raise SystemExit('no way')\n")
+    agent.write_text("raise SystemExit('no way')\n")
     # Every unit is to restart, also the one that the release before lacks.
     _append(source.root / "wire" / "__init__.py")
     try:
         with pytest.raises(CommandError, match=r"last proven release, .*, is back and healthy"):
             deploy(deployed, source, progress)
     finally:
-        page.write_text(whole)
+        agent.write_text(whole)
     assert deployed.run(["sh", "-c", "systemctl is-active jada-notify || true"]) == b"inactive\n"
     deploy(deployed, source, progress)
     assert deployed.run(["systemctl", "is-active", *SERVICES]).split() == [b"active"] * len(SERVICES)
@@ -125,9 +149,6 @@ def test_nothing_is_switched_to_until_a_notification_target_took_a_test(deployed
     finally:
         sender.write_text(whole)
         deployed.run(["rm", "-f", path])
-
-
-_GET = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8765/v1/health').read())"
 
 
 def test_a_failed_service_is_started_again_by_the_next_deploy(deployed, source, progress):
@@ -196,7 +217,7 @@ def test_services_come_back_after_a_reboot(cloud, deployed):
 def test_an_sshd_drop_in_that_would_lock_everyone_out_is_taken_back(cloud, deployed, source, progress, line):
     file = ConfigFile("/etc/ssh/sshd_config.d/00-wrong.conf", f"{line}\n", "sshd")
     plan = replace(prepare(deployed, source, progress).plan, files=(file,))
-    health = Health("http://127.0.0.1:8765/v1/health", 10, 1, 2)
+    health = Health("unix:/run/jada-dashboard/queue.sock", 10, 1, 2)
     with pytest.raises(CommandError, match="would lock us out and was taken back"):
         install(deployed, orders(plan, health, wheels=None, archive=None), progress, Errand())
     assert b"00-wrong" not in deployed.run(["ls", "/etc/ssh/sshd_config.d"])

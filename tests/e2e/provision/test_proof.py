@@ -100,6 +100,57 @@ def test_what_is_damaged_is_named_and_the_next_deploy_puts_it_right(deployed, so
     assert deployed.run(["systemctl", "is-enabled", "jada-recover"]) == b"enabled\n"
 
 
+def test_a_migration_that_the_release_before_can_not_live_with_is_refused(deployed, source, progress):
+    page, before = source.root / "dashboard" / "__main__.py", probed(deployed).current
+    whole, table = page.read_text(), "CREATE TABLE IF NOT EXISTS tasks (title TEXT)"
+    assert table in whole
+    other = whole.replace(table, "DROP TABLE tasks; CREATE TABLE tasks (title TEXT, words TEXT)")
+    page.write_text(other.replace("VALUES ('one')", "VALUES ('one', 'two')"))
+    try:
+        with pytest.raises(CommandError, match=r"(?s)can't live with it:\nPOST /v1/tasks answers 500.*Nothing was"):
+            deploy(deployed, source, progress)
+        assert probed(deployed).current == before
+        page.write_text(whole.replace(table, f"{table}; CREATE TABLE IF NOT EXISTS more (name TEXT)"))
+        assert deploy(deployed, source, progress)
+    finally:
+        page.write_text(whole)
+    left = "ls /run/systemd/system | grep trial; ls -d /opt/jada-agent/trial 2>/dev/null || true"
+    assert deployed.run(["sh", "-c", left]) == b""
+    assert deployed.run(["python3", "-c", COUNT]) == b"0\n"
+
+
+COUNT = """
+import sqlite3
+with sqlite3.connect("/var/lib/jada-dashboard/queue.db") as queue:
+    print(*queue.execute("SELECT count(*) FROM tasks").fetchone())
+"""
+
+
+SYNC = """
+import pathlib, sys
+assert "--dry-run" in sys.argv and pathlib.Path.cwd().parent.parent.name == "releases"
+if pathlib.Path("/var/lib/jada-sync/signed-out").exists():
+    sys.exit("the token is dead")
+"""
+
+
+def test_the_syncs_dry_run_refuses_a_release_only_if_it_passed_before(deployed, source, progress):
+    sync, signed_out = source.root / "sync" / "__main__.py", "/var/lib/jada-sync/signed-out"
+    whole = sync.read_text()
+    try:
+        sync.write_text(SYNC)
+        deploy(deployed, source, progress)
+        until_proven(deployed)
+        sync.write_text("raise SystemExit('the sheet is not mine')\n")
+        with pytest.raises(CommandError, match=r"(?s)the sync's dry run passes with .*the sheet is not mine"):
+            deploy(deployed, source, progress)
+        deployed.run(["touch", signed_out])
+        assert deploy(deployed, source, progress)
+    finally:
+        deployed.run(["rm", "-f", signed_out])
+        sync.write_text(whole)
+
+
 def test_a_watched_release_gives_way_to_the_next_deploy(deployed, source, progress, agent):
     watched = replace(source, settings=structs.replace(source.settings, proven_s=60))
     agent.write_text(agent.read_text() + "# watched\n")

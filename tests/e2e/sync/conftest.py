@@ -20,6 +20,7 @@ from dashboard.stores.sqlite import SqliteStore
 from doubles.bookings.app import create as bookings
 from doubles.google.app import create as google
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import State
@@ -160,7 +161,7 @@ def opened(folder):
     store = SqliteStore(folder / "dashboard" / "queue.db")
     watched = Watched(google(folder / "google"))
     season = bookings(folder / "bookings", count=40, first=date(2026, 11, 1))
-    page = dashboard(store, Secret(TOKEN))
+    page = dashboard(store, accepting(Secret(TOKEN)))
     with running(watched) as google_url, running(season) as bookings_url, running(page) as dashboard_url:
         yield Town(folder, google_url, bookings_url, dashboard_url, watched)
     store.close()

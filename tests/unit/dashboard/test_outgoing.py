@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from dashboard import outgoing
 from dashboard.queue import Queue
-from dashboard.record import stamp
+from dashboard.record import Full, stamp
 from dashboard.settings import Notify, Settings
+from dashboard.stores import NoticeFilter
 from dashboard.stores.memory import MemoryStore
 from wire.types import (
     AskedBudget,
@@ -329,3 +330,28 @@ def test_notices_of_one_record_are_the_same_whenever_they_are_made(queue, store)
     made = outgoing.news(running, record, [], TARGETS)
     assert made == outgoing.news(running, record, [], TARGETS)
     assert timedelta(seconds=made[0].due_at) == queue.clock() - datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class FullStore(MemoryStore):
+    """A store in which notices can be read, and for a time not written."""
+
+    is_full = False
+
+    def change_notices(self, which, move):
+        if self.is_full:
+            raise Full("no room")
+        super().change_notices(which, move)
+
+
+def test_a_delivery_that_cannot_be_kept_is_not_sent_again_and_is_kept_later(clock):
+    store = FullStore(targets=("mail",))
+    queue = Queue(store, Settings(notify=Notify(targets=("mail",), remind_hours=0)), clock, clock.seconds)
+    ask(queue)
+    assert len(queue.due_messages()) == 1
+    store.is_full = True
+    assert len(settle(queue)) == 1
+    for _ in range(3):
+        assert queue.due_messages() == []
+    store.is_full = False
+    assert queue.due_messages() == []
+    assert [notice.sent for notice in store.notices(NoticeFilter(since=0))] == [1]

@@ -106,5 +106,5 @@ def test_the_program_comes_last_and_its_words_are_no_options():
 
 def test_limits_and_the_watch_over_its_life_come_before_the_program():
     watch = "( ( read -r -u 8; kill -KILL $$ ) >/dev/null 2>&1 & )"
-    script = f'{watch}; ulimit -c 0 -f 1048576 -v 2048 -u 9 && exec "$@" 8<&-'
+    script = f'{watch}; ulimit -c 0 -f 1048576 -d 2048 -u 9 && exec "$@" 8<&-'
     assert limited(["a", "b"], memory_mb=2, pids=9, life=8) == ["/bin/bash", "-c", script, "limits", "a", "b"]

@@ -162,8 +162,44 @@ def test_what_came_last_is_the_tail(make_sandbox):
 
 
 def test_a_program_finds_its_limits_set(make_sandbox):
-    said = shell(make_sandbox(memory_mb=64, pids=99), "ulimit -c; ulimit -f; ulimit -v; ulimit -u").head
+    said = shell(make_sandbox(memory_mb=64, pids=99), "ulimit -c; ulimit -f; ulimit -d; ulimit -u").head
     assert said.split() == [b"0", b"1048576", b"65536", b"99"]
+
+
+def test_when_memory_runs_out_the_kernel_takes_the_call_first(sandbox):
+    assert shell(sandbox, "cat /proc/self/oom_score_adj /proc/1/oom_score_adj").head.split() == [b"1000"] * 2
+    assert Path("/proc/self/oom_score_adj").read_text().strip() != "1000"
+
+
+def test_addresses_that_are_reserved_and_not_used_cost_nothing(make_sandbox):
+    reserve = "import mmap; mmap.mmap(-1, 2**32, mmap.MAP_PRIVATE | 0x4000, mmap.PROT_READ); print('held')"
+    outcome = make_sandbox(memory_mb=64).run(Job(["/usr/bin/python3", "-c", reserve]))
+    assert outcome.head == b"held\n"
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    "fills",
+    [
+        "while :; do head -c 1M /dev/zero >>big; sleep 0.01; done",
+        "i=0; while :; do i=$((i + 1)); : >f$i; ((i % 100)) || sleep 0.01; done",
+    ],
+)
+def test_a_call_is_ended_before_the_disk_is_full(tmp_path, fills):
+    """On a file system of its own, mounted for one process alone."""
+    (tmp_path / "w").mkdir()
+    program = (
+        "import math, sys, time; from pathlib import Path; from agent.sandbox.run import Job, Sandbox\n"
+        "from agent.settings import ToolLimits\n"
+        "walls = Sandbox(Path(sys.argv[1]), ToolLimits(), time.monotonic, lambda: math.inf)\n"
+        "outcome = walls.run(Job(['/bin/bash', '-c', sys.argv[2]]))\n"
+        "import os; left = os.statvfs(sys.argv[1])\n"
+        "print(outcome.code, outcome.full, left.f_bavail > 0, left.f_favail > 0)"
+    )
+    small = 'mount -t tmpfs -o size=256m,nr_inodes=20k none "$0" && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", small, str(tmp_path / "w"), sys.executable, "-c", program]
+    done = subprocess.run([*command, str(tmp_path / "w"), fills], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["None", "True", "True", "True"]
 
 
 def test_memory_of_a_process_is_bounded(make_sandbox):
@@ -207,7 +243,7 @@ def test_where_proc_is_mounted_over_the_sandbox_does_without_one(workspace):
     )
     command = ["unshare", "-m", "bash", "-c", cover, "cover", sys.executable, "-c", program, str(workspace)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said == "Outcome(head=b'', left_out=0, tail=b'', code=0, report=b'')\n"
+    assert said == "Outcome(head=b'', left_out=0, tail=b'', code=0, report=b'', full=False)\n"
 
 
 @pytest.mark.root

@@ -1,5 +1,7 @@
 """The editor's commands on files, without a sandbox around them."""
 
+import os
+
 import pytest
 
 from agent.tools.editing import CannotEdit, edit
@@ -82,3 +84,10 @@ def test_what_is_no_text_is_left_alone(tmp_path, file):
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(CannotEdit, match="not UTF-8"):
         do(tmp_path, "str_replace", old_str="a", new_str="b")
+
+
+def test_what_is_no_file_is_an_error_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for command in ("view", "str_replace", "create"):
+        with pytest.raises(CannotEdit, match="is no file"):
+            do(tmp_path, command, "pipe", old_str="a", file_text="b")

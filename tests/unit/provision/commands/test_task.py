@@ -9,6 +9,7 @@ from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from provision.commands import options, task, task_lines
 from provision.errors import CommandError
+from tests.tokens import accepting
 from wire import types
 from wire.client import Client
 from wire.secret import Secret
@@ -224,7 +225,7 @@ def losing():
     with contextlib.ExitStack() as stack:
 
         def make(lost, retries):
-            url = stack.enter_context(running(Losing(create(store, token), lost)))
+            url = stack.enter_context(running(Losing(create(store, accepting(token)), lost)))
             return Client(url, token, retries=retries)
 
         yield make
@@ -247,3 +248,26 @@ def test_an_add_that_is_never_answered_is_one_task_when_it_is_given_again_as_tol
 def test_an_edit_that_is_wrong_is_named_as_it_is_typed():
     with pytest.raises(CommandError, match="--sessions: must be at least 1"):
         task.asked(types.Edit, {"sessions": 0}, "task.edit")
+
+
+SEASON = types.Template(name="season", title="Season", description="d", labels=("month",), priority=2, sessions=3)
+
+
+def test_a_template_is_begun_with_and_what_is_typed_goes_before_it():
+    made = _new(**task.typed({"title": None, "labels": [], "priority": None}, {"sessions": None}, SEASON))
+    assert (made.title, made.labels, made.priority) == ("Season", ("month",), 2)
+    assert made.budget == types.AskedBudget(sessions=3, usd_micros=5_000_000)
+    made = _new(**task.typed({"title": "May", "labels": ["x"], "priority": 0}, {"sessions": 1}, SEASON))
+    assert (made.title, made.labels, made.priority, made.budget.sessions) == ("May", ("x",), 0, 1)
+
+
+def test_without_a_template_what_is_not_typed_is_as_the_api_has_it():
+    made = _new(**task.typed({"title": "t", "labels": [], "priority": None}, {"sessions": None, "usd_micros": None}))
+    assert made == types.NewTask(title="t")
+
+
+@pytest.mark.parametrize(("templates", "said"), [((SEASON,), "there are: season"), ((), "none is set up")])
+def test_a_template_that_is_not_there_names_those_that_are(templates, said):
+    assert task.chosen((SEASON,), "season") == SEASON
+    with pytest.raises(CommandError, match=said):
+        task.chosen(templates, "saison")

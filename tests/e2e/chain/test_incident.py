@@ -1,0 +1,149 @@
+"""The incident that this project comes from, once more: its token is revoked in the afternoon. Who is told what, when,
+by which way; docs/incident.md has the timeline of a run.
+
+With JADA_TIMELINE=FILE the table of this run is written there.
+"""
+
+import json
+import os
+import re
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from local.process import wait_until
+from tests.e2e.chain.test_notify import MINUTE, PORT, SECRETS, receiver  # noqa: F401 - a fixture
+from tests.e2e.chain.test_sync import authenticate, google
+from wire.types import State, SyncOutcome
+
+pytestmark = [pytest.mark.root, pytest.mark.chain]
+DOCUMENT = Path(__file__).parents[3] / "docs" / "incident.md"
+KEY = "alarm:sync"
+
+
+@dataclass
+class Timeline:
+    """What was observed, each with its time."""
+
+    rows: list = field(default_factory=list)
+
+    def add(self, at, what, who="nobody", way="-"):
+        self.rows.append((at, what, who, way))
+
+    def table(self, zero):
+        """The rows in order, as Markdown; times count from `zero`."""
+        lines = ["| after | what happened | who was told | by which way |", "|---|---|---|---|"]
+        for at, *rest in sorted(self.rows):
+            seconds = round(at - zero)
+            sign = "-" if seconds < 0 else ""
+            after = f"{sign}{abs(seconds) // 60}:{abs(seconds) % 60:02}"
+            lines.append(f"| {' | '.join([after, *rest])} |")
+        return "\n".join(lines) + "\n"
+
+
+@dataclass
+class Outside:
+    """The service for heartbeats: what it was told."""
+
+    folder: Path
+
+    def beats(self, since):
+        path = self.folder / "beats"
+        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [row for row in rows if row["at"] > since]
+
+    def waits_for(self, path, since):
+        """Wait for the first beat of a kind since a time."""
+        assert wait_until(lambda: any(row["path"] == path for row in self.beats(since)), 3 * MINUTE, 0.5), self.beats(0)
+        return next(row for row in self.beats(since) if row["path"] == path)
+
+
+@pytest.fixture(scope="module")
+def outside(chain, receiver, tmp_path_factory):  # noqa: F811 - the fixture
+    folder = tmp_path_factory.mktemp("heartbeat")
+    (folder / "heartbeat_url").write_text(f"http://{chain.site.cloud_address}:{PORT}/beat")
+    chain.fab("secrets", "--from", str(folder))
+    chain.host("systemctl restart jada-notify")
+    yield Outside(receiver.folder)
+    chain.host(f"rm {SECRETS}/heartbeat_url")
+
+
+def seconds(stamp):
+    return datetime.fromisoformat(stamp).timestamp()
+
+
+def cron(chain, client):
+    """Do what cron does at its next half hour, by its own line; return when, and the run as it was reported."""
+    line = chain.host("grep systemctl /etc/cron.d/port-sheet-sync").strip()
+    before, began = client.sync_runs()[:1], time.time()
+    chain.host(re.fullmatch(r"\*/30 \* \* \* \* root (.*)", line)[1])
+    assert wait_until(lambda: client.sync_runs()[:1] != before, MINUTE, 0.3)
+    return began, client.sync_runs()[0]
+
+
+def alarm(client, state):
+    return next(task for task in client.tasks(state) if task.dedupe_key == KEY)
+
+
+def subject(message):
+    return re.sub(r" \(\S+\)$", "", message["title"])
+
+
+def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outside):  # noqa: F811 - the fixture
+    line, told = Timeline(), "the operator"
+    daemon = chain.host("systemctl show jada-agent -p MainPID -p NRestarts")
+    with chain.dashboard() as client:
+        began, run = cron(chain, client)
+        assert run.outcome in {SyncOutcome.UNCHANGED, SyncOutcome.CHANGED}
+        beat = outside.waits_for("/beat", began)
+        line.add(beat["at"], "the sheet is in step, queue and worker are well", "the service outside", "heartbeat")
+
+        google(chain, "POST", "/_local/tokens/revoke", json={})
+        line.add(time.time(), "Google's token is revoked")
+
+        zero, failed = cron(chain, client)
+        line.add(zero, "cron's next run begins")
+        assert (failed.outcome, failed.error) == (SyncOutcome.FAILED, "invalid_grant")
+        line.add(seconds(failed.finished_at) + 0.5, "the run fails: invalid_grant", "the queue", "its report")
+        raised = alarm(client, State.NEEDS_YOU)
+        line.add(seconds(raised.waiting.since) + 0.6, f"an alarm: {raised.title}", told, "page and `fab status`")
+        assert raised.title in chain.fab("status").stdout
+        (message,) = receiver.waits_for(raised.title)
+        line.add(message["at"], f"“{subject(message)}”, with cause and cure", told, "web hook")
+        for part in ("Cause: ", "Cure: ", "auth_ga"):
+            assert part in message["text"]
+        assert message["at"] - zero < MINUTE
+        beat = outside.waits_for("/beat/fail", zero)
+        line.add(beat["at"], "the sync's run failed", "the service outside", "heartbeat, /fail")
+        assert "the sync's run of" in beat["said"]
+        assert beat["at"] - zero < 2 * MINUTE
+        assert [row["path"] for row in outside.beats(seconds(failed.finished_at) + 1)].count("/beat") == 0
+        assert chain.host("systemctl show jada-agent -p MainPID -p NRestarts") == daemon
+
+        authenticate(chain)
+        line.add(time.time(), "the operator signs in to Google anew, as the message says")
+        again, mended = cron(chain, client)
+        line.add(again, "cron's next run begins")
+        assert mended.outcome in {SyncOutcome.UNCHANGED, SyncOutcome.CHANGED}
+        line.add(seconds(mended.finished_at) + 0.5, "the run succeeds", "the queue", "its report")
+        closed = alarm(client, State.DONE)
+        assert closed.id == raised.id
+        line.add(seconds(closed.updated_at) + 0.6, f"the alarm closes: {closed.result}", told, "page and `fab status`")
+        (over,) = receiver.waits_for(f"{message['id']}.over")
+        line.add(over["at"], f"“{subject(over)}”", told, "web hook")
+        assert over["at"] - again < MINUTE
+        beat = outside.waits_for("/beat", seconds(mended.finished_at))
+        line.add(beat["at"], "all is well again", "the service outside", "heartbeat")
+    assert len(receiver.got(message["id"])) == 2  # each was sent once
+    written = line.table(zero)
+    if path := os.environ.get("JADA_TIMELINE"):
+        Path(path).write_text(written, encoding="utf-8")
+    assert rows(DOCUMENT.read_text(encoding="utf-8")) == rows(written), written
+
+
+def rows(text):
+    """A table's rows without their times."""
+    return [line.split("|")[2:] for line in text.splitlines() if line.startswith("| ")]

@@ -1,0 +1,61 @@
+"""The page in a real browser: the distribution's Chromium, over a dashboard on loopback. No local cloud is needed."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.e2e.page import scenes
+
+CHROMIUM = shutil.which("chromium")
+
+
+def pytest_collection_modifyitems(items):
+    """Say that there is no browser, rather than fail: a distribution may not package one."""
+    for item in items:
+        if not CHROMIUM and "/e2e/page/" in str(item.path):
+            item.add_marker(pytest.mark.skip(reason="there is no chromium: apt-get install chromium"))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        # Its own sandbox refuses to run as root.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def scene():
+    """Play a scene; returns its address, its client and the ids of what it shows."""
+    played = []
+
+    def play(name):
+        played.append(scenes.application(name))
+        return played[-1].__enter__()
+
+    yield play
+    for each in reversed(played):
+        each.__exit__(None, None, None)
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Return a signed-in page of a browser of one's own; what its console says must be nothing."""
+    opened, said = [], []
+
+    def open_(url, client, path="/", **options):
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        opened.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        scenes.sign_in(page, url, client)
+        page.goto(url + path)
+        return page
+
+    open_.said = said
+    yield open_
+    for context in opened:
+        context.close()

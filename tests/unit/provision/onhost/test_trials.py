@@ -1,0 +1,60 @@
+"""A trial's unit is the release's own, but for what would touch the one that runs."""
+
+from pathlib import Path
+
+import pytest
+
+from provision.onhost import trials
+from provision.release.bundle import FILES
+
+HOME = Path("/opt/jada-agent")
+
+
+def _unit(name, **how):
+    text = (FILES / "units" / name).read_text()
+    return trials.trial_unit(text, HOME, "r1", "/var/lib/state", Path("/copy"), **how).splitlines()
+
+
+@pytest.fixture
+def sync():
+    return _unit(trials.SYNC, serves=False)
+
+
+@pytest.fixture
+def queue():
+    return _unit(trials.QUEUE, serves=True)
+
+
+@pytest.mark.parametrize("name", [trials.SYNC, trials.QUEUE])
+def test_it_runs_from_its_release_whatever_current_is(name):
+    lines = _unit(name, serves=False)
+    assert not [line for line in lines if "/current/" in line and not line.startswith("#")]
+    assert "WorkingDirectory=/opt/jada-agent/releases/r1/app" in lines
+    assert any("/opt/jada-agent/releases/r1/etc/jada.toml" in line for line in lines if line.startswith("ExecStart="))
+
+
+def test_the_sync_writes_nothing(sync):
+    (started,) = [line for line in sync if line.startswith("ExecStart=")]
+    assert started.endswith(" --dry-run")
+
+
+def test_the_copy_lies_in_the_states_place(sync, queue):
+    assert "BindPaths=/copy:/var/lib/state" in sync
+    assert "BindPaths=/copy:/var/lib/state" in queue
+
+
+def test_a_queue_on_trial_has_a_network_and_a_socket_of_its_own(queue):
+    assert "PrivateNetwork=yes" in queue
+    assert "BindPaths=/run/jada-trial:/run/jada-dashboard" in queue
+    assert [line for line in queue if line.startswith("RuntimeDirectory")] == ["RuntimeDirectory=jada-trial"]
+
+
+def test_a_trial_that_fails_is_nobodys_alarm_and_is_not_started_again(sync, queue):
+    for lines in (sync, queue):
+        assert not [line for line in lines if line.startswith(("OnFailure", "Restart"))]
+
+
+def test_the_walls_stay(queue):
+    text = (FILES / "units" / trials.QUEUE).read_text().splitlines()
+    walls = {line for line in text if line.startswith(("User=", "Protect", "Private", "System", "Memory", "LoadC"))}
+    assert walls <= set(queue)
