@@ -254,6 +254,8 @@ class _Play:
         # What is put back in a row whose id people changed stands beside an id that is theirs.
         ours = {value for each in told for value in (each.ours, each.was)}
         rows = {each.booking for each in told if each.why == "misplaced row"}
+        # What came over a booking's id is told; the rest of its row then stands beside that, where it always stood.
+        rows |= {each.was for each in told if each.header == "id"}
         now = Counter(self._wrong(self.desk.cells()))
         return [
             f"{value} of ours is astray untold"
