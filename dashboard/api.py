@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
@@ -49,6 +49,14 @@ class Call:
     asked: Any
     caller: Caller
 
+    @property
+    def by(self) -> str:
+        """Who does it, where that is a user: as they call themselves, for all come as one user of the host."""
+        if Right.OPERATOR not in self.caller.rights:
+            return ""
+        said = unquote(self.headers.get(Header.OPERATOR, ""))
+        return "".join(letter for letter in said if letter.isprintable()).strip()[:60] or self.caller.name
+
 
 class Api:
     """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
@@ -74,7 +82,7 @@ class Api:
         """Queue a task; a worker may queue subtasks, which share their parent's budget."""
         if Right.OPERATOR not in call.caller.rights and call.asked.parent is None:
             raise HTTPException(403, "only an operator queues a task of its own: a worker's has a parent")
-        task, is_new = self._queue.add(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY))
+        task, is_new = self._queue.add(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY), call.by)
         response = _task(task, 201 if is_new else 200)
         response.headers["Location"] = f"/v1/tasks/{task.id}"
         return response
@@ -114,19 +122,19 @@ class Api:
         version = _version(call.headers)
         if version is None:
             raise HTTPException(428, 'send If-Match: "<version>" of the task that is answered')
-        return _task(self._queue.reply(call.path["id"], call.asked, version))
+        return _task(self._queue.reply(call.path["id"], call.asked, version, call.by))
 
     def cancel(self, call: Call) -> Response:
         """Cancel a task and its unfinished subtasks."""
-        return _task(self._queue.cancel(call.path["id"]))
+        return _task(self._queue.cancel(call.path["id"], call.by))
 
     def retry(self, call: Call) -> Response:
         """Queue a failed task again."""
-        return _task(self._queue.retry(call.path["id"], afresh=call.asked.start == "afresh"))
+        return _task(self._queue.retry(call.path["id"], afresh=call.asked.start == "afresh", by=call.by))
 
     def edit(self, call: Call) -> Response:
         """Change a task's priority or budget."""
-        return _task(self._queue.edit(call.path["id"], call.asked, _version(call.headers)))
+        return _task(self._queue.edit(call.path["id"], call.asked, _version(call.headers), call.by))
 
     def claim(self, call: Call) -> Response:
         """Give out the next task; 204 when there is nothing to do."""

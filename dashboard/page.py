@@ -226,7 +226,7 @@ class Page:
         """POST /tasks. The form's key makes a second click find the first one's task."""
 
         def act() -> Task:
-            return self._queue.add(forms.new_task(form), form.typed.get("key") or None)[0]
+            return self._queue.add(forms.new_task(form), form.typed.get("key") or None, _who(request))[0]
 
         return _attempt("add", act, form, lambda refusal: self.adding(request, refusal))
 
@@ -235,7 +235,7 @@ class Page:
         task_id, read = request.path_params["id"], forms.whole(form.typed.get("version", "")) or 0
 
         def act() -> Task:
-            return self._queue.reply(task_id, forms.reply(form), read)
+            return self._queue.reply(task_id, forms.reply(form), read, _who(request))
 
         return _attempt("answer", act, form, lambda refusal: self.task(request, refusal))
 
@@ -244,19 +244,19 @@ class Page:
         task_id, read = request.path_params["id"], forms.whole(form.typed.get("version", "")) or 0
 
         def act() -> Task:
-            return self._queue.edit(task_id, forms.edit(form), read)
+            return self._queue.edit(task_id, forms.edit(form), read, _who(request))
 
         return _attempt("edit", act, form, lambda refusal: self.task(request, refusal))
 
     def cancel(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/cancel."""
-        act = partial(self._queue.cancel, request.path_params["id"])
+        act = partial(self._queue.cancel, request.path_params["id"], _who(request))
         return _attempt("cancel", act, form, lambda refusal: self.task(request, refusal))
 
     def retry(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/retry."""
         afresh = form.typed.get("start") == "afresh"
-        act = partial(self._queue.retry, request.path_params["id"], afresh=afresh)
+        act = partial(self._queue.retry, request.path_params["id"], afresh=afresh, by=_who(request))
         return _attempt("retry", act, form, lambda refusal: self.task(request, refusal))
 
     def how_to_sign_in(self, request: Request) -> Response:
@@ -390,6 +390,11 @@ def _sent(
         return await to_thread.run_sync(handler, request, await _form(request), limiter=threads)
 
     return endpoint
+
+
+def _who(request: Request) -> str:
+    """Return the name of who is signed in."""
+    return str(request.state.visitor.name)
 
 
 def _from_visitor(handler: Callable[[Request, Form], Response]) -> Callable[[Request, Form], Response]:

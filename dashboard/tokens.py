@@ -23,6 +23,7 @@ RIGHTS: Mapping[Scope, frozenset[Right]] = {
     Scope.AGENT: frozenset({Right.PUBLIC, Right.AGENT}),
     Scope.SYNC: frozenset({Right.PUBLIC, Right.SYNC}),
     Scope.TELL: frozenset({Right.PUBLIC, Right.TELL}),
+    Scope.METRICS: frozenset({Right.PUBLIC, Right.METRICS}),
     Scope.OPERATOR: frozenset(Right),
 }
 

@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _show_first(settings, secrets, options)
     if not settings.enabled:
         _log.info("the sync is not set up yet: sync.enabled = false")
+        _report_off(settings, secrets)
         return 0
     signal.signal(signal.SIGTERM, _stop)
     if options.dry_run:
@@ -238,6 +239,13 @@ def _report(
         outage.back()
         return True
     return outage.tell(run, _now())
+
+
+def _report_off(settings: Settings, secrets: Path) -> None:
+    try:
+        report.send(Client(settings.dashboard_url, secret(secrets, "dashboard_token")), report.off(_now()))
+    except SyncFailed as failed:
+        _log.error("this run was not reported to the dashboard: %s", failed)
 
 
 def _keep(write: Callable[[], None]) -> bool:

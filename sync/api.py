@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import google.oauth2.credentials
 import msgspec
 import urllib3
 from google.auth.exceptions import RefreshError, TransportError
 
+from sync.credentials import Credentials
 from sync.failure import SyncFailed, refresh_failure, sheets_failure, transport_failure
 from sync.settings import Settings
 from sync.shape import protected
@@ -27,7 +27,7 @@ class Refused(SyncFailed):
 class Api:
     """Calls one spreadsheet. After a failure with `wait_s` a write may have happened all the same."""
 
-    def __init__(self, settings: Settings, credentials: google.oauth2.credentials.Credentials) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials) -> None:
         self._credentials = credentials
         # No retries here: after a write that got no answer the sheet must be read before anything is sent again.
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)

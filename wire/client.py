@@ -81,15 +81,20 @@ class _UnixConnection(_Connection):
 
 
 class Client:
-    """Calls to one dashboard, a method for each of `wire.routes`: at `unix:PATH`, or at an address with a token.
+    """Calls to one dashboard, a method for each of `wire.routes`: at `unix:PATH`, or at an address with a token. What
+    an operator does is kept under the name `operator`.
 
     `timeout_s` bounds each try. All writes may be sent twice: claims are fenced, batches numbered, ends idempotent,
     tasks carry an Idempotency-Key.
     """
 
-    def __init__(self, url: str, token: Secret | None = None, *, timeout_s: float = 10, retries: int = 3) -> None:
+    def __init__(
+        self, url: str, token: Secret | None = None, *, operator: str = "", timeout_s: float = 10, retries: int = 3
+    ) -> None:
         self._url = url.rstrip("/")
         self._headers = {"Accept": "application/json"}
+        if operator:
+            self._headers[Header.OPERATOR] = urllib.parse.quote(operator)
         if token:
             self._headers["Authorization"] = f"Bearer {token.reveal()}"
         retry = urllib3.Retry(

@@ -28,6 +28,8 @@ class Header(enum.StrEnum):
 
     IDEMPOTENCY_KEY = "Idempotency-Key"
     IF_MATCH = "If-Match"
+    OPERATOR = "Jada-Operator"
+    """Who an operator's request is from, percent-encoded: all come as one user of the host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,8 +203,31 @@ class Waiting(Written, frozen=True, kw_only=True):
     lacks: Budget | None = None
 
 
+class Deed(OpenWord, enum.StrEnum):
+    """What a user did to a task."""
+
+    ADDED = "added"
+    ANSWERED = "answered"
+    GRANTED = "granted"
+    NOTED = "noted"
+    CANCELLED = "cancelled"
+    RETRIED = "retried"
+    EDITED = "edited"
+
+
+class Act(Written, frozen=True, kw_only=True):
+    """Who did what to a task, and when; `text` is an answer's beginning, or the amounts of a grant."""
+
+    at: str
+    by: str
+    deed: Deed
+    text: str = ""
+
+
 class Task(Written, frozen=True, kw_only=True):
-    """A task as the store has it. `version` grows with each change (its ETag), `fence` with each claim."""
+    """A task as the store has it. `version` grows with each change (its ETag), `fence` with each claim; `acts` are what
+    users did to it, the latest ones, oldest first.
+    """
 
     id: str
     title: str
@@ -226,6 +249,7 @@ class Task(Written, frozen=True, kw_only=True):
     files: tuple[FileInfo, ...] = ()
     waiting: Waiting | None = None
     reason: str | None = None
+    acts: tuple[Act, ...] = ()
     labels: tuple[str, ...] = ()
 
 
@@ -389,11 +413,12 @@ class Invitation(Written, frozen=True, kw_only=True):
 
 
 class Scope(OpenWord, enum.StrEnum):
-    """What the holder of a token may: work sessions, report sync runs, send what waits for users, or all."""
+    """What the holder of a token may: work sessions, report sync runs, send what waits, read figures, or all."""
 
     AGENT = "agent"
     SYNC = "sync"
     TELL = "tell"
+    METRICS = "metrics"
     OPERATOR = "operator"
 
 
@@ -433,11 +458,12 @@ class TokenList(Written, frozen=True, kw_only=True):
 
 
 class SyncOutcome(OpenWord, enum.StrEnum):
-    """How a sync run ended; `unchanged` and `changed` were read again and verified."""
+    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     FAILED = "failed"
+    OFF = "off"
 
 
 class SyncRun(Written, frozen=True, kw_only=True):

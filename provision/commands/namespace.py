@@ -8,6 +8,7 @@ from provision.commands.deploy import attach, deploy
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
+from provision.commands.reauth import reauth
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
@@ -16,7 +17,7 @@ from provision.commands.verify import verify
 
 namespace = Collection(
     *(plan, deploy, attach, secrets, verify, notify, status, dashboard, ssh, logs),
-    *(sync_source, sync_plan, sync_explain),
+    *(reauth, sync_source, sync_plan, sync_explain),
     *(task.namespace, backup.namespace, token.namespace),
 )
 
@@ -34,7 +35,7 @@ GROUPS = {
         "task.retry",
         "task.get",
     ),
-    "Keep its sheet": ("sync-source", "sync-plan", "sync-explain"),
+    "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
     "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from provision.commands.options import operator
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.keyfiles import materialised
@@ -35,7 +36,7 @@ def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
     target = load_target(stack)
     access = target.access(host, progress)
     with answering(access.name), materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
-        yield Client(tunnel.url)
+        yield Client(tunnel.url, operator=operator())
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from wire.values import Invalid, decode
         **ONE_HOST,
         **JSON,
         "name": "for whom it is: it stands in the list, and beside what its holder does",
-        "scope": "what it may: agent (work sessions), sync (report runs), tell (send what waits), operator (all)",
+        "scope": "what it may: agent (work sessions), sync (report runs), tell (send), metrics, operator (all)",
     },
     example="fab token.make --name worker-2 --scope agent",
 )

@@ -57,6 +57,12 @@ def test_a_senders_token_takes_messages(made):
     assert made(Scope.TELL).due_messages() == ()
 
 
+def test_a_prometheus_token_reads_figures_and_nothing_else(made):
+    scraper = made(Scope.METRICS)
+    assert "jada_" in scraper.metrics()
+    assert [refusal(call) for call in (scraper.tokens, scraper.due_messages, scraper.sync_runs)] == [403] * 3
+
+
 def test_an_operators_token_may_all(made):
     assert made(Scope.OPERATOR).tokens()
     assert RIGHTS[Scope.OPERATOR] == {route.right for route in ROUTES}
@@ -94,5 +100,5 @@ def test_a_damaged_file_lets_nobody_in(token, clock, tmp_path):
 
 def test_a_scope_of_another_release_gives_nothing():
     assert rights(Token(id="x", name="n", scope=Scope("auditor"), made_at=AT)) == {Right.PUBLIC}
-    with pytest.raises(Invalid, match="must be one of agent, sync, tell, operator"):
+    with pytest.raises(Invalid, match="must be one of agent, sync, tell, metrics, operator"):
         decode(AskedToken, {"name": "n", "scope": "auditor"})
