@@ -61,13 +61,18 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## sixty deploys in which operator, connection, installer or host are killed; needs root, some minutes
+faults: tools ## the queue's process killed 3,000 times, and sixty deploys in which operator, connection, installer or host dies
+	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m local tools
 	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
 
-bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
+bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks (half an hour)
 	@local/bootstrap --all-extras --group dev --group bench
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.idle
+	@$(BIN)/python -m bench.journal
+	@$(BIN)/python -m bench.streams
+	@$(BIN)/python -m bench.lists
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)
@@ -84,9 +89,9 @@ docs: tools ## the documentation as a site, in report/docs; a warning or a dead 
 	  || { echo 'jada: these pages load something from elsewhere' >&2; exit 1; }
 	@echo 'jada: the site is report/docs/index.html'
 
-pictures: tools ## the README's pictures, taken from a demo; it stays up until `make down`
+pictures: tools ## the README's pictures; the demo of one stays up until `make down`; ONLY=page or ONLY=demo
 	@UV_PROJECT_ENVIRONMENT=.venv-pictures local/bootstrap --only-group pictures
-	@.venv-pictures/bin/python docs/pictures/take.py
+	@.venv-pictures/bin/python docs/pictures/take.py $(ONLY)
 
 real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=, SETTINGS=; see docs/real-check.md
 	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }

@@ -23,6 +23,7 @@ from agent.settings import load
 from wire import log
 from wire.client import Client
 from wire.secret import Secret
+from wire.settings_file import needs_token
 from wire.systemd import Notify
 from wire.terminal import printable
 from wire.values import Invalid
@@ -47,7 +48,7 @@ def work(settings_path: Path, state: Path) -> None:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Before anything is read or sent: two daemons in one folder would count and deliver the same sessions twice.
     lock = _lock(state / "daemon.lock")
-    token = Secret(_credential("dashboard_token"))
+    token = Secret(_credential("dashboard_token")) if needs_token(settings.dashboard_url) else None
     # Short tries: a dashboard that hangs must hold up neither heartbeat nor watchdog; the daemon asks again itself.
     link = Link(Client(settings.dashboard_url, token, timeout_s=5, retries=1))
     release = Release.own()

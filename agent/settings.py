@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from wire.settings_file import Url, section
+from wire.settings_file import QUEUE, QueueUrl, Url, section
 from wire.values import Value
 
 
@@ -21,7 +21,7 @@ class ToolLimits(Value, frozen=True, kw_only=True):
 class Settings(Value, frozen=True, kw_only=True):
     """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path."""
 
-    dashboard_url: Url = "http://127.0.0.1:8765"
+    dashboard_url: QueueUrl = QUEUE
     claude_url: Url = "https://api.anthropic.com"
     model: Annotated[str, Meta(max_length=100, pattern=r"^\S+\Z", description="a model's name, without spaces")] = (
         "claude-sonnet-5-5"

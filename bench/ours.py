@@ -1,7 +1,6 @@
 """Our queue, in this process over its store and over HTTP against the program that a host runs."""
 
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -17,7 +16,6 @@ from dashboard.queue import Queue
 from dashboard.settings import Settings
 from dashboard.stores.sqlite import SqliteStore
 from wire.client import Client
-from wire.secret import Secret
 from wire.types import Claim, ClaimRequest, Exit, NewTask, SessionEnd, State, Task
 
 STARTS_WITHIN_S = 30
@@ -77,20 +75,20 @@ def copy(filled: Path, to: Path) -> None:
 @contextmanager
 def dashboard(folder: Path, state: Path) -> Iterator[Client]:
     """Run `python -m dashboard` over a filled queue and yield a client of it."""
-    token = Secret(secrets.token_hex(16))
-    port = _free_port()
-    (folder / "dashboard_token").write_text(token.reveal())
-    (folder / "jada.toml").write_text(f"[dashboard]\nport = {port}\n")
+    (folder / "jada.toml").write_text(f'[dashboard]\nsocket = "{folder}/queue.sock"\n')
     command = [sys.executable, "-m", "dashboard", "--settings", str(folder / "jada.toml"), "--state", str(state)]
     log = folder / "dashboard.log"
     with log.open("w") as said, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        (folder / "ready").unlink(missing_ok=True)
         ready.bind(str(folder / "ready"))
         ready.settimeout(STARTS_WITHIN_S)
-        env = {**os.environ, "CREDENTIALS_DIRECTORY": str(folder), "NOTIFY_SOCKET": str(folder / "ready")}
+        env = {**os.environ, "NOTIFY_SOCKET": str(folder / "ready")}
+        # From bytecode, as a release on a host is compiled: reading source takes a second and megabytes.
+        env = {**env, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
         process = subprocess.Popen(command, env=env, stderr=said)
         try:
             _require_ready(ready, log)
-            yield Client(f"http://127.0.0.1:{port}", token)
+            yield Client(f"unix:{folder}/queue.sock")
         finally:
             process.terminate()
             process.wait()
@@ -101,9 +99,3 @@ def _require_ready(ready: socket.socket, log: Path) -> None:
         ready.recv(100)
     except TimeoutError as error:
         raise RuntimeError(f"the dashboard did not start in {STARTS_WITHIN_S} s: {log.read_text()}") from error
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port

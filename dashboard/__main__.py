@@ -1,4 +1,4 @@
-"""Run the dashboard: `python -m dashboard --settings FILE --state DIR`; the token in $CREDENTIALS_DIRECTORY."""
+"""Run the dashboard: `python -m dashboard --settings FILE --state DIR`."""
 
 import argparse
 import contextlib
@@ -6,15 +6,16 @@ import os
 import socket
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard import app, callers, server
 from dashboard.record import Lost
-from dashboard.settings import Settings, WorkLimits, load, work_limits
+from dashboard.settings import Settings, WorkLimits, endpoint, load, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import SqliteStore
+from dashboard.tokens import Tokens
 from wire import log
-from wire.secret import Secret
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -28,10 +29,10 @@ def main(argv: list[str]) -> int:
     log.start("%(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
-        settings, limits, token = load(args.settings), work_limits(args.settings), _token()
-        listener = server.listen(settings)
-        with held(args.state):
-            return _run(args.state, settings, limits, token, listener)
+        settings, limits = load(args.settings), work_limits(args.settings)
+        with held(args.state), contextlib.ExitStack() as listening:
+            listeners = [listening.enter_context(each) for each in _listeners(settings)]
+            return _run(args.state, settings, limits, listeners)
     except Lost as error:
         cure = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
         sys.stderr.write(printable(f"dashboard: {error}\n{cure}") + "\n")
@@ -41,16 +42,22 @@ def main(argv: list[str]) -> int:
         return 1
 
 
-def _run(state: Path, settings: Settings, limits: WorkLimits, token: Secret, listener: socket.socket) -> int:
+def _listeners(settings: Settings) -> Iterator[socket.socket]:
+    """Bind the queue's socket, the page's beside it, and the port for other hosts where the settings have one."""
+    queue = Path(settings.socket)
+    yield server.listen_locally(queue)
+    yield server.listen_locally(queue.with_name(callers.PAGE_SOCKET))
+    if settings.listen:
+        yield server.listen(*endpoint(settings.listen))
+
+
+def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[socket.socket]) -> int:
     store = _store(state, settings)
+    tokens = Tokens(state / "tokens.json", app.utc_now)
     application = app.create(
-        store, token, settings, backups=state / "backups", callers=callers.known(), access=state, limits=limits
+        store, tokens, settings, backups=state / "backups", callers=callers.known(), access=state, limits=limits
     )
-    with contextlib.ExitStack() as listening:
-        listeners = [listening.enter_context(listener)]
-        if settings.socket:
-            listeners.append(listening.enter_context(server.listen_locally(Path(settings.socket))))
-        server.serve(application, listeners, application.state.live.close)
+    server.serve(application, listeners, application.state.live.close)
     store.close()
     return 0
 
@@ -60,17 +67,6 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--settings", type=Path, required=True, help="jada.toml; the [dashboard] section is read")
     parser.add_argument("--state", type=Path, required=True, help="folder of queue.db, this user's own")
     return parser.parse_args(argv)
-
-
-def _token() -> Secret:
-    """Read the token that systemd's LoadCredential= put there; raises OSError, `Invalid`."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not folder:
-        raise Invalid("CREDENTIALS_DIRECTORY", "is not set: start the dashboard by its unit, which loads its token")
-    token = Secret((Path(folder) / "dashboard_token").read_text().strip())
-    if len(token.reveal()) < 16:
-        raise Invalid("dashboard_token", "is shorter than 16 characters: set it again with `fab secrets`")
-    return token
 
 
 def _store(state: Path, settings: Settings) -> SqliteStore:

@@ -1,16 +1,14 @@
-"""The REST API under /v1, as `wire.routes` declares it: bearer token, JSON, errors as RFC 9457 problem documents.
+"""The REST API under /v1, as `wire.routes` declares it: JSON, errors as RFC 9457 problem documents.
 
 A request is read strictly, a report leniently (`wire.values`). Bodies are read on the event loop; everything that
 touches the store runs in a thread.
 """
 
-import hashlib
-import hmac
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
@@ -21,9 +19,9 @@ from starlette.routing import Route
 
 from dashboard import lists, metrics, openapi
 from dashboard.backup import Backups
-from dashboard.callers import Callers
+from dashboard.callers import PUBLIC, UID, Caller, Callers, user_name
 from dashboard.forms import whole
-from dashboard.guard import check_origin, require_right
+from dashboard.guard import check_origin
 from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
@@ -31,6 +29,7 @@ from dashboard.recurring import Recurrences
 from dashboard.signin import SignIns
 from dashboard.stores import Sort
 from dashboard.stores.journal import Readable, Unreadable
+from dashboard.tokens import Tokens, rights
 from wire import routes as table
 from wire import types, values
 from wire.routes import Header, Right
@@ -48,24 +47,42 @@ class Call:
     path: Mapping[str, str]
     headers: Headers
     asked: Any
+    caller: Caller
+
+    @property
+    def by(self) -> str:
+        """Who does it, where that is a user: as they call themselves, for all come as one user of the host."""
+        if Right.OPERATOR not in self.caller.rights:
+            return ""
+        said = unquote(self.headers.get(Header.OPERATOR, ""))
+        return "".join(letter for letter in said if letter.isprintable()).strip()[:60] or self.caller.name
 
 
 class Api:
     """The handlers, named like their routes: each takes a call and returns its response, blocking for the store."""
 
     def __init__(
-        self, queue: Queue, backups: Backups, sign_ins: SignIns, recurrences: Recurrences, overview: Overview
+        self,
+        queue: Queue,
+        backups: Backups,
+        sign_ins: SignIns,
+        recurrences: Recurrences,
+        overview: Overview,
+        tokens: Tokens,
     ) -> None:
         self._queue = queue
         self._recurrences = recurrences
         self._backups = backups
         self._sign_ins = sign_ins
+        self._tokens = tokens
         self._store = queue.store
         self._overview = overview
 
     def add_task(self, call: Call) -> Response:
-        """Queue a task."""
-        task, is_new = self._queue.add(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY))
+        """Queue a task; a worker may queue subtasks, which share their parent's budget."""
+        if Right.OPERATOR not in call.caller.rights and call.asked.parent is None:
+            raise HTTPException(403, "only an operator queues a task of its own: a worker's has a parent")
+        task, is_new = self._queue.add(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY), call.by)
         response = _task(task, 201 if is_new else 200)
         response.headers["Location"] = f"/v1/tasks/{task.id}"
         return response
@@ -105,19 +122,19 @@ class Api:
         version = _version(call.headers)
         if version is None:
             raise HTTPException(428, 'send If-Match: "<version>" of the task that is answered')
-        return _task(self._queue.reply(call.path["id"], call.asked, version))
+        return _task(self._queue.reply(call.path["id"], call.asked, version, call.by))
 
     def cancel(self, call: Call) -> Response:
         """Cancel a task and its unfinished subtasks."""
-        return _task(self._queue.cancel(call.path["id"]))
+        return _task(self._queue.cancel(call.path["id"], call.by))
 
     def retry(self, call: Call) -> Response:
         """Queue a failed task again."""
-        return _task(self._queue.retry(call.path["id"], afresh=call.asked.start == "afresh"))
+        return _task(self._queue.retry(call.path["id"], afresh=call.asked.start == "afresh", by=call.by))
 
     def edit(self, call: Call) -> Response:
         """Change a task's priority or budget."""
-        return _task(self._queue.edit(call.path["id"], call.asked, _version(call.headers)))
+        return _task(self._queue.edit(call.path["id"], call.asked, _version(call.headers), call.by))
 
     def claim(self, call: Call) -> Response:
         """Give out the next task; 204 when there is nothing to do."""
@@ -183,10 +200,26 @@ class Api:
         """Make a link that signs in to the page."""
         return _json(self._sign_ins.invite(call.asked.name), 201)
 
+    def make_token(self, call: Call) -> Response:
+        """Make a token."""
+        return _json(self._tokens.make(call.asked.name, call.asked.scope), 201)
+
+    def tokens(self, _call: Call) -> Response:
+        """List the tokens."""
+        return _json(types.TokenList(tokens=self._tokens.listed()))
+
+    def revoke_token(self, call: Call) -> Response:
+        """Take a token no more."""
+        return _json(self._tokens.revoke(call.path["id"]))
+
     def present(self, call: Call) -> Response:
         """Keep that a worker lives, and what keeps it from its work."""
         self._queue.present(call.asked)
         return _json(self._queue.wellness())
+
+    def today(self, call: Call) -> Response:
+        """Say what the queue knows of a host's day."""
+        return _json(self._queue.today(call.path["host"]))
 
     def wellness(self, _call: Call) -> Response:
         """Say whether all is truly well; the queue is proven first."""
@@ -213,13 +246,11 @@ def routes(  # noqa: PLR0913, PLR0917 - the parts that it is put together of
     sign_ins: SignIns,
     recurrences: Recurrences,
     overview: Overview,
-    token_hash: bytes,
+    tokens: Tokens,
     callers: Callers,
 ) -> list[Route]:
-    """Return the routes; all but public ones ask for the bearer token whose SHA-256 is `token_hash`, or over the Unix
-    socket for a caller who has the right.
-    """
-    api = Api(queue, backups, sign_ins, recurrences, overview)
+    """Return the routes; all but public ones ask who calls: over a Unix socket the kernel, else a token."""
+    api = Api(queue, backups, sign_ins, recurrences, overview, tokens)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
@@ -227,7 +258,7 @@ def routes(  # noqa: PLR0913, PLR0917 - the parts that it is put together of
     # The release before asks here; it is rolled back to.
     by_path["/v1/health"] = by_path[table.HEALTH.path]
     known = [
-        Route(path, _endpoint(api, by_method, token_hash, callers), methods=[*by_method])
+        Route(path, _endpoint(api, by_method, tokens, callers), methods=[*by_method])
         for path, by_method in by_path.items()
     ]
     return [described, *known]
@@ -238,7 +269,7 @@ async def _description(_request: Request) -> Response:
 
 
 def _endpoint(
-    api: Api, by_method: dict[str, table.Route[object]], token_hash: bytes, callers: Callers
+    api: Api, by_method: dict[str, table.Route[object]], tokens: Tokens, callers: Callers
 ) -> Callable[[Request], Any]:
     handlers: dict[str, Callable[[Call], Response]] = {m: getattr(api, route.name) for m, route in by_method.items()}
 
@@ -246,15 +277,35 @@ def _endpoint(
         # Starlette adds HEAD to every GET.
         method = "GET" if request.method == "HEAD" else request.method
         route = by_method[method]
-        if require_right(request, route.right, callers):
-            # What a browser is made to send by another page comes over an operator's own tunnel, as the operator.
-            check_origin(request)
-        elif route.right is not Right.PUBLIC:
-            _authorise(request.headers.get("Authorization", ""), token_hash)
-        call = Call(request.path_params, request.headers, _asked(route, await request.body(), request.query_params))
-        return await run_in_threadpool(handlers[method], call)
+        caller = _caller(request, route, tokens, callers)
+        asked = _asked(route, await request.body(), request.query_params)
+        return await run_in_threadpool(handlers[method], Call(request.path_params, request.headers, asked, caller))
 
     return endpoint
+
+
+def _caller(request: Request, route: table.Route[object], tokens: Tokens, callers: Callers) -> Caller:
+    """Return who calls; raises HTTPException where that is not known, or may not call this."""
+    uid = request.scope.get("state", {}).get(UID)
+    if uid is not None:
+        # What another page makes a browser send comes over an operator's own tunnel, as the operator.
+        check_origin(request)
+        caller = Caller(user_name(uid), callers.rights(uid))
+    elif route.right is Right.PUBLIC:
+        return PUBLIC
+    else:
+        caller = _holder(request.headers.get("Authorization", ""), tokens)
+    if route.right not in caller.rights:
+        raise HTTPException(403, f"{caller.name} lacks the right to this: it needs {route.right}")
+    return caller
+
+
+def _holder(header: str, tokens: Tokens) -> Caller:
+    held = tokens.holder(header.removeprefix("Bearer ")) if header.startswith("Bearer ") else None
+    if held is None:
+        message = "this API needs a token that `fab token.make` made: Authorization: Bearer TOKEN"
+        raise HTTPException(401, message, headers={"WWW-Authenticate": "Bearer"})
+    return Caller(held.name, rights(held))
 
 
 def _asked(route: table.Route[object], body: bytes, query: QueryParams) -> Any:
@@ -269,14 +320,6 @@ def _asked(route: table.Route[object], body: bytes, query: QueryParams) -> Any:
         if not error.field:
             raise HTTPException(400, f"the body {error.reason}") from error
         raise
-
-
-def _authorise(header: str, token_hash: bytes) -> None:
-    # Hashes compared in constant time: how long a refusal takes says nothing about the token.
-    given = hashlib.sha256(header.removeprefix("Bearer ").encode()).digest()
-    if not header.startswith("Bearer ") or not hmac.compare_digest(given, token_hash):
-        message = "this API needs its bearer token: Authorization: Bearer <dashboard_token>"
-        raise HTTPException(401, message, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _version(headers: Headers) -> int | None:

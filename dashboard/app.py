@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ from dashboard.retention import Retention
 from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
 from dashboard.stores import Store
-from wire.secret import Secret
+from dashboard.tokens import Tokens
 from wire.values import Invalid
 
 log = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ def utc_now() -> datetime:
 
 def create(  # noqa: PLR0913 - what a test replaces is an argument
     store: Store,
-    token: Secret,
+    tokens: Tokens | None = None,
     settings: Settings | None = None,
     clock: Clock = utc_now,
     backups: Path | None = None,
@@ -62,7 +61,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     limits: WorkLimits | None = None,
     access: Path | None = None,
 ) -> Starlette:
-    """Make the application. It keeps only the token's hash; closing the store stays with the caller.
+    """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
@@ -73,7 +72,6 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
     recurrences = Recurrences(queue, settings)
-    token_hash = hashlib.sha256(token.reveal().encode()).digest()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -90,6 +88,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         await asyncio.gather(*beside, return_exceptions=True)
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
+    tokens = tokens or Tokens(None, clock)
     overview = Overview(queue, limits or WorkLimits())
     shown = page.Page(queue, sign_ins, overview, recurrences)
     streams = Live(shown.news)
@@ -101,7 +100,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     application = Starlette(
         routes=[
-            *api.routes(queue, copies, sign_ins, recurrences, overview, token_hash, callers),
+            *api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers),
             *page.routes(shown, streams),
         ],
         middleware=[

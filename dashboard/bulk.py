@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dashboard import rules
 from dashboard.record import Conflict, FamilyBudget, Record, StaleVersion
-from wire.types import Edit, Task
+from wire.types import Deed, Edit, Task
 
 MOST = 500
 """Tasks of one bulk: a second of writes."""
@@ -27,6 +27,16 @@ class Bulk:
 
     action: Action
     priority: int | None = None
+
+    @property
+    def deed(self) -> Deed:
+        """Which deed it is."""
+        return {Action.CANCEL: Deed.CANCELLED, Action.PRIORITY: Deed.EDITED}.get(self.action, Deed.RETRIED)
+
+    @property
+    def said(self) -> str:
+        """What is kept of it beside the deed."""
+        return f"priority {self.priority}" if self.action is Action.PRIORITY else ""
 
     def applied(self, record: Record, now: datetime) -> Record:
         """Return what the action makes of a record; the same one where nothing changes. Raises `Conflict`."""

@@ -12,12 +12,13 @@ import socket
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from dashboard.callers import UID
+from dashboard.callers import PAGE_ONLY, PAGE_SOCKET, UID
 from wire.types import Problem
 from wire.values import dump
 
@@ -78,8 +79,7 @@ class Connection(H11Protocol):
         self._sent = _Counted(transport)
         super().connection_made(cast("asyncio.Transport", self._sent))
         self._received = 0
-        if (uid := _caller(transport)) is not None:
-            self.app_state = {**self.app_state, UID: uid}
+        self.app_state = {**self.app_state, **_caller(transport)}
         self._wait = self._waiting(self.loop.time())
         if len(self.connections) > self.limits.connections:
             self._make_room()
@@ -179,14 +179,16 @@ def look(connections: Iterable[Connection], now: float) -> None:
         log.warning("closed %s connections: they sent no request, or did not read its answer, in time", late)
 
 
-def _caller(transport: asyncio.Transport) -> int | None:
-    """Return the user at the other end of a Unix socket, as the kernel knows it (SO_PEERCRED: pid, uid, gid)."""
+def _caller(transport: asyncio.Transport) -> dict[str, int | bool]:
+    """Return what is known of the other end of a Unix socket: the user, as the kernel knows it (SO_PEERCRED: pid, uid,
+    gid), and whether it may ask for the page only.
+    """
     end = transport.get_extra_info("socket")
     if end.family != socket.AF_UNIX:
-        return None
+        return {}
     credentials = struct.Struct("iII")
     _, uid, _ = credentials.unpack(end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size))
-    return int(uid)
+    return {UID: int(uid), PAGE_ONLY: Path(end.getsockname()).name == PAGE_SOCKET}
 
 
 def _refusal() -> bytes:

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.callers import UID, Callers
+from dashboard.callers import PAGE_ONLY, UID, Callers
 from dashboard.signin import COOKIE, Visitor
 from wire.routes import HEALTH, METRICS, READY, Right
 
@@ -63,11 +63,13 @@ class Guard:
             return
         request, hardened = Request(scope), _hardened(send)
         try:
-            check_host(request.headers)
+            # A token names its holder by itself: whoever sends it knows where to, and by which name.
+            if not is_for_machines(request) or UID in scope.get("state", {}):
+                check_host(request.headers)
             check_length(request.headers)
+            require_door(request)
             if not is_for_machines(request):
-                # Over the socket also a cookie that was stolen is of use to operators only.
-                require_right(request, Right.OPERATOR, self._callers)
+                require_operator(request, self._callers)
                 request.state.visitor = self._visitor(request.cookies.get(COOKIE, ""))
                 require_signed_in(request)
         except HTTPException as error:
@@ -92,18 +94,23 @@ def require_signed_in(request: Request) -> None:
         raise HTTPException(401, SIGN_IN)
 
 
+def require_door(request: Request) -> None:
+    """Refuse the API where only the page is served."""
+    if request.scope.get("state", {}).get(PAGE_ONLY) and is_for_machines(request):
+        raise HTTPException(403, "only the page is served here: the API is on the queue's own socket")
+
+
 def is_for_machines(request: Request) -> bool:
     """Say whether a request is for the API, which looks at each route's right itself."""
     path = _path(request)
     return path.startswith("/v1/") or path in (HEALTH.path, READY.path, METRICS.path)
 
 
-def require_right(request: Request, right: Right, callers: Callers) -> bool:
-    """Refuse a caller over the socket who lacks the right; return False where a token must say it, over TCP."""
+def require_operator(request: Request, callers: Callers) -> None:
+    """Refuse a user of this host who is no operator: a cookie that was copied is of no use to one."""
     uid = request.scope.get("state", {}).get(UID)
-    if uid is not None and right not in callers.rights(uid):
-        raise HTTPException(403, f"user {uid} lacks the right to this: it needs {right}")
-    return uid is not None
+    if uid is not None and Right.OPERATOR not in callers.rights(uid):
+        raise HTTPException(403, f"user {uid} lacks the right to this: it needs {Right.OPERATOR}")
 
 
 def check_length(headers: Headers) -> None:

@@ -111,7 +111,7 @@ class Lists:
             versions = forms.versions(form.typed.get("what", ""))
         except Invalid as error:
             return self.tasks(request, self._refused("bulk", error, form.typed))
-        answered = self._queue.apply(meant, versions)
+        answered = self._queue.apply(meant, versions, request.state.visitor.name)
         done = [each for each in answered if each.after]
         return self._render(
             request,

@@ -19,8 +19,8 @@ PATH = "/v1/openapi.json"
 _REF = "#/components/schemas/{name}"
 _MEANINGS = {
     400: "the body is no JSON",
-    401: "the bearer token is missing or wrong",
-    403: "the caller over the Unix socket is a user without the right to this",
+    401: "the bearer token is missing, wrong or revoked (over TCP only: a Unix socket asks for none)",
+    403: "the caller, a user of the host or the holder of a token, lacks the right to this",
     404: "nothing has this id",
     409: "the state forbids it, or the fence is stale",
     412: "the task has changed since it was read",

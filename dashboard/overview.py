@@ -94,9 +94,9 @@ class Overview:
 
     def waiting(self) -> list[Task]:
         """Return what waits for a user: alarms first, then what failed or asks, the longest wait first."""
-        asking = self._queue.tasks(TaskFilter(state=State.NEEDS_YOU), limit=WAITING)
-        failed = self._queue.tasks(TaskFilter(state=State.FAILED), limit=WAITING)
-        return sorted([*asking, *failed], key=_urgency)
+        states = (State.NEEDS_YOU, State.FAILED)
+        found = [record for state in states for record in self._store.tasks(TaskFilter(state=state), limit=WAITING)]
+        return sorted((record.task for record in found), key=_urgency)
 
     def standing(self, waiting: int) -> Standing:
         """Say how all stands."""
@@ -106,7 +106,7 @@ class Overview:
         """Return what runs, the latest begun first."""
         found = [record for record in self._store.running() if record.session]
         return [
-            self._running(self._queue.task(record), record.session)
+            self._running(record.task, record.session)
             for record in sorted(found, key=lambda record: record.task.id, reverse=True)
             if record.session
         ]
@@ -184,9 +184,9 @@ class Overview:
             free=room.disk if room else None,
         )
 
-    def queued(self) -> list[Task]:
-        """Return some of the tasks that wait for a worker, newest first."""
-        return self._queue.tasks(TaskFilter(state=State.QUEUED), limit=WAITING)
+    def queued(self) -> int:
+        """Return how many tasks wait for a worker, `WAITING` at most."""
+        return len(self._store.tasks(TaskFilter(state=State.QUEUED), limit=WAITING))
 
 
 def _urgency(task: Task) -> tuple[int, str]:

@@ -34,13 +34,12 @@ from dashboard.queue import Queue
 from dashboard.record import UNFINISHED, Conflict, Record, StaleVersion
 from dashboard.recurring import Recurrences
 from dashboard.signin import COOKIE, SignIns, Visitor
-from dashboard.stores import TaskFilter
 from wire.types import FileInfo, Session, Task
 from wire.values import Invalid
 
 TEMPLATES = Path(__file__).parent / "templates"
-TASKS, CHILDREN = 25, 100
-"""Tasks on one page, and how many of those that a task made."""
+TASKS, CHILDREN = 8, 100
+"""Latest tasks on the front page, and how many of those that a task made."""
 TRANSCRIPT = 128 * 1024
 """Bytes of a journal that one page shows; links lead to the rest."""
 CSRF = "csrf"
@@ -100,8 +99,6 @@ class Page:
 
     def index(self, request: Request) -> Response:
         """GET /: how all stands, what waits, what runs, today, the sync, and the latest tasks."""
-        state, cursor = forms.state(request.query_params.get("state")), request.query_params.get("cursor")
-        found = self._queue.tasks(TaskFilter(state=state), before=cursor, limit=TASKS + 1)
         waiting = self._overview.waiting()
         parts = {**self._front(waiting), **self._quick()}
         return self._render(
@@ -110,11 +107,8 @@ class Page:
             None,
             parts_made={name: Markup(text) for name, text in parts.items()},  # noqa: S704 - our own templates, escaped
             seen_parts=_seen({**parts, **self._digests(waiting)}),
-            address=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             waiting=waiting,
-            tasks=found[:TASKS],
-            older=found[TASKS - 1].id if len(found) > TASKS else None,
-            state=state,
+            tasks=[record.task for record in self._store.tasks(limit=TASKS)],
             notified=self._queue.notifications(),
             room=self._store.room(),
         )
@@ -138,7 +132,7 @@ class Page:
         }
 
     def _quick(self) -> dict[str, str]:
-        running, queued = self._overview.running(), len(self._overview.queued())
+        running, queued = self._overview.running(), self._overview.queued()
         return {
             "running": self._part(
                 "running.html", running=running, queued=queued, most=WAITING, limits=self._overview.limits
@@ -188,6 +182,7 @@ class Page:
             "task.html",
             refusal,
             task=task,
+            spent=task.usd_micros_spent + sum(one.usd_micros - one.session.usd_micros for one in shown),
             steps=story.steps(task, sessions),
             sessions=shown,
             subtasks=len(self._queue.subtasks(record)),
@@ -231,7 +226,7 @@ class Page:
         """POST /tasks. The form's key makes a second click find the first one's task."""
 
         def act() -> Task:
-            return self._queue.add(forms.new_task(form), form.typed.get("key") or None)[0]
+            return self._queue.add(forms.new_task(form), form.typed.get("key") or None, _who(request))[0]
 
         return _attempt("add", act, form, lambda refusal: self.adding(request, refusal))
 
@@ -240,7 +235,7 @@ class Page:
         task_id, read = request.path_params["id"], forms.whole(form.typed.get("version", "")) or 0
 
         def act() -> Task:
-            return self._queue.reply(task_id, forms.reply(form), read)
+            return self._queue.reply(task_id, forms.reply(form), read, _who(request))
 
         return _attempt("answer", act, form, lambda refusal: self.task(request, refusal))
 
@@ -249,19 +244,19 @@ class Page:
         task_id, read = request.path_params["id"], forms.whole(form.typed.get("version", "")) or 0
 
         def act() -> Task:
-            return self._queue.edit(task_id, forms.edit(form), read)
+            return self._queue.edit(task_id, forms.edit(form), read, _who(request))
 
         return _attempt("edit", act, form, lambda refusal: self.task(request, refusal))
 
     def cancel(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/cancel."""
-        act = partial(self._queue.cancel, request.path_params["id"])
+        act = partial(self._queue.cancel, request.path_params["id"], _who(request))
         return _attempt("cancel", act, form, lambda refusal: self.task(request, refusal))
 
     def retry(self, request: Request, form: Form) -> Response:
         """POST /tasks/{id}/retry."""
         afresh = form.typed.get("start") == "afresh"
-        act = partial(self._queue.retry, request.path_params["id"], afresh=afresh)
+        act = partial(self._queue.retry, request.path_params["id"], afresh=afresh, by=_who(request))
         return _attempt("retry", act, form, lambda refusal: self.task(request, refusal))
 
     def how_to_sign_in(self, request: Request) -> Response:
@@ -395,6 +390,11 @@ def _sent(
         return await to_thread.run_sync(handler, request, await _form(request), limiter=threads)
 
     return endpoint
+
+
+def _who(request: Request) -> str:
+    """Return the name of who is signed in."""
+    return str(request.state.visitor.name)
 
 
 def _from_visitor(handler: Callable[[Request, Form], Response]) -> Callable[[Request, Form], Response]:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace as replace_foreseen
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from msgspec.structs import replace
 from ulid import ULID
 
-from dashboard import leases, outgoing, requests, rules, watch, wellness
+from dashboard import acts, leases, outgoing, requests, rules, watch, wellness
 from dashboard.bulk import Action, Answered, Bulk, Foreseen, foreseen
 from dashboard.direct import Direct
 from dashboard.disk import DiskWatch
@@ -20,6 +20,7 @@ from dashboard.record import (
     Clock,
     Conflict,
     Damaged,
+    FamilyBudget,
     FamilyBusy,
     Full,
     Key,
@@ -37,9 +38,11 @@ from dashboard.stores import ALL_TASKS, Candidate, Listing, NoticeFilter, Sort, 
 from dashboard.wellness import Standing
 from wire.types import (
     Acknowledged,
+    Act,
     Batch,
     Claim,
     ClaimRequest,
+    Deed,
     Delivery,
     Edit,
     File,
@@ -47,6 +50,7 @@ from wire.types import (
     Grant,
     Heartbeat,
     HeartbeatReply,
+    HostDay,
     Lease,
     Message,
     NewTask,
@@ -65,6 +69,8 @@ from wire.values import Invalid
 
 RECURRING = "recurring:"
 """What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
+MOST_A_DAY = 1000
+"""Sessions of a day that are looked at: the most that a worker's setting allows."""
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -96,14 +102,14 @@ class Queue:
         self._disk = DiskWatch(store)
         self._proof = Proof(store.prove, self.clock)
 
-    def add(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
-        """Queue a task; return it, and whether it is a new one."""
+    def add(self, new: NewTask, key: str | None = None, by: str = "") -> tuple[Task, bool]:
+        """Queue a task; return it, and whether it is a new one. `by`, here and below, is who does it."""
         for own in (watch.PREFIX, RECURRING):
             if new.dedupe_key and new.dedupe_key.startswith(own):
                 raise Invalid("dedupe_key", f"must not begin with {own}: these are the dashboard's own")
-        return self.add_own(new, key)
+        return self.add_own(new, key, by)
 
-    def add_own(self, new: NewTask, key: str | None = None) -> tuple[Task, bool]:
+    def add_own(self, new: NewTask, key: str | None = None, by: str = "") -> tuple[Task, bool]:
         """Queue a task whose dedupe key may be one of the dashboard's own."""
         _require_different_names("context", new.context)
         sent = requests.digests(new)
@@ -115,6 +121,7 @@ class Queue:
             task=replace(draft.task, context=_infos(new.context), description=new.description if is_short else ""),
             description=None if is_short else digest(texts[0]),
         )
+        record = acts.signed(draft, record, acts.act(by, Deed.ADDED, self.clock()))
         blobs = [*(file.content for file in new.context), *texts]
         held, is_new = self.store.add(record, blobs, Key(key=key, digest=sent) if key else None)
         return self.task(held), is_new
@@ -250,11 +257,13 @@ class Queue:
         blobs = [*(file.content for file in end.files), *texts.values()]
         return self.task(self.store.change_by_session(session_id, move, blobs))
 
-    def reply(self, task_id: str, reply: Reply, version: int) -> Task:
+    def reply(self, task_id: str, reply: Reply, version: int, by: str = "") -> Task:
         """Take a user's answer; a text that came too late is kept as a note to the session before it is refused."""
         now = self.clock()
         try:
-            return self._change(task_id, lambda record: rules.reply(record, reply, version, now))
+            return self._change(
+                task_id, lambda record: rules.reply(record, reply, version, now), acts.reply(by, reply, now)
+            )
         except (StaleVersion, Conflict) as error:
             text = (reply.text or "").strip()
             if not text:
@@ -262,35 +271,43 @@ class Queue:
             held = self.store.get(task_id)
             if held.task.version == version + 1 and rules.has_said(held, text):
                 return self.task(held)  # the same once more: the answer to it was lost
-            self._change(task_id, lambda record: rules.keep_as_note(record, text, now))
+            note = acts.act(by, Deed.NOTED, now, text)
+            self._change(task_id, lambda record: rules.keep_as_note(record, text, now), note)
             raise type(error)(f"{error}. Your words are not lost: they are kept as a note to its session") from error
 
-    def cancel(self, task_id: str) -> Task:
+    def cancel(self, task_id: str, by: str = "") -> Task:
         """Cancel a task, and its unfinished subtasks with it."""
-        cancelled = self._change(task_id, partial(rules.cancel, now=self.clock()))
-        self._cancel_subtasks(task_id)
+        now = self.clock()
+        cancelled = self._change(task_id, partial(rules.cancel, now=now), acts.act(by, Deed.CANCELLED, now))
+        self._cancel_subtasks(task_id, by)
         return cancelled
 
-    def _cancel_subtasks(self, task_id: str) -> None:
+    def _cancel_subtasks(self, task_id: str, by: str) -> None:
         """Cancel what a cancelled task has made: only after it, because then it gets no new ones."""
+        now = self.clock()
         for record in self.subtasks(self.store.get(task_id)):
             with suppress(Conflict):  # it has finished meanwhile
-                self._change(record.task.id, partial(rules.cancel, now=self.clock()))
+                self._change(record.task.id, partial(rules.cancel, now=now), acts.act(by, Deed.CANCELLED, now))
 
     def subtasks(self, record: Record) -> list[Record]:
         """Return the unfinished tasks that a task made, and those that they made."""
         family = {other.task.id: other for other in self.store.relatives(record.root)}
         return [other for other in family.values() if rules.is_descendant(other, record.task.id, family)]
 
-    def retry(self, task_id: str, *, afresh: bool = False) -> Task:
+    def retry(self, task_id: str, *, afresh: bool = False, by: str = "") -> Task:
         """Queue a failed task again, as it stood or afresh from its checkpoint."""
-        return self._change(task_id, partial(rules.retry, now=self.clock(), afresh=afresh))
+        now = self.clock()
+        return self._change(task_id, partial(rules.retry, now=now, afresh=afresh), acts.act(by, Deed.RETRIED, now))
 
-    def edit(self, task_id: str, edit: Edit, version: int | None = None) -> Task:
+    def edit(self, task_id: str, edit: Edit, version: int | None = None, by: str = "") -> Task:
         """Give a task another priority or budget."""
         now = self.clock()
-        move = Move(lambda record, budget: rules.edit(record, budget, edit, version, now), needs_budget=True)
-        return self.task(self.store.change(task_id, move))
+        act = acts.edit(by, edit, now)
+
+        def move(record: Record, budget: FamilyBudget) -> Record:
+            return acts.signed(record, rules.edit(record, budget, edit, version, now), act)
+
+        return self.task(self.store.change(task_id, Move(move, needs_budget=True)))
 
     def foresee(self, task_ids: Sequence[str], bulk: Bulk) -> list[Foreseen]:
         """Say what a bulk would come to for each of these tasks; what is not there is left out."""
@@ -305,24 +322,26 @@ class Queue:
                 seen.append(replace_foreseen(found, subtasks=subtasks))
         return seen
 
-    def apply(self, bulk: Bulk, versions: Mapping[str, int]) -> list[Answered]:
+    def apply(self, bulk: Bulk, versions: Mapping[str, int], by: str = "") -> list[Answered]:
         """Do a bulk to tasks that are still in these versions, one after the other; say what came of each."""
-        return [self._answered(task_id, version, bulk) for task_id, version in versions.items()]
+        return [self._answered(task_id, version, bulk, by) for task_id, version in versions.items()]
 
-    def _answered(self, task_id: str, version: int, bulk: Bulk) -> Answered:
+    def _answered(self, task_id: str, version: int, bulk: Bulk, by: str) -> Answered:
         try:
             now = self.clock()
-            task = self._change(task_id, lambda record: bulk.applied_as_read(record, version, now))
+            act = acts.act(by, bulk.deed, now, bulk.said)
+            task = self._change(task_id, lambda record: bulk.applied_as_read(record, version, now), act)
             if bulk.action is Action.CANCEL:
-                self._cancel_subtasks(task_id)
+                self._cancel_subtasks(task_id, by)
         except NotFound:
             return Answered(id=task_id, title="", after=None, why="it is not there any more")
         except (StaleVersion, Conflict) as error:
             return Answered(id=task_id, title=self.store.get(task_id).task.title, after=None, why=str(error))
         return Answered(id=task_id, title=task.title, after=task)
 
-    def _change(self, task_id: str, change: Callable[[Record], Record]) -> Task:
-        return self.task(self.store.change(task_id, Move(lambda record, _: change(record))))
+    def _change(self, task_id: str, change: Callable[[Record], Record], act: Act) -> Task:
+        move = Move(lambda record, _: acts.signed(record, change(record), act))
+        return self.task(self.store.change(task_id, move))
 
     def report(self, run: SyncRun) -> None:
         """Keep a sync run; what it says of the sync's health raises or closes alarms in the same write."""
@@ -449,6 +468,18 @@ class Queue:
         if host not in self._troubles or self._troubles[host] != trouble:
             self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
             self._troubles[host] = trouble
+
+    def today(self, host: str) -> HostDay:
+        """Return the sessions that began today on a host, and what they spent so far. One that got no further than its
+        claim did not begin.
+        """
+        midnight = self.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        # The smallest id of that moment: a session's says when it was first claimed.
+        since = f"{str(ULID.from_datetime(midnight))[:10]}{'0' * 16}"
+        began = [session for session in self.store.recent_sessions(since, limit=MOST_A_DAY) if session.host == host]
+        used = {session.id: self.store.used(session.id) for session in began}
+        spent = {s.id: max(s.usd_micros, used[s.id].usd_micros) for s in began if s.turns or used[s.id].turns}
+        return HostDay(day=midnight.date().isoformat(), usd_micros=spent)
 
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""

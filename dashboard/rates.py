@@ -30,6 +30,10 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """Write it as people do."""
+        return f"{self.low * 100:.0f} to {self.high * 100:.0f} %"
+
 
 def interval(hits: int, total: int) -> Interval:
     """Return where the share behind `hits` of `total` lies; of none nothing is known."""
@@ -65,12 +69,12 @@ class Rate:
         if not self.ended:
             return "no session has ended"
         found = interval(self.hits, self.ended)
-        between = f"{found.low:.0%} to {found.high:.0%}, nine times in ten"
+        between = f"{found}, nine times in ten"
         if self.ended < FEW:
             return f"of {self.ended} sessions only: anything from {between}"
         if found.low > RULE or found.high < RULE:
             return between
-        return f"{between}: the {RULE:.0%} lie within"
+        return f"{between}: the 30 % lie within"
 
 
 def is_over(session: Session) -> bool:
@@ -136,7 +140,7 @@ class Projection:
         found = interval(self.finished, self.known)
         few = f"of {self.known} only: anything from" if self.known < FEW else "from"
         unpriced = f"; {self.unpriced} without recorded turns are not in the dollars" if self.unpriced else ""
-        return f"{few} {found.low:.0%} to {found.high:.0%}, nine times in ten{unpriced}"
+        return f"{few} {found}, nine times in ten{unpriced}"
 
 
 def project(found: Sequence[Hit], old: int, new: int, context: int) -> Projection:

@@ -12,7 +12,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dashboard.connections import Connection, look
-from dashboard.settings import Settings
 from wire.systemd import SILENT, Notify
 
 ACCEPTED, QUEUED = 64, 2048
@@ -67,9 +66,9 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Bind the port; raises OSError that names it."""
-    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+def listen(address: str, port: int) -> socket.socket:
+    """Bind a port, for other hosts; raises OSError that names it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # The protocol is named, or asyncio leaves TCP_NODELAY off, and each answer waits for a delayed ACK: 44 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # The kernel's own limit is megabytes a connection, which a slow reader empties too seldom to be seen reading.
@@ -77,10 +76,10 @@ def listen(settings: Settings) -> socket.socket:
     # A restart must not wait until the old connections' TIME_WAIT is over.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.address, settings.port))
+        listener.bind((address, port))
     except OSError as error:
         listener.close()
-        message = f"can't listen on {settings.address} port {settings.port}: {error.strerror}"
+        message = f"can't listen on {address} port {port}: {error.strerror}"
         raise OSError(message) from error
     return listener
 

@@ -2,6 +2,7 @@
 on the operator's machine before it travels.
 """
 
+import ipaddress
 import zoneinfo
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from dashboard.cron import require_cron
-from wire.settings_file import Url, section, sections
+from wire.settings_file import QUEUE, Url, section, sections
 from wire.types import SESSIONS_LIMIT, USD_MICROS_LIMIT, Label, Line, Text, require_short
 from wire.values import Invalid, Value, decode
 
@@ -92,9 +93,16 @@ Days = Annotated[int, Meta(ge=0, le=3650)]
 class Settings(Value, frozen=True, kw_only=True):
     """What an operator may set; the settings file's comments say what each key does."""
 
-    address: Literal["127.0.0.1", "::1"] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8765
-    socket: Annotated[str, Meta(pattern=r"^(/[!-~]{1,99})?$(?!\n)")] = ""
+    socket: Annotated[str, Meta(pattern=r"^/[!-~]{1,99}\Z", description="an absolute path")] = QUEUE.removeprefix(
+        "unix:"
+    )
+    listen: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9.]+:[0-9]{1,5}|\[[0-9a-f:.]+\]:[0-9]{1,5})?\Z",
+            description="an IP address and a port like 10.0.0.5:8765, or empty",
+        ),
+    ] = ""
     lease_s: Annotated[int, Meta(ge=5, le=3600)] = 120
     freshness_minutes: Annotated[int, Meta(ge=0, le=7 * 24 * 60)] = 65
     token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48
@@ -134,6 +142,31 @@ def work_limits(path: Path) -> WorkLimits:
     return decode(WorkLimits, {name: held[name] for name in WorkLimits.__struct_fields__ if name in held}, "agent")
 
 
+GONE = ("address", "port")
+"""Keys of an earlier release, which had a port on its own host."""
+
+
 def load(path: Path) -> Settings:
     """Read the section [dashboard] of a settings file; raises `Invalid`, which names the key or the file."""
-    return section(Settings, path, "dashboard")
+    found = sections(path).get("dashboard", {})
+    for key in GONE:
+        if isinstance(found, dict) and key in found:
+            reason = "is gone: on its host the queue has a socket only. Take out address, port and every dashboard_url"
+            raise Invalid(f"dashboard.{key}", f"{reason}; for other hosts there is `listen`")
+    settings = section(Settings, path, "dashboard")
+    if settings.listen:
+        endpoint(settings.listen)
+    return settings
+
+
+def endpoint(listen: str) -> tuple[str, int]:
+    """Return the IP address and the port of `listen`; raises `Invalid`."""
+    address, _, port = listen.rpartition(":")
+    bare = address.strip("[]")
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError as error:
+        raise Invalid("dashboard.listen", f"holds no IP address: {error}") from None
+    if not 0 <= int(port) <= 65535:
+        raise Invalid("dashboard.listen", f"holds no port: {port}")
+    return bare, int(port)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard import words
-from wire.types import Exit, Session, State, Task
+from wire.types import Act, Deed, Exit, Session, State, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,9 @@ _ENDS = {State.DONE: ("Done", "good"), State.FAILED: ("Failed", "bad"), State.CA
 
 def steps(task: Task, sessions: Sequence[Session]) -> list[Step]:
     """Return a task's story, the oldest step first."""
-    told = [Step(at=task.created_at, title="Added" if task.parent is None else "Added by another task")]
+    told = [_done(act) for act in task.acts]
+    if not any(act.deed is Deed.ADDED for act in task.acts):
+        told.append(Step(at=task.created_at, title="Added" if task.parent is None else "Added by another task"))
     for number, session in enumerate(sessions, 1):
         told.append(Step(at=session.started_at, title=f"Session {number} began on {session.host}", session=session.id))
         if session.exit is not None:
@@ -52,3 +54,9 @@ def steps(task: Task, sessions: Sequence[Session]) -> list[Step]:
     elif task.state is State.QUEUED and task.not_before:
         told.append(Step(at=task.not_before, title="Goes on, not before then"))
     return sorted(told, key=lambda step: step.at)
+
+
+def _done(act: Act) -> Step:
+    deed = act.deed.value
+    title = deed.capitalize() if act.deed.is_known else f"“{deed}”, which this release does not know,"
+    return Step(at=act.at, title=f"{title} by {act.by}", text=act.text)

@@ -37,6 +37,7 @@ OUTCOMES = {
     SyncOutcome.UNCHANGED: "nothing to do",
     SyncOutcome.CHANGED: "sheet brought up to date",
     SyncOutcome.FAILED: "failed",
+    SyncOutcome.OFF: "not set up yet",
 }
 
 
@@ -171,7 +172,7 @@ def cents(micros: int) -> str:
 
 def percent(share: float) -> str:
     """Write a share."""
-    return f"{share:.0%}"
+    return f"{share * 100:.0f} %"
 
 
 def size(count: int) -> str:

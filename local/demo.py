@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +21,6 @@ from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE, Site
 from local.steps import StepFailed, Steps
 from wire.client import Client, RequestRefused, Unreachable
-from wire.secret import Secret
 from wire.types import AskedBudget, File, NewTask, Reply, State, SyncOutcome, Task
 
 FAB = str(environment.ROOT / ".venv" / "bin" / "fab")
@@ -74,7 +74,7 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
         steps.run("stack", select, env=env, cwd=environment.project(site), as_operator=True)
         up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
         steps.run("up", up, env=env, cwd=environment.project(site), as_operator=True)
-    with steps.step("fab secrets: five secrets, over SSH, to a folder that only root reads"):
+    with steps.step("fab secrets: four secrets, over SSH, to a folder that only root reads"):
         _secrets(site, choice, steps.operator)
         _fab(site, steps, env, "secrets", "--from", str(site.state / "secrets"))
     with steps.step("fab deploy: first the system, then a release"):
@@ -169,13 +169,12 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
 
 
 def _secrets(site: Site, choice: Choice, operator: Account | None) -> None:
-    """Put the five secrets into a folder of ours, made once, so that a second run changes none of them."""
+    """Put the four secrets into a folder of ours, made once, so that a second run changes none of them."""
     folder = site.state / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     google = site.url(GOOGLE)
     made: dict[str, Callable[[], str]] = {
         "anthropic_api_key": lambda: os.environ["ANTHROPIC_API_KEY"] if choice.claude == "real" else _token(),
-        "dashboard_token": _token,
         "bookings_token": lambda: json.loads(_get(f"{site.url(BOOKINGS)}/_local/token"))["token"],
         "port_sheet_token.json": lambda: _post(f"{google}/_local/tokens", {}),
         "port_sheet_client.json": lambda: _get(f"{google}/_local/client").decode(),
@@ -201,20 +200,32 @@ def _fab(site: Site, steps: Steps, env: dict[str, str], task: str, *args: str) -
 @contextlib.contextmanager
 def _dashboard(site: Site, env: dict[str, str], operator: Account | None) -> Iterator[Client]:
     """Open the operator's own tunnel to the host's dashboard and yield a client of its REST API."""
-    port = _free_port()
-    token = Secret((site.state / "secrets" / "dashboard_token").read_text(encoding="utf-8").strip())
-    client = Client(f"http://127.0.0.1:{port}", token, retries=5)
-    command = [FAB, "dashboard", "--stack", "local", "--port", str(port)]
     log = (site.state / "logs" / "tunnel.log").open("wb")
     identity = operator.identity() if operator else {}
-    place = environment.project(site)
-    with log, subprocess.Popen(command, env=env, cwd=place, stdout=log, stderr=log, **identity) as tunnel:
-        try:
-            if not wait_until(lambda: _healthy(client) or tunnel.poll() is not None, 30) or tunnel.poll() is not None:
-                raise StepFailed(f"no tunnel to the dashboard; its log: {log.name}")
-            yield client
-        finally:
-            tunnel.terminate()
+    with log, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if operator:
+            operator.give(folder)
+        client = Client(f"unix:{folder}/queue.sock", retries=5)
+        command = [
+            FAB,
+            "dashboard",
+            "--stack",
+            "local",
+            "--port",
+            str(_free_port()),
+            "--socket",
+            f"{folder}/queue.sock",
+        ]
+        place = environment.project(site)
+        with subprocess.Popen(command, env=env, cwd=place, stdout=log, stderr=log, **identity) as tunnel:
+            try:
+                opened = wait_until(lambda: _healthy(client) or tunnel.poll() is not None, 30)
+                if not opened or tunnel.poll() is not None:
+                    raise StepFailed(f"no tunnel to the dashboard; its log: {log.name}")
+                yield client
+            finally:
+                tunnel.terminate()
 
 
 def _healthy(client: Client) -> bool:

@@ -16,6 +16,7 @@ from notify.settings import TARGETS, is_whole, load, read_targets
 from wire import log
 from wire.client import Client
 from wire.secret import Secret
+from wire.settings_file import needs_token
 from wire.terminal import printable
 from wire.types import Message
 from wire.values import Invalid
@@ -60,7 +61,9 @@ def _options() -> argparse.Namespace:
 def _work(settings_path: Path) -> int:
     settings = load(settings_path)
     # Short tries: the sender asks again by itself.
-    client = Client(settings.dashboard_url, Secret(_credential("dashboard_token").strip()), timeout_s=5, retries=0)
+    url = settings.dashboard_url
+    token = Secret(_credential("dashboard_token").strip()) if needs_token(url) else None
+    client = Client(url, token, timeout_s=5, retries=0)
     sender = Sender(client, _targets(), send, settings.poll_seconds)
     heartbeat = Heartbeat(client, Secret(_credential("heartbeat_url")), time.monotonic)
     # Ended by SIGTERM at any point: what is not settled is sent again, under its id.

@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from wire.secret import Secret
-from wire.settings_file import Url, section, sections
+from wire.settings_file import QUEUE, QueueUrl, section, sections
 from wire.values import Invalid, Value
 
 TARGETS = "notify_targets"
@@ -21,7 +21,7 @@ _LINE = re.compile(r"([a-z0-9][a-z0-9-]{0,39})\s*=\s*([a-z][a-z0-9+.-]*)://(\S+)
 class Settings(Value, frozen=True, kw_only=True):
     """The section [notify]: where the outbox is, and seconds between two looks into it."""
 
-    dashboard_url: Url = "http://127.0.0.1:8765"
+    dashboard_url: QueueUrl = QUEUE
     poll_seconds: Annotated[int, Meta(ge=1, le=30)] = 5
 
 

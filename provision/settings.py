@@ -1,14 +1,15 @@
 """What the operator sets for deploys: the section [deploy]; and the check of every section before anything travels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from provision.errors import CommandError
-from wire.settings_file import section, sections
+from wire.settings_file import needs_token, section, sections
 from wire.values import Invalid, Value
 
 SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
@@ -36,7 +37,7 @@ def load(path: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """A settings file whose sections were all read: ours, `queue`, the dashboard's "address:port" on the host, and
+    """A settings file whose sections were all read: ours, `queue`, the path of the queue's socket on the host, and
     `targets`, the names of those who are notified.
     """
 
@@ -67,11 +68,10 @@ def load_all(path: Path) -> StackSettings:
         if worker.prices is None:
             # Only the host has a price file of the operator's own.
             price_file.load(None, worker.model)
-        sync.load(path)
-        notify.load(path)
         page = dashboard.load(path)
-        address = f"[{page.address}]" if ":" in page.address else page.address
-        return StackSettings(load(path), f"{address}:{page.port}", page.notify.targets)
+        urls = {"agent": worker.dashboard_url, "sync": sync.load(path).dashboard_url}
+        _require_reachable({**urls, "notify": notify.load(path).dashboard_url}, page.socket)
+        return StackSettings(load(path), page.socket, page.notify.targets)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"
@@ -82,3 +82,11 @@ def _require_known(names: Iterable[str]) -> None:
     for name in names:
         if name not in SECTIONS:
             raise Invalid(name, f"unknown; known are {', '.join(SECTIONS)}")
+
+
+def _require_reachable(urls: Mapping[str, str], socket: str) -> None:
+    """Raise `Invalid` where a part looks for the queue on its own host and not at the queue's socket."""
+    for section_name, url in urls.items():
+        is_here = not needs_token(url) or urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        if is_here and url != f"unix:{socket}":
+            raise Invalid(f"{section_name}.dashboard_url", f"leads nowhere: on its host the queue is at unix:{socket}")

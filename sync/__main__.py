@@ -23,6 +23,7 @@ from sync.settings import STATE, Settings, load, read
 from sync.source import read as source
 from wire import log
 from wire.client import Client
+from wire.settings_file import needs_token
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _show_first(settings, secrets, options)
     if not settings.enabled:
         _log.info("the sync is not set up yet: sync.enabled = false")
+        _report_off(settings, secrets)
         return 0
     signal.signal(signal.SIGTERM, _stop)
     if options.dry_run:
@@ -221,7 +223,8 @@ def _report(
         _keep(lambda: changes.append(state, met))
     _keep(lambda: report.write(state, run))
     try:
-        client = Client(settings.dashboard_url, secret(secrets, "dashboard_token"))
+        url = settings.dashboard_url
+        client = Client(url, secret(secrets, "dashboard_token") if needs_token(url) else None)
     except SyncFailed as failed:
         _log.error("this run was not reported to the dashboard: %s", failed)
         return False
@@ -236,6 +239,13 @@ def _report(
         outage.back()
         return True
     return outage.tell(run, _now())
+
+
+def _report_off(settings: Settings, secrets: Path) -> None:
+    try:
+        report.send(Client(settings.dashboard_url, secret(secrets, "dashboard_token")), report.off(_now()))
+    except SyncFailed as failed:
+        _log.error("this run was not reported to the dashboard: %s", failed)
 
 
 def _keep(write: Callable[[], None]) -> bool:

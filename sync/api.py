@@ -5,12 +5,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import google.auth.transport.urllib3
-import google.oauth2.credentials
 import msgspec
 import urllib3
 from google.auth.exceptions import RefreshError, TransportError
 
-from sync.credentials import TIMEOUT_S
+from sync.credentials import TIMEOUT_S, Credentials
 from sync.failure import SyncFailed, refresh_failure, sheets_failure, transport_failure
 from sync.settings import Settings
 from sync.shape import protected
@@ -27,7 +26,7 @@ class Refused(SyncFailed):
 class Api:
     """Calls one spreadsheet. After a failure with `wait_s` a write may have happened all the same."""
 
-    def __init__(self, settings: Settings, credentials: google.oauth2.credentials.Credentials) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials) -> None:
         # No retries here: after a write that got no answer the sheet must be read before anything is sent again.
         pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
         self._http = google.auth.transport.urllib3.AuthorizedHttp(credentials, http=pool)  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from sync.source.settings import KINDS, ROW, Field, File, Http, Paging, Source, Window
-from wire.settings_file import Url, sections
+from wire.settings_file import QUEUE, QueueUrl, Url, sections
 from wire.values import Invalid, Value, decode
 
 KEY = "id"
@@ -42,7 +42,7 @@ class Settings(Value, frozen=True, kw_only=True, dict=True):
     bookings_url: Url | None = None
     source: Source | None = None
     fields: dict[str, Field] = msgspec.field(default_factory=dict)
-    dashboard_url: Url = "http://127.0.0.1:8765"
+    dashboard_url: QueueUrl = QUEUE
     sheets_url: Url = GOOGLE_SHEETS
     token_url: Url = GOOGLE_TOKEN
     columns: Annotated[tuple[str, ...], Meta(max_length=100)] = _FIELDS

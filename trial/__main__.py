@@ -20,7 +20,6 @@ from trial.box import ROOT, Box, left_behind
 from trial.offer import Bill, Offer, TrialRefused, require_yes
 from trial.transcript import Transcript, finish_undisturbed, interrupt_once
 from trial.work import Spent, one_sheet, one_task, queue
-from wire.secret import Secret
 
 REPORTS = ROOT / "report" / "real-check"
 EXAMPLES = ("bookings.example.com", "1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg")
@@ -73,7 +72,7 @@ def _offer(args: argparse.Namespace, host: str) -> Offer:
         )
     if not args.rehearse and not args.cidr:
         raise TrialRefused("from which address will you reach the box? Give CIDR=203.0.113.7/32")
-    needed = [name for name, secret in SECRETS.items() if not (secret.made or secret.optional)]
+    needed = [name for name, secret in SECRETS.items() if not secret.optional]
     if lacking := [name for name in needed if not _given(args.secrets, name)]:
         raise TrialRefused(f"secrets are missing: {', '.join(lacking)}. Give SECRETS=FOLDER with files of these names")
     credentials = boto3.Session().get_credentials()
@@ -136,24 +135,15 @@ def _head(transcript: Transcript, offer: Offer) -> None:
 
 
 def _steps(args: argparse.Namespace, box: Box, transcript: Transcript, spent: Spent) -> None:
-    token = _token(args.secrets)
     box.write_files(args.settings, args.bundle, args.cidr)
     box.make(transcript)
     source = ("--from", str(args.secrets)) if args.secrets else ()
-    # A token of this run, given by environment: the tunnel's client needs it, and no file has to keep it.
-    box.fab(transcript, "secrets", *source, env={SECRETS["dashboard_token"].variable: token.reveal()})
+    box.fab(transcript, "secrets", *source)
     box.fab(transcript, "deploy")
     box.fab(transcript, "verify")
-    with queue(box, token) as client:
+    with queue(box) as client:
         one_task(client, args.usd, spent, transcript)
         one_sheet(box, client, transcript)
-
-
-def _token(folder: Path | None) -> Secret:
-    """The queue's token: the folder's where it has one, since `fab secrets` then takes that; else a new one."""
-    if folder is not None and (folder / "dashboard_token").is_file():
-        return Secret((folder / "dashboard_token").read_text(encoding="utf-8").strip())
-    return Secret(secrets.token_urlsafe(32))
 
 
 def _remove(box: Box, transcript: Transcript) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from trial.box import ROOT, Box
 from trial.transcript import Transcript
 from wire.client import Client, RequestRefused, Unreachable
-from wire.secret import Secret
 from wire.types import AskedBudget, NewTask, State, SyncOutcome
 
 TASK_LIMIT_S = 900
@@ -33,23 +33,22 @@ class NotProven(Exception):
 
 
 @contextlib.contextmanager
-def queue(box: Box, token: Secret) -> Iterator[Client]:
+def queue(box: Box) -> Iterator[Client]:
     """Open the operator's tunnel to the box and yield a client of its queue."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    client = Client(f"http://127.0.0.1:{port}", token, retries=5)
-    command = ["fab", "dashboard", "--stack", box.stack, "--port", str(port)]
     log = (box.folder / "tunnel.log").open("wb")
-    with (
-        log,
-        subprocess.Popen(command, env=box.env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True) as tunnel,
-    ):
-        try:
-            _require_answer(client, tunnel, log.name)
-            yield client
-        finally:
-            tunnel.terminate()
+    with log, tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/queue.sock"
+        client = Client(f"unix:{path}", retries=5)
+        command = ["fab", "dashboard", "--stack", box.stack, "--port", str(port), "--socket", path]
+        with subprocess.Popen(command, env=box.env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True) as tunnel:
+            try:
+                _require_answer(client, tunnel, log.name)
+                yield client
+            finally:
+                tunnel.terminate()
 
 
 def _require_answer(client: Client, tunnel: subprocess.Popen[bytes], log: str) -> None:

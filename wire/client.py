@@ -5,6 +5,7 @@ Reads and idempotent writes are retried by urllib3 within bounds; what still fai
 """
 
 import http
+import socket
 import urllib.parse
 import uuid
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ import urllib3
 from wire import routes, types
 from wire.routes import Header, Route
 from wire.secret import Secret
+from wire.settings_file import needs_token
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")
@@ -57,16 +59,44 @@ class _Connection(urllib3.connection.HTTPConnection):
             self._held.append(data)
 
 
+class _UnixConnection(_Connection):
+    """The same over a Unix socket."""
+
+    def __init__(self, *args: Any, path: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._path = path
+
+    def _new_conn(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(self.timeout)
+        try:
+            connection.connect(self._path)
+        except TimeoutError as error:
+            connection.close()
+            raise urllib3.exceptions.ConnectTimeoutError(self, f"{self._path} takes no connection") from error
+        except OSError as error:
+            connection.close()
+            raise urllib3.exceptions.NewConnectionError(self, f"{self._path}: {error.strerror}") from error
+        return connection
+
+
 class Client:
-    """Calls to one dashboard, a method for each of `wire.routes`.
+    """Calls to one dashboard, a method for each of `wire.routes`: at `unix:PATH`, or at an address with a token. What
+    an operator does is kept under the name `operator`.
 
     `timeout_s` bounds each try. All writes may be sent twice: claims are fenced, batches numbered, ends idempotent,
     tasks carry an Idempotency-Key.
     """
 
-    def __init__(self, url: str, token: Secret, *, timeout_s: float = 10, retries: int = 3) -> None:
+    def __init__(
+        self, url: str, token: Secret | None = None, *, operator: str = "", timeout_s: float = 10, retries: int = 3
+    ) -> None:
         self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
+        self._headers = {"Accept": "application/json"}
+        if operator:
+            self._headers[Header.OPERATOR] = urllib.parse.quote(operator)
+        if token:
+            self._headers["Authorization"] = f"Bearer {token.reveal()}"
         retry = urllib3.Retry(
             total=retries,
             backoff_factor=0.2,
@@ -79,6 +109,12 @@ class Client:
             respect_retry_after_header=False,
         )
         # Not a PoolManager: it reads the address and looks for the host's pool anew with each call.
+        if not needs_token(self._url):
+            path = self._url.removeprefix("unix:")
+            self._pool = urllib3.HTTPConnectionPool("localhost", timeout=timeout_s, retries=retry, path=path)
+            self._pool.ConnectionCls = _UnixConnection
+            self._prefix = ""
+            return
         self._pool = urllib3.connection_from_url(self._url, timeout=timeout_s, retries=retry)
         self._prefix = urllib.parse.urlsplit(self._url).path
         if self._pool.scheme == "http":
@@ -222,6 +258,22 @@ class Client:
     def invite(self, name: str) -> types.Invitation:
         """Make a link by which an operator signs in to the page, once, within minutes."""
         return self._call(routes.INVITE, types.Invite(name=name))
+
+    def make_token(self, asked: types.AskedToken) -> types.MadeToken:
+        """Make a token for a program on another host; its text is in this answer only."""
+        return self._call(routes.MAKE_TOKEN, asked)
+
+    def tokens(self) -> tuple[types.Token, ...]:
+        """Return the tokens that are taken, oldest first."""
+        return self._call(routes.TOKENS).tokens
+
+    def revoke_token(self, token_id: str) -> types.Token:
+        """Take a token no more; raises `RequestRefused` 404."""
+        return self._call(routes.REVOKE_TOKEN, id=token_id)
+
+    def today(self, host: str) -> types.HostDay:
+        """Return what the queue knows of a host's day; a worker that lost its own count goes on from it."""
+        return self._call(routes.TODAY, host=host)
 
     def present(self, presence: types.Presence) -> types.Wellness:
         """Say that a worker lives, while it claims nothing."""

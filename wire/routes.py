@@ -13,7 +13,7 @@ A_co = TypeVar("A_co", covariant=True)
 
 
 class Right(enum.StrEnum):
-    """Who may call a route; today's one token has all rights but PUBLIC, which needs none."""
+    """What a caller must be allowed to call a route; PUBLIC needs nothing. An operator has them all."""
 
     PUBLIC = "public"
     OPERATOR = "operator"
@@ -28,6 +28,8 @@ class Header(enum.StrEnum):
 
     IDEMPOTENCY_KEY = "Idempotency-Key"
     IF_MATCH = "If-Match"
+    OPERATOR = "Jada-Operator"
+    """Who an operator's request is from, percent-encoded: all come as one user of the host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ class Route(Generic[A_co]):
 
 
 ADD_TASK = Route(
-    name="add_task", method="POST", path="/v1/tasks", right=Right.OPERATOR, request=types.NewTask, answer=types.Task,
+    # The agent may add subtasks only: that depends on what is asked, so the handler looks.
+    name="add_task", method="POST", path="/v1/tasks", right=Right.AGENT, request=types.NewTask, answer=types.Task,
     status=201, headers=(Header.IDEMPOTENCY_KEY,),
 )  # fmt: skip
 TASKS = Route(
@@ -145,9 +148,19 @@ INVITE = Route(
     name="invite", method="POST", path="/v1/sign-ins", right=Right.OPERATOR, request=types.Invite,
     answer=types.Invitation, status=201,
 )  # fmt: skip
+MAKE_TOKEN = Route(
+    name="make_token", method="POST", path="/v1/tokens", right=Right.OPERATOR, request=types.AskedToken,
+    answer=types.MadeToken, status=201,
+)  # fmt: skip
+TOKENS = Route(name="tokens", method="GET", path="/v1/tokens", right=Right.OPERATOR, answer=types.TokenList)
+REVOKE_TOKEN = Route(
+    name="revoke_token", method="POST", path="/v1/tokens/{id}/revoke", right=Right.OPERATOR, answer=types.Token,
+    errors=(404,),
+)  # fmt: skip
 PRESENT = Route(
     name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
 )
+TODAY = Route(name="today", method="GET", path="/v1/workers/{host}/today", right=Right.AGENT, answer=types.HostDay)
 WELLNESS = Route(name="wellness", method="GET", path="/v1/wellness", right=Right.TELL, answer=types.Wellness)
 METRICS: Route[bytes] = Route(
     name="metrics", method="GET", path="/metrics", right=Right.METRICS, answer=None,
@@ -159,5 +172,6 @@ READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, an
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
     EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, PRESENT, WELLNESS, METRICS, HEALTH, READY,
+    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, MAKE_TOKEN, TOKENS, REVOKE_TOKEN, PRESENT, TODAY, WELLNESS, METRICS, HEALTH,
+    READY,
 )  # fmt: skip

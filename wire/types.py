@@ -203,8 +203,31 @@ class Waiting(Written, frozen=True, kw_only=True):
     lacks: Budget | None = None
 
 
+class Deed(OpenWord, enum.StrEnum):
+    """What a user did to a task."""
+
+    ADDED = "added"
+    ANSWERED = "answered"
+    GRANTED = "granted"
+    NOTED = "noted"
+    CANCELLED = "cancelled"
+    RETRIED = "retried"
+    EDITED = "edited"
+
+
+class Act(Written, frozen=True, kw_only=True):
+    """Who did what to a task, and when; `text` is an answer's beginning, or the amounts of a grant."""
+
+    at: str
+    by: str
+    deed: Deed
+    text: str = ""
+
+
 class Task(Written, frozen=True, kw_only=True):
-    """A task as the store has it. `version` grows with each change (its ETag), `fence` with each claim."""
+    """A task as the store has it. `version` grows with each change (its ETag), `fence` with each claim; `acts` are what
+    users did to it, the latest ones, oldest first.
+    """
 
     id: str
     title: str
@@ -226,6 +249,7 @@ class Task(Written, frozen=True, kw_only=True):
     files: tuple[FileInfo, ...] = ()
     waiting: Waiting | None = None
     reason: str | None = None
+    acts: tuple[Act, ...] = ()
     labels: tuple[str, ...] = ()
 
 
@@ -388,12 +412,58 @@ class Invitation(Written, frozen=True, kw_only=True):
     expires_at: str
 
 
+class Scope(OpenWord, enum.StrEnum):
+    """What the holder of a token may: work sessions, report sync runs, send what waits, read figures, or all."""
+
+    AGENT = "agent"
+    SYNC = "sync"
+    TELL = "tell"
+    METRICS = "metrics"
+    OPERATOR = "operator"
+
+
+class AskedToken(Request, frozen=True, kw_only=True):
+    """Ask for a token for a program on another host."""
+
+    name: Name
+    scope: Scope
+
+    def __post_init__(self) -> None:
+        """Refuse a scope that is not known here: its token would give nothing."""
+        if not self.scope.is_known:
+            raise Invalid("scope", f"must be one of {', '.join(Scope)}, not {self.scope.value!r}")
+
+
+class Token(Written, frozen=True, kw_only=True):
+    """What is said of a token; its text is shown once, when it is made."""
+
+    id: str
+    name: str
+    scope: Scope
+    made_at: str
+    revoked: bool = False
+
+
+class MadeToken(Written, frozen=True, kw_only=True):
+    """A new token with its text."""
+
+    token: Token
+    text: str
+
+
+class TokenList(Written, frozen=True, kw_only=True):
+    """The tokens that are taken, oldest first."""
+
+    tokens: tuple[Token, ...]
+
+
 class SyncOutcome(OpenWord, enum.StrEnum):
-    """How a sync run ended; `unchanged` and `changed` were read again and verified."""
+    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     FAILED = "failed"
+    OFF = "off"
 
 
 class SyncRun(Written, frozen=True, kw_only=True):
@@ -552,6 +622,13 @@ class Presence(Request, frozen=True, kw_only=True):
 
     host: Line
     trouble: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+class HostDay(Written, frozen=True, kw_only=True):
+    """What the queue knows of a host's UTC day: the micro-dollars of each session that began on it there."""
+
+    day: str
+    usd_micros: dict[str, int]
 
 
 class Wellness(Written, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from agent.record import durable
 from agent.record.times import rfc3339
+from wire.types import HostDay
 from wire.values import Written
 
 KEPT = 31
@@ -72,8 +73,25 @@ class Day:
         if not self.knows(session):
             durable.write(self._path, replace(used, sessions=(*used.sessions, session)))
 
+    def learn(self, known: HostDay) -> None:
+        """Take over what the queue knows of this day and this file has lost: the larger count holds."""
+        used = self.used
+        if known.day != used.day:
+            return
+        ours = {session: _sum_of(session, used) for session in known.usd_micros}
+        lost = {f"{session}/lost": usd - ours[session] for session, usd in known.usd_micros.items()}
+        more = {key: usd for key, usd in lost.items() if usd > 0}
+        begun = tuple(session for session in known.usd_micros if not self.knows(session))
+        if more or begun:
+            sessions = (*used.sessions, *begun)
+            durable.write(self._path, replace(used, sessions=sessions, usd_micros={**used.usd_micros, **more}))
+
     def spend(self, session: str, fence: int, usd_micros: int) -> None:
         """Count what a session spent under one fence."""
         used = self.used
         spent = {**used.usd_micros, f"{session}/{fence}": usd_micros}
         durable.write(self._path, replace(used, usd_micros=spent))
+
+
+def _sum_of(session: str, used: Used) -> int:
+    return sum(usd for key, usd in used.usd_micros.items() if key.startswith(f"{session}/"))

@@ -71,6 +71,7 @@ class Daemon:
     unproven: Callable[[], bool] = lambda: False
     _last_warning: str = ""
     _poll_status: str = UNANSWERED
+    _recalled: bool = False
     _has_trouble: bool | None = None
     """Whether the dashboard was told that this host can't work; None: not yet asked of it."""
 
@@ -115,7 +116,17 @@ class Daemon:
             return False
         return self._run_session(lease, outbox) and self._settle(outbox)
 
+    def _recall(self) -> None:
+        """Take over what the queue knows of this host's day, once: state.json may be lost, the day's use is not. A
+        dashboard of an earlier release does not say.
+        """
+        if not self._recalled:
+            with contextlib.suppress(RequestRefused):
+                self.day.learn(self.link(lambda client: client.today(self.host)))
+            self._recalled = True
+
     def _claim(self) -> Claim | None:
+        self._recall()
         if not self.breaker.may_claim():
             self._warn_once(f"nothing is claimed: {self.breaker.trouble}")
             self._say_present()

@@ -79,6 +79,12 @@ def read(path: Path, after: int = 0) -> list[Event]:
     return _records(raw[: raw.rfind(b"\n") + 1])[0][after:]
 
 
+def unread(path: Path) -> bytes:
+    """Return what `read` leaves out of a file: the bytes behind its last readable record, empty where all is well."""
+    raw = path.read_bytes()
+    return raw[_records(raw)[1] :]
+
+
 def _lock(fd: int, path: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

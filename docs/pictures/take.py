@@ -1,16 +1,20 @@
-"""Take the README's pictures from a demo: its recording as an animation, and a screenshot of the page it leaves.
+"""Take the README's pictures: a demo's recording as an animation, and the page in scenes that its tests play.
 
-`make pictures` runs this; the demo then stays up, as after `make demo`.
+`make pictures` runs this; the demo then stays up, as after `make demo`. `make pictures ONLY=page` takes the page's,
+which needs no demo.
 """
 
+import argparse
+import contextlib
+import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import sync_playwright
 
@@ -21,20 +25,27 @@ DEMO = ".venv/bin/python -u -m local demo"
 END = "Where to look"
 """What the demo prints only when all went well."""
 COLUMNS, ROWS = 110, 40
-PORT = 8765
+PAGES: tuple[tuple[str, str, Literal["light", "dark"], int, int], ...] = (
+    ("page.png", "busy", "light", 1280, 800),
+    ("page-trouble.png", "trouble", "dark", 1280, 800),
+    ("page-narrow.png", "busy", "light", 320, 800),
+)
+"""Each picture of the page: its file, its scene, its theme, and the screen."""
 PAUSE_S = 2
 """The longest pause that the recording keeps: steps that take a minute show nothing new meanwhile."""
 
 
 def main() -> None:
-    """Record the demo, then photograph its page."""
+    """Record the demo and photograph the page, or what is asked for of the two."""
+    parser = argparse.ArgumentParser(description="The README's pictures.")
+    parser.add_argument("only", nargs="?", choices=["demo", "page"], help="take only these (default: both)")
+    only = parser.parse_args().only
     chromium = shutil.which("chromium") or sys.exit("jada: no chromium: apt-get install chromium fonts-dejavu-core")
-    record(HERE / "demo.svg")
-    with tunnel() as process:
-        try:
-            photograph(chromium, page_address(process), HERE / "page.png")
-        finally:
-            process.send_signal(signal.SIGINT)
+    # The page first: it takes a minute, and what fails there needs no quarter of an hour to be seen.
+    if only != "demo":
+        photograph(chromium)
+    if only != "page":
+        record(HERE / "demo.svg")
 
 
 def record(picture: Path) -> None:
@@ -57,29 +68,33 @@ def run(tool: str, *arguments: str) -> None:
     subprocess.run([str(TOOLS / tool), *arguments], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=True)
 
 
-def tunnel() -> subprocess.Popen[str]:
-    """Open the demo's page as an operator does."""
-    shell = f'eval "$(make env)" && exec fab dashboard --port {PORT}'
-    return subprocess.Popen(["sh", "-c", shell], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+@contextlib.contextmanager
+def scene(name: str) -> Iterator[dict[str, str]]:
+    """Serve a scene of the page's tests; yields its address and the path that signs in."""
+    command = [".venv/bin/python", "-m", "tests.e2e.page.scenes", name]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = process.stdout.readline() if process.stdout else ""
+            if not said:
+                sys.exit(f"jada: the scene {name} could not be played: what it says is above")
+            yield json.loads(said)
+        finally:
+            process.communicate()  # the end of its input ends it
 
 
-def page_address(process: subprocess.Popen[str]) -> str:
-    """Return the address that the command prints."""
-    for line in process.stdout or ():
-        if found := re.search(r"http://\S+", line):
-            return found.group()
-    sys.exit("jada: `fab dashboard` printed no address")
-
-
-def photograph(chromium: str, address: str, picture: Path) -> None:
-    """Save the page as it is on a screen of 1280 by 800."""
+def photograph(chromium: str) -> None:
+    """Save the page in each of the README's scenes, by a browser that has signed in."""
     with sync_playwright() as playwright:
         # Chromium's own sandbox refuses to run as root.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
-        page.goto(address)
-        page.get_by_role("button", name="Sign in").click()
-        page.screenshot(path=picture)
+        for name, played, theme, width, height in PAGES:
+            with scene(played) as at:
+                page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
+                page.goto(at["url"] + at["path"])
+                page.get_by_role("button", name="Sign in").click()
+                page.locator("#live-state", has_text="Live.").wait_for()
+                page.screenshot(path=HERE / name)
+                page.close()
         browser.close()
 
 

@@ -1,6 +1,7 @@
 """`fab dashboard`: a host's page on this machine, and the link that signs in to it."""
 
 import re
+from pathlib import Path
 
 from invoke.context import Context
 
@@ -14,8 +15,21 @@ from provision.target import load_target
 from wire.client import Client
 
 
-@task(help={**ONE_HOST, "port": "the port on this machine"}, example="fab dashboard --port 8766")
-def dashboard(_context: Context, port: str = "8765", stack: str | None = None, host: str | None = None) -> None:
+@task(
+    help={
+        **ONE_HOST,
+        "port": "the port on this machine",
+        "socket": "a path on this machine: a socket there leads to the queue's API, for programs of yours",
+    },
+    example="fab dashboard --port 8766",
+)
+def dashboard(
+    _context: Context,
+    port: str = "8765",
+    socket: str | None = None,
+    stack: str | None = None,
+    host: str | None = None,
+) -> None:
     """Open a tunnel to a host's page until Ctrl-C, and print a link that signs you in: once, within 5 minutes."""
     number = whole("--port", port, FORWARDED)
     require_free_port("--port", number)
@@ -23,10 +37,12 @@ def dashboard(_context: Context, port: str = "8765", stack: str | None = None, h
     target = load_target(stack)
     with (
         materialised(target.access(host, progress)) as keys,
-        tunnel.opened(keys, target.source.queue, port=number) as opened,
+        tunnel.opened(
+            keys, target.source.queue, at=Path(socket).absolute() if socket else None, page_port=number
+        ) as opened,
     ):
         with answering(keys.name):
-            invitation = Client(opened.url, opened.token()).invite(operator())
+            invitation = Client(opened.url).invite(operator())
         progress.say(address(target.name, number, invitation.path), "bold")
         progress.note("it signs you in once, within 5 minutes; Ctrl-C closes the tunnel")
         try:

@@ -2,12 +2,13 @@
 
 from invoke.collection import Collection
 
-from provision.commands import backup, task
+from provision.commands import backup, task, token
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
+from provision.commands.reauth import reauth
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
@@ -15,21 +16,9 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    plan,
-    deploy,
-    attach,
-    secrets,
-    verify,
-    notify,
-    status,
-    dashboard,
-    ssh,
-    logs,
-    sync_source,
-    sync_plan,
-    sync_explain,
-    task.namespace,
-    backup.namespace,
+    *(plan, deploy, attach, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(reauth, sync_source, sync_plan, sync_explain),
+    *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
@@ -46,6 +35,7 @@ GROUPS = {
         "task.retry",
         "task.get",
     ),
-    "Keep its sheet": ("sync-source", "sync-plan", "sync-explain"),
+    "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
+    "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

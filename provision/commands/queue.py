@@ -1,8 +1,9 @@
-"""The queue of a host as a command reaches it: through a tunnel, with the token that the host holds."""
+"""The queue of a host as a command reaches it: through a tunnel, as the host's login user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from provision.commands.options import operator
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.keyfiles import materialised
@@ -19,7 +20,7 @@ OPTIONS = {
 }  # fmt: skip
 """A field of the API → the option by which an operator gives it."""
 CURES = {
-    401: "`fab secrets` gives the host a token that its services share",
+    403: "`fab deploy` makes the host's login user an operator",
     404: "`fab task.list` has the ids",
     409: "`fab task.list` says how each task stands",
     503: "`fab logs --unit jada-dashboard` says since when",
@@ -35,7 +36,7 @@ def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
     target = load_target(stack)
     access = target.access(host, progress)
     with answering(access.name), materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
-        yield Client(tunnel.url, tunnel.token())
+        yield Client(tunnel.url, operator=operator())
 
 
 @contextmanager
@@ -46,7 +47,8 @@ def answering(name: str) -> Iterator[None]:
     except Unreachable as error:
         # The address in the error is the tunnel's: it means nothing to the operator.
         raise CommandError(
-            f"{name}: its dashboard does not answer", "`fab logs --unit jada-dashboard` says why"
+            f"{name}: its dashboard does not answer",
+            "`fab logs --unit jada-dashboard` says why; a host of an earlier release needs `fab deploy` first",
         ) from error
     except RequestRefused as error:
         raise refusal(error.problem) from error

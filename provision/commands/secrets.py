@@ -17,7 +17,7 @@ from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.connection import Host
 from provision.release.bundle import SERVICES
-from provision.system.secrets import FOLDER, SECRETS, TOKEN_LENGTH, HostSecret, missing
+from provision.system.secrets import FOLDER, SECRETS, HostSecret, missing
 from provision.target import load_target
 from wire.secret import Secret
 from wire.values import Invalid
@@ -76,12 +76,11 @@ def held(host: Host) -> tuple[str, ...]:
 def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
     """Write secrets on a host, over the connection's stdin, and restart what holds a changed one.
 
-    Returns {"changed": names, "made": names, "held": names, "restarted": units}.
+    Returns {"changed": names, "held": names, "restarted": units}.
     """
     order = {
         "folder": FOLDER,
         "secrets": {name: base64.b64encode(secret.reveal().encode()).decode() for name, secret in secrets.items()},
-        "make": [name for name, secret in SECRETS.items() if secret.made],
         # The sync is no service: it reads its secrets anew at each run.
         "readers": {name: [unit for unit in secret.readers if unit in SERVICES] for name, secret in SECRETS.items()},
     }
@@ -92,16 +91,15 @@ def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
 def with_prompted(given: Mapping[str, Secret], host: Host) -> dict[str, Secret]:
     """Ask for what neither was given nor is on the host, where there is a terminal to ask at."""
     there = {*given, *held(host)}
-    lacking = [name for name, secret in SECRETS.items() if name not in there and not secret.made]
+    lacking = [name for name in SECRETS if name not in there]
     return {**given, **(ask(lacking) if sys.stdin.isatty() else {})}
 
 
 def report_lines(answer: Mapping[str, Any]) -> Iterator[str]:
-    """Say what `send` came to, secret by secret: changed, made, kept, restarted, and what is still missing."""
-    for word in ("changed", "made"):
-        if answer[word]:
-            yield f"{word}: {', '.join(answer[word])}"
-    if kept := [name for name in answer["held"] if name not in (*answer["changed"], *answer["made"])]:
+    """Say what `send` came to, secret by secret: changed, kept, restarted, and what is still missing."""
+    if answer["changed"]:
+        yield f"changed: {', '.join(answer['changed'])}"
+    if kept := [name for name in answer["held"] if name not in answer["changed"]]:
         yield f"as before: {', '.join(kept)}"
     if answer["restarted"]:
         yield f"restarted, because they read them: {', '.join(answer['restarted'])}"
@@ -124,10 +122,6 @@ def _checked(secret: HostSecret, text: str) -> Secret:
         except ValueError:
             # Not chained: the error's text would quote the secret.
             raise CommandError(f"the secret {name} is not valid JSON", f"{cure}; give the file as is") from None
-    elif secret.made and len(text) < TOKEN_LENGTH:
-        raise CommandError(
-            f"the secret {name} is shorter than {TOKEN_LENGTH} characters", "give none: a good one is made"
-        )
     elif "\n" in text:
         raise CommandError(f"the secret {name} has more than one line", f"{cure}: one line")
     return Secret(text + "\n")

@@ -38,6 +38,8 @@ def details(item: types.Task, sessions: Sequence[types.Session]) -> Iterator[str
         yield from (f"    {line}" for line in more)
     if item.reason:
         yield f"reason: {item.reason}"
+    for act in item.acts:
+        yield f"{act.deed.value} by {act.by}, {act.at}" + (f": {act.text}" if act.text else "")
     for one in sessions:
         yield f"session {one.id}: {_ending(one)}, {one.turns} turns, {dollars(one.usd_micros)} {one.reason}".rstrip()
     if item.result:

@@ -155,9 +155,11 @@ class Deploy:
             with self.events.step(f"unpack release {orders['id']}"):
                 archive = tree.read_verified(Path(orders["archive"]["path"]), orders["archive"]["sha256"])
                 tree.place_release(archive, folder, venv)
-        if orders["switch"] or orders["links"] or orders["folders"]:
+        if orders["switch"] or orders["links"] or orders["folders"] or orders["groups"]:
             with self.events.step("make users, folders and links"):
                 _accounts(folder)
+                for group in orders["groups"]:
+                    _join(orders["login"], group)
                 tree.link_all(orders["links"])
         if orders.get("notify"):
             with self.events.step("send a test to the notification targets, unless one of them took it before"):
@@ -219,6 +221,13 @@ def _accounts(release: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemStepFailed(f"{command[0]}: {done.stderr.strip()}")
+
+
+def _join(user: str, group: str) -> None:
+    """Put the login user into a group, from its next login on."""
+    done = subprocess.run(["usermod", "-aG", group, user], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemStepFailed(f"usermod -aG {group} {user}: {done.stderr.strip()}")
 
 
 def require_notified(command: list[str]) -> None:

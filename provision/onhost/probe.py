@@ -1,5 +1,7 @@
 """Look at a host and say what is there, as JSON: one round trip before any plan. Changes nothing."""
 
+import grp
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -13,8 +15,10 @@ UNIT_PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "UnitFileS
 
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:
-    """Answer what is asked: {"packages", "files", "links", "folders", "units"} are names and paths to look at."""
+    """Answer what is asked: {"packages", "files", "links", "folders", "groups", "units"}, each names or paths."""
     record = runs.Record()
+    # Who logged in and became root by sudo; root itself needs no group.
+    login = os.environ.get("SUDO_USER", "")
     return {
         "os": _os(),
         "python": ".".join(platform.python_version_tuple()[:2]),
@@ -25,6 +29,8 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "links": {path: _target(Path(path)) for path in asked["links"]},
         "in_the_way": [path for path in asked["links"] if Path(path).is_dir() and not Path(path).is_symlink()],
         "wrong_rights": _wrong_rights(asked["folders"]),
+        "login": login,
+        "lacks_groups": [name for name in asked["groups"] if login and login not in _members(name)],
         "current": record.current(),
         "proven": record.proven(),
         "pending": (record.pending() or {}).get("release"),
@@ -34,6 +40,13 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "units": {unit: _unit(unit) for unit in asked["units"]},
         "secrets": sorted(path.name for path in SECRETS.glob("*")) if SECRETS.is_dir() else [],
     }
+
+
+def _members(group: str) -> list[str]:
+    try:
+        return grp.getgrnam(group).gr_mem
+    except KeyError:
+        return []
 
 
 def _os() -> str:

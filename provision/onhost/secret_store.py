@@ -2,7 +2,6 @@
 
 import base64
 import os
-import secrets
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from provision.onhost import durable
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
-    """Write the secrets of `order`, make those that were not given, restart their readers; say which changed."""
+    """Write the secrets of `order`, restart their readers; say which changed."""
     folder = Path(order["folder"])
     if "secrets" not in order:
         return {"held": _held(folder)}
@@ -22,11 +21,9 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     os.chown(folder, 0, 0)
     folder.chmod(0o700)
     given = {name: base64.b64decode(text) for name, text in order["secrets"].items()}
-    made = {name: _random() for name in order["make"] if name not in given and not (folder / name).is_file()}
-    changed = [name for name, content in {**given, **made}.items() if _write(folder / name, content)]
+    changed = [name for name, content in given.items() if _write(folder / name, content)]
     return {
-        "changed": [name for name in changed if name not in made],
-        "made": list(made),
+        "changed": changed,
         "held": _held(folder),
         "restarted": _restart(order["readers"], changed),
     }
@@ -34,10 +31,6 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
 
 def _held(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("[!.]*")) if folder.is_dir() else []
-
-
-def _random() -> bytes:
-    return secrets.token_urlsafe(32).encode() + b"\n"
 
 
 def _write(path: Path, content: bytes) -> bool:

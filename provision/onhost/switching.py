@@ -1,6 +1,7 @@
 """Making a release current, and going back from one that is not proven to the last one that is."""
 
 import os
+import tomllib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -45,14 +46,25 @@ def looker(record: Record, pending: dict[str, Any]) -> Callable[[], Look]:
     release, url = pending["release"], pending["health"]["url"]
     watched = [unit for unit in pending["healthy"] if unit in known_units(record, release)]
     manifest = whole.manifest(record.home / "releases" / release) or {}
+    port = _port_of(record, release)
 
     def look() -> Look:
-        wrong = units.dashboard_problem(url)
+        wrong = units.queue_problem(url, port)
         if wrong is None and manifest.get("polls"):
             wrong = units.poll_problem(release)
         return Look(units.runs(watched), wrong)
 
     return look
+
+
+def _port_of(record: Record, release: str) -> str | None:
+    """Return where a release answers that has no socket; None for one whose settings have one."""
+    try:
+        text = (record.home / "releases" / release / "etc/jada.toml").read_text(encoding="utf-8")
+        page = tomllib.loads(text).get("dashboard", {})
+    except (OSError, ValueError):
+        return None
+    return None if page.get("socket") else f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}"
 
 
 def proven_before(record: Record, release: str) -> str | None:

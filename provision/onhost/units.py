@@ -1,12 +1,13 @@
 """Units on this host: reload, restart, and how they run."""
 
+import http.client
 import json
+import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from provision.onhost import whole
 from provision.onhost.errors import Unhealthy
@@ -111,26 +112,58 @@ def explained(error: Exception) -> str:
     return f"{error}; its journal ends:\n{journal(unit)}" if unit else str(error)
 
 
-def dashboard_problem(url: str) -> str | None:
-    """Return why the queue is not ready at `url`; None when it is."""
+def queue_problem(url: str, port: str | None = None) -> str | None:
+    """Return why the queue is not ready at `url`; None when it is. A release without a socket answers at `port`."""
+    problem = _queue_problem(url)
+    return None if problem and port and _queue_problem(port) is None else problem
+
+
+def _queue_problem(url: str) -> str | None:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the dashboard's own address
-            status = json.load(answer).get("status")
-    except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.NOT_FOUND and url.endswith("/readyz"):
+        status, body = _asked(url, "/readyz")
+        if status == HTTPStatus.NOT_FOUND:
             # A release from before that question: going back to it must stay possible.
-            return dashboard_problem(url.removesuffix("/readyz") + "/v1/health")
-        return f"the queue is not ready: {_detail(error)}"
-    except (OSError, ValueError) as error:
+            status, body = _asked(url, "/v1/health")
+    except (OSError, http.client.HTTPException) as error:
         return f"the dashboard does not answer at {url}: {error}"
-    return None if status in ("ok", "ready") else f"the dashboard says {status!r} at {url}"
+    if status != HTTPStatus.OK:
+        return f"the queue is not ready: {_said(body, 'detail') or f'HTTP Error {status}'}"
+    said = _said(body, "status")
+    return None if said in ("ok", "ready") else f"the dashboard says {said!r} at {url}"
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def _said(body: bytes, name: str) -> str | None:
     try:
-        return str(json.load(error)["detail"])
+        found = json.loads(body)[name]
     except (ValueError, KeyError, TypeError):
-        return str(error)
+        return None
+    return str(found)
+
+
+def _asked(url: str, path: str) -> tuple[int, bytes]:
+    """Ask at unix:PATH, or at http://ADDRESS:PORT, as an earlier release wrote it into what is pending, with a path."""
+    kind, _, where = url.partition(":")
+    connection = _OverSocket(where) if kind == "unix" else http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+class _OverSocket(http.client.HTTPConnection):
+    """HTTP over the Unix socket at a path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def journal(unit: str, lines: int = 15) -> str:

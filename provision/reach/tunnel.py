@@ -1,4 +1,4 @@
-"""The dashboard's loopback port of a host, brought to this machine's loopback by OpenSSH."""
+"""The sockets of a host's queue and page, brought to this machine by OpenSSH."""
 
 import socket
 import subprocess
@@ -6,67 +6,71 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from provision.errors import CommandError
 from provision.reach.keyfiles import KeyFiles
-from provision.system.secrets import FOLDER
-from wire.secret import Secret
+
+PAGE_SOCKET = "page.sock"
+"""The page's socket, beside the queue's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """An open tunnel: `url` leads to the host's dashboard."""
+    """An open tunnel: `url` leads to the host's queue, for who can open the socket on this machine: its maker."""
 
     url: str
-    keys: KeyFiles
     process: subprocess.Popen[str]
 
     def wait(self) -> None:
         """Wait until the connection ends."""
         self.process.wait()
 
-    def token(self) -> Secret:
-        """Read the queue's token from the host, through the connection that is there."""
-        command = self.keys.ssh("{host}", "sudo", "-n", "cat", f"{FOLDER}/dashboard_token")
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CommandError(f"{self.keys.name} has no dashboard token: {done.stderr.strip()}", "run `fab secrets`")
-        return Secret(done.stdout.strip())
+
+def forwards(queue: str, to: Path, page_port: int | None = None) -> list[str]:
+    """Return the ssh options that lead from the socket `to`, and a loopback port to the page, to a host's sockets.
+
+    A port is open to every user of this machine, and on the host all come as one user: so it leads to the page only,
+    which asks who it is, and the queue's socket is never a port.
+    """
+    options = ["-L", f"{to}:{queue}"]
+    if page_port is not None:
+        options += ["-L", f"127.0.0.1:{page_port}:{PurePosixPath(queue).with_name(PAGE_SOCKET)}"]
+    return options
 
 
 @contextmanager
-def opened(keys: KeyFiles, queue: str, *, port: int = 0, timeout_s: float = 15) -> Iterator[Tunnel]:
-    """Yield a tunnel from `port` on this machine (0: any free one) to `queue` on the host, for the block's duration."""
-    port = port or _free_port()
+def opened(
+    keys: KeyFiles, queue: str, *, at: Path | None = None, page_port: int | None = None, timeout_s: float = 15
+) -> Iterator[Tunnel]:
+    """Yield a tunnel to a host's `queue`, a socket's path, for the block's duration: from a socket beside the keys or
+    `at` a path of this machine; `page_port` leads to its page.
+    """
+    path = at or keys.folder / "queue.sock"
     command = keys.ssh(
-        # A master: the token is read through this connection, without a second login.
-        *("-M", "-N", "-o", "ExitOnForwardFailure=yes", "-o", f"ConnectTimeout={timeout_s:g}"),
-        *("-L", f"127.0.0.1:{port}:{queue}", "{host}"),
+        *("-N", "-o", "ExitOnForwardFailure=yes", "-o", f"ConnectTimeout={timeout_s:g}"),
+        # What a tunnel that was killed left behind is no obstacle; ssh takes away sockets only.
+        *("-o", "StreamLocalBindUnlink=yes", *forwards(queue, path, page_port), "{host}"),
     )
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            _wait(process, port, time.monotonic() + timeout_s)
-            yield Tunnel(f"http://127.0.0.1:{port}", keys, process)
+            _wait(process, path, time.monotonic() + timeout_s)
+            yield Tunnel(f"unix:{path}", process)
         finally:
             process.terminate()
+            if at:
+                at.unlink(missing_ok=True)
 
 
-def _wait(process: subprocess.Popen[str], port: int, deadline: float) -> None:
+def _wait(process: subprocess.Popen[str], path: Path, deadline: float) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             said = process.stderr.read().strip() if process.stderr else ""
             raise CommandError(
                 f"the tunnel did not open: {said}", "is the port free on this machine, and the host reachable?"
             )
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
                 return
         time.sleep(0.05)  # a login takes some 300 ms
     raise CommandError("the tunnel did not open in time", "is your address in the firewall's CIDRs?")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -20,7 +20,7 @@ STAGING = "/opt/jada-agent/staging"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
-    dashboard's "address:port" on the host, and the notification `targets`; `tested`: one must have taken a test.
+    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
     """
 
     root: Path
@@ -91,7 +91,7 @@ def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None
     uploaded = upload(host, prepared, progress)
     settings = source.settings
     health = plan.Health(
-        f"http://{source.queue}/readyz",
+        f"unix:{source.queue}",
         settings.health_s,
         settings.deployed_s,
         max(settings.deployed_s, settings.proven_s),

@@ -36,6 +36,10 @@ FOLDERS = {
 """Folder → mode and owner, as the release's tmpfiles.d says; each secret in the last one is 0600 and root's."""
 
 
+GROUPS = ("jada-queue", "jada-operators")
+"""Groups of the login user: to open the queue's sockets, and to be an operator there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probed:
     """What `onhost/probe.py` saw of a host; its docstrings say what each is."""
@@ -49,6 +53,8 @@ class Probed:
     links: dict[str, str | None]
     in_the_way: tuple[str, ...]
     wrong_rights: tuple[str, ...]
+    login: str
+    lacks_groups: tuple[str, ...]
     current: str | None
     proven: tuple[str, ...]
     pending: str | None
@@ -90,6 +96,8 @@ class Plan:
     in_the_way: tuple[str, ...]
     links: Mapping[str, str]
     folders: tuple[str, ...]
+    login: str
+    groups: tuple[str, ...]
     prove: bool
     restart: Mapping[str, str]
     keep: tuple[str, ...]
@@ -104,7 +112,7 @@ class Plan:
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
         forward = [self.packages, self.files, self.make_venv, self.upload, self.damaged, self.links, self.folders]
-        return not any([*forward, self.switch, self.prove, self.restart])
+        return not any([*forward, self.groups, self.switch, self.prove, self.restart])
 
     @property
     def blocking(self) -> tuple[str, ...]:
@@ -119,6 +127,7 @@ def probe_request() -> dict[str, Any]:
         "files": [file.path for file in recovery.system_files()],
         "links": list(LINKS),
         "folders": {path: list(rights) for path, rights in FOLDERS.items()},
+        "groups": list(GROUPS),
         "units": list(UNITS),
     }
 
@@ -142,6 +151,8 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         in_the_way=probed.in_the_way,
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
         folders=probed.wrong_rights,
+        login=probed.login,
+        groups=probed.lacks_groups,
         prove=_is_unproven(probed, bundle),
         restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit))},
         keep=_keep(probed, bundle, keep_releases),
@@ -160,6 +171,8 @@ def changes(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "link", f"through the current release: {', '.join(plan.links)}"
     if plan.folders:
         yield "set right", f"owner and mode of {', '.join(plan.folders)}"
+    if plan.groups:
+        yield "add", f"{plan.login} to {', '.join(plan.groups)}: an operator of the queue"
     if plan.switch:
         yield "switch", f"from {'release ' + plan.seen if plan.seen else 'no release'} to {plan.release}"
     if plan.prove:
@@ -205,6 +218,8 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
         "archive": archive,
         "links": dict(plan.links),
         "folders": list(plan.folders),
+        "login": plan.login,
+        "groups": list(plan.groups),
         "switch": plan.switch,
         "prove": plan.prove,
         "restart": list(plan.restart),

@@ -4,23 +4,19 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 FOLDER = "/home/jada/secrets"
-TOKEN_LENGTH = 16
-"""Characters that the dashboard asks of its token at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostSecret:
     """A secret: what it is for, and the units that read it.
 
-    One that is `made` is made on the host when the operator gives none; where an `optional` one is absent, its readers
-    find an empty line in its place. They do so too for one that they are `told_of`: it is needed, and its reader says
-    itself, by name, that it is lacking.
+    Where an `optional` one is absent, its readers find an empty line in its place. They do so too for one that they are
+    `told_of`: it is needed, and its reader says itself, by name, that it is lacking.
     """
 
     name: str
     purpose: str
     readers: tuple[str, ...]
-    made: bool = False
     optional: bool = False
     told_of: bool = False
 
@@ -36,9 +32,9 @@ SECRETS: Mapping[str, HostSecret] = {
         HostSecret("anthropic_api_key", "the worker's key to Claude", ("jada-agent.service",)),
         HostSecret(
             "dashboard_token",
-            "the queue's bearer token; made on the host when you give none",
-            ("jada-dashboard.service", "jada-agent.service", "jada-notify.service", "port-sheet-sync.service"),
-            made=True,
+            "the token for a queue on another host, as `fab token.make` prints it there",
+            ("jada-agent.service", "jada-notify.service", "port-sheet-sync.service"),
+            optional=True,
         ),
         HostSecret(
             "bookings_token", "the sync's token for the booking system", ("port-sheet-sync.service",), told_of=True

@@ -15,6 +15,7 @@ from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from provision.commands import task as fab
 from tests.browser import Browser
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import AskedBudget, File, NewTask, State, Task, TasksQuery
@@ -71,7 +72,7 @@ FIELDS = [field.encode_name for field in known_fields(NewTask)]
 @pytest.fixture(scope="module")
 def queue():
     """A dashboard with one task that has all fields; yields its URL and the task."""
-    with running(create(MemoryStore(), TOKEN)) as url:
+    with running(create(MemoryStore(), accepting(TOKEN))) as url:
         client = Client(url, TOKEN)
         client.add_task(NewTask(title="parent", id=PARENT, budget=AskedBudget(usd_micros=10_000_000)))
         yield url, client.add_task(NewTask(**SAMPLES))

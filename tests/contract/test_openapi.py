@@ -13,6 +13,7 @@ from dashboard import openapi
 from dashboard.app import create
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.routes import ROUTES
 from wire.secret import Secret
@@ -28,7 +29,7 @@ def url(tmp_path_factory):
     """A dashboard with a task in each state that a call could look for."""
     folder = tmp_path_factory.mktemp("queue")
     store = SqliteStore(folder / "queue.db")
-    with running(create(store, TOKEN, backups=folder / "backups")) as address:
+    with running(create(store, accepting(TOKEN), backups=folder / "backups")) as address:
         client = Client(address, TOKEN)
         for number in range(3):
             client.add_task(NewTask(title=f"task {number}", context=(File(name="a.csv", content=b"1"),)))

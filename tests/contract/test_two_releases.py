@@ -14,6 +14,7 @@ from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.browser import Browser
 from tests.contract import tomorrow
+from tests.tokens import accepting
 from wire import types
 from wire.client import Client, RequestRefused
 from wire.secret import Secret
@@ -98,7 +99,7 @@ def work(client):
 
 def test_todays_client_works_with_tomorrows_dashboard(tmp_path):
     store = SqliteStore(tmp_path / "queue.db")
-    with closing(store), running(Tomorrow(create(store, TOKEN))) as url:
+    with closing(store), running(Tomorrow(create(store, accepting(TOKEN)))) as url:
         client = Client(url, TOKEN)
         done = work(client)
         assert (done.state, done.result) == (State.DONE, "kept")
@@ -114,7 +115,7 @@ def over(tmp_path):
     """Today's dashboard over a queue that tomorrow's has written into; yields its URL and the file."""
     path = tmp_path / "queue.db"
     store = SqliteStore(path)
-    with closing(store), running(create(store, TOKEN)) as url:
+    with closing(store), running(create(store, accepting(TOKEN))) as url:
         client = Client(url, TOKEN)
         work(client)
         for title in ("paused", "ended strangely", "waits strangely", "next"):
@@ -139,7 +140,7 @@ def over(tmp_path):
         db.execute("UPDATE sync_runs SET record = json_set(record, '$.outcome', 'partly'), outcome = 'partly'")
         db.execute(f"PRAGMA user_version = {db.execute('PRAGMA user_version').fetchone()[0] + 1}")
     store = SqliteStore(path)
-    with closing(store), running(create(store, TOKEN)) as url:
+    with closing(store), running(create(store, accepting(TOKEN))) as url:
         yield url, path
 
 

@@ -8,6 +8,7 @@ from dashboard.app import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
 from wire.types import (
@@ -40,7 +41,7 @@ AT = "2026-05-13T12:00:00Z"
 @pytest.fixture
 def url(tmp_path):
     store = SqliteStore(tmp_path / "queue.db", targets=("mail",))
-    with running(create(store, TOKEN, Settings(notify=Notify(targets=("mail",))))) as address:
+    with running(create(store, accepting(TOKEN), Settings(notify=Notify(targets=("mail",))))) as address:
         yield address
     store.close()
 
@@ -197,6 +198,7 @@ def test_a_failed_task_is_a_message_until_it_is_settled(client):
 
 def test_a_worker_that_lives_and_a_sync_that_failed_are_known(client):
     assert client.present(Presence(host="h")).well
+    assert client.today("h").usd_micros == {}
     client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED))
     assert client.wellness().well is False
 
@@ -215,7 +217,7 @@ def test_a_wrong_token_is_refused_and_health_needs_none(url):
 
 def test_a_dashboard_below_a_path_is_called_there(tmp_path):
     store = SqliteStore(tmp_path / "queue.db")
-    with running(Starlette(routes=[Mount("/queue", create(store, TOKEN))])) as address:
+    with running(Starlette(routes=[Mount("/queue", create(store, accepting(TOKEN)))])) as address:
         assert Client(f"{address}/queue/", TOKEN).health().status == "ok"
     store.close()
 

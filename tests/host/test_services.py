@@ -2,12 +2,12 @@
 
 import json
 import tomllib
+from pathlib import PurePosixPath
 
 import pytest
 
 from provision.release.bundle import SERVICES, TEMPLATES, UNITS
 
-HEALTH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 DAEMON_LIMIT_KB = 30 * 1024
 API_LIBRARIES = ("anthropic", "jiter", "pydantic_core")
 """The client of the Messages API, and the compiled libraries that importing it would map."""
@@ -66,10 +66,33 @@ def test_no_secret_is_in_a_services_environment(out, shown):
         assert not [name for name in names if "TOKEN" in name or "SECRET" in name or "KEY" in name]
 
 
-def test_the_queue_is_written_and_read_back(out):
-    page = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {})
-    url = f"http://{page.get('address', '127.0.0.1')}:{page.get('port', 8765)}/readyz"
-    assert json.loads(out("python3", "-c", HEALTH, url))["status"] == "ready"
+@pytest.fixture(scope="module")
+def page(out):
+    """The dashboard's settings."""
+    return tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {})
+
+
+@pytest.fixture(scope="module")
+def ask(out, page):
+    """What a user of the host is answered at one of the queue's sockets."""
+    queue = PurePosixPath(page.get("socket", "/run/jada-dashboard/queue.sock"))
+
+    def asked(user, path, at="queue.sock"):
+        socket = queue if at == "queue.sock" else queue.with_name(at)
+        return out("runuser", "-u", user, "--", "python3", "-c", ASK, str(socket), path)
+
+    return asked
+
+
+def test_the_queue_is_written_and_read_back(ask):
+    assert ask("root", "/readyz") == "200"
+
+
+def test_no_service_listens_on_a_port_but_the_one_for_other_hosts(out, shown, page):
+    pids = [shown(unit, "MainPID")["MainPID"] for unit in SERVICES]
+    listening = out("ss", "-H", "-l", "-n", "-t", "-u", "-p").splitlines()
+    ours = [line.split()[4] for line in listening if any(f"pid={pid}," in line for pid in pids)]
+    assert ours == ([page["listen"]] if page.get("listen") else [])
 
 
 def test_every_notification_target_has_an_address_and_one_took_a_test(out):
@@ -98,16 +121,28 @@ with socket.socket(socket.AF_UNIX) as queue:
     ("user", "path", "answer"),
     [
         ("root", "/v1/tasks", "200"),
+        ("root", "/", "401"),
         ("jada", "/v1/tasks", "403"),
-        ("jada", "/", "403"),
+        ("jada", "/sign-in", "403"),
         ("jada-sync", "/v1/tasks", "403"),
         ("jada-sync", "/v1/sync-runs", "403"),
         ("jada-sync", "/readyz", "200"),
+        ("jada-notify", "/v1/tasks", "403"),
         ("nobody", "/readyz", "shut"),
     ],
 )
-def test_the_queues_socket_knows_who_calls(out, user, path, answer):
-    queue = tomllib.loads(out("cat", "/etc/jada/jada.toml")).get("dashboard", {}).get("socket")
-    if not queue:
-        pytest.skip("the settings make no socket")
-    assert out("runuser", "-u", user, "--", "python3", "-c", ASK, queue, path) == answer
+def test_the_queues_socket_knows_who_calls(ask, user, path, answer):
+    assert ask(user, path) == answer
+
+
+@pytest.mark.parametrize(
+    ("user", "path", "answer"),
+    [("root", "/v1/tasks", "403"), ("root", "/sign-in", "200"), ("jada", "/sign-in", "403"), ("nobody", "/", "shut")],
+)
+def test_the_pages_socket_has_no_api_and_is_for_operators(ask, user, path, answer):
+    assert ask(user, path, "page.sock") == answer
+
+
+def test_the_login_user_is_an_operator(out, ask):
+    user = out("sh", "-c", "echo $SUDO_USER")
+    assert ask(user, "/v1/tasks") == "200", f"{user} is not in the groups jada-queue and jada-operators: `fab deploy`"

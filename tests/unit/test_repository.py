@@ -38,7 +38,7 @@ def test_links_lead_to_files(page):
 def test_pictures_are_small_and_load_nothing_from_elsewhere():
     pictures = [path for path in (ROOT / "docs/pictures").iterdir() if path.suffix in {".png", ".svg"}]
     assert {path.name for path in pictures} == set(
-        re.findall(r"docs/pictures/([\w.]+)\)", (ROOT / "README.md").read_text())
+        re.findall(r"docs/pictures/([\w.-]+)\)", (ROOT / "README.md").read_text())
     )
     assert all(path.stat().st_size < 200_000 for path in pictures)
     drawn = (ROOT / "docs/pictures/demo.svg").read_text()

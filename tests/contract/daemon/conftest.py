@@ -27,6 +27,7 @@ from dashboard.app import create
 from dashboard.settings import Settings as DashboardSettings
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.systemd import Notify
@@ -84,7 +85,7 @@ class Site:
         self.client = Client(self.url, TOKEN, retries=0)
 
     def start(self):
-        app = create(self.store, TOKEN, DashboardSettings(lease_s=6))
+        app = create(self.store, accepting(TOKEN), DashboardSettings(lease_s=6))
         self.url = self._running.enter_context(running(app, port=self._port))
         self._port = int(self.url.rpartition(":")[2])
 

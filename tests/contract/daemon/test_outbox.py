@@ -11,6 +11,7 @@ from dashboard.app import create
 from dashboard.settings import Settings
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client, RequestRefused
 from wire.secret import Secret
 from wire.types import ClaimRequest, EventKind, Exit, NewTask, State
@@ -26,7 +27,7 @@ def connect(url):
 def site(tmp_path):
     """A dashboard with one claimed task, and the folder of its session."""
     store = MemoryStore()
-    with running(create(store, TOKEN, Settings(lease_s=60))) as url:
+    with running(create(store, accepting(TOKEN), Settings(lease_s=60))) as url:
         client = connect(url)
         task = client.add_task(NewTask(title="Work"))
         claim = client.claim(ClaimRequest(host="here"))

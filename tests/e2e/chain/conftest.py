@@ -6,10 +6,13 @@ What is on the machine before and after is compared: `make down` leaves nothing 
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,6 @@ from local.temporary import temporary_site
 from provision.progress import Progress
 from provision.target import load_target
 from wire.client import Client, Unreachable
-from wire.secret import Secret
 
 LOCAL = [sys.executable, "-m", "local"]
 
@@ -59,20 +61,40 @@ class Chain:
 
     @contextlib.contextmanager
     def dashboard(self):
-        """A tunnel to the page and its API."""
+        """A client of the API, through a tunnel."""
+        with self.tunnel() as tunnel:
+            yield tunnel.client
+
+    @contextlib.contextmanager
+    def tunnel(self):
+        """What `fab dashboard` opens and prints."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        token = Secret((self.site.state / "secrets" / "dashboard_token").read_text())
-        client = Client(f"http://127.0.0.1:{port}", token)
-        command = ["fab", "dashboard", "--port", str(port)]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(command, env=self.env, cwd=self.folder, **quiet) as tunnel:
-            try:
-                assert wait_until(lambda: _healthy(client), 30)
-                yield client
-            finally:
-                tunnel.terminate()
+        with tempfile.TemporaryDirectory() as folder:
+            client = Client(f"unix:{folder}/queue.sock")
+            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock"]
+            env = {**self.env, "JADA_OPERATOR": "anna"}
+            said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            with subprocess.Popen(command, env=env, cwd=self.folder, **said) as process:
+                try:
+                    assert wait_until(lambda: _healthy(client), 30)
+                    yield Tunnel(client, port, process.stdout)
+                finally:
+                    process.terminate()
+
+
+@dataclass
+class Tunnel:
+    """An open tunnel: a client of the API, the page's port, and what `fab dashboard` prints."""
+
+    client: Client
+    port: int
+    said: object
+
+    def link(self):
+        """The link that signs in, once it is printed."""
+        return next(found[0] for line in self.said if (found := re.search(r"http://jada-local\.localhost:\S+", line)))
 
 
 def _healthy(client):

@@ -70,12 +70,12 @@ def test_no_secret_is_anywhere_else_on_the_host(chain):
 
 def test_the_search_finds_what_is_planted(chain):
     chain.host("base64 -w0 /home/jada/secrets/bookings_token > /var/log/planted")
-    chain.host('echo "$(cat /home/jada/secrets/dashboard_token)" >> /var/log/planted')
+    chain.host('echo "$(cat /home/jada/secrets/anthropic_api_key)" >> /var/log/planted')
     try:
         found = found_on_host(chain)
     finally:
         chain.host("rm /var/log/planted")
-    assert "dashboard_token in /var/log/planted" in found
+    assert "anthropic_api_key in /var/log/planted" in found
 
 
 def test_no_secret_is_in_the_operators_logs_or_pulumis_state(chain):

@@ -14,6 +14,7 @@ import urllib3
 from local.hosts import container
 from local.process import wait_until
 from local.site import BOOKINGS, CLAUDE
+from tests.browser import Browser
 from wire.types import Budget, EventKind, Exit, File, NewTask, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
@@ -94,8 +95,11 @@ def test_the_question_is_answered_in_the_same_session(client):
     assert "Keep them until Friday" in task.result
 
 
-def test_the_transcript_is_readable_on_the_page(client):
-    page = urllib3.request("GET", f"{client._url}/tasks/{titled(client, 'Season occupancy').id}").data.decode()
+def test_the_transcript_is_readable_on_the_page(chain):
+    with chain.tunnel() as tunnel:
+        browser = Browser(f"http://127.0.0.1:{tunnel.port}")
+        browser.open(tunnel.link())
+        page = browser("GET", f"/tasks/{titled(tunnel.client, 'Season occupancy').id}").data.decode()
     assert "occupancy.csv" in page
     assert "python3" in page
     assert re.findall(r"<script(?! src=\"/assets/)", page) == []  # ours are files; the model's words are text

@@ -13,6 +13,7 @@ from dashboard.app import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import (
@@ -151,7 +152,6 @@ class Play:
 
 def empty(play):
     """A queue on its first day: a worker is there, nothing was added, and no sync has run."""
-    play.clock.run()
     play.client.present(Presence(host=HOST))
 
 
@@ -247,9 +247,11 @@ def application(name):
     """Yield a scene's address and its client, and the ids of what it shows."""
     settings = Settings(keep_tasks_days=0, keep_journals_days=0, notify=Notify(targets=("ops-mail",)))
     clock = Clock()
+    if name == "empty":
+        clock.run()
     with TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "queue.db")
-        with running(create(store, TOKEN, settings, clock)) as url:
+        with running(create(store, accepting(TOKEN), settings, clock)) as url:
             client = Client(url, TOKEN)
             yield url, client, SCENES[name](Play(client, clock)) or {}
         store.close()

@@ -47,7 +47,8 @@ while True:
     notify("WATCHDOG=1")
 """
 DASHBOARD = """
-import http.server, sqlite3
+import http.server, os, socket, sqlite3
+PATH = "/run/jada-dashboard/queue.sock"
 from wire import notify
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -65,7 +66,16 @@ def add():
         return None
 QUEUE = "/var/lib/jada-dashboard/queue.db"
 sqlite3.connect(QUEUE).executescript("CREATE TABLE IF NOT EXISTS tasks (title TEXT)")
-server = http.server.HTTPServer(("127.0.0.1", 8765), Page)
+class Server(http.server.HTTPServer):
+    address_family = socket.AF_UNIX
+    def server_bind(self):
+        if os.path.exists(PATH):
+            os.unlink(PATH)
+        self.socket.bind(PATH)
+        os.chmod(PATH, 0o660)
+    def get_request(self):
+        return self.socket.accept()[0], ("", 0)
+server = Server(PATH, Page)
 notify("READY=1")
 server.serve_forever()
 """
@@ -153,7 +163,8 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def source(tree):
-    return Source(tree, tree / "jada.local.toml", Settings(health_s=10, deployed_s=1, proven_s=2), "127.0.0.1:8765")
+    settings = Settings(health_s=10, deployed_s=1, proven_s=2)
+    return Source(tree, tree / "jada.local.toml", settings, "/run/jada-dashboard/queue.sock")
 
 
 @pytest.fixture
@@ -163,12 +174,8 @@ def progress():
 
 @pytest.fixture(scope="session")
 def with_secrets(cloud):
-    """The host has all five secrets."""
-    given = {
-        name: Secret(f'{{"secret": "{name}"}}\n')
-        for name in SECRETS
-        if name != "dashboard_token" and not SECRETS[name].optional
-    }
+    """The host has all secrets."""
+    given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in SECRETS if not SECRETS[name].optional}
     with connected(cloud.access(), 15) as host:
         return secrets.send(host, given)
 

@@ -4,7 +4,13 @@ from local.process import wait_until
 from provision.release import plan
 from provision.release.bundle import SERVICES
 
-READY = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8765/readyz').read().decode())"
+READY = """
+import socket
+with socket.socket(socket.AF_UNIX) as queue:
+    queue.connect("/run/jada-dashboard/queue.sock")
+    queue.sendall(b"GET /readyz HTTP/1.0\\r\\n\\r\\n")
+    print(b"".join(iter(lambda: queue.recv(1000), b"")))
+"""
 BUSY = "if test -e /opt/jada-agent/pending.json || systemctl is-active -q jada-deploy; then echo busy; fi"
 
 

@@ -30,7 +30,7 @@ def _append(path, text="\n# changed\n"):
 def test_a_host_without_secrets_is_refused_before_anything_is_sent(box, source, progress):
     if b"agent" in box.run(["ls", "/opt"]):
         pytest.fail("this test must be the first on its host")
-    with pytest.raises(CommandError, match="anthropic_api_key, dashboard_token"):
+    with pytest.raises(CommandError, match="lacks secrets: anthropic_api_key"):
         deploy(box, source, progress)
     assert b"jada-agent" not in box.run(["ls", "/opt"])
 
@@ -38,6 +38,14 @@ def test_a_host_without_secrets_is_refused_before_anything_is_sent(box, source, 
 def test_the_first_deploy_makes_a_worker_whose_tools_run_in_a_sandbox(deployed):
     assert deployed.run(["systemctl", "is-active", *SERVICES]).split() == [b"active"] * len(SERVICES)
     assert deployed.run(["stat", "-c", "%U", "/var/lib/jada-agent/made-in-a-sandbox"]) == b"jada\n"
+
+
+def test_the_login_user_becomes_an_operator_of_the_queue_and_again_when_it_was_taken_out(deployed, source, progress):
+    groups = {b"jada-queue", b"jada-operators"}
+    assert groups <= set(deployed.run(["id", "-nG", "admin"]).split())
+    deployed.run(["gpasswd", "--delete", "admin", "jada-operators"])
+    assert deploy(deployed, source, progress)
+    assert groups <= set(deployed.run(["id", "-nG", "admin"]).split())
 
 
 def test_a_second_deploy_changes_nothing_and_restarts_nothing(deployed, source, progress):
@@ -56,10 +64,10 @@ def test_only_the_service_whose_code_changed_restarts(deployed, source, progress
 
 def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
     before = _runs(deployed)
-    source.file.write_text("[agent]\nturns = 31\n[deploy]\n")
+    source.file.write_text("[agent]\n[notify]\npoll_seconds = 6\n[deploy]\n")
     deploy(deployed, source, progress)
     after = _runs(deployed)
-    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-agent.service"]
+    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-notify.service"]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +217,7 @@ def test_services_come_back_after_a_reboot(cloud, deployed):
 def test_an_sshd_drop_in_that_would_lock_everyone_out_is_taken_back(cloud, deployed, source, progress, line):
     file = ConfigFile("/etc/ssh/sshd_config.d/00-wrong.conf", f"{line}\n", "sshd")
     plan = replace(prepare(deployed, source, progress).plan, files=(file,))
-    health = Health("http://127.0.0.1:8765/v1/health", 10, 1, 2)
+    health = Health("unix:/run/jada-dashboard/queue.sock", 10, 1, 2)
     with pytest.raises(CommandError, match="would lock us out and was taken back"):
         install(deployed, orders(plan, health, wheels=None, archive=None), progress, Errand())
     assert b"00-wrong" not in deployed.run(["ls", "/etc/ssh/sshd_config.d"])

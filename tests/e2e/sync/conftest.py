@@ -20,6 +20,7 @@ from dashboard.stores.sqlite import SqliteStore
 from doubles.bookings.app import create as bookings
 from doubles.google.app import create as google
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import State
@@ -106,10 +107,22 @@ class Town:
         secrets = self.folder / "secrets"
         (secrets / "client.json").write_text(json.dumps(self.call("GET", f"{self.google}/_local/client")))
         files = ["--client", secrets / "client.json", "--token", secrets / "port_sheet_token.json"]
-        command = [sys.executable, "-m", "sync.auth_ga", *files, "--port", "0", "--no-browser"]
+        command = [
+            sys.executable,
+            "-m",
+            "sync.auth_ga",
+            *files,
+            "--no-browser",
+            "--no-sync",
+            "--settings",
+            self.folder / "jada.toml",
+        ]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             page = next(line.strip() for line in process.stdout if line.startswith("http"))
-            HTTP.request("POST", page, fields={"decision": "allow"}, encode_multipart=False)
+            form = {"decision": "allow"}
+            # As a browser does: it follows the redirect with GET, and sends no form twice.
+            answered = HTTP.request("POST", page, fields=form, encode_multipart=False, redirect=False)
+            HTTP.request("GET", answered.headers["Location"])
             process.stdout.read()
         assert process.returncode == 0
 
@@ -160,7 +173,7 @@ def opened(folder):
     store = SqliteStore(folder / "dashboard" / "queue.db")
     watched = Watched(google(folder / "google"))
     season = bookings(folder / "bookings", count=40, first=date(2026, 11, 1))
-    page = dashboard(store, Secret(TOKEN))
+    page = dashboard(store, accepting(Secret(TOKEN)))
     with running(watched) as google_url, running(season) as bookings_url, running(page) as dashboard_url:
         yield Town(folder, google_url, bookings_url, dashboard_url, watched)
     store.close()

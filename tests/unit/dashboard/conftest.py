@@ -7,6 +7,7 @@ from dashboard.queue import Queue
 from dashboard.settings import Settings
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 
@@ -50,7 +51,7 @@ def token():
 
 @pytest.fixture
 def url(store, clock, token):
-    with running(create(store, token, Settings(), clock)) as address:
+    with running(create(store, accepting(token), Settings(), clock)) as address:
         yield address
 
 

@@ -13,6 +13,7 @@ from dashboard.stores import TaskFilter
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from tests.browser import Browser
+from tests.tokens import accepting
 from wire.client import Client, RequestRefused
 from wire.types import File, NewTask, State
 
@@ -50,7 +51,7 @@ def until(condition):
 
 def test_the_watch_looks_by_itself_and_outlives_a_failure(token, clock):
     store = FailsOnce()
-    with running(create(store, token, Settings(watch_s=1), clock)):
+    with running(create(store, accepting(token), Settings(watch_s=1), clock)):
         until(lambda: store.failed)
         clock.go_on(hours=2)
         until(lambda: store.tasks(TaskFilter(state=State.NEEDS_YOU)))
@@ -58,7 +59,7 @@ def test_the_watch_looks_by_itself_and_outlives_a_failure(token, clock):
 
 def test_the_watch_deletes_what_is_too_old(token, clock):
     store = MemoryStore()
-    with running(create(store, token, Settings(watch_s=1), clock)) as url:
+    with running(create(store, accepting(token), Settings(watch_s=1), clock)) as url:
         client = Client(url, token, retries=0)
         client.cancel(client.add_task(NewTask(title="t")).id)
         clock.go_on(days=366)
@@ -66,7 +67,7 @@ def test_the_watch_deletes_what_is_too_old(token, clock):
 
 
 def test_our_own_fault_is_told_as_one_without_its_insides(token, clock):
-    with running(create(Broken(), token, Settings(), clock)) as url:
+    with running(create(Broken(), accepting(token), Settings(), clock)) as url:
         with pytest.raises(RequestRefused) as refused:
             list(Client(url, token, retries=0).tasks())
         page = Browser(url, token)("GET")

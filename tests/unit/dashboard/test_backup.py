@@ -16,6 +16,7 @@ from dashboard.stores.lock import held
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client, RequestRefused
 from wire.types import NewTask, State
 
@@ -64,7 +65,7 @@ def test_the_newest_stays_however_old(backups, state, clock):
 
 
 def test_over_http_one_is_made_and_listed(store, state, clock, token):
-    with running(create(store, token, Settings(), clock, backups=state / "backups")) as url:
+    with running(create(store, accepting(token), Settings(), clock, backups=state / "backups")) as url:
         client = Client(url, token, retries=0)
         nightly = client.backups()  # the watch may have made its own by now
         clock.go_on(hours=1)
@@ -75,7 +76,7 @@ def test_over_http_one_is_made_and_listed(store, state, clock, token):
 
 
 def test_a_queue_in_memory_says_that_it_has_none(clock, token):
-    with running(create(MemoryStore(), token, Settings(), clock)) as url:
+    with running(create(MemoryStore(), accepting(token), Settings(), clock)) as url:
         with pytest.raises(RequestRefused, match="memory only") as refused:
             Client(url, token, retries=0).back_up()
         assert refused.value.problem.status == 503

@@ -15,7 +15,9 @@ from dashboard import callers, server
 from dashboard.app import create
 from dashboard.callers import Callers
 from dashboard.settings import Settings
+from tests.tokens import accepting
 from wire.routes import ROUTES, Right
+from wire.types import NewTask
 
 AGENT, SYNC, OPERATOR, STRANGER, SENDER = 61_001, 61_002, 61_003, 61_004, 61_005
 KNOWN = Callers(AGENT, SYNC, SENDER, frozenset({0, OPERATOR}))
@@ -75,13 +77,14 @@ def status(store, token, clock, path):
     """The status that a user's request over the socket is answered with."""
     listener = server.listen_locally(path)
     listener.listen()
-    running = server.Server(server.config(create(store, token, Settings(), clock, callers=KNOWN)))
+    running = server.Server(server.config(create(store, accepting(token), Settings(), clock, callers=KNOWN)))
     thread = threading.Thread(target=running.run, args=([listener],))
     thread.start()
 
-    def ask(uid, method, target):
-        sent = "" if method == "GET" else "{}"
-        request = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sent)}\r\n\r\n{sent}"
+    def ask(uid, method, target, sent=None, header="X-None: 1"):
+        sent = sent if sent is not None else "" if method == "GET" else "{}"
+        head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{header}\r\nContent-Length: {len(sent)}"
+        request = f"{head}\r\n\r\n{sent}"
         command = [sys.executable, "-c", ASK.replace("GROUP", str(os.getgid())), str(path), str(uid), request]
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[1])
 
@@ -95,6 +98,8 @@ def status(store, token, clock, path):
     ("uid", "method", "target", "expected"),
     [
         (AGENT, "POST", "/v1/claims", 422),
+        (AGENT, "POST", "/v1/tokens", 403),
+        (AGENT, "POST", "/v1/sign-ins", 403),
         (AGENT, "GET", "/v1/tasks", 403),
         (AGENT, "POST", "/v1/sync-runs", 403),
         (AGENT, "GET", "/", 403),
@@ -136,6 +141,33 @@ def test_a_file_in_its_place_stays(path):
     with pytest.raises(OSError, match=r"queue\.sock: Address already in use"):
         server.listen_locally(path)
     assert path.read_text() == "not ours"
+
+
+def test_who_is_put_into_the_operators_group_is_one_at_once():
+    members = set()
+    known = Callers(operators=frozenset({0}), joined=lambda: members)
+    assert Right.OPERATOR not in known.rights(OPERATOR)
+    members.add(OPERATOR)
+    assert Right.OPERATOR in known.rights(OPERATOR)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    "header", ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site"]
+)
+def test_what_another_page_makes_an_operators_browser_send_is_refused(status, store, header):
+    assert status(OPERATOR, "POST", "/v1/tasks", '{"title": "t"}', header) == 403
+    assert not store.tasks()
+    assert status(OPERATOR, "POST", "/v1/tasks", '{"title": "t"}') == 201
+
+
+@pytest.mark.root
+def test_the_agent_adds_subtasks_and_no_task_of_its_own(status, queue):
+    parent = queue.add(NewTask(title="parent"))[0]
+    assert status(AGENT, "POST", "/v1/tasks", '{"title": "t"}') == 403
+    assert status(AGENT, "POST", "/v1/tasks", f'{{"title": "child", "parent": "{parent.id}"}}') == 201
+    assert status(SYNC, "POST", "/v1/tasks", f'{{"title": "child", "parent": "{parent.id}"}}') == 403
+    assert [task.title for task in queue.tasks()] == ["child", "parent"]
 
 
 @pytest.mark.parametrize("target", ["/v1/tasks", "/v1/claims"])

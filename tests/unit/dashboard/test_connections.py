@@ -15,6 +15,7 @@ from dashboard.app import create
 from dashboard.connections import Connection, Limits, Owes
 from dashboard.settings import Settings
 from local.process import wait_until
+from tests.tokens import accepting
 from wire.client import Client
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -36,7 +37,7 @@ async def huge(scope, receive, send):
 @contextlib.contextmanager
 def serving(application, limits):
     """Serve within `limits`; yields the port and the server."""
-    listener = server.listen(Settings(port=0))
+    listener = server.listen("127.0.0.1", 0)
     # Clients connect at once and wait in the kernel's queue.
     listener.listen()
     settings = server.config(application, type("Limited", (Connection,), {"limits": limits}))
@@ -53,7 +54,7 @@ def serving(application, limits):
 
 @pytest.fixture
 def app(store, token, clock):
-    return create(store, token, Settings(), clock)
+    return create(store, accepting(token), Settings(), clock)
 
 
 def connect(port, sent=b"", **options):

@@ -10,6 +10,7 @@ from dashboard.app import create
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client, RequestRefused
 from wire.types import Batch, ClaimRequest, Event, EventKind, NewTask
 
@@ -33,7 +34,7 @@ class LongJournal(MemoryStore):
 
 def test_a_slow_reader_has_the_dashboard_hold_little_of_a_long_journal(token):
     store = LongJournal()
-    with running(create(store, token)) as url, socket.socket() as reader:
+    with running(create(store, accepting(token))) as url, socket.socket() as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         reader.connect(("127.0.0.1", urlsplit(url).port))
         head = (
@@ -47,7 +48,7 @@ def test_a_slow_reader_has_the_dashboard_hold_little_of_a_long_journal(token):
 
 
 def test_the_whole_of_it_arrives_in_order(token):
-    with running(create(LongJournal(), token)) as url:
+    with running(create(LongJournal(), accepting(token))) as url:
         events = Client(url, token, retries=0).events("S", after=PIECES - 100)
     assert [event.n for event in events] == list(range(PIECES - 99, PIECES + 1))
 
@@ -56,7 +57,7 @@ def test_the_whole_of_it_arrives_in_order(token):
 def journal(tmp_path, token):
     """A client, a session with three deliveries of two records, and a way to damage the second."""
     store = SqliteStore(tmp_path / "queue.db")
-    with running(create(store, token)) as url:
+    with running(create(store, accepting(token))) as url:
         client = Client(url, token, retries=0)
         client.add_task(NewTask(title="t"))
         session = client.claim(ClaimRequest(host="h")).session.id

@@ -12,6 +12,7 @@ from dashboard.stores.sqlite import SqliteStore
 from dashboard.watch import DISK
 from local.process import wait_until
 from local.serve import running
+from tests.tokens import accepting
 from tests.unit.dashboard.small_disk import on_small_disk
 from wire.client import Client, RequestRefused
 from wire.secret import Secret
@@ -183,7 +184,7 @@ def test_a_write_that_finds_no_room_wakes_the_watch(disk, clock):
     """The watch's own pause is an hour here: only the refused write can have made it look."""
     slow = Settings(notify=Notify(targets=("mail",)), least_free_mb=64, watch_s=3600)
     token = Secret("a-token-of-the-tests")
-    with running(create(opened(disk), token, slow, clock)) as url:
+    with running(create(opened(disk), accepting(token), slow, clock)) as url:
         client = Client(url, token, retries=0)
         wait_for(lambda: client.notifications().targets == ("mail",))
         disk.fill()

@@ -13,6 +13,7 @@ from dashboard.stores.listing import Bounds
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.browser import Browser
+from tests.tokens import accepting
 from wire.client import Client
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd, State
 
@@ -27,7 +28,7 @@ RECURRING = Settings(
 def site(tmp_path, token):
     """A dashboard over SQLite that looks through two tasks at a time."""
     store = SqliteStore(tmp_path / "queue.db", bounds=Bounds(looked=2, checked=2))
-    with running(create(store, token, RECURRING, clock=lambda: NOW)) as url:
+    with running(create(store, accepting(token), RECURRING, clock=lambda: NOW)) as url:
         yield Browser(url, token), Client(url, token)
     store.close()
 

@@ -12,19 +12,16 @@ import typing
 from pathlib import Path
 
 import pytest
-import urllib3
 from starlette.applications import Starlette
 
 import dashboard as dashboard_room
 from dashboard import server
 from notify.settings import Settings as NotifySettings
-from wire.client import Client
+from wire.client import Client, RequestRefused
 from wire.secret import Secret
-from wire.types import NewTask
+from wire.types import AskedToken, ClaimRequest, NewTask, Scope
 
 pytestmark = pytest.mark.process
-
-TOKEN = "a-token-of-the-tests"
 
 
 @pytest.fixture
@@ -34,16 +31,21 @@ def port():
 
 
 @pytest.fixture
-def start(tmp_path, port):
-    """Start the dashboard on `port`; what is started is ended."""
-    (tmp_path / "jada.toml").write_text(f"[dashboard]\nport = {port}\n")
-    (tmp_path / "dashboard_token").write_text(TOKEN + "\n")
+def path(tmp_path):
+    """The queue's socket."""
+    return tmp_path / "queue.sock"
+
+
+@pytest.fixture
+def start(tmp_path, path):
+    """Start the dashboard; what is started is ended."""
+    (tmp_path / "jada.toml").write_text(f'[dashboard]\nsocket = "{path}"\n')
     (tmp_path / "state").mkdir()
     command = [sys.executable, "-m", "dashboard", "--settings", tmp_path / "jada.toml", "--state", tmp_path / "state"]
     started = []
 
     def run(descriptors=None, **environment):
-        env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(tmp_path), **environment}
+        env = {"PATH": os.environ["PATH"], **environment}
         limited = ["prlimit", f"--nofile={descriptors}", "--", *command] if descriptors else command
         started.append(subprocess.Popen(limited, env=env, stderr=subprocess.PIPE, text=True))
         return started[-1]
@@ -55,14 +57,18 @@ def start(tmp_path, port):
 
 
 @pytest.fixture
-def client(port):
-    return Client(f"http://127.0.0.1:{port}", Secret(TOKEN), retries=0, timeout_s=5)
+def client(path):
+    return Client(f"unix:{path}", retries=0, timeout_s=5)
 
 
-def wait_until_healthy(port):
-    retry = urllib3.Retry(total=200, backoff_factor=0.05, backoff_max=0.2)
-    response = urllib3.PoolManager().request("GET", f"http://127.0.0.1:{port}/healthz", retries=retry)
-    assert response.json() == {"status": "ok"}
+def wait_until_healthy(path):
+    assert Client(f"unix:{path}", retries=10).health().status == "ok"
+
+
+def listening(process):
+    """The TCP ports on which a process listens."""
+    said = subprocess.run(["ss", "-H", "-l", "-n", "-t", "-p"], capture_output=True, text=True, check=True).stdout
+    return [line.split()[3] for line in said.splitlines() if f"pid={process.pid}," in line]
 
 
 def test_systemds_watchdog_hears_of_it_while_it_lives_and_no_longer(start, tmp_path):
@@ -85,7 +91,7 @@ def drain(receiver):
         pass
 
 
-def test_the_watchdog_says_nothing_of_the_queue(start, port, tmp_path):
+def test_the_watchdog_says_nothing_of_the_queue(start, path, tmp_path):
     """A queue that is gone makes it not ready, and no reason for systemd to kill it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
@@ -93,18 +99,19 @@ def test_the_watchdog_says_nothing_of_the_queue(start, port, tmp_path):
         start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="900000")
         assert systemd.recv(100) == b"READY=1"
         (tmp_path / "state" / "queue.db").unlink()
-        assert urllib3.request("GET", f"http://127.0.0.1:{port}/readyz", retries=False).status == 503
+        assert refusal(Client(f"unix:{path}", retries=0).ready) == 503
         for _ in range(3):
             assert systemd.recv(100) == b"WATCHDOG=1"
 
 
-def test_it_tells_systemd_when_it_serves_and_ends_well(start, port, tmp_path):
+def test_it_tells_systemd_when_it_serves_and_ends_well(start, path, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(30)
         process = start(NOTIFY_SOCKET=str(tmp_path / "notify"))
         assert systemd.recv(100) == b"READY=1"
-    assert socket.create_connection(("127.0.0.1", port), 5).getpeername() == ("127.0.0.1", port)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(path))
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
     left = sorted(file.name for file in (tmp_path / "state").glob("queue*"))
@@ -112,14 +119,14 @@ def test_it_tells_systemd_when_it_serves_and_ends_well(start, port, tmp_path):
     assert (tmp_path / "state" / "queue.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_was_acknowledged_outlives_a_kill(start, port, client):
+def test_what_was_acknowledged_outlives_a_kill(start, path, client):
     process = start()
-    wait_until_healthy(port)
+    wait_until_healthy(path)
     added = [client.add_task(NewTask(title=f"t{n}")).id for n in range(20)]
     process.kill()
     process.wait(10)
     start()
-    wait_until_healthy(port)
+    wait_until_healthy(path)
     assert {task.id for task in client.tasks()} == set(added)
 
 
@@ -131,19 +138,19 @@ def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_1100_half_open_connections_do_not_stop_the_queue(start, port, client, many_descriptors):
+def test_1100_half_open_connections_do_not_stop_the_queue(start, path, client, many_descriptors):
     process = start(descriptors=1024)
-    wait_until_healthy(port)
+    wait_until_healthy(path)
     opened = Path(f"/proc/{process.pid}/fd")
     before = len(list(opened.iterdir()))
     with contextlib.ExitStack() as held:
         # All at once: none is closed while others come.
         process.send_signal(signal.SIGSTOP)
-        half = [held.enter_context(half_open(port)) for _ in range(1100)]
+        half = [held.enter_context(half_open(path)) for _ in range(1100)]
         process.send_signal(signal.SIGCONT)
         client.add_task(NewTask(title="amid them"))
         assert len(list(opened.iterdir())) < before + 600
-        half += [held.enter_context(half_open(port)) for _ in range(300)]
+        half += [held.enter_context(half_open(path)) for _ in range(300)]
         assert [task.title for task in client.tasks()] == ["amid them"]
         # A time-out here is a connection that was never let go.
         assert not any(closed(one) for one in half)
@@ -152,8 +159,10 @@ def test_1100_half_open_connections_do_not_stop_the_queue(start, port, client, m
     assert "out of system resource" not in process.communicate(timeout=15)[1]
 
 
-def half_open(port):
-    one = socket.create_connection(("127.0.0.1", port), 30)
+def half_open(path):
+    one = socket.socket(socket.AF_UNIX)
+    one.settimeout(30)
+    one.connect(str(path))
     one.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
     return one
 
@@ -166,31 +175,57 @@ def closed(half_open):
         return b""
 
 
-def test_the_token_never_shows(start, port, tmp_path):
+def test_no_port_is_open(start, path):
     process = start()
-    wait_until_healthy(port)
-    urllib3.request("GET", f"http://127.0.0.1:{port}/v1/tasks", headers={"Authorization": f"Bearer {TOKEN}"})
+    wait_until_healthy(path)
+    assert listening(process) == []
+
+
+def listens(tmp_path, path, port):
+    (tmp_path / "jada.toml").write_text(f'[dashboard]\nsocket = "{path}"\nlisten = "127.0.0.1:{port}"\n')
+
+
+def test_the_port_for_other_hosts_takes_tokens_of_the_socket_and_shows_none(start, path, port, tmp_path):
+    listens(tmp_path, path, port)
+    process = start()
+    wait_until_healthy(path)
+    assert listening(process) == [f"127.0.0.1:{port}"]
+    by_socket, url = Client(f"unix:{path}"), f"http://127.0.0.1:{port}"
+    made = by_socket.make_token(AskedToken(name="worker 2", scope=Scope.AGENT))
+    other = Client(url, Secret(made.text), retries=0)
+    assert other.claim(ClaimRequest(host="h")) is None
+    assert refusal(lambda: list(other.tasks())) == 403
+    by_socket.revoke_token(made.token.id)
+    assert refusal(lambda: other.claim(ClaimRequest(host="h"))) == 401
+    assert made.text not in (tmp_path / "state" / "tokens.json").read_text()
     process.send_signal(signal.SIGTERM)
-    assert TOKEN not in process.communicate(timeout=15)[1]
+    assert made.text not in process.communicate(timeout=15)[1]
 
 
-@pytest.mark.parametrize(
-    ("environment", "told"),
-    [
-        ({"CREDENTIALS_DIRECTORY": ""}, "CREDENTIALS_DIRECTORY: is not set"),
-        ({"CREDENTIALS_DIRECTORY": "/nowhere"}, "/nowhere/dashboard_token"),
-    ],
-)
-def test_without_its_token_it_says_so_and_does_not_start(start, environment, told):
-    process = start(**environment)
-    assert told in process.communicate(timeout=30)[1]
-    assert process.returncode == 1
+def refusal(call):
+    with pytest.raises(RequestRefused) as refused:
+        call()
+    return refused.value.problem.status
 
 
-def test_a_port_in_use_is_named_in_one_line(start, port):
+def test_a_port_in_use_is_named_in_one_line(start, path, port, tmp_path):
+    listens(tmp_path, path, port)
     with socket.create_server(("127.0.0.1", port)):
         error = start().communicate(timeout=30)[1]
     assert re.fullmatch(rf"dashboard: can't listen on 127\.0\.0\.1 port {port}: .*\n", error)
+
+
+def test_on_the_pages_socket_there_is_no_api(start, path):
+    start()
+    wait_until_healthy(path)
+    page = Client(f"unix:{path.with_name('page.sock')}", retries=0)
+    for call in (page.health, page.tokens, lambda: page.invite("anna"), lambda: page.add_task(NewTask(title="t"))):
+        assert refusal(call) == 403
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(20)
+        caller.connect(str(path.with_name("page.sock")))
+        caller.sendall(b"GET /sign-in HTTP/1.1\r\nHost: jada-local.localhost:8765\r\n\r\n")
+        assert caller.recv(12) == b"HTTP/1.1 200"
 
 
 def test_a_state_folder_that_is_gone_is_named(start, tmp_path):
@@ -198,9 +233,9 @@ def test_a_state_folder_that_is_gone_is_named(start, tmp_path):
     assert f"No such file or directory: '{tmp_path / 'state'}'" in start().communicate(timeout=30)[1]
 
 
-def test_a_queue_that_is_gone_ends_it_with_a_code_after_which_systemd_does_not_start_it_again(start, port, tmp_path):
+def test_a_queue_that_is_gone_ends_it_with_a_code_after_which_systemd_does_not_start_it_again(start, path, tmp_path):
     process = start()
-    wait_until_healthy(port)
+    wait_until_healthy(path)
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
     (tmp_path / "state" / "queue.db").unlink()
@@ -213,27 +248,15 @@ def test_a_queue_that_is_gone_ends_it_with_a_code_after_which_systemd_does_not_s
     assert "RestartPreventExitStatus=78\n" in unit.read_text()
 
 
-def test_a_second_one_over_the_same_folder_is_refused(start, port):
+def test_a_second_one_over_the_same_folder_is_refused(start, path):
     start()
-    wait_until_healthy(port)
+    wait_until_healthy(path)
     second = start()
     assert second.wait(15) == 1
 
 
-def test_it_listens_on_its_socket_too(start, port, tmp_path):
-    path = tmp_path / "queue.sock"
-    (tmp_path / "jada.toml").write_text(f'[dashboard]\nport = {port}\nsocket = "{path}"\n')
-    start()
-    wait_until_healthy(port)
-    with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(20)
-        caller.connect(str(path))
-        caller.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert caller.recv(12) == b"HTTP/1.1 200"
-
-
-def test_a_socket_that_cannot_be_had_is_named(start, port, tmp_path):
-    (tmp_path / "jada.toml").write_text(f'[dashboard]\nport = {port}\nsocket = "{tmp_path}/gone/queue.sock"\n')
+def test_a_socket_that_cannot_be_had_is_named(start, tmp_path):
+    (tmp_path / "jada.toml").write_text(f'[dashboard]\nsocket = "{tmp_path}/gone/queue.sock"\n')
     process = start()
     assert f"dashboard: can't listen on {tmp_path}/gone/queue.sock" in process.communicate(timeout=30)[1]
     assert process.returncode == 1

@@ -16,6 +16,7 @@ from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.types import (
     AskedBudget,
@@ -43,7 +44,7 @@ def held(request, tmp_path):
 
 @pytest.fixture
 def client(held, clock, token):
-    with running(create(held, token, Settings(notify=Notify(targets=("mail",))), clock)) as url:
+    with running(create(held, accepting(token), Settings(notify=Notify(targets=("mail",))), clock)) as url:
         yield Client(url, token, retries=0)
 
 
@@ -126,7 +127,7 @@ def test_well_is_said_only_while_queue_worker_and_sync_are_known_to_be(client, c
 
 def test_a_queue_that_cannot_be_proven_is_neither_ready_nor_well(tmp_path, clock, token):
     store = SqliteStore(tmp_path / "queue.db", room=2**62)
-    with running(create(store, token, Settings(freshness_minutes=0), clock)) as url:
+    with running(create(store, accepting(token), Settings(freshness_minutes=0), clock)) as url:
         client = Client(url, token, retries=0)
         client.claim(ClaimRequest(host="h"))
         seen = read(client)
@@ -136,7 +137,7 @@ def test_a_queue_that_cannot_be_proven_is_neither_ready_nor_well(tmp_path, clock
 
 def test_what_is_unsent_is_counted(tmp_path, clock, token):
     settings = Settings(notify=Notify(targets=("mail",)))
-    with running(create(MemoryStore(targets=("mail",)), token, settings, clock)) as url:
+    with running(create(MemoryStore(targets=("mail",)), accepting(token), settings, clock)) as url:
         client = Client(url, token, retries=0)
         assert read(client)["jada_notifications_unsent"] == 0
         report(client, clock, SyncOutcome.FAILED)

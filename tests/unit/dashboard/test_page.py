@@ -12,6 +12,7 @@ from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.browser import Browser
+from tests.tokens import accepting
 from wire.client import Client
 from wire.types import (
     Batch,
@@ -304,7 +305,7 @@ def test_a_transcript_that_is_kept_no_longer_is_not_said_to_be_still_to_come(cli
 
 def test_the_queues_size_and_its_disks_room_are_shown(tmp_path, token):
     store = SqliteStore(tmp_path / "queue.db")
-    with running(create(store, token)) as url:
+    with running(create(store, accepting(token))) as url:
         text = BeautifulSoup(Browser(url, token)("GET").data, "html.parser").find(id="room").get_text()
     store.close()
     assert re.search(
@@ -318,14 +319,111 @@ def test_a_result_file_is_downloaded(client, http):
     assert (response.data, response.headers["Content-Disposition"]) == (b"<b>", 'attachment; filename="a.html"')
 
 
-def test_tasks_are_filtered_and_paged(client, shown):
-    for n in range(30):
+def test_the_front_page_shows_the_latest_tasks_and_leads_to_all(client, shown):
+    for n in range(10):
         client.add_task(NewTask(title=f"task number {n}"))
-    first = shown("/?state=queued")
-    older = first.find("a", string="Older tasks")["href"]
-    names = [a.string for page in (first, shown(older)) for a in page.select(".tasks a")]
-    assert len(set(names)) == 30
-    assert not shown("/?state=done").select(".tasks a")
+    front = shown().find(id="tasks")
+    assert [a.string for a in front.select(".tasks a")] == [f"task number {n}" for n in range(9, 1, -1)]
+    all_tasks = shown(front.find("a", string=re.compile("All tasks"))["href"])
+    assert len(all_tasks.select(".tasks .name a")) == 10
+
+
+def test_what_failed_waits_until_it_is_tried_again_or_let_go(client, shown, http):
+    task = ended(client, Exit.FAULT, reason="No bwrap.\nCause: it is missing.\nCure: run `fab deploy`.")
+    waits = shown().find(id="waiting").find("article")
+    assert (waits.find(class_="cause").get_text(), waits.find(class_="cure").code.string) == (
+        "Cause it is missing.",
+        "fab deploy",
+    )
+    assert "1 thing waits" in shown().find(id="standing").get_text()
+    assert send(http, f"/tasks/{task.id}/cancel").status == 303
+    assert shown().find(id="waiting").find("article") is None
+
+
+def test_long_questions_are_folded_and_short_ones_are_not(client, shown):
+    asking(client, "Keep?")
+    asking(client, "word " * 100)
+    (folded,) = shown().find(id="waiting").find_all("details", class_="fold")
+    assert len(folded.summary.string) < 200
+    assert folded.p.string == "word " * 100
+
+
+def test_what_runs_is_shown_with_its_turn_its_dollars_and_its_last_command(client, shown):
+    held = claimed(client, title="Count")
+    client.deliver(held.session.id, Batch(fence=1, events=journal()))
+    started = {"tool_use_id": "u2", "name": "bash", "input": {"command": "wc -l <bookings.csv"}}
+    client.deliver(
+        held.session.id, Batch(fence=1, events=(Event(n=5, at=AT, kind=EventKind.TOOL_STARTED, data=started),))
+    )
+    text = " ".join(shown().find(id="running").get_text().split())
+    assert "Count turn 1 of 30 $1.23 so far" in text
+    assert "bash wc -l <bookings.csv" in text
+    asked = Event(n=6, at=AT, kind=EventKind.RESERVE, data={"turn": 2})
+    client.deliver(held.session.id, Batch(fence=1, events=(asked,)))
+    assert "turn 2 of 30" in " ".join(shown().find(id="running").get_text().split())
+    assert "asks the model" in shown().find(id="running").get_text()
+
+
+def test_today_counts_sessions_and_dollars_of_this_utc_day(client, shown, clock):
+    held = claimed(client)
+    client.deliver(held.session.id, Batch(fence=1, events=journal()))
+    today = " ".join(shown().find(id="today").get_text(" ").split())
+    assert "Sessions 1 of 5" in today
+    assert "Dollars $1.23 of $10.00" in today
+    clock.go_on(days=1)
+    tomorrow = " ".join(shown().find(id="today").get_text(" ").split())
+    assert "Sessions 0 of 5" in tomorrow
+    assert "Dollars $0.00 of $10.00" in tomorrow
+
+
+def test_over_thirty_percent_the_page_says_what_more_turns_had_done(client, shown, clock):
+    for limits in (0, 1):
+        client.add_task(NewTask(title="t"))
+        for code in [Exit.TURN_LIMIT] * limits + [Exit.FINISHED]:
+            held = client.claim(ClaimRequest(host="h"))
+            client.deliver(held.session.id, Batch(fence=held.lease.fence, events=turns(3)))
+            spent = 30 if code is Exit.TURN_LIMIT else 8
+            client.end(held.session.id, SessionEnd(fence=held.lease.fence, exit=code, turns=spent, usd_micros=30_000))
+        clock.go_on(minutes=2)
+        today = shown().find(id="today")
+        assert bool(today.find(class_="rule")) is bool(limits)
+    rule = " ".join(today.find(class_="rule").get_text().split())
+    assert "40 turns would have finished 1 of 1 at once, for $0.08 more, in place of $0.03" in rule
+    assert "How sure: of 1 only" in rule
+
+
+def test_a_task_is_changed_on_its_page_and_a_refused_change_keeps_what_was_typed(client, http):
+    task = client.add_task(NewTask(title="t"))
+    fields = {"version": str(task.version), "priority": "9", "sessions": "7", "dollars": "2.50"}
+    assert send(http, f"/tasks/{task.id}/edit", **fields).status == 303
+    assert client.task(task.id).budget == Budget(sessions=7, usd_micros=2_500_000)
+    stale = send(http, f"/tasks/{task.id}/edit", **{**fields, "priority": "3"})
+    page = BeautifulSoup(stale.data, "html.parser")
+    assert (stale.status, page.find(id="edit-priority")["value"]) == (412, "3")
+    wrong = send(http, f"/tasks/{task.id}/edit", **{**fields, "version": str(task.version + 1), "sessions": "0"})
+    page = BeautifulSoup(wrong.data, "html.parser")
+    assert (wrong.status, page.find(id="edit").has_attr("open")) == (422, True)
+    assert page.find(id="edit-sessions-wrong").string.startswith("Sessions in all must be")
+
+
+def test_a_tasks_page_has_its_story_its_checkpoint_and_what_it_made(client, shown):
+    held = claimed(client)
+    child = client.add_task(NewTask(title="a part", parent=held.task.id))
+    client.end(held.session.id, SessionEnd(fence=1, exit=Exit.TURN_LIMIT, reason="half", checkpoint="Done: Monday."))
+    page = shown(f"/tasks/{held.task.id}")
+    assert "Session 1 handed over at its turn limit" in page.find(id="story").get_text()
+    assert "Done: Monday." in page.find(id="checkpoint").get_text()
+    assert page.find("a", string="a part")["href"] == f"/tasks/{child.id}"
+    assert shown(f"/tasks/{child.id}").find("a", string="the task that made it")["href"] == f"/tasks/{held.task.id}"
+
+
+def test_files_of_the_page_are_kept_by_their_content_and_asked_for_again_by_another(http, shown):
+    for tag, name in (("script", "src"), ("link", "href")):
+        for found in shown().find_all(tag):
+            answer = http("GET", found[name])
+            assert (answer.status, "immutable" in answer.headers["Cache-Control"]) == (200, True)
+    assert http("GET", "/assets/style.css?v=old").headers["Cache-Control"] == "no-store"
+    assert http("GET", "/assets/secrets.txt").status == 404
 
 
 @pytest.mark.parametrize(
@@ -381,7 +479,7 @@ def test_the_page_says_when_no_notification_target_is_set_up(shown):
 def test_the_page_says_what_was_not_delivered_and_nothing_when_all_was(clock, token):
     targets = ("mail",)
     settings = Settings(notify=Notify(targets=targets))
-    with running(create(MemoryStore(targets=targets), token, settings, clock)) as url:
+    with running(create(MemoryStore(targets=targets), accepting(token), settings, clock)) as url:
         page, client = lambda: BeautifulSoup(Browser(url, token)("GET").data, "html.parser"), Client(url, token)
         assert page().find(id="notified") is None
         ended(client, Exit.FAULT, reason="no bwrap")

@@ -9,7 +9,10 @@ from dashboard.record import StaleVersion, stamp
 from dashboard.settings import Settings
 from wire.types import (
     AskedBudget,
+    Batch,
     ClaimRequest,
+    Event,
+    EventKind,
     Exit,
     File,
     NewTask,
@@ -196,3 +199,23 @@ def test_a_report_from_the_future_is_refused(queue, clock):
     queue.report(SyncRun(finished_at=stamp(clock() + timedelta(minutes=5)), **run))
     with pytest.raises(Invalid, match="is in the future"):
         queue.report(SyncRun(finished_at=stamp(clock() + timedelta(minutes=5, seconds=1)), **run))
+
+
+def test_a_hosts_day_is_what_began_on_it_and_what_that_spent_so_far(queue, clock):
+    clock.go_on(hours=-13)  # the day before
+    add(queue, "yesterday")
+    queue.claim(ANYONE)
+    clock.go_on(hours=13)
+    for title in ("settled", "running", "elsewhere", "not begun"):
+        add(queue, title, priority=9)
+    settled, running, elsewhere, _not_begun = (
+        queue.claim(ClaimRequest(host=host)) for host in ("h", "h", "other", "h")
+    )
+    settle = {"turn": 1, "usd_micros": 40}
+    for claim in (running, elsewhere):
+        event = Event(n=1, at=stamp(clock()), kind=EventKind.SETTLE, data=settle)
+        queue.deliver(claim.session.id, Batch(fence=claim.lease.fence, events=(event,)))
+    end = SessionEnd(fence=settled.lease.fence, exit=Exit.FINISHED, result="r", turns=2, usd_micros=300)
+    queue.end(settled.session.id, end)
+    day = queue.today("h")
+    assert (day.day, day.usd_micros) == ("2026-05-13", {settled.session.id: 300, running.session.id: 40})

@@ -59,9 +59,9 @@ def test_a_share_of_few_is_less_sure(hits, total, low, high):
 
 def test_a_rate_says_how_sure_it_is():
     assert rates.Rate(0, 0, 0).sureness == "no session has ended"
-    assert rates.Rate(2, 0, 4).sureness == "of 4 sessions only: anything from 18% to 82%, nine times in ten"
-    assert rates.Rate(33, 0, 100).sureness == "26% to 41%, nine times in ten: the 30% lie within"
-    assert rates.Rate(60, 0, 100).sureness == "52% to 68%, nine times in ten"
+    assert rates.Rate(2, 0, 4).sureness == "of 4 sessions only: anything from 18 to 82 %, nine times in ten"
+    assert rates.Rate(33, 0, 100).sureness == "26 to 41 %, nine times in ten: the 30 % lie within"
+    assert rates.Rate(60, 0, 100).sureness == "52 to 68 %, nine times in ten"
 
 
 def test_each_hit_has_what_followed_at_its_own_task():
@@ -128,5 +128,5 @@ def test_a_session_without_recorded_turns_is_counted_and_not_priced():
 
 def test_a_projection_says_how_sure_it_is():
     assert projected([hit()]).sureness.startswith("nothing is known yet")
-    assert projected([hit(session(2))]).sureness.startswith("of 1 only: anything from 27% to 100%")
-    assert projected([hit(session(2))] * 20).sureness == "from 88% to 100%, nine times in ten"
+    assert projected([hit(session(2))]).sureness.startswith("of 1 only: anything from 27 to 100 %")
+    assert projected([hit(session(2))] * 20).sureness == "from 88 to 100 %, nine times in ten"

@@ -1,9 +1,8 @@
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
-from dashboard.settings import Notify, Recurring, Settings, Template, load
+from dashboard.settings import Notify, Recurring, Settings, Template, endpoint, load
 from wire.values import Invalid
 
 ROOT = Path(__file__).parents[3]
@@ -11,8 +10,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
 def test_the_shipped_files_say_every_key_with_its_default(name):
-    # The unit makes the socket's folder; a dashboard started by hand has none.
-    assert load(ROOT / name) == replace(Settings(), socket="/run/jada-dashboard/queue.sock")
+    assert load(ROOT / name) == Settings()
     section = (ROOT / name).read_text().split("[dashboard]")[1]
     tables = ("notify", "templates", "recurring")
     keys = [key for key in Settings.__struct_fields__ if key not in tables]
@@ -40,7 +38,20 @@ def test_a_file_without_the_section_means_the_defaults(tmp_path):
     assert load(tmp_path / "jada.toml") == Settings()
 
 
-@pytest.mark.parametrize("line", ['address = "0.0.0.0"', "port = 65536", "lease_s = 0", 'port = "80"', "colour = 1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'socket = ""',
+        'socket = "queue.sock"',
+        'listen = "8765"',
+        'listen = "localhost:8765"',
+        'listen = "10.0.0.256:8765"',
+        'listen = "10.0.0.5:65536"',
+        'listen = "[10.0.0.5]:1:2"',
+        "lease_s = 0",
+        "colour = 1",
+    ],
+)
 def test_a_wrong_key_is_refused_by_name(tmp_path, line):
     (tmp_path / "jada.toml").write_text(f"[dashboard]\n{line}\n")
     with pytest.raises(Invalid, match=f"dashboard.{line.split()[0]}"):
@@ -67,3 +78,18 @@ def test_what_is_sent_is_refused_by_its_key(tmp_path, line, key):
     with pytest.raises(Invalid) as refused:
         load(file)
     assert key in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ['address = "127.0.0.1"', "port = 8765"])
+def test_the_port_of_an_earlier_release_is_refused_with_what_to_do(tmp_path, line):
+    (tmp_path / "jada.toml").write_text(f"[dashboard]\n{line}\n")
+    with pytest.raises(Invalid, match="Take out address, port and every dashboard_url"):
+        load(tmp_path / "jada.toml")
+
+
+@pytest.mark.parametrize(
+    ("listen", "found"), [("10.0.0.5:8765", ("10.0.0.5", 8765)), ("[fd00::1]:80", ("fd00::1", 80))]
+)
+def test_the_port_for_other_hosts(tmp_path, listen, found):
+    (tmp_path / "jada.toml").write_text(f'[dashboard]\nlisten = "{listen}"\n')
+    assert endpoint(load(tmp_path / "jada.toml").listen) == found

@@ -11,6 +11,7 @@ from dashboard.settings import Settings
 from dashboard.signin import CODES, COOKIE, SIGN_INS, SignIns
 from local.serve import running
 from tests.browser import Browser
+from tests.tokens import accepting
 from wire.types import NewTask, State
 
 
@@ -196,7 +197,7 @@ def test_a_name_is_shown_as_text(url, token):
 
 def test_a_restart_ends_no_sign_in_and_only_hashes_are_kept(store, token, clock, tmp_path):
     def app():
-        return create(store, token, Settings(), clock, access=tmp_path)
+        return create(store, accepting(token), Settings(), clock, access=tmp_path)
 
     with running(app()) as url:
         browser = Browser(url, token)

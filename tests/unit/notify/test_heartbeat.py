@@ -9,6 +9,7 @@ from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from notify.heartbeat import EVERY_S, Heartbeat
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import SyncOutcome, SyncRun
@@ -31,7 +32,7 @@ def clock():
 
 @pytest.fixture
 def client():
-    with running(create(MemoryStore(), TOKEN)) as url:
+    with running(create(MemoryStore(), accepting(TOKEN))) as url:
         yield Client(url, TOKEN, retries=0)
 
 
@@ -82,7 +83,7 @@ def test_a_service_that_is_away_is_logged_once_without_its_url(client, clock, ca
 @pytest.mark.process
 def test_a_queue_that_is_not_ready_is_said_with_its_reason(receiver, clock, tmp_path):
     store = SqliteStore(tmp_path / "queue.db")
-    with running(create(store, TOKEN)) as url:
+    with running(create(store, accepting(TOKEN))) as url:
         # By a process of its own: to open the file here would drop SQLite's locks on it.
         subprocess.run(["rm", tmp_path / "queue.db"], check=True)
         address = Secret(f"http://127.0.0.1:{receiver.server.server_port}/ping")

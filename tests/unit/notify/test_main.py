@@ -15,6 +15,7 @@ from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.process import wait_until
 from local.serve import running
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd
@@ -112,7 +113,7 @@ def test_wrong_targets_end_it_by_the_line_without_showing_it(command):
 def test_a_kill_repeats_at_most_the_message_under_way_and_a_restart_sends_what_is_left(command, receiver, tmp_path):
     store = SqliteStore(tmp_path / "queue.db", targets=("hook",))
     settings = Settings(notify=Notify(targets=("hook",)))
-    with running(create(store, TOKEN, settings)) as url:
+    with running(create(store, accepting(TOKEN), settings)) as url:
         client = Client(url, TOKEN)
         receiver.drips = True
         began = time.monotonic()

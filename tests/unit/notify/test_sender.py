@@ -8,6 +8,7 @@ from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from notify.send import Result
 from notify.sender import Sender
+from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd
@@ -24,7 +25,7 @@ class Killed(Exception):
 def client():
     targets = ("mail", "chat")
     settings = Settings(notify=Notify(targets=targets))
-    with running(create(MemoryStore(targets=targets), TOKEN, settings)) as url:
+    with running(create(MemoryStore(targets=targets), accepting(TOKEN), settings)) as url:
         yield Client(url, TOKEN, retries=0)
 
 

@@ -8,7 +8,7 @@ import pytest
 from doubles.lightsail.access import Authority, new_key, private_pem, public_line
 from provision.reach.access import Access
 from provision.release.bundle import SERVICES, UNITS, Bundle
-from provision.release.plan import LINKS, Probed
+from provision.release.plan import GROUPS, LINKS, Probed
 from provision.release.recovery import system_files
 from wire.secret import Secret
 
@@ -52,7 +52,7 @@ def fresh():
         packages={"bubblewrap": False, "cron": False},
         files={file.path: None for file in system_files()},
         links=dict.fromkeys(LINKS),
-        in_the_way=(), wrong_rights=(), releases={}, venvs=(), secrets=(),
+        in_the_way=(), wrong_rights=(), login="admin", lacks_groups=GROUPS, releases={}, venvs=(), secrets=(),
         current=None, proven=(), pending=None, deploying=False,
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
@@ -67,10 +67,11 @@ def worker(fresh, bundle):
         packages=dict.fromkeys(fresh.packages, True),
         files={file.path: file.digest for file in system_files()},
         links=dict(LINKS),
+        lacks_groups=(),
         current=bundle.id,
         proven=(bundle.id,),
         releases={bundle.id: {"lock": bundle.lock, "units": bundle.units, "damaged": []}},
         venvs=(bundle.lock,),
         units={unit: running if unit in SERVICES else fresh.units[unit] for unit in UNITS},
-        secrets=("anthropic_api_key", "dashboard_token"),
+        secrets=("anthropic_api_key",),
     )

@@ -31,7 +31,8 @@ def test_the_shipped_files_pass(name):
         ("[agent]\nturn = 3", "agent.turn: unknown"),
         ("[agent]\nturns = 1", "agent.turns: must be at least 2"),
         ("[agent]\nmodel = 'claude-nosuch-1'", "model: claude-nosuch-1 has no price, so it can't be used; known are"),
-        ("[dashboard]\nport = 'x'", "dashboard.port: must be a whole number"),
+        ("[dashboard]\nlease_s = 'x'", "dashboard.lease_s: must be a whole number"),
+        ("[dashboard]\nport = 8765", "dashboard.port: is gone"),
         ("[sync]\nx = 1", "sync.x: unknown"),
         ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, deploy"),
         ("[deploy", "is not valid TOML"),
@@ -49,8 +50,25 @@ def test_a_missing_file_is_named(tmp_path):
         settings.load_all(tmp_path / "jada.nowhere.toml")
 
 
-@pytest.mark.parametrize(("address", "said"), [("127.0.0.1", "127.0.0.1:9000"), ("::1", "[::1]:9000")])
-def test_the_dashboards_address_comes_from_its_own_section(file, address, said):
-    local = (ROOT / "jada.local.toml").read_text()
-    text = local.replace('address = "127.0.0.1"', f'address = "{address}"').replace("port = 8765", "port = 9000")
-    assert settings.load_all(file(text)).queue == said
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("unix:/run/jada-dashboard/queue.sock", "http://127.0.0.1:8765", "agent.dashboard_url: leads nowhere"),
+        ("unix:/run/jada-dashboard/queue.sock", "unix:/run/queue.sock", "agent.dashboard_url: leads nowhere"),
+        ("unix:/run/jada-dashboard/queue.sock", "http://10.0.0.5:8765", None),
+    ],
+)
+def test_who_looks_for_the_queue_on_its_own_host_must_find_it(file, old, new, said):
+    text = (ROOT / "jada.local.toml").read_text().replace(old, new, 1)
+    if said is None:
+        assert settings.load_all(file(text)).queue == "/run/jada-dashboard/queue.sock"
+        return
+    with pytest.raises(CommandError) as caught:
+        settings.load_all(file(text))
+    assert said in caught.value.cause
+    assert "unix:/run/jada-dashboard/queue.sock" in caught.value.cause
+
+
+def test_the_queues_socket_comes_from_the_dashboards_section(file):
+    text = (ROOT / "jada.local.toml").read_text().replace("/run/jada-dashboard/queue.sock", "/run/other/q.sock")
+    assert settings.load_all(file(text)).queue == "/run/other/q.sock"

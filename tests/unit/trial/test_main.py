@@ -91,9 +91,3 @@ def test_an_account_without_keys_is_refused(given, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(TrialRefused, match="there are no AWS credentials"):
         offer(given)
-
-
-def test_the_token_of_the_folder_is_the_one_that_the_box_gets(given):
-    assert program._token(given / "secrets").reveal() != program._token(given / "secrets").reveal()
-    (given / "secrets" / "dashboard_token").write_text("of-the-operator\n")
-    assert program._token(given / "secrets").reveal() == "of-the-operator"

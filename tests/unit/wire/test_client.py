@@ -1,8 +1,17 @@
 """How a request is put on the wire; what the calls do stands in tests/contract/test_wire.py."""
 
+import os
+import socket
+import threading
+
 import pytest
 
-from wire.client import JOINED_LIMIT, _Connection
+from dashboard import server
+from dashboard.app import create
+from dashboard.callers import Callers
+from dashboard.stores.memory import MemoryStore
+from wire.client import JOINED_LIMIT, Client, RequestRefused, Unreachable, _Connection
+from wire.types import File, NewTask
 
 
 class Socket:
@@ -23,3 +32,46 @@ def test_head_and_body_are_sent_at_once_unless_they_are_large(body, pieces):
     connection.request("POST", "/v1/claims", body=body)
     assert len(connection.sock.sent) == pieces
     assert b"".join(connection.sock.sent).partition(b"\r\n\r\n")[2] == body
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A queue's socket."""
+    path = tmp_path / "queue.sock"
+    listener = server.listen_locally(path)
+    listener.listen()
+    callers = Callers(operators=frozenset({os.geteuid()}))
+    running = server.Server(server.config(create(MemoryStore(), callers=callers)))
+    thread = threading.Thread(target=running.run, args=([listener],))
+    thread.start()
+    yield path
+    running.should_exit = True
+    thread.join()
+
+
+def test_over_a_socket_no_token_is_needed_and_connections_are_kept(path):
+    client = Client(f"unix:{path}")
+    added = [client.add_task(NewTask(title=f"task {number}")).id for number in range(60)]
+    assert [task.id for task in client.tasks()] == added[::-1]
+    assert client._pool.num_connections == 1
+
+
+def test_over_a_socket_refusals_and_files_are_the_same(path):
+    client = Client(f"unix:{path}", retries=0)
+    with pytest.raises(RequestRefused, match="404"):
+        client.task("01KRGKAHG0E073R7GREH4AHP70")
+    task = client.add_task(NewTask(title="t", context=(File(name="a-b.csv", content=b"1" * 200_000),)))
+    assert client.context_file(task.id, "a-b.csv") == b"1" * 200_000
+
+
+def test_a_socket_that_is_not_there_is_no_answer(tmp_path):
+    with pytest.raises(Unreachable, match=r"none\.sock: No such file or directory"):
+        Client(f"unix:{tmp_path}/none.sock", retries=1).health()
+
+
+def test_a_socket_behind_which_nothing_answers_ends_in_time(tmp_path):
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "silent.sock"))
+        silent.listen()
+        with pytest.raises(Unreachable, match="timed out"):
+            Client(f"unix:{tmp_path}/silent.sock", retries=0, timeout_s=0.2).health()

@@ -14,7 +14,7 @@ from agent.record.journal import Journal
 from agent.settings import Settings
 from wire.client import RequestRefused
 from wire.systemd import Notify
-from wire.types import Acknowledged, Budget, Claim, Grant, HeartbeatReply, Lease, Problem, State, Task
+from wire.types import Acknowledged, Budget, Claim, Grant, HeartbeatReply, HostDay, Lease, Problem, State, Task
 
 NOON = 1_778_673_600.0
 
@@ -42,7 +42,7 @@ class Queue:
     def __init__(self):
         self.claims, self.errors = [], {}
         self.asked, self.beats, self.records, self.created, self.ends, self.calls = [], [], {}, [], {}, []
-        self.keys, self.troubles = [], []
+        self.keys, self.troubles, self.known = [], [], {}
         self.cancelled = False
 
     def _call(self, name):
@@ -59,6 +59,10 @@ class Queue:
     def present(self, presence):
         self._call("present")
         self.troubles.append(presence.trouble)
+
+    def today(self, _host):
+        self._call("today")
+        return HostDay(day="2026-05-13", usd_micros=self.known)
 
     def heartbeat(self, task, beat):
         self._call("heartbeat")

@@ -1,6 +1,7 @@
 import pytest
 
 from agent.daemon.day import Day
+from wire.types import HostDay
 from wire.values import Invalid
 
 NOON = 1_778_673_600.0  # 2026-05-13T12:00:00Z
@@ -61,6 +62,20 @@ def test_a_month_of_days_is_kept(tmp_path):
 def test_a_file_of_an_earlier_release_is_read(tmp_path):
     (tmp_path / "state.json").write_text('{"day": "2026-05-13", "sessions": ["A"], "usd_micros": {"A/1": 7}}')
     assert Day(tmp_path / "state.json", lambda: NOON).used.spent == 7
+
+
+def test_of_two_counts_the_larger_holds(tmp_path):
+    day = Day(tmp_path / "state.json", lambda: NOON)
+    day.begin("A")
+    day.spend("A", 1, 300)
+    day.spend("A", 2, 300)
+    for _ in range(2):
+        day.learn(HostDay(day="2026-05-13", usd_micros={"A": 500, "B": 50, "C": 0}))
+    assert (day.used.sessions, day.used.spent) == (("A", "B", "C"), 650)
+    day.learn(HostDay(day="2026-05-13", usd_micros={"A": 700}))
+    assert day.used.spent == 750
+    day.learn(HostDay(day="2026-05-12", usd_micros={"D": 999}))
+    assert day.used.spent == 750
 
 
 def test_the_next_day_begins_at_midnight_utc(tmp_path):

@@ -257,6 +257,21 @@ def test_a_dashboard_of_an_earlier_release_hears_at_least_that_the_worker_lives(
     assert len(said) == 2
 
 
+def test_a_host_that_lost_its_count_goes_on_from_the_queues(host, queue, work):
+    queue.known = {"S8": 300, "S9": 400}
+    daemon, _ = work(host.claim(), sessions_per_day=3)
+    daemon.step()
+    assert (daemon.day.used.sessions, daemon.day.used.spent) == (("S8", "S9", "S1"), 1400)
+    assert queue.asked[-1].suspended_only
+    assert queue.calls.count("today") == 1
+
+
+def test_a_dashboard_of_an_earlier_release_knows_no_day(host, queue, work):
+    queue.errors["today"] = host.refused(404)
+    daemon, worked = work(host.claim())
+    assert (worked, daemon.day.used.sessions) == (True, ("S1",))
+
+
 def test_what_is_left_behind_is_reported_before_anything_is_claimed(host, queue, work):
     queue.errors["end"] = Unreachable("gone")
     _, worked = work(host.claim())

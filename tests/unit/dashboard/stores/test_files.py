@@ -19,6 +19,7 @@ from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.browser import Browser
+from tests.tokens import accepting
 from wire.secret import Secret
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd, SyncOutcome, SyncRun
 
@@ -41,7 +42,7 @@ def store(path):
 @pytest.fixture
 def ready(store):
     """What /readyz answers over the store: its status, and its detail."""
-    with running(create(store, TOKEN)) as url:
+    with running(create(store, accepting(TOKEN))) as url:
 
         def ask():
             answer = urllib3.request("GET", f"{url}/readyz", retries=False)
@@ -120,7 +121,7 @@ def test_a_locked_file_is_busy_and_changes_nothing(store, path):
     store._db.execute("PRAGMA busy_timeout = 10")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with running(create(store, TOKEN)) as url:
+    with running(create(store, accepting(TOKEN))) as url:
         post = {"Authorization": f"Bearer {TOKEN.reveal()}"}
         answer = urllib3.request("POST", f"{url}/v1/tasks", json={"title": "t"}, headers=post, retries=False)
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
@@ -145,7 +146,7 @@ def test_a_full_disk_is_507_and_what_was_acknowledged_stays(store):
     kept = queue.add(NewTask(title="kept"))[0].id
     (pages,) = store._db.execute("PRAGMA page_count").fetchone()
     store._db.execute(f"PRAGMA max_page_count = {pages}")
-    with running(create(store, TOKEN)) as url:
+    with running(create(store, accepting(TOKEN))) as url:
         post = {"Authorization": f"Bearer {TOKEN.reveal()}"}
         large = [{"title": "large", "description": str(n) * 8000} for n in range(5)]
         refused = [urllib3.request("POST", f"{url}/v1/tasks", json=body, headers=post).status for body in large]
@@ -299,7 +300,7 @@ def test_a_damaged_session_is_passed_over_and_named_and_its_page_is_shown(store,
     task = queue.add(NewTask(title="t"))[0].id
     first, second = (end_by_handing_over(queue, clock) for _ in range(2))
     break_row(path, "UPDATE sessions SET record = '{\"id\": 5}' WHERE id = ?", first)
-    with running(create(store, TOKEN, Settings(), clock)) as url:
+    with running(create(store, accepting(TOKEN), Settings(), clock)) as url:
         see = Browser(url, TOKEN)
         for page, status in ((f"/tasks/{task}", 200), (f"/sessions/{first}", 404), ("/", 200)):
             assert see("GET", page).status == status, page

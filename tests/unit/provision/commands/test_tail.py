@@ -9,6 +9,7 @@ from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from provision.commands import tail
 from provision.commands.tail_lines import lines
+from tests.tokens import accepting
 from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
 from wire.types import (
@@ -32,7 +33,7 @@ TOKEN = Secret("a-token-of-the-tests")
 
 @pytest.fixture
 def client():
-    with running(create(MemoryStore(), TOKEN)) as url:
+    with running(create(MemoryStore(), accepting(TOKEN))) as url:
         yield Client(url, TOKEN, retries=0)
 
 

@@ -9,6 +9,7 @@ from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from provision.commands import options, task, task_lines
 from provision.errors import CommandError
+from tests.tokens import accepting
 from wire import types
 from wire.client import Client
 from wire.secret import Secret
@@ -224,7 +225,7 @@ def losing():
     with contextlib.ExitStack() as stack:
 
         def make(lost, retries):
-            url = stack.enter_context(running(Losing(create(store, token), lost)))
+            url = stack.enter_context(running(Losing(create(store, accepting(token)), lost)))
             return Client(url, token, retries=retries)
 
         yield make

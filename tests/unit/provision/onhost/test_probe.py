@@ -1,3 +1,4 @@
+import grp
 import hashlib
 
 import pytest
@@ -9,7 +10,7 @@ pytestmark = pytest.mark.process
 
 
 def _asked(**given):
-    return {"packages": [], "files": [], "links": [], "folders": {}, "units": [], **given}
+    return {"packages": [], "files": [], "links": [], "folders": {}, "groups": [], "units": [], **given}
 
 
 def test_the_system_is_named_as_lightsails_blueprints_are():
@@ -53,3 +54,11 @@ def test_a_folder_where_a_link_belongs_is_reported(tmp_path):
     (tmp_path / "link").symlink_to("folder")
     asked = [str(tmp_path / name) for name in ("folder", "link", "none")]
     assert probe.main(_asked(links=asked))["in_the_way"] == asked[:1]
+
+
+def test_groups_that_the_login_user_lacks_are_reported_and_root_needs_none(monkeypatch):
+    groups = [grp.getgrgid(0).gr_name, "no-such-group"]
+    monkeypatch.setenv("SUDO_USER", "no-such-user")
+    assert probe.main(_asked(groups=groups))["lacks_groups"] == groups
+    monkeypatch.delenv("SUDO_USER")
+    assert probe.main(_asked(groups=groups))["lacks_groups"] == []

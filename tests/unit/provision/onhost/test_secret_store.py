@@ -12,9 +12,9 @@ def folder(tmp_path):
     return tmp_path / "jada" / "secrets"
 
 
-def _order(folder, secrets=(), make=()):
+def _order(folder, secrets=()):
     encoded = {name: base64.b64encode(text.encode()).decode() for name, text in dict(secrets).items()}
-    return {"folder": str(folder), "secrets": encoded, "make": list(make), "readers": {}}
+    return {"folder": str(folder), "secrets": encoded, "readers": {}}
 
 
 def test_only_root_reads_a_secret_and_its_folder(folder):
@@ -32,20 +32,6 @@ def test_the_same_secret_again_is_no_change_but_its_mode_is_mended(folder):
     assert secret_store.main(_order(folder, {"token": "value\n"}))["changed"] == []
     assert (folder / "token").stat().st_mode & 0o777 == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_what_is_not_given_is_made_once(folder):
-    first = secret_store.main(_order(folder, make=["dashboard_token"]))
-    value = (folder / "dashboard_token").read_text()
-    second = secret_store.main(_order(folder, make=["dashboard_token"]))
-    assert (first["made"], second["made"]) == (["dashboard_token"], [])
-    assert len(value.strip()) > 40
-    assert (folder / "dashboard_token").read_text() == value
-
-
-def test_what_is_given_is_not_made(folder):
-    answer = secret_store.main(_order(folder, {"dashboard_token": "given\n"}, ["dashboard_token"]))
-    assert (answer["changed"], answer["made"]) == (["dashboard_token"], [])
 
 
 def test_no_value_is_in_the_answer(folder):

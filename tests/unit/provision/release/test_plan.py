@@ -142,7 +142,7 @@ def test_a_release_that_is_there_already_is_not_sent_again(worker, bundle):
 
 def test_missing_secrets_block_only_what_can_not_start_without(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
-    assert set(made.blocking) == {"anthropic_api_key", "dashboard_token"}
+    assert set(made.blocking) == {"anthropic_api_key"}
     assert {secret.name for secret in made.missing} == {name for name, secret in SECRETS.items() if not secret.optional}
 
 
@@ -177,15 +177,15 @@ def test_a_release_that_something_still_runs_from_is_kept_besides(worker, bundle
 
 def test_orders_carry_what_the_installer_reads(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
-    health = plan.Health("http://127.0.0.1:8765/readyz", 60, 10, 75)
+    health = plan.Health("unix:/run/q.sock", 60, 10, 75)
     orders = plan.orders(made, health, wheels=None, archive={"path": "/x", "sha256": "y"})
     system = orders.pop("system")
     assert orders == {
         "id": "release1", "lock": "lock1", "seen": None, "switch": True, "wheels": None,
         "archive": {"path": "/x", "sha256": "y"}, "links": plan.LINKS, "folders": [], "keep": [],
         "restart": list(SERVICES), "healthy": list(SERVICES),
-        "prove": False,
-        "health": {"url": "http://127.0.0.1:8765/readyz", "seconds": 60, "steady_s": 10, "proven_s": 75},
+        "prove": False, "login": "admin", "groups": list(plan.GROUPS),
+        "health": {"url": "unix:/run/q.sock", "seconds": 60, "steady_s": 10, "proven_s": 75},
     }  # fmt: skip
     assert system["packages"] == ["bubblewrap", "cron"]
     assert [(file["path"], file["kind"]) for file in system["files"]] == [(f.path, f.kind) for f in system_files()]
@@ -203,6 +203,7 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
         "will upload     release release1",
         f"will link       through the current release: {', '.join(plan.LINKS)}",
         "will set right  owner and mode of /var/lib/jada-agent, /var/lib/jada-sync",
+        "will add        admin to jada-queue, jada-operators: an operator of the queue",
         "will switch     from no release to release1",
         "will start      jada-dashboard.service: it is inactive",
         "will start      jada-agent.service: it is inactive",
@@ -217,6 +218,7 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
         ({"files": {}}, "will write      /etc/ssh/sshd_config.d/10-jada.conf"),
         ({"links": {}}, "will link       through the current release: /opt/jada-agent/scripts"),
         ({"wrong_rights": ("/home/jada/secrets",)}, "will set right  owner and mode of /home/jada/secrets"),
+        ({"lacks_groups": ("jada-operators",)}, "will add        admin to jada-operators: an operator of the queue"),
         ({"current": "release0"}, "will switch     from release release0 to release1"),
     ],
 )
