@@ -42,7 +42,7 @@ def refused(folder, program, says, **environ):
         ("awk", "1000", "too little memory: 1000 MB"),
     ],
 )
-def test_what_is_missing_is_told_before_anything_is_done(tmp_path, program, says, told):
+def test_what_is_missing_is_reported_before_anything_is_done(tmp_path, program, says, told):
     assert told in refused(tmp_path, program, says)
 
 
