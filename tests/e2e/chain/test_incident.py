@@ -106,14 +106,14 @@ def test_the_incident_is_reported_within_a_minute_and_closed(chain, receiver, ou
 
         zero, failed = cron(chain, client)
         line.add(zero, "cron's next run begins")
-        assert (failed.outcome, failed.error) == (SyncOutcome.FAILED, "invalid_grant")
-        line.add(seconds(failed.finished_at) + 0.5, "the run fails: invalid_grant", "the queue", "its report")
+        assert (failed.outcome, failed.error) == (SyncOutcome.FAILED, "token_dead")
+        line.add(seconds(failed.finished_at) + 0.5, f"the run fails: {failed.error}", "the queue", "its report")
         raised = alarm(client, State.NEEDS_YOU)
         line.add(seconds(raised.waiting.since) + 0.6, f"an alarm: {raised.title}", told, "page and `fab status`")
         assert raised.title in chain.fab("status").stdout
         (message,) = receiver.waits_for(raised.title)
         line.add(message["at"], f"“{subject(message)}”, with cause and cure", told, "web hook")
-        for part in ("Cause: ", "Cure: ", "auth_ga"):
+        for part in ("Cause: ", "Cure: ", "fab reauth"):
             assert part in message["text"]
         assert message["at"] - zero < MINUTE
         beat = outside.waits_for("/beat/fail", zero)
@@ -124,7 +124,7 @@ def test_the_incident_is_reported_within_a_minute_and_closed(chain, receiver, ou
         assert chain.host("systemctl show jada-agent -p MainPID -p NRestarts") == daemon
 
         authenticate(chain)
-        line.add(time.time(), "the operator signs in to Google anew, as the message says")
+        line.add(time.time(), "the operator ran `fab reauth`, as the message says")
         again, mended = cron(chain, client)
         line.add(again, "cron's next run begins")
         assert mended.outcome in {SyncOutcome.UNCHANGED, SyncOutcome.CHANGED}

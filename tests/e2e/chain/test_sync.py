@@ -69,14 +69,14 @@ def test_a_revoked_token_is_reported_and_mended(chain):
     assert chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic") == daemon
     with chain.dashboard() as client:
         assert any("fab reauth" in text for text in alarms(client))
-        said = reauthenticate(chain)
+        said = authenticate(chain)
         assert not alarms(client)
     assert "Proven: it may write into the spreadsheet" in said
     assert "brought the sheet in step" in said
     assert said.rstrip().endswith("No alarm of the sync is open.")
 
 
-def reauthenticate(chain):
+def authenticate(chain):
     """Run `fab reauth`, and consent as a person would in a browser of this machine; returns what it said."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     said = []
