@@ -330,7 +330,7 @@ def test_a_parameter_google_does_not_know_is_refused(raw, key, query, words):
     ("method", "path", "body"),
     [
         ("POST", "/v4/spreadsheets/KEY:batchUpdate", {"requests": [{"addChart": {}}]}),
-        ("POST", "/v4/spreadsheets/KEY:batchUpdate", {"requests": [{"repeatCell": {"fields": "dataValidation"}}]}),
+        ("POST", "/v4/spreadsheets/KEY:batchUpdate", {"requests": [{"repeatCell": {"fields": "textFormatRuns"}}]}),
         ("POST", "/v4/spreadsheets/KEY/developerMetadata:search", {}),
         ("POST", "/v4/spreadsheets/KEY/sheets/0:copyTo", {}),
         ("POST", "/v4/spreadsheets", {"namedRanges": []}),
