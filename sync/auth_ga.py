@@ -29,9 +29,10 @@ from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
 
 from sync import proof, report, settings
-from sync.credentials import SCOPE, TIMEOUT_S, TOKEN_FILE
+from sync.credentials import SCOPE, TOKEN_FILE
 from sync.failure import Exit, SyncFailed
 from sync.loopback import InputEnded, Loopback, Silent, listening
+from sync.transport import TIMEOUT_S
 from sync.walls import SECRETS, SETTINGS, STATE
 from wire.terminal import printable
 from wire.types import SyncOutcome, SyncRun

@@ -1,6 +1,5 @@
 """The Google credential, a service account's key or a token of auth_ga, turned into access to spreadsheets."""
 
-import functools
 import hashlib
 import json
 import logging
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import google.auth.exceptions
-import google.auth.transport.requests
 import google.oauth2.credentials
 import google.oauth2.service_account
 
@@ -25,11 +23,10 @@ from sync.failure import (
     scope_failure,
     transport_failure,
 )
+from sync.transport import Request
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 TOKEN_FILE = "port_sheet_token.json"  # noqa: S105 - a name, not a secret
-TIMEOUT_S = (5, 60)
-"""To connect, and between two bytes of an answer."""
 _TRIES = 3
 """Of the token endpoint, each of which google-auth makes up to three calls."""
 _FIRST = (
@@ -107,10 +104,8 @@ def refresh(
 
 
 def _refresh(token: Token, last_ok: datetime | None, now: datetime) -> Credentials:
-    # google-auth waits two minutes for each of three tries unless a timeout is given.
-    request = functools.partial(google.auth.transport.requests.Request(), timeout=TIMEOUT_S)
     try:
-        token.credentials.refresh(request)  # type: ignore[no-untyped-call]  # google-auth has no types here
+        token.credentials.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth has no types here
     except google.auth.exceptions.RefreshError as error:
         if token.account:
             raise account_failure(error.args, token.account) from error

@@ -9,6 +9,7 @@ from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
 from provision.commands.reauth import reauth
+from provision.commands.releases import history, releases, rollback
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
@@ -16,14 +17,14 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(plan, deploy, attach, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
     *(reauth, sync_source, sync_plan, sync_explain),
     *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "verify"),
-    "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
+    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "rollback", "verify"),
+    "Look at a host": ("status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
         "task.list",

@@ -128,7 +128,7 @@ def test_a_sync_that_lacks_its_secret_names_it_in_an_alarm(chain, receiver):
     receiver.waits_for(f"{alarm['id']}.over")
 
 
-def test_a_dashboard_that_is_away_is_told_by_the_sync(chain, receiver):
+def test_a_dashboard_that_is_away_is_reported_by_the_sync(chain, receiver):
     chain.host("systemctl stop jada-dashboard")
     chain.host("systemctl start port-sheet-sync.service")
     rows = receiver.got("The sync itself succeeded")

@@ -19,7 +19,8 @@ def unfold(page):
 
 def paths(named):
     kinds = {"session": "/sessions/"}
-    return ["/", "/add", "/nothing", *(kinds.get(kind, "/tasks/") + each for kind, each in named.items())]
+    lists = ("/tasks", "/tasks?words=room&least=much", "/tasks/bulk?all=yes&do=cancel", "/tasks/bulk?do=retry")
+    return ["/", "/add", "/nothing", *lists, *(kinds.get(kind, "/tasks/") + each for kind, each in named.items())]
 
 
 @pytest.mark.parametrize("name", ["empty", "busy", "trouble"])
