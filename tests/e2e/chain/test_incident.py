@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from local.process import wait_until
+from tests.browser import Browser
 from tests.e2e.chain.test_notify import MINUTE, PORT, SECRETS, receiver  # noqa: F401 - a fixture
 from tests.e2e.chain.test_sync import authenticate, google
 from wire.types import State, SyncOutcome
@@ -26,7 +27,7 @@ KEY = "alarm:sync"
 
 @dataclass
 class Timeline:
-    """What was observed, each with its time."""
+    """What was observed, each with its time, in the order of cause and effect: reports have whole seconds only."""
 
     rows: list = field(default_factory=list)
 
@@ -34,9 +35,9 @@ class Timeline:
         self.rows.append((at, what, who, way))
 
     def table(self, zero):
-        """The rows in order, as Markdown; times count from `zero`."""
+        """The rows as Markdown; times count from `zero`."""
         lines = ["| after | what happened | who was told | by which way |", "|---|---|---|---|"]
-        for at, *rest in sorted(self.rows):
+        for at, *rest in self.rows:
             seconds = round(at - zero)
             sign = "-" if seconds < 0 else ""
             after = f"{sign}{abs(seconds) // 60}:{abs(seconds) % 60:02}"
@@ -95,7 +96,9 @@ def subject(message):
 def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outside):  # noqa: F811 - the fixture
     line, told = Timeline(), "the operator"
     daemon = chain.host("systemctl show jada-agent -p MainPID -p NRestarts")
-    with chain.dashboard() as client:
+    with chain.tunnel() as tunnel:
+        client, page = tunnel.client, Browser(f"http://127.0.0.1:{tunnel.port}")
+        page.open(tunnel.link())
         began, run = cron(chain, client)
         assert run.outcome in {SyncOutcome.UNCHANGED, SyncOutcome.CHANGED}
         beat = outside.waits_for("/beat", began)
@@ -106,11 +109,12 @@ def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outsid
 
         zero, failed = cron(chain, client)
         line.add(zero, "cron's next run begins")
-        assert (failed.outcome, failed.error) == (SyncOutcome.FAILED, "invalid_grant")
-        line.add(seconds(failed.finished_at) + 0.5, "the run fails: invalid_grant", "the queue", "its report")
+        assert (failed.outcome, failed.error) == (SyncOutcome.FAILED, "token_dead")
+        line.add(seconds(failed.finished_at) + 0.5, f"the run fails: {failed.error}", "the queue", "its report")
         raised = alarm(client, State.NEEDS_YOU)
         line.add(seconds(raised.waiting.since) + 0.6, f"an alarm: {raised.title}", told, "page and `fab status`")
         assert raised.title in chain.fab("status").stdout
+        assert raised.title in page("GET").data.decode()
         (message,) = receiver.waits_for(raised.title)
         line.add(message["at"], f"“{subject(message)}”, with cause and cure", told, "web hook")
         for part in ("Cause: ", "Cure: ", "auth_ga"):
@@ -131,6 +135,8 @@ def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outsid
         line.add(seconds(mended.finished_at) + 0.5, "the run succeeds", "the queue", "its report")
         closed = alarm(client, State.DONE)
         assert closed.id == raised.id
+        assert raised.title not in chain.fab("status").stdout
+        assert closed.result in page("GET", f"/tasks/{closed.id}").data.decode()
         line.add(seconds(closed.updated_at) + 0.6, f"the alarm closes: {closed.result}", told, "page and `fab status`")
         (over,) = receiver.waits_for(f"{message['id']}.over")
         line.add(over["at"], f"“{subject(over)}”", told, "web hook")
@@ -145,5 +151,6 @@ def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outsid
 
 
 def rows(text):
-    """A table's rows without their times."""
-    return [line.split("|")[2:] for line in text.splitlines() if line.startswith("| ")]
+    """The timeline's rows without their times; the document's other table has fewer columns."""
+    cells = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
+    return [row[2:] for row in cells if len(row) == 6]
