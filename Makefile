@@ -61,13 +61,20 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## sixty deploys in which operator, connection, installer or host are killed; needs root, some minutes
+faults: tools ## 3,000 kills of the queue, 2,000 scenarios of people beside the sync, sixty deploys that something ends
+	@$(BIN)/python -m tests.faults.kills --kills 3000
+	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m local tools
 	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
 
-bench: ## the queue beside procrastinate on PostgreSQL, in one run; durable, so on a real disk
+bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, the sync beside its peers
 	@local/bootstrap --all-extras --group dev --group bench
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.idle
+	@$(BIN)/python -m bench.journal
+	@$(BIN)/python -m bench.streams
+	@$(BIN)/python -m bench.lists
+	@$(BIN)/python -m bench.sync
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)

@@ -1,18 +1,16 @@
 """Measure the page of a task with a long journal: `python -m bench.journal`."""
 
-import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import urllib3
-
 from bench import ours
+from bench.idle import child
+from bench.reader import Reader
 from wire.types import Batch, ClaimRequest, Event, EventKind, NewTask
 
 MEGABYTES, READERS, LOOKS = 20, 20, 60
@@ -33,7 +31,7 @@ def main() -> int:
                 raise RuntimeError("the task that was added cannot be claimed")
             for batch in _batches():
                 client.deliver(held.session.id, Batch(fence=held.lease.fence, events=batch))
-            _report(f"{client._url}/tasks/{held.task.id}")  # noqa: SLF001 - the page has no client
+            _report(Reader(client), f"/tasks/{held.task.id}")
     return 0
 
 
@@ -65,14 +63,12 @@ def _batches() -> Iterator[tuple[Event, ...]]:
     yield tuple(batch)
 
 
-def _report(url: str) -> None:
-    pool = urllib3.PoolManager(maxsize=READERS)
-    process = Path("/proc") / Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()[0]
-    first = _look(pool, url)
-    before, took = _peak(process), sorted(_look(pool, url) for _ in range(LOOKS))
+def _report(reader: Reader, path: str) -> None:
+    process = child()
+    first, size = reader.look(path)
+    before, took = _peak(process), sorted(reader.look(path)[0] for _ in range(LOOKS))
     with ThreadPoolExecutor(READERS) as readers:
-        crowd = sorted(readers.map(lambda _: _look(pool, url), range(READERS * 3)))
-    size = len(pool.request("GET", url).data)
+        crowd = sorted(readers.map(lambda _: reader.look(path)[0], range(READERS * 3)))
     sys.stdout.write(
         f"a journal of {MEGABYTES} MB, a page of {size / 1000:.0f} kB: first {first:.0f} ms,"
         f" median {statistics.median(took):.0f} ms, p95 {took[int(LOOKS * 0.95)]:.0f} ms;"
@@ -81,15 +77,12 @@ def _report(url: str) -> None:
     )
 
 
-def _look(pool: urllib3.PoolManager, url: str) -> float:
-    began = time.monotonic()
-    if pool.request("GET", url).status != 200:
-        raise RuntimeError("the page cannot be read")
-    return (time.monotonic() - began) * 1000
-
-
-def _peak(process: Path) -> float:
-    line = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
+def _peak(process: int) -> float:
+    line = next(
+        line
+        for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+        if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) / 1024
 
 

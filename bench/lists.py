@@ -5,6 +5,7 @@ import random
 import sqlite3
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ulid import ULID
 
 from bench import ours
 from bench.disk import require_disk
+from bench.idle import child, cpu_s
 from bench.reader import Reader
 from dashboard import rules
 from dashboard.record import Record
@@ -30,8 +32,11 @@ from wire.types import Batch, ClaimRequest, Event, EventKind, Exit, NewTask, Ses
 
 MOST_MS, MOST_MB, MOST_CPU_S = 60, 32, 0.6
 """Targets: of a look's 99th percentile, of the idle dashboard's memory (PSS), and of a start's CPU."""
-BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
+DAYS = 300
+"""Over how many days the tasks were added: retention keeps all of them."""
 STATES = (*[State.DONE] * 12, *[State.QUEUED] * 6, State.FAILED, State.CANCELLED)
+QUIET_S = 0.1
+"""CPU seconds in two, under which a dashboard counts as idle."""
 PER_SESSION = 100
 """Records of one session's journal."""
 
@@ -89,7 +94,7 @@ def _fill(state: Path, tasks: int, events: int, progress: Progress) -> None:
 
 def _record(number: int, tasks: int, chance: random.Random) -> Record:
     """A task as an operator's programs queue it: words some of which are in all, in half, in few and in one."""
-    at = BEGAN + timedelta(days=900) * (number / tasks)
+    at = datetime.now(UTC) - timedelta(days=DAYS) * (1 - number / tasks)
     words = " ".join(f"w{int(chance.paretovariate(0.7))}" for _ in range(60))
     parity = "even" if number % 2 else "odd"
     title = f"Sort the harbour post, {parity} number {number}"
@@ -124,6 +129,8 @@ class Asked:
 
 
 def _asked(ids: Sequence[str]) -> Iterator[Asked]:
+    days = [datetime.now(UTC).date() - timedelta(days=ago) for ago in (DAYS // 2, DAYS // 2 - 30)]
+
     def listed(query: str) -> Callable[[int], str]:
         return lambda n: "/tasks?" + query.format(n=n, id=ids[n % len(ids)], number=n * 3301 % 1_000_000)
 
@@ -135,7 +142,7 @@ def _asked(ids: Sequence[str]) -> Iterator[Asked]:
         "list, a rare label": "label=room-{n}0",
         "list, costliest": "sort=cost",
         "list, costliest failed with a label": "sort=cost&state=failed&label=nightly",
-        "list, of a span of time and a cost": "since=2025-03-01T00:00:00Z&until=2025-04-01T00:00:00Z&least=4.9",
+        "list, of a span of time and a cost": f"since={days[0]}&until={days[1]}&least=4.9",
         "search, one word in all": "words=harbour",
         "search, one word in all, deep in it": "words=harbour&cursor={id}",
         "search, two words, each in half": "words=even+odd",
@@ -150,6 +157,14 @@ def _asked(ids: Sequence[str]) -> Iterator[Asked]:
     yield Asked(name="page of a task", path=lambda n: f"/tasks/{ids[n % len(ids)]}")
 
 
+def _wait_for_its_first_looks(process: int) -> None:
+    """Wait while a dashboard that was just started reads all its records for what is to be deleted."""
+    before = -1.0
+    while (now := cpu_s(process)) - before > QUIET_S:
+        before = now
+        time.sleep(2)
+
+
 def _table(client: Client, state: Path, looks: int) -> Table:
     with sqlite3.connect(f"file:{state / 'queue.db'}?mode=ro", uri=True) as db:
         counts = db.execute("SELECT (SELECT count(*) FROM tasks), (SELECT sum(last) FROM deliveries)").fetchone()
@@ -162,6 +177,7 @@ def _table(client: Client, state: Path, looks: int) -> Table:
     for heading in ("median", "p99", "most", "target", "kB"):
         shown.add_column(heading, justify="right")
     reader = Reader(client)
+    _wait_for_its_first_looks(child())
     for asked in [
         *_asked(ids),
         Asked(name="page of a task with a journal", path=lambda n: f"/tasks/{journals[n % 100]}"),

@@ -79,9 +79,12 @@ def dashboard(folder: Path, state: Path) -> Iterator[Client]:
     command = [sys.executable, "-m", "dashboard", "--settings", str(folder / "jada.toml"), "--state", str(state)]
     log = folder / "dashboard.log"
     with log.open("w") as said, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        (folder / "ready").unlink(missing_ok=True)
         ready.bind(str(folder / "ready"))
         ready.settimeout(STARTS_WITHIN_S)
         env = {**os.environ, "NOTIFY_SOCKET": str(folder / "ready")}
+        # From bytecode, as a release on a host is compiled: reading source takes a second and megabytes.
+        env = {**env, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
         process = subprocess.Popen(command, env=env, stderr=said)
         try:
             _require_ready(ready, log)

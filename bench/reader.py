@@ -1,38 +1,32 @@
-"""A reader of the page: signed in by a link, as a browser is."""
+"""A reader of the page: signed in by a link, as a browser is, over the dashboard's socket."""
 
 import re
 import time
 
-import urllib3
-
 from wire.client import Client
+
+ORIGIN = "http://localhost"
 
 
 class Reader:
-    """Loads pages of one dashboard."""
+    """Loads pages of one dashboard; `cookie` is what its sign-in gave."""
 
-    def __init__(self, client: Client, *, at_once: int = 1) -> None:
-        self._url = client._url  # noqa: SLF001 - the page has no client of its own
-        self._pool = urllib3.PoolManager(maxsize=at_once, retries=False)
-        self._headers: dict[str, str] = {}
+    def __init__(self, client: Client) -> None:
+        self._pool = client._pool  # noqa: SLF001 - the page has no client of its own
         code = client.invite("bench").path.rpartition("/")[2]
+        fields = {"code": code}
         answer = self._pool.request(
-            "POST",
-            f"{self._url}/sign-in",
-            fields={"code": code},
-            encode_multipart=False,
-            headers={"Origin": self._url},
-            redirect=False,
+            "POST", "/sign-in", fields=fields, encode_multipart=False, headers={"Origin": ORIGIN}, redirect=False
         )
         found = re.match(r"[^;]+", answer.headers.get("Set-Cookie", ""))
         if not found:
-            raise RuntimeError("the dashboard took no sign-in")
-        self._headers = {"Cookie": found[0]}
+            raise RuntimeError(f"signing in was answered by {answer.status}")
+        self.cookie = found[0]
 
     def look(self, path: str) -> tuple[float, int]:
         """Load a page; return its milliseconds and bytes."""
         began = time.perf_counter()
-        answer = self._pool.request("GET", self._url + path, headers=self._headers, redirect=False)
+        answer = self._pool.request("GET", path, headers={"Cookie": self.cookie}, redirect=False)
         took = (time.perf_counter() - began) * 1000
         if answer.status != 200:
             raise RuntimeError(f"{path} cannot be read: {answer.status}")

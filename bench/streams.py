@@ -4,7 +4,6 @@ So many browsers read the live front page and nothing happens; then the dashboar
 """
 
 import os
-import re
 import socket
 import sys
 import tempfile
@@ -12,11 +11,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import urllib3
-
 from bench import ours
-from dashboard.signin import COOKIE
-from wire.client import Client
+from bench.reader import Reader
 
 READERS = 500
 MOST_MB, MOST_S = 50, 3
@@ -30,11 +26,11 @@ def main() -> int:
         (folder / "state").mkdir()
         with ours.dashboard(folder, folder / "state") as client:
             process = Path("/proc") / Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()[0]
-            port, cookie = _signed_in(client)
-            held.enter_context(_reader(port, cookie))  # what the first one loads is no reader's cost
+            cookie = Reader(client).cookie
+            held.enter_context(_reader(folder, cookie))  # what the first one loads is no reader's cost
             before = _megabytes(process)
             for _ in range(READERS - 1):
-                held.enter_context(_reader(port, cookie))
+                held.enter_context(_reader(folder, cookie))
             time.sleep(15)
             more, cpu = _megabytes(process) - before, _cpu_s(process)
             time.sleep(20)
@@ -48,21 +44,12 @@ def main() -> int:
     return 0 if more <= MOST_MB and took <= MOST_S else 1
 
 
-def _signed_in(client: Client) -> tuple[int, str]:
-    url = client._url  # noqa: SLF001 - the page has no client
-    code = client.invite("bench").path.rpartition("/")[2]
-    headers = {"Origin": url, "Content-Type": "application/x-www-form-urlencoded"}
-    answer = urllib3.request("POST", f"{url}/sign-in", body=f"code={code}", headers=headers, redirect=False)
-    found = re.match(rf"{COOKIE}=([^;]+);", answer.headers.get("Set-Cookie", ""))
-    if not found:
-        raise RuntimeError(f"signing in was answered by {answer.status}")
-    return int(url.rpartition(":")[2]), found[1]
-
-
-def _reader(port: int, cookie: str) -> socket.socket:
+def _reader(folder: Path, cookie: str) -> socket.socket:
     """Open a stream and wait for its first news."""
-    reader = socket.create_connection(("127.0.0.1", port), timeout=30)
-    reader.sendall(f"GET /live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {COOKIE}={cookie}\r\n\r\n".encode())
+    reader = socket.socket(socket.AF_UNIX)
+    reader.settimeout(30)
+    reader.connect(str(folder / "queue.sock"))
+    reader.sendall(f"GET /live HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode())
     heard = b""
     while b"event: standing" not in heard:
         part = reader.recv(65536)

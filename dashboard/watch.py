@@ -29,6 +29,8 @@ MB = 1024 * 1024
 def reported(run: SyncRun, new_id: NewId, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
     """Return the moves that a reported run brings about; only an outcome that is known as success closes an alarm."""
     token = _token(run, new_id(), now, settings)
+    if run.outcome == SyncOutcome.OFF:
+        return {SYNC: _closed("The sync is not set up yet.", now)}
     if run.outcome in rules.SUCCESSES:
         return {SYNC: _closed("A sync run succeeded.", now), RECORDS: _records(run, new_id(), now), **token}
     return {
@@ -47,7 +49,7 @@ def looked(
 ) -> dict[str, AlarmMove]:
     """Return the moves that time brings about, given the last success, the latest run, and the watch's start."""
     moves = _token(latest, new_id(), now, settings) if latest else {}
-    since = moment(success.finished_at, "finished_at") if success else started
+    since = max([started if success is None else moment(success.finished_at, "finished_at"), *_off_at(latest)])
     fresh = now - since <= timedelta(minutes=settings.freshness_minutes)
     if settings.freshness_minutes and not fresh:
         silent = _raised(
@@ -108,6 +110,12 @@ def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, Alarm
     return {BACKUP: _raised(BACKUP, "The queue has no backup of this night", text, new_id, now)}
 
 
+def _off_at(latest: SyncRun | None) -> list[datetime]:
+    """When the sync last said that it is not set up: freshness counts from there, and so from its enabling on."""
+    off = latest is not None and latest.outcome == SyncOutcome.OFF
+    return [moment(latest.finished_at, "finished_at")] if latest and off else []
+
+
 def _records(run: SyncRun, new_id: str, now: datetime) -> AlarmMove:
     if not run.set_aside:
         return _closed("All records of the booking system can be used.", now)
@@ -145,7 +153,7 @@ def _token(run: SyncRun, new_id: str, now: datetime, settings: Settings) -> dict
         return {TOKEN: _closed("The token has no end in sight.", now)} if run.outcome in rules.SUCCESSES else {}
     if moment(run.token_dies_at, "token_dies_at") - now > timedelta(hours=settings.token_warning_hours):
         return {TOKEN: _closed("The token was renewed.", now)}
-    text = f"It dies at {run.token_dies_at}; from then on the sync fails.\nCure: re-authenticate with auth_ga.py."
+    text = f"It dies at {run.token_dies_at}; from then on the sync fails.\nCure: re-authenticate with `fab reauth`."
     return {TOKEN: _raised(TOKEN, "The sync's Google token is about to die", text, new_id, now)}
 
 

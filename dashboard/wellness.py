@@ -8,7 +8,7 @@ from typing import Literal
 from dashboard import rules
 from dashboard.record import moment, stamp
 from dashboard.settings import Settings
-from wire.types import SyncRun
+from wire.types import SyncOutcome, SyncRun
 
 
 def complaints(
@@ -18,6 +18,9 @@ def complaints(
     """Yield what is wrong; nothing says that the worker was heard of lately, and the sheet is known to be in step."""
     if now - worker_seen > timedelta(minutes=settings.worker_minutes):
         yield f"the worker was last heard of at {stamp(worker_seen)}"
+    if latest and latest.outcome == SyncOutcome.OFF:
+        # Nothing is out of step as long as nothing is to be in step; and no run says so.
+        return
     if latest and latest.outcome not in rules.SUCCESSES:
         yield f"the sync's run of {latest.finished_at} failed"
     since = moment(success.finished_at, "finished_at") if success else started

@@ -37,6 +37,7 @@ OUTCOMES = {
     SyncOutcome.UNCHANGED: "nothing to do",
     SyncOutcome.CHANGED: "sheet brought up to date",
     SyncOutcome.FAILED: "failed",
+    SyncOutcome.OFF: "not set up yet",
 }
 
 

@@ -27,16 +27,23 @@ from wire.settings_file import needs_token
 from wire.terminal import printable
 from wire.values import Invalid
 
+
+def utc_now() -> datetime:
+    """Return the time of this host."""
+    return datetime.now(UTC)
+
+
 Found = TypeVar("Found")
 _log = logging.getLogger("sync")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, now: Callable[[], datetime] = utc_now) -> int:
     """Run once. Returns 0 only when the sheet was proven to be in step; or, with --dry-run, when the plan was printed.
 
     Anything else prints one line with its cause and its cure to stderr; `Exit` says what each code means.
     """
     options = _options(arguments)
+    options.now = now
     if user := walls.needed(options.state, os.environ, os.geteuid()):
         program = [sys.executable, "-m", "sync", *(sys.argv[1:] if arguments is None else arguments)]
         walls.enter(program, Path(__file__).resolve().parents[1], options.state, user)
@@ -54,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _show_first(settings, secrets, options)
     if not settings.enabled:
         _log.info("the sync is not set up yet: sync.enabled = false")
+        _report_off(settings, secrets, options.now())
         return 0
     signal.signal(signal.SIGTERM, _stop)
     if options.dry_run:
@@ -85,7 +93,7 @@ def _settings(path: Path) -> Settings:
 
 
 def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
-    started = _now()
+    started = options.now()
     outcome = _attempt(sync, settings, secrets, options)
     if isinstance(outcome, Busy):  # no outcome of its own: the other run reports
         return _print_failure(outcome)
@@ -93,7 +101,7 @@ def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
         _print_done(outcome, settings)
     code = _print_failure(outcome) if isinstance(outcome, SyncFailed) else Exit.IN_STEP
     outage = away.Away(options.state / "dashboard-away", away.run_command)
-    told = _report(outcome, settings, secrets, (started, options.state, outage))
+    told = _report(outcome, settings, secrets, (started, options, outage))
     return code if told or code == Exit.IN_STEP else Exit.UNTOLD
 
 
@@ -103,14 +111,14 @@ def _attempt(
     state = options.state
     try:
         with opened(state, (*settings.columns, STATE)) as history:
-            context = Context(settings, secrets, history, _now, time.sleep, state, options.plan)
+            context = Context(settings, secrets, history, options.now, time.sleep, state, options.plan)
             try:
                 return what(context)
             except SyncFailed as failed:
                 _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
                 return failed
             finally:
-                _keep_changes(history, settings, state)
+                _keep_changes(history, settings, state, options.now())
     except Busy as busy:
         return busy
     except (sqlite3.Error, OSError) as error:
@@ -121,10 +129,10 @@ def _attempt(
         return SyncFailed("sync_fault", cause, "report it with the lines above this one")
 
 
-def _keep_changes(history: History, settings: Settings, state: Path) -> None:
+def _keep_changes(history: History, settings: Settings, state: Path, at: datetime) -> None:
     """Move what was settled into the history of changes, also after a failure: some of it may have been written."""
     found = history.settled_changes()
-    if _keep(lambda: changes.append(state, changes.entries(found, (*settings.columns, STATE), _now()))):
+    if _keep(lambda: changes.append(state, changes.entries(found, (*settings.columns, STATE), at))):
         history.forget_changes()
     told = history.told()
     if _keep(lambda: changes.append(state, (changes.told(each, at) for at, each in told))):
@@ -173,7 +181,7 @@ def _close_strays(state: Path, settings: Settings) -> int:
     try:
         with opened(state, (*settings.columns, STATE)) as history:
             strays = history.strays()
-            history.close_strays(strays, [], _now())
+            history.close_strays(strays, [], utc_now())
     except SyncFailed as failed:
         return _print_failure(failed)
     except (sqlite3.Error, OSError) as error:
@@ -212,13 +220,14 @@ def _print_done(done: Done, settings: Settings) -> None:
 
 
 def _report(
-    outcome: Done | SyncFailed, settings: Settings, secrets: Path, where: tuple[datetime, Path, away.Away]
+    outcome: Done | SyncFailed, settings: Settings, secrets: Path, where: tuple[datetime, argparse.Namespace, away.Away]
 ) -> bool:
     """Report to the disk and to the dashboard, or past it; return whether anybody was told."""
-    started, state, outage = where
-    run = report.sync_run(outcome, (started, _now()), _dies_at(settings, secrets))
+    started, options, outage = where
+    state, now = options.state, options.now
+    run = report.sync_run(outcome, (started, now()), _dies_at(settings, secrets))
     if isinstance(outcome, Done):
-        met = changes.met(outcome.plan, outcome.aside, (*settings.columns, STATE), _now())
+        met = changes.met(outcome.plan, outcome.aside, (*settings.columns, STATE), now())
         _keep(lambda: changes.append(state, met))
     _keep(lambda: report.write(state, run))
     try:
@@ -237,7 +246,14 @@ def _report(
     if report.send(client, run):
         outage.back()
         return True
-    return outage.tell(run, _now())
+    return outage.tell(run, now())
+
+
+def _report_off(settings: Settings, secrets: Path, at: datetime) -> None:
+    try:
+        report.send(Client(settings.dashboard_url, secret(secrets, "dashboard_token")), report.off(at))
+    except SyncFailed as failed:
+        _log.error("this run was not reported to the dashboard: %s", failed)
 
 
 def _keep(write: Callable[[], None]) -> bool:
@@ -256,10 +272,6 @@ def _dies_at(settings: Settings, secrets: Path) -> datetime | None:
     except SyncFailed:
         # The report goes out without the date; why the token can't be read is in the outcome.
         return None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
 """The Sheets API over HTTP, one spreadsheet: a call answers JSON, or fails by its name."""
 
+import http
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import google.auth.transport.urllib3
-import google.oauth2.credentials
 import msgspec
 import urllib3
 from google.auth.exceptions import RefreshError, TransportError
 
-from sync.credentials import TIMEOUT_S
+from sync.credentials import Credentials
 from sync.failure import SyncFailed, refresh_failure, sheets_failure, transport_failure
 from sync.settings import Settings
 from sync.shape import protected
+from sync.transport import TIMEOUT_S, Request
 
 
 class Refused(SyncFailed):
@@ -27,10 +27,10 @@ class Refused(SyncFailed):
 class Api:
     """Calls one spreadsheet. After a failure with `wait_s` a write may have happened all the same."""
 
-    def __init__(self, settings: Settings, credentials: google.oauth2.credentials.Credentials) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+        self._credentials = credentials
         # No retries here: after a write that got no answer the sheet must be read before anything is sent again.
-        pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
-        self._http = google.auth.transport.urllib3.AuthorizedHttp(credentials, http=pool)  # type: ignore[no-untyped-call]
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
         self._url = f"{settings.sheets_url.rstrip('/')}/{settings.spreadsheet_id}"
         self._id = settings.spreadsheet_id
 
@@ -39,26 +39,35 @@ class Api:
     ) -> Mapping[str, Any]:
         """Call `method` on a path below the spreadsheet. Raises `SyncFailed`; it is `Refused` when nothing was done."""
         url = self._url + path + (f"?{urlencode(query)}" if query else "")
-        headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            answer = self._http.urlopen(method, url, body=body, headers=headers)  # type: ignore[no-untyped-call]
-            status, data = answer.status, answer.data
-        except RefreshError as error:  # the access token was taken away in the middle of the run
+            status, data = self._sent(method, url, body)
+            if status == http.HTTPStatus.UNAUTHORIZED:
+                # The access token's hour is over, or it was taken away in the middle of the run: a refresh tells which.
+                self._credentials.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth has no types here
+                status, data = self._sent(method, url, body)
+        except RefreshError as error:
             raise refresh_failure(error.args) from error
         except (urllib3.exceptions.HTTPError, TransportError) as error:
             raise transport_failure("sheets", error) from error
-        if status == 200:
+        if status == http.HTTPStatus.OK:
             return _decoded(data)
         raise failure(status, _error(data), self._id)
+
+    def _sent(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
+        headers = {"Authorization": f"Bearer {self._credentials.token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        answer = self._pool.request(method, url, body=body, headers=headers)
+        return answer.status, answer.data
 
 
 def failure(status: int, error: Mapping[str, Any], spreadsheet: str) -> SyncFailed:
     """Name an error answer."""
     said = str(error.get("message", ""))
     named = sheets_failure(status, error, spreadsheet)
-    if status == 400 and "protected cell" in said:
+    if status == http.HTTPStatus.BAD_REQUEST and "protected cell" in said:
         named = protected(said)
-    return Refused(named, said) if status == 400 else named
+    return Refused(named, said) if status == http.HTTPStatus.BAD_REQUEST else named
 
 
 def _decoded(data: bytes) -> Mapping[str, Any]:

@@ -1,16 +1,23 @@
-"""`python -m sync.auth_ga`: have the account's owner consent anew, and put a fresh refresh token in place.
+"""`python -m sync.auth_ga`: have the account's owner consent anew, prove the new token, and put it in place.
 
-The consent page sends its answer to a port on this machine; from another machine, forward that port over SSH
-(docs/google.md). The token never leaves the host.
+1. The consent page is opened in the operator's browser; its answer comes to a port of this machine's loopback.
+2. What was granted is compared with what is needed, and a harmless write proves it.
+3. The token file is replaced durably; until then the old one is untouched.
+4. One sync runs, and its result is shown.
+
+`fab reauth` does this from the operator's machine; the token never leaves the host.
 """
 
 import argparse
+import fcntl
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,44 +25,84 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from google_auth_oauthlib.flow import InstalledAppFlow, WSGITimeoutError
+from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
 
+from sync import proof, report, settings
 from sync.credentials import SCOPE, TOKEN_FILE
-from sync.failure import SyncFailed
+from sync.failure import Exit, SyncFailed
+from sync.loopback import InputEnded, Loopback, Silent, listening
+from sync.transport import TIMEOUT_S
+from sync.walls import SECRETS, SETTINGS, STATE
 from wire.terminal import printable
+from wire.types import SyncOutcome, SyncRun
+from wire.values import Invalid, read
 
-_SECRETS = Path("/home/jada/secrets")
-_AGAIN = "start auth_ga again"
-_PROMPT = "Open this address in a browser, sign in as the account that may edit the sheet, and allow:\n\n{url}\n"
+_AGAIN = "start it again"
+_PROMPT = "Open this address in a browser, sign in as the account that may edit the sheet, and allow:\n\n{url}\n\n"
+_SYNC = ("systemctl", "start", "port-sheet-sync.service")
+_RUNS = 2
+"""Starts of the sync: a run that began before the new token was there proves nothing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the consent; returns 0 when a token that opens spreadsheets is on disk."""
+    """Run the consent; returns 0 when a proven token is on disk, and the sync after it brought the sheet in step."""
     options = _options(arguments)
     # The address must appear at once, also when the output is a pipe.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # of a real stdout
     try:
-        flow = _flow(options.client)
-        _consent(flow, options)
-        content = _content(flow, datetime.now(UTC))
-        _write(options.token, content)
+        with _alone(options.token.parent):
+            content, proven = _token(options)
+            _write(options.token, content)
+        written = datetime.now(UTC)
+        sys.stdout.write(_done(options.token, content, proven=proven))
+        if not options.no_sync:
+            _say(_synced(written, _start_sync, options.state))
     except SyncFailed as failed:
         sys.stderr.write(printable(f"[auth_ga] {failed}") + "\n")
-        return 1
-    sys.stdout.write(_done(options.token, content))
-    return 0
+        return failed.exit
+    return Exit.IN_STEP
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="auth_ga", description="Re-authenticate the sync with Google.")
-    client = _SECRETS / "port_sheet_client.json"
+    client = SECRETS / "port_sheet_client.json"
     parser.add_argument("--client", type=Path, default=client, help="the OAuth client's file (default: %(default)s)")
-    parser.add_argument("--token", type=Path, default=_SECRETS / TOKEN_FILE, help="to write (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8085, help="where the answer arrives (default: %(default)s)")
+    parser.add_argument("--token", type=Path, default=SECRETS / TOKEN_FILE, help="to write (default: %(default)s)")
+    parser.add_argument("--settings", type=Path, default=SETTINGS, help="names the spreadsheet (default: %(default)s)")
+    parser.add_argument("--state", type=Path, default=STATE, help="the sync's folder (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="where the answer arrives; 0 takes any (the default)")
     parser.add_argument("--timeout", type=int, default=600, help="seconds to wait for it (default: %(default)s)")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    parser.add_argument("--no-sync", action="store_true", help="put the token in place, and run no sync after it")
+    parser.add_argument("--end-with-input", action="store_true", help="give up when standard input ends")
     return parser.parse_args(arguments)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder for this run only: of two at once, the slower one would undo the other's token."""
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        cause = f"the folder {folder} can't be opened: {error.strerror}"
+        raise SyncFailed("token_unwritable", cause, f"run it as root, then {_AGAIN}") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        cure = "end the other one, or wait: it gives up after its time-out"
+        raise SyncFailed("consent_busy", "another re-authentication is under way on this host", cure) from None
+    finally:
+        os.close(held)
+
+
+def _token(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Return the content of a token file, and what was proven of it. Raises `SyncFailed`: then nothing was changed."""
+    flow = _flow(options.client)
+    _consent(flow, options)
+    content = _content(flow, datetime.now(UTC))
+    return content, _proven(flow, options.settings)
 
 
 def _flow(path: Path) -> InstalledAppFlow:
@@ -89,31 +136,48 @@ def _allow_plain_http(scheme: str, host: str) -> None:
 
 
 def _consent(flow: InstalledAppFlow, options: argparse.Namespace) -> None:
+    """Ask for the consent, and exchange its code. Raises `SyncFailed`."""
     try:
-        flow.run_local_server(
-            port=options.port,
-            authorization_prompt_message=_PROMPT,
-            success_message="Thank you. jada has its answer; you may close this page.",
-            open_browser=not options.no_browser and _has_browser(),
-            timeout_seconds=options.timeout,
-            prompt="consent",  # without it Google gives no refresh token to an account that consented before
-        )
-    except WSGITimeoutError:
-        cause = f"the consent page was not answered for {options.timeout} seconds"
-        raise SyncFailed(
-            "consent_timeout", cause, f"{_AGAIN}, with port {options.port} forwarded to your machine"
-        ) from None
+        with listening(options.port) as loopback:
+            if options.end_with_input:
+                loopback.end_with(sys.stdin)
+            answer = _answer(flow, loopback, options)
+    except OSError as error:
+        cause = f"can't wait for the answer on port {options.port}: {error.strerror}"
+        raise SyncFailed("port_taken", cause, "choose another with --port, and forward that one") from error
+    if "error" in answer:
+        raise _refused(answer["error"], answer.get("error_description", ""))
+    if not answer.get("code"):
+        raise _refused("no code", "")
+    try:
+        flow.fetch_token(code=answer["code"], timeout=TIMEOUT_S[1])
     except Warning as error:  # oauthlib raises one when other scopes were granted than asked for
         granted = ", ".join(getattr(error, "new_scope", None) or ()) or "nothing"
         raise _wrong_scope(granted) from None
     except OAuth2Error as error:
-        raise _refused(error) from None
+        raise _refused(error.error or "no reason", error.description or "") from None
     except requests.RequestException as error:
         cure = f"look at the network, then {_AGAIN}"
         raise SyncFailed("token_endpoint_unreachable", f"the code could not be exchanged: {error}", cure) from error
-    except OSError as error:
-        cause = f"can't wait for the answer on port {options.port}: {error.strerror}"
-        raise SyncFailed("port_taken", cause, "choose another with --port, and forward that one") from error
+
+
+def _answer(flow: InstalledAppFlow, loopback: Loopback, options: argparse.Namespace) -> Mapping[str, str]:
+    flow.redirect_uri = loopback.redirect_uri
+    # PKCE (S256) and access_type=offline are the library's own; without prompt=consent Google gives no refresh token to
+    # an account that consented before.
+    url, state = flow.authorization_url(prompt="consent")
+    loopback.expect(state)
+    sys.stdout.write(_PROMPT.format(url=url))
+    if not options.no_browser and _has_browser():
+        webbrowser.open(url)
+    try:
+        return loopback.wait(options.timeout)
+    except Silent:
+        cause = f"the consent page was not answered for {options.timeout} seconds"
+        cure = f"{_AGAIN}, and allow; by hand, forward port {loopback.port} to your machine (`fab reauth` does)"
+        raise SyncFailed("consent_timeout", cause, cure) from None
+    except InputEnded:
+        raise SyncFailed("consent_ended", "the operator went away before the answer came", _AGAIN) from None
 
 
 def _has_browser() -> bool:
@@ -124,16 +188,16 @@ def _has_browser() -> bool:
     return True
 
 
-def _refused(error: OAuth2Error) -> SyncFailed:
-    said = f"{error.error}: {error.description}" if error.description else error.error
-    if error.error == "access_denied":
+def _refused(error: str, description: str) -> SyncFailed:
+    said = f"{error}: {description}" if description else error
+    if error == "access_denied":
         return SyncFailed(
             "consent_denied", "the user, or a rule of the Workspace, denied access", f"{_AGAIN}, and allow"
         )
-    if error.error in ("invalid_client", "deleted_client", "unauthorized_client"):
+    if error in ("invalid_client", "deleted_client", "unauthorized_client"):
         cure = f"put the client's own file in place (port_sheet_client.json), then {_AGAIN}"
         return SyncFailed("client_invalid", f"Google does not accept the OAuth client ({said})", cure)
-    cure = f"{_AGAIN}, and use the address that it prints, once"
+    cure = f"{_AGAIN}, and use the address that it prints, once and within ten minutes"
     return SyncFailed("consent_failed", f"the answer of the consent page can't be used ({said})", cure)
 
 
@@ -159,6 +223,21 @@ def _content(flow: InstalledAppFlow, now: datetime) -> dict[str, Any]:
     lives_s = token.get("refresh_token_expires_in")
     kept |= {"granted_scopes": granted, "issued_at": now.isoformat(timespec="seconds")}
     return kept | ({"refresh_token_expires_in": int(lives_s)} if lives_s else {})
+
+
+def _proven(flow: InstalledAppFlow, path: Path) -> str:
+    """Prove the token by a harmless write; return what was proven. Raises `SyncFailed`."""
+    try:
+        found = settings.load(path)
+    except Invalid as error:
+        return f"Not proven by a write: {error}.\n"
+    if not found.spreadsheet_id:
+        return "Not proven by a write: sync.spreadsheet_id is not set yet.\n"
+    try:
+        proof.prove(found, flow.credentials, proof.any_tab)
+    except SyncFailed as failed:
+        raise proof.refused_account(failed, "the account that you signed in as") from None
+    return f"Proven: it may write into the spreadsheet {found.spreadsheet_id}.\n"
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
@@ -187,13 +266,50 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         ) from error
 
 
-def _done(path: Path, content: Mapping[str, Any]) -> str:
+def _done(path: Path, content: Mapping[str, Any], *, proven: str) -> str:
     days = content.get("refresh_token_expires_in", 0) / 86400
     warning = f"It dies in {days:.0f} days: the app's status is Testing; publish it, then {_AGAIN}.\n" if days else ""
-    return (
-        f"{path} has a fresh refresh token (0600), granted {', '.join(content['granted_scopes'])}.\n{warning}"
-        "The next run uses it; to see it work now: systemctl start port-sheet-sync.service\n"
+    granted = ", ".join(content["granted_scopes"])
+    return f"{path} has a fresh refresh token (0600), granted {granted}.\n{proven}{warning}"
+
+
+def _start_sync() -> None:
+    sys.stdout.write("One sync runs now ...\n")
+    try:
+        # It waits for the run's end; how that went is in the report.
+        subprocess.run(_SYNC, check=False, capture_output=True)
+    except OSError as error:
+        cure = "run it by hand: systemctl start port-sheet-sync.service"
+        raise SyncFailed("sync_not_started", f"the sync could not be started: {error.strerror}", cure) from error
+
+
+def _synced(since: datetime, start: Callable[[], None], state: Path) -> SyncRun:
+    """Run the sync until a run that began after `since` has ended, and return its report. Raises `SyncFailed`."""
+    for _ in range(_RUNS):
+        start()
+        run = _latest(state)
+        # Cron's run may have begun with the old token: starting it only waited for its end.
+        if run and datetime.fromisoformat(run.started_at) >= since.replace(microsecond=0):
+            if run.outcome not in (SyncOutcome.CHANGED, SyncOutcome.UNCHANGED):
+                raise SyncFailed(
+                    run.error or "sync_fault", run.cause or run.outcome.value, run.cure or "see its journal"
+                )
+            return run
+    raise SyncFailed(
+        "sync_not_started", "no run of the sync ended with the new token", "see `fab logs --unit port-sheet-sync`"
     )
+
+
+def _latest(state: Path) -> SyncRun | None:
+    try:
+        return read(SyncRun, (state / report.FILE).read_bytes())
+    except (OSError, Invalid):
+        return None
+
+
+def _say(run: SyncRun) -> None:
+    figures = f"{run.rows_read} bookings, {run.added} added, {run.changed} changed, {run.removed} marked as removed"
+    sys.stdout.write(f"The run of {run.finished_at} brought the sheet in step: {figures}.\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 7. The copy is deleted.
 """
 
+import dataclasses
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +60,7 @@ class Converge:
         self._tab: int | None = None
         self._shape: Shape | None = None
         self._loaded = False
+        self._unproven = "cells of ours go astray again and again"
         self._tries = 0
         self._reuse: Batch | None = None
         self._gone: list[Begun] = []
@@ -72,19 +74,9 @@ class Converge:
         refused = 0
         for _ in range(_ROUNDS):
             try:
-                self._replay()
-                table = self.read()
-                self._require_copies(table)
-                ours = plan.our_rows(keys, table.rows, self.base)
-                # By themselves: with a damaged id column bookings would seem to be gone.
-                if undo := self._undo(table):
-                    self._write(undo, (), table, ours)
-                else:
-                    plans.append(found := compare(table.rows, self.base))
-                    if not found.writes:
-                        return self._settled(plans)
-                    cells = tuple(targets(found, table, self._sheet.reader.columns))
-                    self._write(cells, tuple(NewRow(*row) for row in found.added.items()), table, ours)
+                # A round of its own: what it read is gone from memory before the next one reads.
+                if self._round(compare, keys, plans):
+                    return self._settled(plans)
                 refused = 0
             except Refused:
                 # Rows that users deleted meanwhile make a place that is not there: the next reading knows.
@@ -93,7 +85,30 @@ class Converge:
                     raise
             except SyncFailed as failed:
                 self._wait(failed)
-        raise _not_verified(plans[-1] if plans else None, table, self._sheet)
+        cause = f"the sheet does not keep what is written to it, or a user edits it all the time ({self._unproven})"
+        cure = "look at that cell: a script or a formula of the sheet may own it"
+        raise SyncFailed("sheet_not_verified", cause, cure)
+
+    def _round(self, compare: Callable[[Sequence[Row], Base], Plan], keys: AbstractSet[str], plans: list[Plan]) -> bool:
+        """Read, and write what is to be written; return whether there was nothing."""
+        self._replay()
+        table = self.read()
+        self._require_copies(table)
+        ours = plan.our_rows(keys, table.rows, self.base)
+        # By themselves: with a damaged id column bookings would seem to be gone.
+        if undo := self._undo(table):
+            self._write(undo, (), table, ours)
+            return False
+        found = compare(table.rows, self.base)
+        # Only the last plan's settled cells count, and each plan has as many as there are bookings.
+        plans[-1:] = [dataclasses.replace(each, settled={}) for each in plans[-1:]]
+        plans.append(found)
+        if not found.writes:
+            return True
+        self._unproven = _unproven(found, table, self._sheet.reader.columns)
+        cells = tuple(targets(found, table, self._sheet.reader.columns))
+        self._write(cells, tuple(NewRow(*row) for row in found.added.items()), table, ours)
+        return False
 
     def _settled(self, plans: Sequence[Plan]) -> Plan:
         """Keep what the last reading verified; not all is well while something of ours stands where it should not."""
@@ -311,16 +326,11 @@ def _place(target: Target) -> tuple[int, int]:
     return target.row, target.column
 
 
-def _not_verified(wanted: Plan | None, table: Table, sheet: Sheet) -> SyncFailed:
-    columns = sheet.reader.columns
-    if wanted is None:
-        what = "cells of ours go astray again and again"
-    elif wanted.changes:
-        change = wanted.changes[0]
-        place, cell = next(iter(change.cells.items()))
-        seen = {row.number: row.cells for row in table.rows}[change.number][place]
-        what = f"booking {change.key}, {columns[place]}: wrote {cell!r}, reads {seen!r}"
-    else:
-        what = f"booking {next(iter(wanted.added), '')} is not there"
-    cause = f"the sheet does not keep what is written to it, or a user edits it all the time ({what})"
-    return SyncFailed("sheet_not_verified", cause, "look at that cell: a script or a formula of the sheet may own it")
+def _unproven(wanted: Plan, table: Table, columns: Sequence[str]) -> str:
+    """Say what a plan still finds to write, by one cell or row."""
+    if not wanted.changes:
+        return f"booking {next(iter(wanted.added), '')} is not there"
+    change = wanted.changes[0]
+    place, cell = next(iter(change.cells.items()))
+    seen = next(row.cells for row in table.rows if row.number == change.number)[place]
+    return f"booking {change.key}, {columns[place]}: wrote {cell!r}, reads {seen!r}"

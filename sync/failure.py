@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-REAUTHENTICATE = (
-    "re-authenticate on the host: sudo /opt/jada-agent/current/venv/bin/python /opt/jada-agent/scripts/auth_ga.py"
-    " (docs/google.md shows how from your own machine)"
-)
+REAUTHENTICATE = "re-authenticate: `fab reauth` in the work tree on your own machine (docs/google.md)"
+_NEW_KEY = "make a new key for it (docs/google.md) and put it in place with `fab secrets` (port_sheet_token.json)"
 _TESTING = timedelta(days=7)
 """How long a refresh token lives while the consent screen's publishing status is Testing."""
 _UNUSED = timedelta(days=180)
@@ -52,7 +50,7 @@ _EXITS: Mapping[str, Exit] = {
     **dict.fromkeys(("admin_policy", "reauth_demanded", "sheet_unauthorized"), Exit.CREDENTIAL),
     **dict.fromkeys(("sheets_down", "sheets_quota", "sheets_unreachable"), Exit.GOOGLE_DOWN),
     **dict.fromkeys(("token_endpoint_down", "token_endpoint_unreachable"), Exit.GOOGLE_DOWN),
-    **dict.fromkeys(("clock_off", "stopped", "credential_missing"), Exit.HOST),
+    **dict.fromkeys(("clock_off", "stopped", "credential_missing", "sync_not_started"), Exit.HOST),
     **dict.fromkeys(("sheets_refused", "sync_fault"), Exit.FAULT),
     "sheets_api_disabled": Exit.CREDENTIAL,
     "already_running": Exit.BUSY,
@@ -140,6 +138,28 @@ def refresh_failure(args: Sequence[Any], record: Record | None = None) -> SyncFa
         cause = f"Google's token endpoint refused the token: {error}: {said or 'no description'}"
         return SyncFailed("token_refused", cause, REAUTHENTICATE)
     return SyncFailed("token_endpoint_down", f"Google's token endpoint is out of order: {text}", _LATER, wait_s=_WAIT_S)
+
+
+def account_failure(args: Sequence[Any], account: str) -> SyncFailed:
+    """Name a refused key of a service account by the arguments of google-auth's RefreshError.
+
+    All are invalid_grant: the description alone tells them apart.
+    """
+    body = args[1] if len(args) > 1 and isinstance(args[1], Mapping) else {}
+    if body.get("error") not in ("invalid_grant", "invalid_client", "unauthorized_client"):
+        return refresh_failure(args)
+    said = f"{body['error']}: {body.get('error_description') or 'no description'}"
+    low = said.lower()
+    if "jwt" in low and "signature" not in low:
+        return SyncFailed("clock_off", f"Google refused a key by its time stamps: {said}", _CLOCK)
+    if "account not found" in low or "disabled" in low:
+        cause = f"the service account {account} was deleted or disabled ({said})"
+        return SyncFailed(
+            "account_gone", cause, "restore it in the Google Cloud console, or make another: docs/google.md"
+        )
+    return SyncFailed(
+        "account_key_dead", f"the key of the service account {account} is no longer valid ({said})", _NEW_KEY
+    )
 
 
 def scope_failure(granted: Sequence[str]) -> SyncFailed:

@@ -13,6 +13,7 @@ import msgspec
 
 from sync.batch import Batch
 from sync.failure import SyncFailed
+from sync.interning import interned
 from sync.judge import Told, Verdict
 from sync.plan import Base, Cells
 from sync.strays import Stray
@@ -79,7 +80,9 @@ class History:
         """Return the settled cells of each booking; those of a column that is new since then are None."""
         then = json.loads(self._note("columns") or "[]")
         places = [then.index(name) if name in then else None for name in self._columns]
-        rows = ((key, json.loads(text)) for key, text in self._db.execute("SELECT id, cells FROM base"))
+        rows = (
+            (key, interned(msgspec.json.decode(text))) for key, text in self._db.execute("SELECT id, cells FROM base")
+        )
         return {key: tuple(None if place is None else cells[place] for place in places) for key, cells in rows}
 
     def settle(self, old: Base, new: Base, at: datetime, *, proven: bool = True) -> None:

@@ -152,7 +152,9 @@ def _undone(target: Target, seen: Cell, ours: Cell, copy: _Copy, known: Known, v
     stray = known.strays.get(target.restores)
     if seen != target.old:
         # A user typed between our reading and our write: that is newer than what we put back.
-        verdict.strays.append(_stray(target, copy, stray.booking if stray else "", ours))
+        typed = _stray(target, copy, stray.booking if stray else "", ours)
+        verdict.strays.append(typed)
+        verdict.told.append(_tell("kept", typed))
     if stray and not stray.unit:
         verdict.told.append(_tell("restored", stray))
 

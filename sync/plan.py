@@ -88,7 +88,8 @@ def diff(source: Mapping[str, Cells], sheet: Sequence[Row], base: Base, policy: 
     """Plan the writes. `source` has cells without the state. A row whose key we never had is a user's, and left."""
     rows, further = _first_rows(sheet)
     live = {key: (*cells, LIVE) for key, cells in source.items()}
-    compared = [_compare(rows[key], cells, base.get(key), policy) for key, cells in live.items() if key in rows]
+    differ = {key: cells for key, cells in live.items() if key in rows and rows[key].cells != cells}
+    compared = [_compare(rows[key], cells, base.get(key), policy) for key, cells in differ.items()]
     gone = {key: row for key, row in rows.items() if key not in live and _ours(row, base, policy)}
     removed = [_mark(row, REMOVED) for row in gone.values() if row.cells[STATE] != REMOVED]
     doubled = [row for row in further if row.key in live or row.key in gone]
@@ -159,8 +160,6 @@ class _Compared:
 
 
 def _compare(row: Row, wanted: Cells, base: tuple[Cell | None, ...] | None, policy: Policy) -> _Compared:
-    if row.cells == wanted:
-        return _Compared(row)
     known = base or (None,) * len(wanted)
     verdicts = [_judge(*cells) for cells in zip(wanted, row.cells, known, strict=True)]
     # The state says what we know of the row; a user has other columns to say something else.

@@ -76,6 +76,11 @@ def sync_run(outcome: Done | SyncFailed, times: tuple[datetime, datetime], dies_
     )
 
 
+def off(now: datetime) -> SyncRun:
+    """Make the report of a sync that is not set up yet: the dashboard counts freshness from the last of these."""
+    return SyncRun(started_at=_text(now), finished_at=_text(now), outcome=SyncOutcome.OFF)
+
+
 def send(client: Client, run: SyncRun) -> bool:
     """Report to the dashboard; return whether it took the report. The sheet does not depend on it."""
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sync.failure import SyncFailed
+from sync.interning import interned
 from sync.plan import Cell, Row
 from sync.settings import KEY, STATE, Settings
 
@@ -42,6 +43,7 @@ class Reader:
         """Read a whole sheet. Raises `SyncFailed` for a header of ours that is missing or there twice."""
         if not any(cell != "" for row in grid for cell in row):
             return Table((), ())
+        grid = [interned(row) for row in grid]
         places = self._places(headers(grid[0]))
         return Table(places, tuple(self._rows(places, grid)), grid)
 

@@ -458,11 +458,12 @@ class TokenList(Written, frozen=True, kw_only=True):
 
 
 class SyncOutcome(OpenWord, enum.StrEnum):
-    """How a sync run ended; `unchanged` and `changed` were read again and verified."""
+    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     FAILED = "failed"
+    OFF = "off"
 
 
 class SyncRun(Written, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ a page is never slower because a queue is long.
 import enum
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ulid import ULID
 
@@ -24,10 +24,16 @@ from wire.values import Invalid
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Tasks that one listing looks through: some 20 ms; fewer where each is looked up among the words, at 20 µs."""
+    """Tasks that one listing looks through: some 10 ms; fewer where each is looked up among the words, at 20 µs.
 
-    looked: int = 3_000
+    Words that are common but never together are found nowhere, after a look through all of the index: so it is read a
+    `window` of tasks at a time, and no further after so many seconds.
+    """
+
+    looked: int = 2_000
     checked: int = 1_000
+    window: int = 200_000
+    seconds: float = 0.02
 
     def few(self, lead: "Lead", which: TaskFilter) -> int:
         """Return how many tasks are few enough to be looked through for all other filters at once."""
@@ -50,6 +56,13 @@ class Walk:
 
     sql: str
     values: dict[str, Any]
+
+
+class Window(NamedTuple):
+    """Numbers of tasks in the index of words, both included."""
+
+    low: int
+    high: int
 
 
 _OF_STATE = "state = :state AND state <> 'running'"
@@ -147,9 +160,13 @@ def count(lead: Lead) -> str:
     return f"SELECT count(*) FROM (SELECT 1 FROM {_COUNTED[lead]} LIMIT :few)"  # noqa: S608 - ours
 
 
-def walk(which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None, most: int) -> Walk:
-    """Return the statement that goes through at most so many tasks that an index leads to, from a cursor on."""
-    place, path = _by_cost(cursor) if sort is Sort.COST else _by_age(which, sort, lead, cursor)
+def walk(
+    which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None, most: int, window: Window | None = None
+) -> Walk:
+    """Return the statement that goes through at most so many tasks that an index leads to, from a cursor on; that of
+    words goes through a window.
+    """
+    place, path = _by_cost(cursor) if sort is Sort.COST else _by_age(which, sort, lead)
     asked = {
         "state": which.state,
         "label": which.label,
@@ -163,6 +180,8 @@ def walk(which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None, most: in
     sql = f"SELECT {place}, tasks.id, CASE WHEN {fits} THEN record END FROM {path} LIMIT :looked"  # noqa: S608 - ours
     cost, last = read_cursor(cursor, sort) if cursor else (0, "")
     given = {"cost": cost, "start": last, "looked": most + 1}
+    if window:
+        given |= {"low": window.low, "high": window.high}
     return Walk(sql, {**values(which), **_span(which, sort, last), **given})
 
 
@@ -185,13 +204,12 @@ def _by_cost(cursor: str | None) -> tuple[str, str]:
     return "costs.usd_micros || '.' || costs.task", f"{_BY_COST} {after} {order}"
 
 
-def _by_age(which: TaskFilter, sort: Sort, lead: Lead, cursor: str | None) -> tuple[str, str]:
-    forward, order = (">", "ASC") if sort is Sort.OLDEST else ("<", "DESC")
+def _by_age(which: TaskFilter, sort: Sort, lead: Lead) -> tuple[str, str]:
+    order = "ASC" if sort is Sort.OLDEST else "DESC"
     is_running = lead is Lead.STATE and which.state is State.RUNNING
     source = _RUNNING if is_running else _FROM[lead]
     if lead is Lead.WORDS:
-        after = f"AND words.rowid {forward} {_number(sort)}" if cursor else ""
-        return "listed.task", f"{source} {after} ORDER BY words.rowid {order}"
+        return "listed.task", f"{source} AND words.rowid BETWEEN :low AND :high ORDER BY words.rowid {order}"
     task_id = _TASK.get(lead, "tasks.id")
     return task_id, f"{source} AND {task_id} >= :first AND {task_id} < :end ORDER BY {task_id} {order}"
 
@@ -204,8 +222,25 @@ def read_cursor(cursor: str, sort: Sort) -> tuple[int, str]:
     return int(found[1] or 0), found[2]
 
 
-def _number(sort: Sort) -> str:
-    """The number of the task that a listing came to; where it is gone by now, that of its neighbour."""
+def windows(sort: Sort, number: int | None, held: Window, size: int) -> Iterator[Window]:
+    """Yield the windows of the index of words, from the task of a number on, or from its end."""
+    if sort is Sort.OLDEST:
+        low = held.low if number is None else number + 1
+        yield from (Window(start, min(start + size - 1, held.high)) for start in range(low, held.high + 1, size))
+    else:
+        high = held.high if number is None else number - 1
+        yield from (Window(max(end - size + 1, held.low), end) for end in range(high, held.low - 1, -size))
+
+
+EDGE = {
+    Sort.NEWEST: "SELECT task FROM listed WHERE n >= :low ORDER BY n LIMIT 1",
+    Sort.OLDEST: "SELECT task FROM listed WHERE n <= :high ORDER BY n DESC LIMIT 1",
+}
+"""The task up to which a window reaches."""
+
+
+def number(sort: Sort) -> str:
+    """Return the query of the number of the task that a listing came to; where it is gone by now, its neighbour's."""
     beside = ("<", "DESC", "+ 1") if sort is not Sort.OLDEST else (">", "ASC", "- 1")
     neighbour = "SELECT n {2} FROM listed WHERE task {0} :start ORDER BY task {1} LIMIT 1".format(*beside)  # noqa: S608 - ours
-    return f"coalesce((SELECT n FROM listed WHERE task = :start), ({neighbour}))"  # noqa: S608 - ours
+    return f"SELECT coalesce((SELECT n FROM listed WHERE task = :start), ({neighbour}))"  # noqa: S608 - ours

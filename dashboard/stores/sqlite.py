@@ -9,6 +9,7 @@ import functools
 import os
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -52,7 +53,7 @@ from dashboard.stores import (
 )
 from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
-from dashboard.stores.listing import Bounds, Lead
+from dashboard.stores.listing import Bounds, Lead, Window
 from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
 from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
@@ -137,7 +138,9 @@ class SqliteStore:
         new_id: NewId = lambda: uuid.uuid4().hex,
         room: int = ROOM,
         bounds: Bounds = Bounds(),  # noqa: B008 - a value
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._monotonic = monotonic
         self._path = path
         self._bounds = bounds
         self._targets = targets
@@ -357,22 +360,28 @@ class SqliteStore:
                 self.set_aside(error.task_id)
 
     def _listing(self, which: TaskFilter, sort: Sort, cursor: str | None, limit: int) -> Listing:
+        began = self._monotonic()
         with self._reading() as db:
             row = db.execute("SELECT value FROM meta WHERE key = ?", (INDEXED_FROM,)).fetchone()
             indexed_from = str(row[0]) if row else None
             lead = _lead(db, which, sort, self._bounds)
             most = max(limit + 1, self._bounds.few(lead, which))
-            walk = listing.walk(which, sort, lead, cursor, most)
             found: list[Record] = []
-            last = None
-            with closing(db.execute(walk.sql, walk.values)) as rows:
-                # Row by row: what comes after the last one wanted is never read.
-                for looked, (place, task_id, text) in enumerate(rows):
-                    if looked == most or (text is not None and len(found) == limit):
-                        return Listing(found, str(last), indexed_from)
-                    if text is not None:
-                        found.append(_parsed(task_id, text))
-                    last = place
+            looked, last = 0, None
+            for window in _windows(db, lead, sort, cursor, self._bounds):
+                if last is not None and self._monotonic() - began > self._bounds.seconds:
+                    return Listing(found, last, indexed_from)
+                walk = listing.walk(which, sort, lead, cursor, most, window)
+                with closing(db.execute(walk.sql, walk.values)) as rows:
+                    # Row by row: what comes after the last one wanted is never read.
+                    for place, task_id, text in rows:
+                        if looked == most or (text is not None and len(found) == limit):
+                            return Listing(found, str(last), indexed_from)
+                        if text is not None:
+                            found.append(_parsed(task_id, text))
+                        looked, last = looked + 1, str(place)
+                if window:
+                    (last,) = db.execute(listing.EDGE[sort], {"low": window.low, "high": window.high}).fetchone()
             return Listing(found, None, indexed_from)
 
     def index_earlier(self) -> bool:
@@ -814,6 +823,23 @@ def _lead(db: sqlite3.Connection, which: TaskFilter, sort: Sort, bounds: Bounds)
         for lead in listing.leads(which)
     }
     return listing.narrowest(which, counts, bounds)
+
+
+def _windows(
+    db: sqlite3.Connection, lead: Lead, sort: Sort, cursor: str | None, bounds: Bounds
+) -> Iterator[Window | None]:
+    """Yield the parts of the index of words that are left to a listing; None for an index that is walked at once."""
+    if lead is not Lead.WORDS:
+        yield None
+        return
+    number = None
+    if cursor:
+        given = {"start": listing.read_cursor(cursor, sort)[1]}
+        (number,) = db.execute(listing.number(sort), given).fetchone()
+    low, high = db.execute("SELECT min(n), max(n) FROM listed").fetchone()
+    is_over = low is None or (cursor is not None and number is None)
+    if not is_over:
+        yield from listing.windows(sort, number, Window(low, high), bounds.window)
 
 
 @functools.cache

@@ -9,6 +9,8 @@ from invoke.context import Context
 
 from provision.commands.options import EACH_HOST, ONE_HOST, task
 from provision.progress import Progress
+from provision.reach import access
+from provision.reach.inventory import Inventory
 from provision.release import deploy as deployment
 from provision.release import installer
 from provision.release.installer import Errand
@@ -29,9 +31,8 @@ def deploy(_context: Context, *, stack: str | None = None, host: str | None = No
     target = load_target(stack)
     for each in target.hosts(host):
         began = time.monotonic()
-        errand = Errand(
-            run=installer.new_run(), who=who(), detach=detach, again=partial(target.connected, each.name, progress)
-        )
+        again = partial(target.connected, each.name, progress)
+        errand = Errand(run=installer.new_run(), who=who(target.inventory), detach=detach, again=again)
         with target.connected(each.name, progress) as box:
             word = deployment.deploy(box, target.source, progress, errand)
         said = word or "nothing changed, nothing restarted"
@@ -49,6 +50,6 @@ def attach(_context: Context, stack: str | None = None, host: str | None = None)
         progress.say(f"{box.name}: {said}", "bold")
 
 
-def who() -> str:
-    """Return who is at this machine, for the host's record of its deploys."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+def who(inventory: Inventory) -> str:
+    """Return who deploys, for the host's history: as AWS knows them, or as this machine does on the local stack."""
+    return access.caller(inventory) or f"{getpass.getuser()}@{socket.gethostname()}"

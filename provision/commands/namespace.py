@@ -8,6 +8,8 @@ from provision.commands.deploy import attach, deploy
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
+from provision.commands.reauth import reauth
+from provision.commands.releases import history, releases, rollback
 from provision.commands.secrets import secrets
 from provision.commands.ssh import ssh
 from provision.commands.status import status
@@ -15,14 +17,14 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(plan, deploy, attach, secrets, verify, notify, status, dashboard, ssh, logs),
-    *(sync_source, sync_plan, sync_explain),
+    *(plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(reauth, sync_source, sync_plan, sync_explain),
     *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "verify"),
-    "Look at a host": ("status", "dashboard", "logs", "ssh", "notify"),
+    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "rollback", "verify"),
+    "Look at a host": ("status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
         "task.list",
@@ -34,7 +36,7 @@ GROUPS = {
         "task.retry",
         "task.get",
     ),
-    "Keep its sheet": ("sync-source", "sync-plan", "sync-explain"),
+    "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
     "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

@@ -129,10 +129,16 @@ class Deploy:
         return "Nothing was switched."
 
     def _require_unchanged(self) -> None:
-        """Raise when another release is current than the one that the plan was made for."""
+        """Raise when the host is no longer as the plan, which was printed, saw it."""
         seen, now = self.orders["seen"], self.record.current()
         if now != seen:
             raise DeployRefused(f"the host changed since the plan: current was {seen}, now it is {now}; run again")
+        # Another deploy may have come and gone, or still be unproven, with the same release.
+        latest = next((run for run in self.record.runs() if run != self.folder.name), None)
+        if latest != self.orders.get("after", latest):
+            raise DeployRefused(
+                f"the host changed since the plan: deploy {latest} was carried out meanwhile; run again"
+            )
 
     def _system(self) -> None:
         steps = self.orders["system"]

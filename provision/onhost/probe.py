@@ -35,6 +35,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "proven": record.proven(),
         "pending": (record.pending() or {}).get("release"),
         "deploying": runs.is_active(),
+        "run": next(iter(record.runs()), None),
         "releases": {path.name: _release_state(path) for path in _newest_first(HOME / "releases")},
         "venvs": sorted(path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path)),
         "units": {unit: _unit(unit) for unit in asked["units"]},

@@ -66,8 +66,9 @@ class Record:
         return self.home / "deploys" / name
 
     def runs(self) -> list[str]:
-        """Return the names of all deploys, the latest first: a name begins with its time."""
-        return sorted((path.name for path in self.home.glob("deploys/*") if path.is_dir()), reverse=True)
+        """Return the names of all deploys, the latest first: by this host's clock, a name has the operator's."""
+        orders = [(path.stat().st_mtime_ns, path.parent.name) for path in self.home.glob("deploys/*/orders.json")]
+        return [name for _, name in sorted(orders, reverse=True)]
 
 
 def is_active() -> bool:

@@ -55,10 +55,12 @@ def command(folder: Path) -> list[str]:
 
 
 def _take_over(record: Record) -> bool:
-    """End an installer that only watches what it deployed; False for one that is at work."""
+    """End an installer that only watches what it deployed, or has said its last word; False for one that is at work."""
     latest = next(iter(record.runs()), None)
-    if latest is None or not Events(record.run(latest) / "events").says("deployed"):
+    events = Events(record.run(latest) / "events") if latest else None
+    if events is None or not (events.says("deployed") or events.last()):
         return False
+    # Waits for its end: the next one needs the unit's name.
     subprocess.run(["systemctl", "stop", UNIT], capture_output=True, check=False)
     return True
 

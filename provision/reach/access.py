@@ -51,6 +51,18 @@ def client(inventory: Inventory) -> Any:
         ) from error
 
 
+def caller(inventory: Inventory) -> str | None:
+    """Return the ARN under which this machine acts in AWS; None on the local stack, or where AWS does not say."""
+    if inventory.endpoint:
+        return None
+    try:
+        config = Config(connect_timeout=5, read_timeout=5, retries={"max_attempts": 1})
+        # Needs no permission: STS answers whoever signs.
+        return str(boto3.client("sts", region_name=inventory.region, config=config).get_caller_identity()["Arn"])
+    except (ClientError, BotoCoreError):
+        return None
+
+
 def obtain(lightsail: Any, host: Host, now: datetime) -> Access:
     """Ask for access to a running instance and check what came; `now` is an aware time. Raises `CommandError`."""
     try:

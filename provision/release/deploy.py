@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,18 +89,44 @@ def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None
     if prepared.plan.blocking:
         raise lacks_secrets(host.name, prepared.plan)
     uploaded = upload(host, prepared, progress)
-    settings = source.settings
-    health = plan.Health(
-        f"unix:{source.queue}",
-        settings.health_s,
-        settings.deployed_s,
-        max(settings.deployed_s, settings.proven_s),
-    )
-    orders = plan.orders(prepared.plan, health, **uploaded)
+    orders = plan.orders(prepared.plan, health(source), **uploaded)
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.
         orders["notify"] = notify.command(f"{plan.HOME}/releases/{prepared.plan.release}", "--unless-tested")
     return install(host, orders, progress, errand)
+
+
+def health(source: Source) -> plan.Health:
+    """Return how a release proves itself, by the settings."""
+    settings = source.settings
+    proven_s = max(settings.deployed_s, settings.proven_s)
+    return plan.Health(f"unix:{source.queue}", settings.health_s, settings.deployed_s, proven_s)
+
+
+def roll_back(host: Host, source: Source, to: str | None, progress: Progress, errand: Errand) -> str:
+    """Make a release current that is on the host (None: the last proven one before); return the host's word for it.
+
+    Raises `CommandError` when there is none such.
+    """
+    with progress.step(f"{host.name}: look at the host"):
+        probed = plan.read_probe(host.program("probe", plan.probe_request()))
+    name = to or plan.to_go_back_to(probed)
+    release = plan.of_release(probed, name) if name else None
+    if release is None:
+        raise no_way_back(host.name, to, probed)
+    made = replace(plan.make(probed, release, source.settings.keep_releases), packages=(), files=())
+    for line in plan.lines(made):
+        progress.say(f"    {line}")
+    if made.nothing:
+        return "nothing changed, nothing restarted"
+    return install(host, plan.orders(made, health(source), wheels=None, archive=None), progress, errand)
+
+
+def no_way_back(name: str, to: str | None, probed: plan.Probed) -> CommandError:
+    """Say that there is nothing to go back to, and what there is."""
+    known = ", ".join(release for release in probed.releases if release != probed.current) or "none"
+    cause = f"{name} has no whole release {to}" if to else f"{name} has no proven release before {probed.current}"
+    return CommandError(f"{cause}; besides the current one it has {known}", "`fab releases` says how each is")
 
 
 def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]:

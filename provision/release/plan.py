@@ -1,5 +1,6 @@
 """From what a host is and what it should be to what is to be done, as a value; nothing is touched."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -59,6 +60,7 @@ class Probed:
     proven: tuple[str, ...]
     pending: str | None
     deploying: bool
+    run: str | None
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
     units: dict[str, dict[str, Any]]
@@ -82,12 +84,14 @@ class Plan:
     """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that it lacks.
 
     `damaged` has the releases that can't be used as they are, with what is wrong; `in_the_way` are folders where links
-    belong; `prove`: the release is current already, and was never watched until it was proven.
+    belong; `after` is the host's latest deploy, and `seen` its release, when it was looked at; `prove`: the release is
+    current already, and was never watched until it was proven.
     """
 
     release: str
     lock: str
     seen: str | None
+    after: str | None
     packages: tuple[str, ...]
     files: tuple[ConfigFile, ...]
     make_venv: bool
@@ -143,11 +147,12 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         release=bundle.id,
         lock=bundle.lock,
         seen=probed.current,
+        after=probed.run,
         packages=tuple(name for name in packages(probed.os) if not probed.packages.get(name)),
         files=tuple(file for file in recovery.system_files() if probed.files.get(file.path) != file.digest),
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
-        damaged=_damaged(probed, bundle),
+        damaged=_damaged(probed, bundle.lock),
         in_the_way=probed.in_the_way,
         links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
         folders=probed.wrong_rights,
@@ -204,12 +209,39 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"will {action:<9}  {what}"
 
 
+def digest(plan: Plan) -> str:
+    """Return what tells one printed plan from another: a host's history has it."""
+    return hashlib.sha256("\n".join(lines(plan)).encode()).hexdigest()[:12]
+
+
+def of_release(probed: Probed, name: str) -> Bundle | None:
+    """Return a whole release that is on the host as something to deploy; None where it can't be used."""
+    if name not in probed.releases or name in damaged_releases(probed):
+        return None
+    release = probed.releases[name]
+    return Bundle(name, release["lock"], {}, {unit: release["units"].get(unit, {}) for unit in UNITS})
+
+
+def to_go_back_to(probed: Probed) -> str | None:
+    """Return the last proven release before the current one that is whole."""
+    damaged = damaged_releases(probed)
+    others = (name for name in probed.proven if name != probed.current and name in probed.releases)
+    return next((name for name in others if name not in damaged), None)
+
+
+def damaged_releases(probed: Probed) -> dict[str, str]:
+    """Return the releases that can't be used as they are, with what is wrong."""
+    return _damaged(probed, None)
+
+
 def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str, Any]:
     """Return the installer's orders; `wheels` and `archive` are {"path", "sha256"} of what was uploaded, or None."""
     return {
         "id": plan.release,
         "lock": plan.lock,
         "seen": plan.seen,
+        "after": plan.after,
+        "digest": digest(plan),
         "system": {
             "packages": list(plan.packages),
             "files": [{"path": file.path, "content": file.content, "kind": file.kind} for file in plan.files],
@@ -229,15 +261,14 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
     }
 
 
-def _damaged(probed: Probed, bundle: Bundle) -> dict[str, str]:
-    """The releases that can't be used as they are, with what is wrong."""
+def _damaged(probed: Probed, lock: str | None) -> dict[str, str]:
+    """The releases that can't be used as they are, with what is wrong; the environment `lock` is made anew."""
     found = {name: ", ".join(release["damaged"]) for name, release in probed.releases.items()}
     named = {name: f"damaged are {what}" for name, what in found.items() if what}
     lost = {
         name: f"its Python environment {release['lock']} is lost or was changed"
         for name, release in probed.releases.items()
-        # The environment of this deploy is made anew.
-        if release["lock"] not in (*probed.venvs, bundle.lock) and name not in named
+        if release["lock"] not in (*probed.venvs, lock) and name not in named
     }
     return {**named, **lost}
 
@@ -255,6 +286,8 @@ def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
     if running["lock"] not in probed.venvs:
         return f"its Python environment {running['lock']} was lost or changed"
     before, after = running["units"].get(unit, {}), bundle.units[unit]
+    if not after:
+        return f"release {bundle.id} does not have it: it is stopped"
     changed = [what for what in after if before.get(what) != after[what]]
     return f"new {' and '.join(changed)}" if changed else None
 
@@ -272,7 +305,7 @@ def _keep(probed: Probed, bundle: Bundle, keep_releases: int) -> tuple[str, ...]
     runs from.
     """
     running = {unit["release"] for unit in probed.units.values() if unit.get("release")}
-    damaged = _damaged(probed, bundle)
+    damaged = _damaged(probed, bundle.lock)
     others = [name for name in probed.releases if name != bundle.id and name not in damaged]
     # Before the newest: it is what this deploy goes back to, and the newest may be one that failed.
     proven = [name for name in probed.proven if name in others][:1]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.failure import SyncFailed
+from sync.interning import interned
 from sync.plan import Base, Cells, Row
 from sync.settings import KEY, Settings
 from sync.source.fields import BadField, cells_of, key_of, value_at
@@ -105,7 +106,7 @@ class Collector:
         # Days are ISO text here. A system that knows no window gives all.
         if arrival and ((first and arrival < first) or (last and arrival > last)):
             return
-        if self.cells.setdefault(key, cells) != cells:
+        if self.cells.setdefault(key, tuple(interned(cells))) != cells:
             raise BadField(KEY, "is there twice, with other values")
 
     def _is_cancelled(self, record: object) -> bool:

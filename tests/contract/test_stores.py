@@ -907,7 +907,7 @@ def fits(number, which):
     )
 
 
-@pytest.fixture(scope="module", params=["memory", Bounds(), Bounds(3, 2), Bounds(1, 1)], ids=str)
+@pytest.fixture(scope="module", params=["memory", Bounds(), Bounds(3, 2, 5, 0.0), Bounds(1, 1, 2, -1.0)], ids=str)
 def stocked(request, tmp_path_factory):
     """Tasks of all kinds. Whatever a count is held against, another index leads, and parts end elsewhere."""
     path = tmp_path_factory.mktemp("q") / "queue.db"

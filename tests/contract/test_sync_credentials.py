@@ -90,6 +90,44 @@ def test_a_file_that_is_no_token_is_told_without_its_content(tmp_path, text):
     assert "hush" not in str(failed.value)
 
 
+@pytest.fixture
+def keyed(google, tmp_path):
+    """A service account's key as a token, its file, and its address."""
+    key = HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "port-sheet"}).json()
+    path = tmp_path / "port_sheet_token.json"
+    path.write_text(json.dumps(key))
+    return read(path, f"{google}/token"), path, key["client_email"]
+
+
+def test_a_service_accounts_key_becomes_access_wherever_its_token_address_is(keyed, pauses):
+    """The audience that is signed stays Google's own address: the double refuses any other."""
+    token, _, email = keyed
+    assert refresh(token, None, NOW, pauses.append).valid
+    assert (token.account, token.dies_at) == (email, None)
+
+
+def test_a_key_that_was_replaced_is_told_as_that(google, keyed, pauses):
+    token, _, email = keyed
+    HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "port-sheet"})
+    with pytest.raises(SyncFailed, match=f"the key of the service account {email} is no longer valid") as failed:
+        refresh(token, None, NOW, pauses.append)
+    assert failed.value.kind == "account_key_dead"
+
+
+def test_a_service_account_that_was_deleted_is_told_as_that(google, keyed, pauses):
+    token, _, email = keyed
+    HTTP.request("DELETE", f"{google}/_local/service-accounts/{email}")
+    with pytest.raises(SyncFailed, match="was deleted or disabled") as failed:
+        refresh(token, None, NOW, pauses.append)
+    assert failed.value.kind == "account_gone"
+
+
+def test_two_keys_have_two_fingerprints(google, keyed):
+    one, path, _ = keyed
+    path.write_bytes(HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "port-sheet"}).data)
+    assert read(path, f"{google}/token").fingerprint != one.fingerprint
+
+
 @pytest.mark.parametrize("text", [None, "", "\n"])
 def test_a_missing_file_is_told_as_missing(tmp_path, text):
     if text is not None:

@@ -33,7 +33,7 @@ class Claude:
         self.plays = [[text("Hello.")]]
         self.requests = []
         self.keys = []
-        self.released = threading.Event()
+        self.released, self.arrived = threading.Event(), threading.Event()
 
     async def messages(self, request):
         body = await request.json()
@@ -49,6 +49,7 @@ class Claude:
     async def _sent(self, play, lines):
         yield lines[0]
         if play == "hang":
+            self.arrived.set()
             await asyncio.to_thread(self.released.wait)
         for later in [] if play == "cut" else lines[1:]:
             yield later

@@ -117,7 +117,7 @@ def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outsid
         assert raised.title in page("GET").data.decode()
         (message,) = receiver.waits_for(raised.title)
         line.add(message["at"], f"“{subject(message)}”, with cause and cure", told, "web hook")
-        for part in ("Cause: ", "Cure: ", "auth_ga"):
+        for part in ("Cause: ", "Cure: ", "fab reauth"):
             assert part in message["text"]
         assert message["at"] - zero < MINUTE
         beat = outside.waits_for("/beat/fail", zero)
@@ -128,7 +128,7 @@ def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outsid
         assert chain.host("systemctl show jada-agent -p MainPID -p NRestarts") == daemon
 
         authenticate(chain)
-        line.add(time.time(), "the operator signs in to Google anew, as the message says")
+        line.add(time.time(), "the operator ran `fab reauth`, as the message says")
         again, mended = cron(chain, client)
         line.add(again, "cron's next run begins")
         assert mended.outcome in {SyncOutcome.UNCHANGED, SyncOutcome.CHANGED}

@@ -3,12 +3,12 @@
 import json
 import re
 import subprocess
+import urllib.request
 from urllib.parse import urlencode
 
 import pytest
 import urllib3
 
-from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE
 from wire.types import Need, State, SyncOutcome
 
@@ -65,29 +65,38 @@ def test_a_revoked_token_is_told_and_mended(chain):
     assert run_sync(chain, check=False) != 0
     told = chain.host("journalctl -u port-sheet-sync -n 20 -o cat")
     assert "invalid_grant" in told
-    assert "auth_ga" in told
+    assert "fab reauth" in told
     assert chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic") == daemon
     with chain.dashboard() as client:
-        assert any("auth_ga" in text for text in alarms(client))
-        authenticate(chain)
-        assert run_sync(chain) == 0
-        assert wait_until(lambda: not alarms(client), 10)
+        assert any("fab reauth" in text for text in alarms(client))
+        said = authenticate(chain)
+        assert not alarms(client)
+    assert "Proven: it may write into the spreadsheet" in said
+    assert "brought the sheet in step" in said
+    assert said.rstrip().endswith("No alarm of the sync is open.")
 
 
 def authenticate(chain):
-    """Run auth_ga on the host, consent as a person would, and bring its browser's redirect to its own port."""
-    program = "cd /opt/jada-agent/current/app && ../venv/bin/python -m sync.auth_ga --no-browser --port 8099"
-    files = f"--client {SECRETS}/port_sheet_client.json --token {SECRETS}/port_sheet_token.json"
-    command = ["fab", "ssh", "--command", f"sudo sh -c '{program} {files}'"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, env=chain.env, cwd=chain.folder, **pipes) as flow:
-        url = next(found[0] for line in flow.stdout if (found := re.search(r"http://10\.\S+", line)))
-        page = urllib3.request("GET", url).data.decode()
-        hidden = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))
-        chosen = urllib3.request("POST", url, **typed({**hidden, "decision": "allow"}), redirect=False)
-        target = chosen.headers["location"]
-        chain.host(f'python3 -c "import urllib.request as u; u.urlopen(\\"{target}\\")"')
-        flow.stdout.read()
-    assert flow.returncode == 0
+    """Run `fab reauth`, and consent as a person would in a browser of this machine; returns what it said."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    said = []
+    with subprocess.Popen(["fab", "reauth", "--no-browser"], env=chain.env, cwd=chain.folder, **pipes) as flow:
+        for line in flow.stdout:
+            said.append(line)
+            if found := re.search(r"http://10\.\S+", line):
+                consent(found[0])
+    assert flow.returncode == 0, "".join(said)
     kept = chain.host(f"cat {SECRETS}/port_sheet_token.json")
     (chain.site.state / "secrets" / "port_sheet_token.json").write_text(kept)
+    return "".join(said)
+
+
+def consent(url):
+    page = urllib3.request("GET", url).data.decode()
+    hidden = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))
+    chosen = urllib3.request("POST", url, **typed({**hidden, "decision": "allow"}), redirect=False)
+    target = chosen.headers["location"]
+    assert target.startswith("http://127.0.0.1:")
+    # Closed, as a browser does: ssh ends only when no forwarded connection is open.
+    with urllib.request.urlopen(target, timeout=30) as thanks:
+        assert thanks.status == 200

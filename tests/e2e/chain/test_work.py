@@ -6,7 +6,9 @@ import csv
 import datetime as dt
 import decimal
 import io
+import json
 import re
+import shutil
 
 import pytest
 import urllib3
@@ -165,3 +167,36 @@ def test_a_host_that_loses_power_goes_on_with_the_same_session(chain, client):
     assert wait_until(lambda: chain.fab("ssh", "--command", "true", check=False).returncode == 0, 60)
     with chain.dashboard() as again:
         require_each_call_once(again, task)
+
+
+@contextlib.contextmanager
+def another_release(chain):
+    """Inside the block another tree is deployed, changed for all parts; after it the host has the first one again."""
+    wire = chain.folder / "wire"
+    source = wire.resolve()
+    wire.unlink()
+    shutil.copytree(source, wire, ignore=shutil.ignore_patterns("__pycache__"))
+    (wire / "__init__.py").write_text((wire / "__init__.py").read_text() + "# another release\n")
+    try:
+        yield
+    finally:
+        shutil.rmtree(wire)
+        wire.symlink_to(source)
+        chain.fab("deploy")
+        chain.fab("attach")
+
+
+def test_a_deploy_drains_a_session_and_its_task_goes_on_under_the_new_release(chain, client):
+    def release():
+        return json.loads(chain.fab("status", "--json").stdout)["release"]
+
+    before = release()
+    with another_release(chain):
+        with waiting_for_an_answer(chain, client) as task:
+            said = chain.fab("deploy").stdout
+        assert "try a copy of the queue with this release" in said
+        assert "deployed; the host watches it" in said
+        assert chain.fab("attach").stdout.rstrip().endswith("is proven")
+        assert release() != before
+        require_each_call_once(client, task)
+    assert release() == before

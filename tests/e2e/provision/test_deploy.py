@@ -176,13 +176,14 @@ def test_a_unit_and_a_secrets_mode_changed_by_hand_are_put_right(deployed, sourc
 def test_a_second_deploy_at_the_same_time_is_refused(deployed, source, progress):
     _append(source.root / "wire" / "__init__.py")
     deployed.run(["systemd-run", "--collect", "--unit=jada-deploy", "sleep", "1000"])
-    deployed.run(["mkdir", "-p", "/opt/jada-agent/deploys/29990101T000000Z-0"])
+    another = "/opt/jada-agent/deploys/another"
+    deployed.run(["sh", "-c", f"mkdir {another} && touch {another}/orders.json {another}/events"])
     try:
         with pytest.raises(CommandError, match=r"(?s)another deploy is at work.*fab attach"):
             deploy(deployed, source, progress)
     finally:
         deployed.run(["systemctl", "stop", "jada-deploy"])
-        deployed.run(["rmdir", "/opt/jada-agent/deploys/29990101T000000Z-0"])
+        deployed.run(["rm", "-r", another])
     assert deploy(deployed, source, progress)
 
 

@@ -6,9 +6,9 @@ import pytest
 from msgspec import structs
 
 from provision.errors import CommandError
-from provision.release.deploy import deploy, prepare
+from provision.release.deploy import deploy, health, install, prepare, roll_back, upload
 from provision.release.installer import Errand, follow
-from provision.release.plan import changes
+from provision.release.plan import changes, orders
 from tests.e2e.provision.host import probed, serves_wholly, until_proven
 
 pytestmark = pytest.mark.root
@@ -162,3 +162,34 @@ def test_a_watched_release_gives_way_to_the_next_deploy(deployed, source, progre
     deploy(deployed, source, progress)
     until_proven(deployed)
     assert probed(deployed).proven[0] == probed(deployed).current != first.current
+
+
+def test_the_way_back_is_to_what_was_proven_and_the_host_keeps_who_went_there(deployed, source, progress, agent):
+    first = probed(deployed).current
+    agent.write_text(agent.read_text() + "# second\n")
+    deploy(deployed, source, progress, Errand(who="ann@desk"))
+    until_proven(deployed)
+    second = probed(deployed).current
+    assert "deployed" in roll_back(deployed, source, None, progress, Errand(who="bob@desk"))
+    until_proven(deployed)
+    assert probed(deployed).current == first
+    assert serves_wholly(deployed)
+    back, there = deployed.program("history", {"last": 2})
+    assert [back[key] for key in ("who", "before", "release")] == ["bob@desk", second, first]
+    assert [there[key] for key in ("who", "release")] == ["ann@desk", second]
+    assert [each["outcome"] for each in (back, there)] == [{"proven": first}, {"proven": second}]
+    assert roll_back(deployed, source, first, progress, Errand()) == "nothing changed, nothing restarted"
+    with pytest.raises(CommandError, match=r"(?s)no whole release never; besides the current one it has .*" + second):
+        roll_back(deployed, source, "never", progress, Errand())
+
+
+def test_a_plan_that_the_host_left_behind_is_refused(deployed, source, progress, agent):
+    agent.write_text(agent.read_text() + "# later\n")
+    prepared = prepare(deployed, source, progress)
+    uploaded = upload(deployed, prepared, progress)
+    stale = orders(replace(prepared.plan, after="an earlier one"), health(source), **uploaded)
+    with pytest.raises(CommandError, match=r"the host changed since the plan: deploy .* was carried out meanwhile"):
+        install(deployed, stale, progress, Errand())
+    stale = orders(replace(prepared.plan, seen="an earlier one"), health(source), **uploaded)
+    with pytest.raises(CommandError, match=r"the host changed since the plan: current was an earlier one"):
+        install(deployed, stale, progress, Errand())

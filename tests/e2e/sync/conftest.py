@@ -107,10 +107,22 @@ class Town:
         secrets = self.folder / "secrets"
         (secrets / "client.json").write_text(json.dumps(self.call("GET", f"{self.google}/_local/client")))
         files = ["--client", secrets / "client.json", "--token", secrets / "port_sheet_token.json"]
-        command = [sys.executable, "-m", "sync.auth_ga", *files, "--port", "0", "--no-browser"]
+        command = [
+            sys.executable,
+            "-m",
+            "sync.auth_ga",
+            *files,
+            "--no-browser",
+            "--no-sync",
+            "--settings",
+            self.folder / "jada.toml",
+        ]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             page = next(line.strip() for line in process.stdout if line.startswith("http"))
-            HTTP.request("POST", page, fields={"decision": "allow"}, encode_multipart=False)
+            form = {"decision": "allow"}
+            # As a browser does: it follows the redirect with GET, and sends no form twice.
+            answered = HTTP.request("POST", page, fields=form, encode_multipart=False, redirect=False)
+            HTTP.request("GET", answered.headers["Location"])
             process.stdout.read()
         assert process.returncode == 0
 

@@ -11,7 +11,7 @@ def test_a_revoked_token_is_told_with_cause_and_cure_everywhere(filled):
     filled.call("POST", f"{filled.google}/_local/tokens/revoke")
     line = filled.fails("token_dead").stderr
     run = filled.report()
-    assert "auth_ga.py" in line
+    assert "fab reauth" in line
     assert "it last worked at" in line
     assert (run.outcome, run.error) == ("failed", "token_dead")
     assert run.cause in line

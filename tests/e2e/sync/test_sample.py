@@ -24,6 +24,7 @@ def test_a_program_gets_the_same_as_json(town):
 
 
 def test_a_sync_that_is_not_set_up_yet_ends_at_once_and_well(town):
-    (town.folder / "jada.toml").write_text("[sync]\nenabled = false\n")
+    (town.folder / "jada.toml").write_text(f'[sync]\nenabled = false\ndashboard_url = "{town.dashboard}"\n')
     done = town.run()
-    assert (done.returncode, "sync.enabled = false" in done.stdout, town.reports()) == (0, True, ())
+    assert (done.returncode, "sync.enabled = false" in done.stdout, town.report().outcome) == (0, True, "off")
+    assert town.watched.calls == []

@@ -86,6 +86,22 @@ def test_systemds_watchdog_hears_of_it_while_it_lives_and_no_longer(start, tmp_p
         assert systemd.recv(100) == b"WATCHDOG=1"
 
 
+def test_pages_that_stay_open_hold_no_end_up(start, path, client):
+    process = start()
+    wait_until_healthy(path)
+    code, page = client.invite("anna").path.rpartition("/")[2], {"Host": "localhost", "Origin": "http://localhost"}
+    form = {"fields": {"code": code}, "encode_multipart": False, "redirect": False}
+    signed_in = client._pool.request("POST", "/sign-in", headers=page, **form)
+    cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
+    stream = client._pool.request("GET", "/live", headers={**page, "Cookie": cookie}, preload_content=False)
+    assert (stream.status, stream.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+    assert b"retry" in stream.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    # What uvicorn says when it must cut what did not end by itself.
+    assert "exceeded" not in process.stderr.read()
+
+
 def drain(receiver):
     while receiver.recv(100):
         pass

@@ -190,3 +190,17 @@ def test_records_that_were_set_aside_are_an_alarm_of_their_own_until_none_is(rep
     assert len(alarms()) == 2
     report()
     assert alarms() == []
+
+
+def test_a_sync_that_is_not_set_up_raises_no_alarm_and_freshness_counts_from_its_last_word(
+    queue, report, alarms, clock
+):
+    fail(report)
+    report(SyncOutcome.OFF)
+    assert alarms() == []
+    clock.go_on(minutes=64)
+    queue.look()
+    assert alarms() == []
+    clock.go_on(minutes=2)
+    queue.look()
+    assert [alarm.dedupe_key for alarm in alarms()] == ["alarm:sync"]

@@ -53,7 +53,7 @@ def fresh():
         files={file.path: None for file in system_files()},
         links=dict.fromkeys(LINKS),
         in_the_way=(), wrong_rights=(), login="admin", lacks_groups=GROUPS, releases={}, venvs=(), secrets=(),
-        current=None, proven=(), pending=None, deploying=False,
+        current=None, proven=(), pending=None, deploying=False, run=None,
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
 

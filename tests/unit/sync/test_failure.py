@@ -50,7 +50,7 @@ def test_a_refusal_is_never_told_as_a_bad_request_alone():
     failed = refresh_failure(refused("invalid_grant"), Record(NOW))
     assert "no longer valid" in failed.cause
     assert "(invalid_grant: Bad Request)" in failed.cause
-    assert "auth_ga.py" in failed.cure
+    assert "fab reauth" in failed.cure
 
 
 @pytest.mark.parametrize(

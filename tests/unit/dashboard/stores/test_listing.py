@@ -195,3 +195,34 @@ def test_a_walk_begins_at_its_cursor_and_not_at_the_end_of_its_index(which, sort
         steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {walk.sql}", walk.values)]
     assert any(">? AND" in step and "<?" in step for step in steps)
     assert walk.values["first" if sort is Sort.OLDEST else "end"].strip() == f"{5:026}"
+
+
+def test_words_that_are_never_together_are_looked_for_no_longer_than_a_moment(tmp_path):
+    """Each is in half of all tasks: nothing is found, after all of the index was read."""
+    times = iter(n / 100 for n in range(1000))
+    bounds = Bounds(window=10, seconds=0.025)
+    store = SqliteStore(tmp_path / "queue.db", bounds=bounds, monotonic=lambda: next(times))
+    for number in range(1, 101):
+        store.add(record(number, title="even" if number % 2 else "odd"))
+    cursor, looks = None, 0
+    while looks == 0 or cursor:
+        part = store.listing(TaskFilter(words="even odd"), cursor=cursor)
+        assert part.records == []
+        cursor, looks = part.cursor, looks + 1
+    # Ten windows, three of them in a look.
+    assert looks == 4
+
+
+@pytest.mark.parametrize(
+    ("sort", "number", "seen"),
+    [
+        (Sort.NEWEST, None, [(6, 9), (2, 5), (-2, 1), (-3, -3)]),
+        (Sort.OLDEST, None, [(-3, 0), (1, 4), (5, 8), (9, 9)]),
+        (Sort.NEWEST, 2, [(-2, 1), (-3, -3)]),
+        (Sort.OLDEST, 8, [(9, 9)]),
+        (Sort.NEWEST, -3, []),
+        (Sort.OLDEST, 9, []),
+    ],
+)
+def test_windows_cover_all_that_is_left_and_each_number_once(sort, number, seen):
+    assert [*listing.windows(sort, number, listing.Window(-3, 9), 4)] == seen

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from provision.onhost.runs import KEPT, Record
@@ -46,7 +48,10 @@ def test_files_that_are_damaged_prove_nothing_and_end_nothing(record, left):
     assert record.proven() == ["r1"]
 
 
-def test_runs_are_listed_latest_first(record):
-    for name in ("20260101T000000Z-1", "20260102T000000Z-1"):
+def test_runs_are_listed_latest_first_by_the_hosts_clock(record):
+    for name, at in (("20260102T000000Z-1", 5), ("20260101T000000Z-1", 6), ("half", None)):
         record.run(name).mkdir(parents=True)
-    assert record.runs() == ["20260102T000000Z-1", "20260101T000000Z-1"]
+        if at:
+            (record.run(name) / "orders.json").touch()
+            os.utime(record.run(name) / "orders.json", (at, at))
+    assert record.runs() == ["20260101T000000Z-1", "20260102T000000Z-1"]

@@ -184,7 +184,7 @@ def test_orders_carry_what_the_installer_reads(fresh, bundle):
         "id": "release1", "lock": "lock1", "seen": None, "switch": True, "wheels": None,
         "archive": {"path": "/x", "sha256": "y"}, "links": plan.LINKS, "folders": [], "keep": [],
         "restart": list(SERVICES), "healthy": list(SERVICES),
-        "prove": False, "login": "admin", "groups": list(plan.GROUPS),
+        "prove": False, "after": None, "digest": plan.digest(made), "login": "admin", "groups": list(plan.GROUPS),
         "health": {"url": "unix:/run/q.sock", "seconds": 60, "steady_s": 10, "proven_s": 75},
     }  # fmt: skip
     assert system["packages"] == ["bubblewrap", "cron"]
@@ -322,3 +322,33 @@ def test_a_release_that_was_cut_off_before_its_proof_is_proven_by_the_next_deplo
 def test_the_release_that_was_proven_last_is_kept_before_all_others(worker, bundle):
     probed = replace(_with_releases(worker, ["r9", "r8", "r7"], "r9"), proven=("gone", "r7", "r8"))
     assert plan.make(probed, replace(bundle, id="new"), 2).keep == ("r7", "r9")
+
+
+def test_a_plans_digest_is_that_of_what_is_printed(worker, bundle):
+    made, other = plan.make(worker, bundle, 3), plan.make(replace(worker, proven=()), bundle, 3)
+    assert plan.digest(made) == plan.digest(plan.make(worker, bundle, 3))
+    assert plan.digest(made) != plan.digest(other)
+
+
+@pytest.fixture
+def two(worker):
+    """A host with a release before the current one, both proven."""
+    other = {**worker.releases["release1"], "units": {DASHBOARD: {"code": "old"}}}
+    return replace(worker, releases={**worker.releases, "release0": other}, proven=("release1", "gone", "release0"))
+
+
+def test_the_way_back_is_to_the_last_proven_release_that_is_there_and_whole(two):
+    assert plan.to_go_back_to(two) == "release0"
+    assert plan.to_go_back_to(replace(two, proven=("release1",))) is None
+    hurt = {**two.releases, "release0": {**two.releases["release0"], "damaged": ["a"]}}
+    assert plan.to_go_back_to(replace(two, releases=hurt)) is None
+    assert plan.of_release(replace(two, releases=hurt), "release0") is None
+    assert plan.of_release(two, "never") is None
+
+
+def test_going_back_stops_what_the_release_does_not_have_and_restarts_what_differs(two):
+    made = plan.make(two, plan.of_release(two, "release0"), 3)
+    assert (made.switch, made.upload, made.make_venv) == (True, False, False)
+    assert made.restart[DASHBOARD] == "new code"
+    assert made.restart[AGENT] == "release release0 does not have it: it is stopped"
+    assert "release1" in made.keep

@@ -1,0 +1,78 @@
+"""Measure what the dashboard takes by itself: CPU of its start, and memory: `python -m bench.idle`."""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import ours
+from bench.reader import Reader
+
+MOST_CPU_S, MOST_MB = 0.6, 32
+STARTS, IDLE_S = 5, 10
+PAGES = ("/", "/tasks", "/add")
+
+
+def main() -> int:
+    """Start the dashboard some times, look at it, print what it took; returns the exit code."""
+    starts: list[float] = []
+    idle: list[float] = []
+    looked_at: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="jada-bench-", dir="/var/tmp") as name:
+        folder = Path(name)
+        (folder / "state").mkdir()
+        with ours.dashboard(folder, folder / "state"):
+            pass  # it compiles what it imports
+        for _ in range(STARTS):
+            with ours.dashboard(folder, folder / "state") as client:
+                starts.append(cpu_s(child()))
+                # Its first looks, which all come at the start, are over.
+                time.sleep(IDLE_S)
+                idle.append(_pss_mb(child()))
+                reader = Reader(client)
+                for page in PAGES:
+                    reader.look(page)
+                looked_at.append(_pss_mb(child()))
+    Console(width=120).print(_table(starts, idle, looked_at))
+    return 0
+
+
+def child() -> int:
+    """Return the process that this one started last and that still runs: the dashboard."""
+    return int(Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="utf-8").split()[0])
+
+
+def cpu_s(process: int) -> float:
+    """CPU seconds that a process has used, user and system."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _pss_mb(process: int) -> float:
+    """Megabytes of a process, shared pages by its share."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("Pss:"))) / 1024
+
+
+def _table(starts: list[float], idle: list[float], looked_at: list[float]) -> Table:
+    shown = Table("", title=f"the dashboard by itself, {STARTS} starts")
+    for heading in ("median", "most", "target"):
+        shown.add_column(heading, justify="right")
+    for name, figures, most, unit in (
+        ("CPU of a start, until it is ready", starts, MOST_CPU_S, "s"),
+        (f"memory (PSS) idle, {IDLE_S} s later", idle, MOST_MB, "MB"),
+        ("memory (PSS) after a look at its pages", looked_at, None, "MB"),
+    ):
+        median = statistics.median(figures)
+        target = "" if most is None else f"≤ {most:g} {unit}" + ("" if median <= most else " missed")
+        shown.add_row(name, f"{median:.2f} {unit}", f"{max(figures):.2f} {unit}", target)
+    return shown
+
+
+if __name__ == "__main__":
+    sys.exit(main())
