@@ -65,7 +65,7 @@ faults: tools ## 3,000 kills of the queue, 2,000 scenarios of people beside the 
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m local tools
-	@JADA_KILLS=60 $(BIN)/pytest -v --junitxml report/faults.xml tests/e2e/provision/test_kills.py
+	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 
 bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, the sync beside its peers
 	@local/bootstrap --all-extras --group dev --group bench

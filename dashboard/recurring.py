@@ -86,7 +86,8 @@ class Recurrences:
                 self._store.mark(name, None)
 
     def _run(self, name: str, each: Recurring, run: datetime) -> None:
-        task, is_new = self._queue.add_own(new_task(name, each, self._settings), f"{RECURRING}{name}:{stamp(run)}")
+        key = f"{RECURRING}{name}:{stamp(run)}"
+        task, is_new = self._queue.add_own(new_task(name, each, self._settings), key, by=f"recurring {name}")
         # After it: a crash in between finds this very task again, by its key.
         self._keep(name, Dealt(at=stamp(run), task=task.id, added=is_new))
         said = "added task" if is_new else "found its task unfinished, and adds none beside it:"

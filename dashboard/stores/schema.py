@@ -206,7 +206,7 @@ _LISTS = (
     f"INSERT INTO meta (key, value) SELECT '{INDEXED_FROM}', '~' WHERE EXISTS (SELECT 1 FROM tasks)",  # noqa: S608 - ours
 )
 """What lists find tasks by. Triggers keep it, so that it holds whichever release writes; tasks that are there already
-are indexed in the background (`SqliteStore.index_earlier`): a million of them take a minute, and no start waits for it.
+are indexed in the background (`SqliteStore.index_earlier`): a million of them take some minutes, and no start waits.
 """
 _SPENT = """
     ALTER TABLE deliveries ADD COLUMN tokens INTEGER;

@@ -13,6 +13,8 @@ from doubles.google.errors import invalid
 EPOCH = date(1899, 12, 30)
 """Day 0 of a spreadsheet's serial numbers."""
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?")
+_MONEY = re.compile(r"([+-])?\$(\d[\d,]*(?:\.\d*)?)")
+_CLOCK_TIME = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?(?: ?([AaPp][Mm]))?")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
@@ -59,17 +61,18 @@ def _typed(cell: Cell, text: str) -> Cell:
         return replace(cell, value=Formula(text))
     if text.strip().upper() in ("TRUE", "FALSE"):
         return replace(cell, value=text.strip().upper() == "TRUE")
-    day = _day(text.strip())
-    if day:
-        pattern = "yyyy-mm-dd" if "-" in text else "m/d/yyyy"
-        return replace(_looking(cell, {"type": "DATE", "pattern": pattern}), value=serial(day))
+    moment = _moment(text.strip())
+    if moment:
+        value, look = moment
+        return replace(_looking(cell, look), value=plain(value))
     return _amount(cell, text)
 
 
 def _amount(cell: Cell, text: str) -> Cell:
     bare = text.strip()
     percent = bare.endswith("%")
-    digits = bare.removesuffix("%")
+    money = _MONEY.fullmatch(bare)
+    digits = (money[1] or "") + money[2] if money else bare.removesuffix("%")
     if not (_NUMBER.fullmatch(digits) and re.search(r"\d", digits)):
         return replace(cell, value=text)
     # A comma separates thousands in en_US, the locale of every spreadsheet of this double.
@@ -77,6 +80,9 @@ def _amount(cell: Cell, text: str) -> Cell:
     if percent:
         pattern = "0.00%" if "." in digits else "0%"
         return replace(_looking(cell, {"type": "PERCENT", "pattern": pattern}), value=plain(value / 100))
+    if money:
+        pattern = "$#,##0.00" if "." in digits else "$#,##0"
+        return replace(_looking(cell, {"type": "CURRENCY", "pattern": pattern}), value=plain(value))
     return replace(cell, value=plain(value))
 
 
@@ -85,6 +91,27 @@ def _looking(cell: Cell, number_format: Mapping[str, str]) -> Cell:
     if cell.format and "numberFormat" in cell.format:
         return cell
     return replace(cell, format={**(cell.format or {}), "numberFormat": number_format})
+
+
+def _moment(text: str) -> tuple[float, Mapping[str, str]] | None:
+    """Read a day, a time of day, or both: days count whole, hours as parts of one."""
+    first, _, rest = text.partition(" ")
+    day, clock = _day(first), _CLOCK_TIME.fullmatch(rest if _day(first) else text)
+    date_pattern = "yyyy-mm-dd" if "-" in first else "m/d/yyyy"
+    if day and not rest:
+        return serial(day), {"type": "DATE", "pattern": date_pattern}
+    if clock is None:
+        return None
+    hour, minute, second = (int(part or 0) for part in clock.group(1, 2, 3))
+    if minute > 59 or second > 59 or hour > (12 if clock[4] else 23):
+        return None
+    if clock[4]:
+        hour = hour % 12 + (12 if clock[4].lower() == "pm" else 0)
+    part = (hour * 3600 + minute * 60 + second) / 86400
+    pattern = "h:mm:ss" if clock[3] else "h:mm"
+    if day:
+        return serial(day) + part, {"type": "DATE_TIME", "pattern": f"{date_pattern} {pattern}"}
+    return part, {"type": "TIME", "pattern": pattern}
 
 
 def _day(text: str) -> date | None:

@@ -203,18 +203,32 @@ def _clear(target: Target) -> str:
 
 
 def _table(sheet: Sheet, area: Area) -> Area | None:
-    """Return the last table of an area: the last rows that follow each other and hold something."""
-    by_row: dict[int, list[int]] = {}
-    for row, column in sheet.used(area):
-        by_row.setdefault(row, []).append(column)
-    if not by_row:
-        return None
-    # From below: the last table of a range is the one that an append goes on with.
-    last = first = max(by_row)
-    while first - 1 in by_row:
-        first -= 1
-    columns = [column for row in range(first, last + 1) for column in by_row[row]]
-    return Area(first, min(columns), last + 1, max(columns) + 1)
+    """Return the last table that an area meets: cells that touch each other, with all that lies between them."""
+    tables = [table for table in tables_of(sheet) if table.meets(area)]
+    return max(tables, key=lambda table: (table.bottom, table.right), default=None)
+
+
+def tables_of(sheet: Sheet) -> list[Area]:
+    """Return the tables of a sheet: rectangles that blank rows or columns keep apart."""
+    found: list[Area] = []
+    for row, column in sorted(sheet.used(sheet.whole)):
+        one = Area(row, column, row + 1, column + 1)
+        # What touches it, by a side or a corner, becomes one with it, again and again.
+        while near := [each for each in found if _around(one).meets(each)]:
+            found = [each for each in found if each not in near]
+            for each in near:
+                one = Area(
+                    min(one.top, each.top),
+                    min(one.left, each.left),
+                    max(one.bottom, each.bottom),
+                    max(one.right, each.right),
+                )
+        found.append(one)
+    return found
+
+
+def _around(area: Area) -> Area:
+    return Area(area.top - 1, area.left - 1, area.bottom + 1, area.right + 1)
 
 
 READING: Mapping[str, Callable[[Call], Answer]] = {

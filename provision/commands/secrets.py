@@ -1,6 +1,7 @@
 """`fab secrets`: from whom the secrets of a host come and how they get there. Values are never shown."""
 
 import base64
+import difflib
 import getpass
 import json
 import os
@@ -52,6 +53,8 @@ def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]
     """Take the secrets that the environment or the files of a folder give; raises `CommandError` for an empty one."""
     if folder is not None and not folder.is_dir():
         raise CommandError(f"{folder} is no folder", "give --from a folder whose files are named like the secrets")
+    if folder is not None:
+        require_known_files(folder)
     found: dict[str, Secret] = {}
     for name, secret in SECRETS.items():
         text = environ.get(secret.variable)
@@ -60,6 +63,17 @@ def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]
         if text is not None:
             found[name] = _checked(secret, text)
     return found
+
+
+def require_known_files(folder: Path) -> None:
+    """Raise `CommandError` for a file that is no secret: a misspelt one would leave the host's as it was, silently."""
+    odd = sorted(path.name for path in folder.iterdir() if path.name not in SECRETS and not path.name.startswith("."))
+    if odd:
+        near = [close for name in odd for close in difflib.get_close_matches(name, SECRETS, 1)]
+        meant = f"; is {', '.join(near)} meant?" if near else ""
+        raise CommandError(
+            f"{folder} has what is no secret: {', '.join(odd)}{meant}", f"the names are {', '.join(SECRETS)}"
+        )
 
 
 def ask(names: Iterable[str], prompt: Callable[[str], str] = getpass.getpass) -> dict[str, Secret]:

@@ -1,5 +1,6 @@
 """Units on this host: reload, restart, and how they run."""
 
+import errno
 import http.client
 import json
 import socket
@@ -108,6 +109,9 @@ def report_words(unit: str) -> list[str]:
 
 def explained(error: Exception) -> str:
     """Return what went wrong, with the end of the journal of the unit that says why."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = error.filename or "a file of the release"
+        return f"the host's disk is full: no room for {where}. Make some (`df -h`, `journalctl --vacuum-size=100M`)"
     unit = getattr(error, "unit", None)
     return f"{error}; its journal ends:\n{journal(unit)}" if unit else str(error)
 

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 import paramiko
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from provision.errors import CommandError
-from provision.reach import certificate
+from provision.reach import aws_errors, certificate
 from provision.reach.inventory import Host, Inventory
 from wire.secret import Secret
 
@@ -71,7 +71,7 @@ def obtain(lightsail: Any, host: Host, now: datetime) -> Access:
             raise CommandError(f"instance {host.name} is {state}, not running", _how_to_start(host.name))
         details = lightsail.get_instance_access_details(instanceName=host.name, protocol="ssh")["accessDetails"]
     except (ClientError, BotoCoreError) as error:
-        raise _explained(host.name, error) from error
+        raise aws_errors.explained(host.name, error, local=_is_local(lightsail)) from error
     access = _read_details(host.name, details)
     certificate.require_usable(certificate.parse(access.certificate), private_key(access), access.username, now)
     return access
@@ -102,6 +102,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _is_local(lightsail: Any) -> bool:
+    """Whether a client asks the local cloud."""
+    return not str(lightsail.meta.endpoint_url).endswith(".amazonaws.com")
+
+
 def _read_details(name: str, details: Mapping[str, Any]) -> Access:
     keys = tuple((key["algorithm"], _blob(key["publicKey"])) for key in details.get("hostKeys") or ())
     if not keys:
@@ -128,17 +133,3 @@ def _blob(public_key: str) -> str:
 
 def _how_to_start(name: str) -> str:
     return f"start it: aws lightsail start-instance --instance-name {name}, wait until it runs, then again"
-
-
-def _explained(name: str, error: Exception) -> CommandError:
-    if isinstance(error, NoCredentialsError):
-        return CommandError("no AWS credentials on this machine", "log in first (aws sso login, or AWS_PROFILE)")
-    if isinstance(error, EndpointConnectionError):
-        return CommandError(
-            f"Lightsail's API does not answer: {error}", "local stack: is the local cloud up (make demo)?"
-        )
-    if isinstance(error, ClientError) and error.response["Error"]["Code"] in ("NotFoundException", "DoesNotExist"):
-        return CommandError(
-            f"Lightsail has no instance {name}: the stack's state is older", "pulumi refresh, then pulumi up"
-        )
-    return CommandError(f"Lightsail refused access to {name}: {error}", "check the operator's policy in docs/iam/")

@@ -126,8 +126,9 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
         ) from error
     except paramiko.AuthenticationException as error:
         raise CommandError(
-            f"{who} refuses the certificate, though it is valid: it is signed by a CA that sshd does not trust",
-            "check TrustedUserCAKeys and CASignatureAlgorithms in the host's sshd (Lightsail's console can look)",
+            f"{who} refuses the certificate, though it is valid by this machine's clock: the host's own is wrong, or "
+            "its sshd does not trust the CA that signed it",
+            "look with Lightsail's console: `date`, then TrustedUserCAKeys and CASignatureAlgorithms in `sshd -T`",
         ) from error
     except OSError as error:
         raise CommandError(

@@ -56,6 +56,10 @@ def parse(outputs: str) -> Inventory:
         ) from error
 
 
+UNREADABLE = ("credential", "expiredtoken", "accessdenied", "access denied", "sso token", "sso session", "login first")
+"""What Pulumi's words contain when the bucket of its state does not let it in."""
+
+
 def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     """Ask Pulumi for a stack's outputs and check that stack and cloud belong together."""
     command = ["pulumi", "stack", "output", "--json", "--stack", stack]
@@ -64,11 +68,21 @@ def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     except FileNotFoundError:
         raise CommandError("`pulumi` is not on PATH", _how_to_have_outputs(stack)) from None
     if done.returncode:
-        error = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise CommandError(f"Pulumi has no outputs of stack {stack}: {error}", _how_to_have_outputs(stack))
+        raise no_outputs(stack, done.stderr)
     inventory = parse(done.stdout)
     require_matching_cloud(stack, inventory, environ)
     return inventory
+
+
+def no_outputs(stack: str, said: str) -> CommandError:
+    """Say why Pulumi gave no outputs: a state that can't be read is no stack that is not there."""
+    error = (said.strip().splitlines() or ["no output"])[-1]
+    if any(word in said.lower() for word in UNREADABLE):
+        return CommandError(
+            f"Pulumi can't read the state of stack {stack}: {error}",
+            "log in to AWS (aws sso login, or another AWS_PROFILE) and to the state (pulumi login), then run again",
+        )
+    return CommandError(f"Pulumi has no outputs of stack {stack}: {error}", _how_to_have_outputs(stack))
 
 
 def _how_to_have_outputs(stack: str) -> str:

@@ -67,7 +67,7 @@ def test_csv_has_the_same_bookings_under_the_agreed_header(api):
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic x", "Bearer tökén"])
 @pytest.mark.parametrize("path", ["/v1/bookings", "/v1/bookings.csv"])
-def test_without_the_token_nothing_is_told(url, path, header):
+def test_without_the_token_nothing_is_said(url, path, header):
     response = httpx.get(url + path, headers={"Authorization": header.encode()})
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"

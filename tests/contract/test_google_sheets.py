@@ -330,7 +330,7 @@ def test_a_parameter_google_does_not_know_is_refused(raw, key, query, words):
     ("method", "path", "body"),
     [
         ("POST", "/v4/spreadsheets/KEY:batchUpdate", {"requests": [{"addChart": {}}]}),
-        ("POST", "/v4/spreadsheets/KEY:batchUpdate", {"requests": [{"repeatCell": {"fields": "dataValidation"}}]}),
+        ("POST", "/v4/spreadsheets/KEY:batchUpdate", {"requests": [{"repeatCell": {"fields": "textFormatRuns"}}]}),
         ("POST", "/v4/spreadsheets/KEY/developerMetadata:search", {}),
         ("POST", "/v4/spreadsheets/KEY/sheets/0:copyTo", {}),
         ("POST", "/v4/spreadsheets", {"namedRanges": []}),
@@ -349,7 +349,7 @@ def test_a_path_google_does_not_have_is_a_page_not_found(raw, key, method, path)
     assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-def test_who_may_not_is_told_why(url, key):
+def test_who_may_not_gets_the_reason(url, key):
     address = f"{url}/v4/spreadsheets/{key}"
     assert httpx.get(address).json()["error"]["status"] == "PERMISSION_DENIED"
     wrong = httpx.get(address, headers={"Authorization": "Bearer wrong"})

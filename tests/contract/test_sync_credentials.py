@@ -66,7 +66,7 @@ def test_one_502_of_the_token_endpoint_is_no_failure_yet(google, issued, pauses)
     assert pauses == [2, 4]
 
 
-def test_a_502_that_lasts_is_told_as_an_outage(google, issued, pauses):
+def test_a_502_that_lasts_is_reported_as_an_outage(google, issued, pauses):
     token = issued()
     HTTP.request("POST", f"{google}/_local/faults", json={"on": "token", "html": 502})
     with pytest.raises(SyncFailed) as failed:
@@ -74,7 +74,7 @@ def test_a_502_that_lasts_is_told_as_an_outage(google, issued, pauses):
     assert (failed.value.kind, len(pauses)) == ("token_endpoint_down", 2)
 
 
-def test_an_endpoint_that_does_not_answer_is_told_by_name(issued, tmp_path, pauses):
+def test_an_endpoint_that_does_not_answer_is_reported_by_name(issued, tmp_path, pauses):
     issued()
     with pytest.raises(SyncFailed) as failed:
         refresh(read(tmp_path / "port_sheet_token.json", "http://127.0.0.1:9/token"), None, NOW, pauses.append)
@@ -82,7 +82,7 @@ def test_an_endpoint_that_does_not_answer_is_told_by_name(issued, tmp_path, paus
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"type": "service_account"}', '{"refresh_token": "hush"'])
-def test_a_file_that_is_no_token_is_told_without_its_content(tmp_path, text):
+def test_a_file_that_is_no_token_is_reported_without_its_content(tmp_path, text):
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(SyncFailed) as failed:
         read(tmp_path / "t.json", "http://g/token")
@@ -106,7 +106,7 @@ def test_a_service_accounts_key_becomes_access_wherever_its_token_address_is(key
     assert (token.account, token.dies_at) == (email, None)
 
 
-def test_a_key_that_was_replaced_is_told_as_that(google, keyed, pauses):
+def test_a_key_that_was_replaced_is_reported_as_that(google, keyed, pauses):
     token, _, email = keyed
     HTTP.request("POST", f"{google}/_local/service-accounts", json={"name": "port-sheet"})
     with pytest.raises(SyncFailed, match=f"the key of the service account {email} is no longer valid") as failed:
@@ -114,7 +114,7 @@ def test_a_key_that_was_replaced_is_told_as_that(google, keyed, pauses):
     assert failed.value.kind == "account_key_dead"
 
 
-def test_a_service_account_that_was_deleted_is_told_as_that(google, keyed, pauses):
+def test_a_service_account_that_was_deleted_is_reported_as_that(google, keyed, pauses):
     token, _, email = keyed
     HTTP.request("DELETE", f"{google}/_local/service-accounts/{email}")
     with pytest.raises(SyncFailed, match="was deleted or disabled") as failed:
@@ -129,7 +129,7 @@ def test_two_keys_have_two_fingerprints(google, keyed):
 
 
 @pytest.mark.parametrize("text", [None, "", "\n"])
-def test_a_missing_file_is_told_as_missing(tmp_path, text):
+def test_a_missing_file_is_reported_as_missing(tmp_path, text):
     if text is not None:
         (tmp_path / "t.json").write_text(text)
     with pytest.raises(SyncFailed) as failed:

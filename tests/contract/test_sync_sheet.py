@@ -134,7 +134,7 @@ def test_a_header_of_ours_that_is_missing_or_doubled_is_named(desk, place, text,
         desk.read()
 
 
-def test_nobody_answering_is_told_by_name_and_may_pass(desk):
+def test_no_answer_is_reported_by_name_and_may_pass(desk):
     settings = Settings(bookings_url="http://b", spreadsheet_id="x", sheets_url="http://127.0.0.1:9")
     with pytest.raises(SyncFailed) as failed:
         Sheet(Api(settings, Credentials(token="t")), settings).read(0)

@@ -222,6 +222,6 @@ def test_a_dashboard_below_a_path_is_called_there(tmp_path):
     store.close()
 
 
-def test_nobody_there_is_unreachable():
+def test_no_one_there_is_unreachable():
     with pytest.raises(Unreachable, match="did not answer"):
         Client("http://127.0.0.1:9", TOKEN, retries=0, timeout_s=2).health()

@@ -168,7 +168,7 @@ def contents(path):
         return b""
 
 
-def test_a_new_instance_opens_to_its_certificate_under_the_host_keys_told(site, door):
+def test_a_new_instance_opens_to_its_certificate_under_the_host_keys_reported(site, door):
     done = door.run("sudo -n id -un; hostname; systemctl is-system-running")
     assert done.stdout.split() == ["root", f"ip-10-{site.octet}-1-1", "running"], done.stderr
 

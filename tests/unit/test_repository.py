@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tarfile
 import tomllib
 from pathlib import Path
@@ -67,6 +68,31 @@ def test_actions_are_pinned_by_commit_and_keep_no_token():
 @pytest.mark.parametrize("file", sorted([*ROOT.glob(".github/**/*.yml"), ROOT / ".pre-commit-config.yaml"]), ids=str)
 def test_files_for_other_programs_are_valid_yaml(file):
     assert yaml.safe_load(file.read_text())
+
+
+def refused(workflow):
+    """What GitHub's own schema, which comes with the program, has against a workflow; empty where it fits."""
+    command = [
+        Path(sys.executable).with_name("check-jsonschema"),
+        "--builtin-schema",
+        "vendor.github-workflows",
+        workflow,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode else ""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("workflow", sorted(ROOT.glob(".github/workflows/*.yml")), ids=str)
+def test_a_workflow_fits_githubs_own_schema(workflow):
+    assert refused(workflow) == ""
+
+
+@pytest.mark.process
+def test_a_workflow_with_a_wrong_key_does_not_fit(tmp_path):
+    text = (ROOT / ".github/workflows/ci.yml").read_text()
+    (tmp_path / "ci.yml").write_text(text.replace("timeout-minutes", "time-out", 1))
+    assert "time-out" in refused(tmp_path / "ci.yml")
 
 
 def test_issue_forms_have_what_a_form_must_have():

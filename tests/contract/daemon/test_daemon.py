@@ -33,7 +33,7 @@ def test_a_session_gets_a_bare_environment_and_its_release(site, make):
     assert cwd == environment["PYTHONPATH"] == str(site.release.app)
 
 
-def test_a_session_is_told_what_it_may_spend_and_where_it_works(site, make):
+def test_a_session_hears_what_it_may_spend_and_where_it_works(site, make):
     task = site.add("turn")
     daemon = make(usd_per_day=0.01, session_minutes=3)
     daemon.step()
@@ -117,7 +117,7 @@ def test_a_stale_fence_kills_the_session_and_merges_nothing(site, make):
     assert site.gone(site.process()[2])
 
 
-def test_an_outage_shorter_than_the_lease_is_no_matter_and_told_once(site, make, caplog):
+def test_an_outage_shorter_than_the_lease_is_no_matter_and_reported_once(site, make, caplog):
     task = site.add("turn hang turn")
     daemon = make()
 

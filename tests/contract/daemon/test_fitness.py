@@ -54,7 +54,7 @@ def test_a_model_without_a_price_and_one_that_the_api_does_not_know_are_told_apa
     assert (code, "correct `model`" in words) == (1, True)
 
 
-def test_a_key_that_is_missing_is_told_with_its_cure(look, claude):
+def test_a_key_that_is_missing_is_reported_with_its_cure(look, claude):
     look.key.unlink()
     code, words = look(claude)
     assert (code, "fab secrets" in words) == (1, True)

@@ -148,14 +148,14 @@ def test_tasks_that_the_session_created_are_queued_once(site, outbox):
     assert [child.title for child in children] == ["Child 1"]
 
 
-def test_a_created_task_that_is_refused_is_told_with_the_outcome(site, outbox):
+def test_a_created_task_that_is_refused_is_reported_with_the_outcome(site, outbox):
     write(site, HEADER, created(1, parent="01K00000000000000000000009"), end(result="done"))
     settled = outbox.settle()
     assert settled.exit is Exit.FINISHED
     assert "A task of its own was refused" in site.client.sessions(site.task.id)[0].reason
 
 
-def test_a_stale_fence_is_told_and_the_folder_set_aside(site, outbox):
+def test_a_stale_fence_is_reported_and_the_folder_set_aside(site, outbox):
     write(site, HEADER)
     outbox.open(site.task.id, site.claim.lease.fence - 1)
     with pytest.raises(RequestRefused) as caught:

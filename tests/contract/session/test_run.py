@@ -49,7 +49,7 @@ def test_it_asks_here_and_goes_on_with_the_answer(run, claude):
     assert claude.requests[1]["messages"][-1]["content"][0]["content"] == "Keep it."
 
 
-def test_what_nobody_answers_waits_in_its_folder(run, claude):
+def test_what_no_user_answers_waits_in_its_folder(run, claude):
     claude.plays = [[claude.use("ask_person", 1, question="Keep?")], [claude.use("finish", 2, result="kept")]]
     assert run("Ask")[0] == 2
     assert run(said="Keep it.\n")[0] == 0

@@ -67,14 +67,14 @@ def test_a_file_that_can_t_be_used_is_named(load, text, source, kind, named):
     assert failed.value.kind == kind
 
 
-def test_a_file_that_is_no_longer_written_is_told(load, time):
+def test_a_file_that_is_no_longer_written_is_reported(load, time):
     time.seconds = 1000 + 25 * 3600
     with pytest.raises(SyncFailed, match="last written 25 hours ago") as failed:
         load("id,arrival\nB1,2026-05-13", format="csv", max_age_hours=24)
     assert failed.value.kind == "bookings_file_old"
 
 
-def test_a_file_that_is_not_there_is_told(outside):
+def test_a_file_that_is_not_there_is_reported(outside):
     source = {"kind": "file", "path": "/nowhere/bookings.csv", "format": "csv"}
     with pytest.raises(SyncFailed, match="No such file") as failed:
         read.read(settings.read({"spreadsheet_id": "x", "source": source, "fields": FIELDS}), outside())

@@ -113,7 +113,7 @@ def test_an_outage_that_passes_is_not_a_failure(read):
 
 
 @pytest.mark.parametrize(("status", "kind"), [(503, "bookings_down"), (500, "bookings_down"), (401, "bookings_token")])
-def test_an_outage_that_lasts_is_told_by_name(read, status, kind):
+def test_an_outage_that_lasts_is_reported_by_name(read, status, kind):
     with pytest.raises(SyncFailed) as failed:
         read(Response(status_code=status))
     assert failed.value.kind == kind
@@ -172,7 +172,7 @@ def test_a_status_that_means_cancelled_is_a_booking_that_is_gone(bookings, outsi
     assert (set(found.cells), found.cancelled) == ({"B2"}, {"B1"})
 
 
-def test_nobody_answering_is_told_by_name(outside):
+def test_no_answer_is_reported_by_name(outside):
     unheard = settings.read({"bookings_url": "http://127.0.0.1:9", "spreadsheet_id": "x"})
     with pytest.raises(SyncFailed) as failed:
         source.read(unheard, outside())

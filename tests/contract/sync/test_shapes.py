@@ -145,7 +145,7 @@ def test_a_token_that_was_taken_back_is_exchanged_anew_but_not_in_each_run(doubl
     assert len(read.read(exchanging(url), outside(secret))) == 60
 
 
-def test_a_secret_that_gets_no_token_is_told_by_its_name(double, outside):
+def test_a_secret_that_gets_no_token_is_reported_by_its_name(double, outside):
     with pytest.raises(SyncFailed, match=r"bookings_token: .*gives no token") as failed:
         read.read(exchanging(double[0]), outside("another"))
     assert failed.value.kind == "bookings_token"

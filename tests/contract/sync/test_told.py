@@ -4,7 +4,7 @@ from notify.failed import REPORTED
 from sync.failure import Exit
 
 
-def test_what_the_sync_told_itself_is_not_told_again_by_its_unit():
+def test_what_the_sync_reported_itself_is_not_reported_again_by_its_unit():
     told = {str(int(code)) for code in Exit} - {
         "0",
         str(int(Exit.UNTOLD)),

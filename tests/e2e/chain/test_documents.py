@@ -5,9 +5,10 @@ They speak of stack prod; here that is the local one. A block that can't be run 
 
 import os
 import re
+import signal
 import subprocess
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 import pytest
@@ -16,10 +17,20 @@ import urllib3
 from local import environment
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<mark>\S*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
-DOCUMENTS = ("README.md", "docs/operating.md", "docs/bookings.md", "docs/google.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/operating.md",
+    "docs/bookings.md",
+    "docs/google.md",
+    "docs/start.md",
+    "docs/real-check.md",
+)
 DEMO = "sudo make demo        # the whole chain: a host behind its firewall, three tasks, the sheet, the proof"
 NOT_HERE = {
     DEMO: "makes a demo on the usual site and ends it: the chain's own fixture does both, on a site of its own",
+    "sudo make demo": "as above",
+    "sudo make down": "as above",
+    "make real-check SETTINGS=mine.toml SECRETS=my-secrets CIDR=203.0.113.7/32": "needs a real AWS account",
     'pulumi login "s3://$BUCKET?region=$REGION"': "needs the bucket and the key of a real AWS account",
 }
 """The first line of a block → why the local cloud can't run it."""
@@ -62,8 +73,8 @@ def blocks(document):
 ALL = [block for document in DOCUMENTS for block in blocks(document)]
 
 
-def only(first):
-    (block,) = (block for block in ALL if block.first.startswith(first))
+def only(words):
+    (block,) = (block for block in ALL if words in block.text)
     return block
 
 
@@ -72,7 +83,10 @@ def named(block):
 
 
 STATE, ADOPT, CONSENT = only("REGION="), only("P=aws="), only("fab reauth")
-PLAIN = [block for block in ALL if block.first not in NOT_HERE and block not in (STATE, ADOPT, CONSENT)]
+LOOK, GIVE, REHEARSE = only("fab dashboard  "), only("fab task.add --title"), only("make real-check REHEARSE=1")
+BY_HAND = (STATE, ADOPT, CONSENT, LOOK, GIVE, REHEARSE)
+"""Blocks that a test of their own runs: they wait for someone."""
+PLAIN = [block for block in ALL if block.first not in NOT_HERE and block not in BY_HAND]
 
 
 @pytest.mark.parametrize("block", ALL, ids=named)
@@ -114,6 +128,36 @@ def run(chain, block):
 @pytest.mark.parametrize("block", PLAIN, ids=named)
 def test_a_block_runs_to_its_end(chain, block):
     assert run(chain, block)
+
+
+@pytest.mark.root
+@pytest.mark.chain
+def test_a_newcomer_looks_around(chain):
+    before, _, after = LOOK.text.partition("fab dashboard")
+    assert "jada-agent" in run(chain, replace(LOOK, text=f"{before}{after[after.index(chr(10)) + 1 :]}"))
+    with shell(chain, replace(LOOK, text="exec fab dashboard")) as page:
+        assert any("http://127.0.0.1:" in line for line in page.stdout)
+        page.send_signal(signal.SIGINT)
+        page.communicate(timeout=60)
+
+
+@pytest.mark.root
+@pytest.mark.chain
+def test_a_newcomer_gives_it_a_task(chain):
+    add, show = GIVE.text.splitlines()
+    (chain.folder / "notes.txt").write_text("one\ntwo\n")
+    (task_id,) = re.findall(r"\b[0-9A-Z]{26}\b", run(chain, replace(GIVE, text=add)))[:1]
+    assert "Count the lines" in run(chain, replace(GIVE, text=show.replace("ID", task_id)))
+
+
+@pytest.mark.root
+@pytest.mark.chain
+def test_a_rehearsal_asks_for_a_yes_before_it_makes_anything(chain):
+    text = REHEARSE.text.replace("/var/lib/jada-local", str(chain.site.state))
+    with shell(chain, replace(REHEARSE, text=text)) as asked:
+        said, _ = asked.communicate(timeout=60)
+    assert asked.returncode == 2, said
+    assert "YES=yes" in said
 
 
 @pytest.mark.root

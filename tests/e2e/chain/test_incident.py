@@ -93,7 +93,7 @@ def subject(message):
     return re.sub(r" \(\S+\)$", "", message["title"])
 
 
-def test_the_incident_is_told_within_a_minute_and_closed(chain, receiver, outside):  # noqa: F811 - the fixture
+def test_the_incident_is_reported_within_a_minute_and_closed(chain, receiver, outside):  # noqa: F811 - the fixture
     line, told = Timeline(), "the operator"
     daemon = chain.host("systemctl show jada-agent -p MainPID -p NRestarts")
     with chain.tunnel() as tunnel:

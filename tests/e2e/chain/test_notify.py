@@ -117,7 +117,7 @@ def test_a_unit_that_lacks_a_secret_is_reported_though_its_program_never_ran(cha
     assert len(receiver.got("Failed: port-sheet-sync.service")) == 1
 
 
-def test_a_dashboard_that_is_away_is_told_by_the_sync(chain, receiver):
+def test_a_dashboard_that_is_away_is_reported_by_the_sync(chain, receiver):
     chain.host("systemctl stop jada-dashboard")
     chain.host("systemctl start port-sheet-sync.service")
     rows = receiver.got("The sync itself succeeded")

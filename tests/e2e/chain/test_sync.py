@@ -59,7 +59,7 @@ def test_the_second_run_wrote_nothing(chain):
         assert SyncOutcome.UNCHANGED in [run.outcome for run in client.sync_runs()]
 
 
-def test_a_revoked_token_is_told_and_mended(chain):
+def test_a_revoked_token_is_reported_and_mended(chain):
     daemon = chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic")
     google(chain, "POST", "/_local/tokens/revoke", json={})
     assert run_sync(chain, check=False) != 0

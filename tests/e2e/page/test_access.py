@@ -19,7 +19,8 @@ def unfold(page):
 
 def paths(named):
     kinds = {"session": "/sessions/"}
-    return ["/", "/add", "/nothing", *(kinds.get(kind, "/tasks/") + each for kind, each in named.items())]
+    lists = ("/tasks", "/tasks?words=room&least=much", "/tasks/bulk?all=yes&do=cancel", "/tasks/bulk?do=retry")
+    return ["/", "/add", "/nothing", *lists, *(kinds.get(kind, "/tasks/") + each for kind, each in named.items())]
 
 
 @pytest.mark.parametrize("name", ["empty", "busy", "trouble"])
@@ -46,6 +47,8 @@ def test_axe_finds_no_violation_in_a_refused_form_and_in_a_page_that_is_lost(sce
         page.get_by_role("button", name="Change").click()
         assert violations(page) == [], theme
         page.goto(url)
+        # Once it is live; before, a page that finds itself again is loaded anew.
+        page.locator("#live-state", has_text="Live.").wait_for()
         page.evaluate("document.getElementById('lost').hidden = false")
         page.evaluate("document.getElementById('lost').textContent = 'No longer live'")
         assert violations(page) == [], theme

@@ -87,7 +87,7 @@ def test_good_news_is_withdrawn_when_the_dashboard_is_gone(scene, open_page):
     expect(page.locator("#standing-line")).to_contain_text("Not known since")
 
 
-def test_a_task_is_followed_live_and_told_when_it_ends(busy, open_page):
+def test_a_task_is_followed_live_and_reported_when_it_ends(busy, open_page):
     url, client, named = busy
     page = open_page(url, client, f"/tasks/{named['task']}")
     goes_on(client).work(held_by(client), 1, first=12, commands=("make report",))

@@ -56,6 +56,8 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"status": "ready"}')
     def do_POST(self):
+        # Unread, it would reset the connection instead of ending it.
+        self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(201 if add() else 500)
         self.end_headers()
 def add():

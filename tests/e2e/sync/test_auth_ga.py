@@ -84,7 +84,7 @@ def test_the_token_before_is_replaced_whole_and_nothing_else_is_left(tmp_path, c
 
 
 @pytest.mark.parametrize("google", [True], indirect=True)
-def test_the_seven_days_of_an_app_in_testing_are_stored_and_told(tmp_path, client_file):
+def test_the_seven_days_of_an_app_in_testing_are_stored_and_reported(tmp_path, client_file):
     _, said = consent(tmp_path, client_file, decision="allow")
     assert "It dies in 7 days" in said
     assert 604000 < json.loads((tmp_path / "token.json").read_text())["refresh_token_expires_in"] <= 604800
@@ -125,7 +125,7 @@ async def allow_everything(request):
     return RedirectResponse(f"{query['redirect_uri']}?code=c&state={query['state']}", 303)
 
 
-def test_a_client_that_google_does_not_know_is_told_by_name(tmp_path, client_file):
+def test_a_client_that_google_does_not_know_is_reported_by_name(tmp_path, client_file):
     config = json.loads(client_file.read_text())
     config["installed"]["client_secret"] = "another"
     client_file.write_text(json.dumps(config))
@@ -133,14 +133,14 @@ def test_a_client_that_google_does_not_know_is_told_by_name(tmp_path, client_fil
     assert (code, "client_invalid" in said) == (10, True)
 
 
-def test_nobody_answering_is_told_as_that(tmp_path, client_file, capfd):
+def test_no_answer_is_reported_as_that(tmp_path, client_file, capfd):
     files = ["--client", str(client_file), "--token", str(tmp_path / "token.json")]
     command = [sys.executable, "-m", "sync.auth_ga", *files, "--no-browser", "--no-sync", "--timeout", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, "consent_timeout" in done.stderr) == (10, True)
 
 
-def test_a_port_that_is_taken_is_told_by_its_number(tmp_path, client_file, capsys):
+def test_a_port_that_is_taken_is_reported_by_its_number(tmp_path, client_file, capsys):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -207,7 +207,7 @@ def test_a_token_is_proven_by_a_write_that_leaves_nothing(sheet):
     assert sheet.titles() == before
 
 
-def test_an_account_that_may_not_edit_the_sheet_is_told_and_the_old_token_untouched(sheet):
+def test_an_account_that_may_not_edit_the_sheet_is_reported_and_the_old_token_untouched(sheet):
     code, said = sheet.consent(decision="allow", account="stranger@example.com")
     assert (code, "[auth_ga] account_wrong: cause: the account that you signed in as may not" in said) == (10, True)
     assert sheet.token == "before"
@@ -225,7 +225,7 @@ def test_two_at_once_are_refused_and_the_first_goes_on(sheet):
     assert first.returncode == 0
 
 
-def test_a_code_that_expired_is_told_and_the_old_token_untouched(sheet):
+def test_a_code_that_expired_is_reported_and_the_old_token_untouched(sheet):
     HTTP.request("POST", f"{sheet.google}/_local/faults", json={"on": "token", "error": "invalid_grant"})
     code, said = sheet.consent(decision="allow")
     assert (code, "[auth_ga] consent_failed: " in said, sheet.token) == (10, True, "before")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 
-def test_a_revoked_token_is_told_with_cause_and_cure_everywhere(filled):
+def test_a_revoked_token_is_reported_with_cause_and_cure_everywhere(filled):
     filled.call("POST", f"{filled.google}/_local/tokens/revoke")
     line = filled.fails("token_dead").stderr
     run = filled.report()
@@ -18,7 +18,7 @@ def test_a_revoked_token_is_told_with_cause_and_cure_everywhere(filled):
     assert run.cure in line
 
 
-def test_a_token_without_the_scope_is_told_before_any_call(filled):
+def test_a_token_without_the_scope_is_reported_before_any_call(filled):
     filled.renew_token(scopes=["https://www.googleapis.com/auth/drive.file"])
     assert "drive.file" in filled.fails("token_scope").stderr
     assert filled.watched.calls == []
@@ -55,13 +55,13 @@ def test_a_token_that_will_die_is_announced(filled):
         ({"on": "sheets", "error": "FAILED_PRECONDITION"}, "sheet_is_excel"),
     ],
 )
-def test_googles_refusals_are_told_by_name(filled, fault, kind):
+def test_googles_refusals_are_reported_by_name(filled, fault, kind):
     filled.fault(filled.google, **fault)
     filled.fails(kind)
     assert (filled.report().error, filled.writes()) == (kind, [])
 
 
-def test_a_spreadsheet_or_a_tab_that_is_not_there_is_told_by_name(filled):
+def test_a_spreadsheet_or_a_tab_that_is_not_there_is_reported_by_name(filled):
     filled.configure(worksheet="Buchungen")
     filled.fails("worksheet_missing")
     filled.configure(spreadsheet_id="nowhere")
@@ -74,7 +74,7 @@ def test_a_renamed_header_of_ours_is_refused_by_name(filled):
     assert filled.writes() == []
 
 
-def test_a_booking_system_that_is_down_is_told_and_the_next_run_catches_up(filled):
+def test_a_booking_system_that_is_down_is_reported_and_the_next_run_catches_up(filled):
     filled.fault(filled.bookings, status=500)
     filled.fails("bookings_down")
     filled.call("DELETE", f"{filled.bookings}/_local/faults")
@@ -101,7 +101,7 @@ def test_a_dashboard_that_is_down_does_not_fail_a_good_run(filled):
     assert "the dashboard did not take this run's report" in done.stdout
 
 
-def test_a_token_that_is_taken_away_in_the_middle_of_a_run_is_told(filled):
+def test_a_token_that_is_taken_away_in_the_middle_of_a_run_is_reported(filled):
     filled.book("J00001", rate="9")
     filled.watched.before_write = lambda: filled.call("POST", f"{filled.google}/_local/tokens/revoke")
     filled.fails("token_dead")
@@ -119,12 +119,12 @@ def test_a_run_that_is_stopped_says_so_and_when_the_last_good_one_was(filled):
     assert filled.report().error == "stopped"
 
 
-def test_settings_that_are_wrong_are_told_by_the_name_of_their_key(town):
+def test_settings_that_are_wrong_are_reported_by_the_name_of_their_key(town):
     town.configure(edits="drop")
     assert "sync.edits" in town.fails("settings_wrong").stderr
 
 
-def test_a_missing_secret_is_told_by_its_name(town):
+def test_a_missing_secret_is_reported_by_its_name(town):
     (town.folder / "secrets" / "bookings_token").unlink()
     assert "bookings_token" in town.fails("credential_missing").stderr
     assert town.report().error == "credential_missing"

@@ -20,7 +20,7 @@ def test_a_failure_ends_with_the_code_of_its_class_and_is_kept_on_the_disk(fille
     assert (kept["outcome"], kept["error"]) == ("failed", filled.report().error)
 
 
-def test_a_failure_of_which_nobody_could_be_told_is_left_to_systemd(filled):
+def test_a_failure_of_which_no_one_could_be_reported_is_left_to_systemd(filled):
     filled.call("POST", f"{filled.google}/_local/tokens/revoke")
     filled.configure(dashboard_url="http://127.0.0.1:9")
     assert filled.run().returncode == 1
@@ -52,7 +52,7 @@ def test_a_dry_run_prints_all_and_what_is_applied_is_what_was_printed(filled):
     assert {row["rate"] for row in filled.rows()} >= {100 * number for number in range(1, 10)}
 
 
-def test_the_story_of_a_booking_is_told(filled):
+def test_the_story_of_a_booking_is_reported(filled):
     filled.book("J00003", rate="77")
     assert filled.run().returncode == 0
     story = filled.run("--explain", "J00003").stdout
@@ -61,7 +61,7 @@ def test_the_story_of_a_booking_is_told(filled):
     assert filled.run("--explain", "J99999").returncode == 1
 
 
-def test_two_runs_at_once_are_no_failure_to_be_told(filled):
+def test_two_runs_at_once_are_no_failure_to_be_reported(filled):
     filled.fault(filled.google, on="sheets", hold=True)
     first = filled.start()
     while not filled.watched.calls:

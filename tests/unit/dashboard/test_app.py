@@ -66,7 +66,7 @@ def test_the_watch_deletes_what_is_too_old(token, clock):
         until(lambda: not any(task.title == "t" for task in client.tasks()))
 
 
-def test_our_own_fault_is_told_as_one_without_its_insides(token, clock):
+def test_our_own_fault_is_reported_as_one_without_its_insides(token, clock):
     with running(create(Broken(), accepting(token), Settings(), clock)) as url:
         with pytest.raises(RequestRefused) as refused:
             list(Client(url, token, retries=0).tasks())

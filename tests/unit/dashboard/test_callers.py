@@ -59,7 +59,7 @@ def test_the_agent_is_no_operator_whatever_groups_it_is_in():
     assert Right.OPERATOR not in Callers(agent=1, sync=2, operators=frozenset({0, 1, 2})).rights(1)
 
 
-def test_nobody_is_an_agent_where_the_machine_has_no_such_user():
+def test_no_user_is_an_agent_where_the_machine_has_no_such_user():
     assert Callers().rights(STRANGER) == {Right.PUBLIC}
     assert 0 in callers.known().operators
 

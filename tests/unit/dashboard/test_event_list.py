@@ -90,7 +90,7 @@ def test_damaged_records_are_named_and_the_others_arrive(journal, content, lost)
     assert [(part.n, part.last) for part in found.unreadable] == lost
 
 
-def test_who_needs_the_whole_of_it_is_told_that_it_is_damaged(journal):
+def test_who_needs_the_whole_of_it_hears_that_it_is_damaged(journal):
     client, session, damage = journal
     damage(b"[")
     with pytest.raises(RequestRefused, match="record 3"):

@@ -51,7 +51,7 @@ def add_large(queue):
 
 
 @on_small_disk
-def test_little_room_is_told_before_writes_fail_and_closed_when_it_is_over(disk, clock):
+def test_little_room_is_reported_before_writes_fail_and_closed_when_it_is_over(disk, clock):
     queue = begun(disk, clock)
     disk.fill(leave=40 * MB)
     queue.look()
@@ -105,7 +105,7 @@ def test_what_is_left_of_the_reserve_is_not_for_tasks(disk, clock):
 
 
 @on_small_disk
-def test_a_sync_that_fails_on_a_full_disk_is_kept_and_told(disk, clock):
+def test_a_sync_that_fails_on_a_full_disk_is_kept_and_reported(disk, clock):
     queue = begun(disk, clock)
     disk.fill()
     for _ in range(40):  # until the log's own room is used up
@@ -132,7 +132,7 @@ def test_once_there_is_room_tasks_are_taken_the_reserve_is_too_and_the_alarm_clo
 
 
 @on_small_disk
-def test_what_the_reserve_cannot_hold_is_told_from_memory_once_and_closed(disk, clock):
+def test_what_the_reserve_cannot_hold_is_reported_from_memory_once_and_closed(disk, clock):
     queue = begun(disk, clock)
     disk.fill()
     with pytest.raises(Full):

@@ -67,7 +67,7 @@ def test_a_reader_hears_what_it_has_not_seen_and_then_each_change_once():
     asyncio.run(play())
 
 
-def test_one_look_serves_all_readers_and_nobody_none():
+def test_one_look_serves_all_readers_and_no_reader_none():
     async def play():
         page = Page(a="one")
         streams = Live(page, every_s=3600)

@@ -26,7 +26,7 @@ def proof(store, clock):
     return Proof(store.prove, clock)
 
 
-def test_many_readers_share_one_proof_and_are_told_when_it_was_made(proof, store, clock):
+def test_many_readers_share_one_proof_and_hear_when_it_was_made(proof, store, clock):
     first = clock()
     assert [proof.latest() for _ in range(50)] == [first] * 50
     clock.go_on(seconds=FRESH.total_seconds() - 1)

@@ -134,7 +134,7 @@ def test_a_clock_that_is_set_back_adds_nothing_twice(store):
     assert [site.look(HALF_PAST_SIX + timedelta(hours=n)) for n in (-24, -1, 0)] == [1, 1, 1]
 
 
-def test_the_dashboards_own_dedupe_keys_are_nobody_elses(store):
+def test_the_dashboards_own_dedupe_keys_are_no_one_elses(store):
     with pytest.raises(Invalid, match="recurring:"):
         Site(store, settings()).queue.add(NewTask(title="t", dedupe_key="recurring:nightly"))
 

@@ -83,7 +83,7 @@ def test_a_link_works_for_five_minutes(browser, clock, link):
     assert (browser("GET", link).status, browser.open(link).status, browser.cookie) == (410, 410, "")
 
 
-def test_a_code_that_never_was_signs_nobody_in(browser):
+def test_a_code_that_never_was_signs_no_one_in(browser):
     for code in ("", "x", "é"):
         assert browser.open(f"/sign-in/{code}").status == 410
     assert browser("GET", "/").status == 401
@@ -214,7 +214,7 @@ def test_a_restart_ends_no_sign_in_and_only_hashes_are_kept(store, token, clock,
         assert browser("GET", "/").status == 401
 
 
-def test_a_damaged_file_lets_nobody_in_and_stops_nothing(clock, tmp_path):
+def test_a_damaged_file_lets_no_one_in_and_stops_nothing(clock, tmp_path):
     file = tmp_path / "sign-ins.json"
     first = SignIns(file, clock, 7)
     cookie = first.accept(first.invite("anna").path.rpartition("/")[2])

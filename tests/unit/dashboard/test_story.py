@@ -14,7 +14,7 @@ def session(number, code=None, **fields):
     return Session(id=f"S{number}", task="T", host="box", exit=code, **times, **fields)
 
 
-def test_a_story_is_told_in_order_with_the_reasons():
+def test_a_story_is_reported_in_order_with_the_reasons():
     told = story.steps(task(State.DONE), [session(1, Exit.TURN_LIMIT, reason="half"), session(2, Exit.FINISHED)])
     assert [(step.title, step.text, step.session) for step in told] == [
         ("Added", "", None),
@@ -39,6 +39,6 @@ def test_what_is_queued_for_later_says_when_it_goes_on():
     assert [step.title for step in story.steps(task(parent="P"), [])] == ["Added by another task"]
 
 
-def test_an_end_of_another_release_is_told_as_such():
+def test_an_end_of_another_release_is_reported_as_such():
     told = story.steps(task(State.RUNNING), [session(1, Exit(99))])
     assert "which this release does not know" in told[-1].title

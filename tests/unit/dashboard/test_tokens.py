@@ -92,7 +92,7 @@ def test_the_text_is_shown_once_and_kept_as_a_hash(token, clock, store, tmp_path
     assert again.holder(text[:-1]) is None
 
 
-def test_a_damaged_file_lets_nobody_in(token, clock, tmp_path):
+def test_a_damaged_file_lets_no_one_in(token, clock, tmp_path):
     accepting(token, file=tmp_path / "tokens.json")
     (tmp_path / "tokens.json").write_text("{")
     assert Tokens(tmp_path / "tokens.json", clock).holder(token.reveal()) is None

@@ -113,7 +113,7 @@ def test_silence_is_fine_where_it_was_said_so(alarms, store, clock):
     assert alarms() == []
 
 
-def test_a_token_that_dies_soon_is_told_ahead_and_its_renewal_closes_that(report, alarms, queue, clock):
+def test_a_token_that_dies_soon_is_reported_ahead_and_its_renewal_closes_that(report, alarms, queue, clock):
     dies = stamp(clock() + timedelta(hours=60))
     report(token_dies_at=dies)
     assert alarms() == []
@@ -139,7 +139,7 @@ def test_a_failed_run_that_knows_no_date_leaves_the_tokens_alarm(report, alarms,
     assert alarms() == []
 
 
-def test_an_alarm_is_nobodys_task_and_takes_no_answer(report, alarms, queue):
+def test_an_alarm_is_no_users_task_and_takes_no_answer(report, alarms, queue):
     fail(report)
     (alarm,) = alarms()
     assert queue.claim(ClaimRequest(host="h")) is None

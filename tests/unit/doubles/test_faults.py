@@ -64,7 +64,7 @@ def test_a_silence_lasts_as_long_as_ordered(faults, control):
     assert time.monotonic() - began >= 0.2
 
 
-def test_orders_are_told_with_what_is_left_of_them(faults, control):
+def test_orders_are_reported_with_what_is_left_of_them(faults, control):
     control("POST", word="a", times=3)
     met(faults, 1)
     told = control().json()

@@ -42,7 +42,7 @@ def refused(folder, program, says, **environ):
         ("awk", "1000", "too little memory: 1000 MB"),
     ],
 )
-def test_what_is_missing_is_told_before_anything_is_done(tmp_path, program, says, told):
+def test_what_is_missing_is_reported_before_anything_is_done(tmp_path, program, says, told):
     assert told in refused(tmp_path, program, says)
 
 
@@ -80,9 +80,14 @@ class Checkout:
 
     def bootstrap(self, **environ):
         """Run it; returns what it printed."""
+        done = self.run(**environ)
+        done.check_returncode()
+        return done.stdout
+
+    def run(self, **environ):
         command = ["sh", str(self.folder / "local" / "bootstrap")]
         env = {**self.environ, **environ}
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
 
     def noted(self, name):
         return (self.folder / ".venv" / name).read_text()
@@ -113,6 +118,17 @@ def test_an_authority_and_a_proxy_are_passed_on_under_the_names_that_each_progra
     lines = checkout.noted("environment").splitlines()
     assert {f"SSL_CERT_FILE={tmp_path / 'ca.pem'}", f"PIP_CERT={tmp_path / 'ca.pem'}"} <= set(lines)
     assert "https_proxy=http://proxy:1" in lines
+
+
+def test_what_can_not_be_fetched_is_said_with_what_a_proxy_needs(checkout, tmp_path):
+    (tmp_path / "home" / ".cache" / "jada" / "uv-pinned" / ".ok").unlink()
+    python = tmp_path / "tools" / "python3"
+    python.write_text('#!/bin/sh\ncase "$*" in *"-m venv"*) echo "certificate verify failed" >&2; exit 1 ;; esac\n')
+    python.chmod(0o755)
+    refused = checkout.run()
+    assert refused.returncode == 1
+    assert "certificate verify failed" in refused.stderr
+    assert "SSL_CERT_FILE must name" in refused.stderr
 
 
 def test_a_long_step_is_not_silent(checkout):

@@ -92,7 +92,7 @@ def test_missing_inputs_are_named_by_check(engine):
     assert [(f.property, f.reason) for f in answer.failures] == [("name", "is required, and missing")]
 
 
-def test_a_replacing_change_is_told_property_by_property(engine):
+def test_a_replacing_change_is_reported_property_by_property(engine):
     old, new = bag(name="box", bundleId="micro_3_0"), bag(name="box", bundleId="small_3_0")
     answer = engine.Diff(provider_pb2.DiffRequest(urn=INSTANCE, old_inputs=old, news=new))
     assert answer.changes == provider_pb2.DiffResponse.DIFF_SOME
@@ -100,7 +100,7 @@ def test_a_replacing_change_is_told_property_by_property(engine):
     assert answer.detailedDiff["bundleId"].kind == provider_pb2.PropertyDiff.UPDATE_REPLACE
 
 
-def test_no_change_is_told_as_such(engine):
+def test_no_change_is_reported_as_such(engine):
     same = provider_pb2.DiffRequest(urn=INSTANCE, old_inputs=bag(name="box"), news=bag(name="box"))
     assert engine.Diff(same).changes == provider_pb2.DiffResponse.DIFF_NONE
 

@@ -49,7 +49,7 @@ def test_a_stream_comes_through(url):
     assert urllib3.request("GET", f"{url}/events").data == b"event: ping\n\nevent: message_stop\n\n"
 
 
-def test_an_api_that_is_away_is_told_in_the_apis_own_form():
+def test_an_api_that_is_away_is_reported_in_the_apis_own_form():
     with serve.running(relay.create("http://127.0.0.1:1")) as url:
         answer = urllib3.request("GET", f"{url}/v1/models", retries=False)
     assert answer.status == 502

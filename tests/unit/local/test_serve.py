@@ -93,7 +93,7 @@ def test_a_port_in_use_is_named_in_one_line():
 
 # uvicorn ends the thread by SystemExit, which pytest would report as unhandled
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_application_that_cannot_start_is_told_at_once():
+def test_an_application_that_cannot_start_is_reported_at_once():
     @contextlib.asynccontextmanager
     async def lifespan(_app):
         raise ValueError

@@ -75,7 +75,7 @@ def test_a_test_that_reaches_no_target_fails_each_time(command, tmp_path, target
         assert said(command("test", "--state", str(tmp_path), "--unless-tested", targets=targets))[0] == 1
 
 
-def test_a_text_can_be_told_past_the_outbox(command, receiver):
+def test_a_text_can_be_reported_past_the_outbox(command, receiver):
     code, _, _ = said(command("tell", "--id", "away.1", "--subject", "The dashboard is away"), "no answer\n")
     ((_, headers, body),) = receiver.got
     assert (code, headers["Idempotency-Key"], body["message"].strip()) == (0, "away.1", "no answer")

@@ -24,7 +24,7 @@ def away(tmp_path, sent):
     return make
 
 
-def test_an_outage_is_told_once_within_the_pause_and_then_again(away, sent):
+def test_an_outage_is_reported_once_within_the_pause_and_then_again(away, sent):
     for after in (timedelta(), PAUSE - timedelta(seconds=1), PAUSE):
         away().tell(RUN, NOW + after)
     assert [words for words, _ in sent] == [command(NOW), command(NOW + PAUSE)]
@@ -39,7 +39,7 @@ def test_an_outage_after_the_dashboard_was_back_is_another_one(away, sent):
     assert len(sent) == 2
 
 
-def test_what_reached_no_target_is_told_by_the_next_run(away, sent):
+def test_what_reached_no_target_is_reported_by_the_next_run(away, sent):
     away(1).tell(RUN, NOW)
     away(0).tell(RUN, NOW + timedelta(minutes=30))
     assert len(sent) == 2

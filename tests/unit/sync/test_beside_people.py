@@ -106,7 +106,7 @@ def test_a_note_moved_under_our_write_is_put_back(desk):
     assert "likes the sea" in desk.cells().values()
 
 
-def test_what_a_user_types_a_moment_before_our_write_is_told(desk):
+def test_what_a_user_types_a_moment_before_our_write_is_reported(desk):
     once(desk, lambda: desk.type(2, 2, "typed by a user"))
     desk.sync(changed(B2="Ada"))
     assert in_step(desk, changed(B2="Ada"))
@@ -353,7 +353,7 @@ def test_an_empty_tab_is_filled_in_one_call_and_nothing_typed_meanwhile_is_lost(
     assert [desk.tab.rows[0][c].value for c in range(5)] == list(OURS)
 
 
-def test_a_stray_that_cannot_be_found_again_is_told_until_someone_has_looked(desk):
+def test_a_stray_that_cannot_be_found_again_is_reported_until_someone_has_looked(desk):
     def hide():
         desk.before = lambda: None
         desk.before = vanish

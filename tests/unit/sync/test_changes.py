@@ -29,7 +29,7 @@ def told(folder, booking="B1"):
     return [changes.said(entry) for entry in changes.story(folder, booking)]
 
 
-def test_a_booking_s_story_is_told_from_its_first_row_to_its_removal(tmp_path):
+def test_a_booking_s_story_goes_from_its_first_row_to_its_removal(tmp_path):
     states = [{"B1": ("B1", 80, "live")}, {"B1": ("B1", 90, "live")}, {"B1": ("B1", 90, "removed")}, {}]
     for old, new in zip([{}, *states], states, strict=False):
         settle(tmp_path, old, new)
@@ -42,7 +42,7 @@ def test_a_booking_s_story_is_told_from_its_first_row_to_its_removal(tmp_path):
     ]
 
 
-def test_what_a_crash_left_in_the_memory_is_told_by_the_next_run(tmp_path):
+def test_what_a_crash_left_in_the_memory_is_reported_by_the_next_run(tmp_path):
     settle(tmp_path, {}, {"B1": ("B1", 80, "live")})  # and then the run is killed
     settle(tmp_path, {"B1": ("B1", 80, "live")}, {"B1": ("B1", 90, "live")})
     kept(tmp_path)
@@ -76,7 +76,7 @@ def test_the_oldest_go_when_there_are_too_many(tmp_path):
 
 
 @pytest.mark.parametrize("booking", ["B2", "B", '"'])
-def test_another_booking_s_lines_are_not_told(tmp_path, booking):
+def test_another_booking_s_lines_are_not_reported(tmp_path, booking):
     changes.append(tmp_path, [{"at": "2026", "booking": "B1", "what": "added", "cells": {"guest": [None, "B2 B"]}}])
     assert told(tmp_path, booking) == []
 

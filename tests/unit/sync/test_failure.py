@@ -46,7 +46,7 @@ def test_a_failed_refresh_has_a_name_for_each_answer_of_the_endpoint(args, kind)
     assert refresh_failure(args).kind == kind
 
 
-def test_a_refusal_is_never_told_as_a_bad_request_alone():
+def test_a_refusal_is_never_reported_as_a_bad_request_alone():
     failed = refresh_failure(refused("invalid_grant"), Record(NOW))
     assert "no longer valid" in failed.cause
     assert "(invalid_grant: Bad Request)" in failed.cause

@@ -13,6 +13,6 @@ SOME = settings(max_examples=200, derandomize=True, deadline=None, suppress_heal
 
 @given(scenarios())
 @SOME
-def test_whatever_people_do_during_a_run_nothing_is_lost_untold(scenario):
+def test_whatever_people_do_during_a_run_nothing_is_lost_unreported(scenario):
     played = play(scenario)
     assert played.violations == []

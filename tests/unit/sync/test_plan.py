@@ -52,7 +52,7 @@ def test_a_cell_that_both_sides_changed_is_a_conflict_which_the_source_wins():
     assert [(c.source, c.sheet, c.written) for c in plan.conflicts] == [(90, 75, True)]
 
 
-def test_a_conflict_that_the_sheet_wins_is_told_once():
+def test_a_conflict_that_the_sheet_wins_is_reported_once():
     policy, edited = dataclasses.replace(POLICY, sheet_wins=True), [row(2, "B1", "2026-05-13", 75)]
     first = diff(source(("B1", "2026-05-13", 90)), edited, base(CALM), policy)
     again = diff(source(("B1", "2026-05-13", 90)), edited, first.settled, policy)

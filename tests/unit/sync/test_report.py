@@ -21,14 +21,14 @@ PLAN = Plan(
 )
 
 
-def test_a_plan_is_told_with_counts_and_a_few_examples():
+def test_a_plan_is_reported_with_counts_and_a_few_examples():
     said = list(report_lines(PLAN, COLUMNS))
     assert said[0] == "rows added: 7 (A0; A1; A2; A3; A4; and 2 more)"
     assert said[1] == "rows changed: 1 (B1: rate = 90)"
     assert said[2] == "rows marked as removed: 1 (B2)"
 
 
-def test_a_conflict_is_told_in_full():
+def test_a_conflict_is_reported_in_full():
     assert list(report_lines(PLAN, COLUMNS))[-1] == (
         "conflict: booking B1, rate: source 90, sheet 75; the source's was written"
     )

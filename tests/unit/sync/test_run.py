@@ -36,7 +36,7 @@ def test_what_was_written_is_read_again_before_it_counts(desk):
     assert desk.requests[-1] == "POST /values:batchGetByDataFilter"
 
 
-def test_a_sheet_that_does_not_keep_what_is_written_is_told_by_its_cell(desk):
+def test_a_sheet_that_does_not_keep_what_is_written_is_reported_by_its_cell(desk):
     """A script of the sheet types the old rate again, whenever we read."""
     desk.after = lambda: desk.requests[-1] == "POST :batchUpdate" and desk.type(1, 4, "mine")
     with pytest.raises(SyncFailed, match="booking B1, sync_state: wrote 'live', reads 'mine'") as failed:

@@ -82,7 +82,7 @@ def test_the_next_day_begins_at_midnight_utc(tmp_path):
     assert Day(tmp_path / "state.json", lambda: NOON).next == "2026-05-14T00:00:00Z"
 
 
-def test_a_damaged_file_is_told_by_name(tmp_path):
+def test_a_damaged_file_is_reported_by_name(tmp_path):
     (tmp_path / "state.json").write_text('{"day": ')
     with pytest.raises(Invalid, match=r"state\.json: is no JSON"):
         _ = Day(tmp_path / "state.json", lambda: NOON).used

@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_no_half_record(path):
 
 
 @pytest.mark.process
-def test_a_killed_writer_loses_nothing_that_it_was_told_is_on_disk(path):
+def test_a_killed_writer_loses_nothing_that_it_called_on_disk(path):
     program = (
         "import sys, time; from pathlib import Path; from agent.record.journal import Journal\n"
         "journal = Journal(Path(sys.argv[1]), time.time)\n"

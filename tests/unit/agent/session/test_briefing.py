@@ -30,14 +30,14 @@ def test_it_begins_with_the_title_and_has_the_description():
     assert told().startswith("Task: Count the beds\n\nAll of them.\n\nThe workspace came with no files.")
 
 
-def test_files_are_told_with_size_and_head():
+def test_files_are_reported_with_size_and_head():
     files = (File(name="beds.csv", content=b"id,bed\n1,double\n" * 100), File(name="logo.png", content=b"\x89PNG\0\0"))
     said = told(context=files)
     assert "- beds.csv, 1600 bytes, begins:\n    id,bed\n    1,double\n    id,bed\n    1,double\n" in said
     assert said.endswith("- logo.png, 6 bytes")
 
 
-def test_a_checkpoint_is_told_as_such_and_only_when_there_is_one():
+def test_a_checkpoint_is_reported_as_such_and_only_when_there_is_one():
     assert told(checkpoint="Done: half.").endswith("left this checkpoint; its files are in /workspace.\n\nDone: half.")
     assert "checkpoint" not in told().lower()
 

@@ -27,7 +27,7 @@ def test_it_stays_small_whatever_the_session_was(lives):
     assert len(checkpoint.from_journal(lives.events()).encode()) < 10_000
 
 
-def test_a_call_without_a_result_is_told_as_such(lives):
+def test_a_call_without_a_result_is_reported_as_such(lives):
     lives.live([lives.said(lives.use("bash", 1, command="ls")), lives.said(lives.use("finish", 2))])
     lives.cut_behind(EventKind.TOOL_STARTED)
     assert "not run, or interrupted" in checkpoint.from_journal(lives.events())

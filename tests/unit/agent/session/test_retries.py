@@ -61,13 +61,13 @@ def test_no_retry_after_is_longer_than_a_day(retries, header):
 @pytest.mark.parametrize(
     ("status", "cure"), [(401, "fab secrets"), (402, "billing"), (403, "fab secrets"), (404, "`model`")]
 )
-def test_a_key_that_does_not_open_is_told_with_its_cure_and_the_task_waits(retries, status, cure):
+def test_a_key_that_does_not_open_is_reported_with_its_cure_and_the_task_waits(retries, status, cure):
     with pytest.raises(Unavailable, match=cure) as raised:
         retries.after(Rejected(status, "no"))
     assert raised.value.handed["not_before"] == "1970-01-01T00:15:00Z"
 
 
-def test_a_400_for_want_of_credit_is_told_as_such_and_the_task_waits(retries):
+def test_a_400_for_want_of_credit_is_reported_as_such_and_the_task_waits(retries):
     error = Rejected(400, "Your credit balance is too low to access the Anthropic API.")
     assert not error.of_conversation
     with pytest.raises(Unavailable, match="billing"):

@@ -27,7 +27,7 @@ def test_silence_is_said(bash):
 
 
 @pytest.mark.parametrize("command", ["echo no; exit 3", "echo no; (exit 3)"])
-def test_an_exit_code_is_told(bash, command):
+def test_an_exit_code_is_reported(bash, command):
     assert said(bash, command) == "no\n[exit code 3]"
 
 
@@ -64,13 +64,13 @@ def test_too_many_exports_leave_the_last_state(bash):
     assert said(bash, "echo $A${#B}") == "10\n"
 
 
-def test_the_time_limit_is_told_as_an_error(make_sandbox, tmp_path):
+def test_the_time_limit_is_reported_as_an_error(make_sandbox, tmp_path):
     result = Bash(make_sandbox(seconds=1), tmp_path / "shell").run({"command": "echo begun; sleep 60"})
     assert result.is_error
     assert result.content.startswith("begun\n\n[stopped: the time was up")
 
 
-def test_what_was_left_out_is_told_in_its_place(make_sandbox, tmp_path):
+def test_what_was_left_out_is_reported_in_its_place(make_sandbox, tmp_path):
     result = Bash(make_sandbox(output_kb=1), tmp_path / "shell").run({"command": "printf 'a%.0s' $(seq 2000)"})
     assert result.content == "a" * 512 + "\n[976 bytes left out]\n" + "a" * 512
 

@@ -83,7 +83,7 @@ def test_a_bad_row_is_named_by_line_and_column(file, change, words):
         load(file, TODAY)
 
 
-def test_a_file_with_neither_header_is_told_what_it_lacks_of_the_nearer(file):
+def test_a_file_with_neither_header_is_refused_by_what_it_lacks_of_the_nearer(file):
     file.write_text("id,hotel,room_type,guest,arrival,departure,nights,adults,children,meal,country,channel\n")
     with pytest.raises(UnreadableFile, match=r"lacks status, rate$"):
         load(file, TODAY)

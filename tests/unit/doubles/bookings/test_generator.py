@@ -22,6 +22,6 @@ def test_one_guest_is_a_formula():
     assert [b.guest for b in season(1, FIRST, 300) if b.guest.startswith("=")] == [FORMULA_GUEST]
 
 
-def test_nobody_has_left_before_the_end_of_the_stay():
+def test_no_guest_has_left_before_the_end_of_the_stay():
     now = date(2026, 12, 16).isoformat()
     assert all(b.departure <= now for b in season(1, FIRST, 300) if b.status in ("checked_out", "no_show"))

@@ -59,7 +59,7 @@ def test_a_private_key_is_one_that_openssh_reads(key, tmp_path):
     assert derived.stdout.split()[:2] == public_line(key).split()
 
 
-def test_host_keys_are_told_with_the_fingerprints_openssh_tells(key, tmp_path):
+def test_host_keys_are_reported_with_the_fingerprints_openssh_tells(key, tmp_path):
     algorithm, blob = public_line(key).split()
     (told,) = host_key_entries({algorithm: blob}, NOW)
     (tmp_path / "key.pub").write_text(public_line(key))

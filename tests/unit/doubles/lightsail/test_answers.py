@@ -24,6 +24,6 @@ def test_a_list_that_fits_on_a_page_has_no_token():
 @pytest.mark.parametrize(
     "token", ["x", "cGFnZQ==", base64.b64encode(b"page:-1").decode(), base64.b64encode(b"a:1").decode()]
 )
-def test_a_token_of_nobodys_is_refused(token):
+def test_a_token_of_no_users_is_refused(token):
     with pytest.raises(AwsError, match="pageToken"):
         page([1], token)

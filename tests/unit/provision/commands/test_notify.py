@@ -39,7 +39,7 @@ def test_the_test_runs_as_the_sender_with_its_secret_and_nothing_of_it_in_the_co
     assert command[-5:] == ["-m", "notify", "test", "--state", "/var/lib/jada-notify"]
 
 
-def test_a_host_without_targets_is_told_to_get_them():
+def test_a_host_without_targets_is_refused_with_how_to_get_them():
     with pytest.raises(CommandError, match="notify_targets"):
         notify.send_tests(Box(["dashboard_token"]))
 

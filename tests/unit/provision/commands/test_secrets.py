@@ -63,3 +63,12 @@ def test_what_was_done_is_reported_without_values():
     assert "as before: anthropic_api_key, port_sheet_client.json" in lines
     assert "restarted, because they read them: jada-agent.service" in lines
     assert lines[-1].startswith("missing: port_sheet_token.json, Google's credential")
+
+
+def test_a_misspelt_file_is_refused_with_the_name_that_is_meant(tmp_path):
+    (tmp_path / "bookings_tokn").write_text("x")
+    (tmp_path / ".hidden").write_text("x")
+    with pytest.raises(CommandError, match=r"bookings_tokn; is bookings_token meant\?"):
+        secrets.gather({}, tmp_path)
+    (tmp_path / "bookings_tokn").rename(tmp_path / "bookings_token")
+    assert set(secrets.gather({}, tmp_path)) == {"bookings_token"}

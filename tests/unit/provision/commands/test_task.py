@@ -237,7 +237,7 @@ def test_an_add_whose_answer_is_lost_is_one_task(losing):
     assert [each.id for each in client.tasks()] == [made.id]
 
 
-def test_an_add_that_is_never_answered_is_one_task_when_it_is_given_again_as_told(losing):
+def test_an_add_that_is_never_answered_is_one_task_when_it_is_given_again_as_said(losing):
     client = losing(1, 0)
     with pytest.raises(CommandError, match="with --key k1: that adds it only once"):
         task.added(client, types.NewTask(title="t"), "k1")

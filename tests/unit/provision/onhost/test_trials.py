@@ -49,7 +49,7 @@ def test_a_queue_on_trial_has_a_network_and_a_socket_of_its_own(queue):
     assert [line for line in queue if line.startswith("RuntimeDirectory")] == ["RuntimeDirectory=jada-trial"]
 
 
-def test_a_trial_that_fails_is_nobodys_alarm_and_is_not_started_again(sync, queue):
+def test_a_trial_that_fails_is_no_users_alarm_and_is_not_started_again(sync, queue):
     for lines in (sync, queue):
         assert not [line for line in lines if line.startswith(("OnFailure", "Restart"))]
 

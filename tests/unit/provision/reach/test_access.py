@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -16,6 +17,7 @@ class FakeLightsail:
 
     def __init__(self, details=None, state="running", broken=None):
         self.details, self.state, self.broken = details, state, broken
+        self.meta = SimpleNamespace(endpoint_url="https://lightsail.us-east-1.amazonaws.com")
 
     def get_instance(self, instanceName):  # noqa: N803 - as the API spells it
         if self.broken:

@@ -98,3 +98,18 @@ def test_pulumis_own_words_are_passed_on(tmp_path):
 def test_without_pulumi_the_cure_is_named(tmp_path):
     with pytest.raises(CommandError, match="not on PATH"):
         inventory.read("local", tmp_path, {"PATH": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "cure"),
+    [
+        ("error: no stack named 'prod' found", "has no outputs of stack prod", "pulumi up -s prod"),
+        ("error: get credentials: failed to refresh cached credentials", "can't read the state", "aws sso login"),
+        ("blob (key): AccessDenied: Access Denied", "can't read the state", "aws sso login"),
+        ("", "no output", "pulumi up"),
+    ],
+)
+def test_a_state_that_can_not_be_read_is_no_stack_that_is_not_there(said, cause, cure):
+    refused = inventory.no_outputs("prod", said)
+    assert cause in refused.cause
+    assert cure in refused.cure

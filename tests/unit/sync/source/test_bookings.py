@@ -18,7 +18,7 @@ def test_a_source_that_lost_too_much_is_refused(found, lost, percent, kind):
 
 
 @pytest.mark.parametrize(("found", "lost", "percent"), [(0, 0, 30), (70, 30, 30), (1, 10, 30), (0, 100, 100)])
-def test_a_source_that_lost_little_or_as_was_told_is_accepted(found, lost, percent):
+def test_a_source_that_lost_little_or_as_was_said_is_accepted(found, lost, percent):
     require_plausible_size(found, lost, percent)
 
 
