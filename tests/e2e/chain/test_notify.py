@@ -52,11 +52,13 @@ def receiver(chain, tmp_path_factory):
         edits = r's/^targets = .*/targets = ["hook"]/; s/^report_again_s = .*/report_again_s = 1/'
         chain.host(f"sed -i '{edits}' $(readlink -f /etc/jada/jada.toml)")
         chain.host("systemctl restart jada-dashboard jada-notify")
-        yield made
-        chain.host(f"rm {SECRETS}/notify_targets")
-        chain.fab("deploy")
-        chain.host("systemctl restart jada-notify")
-        process.terminate()
+        try:
+            yield made
+            chain.host(f"rm {SECRETS}/notify_targets")
+            chain.fab("deploy")
+            chain.host("systemctl restart jada-notify")
+        finally:
+            process.terminate()
 
 
 @pytest.fixture
