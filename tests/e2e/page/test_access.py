@@ -47,6 +47,8 @@ def test_axe_finds_no_violation_in_a_refused_form_and_in_a_page_that_is_lost(sce
         page.get_by_role("button", name="Change").click()
         assert violations(page) == [], theme
         page.goto(url)
+        # Once it is live; before, a page that finds itself again is loaded anew.
+        page.locator("#live-state", has_text="Live.").wait_for()
         page.evaluate("document.getElementById('lost').hidden = false")
         page.evaluate("document.getElementById('lost').textContent = 'No longer live'")
         assert violations(page) == [], theme

@@ -98,6 +98,13 @@ def test_data_is_shown_read_only_at_its_path_and_no_folder_in_memory_hides_it():
     assert in_order(("--tmpfs", "/tmp"), ("--ro-bind-data", "9", "/tmp/x"), data=data)
 
 
+def test_the_queues_socket_is_out_of_sight():
+    """Whoever connects to it as the worker's user may do what the worker may."""
+    shown = [rest[0] for option in ("--bind", "--ro-bind", "--ro-bind-try", "--dev-bind") for rest in given(option)]
+    assert "/usr" in shown
+    assert not [path for path in shown if path == "/" or path.startswith(("/run", "/var"))]
+
+
 def test_the_program_comes_last_and_its_words_are_no_options():
     words = bubblewrap("/w", ["--bind", "/", "--", "$c d"], memory_mb=1, own_proc=True, report=7)
     assert words[0] == "bwrap"
