@@ -29,6 +29,8 @@ TICK_S = 1.0
 """Seconds between two looks at a running session; its end is seen at once, by SIGCHLD."""
 POLLED = "the queue answered; nothing is taken until this release is proven"
 """The status of an unproven worker whose poll was answered; provision/onhost/units.py knows its beginning."""
+HEARD, UNHEARD = "the queue answered;", "the queue has not answered;"
+"""How a proven worker's status begins: a deploy that lays a damaged release anew restarts it, and asks the same."""
 UNANSWERED = "the queue has not answered; nothing is taken until this release is proven"
 DRAIN_S = 12.0
 """Seconds that a session has to drain: its request in flight gets 8 of them."""
@@ -71,6 +73,7 @@ class Daemon:
     unproven: Callable[[], bool] = lambda: False
     _last_warning: str = ""
     _poll_status: str = UNANSWERED
+    _heard: str = UNHEARD
     _recalled: bool = False
     _has_trouble: bool | None = None
     """Whether the dashboard was told that this host can't work; None: not yet asked of it."""
@@ -92,10 +95,12 @@ class Daemon:
         if left is not None:
             return self._settle(left)
         try:
-            return self._poll() if unproven else self._work()
+            did = self._poll() if unproven else self._work()
         except DashboardAway:
-            self._poll_status = UNANSWERED
+            self._poll_status, self._heard = UNANSWERED, UNHEARD
             return False
+        self._heard = HEARD
+        return did
 
     def _poll(self) -> bool:
         """Ask the queue without taking anything; systemd's status says that it answered, which the installer reads."""
@@ -306,7 +311,8 @@ class Daemon:
         until = self.clock() + (PAUSE_S if waiting or unproven else self.settings.poll_seconds)
         used = self.day.used
         status = (
-            f"idle; today {len(used.sessions)} of {self.settings.sessions_per_day} sessions, ${used.spent / 1e6:.2f}"
+            f"{self._heard} idle; today {len(used.sessions)} of {self.settings.sessions_per_day} sessions,"
+            f" ${used.spent / 1e6:.2f}"
         )
         while not self.signals.stop and (left := until - self.clock()) > 0:
             self.notify.alive(self._poll_status if unproven else status)

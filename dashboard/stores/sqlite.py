@@ -836,7 +836,8 @@ def _windows(
     if cursor:
         given = {"start": listing.read_cursor(cursor, sort)[1]}
         (number,) = db.execute(listing.number(sort), given).fetchone()
-    low, high = db.execute("SELECT min(n), max(n) FROM listed").fetchone()
+    # Each by itself: of both together SQLite reads the whole table.
+    low, high = db.execute("SELECT (SELECT min(n) FROM listed), (SELECT max(n) FROM listed)").fetchone()
     is_over = low is None or (cursor is not None and number is None)
     if not is_over:
         yield from listing.windows(sort, number, Window(low, high), bounds.window)

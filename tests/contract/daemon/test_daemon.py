@@ -197,3 +197,17 @@ def test_an_unproven_worker_does_not_say_that_it_was_answered_when_the_queue_is_
 def test_the_installer_knows_an_answered_poll_by_the_beginning_of_the_status():
     assert POLLED.startswith(units.POLLED)
     assert not UNANSWERED.startswith(units.POLLED)
+
+
+def test_a_proven_worker_says_too_whether_the_queue_answers(site, make):
+    """A deploy that lays a damaged release anew restarts it, proven as it is, and waits for this word."""
+    said = Said()
+    daemon = make(notify=said)
+    daemon.step()
+    daemon._rest()
+    assert said.statuses[-1].startswith(units.POLLED)
+    site.stop()
+    daemon.step()
+    daemon._rest()
+    assert not said.statuses[-1].startswith(units.POLLED)
+    site.start()
