@@ -74,10 +74,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--settings",
         type=Path,
-        required=True,
-        help="jada.<stack>.toml, its section [sync] is read; - is standard input",
+        default=walls.SETTINGS,
+        help="jada.<stack>.toml, its section [sync] is read; - is standard input (default: %(default)s)",
     )
-    parser.add_argument("--state", type=Path, required=True, help="the folder of the sync's memory")
+    parser.add_argument(
+        "--state", type=Path, default=walls.STATE, help="the folder of the sync's memory (default: %(default)s)"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="print all that would be written, and write nothing")
     what.add_argument("--plan", default="", metavar="ID", help="write only what a dry run printed under this name")
@@ -231,8 +233,7 @@ def _report(
         _keep(lambda: changes.append(state, met))
     _keep(lambda: report.write(state, run))
     try:
-        url = settings.dashboard_url
-        client = Client(url, secret(secrets, "dashboard_token") if needs_token(url) else None)
+        client = _dashboard(settings, secrets)
     except SyncFailed as failed:
         _log.error("this run was not reported to the dashboard: %s", failed)
         return False
@@ -249,9 +250,14 @@ def _report(
     return outage.tell(run, now())
 
 
+def _dashboard(settings: Settings, secrets: Path) -> Client:
+    url = settings.dashboard_url
+    return Client(url, secret(secrets, "dashboard_token") if needs_token(url) else None)
+
+
 def _report_off(settings: Settings, secrets: Path, at: datetime) -> None:
     try:
-        report.send(Client(settings.dashboard_url, secret(secrets, "dashboard_token")), report.off(at))
+        report.send(_dashboard(settings, secrets), report.off(at))
     except SyncFailed as failed:
         _log.error("this run was not reported to the dashboard: %s", failed)
 

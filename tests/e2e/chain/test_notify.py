@@ -47,18 +47,20 @@ def receiver(chain, tmp_path_factory):
     program = [sys.executable, str(Path(__file__).with_name("receiver.py")), chain.site.cloud_address, str(PORT)]
     inside = ["nsenter", f"--net=/run/netns/{chain.site.edge}", "--", *program, str(folder)]
     (secrets / "notify_targets").write_text(f"hook = json://{chain.site.cloud_address}:{PORT}/\n")
-    with subprocess.Popen(inside) as process:
+    process = subprocess.Popen(inside)
+    # Ended whatever fails meanwhile: a run would wait for it for ever.
+    try:
         chain.fab("secrets", "--from", str(secrets))
         edits = r's/^targets = .*/targets = ["hook"]/; s/^report_again_s = .*/report_again_s = 1/'
         chain.host(f"sed -i '{edits}' $(readlink -f /etc/jada/jada.toml)")
         chain.host("systemctl restart jada-dashboard jada-notify")
-        try:
-            yield made
-            chain.host(f"rm {SECRETS}/notify_targets")
-            chain.fab("deploy")
-            chain.host("systemctl restart jada-notify")
-        finally:
-            process.terminate()
+        yield made
+        chain.host(f"rm {SECRETS}/notify_targets")
+        chain.fab("deploy")
+        chain.host("systemctl restart jada-notify")
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.fixture
@@ -105,16 +107,29 @@ def test_a_sync_that_fails_is_known_within_a_minute_and_so_is_its_recovery(chain
 
 
 def test_a_unit_that_lacks_a_secret_is_reported_though_its_program_never_ran(chain, receiver):
-    token = f"{SECRETS}/dashboard_token"
-    chain.host(f"mv {token} /root/kept")
+    drop = "/run/systemd/system/port-sheet-sync.service.d"
+    lacking = f"printf '[Service]\\nLoadCredential=gone:/nowhere\\n' > {drop}/gone.conf"
+    chain.host(f"mkdir -p {drop}; {lacking}; systemctl daemon-reload")
     began = time.time()
     chain.host("systemctl start port-sheet-sync.service", check=False)
     (row,) = receiver.waits_for("Failed: port-sheet-sync.service")
     chain.host("systemctl start port-sheet-sync.service", check=False)
-    chain.host(f"mv /root/kept {token}; systemctl start port-sheet-sync.service")
+    chain.host(f"rm -r {drop}; systemctl daemon-reload; systemctl start port-sheet-sync.service")
     assert row["at"] - began < MINUTE
     assert "exit status 243" in row["text"]
     assert len(receiver.got("Failed: port-sheet-sync.service")) == 1
+
+
+def test_a_sync_that_lacks_its_secret_names_it_in_an_alarm(chain, receiver):
+    token = f"{SECRETS}/bookings_token"
+    chain.host(f"mv {token} /root/kept")
+    began = time.time()
+    chain.host("systemctl start port-sheet-sync.service", check=False)
+    alarm = receiver.waits_for("the secret bookings_token")[-1]
+    chain.host(f"mv /root/kept {token}; systemctl start port-sheet-sync.service")
+    assert alarm["at"] - began < MINUTE
+    assert "fab secrets" in alarm["text"]
+    receiver.waits_for(f"{alarm['id']}.over")
 
 
 def test_a_dashboard_that_is_away_is_reported_by_the_sync(chain, receiver):

@@ -59,6 +59,16 @@ def test_the_second_run_wrote_nothing(chain):
         assert SyncOutcome.UNCHANGED in [run.outcome for run in client.sync_runs()]
 
 
+def test_an_operator_sees_what_would_land_what_would_be_written_and_what_was(chain):
+    """All three run on the host within the unit's walls, by the settings as they are here."""
+    first = json.loads(chain.fab("sync-source", "--count", "1", "--json").stdout)[0]
+    booking = first["lands"]["id"]
+    assert "nothing to write" in chain.fab("sync-plan").stdout
+    assert "added" in chain.fab("sync-explain", booking).stdout
+    owners = chain.host("stat -c %U /var/lib/jada-sync/*").split()
+    assert set(owners) == {"jada-sync"}
+
+
 def test_a_revoked_token_is_reported_and_mended(chain):
     daemon = chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic")
     google(chain, "POST", "/_local/tokens/revoke", json={})

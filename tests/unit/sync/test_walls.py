@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from sync.walls import command, needed
+from sync.__main__ import _options
+from sync.walls import SETTINGS, STATE, command, needed
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
@@ -25,3 +26,8 @@ def test_it_has_the_secrets_that_are_there_and_the_unit_s_bounds(tmp_path):
     assert "--property=LoadCredential=bookings_token:/home/jada/secrets/bookings_token" in words
     assert {"--property=User=4711", "--property=MemoryMax=300M", "--property=ProtectHome=yes"} <= set(words)
     assert words[-4:] == ["python", "-m", "sync", "--dry-run"]
+
+
+def test_by_hand_on_the_host_nothing_need_be_said_but_what_is_wanted():
+    options = _options(["--dry-run"])
+    assert (options.settings, options.state) == (SETTINGS, STATE)
