@@ -47,18 +47,20 @@ def receiver(chain, tmp_path_factory):
     program = [sys.executable, str(Path(__file__).with_name("receiver.py")), chain.site.cloud_address, str(PORT)]
     inside = ["nsenter", f"--net=/run/netns/{chain.site.edge}", "--", *program, str(folder)]
     (secrets / "notify_targets").write_text(f"hook = json://{chain.site.cloud_address}:{PORT}/\n")
-    with subprocess.Popen(inside) as process:
+    process = subprocess.Popen(inside)
+    # Ended whatever fails meanwhile: a run would wait for it for ever.
+    try:
         chain.fab("secrets", "--from", str(secrets))
         edits = r's/^targets = .*/targets = ["hook"]/; s/^report_again_s = .*/report_again_s = 1/'
         chain.host(f"sed -i '{edits}' $(readlink -f /etc/jada/jada.toml)")
         chain.host("systemctl restart jada-dashboard jada-notify")
-        try:
-            yield made
-            chain.host(f"rm {SECRETS}/notify_targets")
-            chain.fab("deploy")
-            chain.host("systemctl restart jada-notify")
-        finally:
-            process.terminate()
+        yield made
+        chain.host(f"rm {SECRETS}/notify_targets")
+        chain.fab("deploy")
+        chain.host("systemctl restart jada-notify")
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.fixture

@@ -25,3 +25,9 @@ def test_a_default_that_was_sent_and_one_that_was_left_out_are_one_request():
 def test_another_request_has_another_digest():
     for other in (NewTask(title="u"), NewTask(title="t", context=(File(name="a", content=b"1"),))):
         assert not same_request(digests(NewTask(title="t")), digests(other))
+
+
+def test_a_request_that_uses_a_newer_field_has_no_digest_of_a_version_that_does_not_know_it():
+    plain, labelled = digests(NewTask(title="t")), digests(NewTask(title="t", labels=("x",)))
+    assert not same_request(plain, labelled)
+    assert [each.partition(":")[0] for each in labelled.split()] == ["2"]
