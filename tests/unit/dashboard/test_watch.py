@@ -196,6 +196,7 @@ def test_a_sync_that_is_not_set_up_raises_no_alarm_and_freshness_counts_from_its
     queue, report, alarms, clock
 ):
     fail(report)
+    clock.go_on(minutes=60)
     report(SyncOutcome.OFF)
     assert alarms() == []
     clock.go_on(minutes=64)
