@@ -40,6 +40,8 @@ def test_a_whole_release_serves_after_a_kill_and_the_next_deploy_needs_no_hand(c
     with connected(cloud.access(), 15) as box:
         until_idle(box)
         assert serves_wholly(box), f"{kill}: {said}"
+        seen = probed(box)
+        assert (seen.pending, seen.current) == (None, seen.proven[0]), f"{kill}: an unproven release was left: {said}"
         deploy(box, source, progress)
         until_proven(box)
         assert deploy(box, source, progress) is None
