@@ -25,7 +25,7 @@ FAILED, OVER = "failed", "over"
 """Kinds of notices beside those of `wire.types.Need`."""
 SINGLE = 3
 """Notices that go out as messages of their own when they are due together; more of them are one message."""
-BURST, WINDOW_S = 6, 600
+WINDOW_S = 600
 """Messages to one target within so many seconds; what comes beyond them waits, and goes out as one."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30, 600
 """Before the second try, and between the later ones at most."""
@@ -56,12 +56,15 @@ class Notice(Written, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the operator set: the targets, whether texts may leave the box, when to remind, the page's address."""
+    """What the operator set: the targets, whether texts may leave the box, when to remind, the page's address, and
+    the most messages to a target within `WINDOW_S`.
+    """
 
     targets: tuple[str, ...]
     whole: bool = True
     remind_s: float = 0
     link: str | None = None
+    burst: int = 6
 
 
 def concerns(old: Record | None, new: Record) -> bool:
@@ -165,13 +168,13 @@ def assigned(due: Sequence[Notice], lately: Mapping[str, int], policy: Policy, *
     open_ones = [notice for notice in due if notice.message or not quiet or notice.kind == Need.ALARM]
     for target in policy.targets:
         mine = [notice for notice in open_ones if notice.target == target]
-        gone += _assigned(mine, lately.get(target, 0))
+        gone += _assigned(mine, policy.burst - lately.get(target, 0))
     return gone
 
 
-def _assigned(due: Sequence[Notice], sent: int) -> list[Notice]:
+def _assigned(due: Sequence[Notice], left: int) -> list[Notice]:
     fresh = [notice for notice in due if not notice.message]
-    room = BURST - sent - len({notice.message for notice in due if notice.message})
+    room = left - len({notice.message for notice in due if notice.message})
     if room <= 0:
         return []
     if len(fresh) <= min(SINGLE, room):

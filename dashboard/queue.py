@@ -95,6 +95,7 @@ class Queue:
             targets=self._notify.targets,
             whole=self._notify.text == "whole",
             remind_s=self._notify.remind_hours * 3600,
+            burst=self._notify.burst,
             link=self._notify.link,
         )
         self._direct = Direct(self._policy)

@@ -25,6 +25,7 @@ class Notify(Value, frozen=True, kw_only=True):
 
     targets: tuple[TargetName, ...] = ()
     text: Literal["whole", "pointer"] = "whole"
+    burst: Annotated[int, Meta(ge=1, le=1000)] = 6
     remind_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 24
     quiet: tuple[TimeOfDay, TimeOfDay] | None = None
     time_zone: str = "UTC"

@@ -65,6 +65,7 @@ def test_a_wrong_key_is_refused_by_name(tmp_path, line):
         ('targets = ["Mail us"]', "dashboard.notify.targets"),
         ('text = "all"', "dashboard.notify.text"),
         ("remind_hours = 721", "dashboard.notify.remind_hours"),
+        ("burst = 0", "dashboard.notify.burst"),
         ('quiet = ["22:00"]', "dashboard.notify.quiet"),
         ('quiet = ["22:00", "24:00"]', "dashboard.notify.quiet"),
         ('time_zone = "Mars/Olympus"', "dashboard.notify.time_zone"),
