@@ -52,8 +52,9 @@ def test_a_program_that_is_not_complete_is_refused_whole(run, script, named):
 
 def test_the_secret_comes_on_its_input_and_in_no_variable(run, tmp_path, monkeypatch):
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x")
-    script = f"read -r secret; echo $secret > {tmp_path}/secret; env > {tmp_path}/env; echo '{{\"complete\": 0}}'"
-    run(script, secret="s3cret")
+    program = tmp_path / "program"
+    program.write_text('read -r secret; echo $secret > "$1/secret"; env > "$1/env"; echo \'{"complete": 0}\'\n')
+    run(f"sh {program} {tmp_path}", secret="s3cret")
     assert (tmp_path / "secret").read_text() == "s3cret\n"
     assert "s3cret" not in (environment := (tmp_path / "env").read_text())
     assert "CREDENTIALS" not in environment

@@ -3,6 +3,7 @@
 A path through /proc/PID/root would not do: SQLite resolves links, and leaves the namespace by this one.
 """
 
+import contextlib
 import ctypes
 import os
 import subprocess
@@ -23,9 +24,15 @@ class Disk:
 
     def fill(self, leave=0):
         """Take all room but `leave` bytes."""
-        room = os.statvfs(self.folder)
         with (self.folder / "others").open("ab") as file:
-            os.posix_fallocate(file.fileno(), file.tell(), max(1, room.f_bavail * room.f_frsize - leave))
+            while (size := self._free() - leave) > 0:
+                # What is tested writes meanwhile: the room may be gone since the look at it.
+                with contextlib.suppress(OSError):
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), size)
+
+    def _free(self):
+        room = os.statvfs(self.folder)
+        return room.f_bavail * room.f_frsize
 
     def empty(self):
         (self.folder / "others").unlink()
