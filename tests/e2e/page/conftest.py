@@ -17,7 +17,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="there is no chromium: apt-get install chromium"))
 
 
-@pytest.fixture(scope="session")
+# Not for the whole run: while it is open, Playwright's event loop runs in this process, and others can't run theirs.
+@pytest.fixture(scope="module")
 def chromium():
     with sync_playwright() as playwright:
         # Its own sandbox refuses to run as root.
