@@ -1,9 +1,10 @@
 """What the operator sets for deploys: the section [deploy]; and the check of every section before anything travels."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta
@@ -33,6 +34,37 @@ class Settings(Value, frozen=True, kw_only=True):
     address_service: Annotated[
         str, Meta(pattern=r"^(https://[^\s/]+(/\S*)?)?\Z", description="an https address, or empty")
     ] = ""
+
+
+PLACEHOLDERS = re.compile(
+    r"(^|[/@.])example\.(com|org|net)\b|\.example\b|^1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg\Z"
+)
+"""Values of jada.prod.toml as shipped that stand for the operator's own, and names that RFC 2606 keeps for examples."""
+
+
+def placeholders(path: Path) -> tuple[str, ...]:
+    """Return the keys of a settings file that still have an example's value; a sync that is off doesn't count."""
+    found = sections(path)
+    if not sync_is_on(path):
+        found.pop("sync")
+    return tuple(f"{key} = {value}" for key, value in _texts(found, "") if PLACEHOLDERS.search(value))
+
+
+def sync_is_on(path: Path) -> bool:
+    """Whether the settings say that there is a sheet to keep in step."""
+    return sections(path).get("sync", {}).get("enabled") is not False
+
+
+def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the value of each text, also of those in lists."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _texts(each, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each, key)
 
 
 def load(path: Path) -> Settings:
