@@ -137,9 +137,10 @@ class Sandbox:
             open_ends.register(process.stdout, selectors.EVENT_READ, output)
             open_ends.register(sandbox.report, selectors.EVENT_READ, report)
             # A program may close both and go on: it is over when its process is.
-            gone = os.pidfd_open(process.pid)
-            files.callback(os.close, gone)
-            open_ends.register(gone, selectors.EVENT_READ)
+            if process.poll() is None:
+                gone = os.pidfd_open(process.pid)
+                files.callback(os.close, gone)
+                open_ends.register(gone, selectors.EVENT_READ)
             full = False
             while open_ends.get_map() and (left := min(ends, self._until()) - self._clock()) > 0:
                 if full := self._is_full():

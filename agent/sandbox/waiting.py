@@ -78,8 +78,12 @@ def _end(process: subprocess.Popen[bytes], kept: contextlib.ExitStack) -> None:
     """
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)  # its number is its own until it is waited for
-    with contextlib.suppress(BrokenPipeError):
-        process.__exit__(None, None, None)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        # What is still to be written to it is for nobody.
+        with contextlib.suppress(BrokenPipeError):
+            if pipe:
+                pipe.close()
     kept.close()
 
 
