@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provision.release import recovery
-from provision.release.bundle import SERVICES, TEMPLATES, UNITS
-from provision.system.desired import ConfigFile, all_packages, packages
+from provision.reach import programs
+from provision.system.desired import FILES, ConfigFile, all_packages, config_files, packages
 from provision.system.secrets import FOLDER, SECRETS
+from provision.system.units import SERVICES, TEMPLATES, UNITS
 
 HOME = "/opt/jada-agent"
 SYSTEMD = "/etc/systemd/system"
@@ -37,6 +37,8 @@ FOLDERS = {
 """Folder → mode and owner, as the release's tmpfiles.d says; each secret in the last one is 0600 and root's."""
 GROUPS = ("jada-queue", "jada-operators")
 """Groups of the login user: to open the queue's sockets, and to be an operator there."""
+RECOVERY = "jada-recover.service"
+"""What brings a host back at boot to the last proven release: with its program it is outside of all releases."""
 A_FOLDER = "a folder"
 """What is seen of a link where a folder of somebody's is in its way."""
 
@@ -111,6 +113,16 @@ def _differing(rows: Iterable[Row], found: Mapping[str, Mapping[str, Any]]) -> I
             yield Difference(row, seen)
 
 
+def system_files() -> tuple[ConfigFile, ...]:
+    """Return every file of the system's that a deploy brings."""
+    unit = (FILES / RECOVERY).read_text(encoding="utf-8")
+    return (
+        *config_files(),
+        ConfigFile(f"{HOME}/recover.py", programs.standalone("recover"), "program"),
+        ConfigFile(f"{SYSTEMD}/{RECOVERY}", unit, "boot unit"),
+    )
+
+
 def file_row(file: ConfigFile) -> Row:
     """Return the row of a file of the system's; its kind says how it is tried and applied."""
     return Row("file", file.path, file.digest, "write", give={"content": file.content, "kind": file.kind})
@@ -121,7 +133,7 @@ def _package(name: str) -> Row:
 
 
 def _files() -> Iterator[Row]:
-    yield from map(file_row, recovery.system_files())
+    yield from map(file_row, system_files())
 
 
 def _folders() -> Iterator[Row]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from provision import desired
 from provision.desired import Difference
-from provision.release.bundle import SERVICES, UNITS, Bundle
+from provision.release.bundle import Bundle
 from provision.system.secrets import HostSecret, missing
+from provision.system.units import SERVICES, UNITS
 from wire.values import decode
 
 

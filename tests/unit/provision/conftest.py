@@ -8,8 +8,9 @@ import pytest
 from doubles.lightsail.access import Authority, new_key, private_pem, public_line
 from provision import desired
 from provision.reach.access import Access
-from provision.release.bundle import SERVICES, UNITS, Bundle
+from provision.release.bundle import Bundle
 from provision.release.plan import Probed
+from provision.system.units import SERVICES, UNITS
 from wire.secret import Secret
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

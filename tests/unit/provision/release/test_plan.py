@@ -4,13 +4,14 @@ from dataclasses import asdict, replace
 import pytest
 
 from provision import desired
+from provision.desired import system_files
 from provision.errors import CommandError
 from provision.onhost.looks import LOOKS
 from provision.onhost.repairs import REPAIRS
 from provision.release import plan
-from provision.release.bundle import FILES, SERVICES
-from provision.release.recovery import system_files
+from provision.release.bundle import FILES
 from provision.system.secrets import SECRETS
+from provision.system.units import SERVICES
 from wire.values import Invalid
 
 AGENT, DASHBOARD = "jada-agent.service", "jada-dashboard.service"
