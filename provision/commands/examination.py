@@ -10,16 +10,16 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from provision import settings
+from provision import placeholders, stack_file
 from provision.commands import admission
 from provision.commands.diagnosis import Look, NotChecked
 from provision.commands.notify import all_delivered, result_lines, send_tests
 from provision.commands.secrets import held
+from provision.desired import HOME
 from provision.errors import CommandError
 from provision.reach import access, address, firewall, identity, inventory
 from provision.reach.connection import Host, RemoteCommandFailed, connected
 from provision.release import memory
-from provision.release.plan import HOME
 from provision.system import notify as tests
 from provision.system import sync as syncs
 from provision.system.secrets import missing
@@ -44,7 +44,7 @@ class Examination:
         self.stack, self._host, self._environ = inventory.stack_name(stack, environ), host, environ
         self._root, self._open = root, open_things
         self._file = root / f"jada.{self.stack}.toml"
-        self._settings: settings.StackSettings | None = None
+        self._settings: stack_file.StackSettings | None = None
         self._inventory: inventory.Inventory | None = None
         self._config: Mapping[str, Any] = {}
         self._caller = ""
@@ -73,12 +73,12 @@ class Examination:
 
     def settings_file(self) -> str:
         """Each section of the settings file is read by the part that it belongs to."""
-        self._settings = settings.load_all(self._file)
+        self._settings = stack_file.load(self._file)
         return f"{self._file.name}: each section was read by its part, and the model has a price"
 
     def placeholders(self) -> str:
         """No value of the example is left."""
-        if left := settings.placeholders(self._file):
+        if left := placeholders.placeholders(self._file):
             raise CommandError(f"{self._file.name} still has an example's value: {'; '.join(left)}", "put in your own")
         return f"{self._file.name} has no value of the example"
 
@@ -211,7 +211,7 @@ class Examination:
         return self.stack == inventory.LOCAL
 
     @property
-    def _loaded(self) -> settings.StackSettings:
+    def _loaded(self) -> stack_file.StackSettings:
         if self._settings is None:
             raise NotChecked("the settings could not be read")
         return self._settings
@@ -270,7 +270,7 @@ class Examination:
     def _synced(self, *words: str, cure: str) -> str:
         """Run the sync's program on the host by the settings as they are here."""
         self._require_release()
-        if not settings.sync_is_on(self._file):
+        if not placeholders.sync_is_on(self._file):
             raise NotChecked("the sync is not set up yet: sync.enabled = false")
         return self._said(syncs.command(f"{HOME}/current", *words), self._file.read_bytes(), cure)
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from provision import settings
+from provision.placeholders import placeholders
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,16 +18,16 @@ def file(tmp_path):
 
 
 def test_the_example_as_shipped_is_named_key_by_key():
-    found = settings.placeholders(ROOT / "jada.prod.toml")
+    found = placeholders(ROOT / "jada.prod.toml")
     assert [line.partition(" = ")[0] for line in found] == ["sync.bookings_url", "sync.spreadsheet_id"]
 
 
 def test_the_local_settings_have_none():
-    assert settings.placeholders(ROOT / "jada.local.toml") == ()
+    assert placeholders(ROOT / "jada.local.toml") == ()
 
 
 def test_a_sync_that_is_off_needs_no_values(file):
-    assert settings.placeholders(file('[sync]\nenabled = false\nbookings_url = "https://bookings.example.com"\n')) == ()
+    assert placeholders(file('[sync]\nenabled = false\nbookings_url = "https://bookings.example.com"\n')) == ()
 
 
 @pytest.mark.parametrize(
@@ -42,5 +42,5 @@ def test_a_sync_that_is_off_needs_no_values(file):
     ],
 )
 def test_names_that_are_kept_for_examples_are_nobodys(file, value, left):
-    assert bool(settings.placeholders(file(f'[sync.source]\nurl = "{value}"\n'))) is left
-    assert bool(settings.placeholders(file(f'[sync.source]\nurls = ["{value}"]\n'))) is left
+    assert bool(placeholders(file(f'[sync.source]\nurl = "{value}"\n'))) is left
+    assert bool(placeholders(file(f'[sync.source]\nurls = ["{value}"]\n'))) is left
