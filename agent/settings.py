@@ -1,16 +1,17 @@
 """What the operator sets for the worker: the section [agent] of jada.<stack>.toml, and what a session gets of it."""
 
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from wire.settings_file import QUEUE, QueueUrl, Url, section
 from wire.values import Invalid, Value
 
 _HOST = r"(?=[^/:]*[a-z])([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?![0-9]+(?:[:/]|\Z))[a-z0-9-]{1,63}"
-_PORT = r"(:[1-9][0-9]{0,4})?"
+_PORT = r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
 _PATH = r"(/[A-Za-z0-9._~@+-]+)*/?"
 Place = Annotated[
     str,
@@ -58,7 +59,7 @@ class Egress(Value, frozen=True, kw_only=True):
     private: tuple[str, ...] = ()
     megabytes: Annotated[int, Meta(ge=1, le=100_000)] = 500
     trust: Annotated[str, Meta(pattern=r"^/.+\Z", description="an absolute path")] | None = None
-    credentials: dict[Name, Credential] = {}
+    credentials: Mapping[Name, Credential] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for text in self.private:

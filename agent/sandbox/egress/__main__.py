@@ -6,7 +6,7 @@ socket, without an answer, and {"close": n} with what its connections came to. T
 
 import contextlib
 import ctypes
-import datetime
+import datetime as dt
 import ipaddress
 import json
 import os
@@ -18,6 +18,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from agent.sandbox.egress.authority import Authority
 from agent.sandbox.egress.exchange import Allowance, Exchange, Outside
@@ -103,7 +104,7 @@ def outside(asked: dict[str, Any], credentials: Path) -> Outside:
         rules.append(
             Rule(Place.read(given["at"]), frozenset(given["methods"]), (given["header"].lower().encode(), value))
         )
-        masked += [secret.encode(), value]
+        masked += [secret.encode(), quote(secret, safe="").encode()]
     for given in asked["repositories"]:
         header = None
         if given["secret"]:
@@ -119,7 +120,7 @@ def outside(asked: dict[str, Any], credentials: Path) -> Outside:
     except OSError as error:
         raise Unusable(f"agent.egress.trust: {asked['trust']} can't be used: {error}") from error
     private = tuple(ipaddress.ip_network(text) for text in asked["private"])
-    authority = Authority(datetime.datetime.now(datetime.UTC))
+    authority = Authority(dt.datetime.now(dt.UTC))
     return Outside(Rules(tuple(rules), private), authority, trust, tuple(masked), _resolve)
 
 
@@ -174,7 +175,7 @@ def serve(control: socket.socket, credentials: Path) -> int:
 def main(arguments: list[str]) -> int:
     """Be the proxy of the session that started us."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The session drains at SIGTERM and Ctrl-C, and ends us by closing the socket: a call that is under way may end well.
+    # The session drains at SIGTERM and Ctrl-C, and ends us by closing the socket: a call under way may end well.
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)
     control = socket.socket(fileno=int(arguments[0]))

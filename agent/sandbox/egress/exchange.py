@@ -136,7 +136,9 @@ class Exchange:
         if host not in (self._host, f"{self._host}:{self._port}"):
             raise Refused(f"{method} {host}{target}"[:200], f"is refused: this connection is to {self._host}")
         if b"upgrade" in names:
-            raise Refused(f"{method} {host}{target}"[:_WORDS], "is refused: no connection becomes another protocol here")
+            raise Refused(
+                f"{method} {host}{target}"[:_WORDS], "is refused: no connection becomes another protocol here"
+            )
         return self._outside.rules.request(self._host, self._port, method, target)
 
     def _read_head(self, push: PushHead, asked: h11.Request) -> None:

@@ -96,7 +96,9 @@ class Rules:
         # Of two for one place the one with a credential: whoever gave it meant it.
         rule = max(fitting, key=lambda rule: (len(rule.place.prefix), rule.header is not None))
         if method not in rule.methods:
-            raise Refused(f"{method} {here}", f"is refused: only {', '.join(sorted(rule.methods))} are let through here")
+            raise Refused(
+                f"{method} {here}", f"is refused: only {', '.join(sorted(rule.methods))} are let through here"
+            )
         if rule.git and not _is_git(method, path.removeprefix(rule.place.prefix), target.partition("?")[2]):
             raise Refused(f"{method} {here}", "is refused: only git's own fetch and push are let through here")
         return rule

@@ -1,6 +1,6 @@
 """A server outside over HTTPS, the proxy before it, and a client that trusts the proxy as a sandbox does."""
 
-import datetime
+import datetime as dt
 import http.client
 import ipaddress
 import socket
@@ -102,7 +102,7 @@ class Proxy:
 
 @pytest.fixture
 def vendor():
-    return Authority(datetime.datetime.now(datetime.UTC))
+    return Authority(dt.datetime.now(dt.UTC))
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def proxy(vendor, served):
         (ipaddress.ip_network("127.0.0.1/32"),),
     )
     trust = ssl.create_default_context(cadata=vendor.certificate.decode())
-    signs = Authority(datetime.datetime.now(datetime.UTC))
+    signs = Authority(dt.datetime.now(dt.UTC))
     made = Proxy(Outside(rules, signs, trust, (TOKEN.encode(),), lambda *_: ["127.0.0.1"]), served.port)
     yield made
     if made.admitted:

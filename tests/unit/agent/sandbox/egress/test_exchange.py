@@ -27,7 +27,7 @@ def test_a_listed_host_answers_and_the_connection_is_told(proxy, served):
 
 def test_several_requests_go_over_one_connection(proxy, served):
     client = proxy.open().client()
-    for number in range(3):
+    for _ in range(3):
         client.request("POST", "/x", b"abc")
         assert client.getresponse().read() == b"hello"
     assert len(served.seen) == 3

@@ -24,9 +24,7 @@ def refused(ask):
     return error.value
 
 
-@pytest.mark.parametrize(
-    "authority", ["packages.example.org:443", "Packages.example.org:443", "api.example.com:8443", "git.example.com:443"]
-)
+@pytest.mark.parametrize("authority", ["packages.example.org:443", "Packages.example.org:443", "api.example.com:8443", "git.example.com:443"])
 def test_a_listed_host_is_let_through_with_its_port(authority):
     assert RULES.host(authority)[0] == authority.partition(":")[0].lower()
 
@@ -113,9 +111,9 @@ def test_a_repository_is_fetched_and_pushed(method, rest):
      ("POST", "/git-receive-pack/"), ("POST", "/git-receive-pack?x"), ("POST", "/settings"), ("DELETE", "")],
 )  # fmt: skip
 def test_nothing_else_is_asked_with_a_repositorys_credential(method, rest):
-    assert "only git's own" in refused(
-        lambda: RULES.request("git.example.com", 443, method, f"/team/site.git{rest}")
-    ).why
+    assert (
+        "only git's own" in refused(lambda: RULES.request("git.example.com", 443, method, f"/team/site.git{rest}")).why
+    )
 
 
 @pytest.mark.parametrize("path", ["/a.git/git-receive-pack", "/a/GIT-RECEIVE-PACK", "/git-receive-pack/x"])
