@@ -2,13 +2,12 @@
 
 import ipaddress
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from wire.settings_file import QUEUE, QueueUrl, Url, section
-from wire.values import Invalid, Value
+from wire.addresses import QUEUE, QueueUrl, Url
+from wire.values import Invalid, Value, decode
 
 _HOST = r"(?=[^/:]*[a-z])([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?![0-9]+(?:[:/]|\Z))[a-z0-9-]{1,63}"
 _PORT = r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
@@ -104,6 +103,6 @@ class SessionSettings(Value, frozen=True, kw_only=True):
     workspace: str
 
 
-def load(path: Path) -> Settings:
-    """Read the section [agent] of a settings file; raises `Invalid`, which names the key or the file."""
-    return section(Settings, path, "agent")
+def read(section: Any) -> Settings:
+    """Make the settings of a section's plain data; raises `Invalid`, which names the key."""
+    return decode(Settings, section, "agent")
