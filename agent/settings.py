@@ -17,7 +17,7 @@ Place = Annotated[
     Meta(
         max_length=300,
         pattern=rf"^{_HOST}{_PORT}(?!.*/\.{{1,2}}(/|\Z)){_PATH}\Z",
-        description="a host in small letters, and perhaps :port and a path, as packages.example.org or git.example.com:8443/team",
+        description="a host in small letters, and perhaps :port and a path, as beds.org or git.example.com:8443/team",
     ),
 ]
 """Where calls may go: `host[:port][/path]`."""

@@ -63,7 +63,7 @@ def test_a_file_that_is_absent_or_no_toml_is_refused_by_name(file, tmp_path):
 
 EGRESS = """
 [agent.egress]
-allow = ["packages.example.org", "git.example.com:8443/team/"]
+allow = ["beds.org", "git.example.com:8443/team/"]
 private = ["10.20.0.0/16"]
 [agent.egress.credentials.packages]
 at = "packages.example.com/simple"
@@ -74,16 +74,16 @@ secret = "packages"
 def test_there_is_no_way_out_unless_it_is_set(file):
     assert load(file("[agent]")).egress is None
     egress = load(file(EGRESS)).egress
-    assert egress.allow == ("packages.example.org", "git.example.com:8443/team/")
+    assert egress.allow == ("beds.org", "git.example.com:8443/team/")
     assert egress.credentials["packages"].methods == ("GET", "HEAD")
 
 
 @pytest.mark.parametrize(
     "place",
-    ["https://packages.example.org", "pypi", "Packages.example.org", "10.0.0.1", "127.1", "[::1]", "*.packages.example.org", "packages.example.org:0",
-     "packages.example.org:65536", "packages.example.org/a/../b", "packages.example.org/..", "packages.example.org/.", "packages.example.org/a?b", "packages.example.org/a b",
-     "packages.example.org//a", "packages.example.org\n",
-     "a..org", "-a.org", "user@packages.example.org", "packages.example.org.", "1.2.3.4/x", "x.1", "packages.example.org/%2e%2e"],
+    ["https://beds.org", "beds", "BEDS.org", "10.0.0.1", "127.1", "[::1]", "*.beds.org", "beds.org:0",
+     "beds.org:65536", "beds.org/a/../b", "beds.org/..", "beds.org/.", "beds.org/a?b", "beds.org/a b",
+     "beds.org//a", "beds.org\n",
+     "a..org", "-a.org", "user@beds.org", "beds.org.", "1.2.3.4/x", "x.1", "beds.org/%2e%2e"],
 )  # fmt: skip
 def test_a_place_that_could_be_read_in_two_ways_is_refused(file, place):
     with pytest.raises(Invalid, match=r"agent\.egress\.allow.*must be a host"):

@@ -125,7 +125,7 @@ def test_a_journal_of_whatever_shape_has_its_entries(items):
 
 
 def test_what_the_network_refused_is_shown_once_with_the_entry_that_would_allow_it():
-    gone = {"what": "packages.example.org:443", "why": "is not listed", "allow": "packages.example.org"}
+    gone = {"what": "beds.org:443", "why": "is not listed", "allow": "beds.org"}
     odd = [{"refused": [gone]}, {"refused": [gone]}, {"refused": "x"}, 7, {"refused": [3, {}]}, {"more": 9}]
     result = {"tool_use_id": "u", "content": "", "is_error": True}
     for connections, shown in ((odd, (Refusal(**gone), Refusal(what="", why=""))), (None, ())):

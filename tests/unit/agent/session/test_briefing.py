@@ -29,9 +29,9 @@ def told(**given):
 
 def test_a_model_is_told_where_it_can_go_and_that_it_needs_no_credential():
     assert "a sandbox without network." in system(Settings())
-    egress = Egress(allow=("packages.example.org",), credentials={"x": Credential(at="api.example.com/team", secret="team")})
+    egress = Egress(allow=("beds.org",), credentials={"x": Credential(at="api.example.com/team", secret="team")})
     said = system(Settings(egress=egress))
-    assert "and nothing else: packages.example.org, api.example.com/team." in said
+    assert "and nothing else: beds.org, api.example.com/team." in said
     assert "without network" not in said
     assert system(Settings(egress=Egress())) == system(Settings())
 

@@ -8,13 +8,13 @@ def gone(host):
 
 
 def test_a_call_whose_connections_went_well_says_nothing():
-    assert notice([]) == notice([{"to": "packages.example.org:443", "refused": [], "failed": ""}]) == ""
+    assert notice([]) == notice([{"to": "beds.org:443", "refused": [], "failed": ""}]) == ""
 
 
 def test_what_was_refused_is_told_once_with_the_entry_that_would_allow_it():
-    said = notice([gone("packages.example.org")] * 9)
-    assert said.count("packages.example.org:443 is not listed") == 1
-    assert 'the entry of `allow` in [agent.egress] would be "packages.example.org"' in said
+    said = notice([gone("beds.org")] * 9)
+    assert said.count("beds.org:443 is not listed") == 1
+    assert 'the entry of `allow` in [agent.egress] would be "beds.org"' in said
     assert "ask_person" in said
 
 

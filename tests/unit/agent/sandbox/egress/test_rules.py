@@ -8,7 +8,7 @@ from agent.sandbox.egress.rules import Place, Refused, Rule, Rules, is_public, i
 
 RULES = Rules(
     (
-        Rule(Place.read("packages.example.org/simple/")),
+        Rule(Place.read("beds.org/simple/")),
         Rule(Place.read("api.example.com:8443")),
         Rule(Place.read("git.example.com")),
         Rule(Place.read("git.example.com/team"), frozenset({"GET"}), (b"authorization", b"Bearer canary-canary")),
@@ -24,15 +24,15 @@ def refused(ask):
     return error.value
 
 
-@pytest.mark.parametrize("authority", ["packages.example.org:443", "Packages.example.org:443", "api.example.com:8443", "git.example.com:443"])
+@pytest.mark.parametrize("authority", ["beds.org:443", "Beds.org:443", "api.example.com:8443", "git.example.com:443"])
 def test_a_listed_host_is_let_through_with_its_port(authority):
     assert RULES.host(authority)[0] == authority.partition(":")[0].lower()
 
 
 @pytest.mark.parametrize(
     "authority",
-    ["evil.example:443", "packages.example.org:80", "api.example.com:443", "packages.example.org.:443", "x.packages.example.org:443", "packages.example.org:",
-     "packages.example.org:+443", "packages.example.org", "notpackages.example.org:443"],
+    ["evil.example:443", "beds.org:80", "api.example.com:443", "beds.org.:443", "x.beds.org:443", "beds.org:",
+     "beds.org:+443", "beds.org", "notbeds.org:443"],
 )  # fmt: skip
 def test_another_host_or_port_is_refused(authority):
     assert "listed" in refused(lambda: RULES.host(authority)).why
@@ -51,13 +51,13 @@ def test_an_address_is_refused_however_it_is_written(authority):
 def test_what_is_refused_names_the_entry_that_would_allow_it():
     assert refused(lambda: RULES.host("npm.example:443")).allow == "npm.example"
     assert refused(lambda: RULES.host("npm.example:8080")).allow == "npm.example:8080"
-    assert refused(lambda: RULES.request("packages.example.org", 443, "GET", "/pypi/x?y")).allow == "packages.example.org/pypi/x"
+    assert refused(lambda: RULES.request("beds.org", 443, "GET", "/beds/x?y")).allow == "beds.org/beds/x"
 
 
 def test_a_prefix_counts_in_whole_segments():
-    assert RULES.request("packages.example.org", 443, "GET", "/simple")
-    assert RULES.request("packages.example.org", 443, "GET", "/simple/requests/?q=/../x")
-    assert "below no listed path" in refused(lambda: RULES.request("packages.example.org", 443, "GET", "/simpler")).why
+    assert RULES.request("beds.org", 443, "GET", "/simple")
+    assert RULES.request("beds.org", 443, "GET", "/simple/requests/?q=/../x")
+    assert "below no listed path" in refused(lambda: RULES.request("beds.org", 443, "GET", "/simpler")).why
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_a_prefix_counts_in_whole_segments():
      "/simple/x%00", "/simple/x%0d%0ay", "/simple/..;/admin", "/simple/%2fx", "/simple/x%23"],
 )  # fmt: skip
 def test_a_path_that_two_servers_read_in_two_ways_is_refused(target):
-    assert "two ways" in refused(lambda: RULES.request("packages.example.org", 443, "GET", target)).why
+    assert "two ways" in refused(lambda: RULES.request("beds.org", 443, "GET", target)).why
 
 
-@pytest.mark.parametrize("target", ["https://other.example/x", "*", "packages.example.org:443", ""])
+@pytest.mark.parametrize("target", ["https://other.example/x", "*", "beds.org:443", ""])
 def test_a_request_is_for_a_path_of_its_own_connection(target):
     assert "no path" in refused(lambda: plain_path(target)).why
 
@@ -87,7 +87,7 @@ def test_a_credential_is_not_shown_by_accident():
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "get", "FOO"])
 def test_methods_that_are_not_known_are_refused(method):
-    assert "only" in refused(lambda: RULES.request("packages.example.org", 443, method, "/simple")).why
+    assert "only" in refused(lambda: RULES.request("beds.org", 443, method, "/simple")).why
 
 
 def test_a_credential_reads_only_unless_it_is_given_more():
