@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from provision import thresholds
 from provision.errors import CommandError
 from wire.settings_file import needs_token, section, sections
 from wire.values import Invalid, Value
 
-SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
+SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy", "audit")
 
 
 class Settings(Value, frozen=True, kw_only=True):
@@ -71,6 +72,7 @@ def load_all(path: Path) -> StackSettings:
         page = dashboard.load(path)
         urls = {"agent": worker.dashboard_url, "sync": sync.load(path).dashboard_url}
         _require_reachable({**urls, "notify": notify.load(path).dashboard_url}, page.socket)
+        thresholds.load(path)
         return StackSettings(load(path), page.socket, page.notify.targets)
     except Invalid as error:
         raise CommandError(
