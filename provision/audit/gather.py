@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,12 +16,13 @@ from provision.audit.report import SPAN
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach import aws_errors
+from provision.reach import door as door_of_ours
 from provision.reach.connection import Host
 from provision.reach.inventory import Inventory
 from provision.release import deploy as deployment
 from provision.release import plan
-from provision.release.bundle import UNITS
 from provision.release.deploy import Source
+from provision.system.units import UNITS
 from wire.types import Notifications, SessionRates, SyncRunList, Wellness
 from wire.values import Invalid, read
 
@@ -60,12 +62,15 @@ TYPED: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an audit looks: a stack's name and inventory, its Lightsail API, and what would be deployed to it."""
+    """Where an audit looks: a stack's name and inventory, its Lightsail API, and what would be deployed to it, and the
+    folder that says which doors commands of this machine hold open.
+    """
 
     stack: str
     inventory: Inventory
     lightsail: Any
     source: Source
+    held: Path
 
 
 def observe(box: Host, place: Place, progress: Progress, now: datetime) -> Observed:
@@ -86,6 +91,7 @@ def observe(box: Host, place: Place, progress: Progress, now: datetime) -> Obser
         instance=instance,
         metrics=metrics,
         doors=doors,
+        held=_held(place, box.name, doors),
         cidrs=_cidrs(place.inventory),
         parts=parts,
         drift=drift,
@@ -129,6 +135,12 @@ def _doors(states: Iterable[Mapping[str, Any]]) -> list[Door]:
     ]
 
 
+def _held(place: Place, name: str, doors: Seen) -> tuple[str, ...]:
+    found: list[Door] = [] if doors.unknown is not None else doors.value
+    sources = {source for door in found for source in door.sources}
+    return tuple(sorted(source for source in sources if door_of_ours.is_held(place.held, name, source)))
+
+
 def _cidrs(inventory: Inventory) -> Seen:
     if inventory.operator_cidrs is None:
         return Seen(unknown="the stack's output has no operator_cidrs: it was made by an earlier release (`pulumi up`)")
@@ -158,9 +170,10 @@ def _part(name: str, answered: Mapping[str, Any]) -> Seen:
 
 
 def _drift(box: Host, place: Place) -> list[tuple[str, str]]:
-    # Aside: its steps are part of this one.
-    made = deployment.prepare(box, place.source, Progress(aside=True)).plan
-    return [*plan.changes(made), *(("lack the secret", secret.name) for secret in made.missing)]
+    # Who is notified has a row of its own; and its steps are part of this one.
+    source = replace(place.source, tested=False)
+    made = deployment.prepare(box, source, Progress(aside=True)).plan
+    return [*plan.changes(made), *(("need", f"the secret {secret.name}") for secret in made.missing)]
 
 
 def _seen(look: Callable[[], T]) -> Seen:

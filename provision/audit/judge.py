@@ -360,11 +360,13 @@ def _doors(seen: Observed, _limits: Thresholds) -> Judged:
         named = "; ".join(map(str, dict.fromkeys([*open_to_all, *others])))
         return Verdict.BAD, f"open beside the operators' SSH: {named}", "`pulumi refresh`, then `pulumi up` close it"
     meant: Sequence[str] = seen.cidrs.get()
-    strangers = [source for door in doors for source in door.sources if not _is_within(source, meant)]
+    sources = [source for door in doors for source in door.sources]
+    strangers = [source for source in sources if source not in seen.held and not _is_within(source, meant)]
     if strangers:
         said = f"SSH is open to {', '.join(strangers)}, which the stack's operator-cidrs do not have"
         return Verdict.BAD, said, "a door that was left open: `pulumi refresh`, then `pulumi up` close it"
-    return Verdict.OK, f"SSH only, from {', '.join(source for door in doors for source in door.sources)}", ""
+    own = f"; {', '.join(seen.held)} by a door that closes again" if seen.held else ""
+    return Verdict.OK, f"SSH only, from {', '.join(source for source in sources if source not in seen.held)}{own}", ""
 
 
 def _is_within(source: str, meant: Iterable[str]) -> bool:

@@ -51,7 +51,8 @@ class Door:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """All that was observed of a host. `parts` are by the names of `onhost/checkup.py`, metrics by Lightsail's; `cidrs`
-    are the operators' addresses, as the stack says; `drift` has (action, what) for each thing a deploy would change.
+    are the operators' addresses, as the stack says, `held` those that a command of this machine has let in for as long
+    as it runs, as this one does by --door; `drift` has (action, what) for each thing a deploy would change.
     """
 
     host: str
@@ -61,6 +62,7 @@ class Observed:
     instance: Seen
     metrics: Mapping[str, Seen] = field(default_factory=dict)
     doors: Seen = field(default_factory=lambda: Seen(unknown="the firewall was not asked for"))
+    held: tuple[str, ...] = ()
     cidrs: Seen = field(default_factory=lambda: Seen(unknown="the stack does not say whose addresses are let in"))
     parts: Mapping[str, Seen] = field(default_factory=dict)
     drift: Seen = field(default_factory=lambda: Seen(unknown="no plan was made"))

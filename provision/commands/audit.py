@@ -9,10 +9,12 @@ from invoke.exceptions import Exit
 from provision import thresholds
 from provision.audit import gather, judge, page, report
 from provision.audit.gather import Place
+from provision.commands.admission import HELD
 from provision.commands.options import JSON, ONE_HOST, task
 from provision.errors import CommandError
 from provision.progress import Progress, print_json
 from provision.reach import access
+from provision.release.wheels import cache
 from provision.target import load_target
 
 
@@ -31,7 +33,8 @@ def audit(
     """
     progress = Progress(aside=True)
     target = load_target(stack)
-    place = Place(target.name, target.inventory, access.client(target.inventory), target.source)
+    held = cache() / HELD
+    place = Place(target.name, target.inventory, access.client(target.inventory), target.source, held)
     with target.connected(host, progress) as box:
         seen = gather.observe(box, place, progress, datetime.now(UTC))
     rows = judge.judge(seen, thresholds.load(target.source.file))

@@ -6,6 +6,7 @@ from provision.commands import backup, task, token
 from provision.commands.audit import audit
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
+from provision.commands.door import door
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
@@ -19,7 +20,7 @@ from provision.commands.verify import verify
 
 namespace = Collection(
     *(plan, deploy, attach, rollback, releases, history, secrets, verify, notify, audit, status, dashboard, ssh, logs),
-    *(reauth, sync_source, sync_plan, sync_explain),
+    *(door, reauth, sync_source, sync_plan, sync_explain),
     *(task.namespace, backup.namespace, token.namespace),
 )
 
@@ -39,5 +40,6 @@ GROUPS = {
     ),
     "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
+    "Come in from anywhere": ("door",),
     "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from provision.audit.observed import Door, Observed, Point, Seen
-from provision.release.bundle import UNITS
+from provision.system.units import UNITS
 from wire.types import Counted, Notifications, SessionRates, SessionsOfDay, SyncOutcome, SyncRun, SyncRunList, Wellness
 
 NOW = datetime(2026, 5, 13, 18, 0, tzinfo=UTC)

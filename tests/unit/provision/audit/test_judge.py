@@ -228,6 +228,12 @@ def test_a_task_that_is_not_due_yet_is_not_held_against_the_queue():
     assert row(seen, "queue").verdict is Verdict.OK
 
 
+def test_a_door_that_this_command_holds_open_is_no_stranger():
+    mine = replace(WELL, doors=Seen([Door("tcp", 22, 22, ("203.0.113.7/32", "198.51.100.1/32"))]))
+    assert row(mine, "doors").verdict is Verdict.BAD
+    assert row(replace(mine, held=("198.51.100.1/32",)), "doors").verdict is Verdict.OK
+
+
 def test_the_rule_of_thirty_percent_is_a_setting():
     over = with_part("rates", rates(begun=10, hits=4))
     assert row(over, "turn limit").verdict is Verdict.BAD
