@@ -25,10 +25,10 @@ Client("unix:/run/jada-dashboard/queue.sock").report(run)
 """
 SESSIONS = """
 from wire.client import Client
-from wire.types import Exit, SessionEnd
+from wire.types import ClaimRequest, Exit, SessionEnd
 client = Client("unix:/run/jada-dashboard/queue.sock")
 for _ in range({hits}):
-    claim = client.claim("restored")
+    claim = client.claim(ClaimRequest(host="restored"))
     limit = {{"exit": Exit.TURN_LIMIT, "turns": 30, "checkpoint": "half done", "reason": "turn limit"}}
     end = SessionEnd(fence=claim.lease.fence, **limit)
     client.end(claim.session.id, end)
