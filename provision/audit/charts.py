@@ -110,8 +110,13 @@ def syncs(runs: Sequence[SyncRun]) -> Chart:
         bar = _bar(i * place, height, place, kind, says)
         bars.append(bar if kind != "hit" else Bar(bar.x, 0.0, bar.width, bar.height, kind, says))
     legend = (("good", "in step"), ("other", "not set up"), ("hit", "failed"))
-    begin, end = (shown[0].finished_at, shown[-1].finished_at) if shown else ("", "")
+    begin, end = (_minute(shown[0]), _minute(shown[-1])) if shown else ("", "")
     return Chart("Runs of the sync", tuple(bars), "", begin, end, legend)
+
+
+def _minute(run: SyncRun) -> str:
+    """Month, day and minute of a run, as it wrote them: RFC 3339, in UTC."""
+    return run.finished_at[5:16].replace("T", " ")
 
 
 _RUNS = {

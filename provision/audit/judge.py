@@ -57,13 +57,14 @@ def worst(rows: Iterable[Row]) -> Verdict:
 
 def _row(name: str, rule: Rule, seen: Observed, limits: Thresholds) -> Row:
     try:
-        return Row(name, *rule(seen, limits))
+        verdict, said, cure = rule(seen, limits)
+        return Row(name, verdict, said, "" if verdict in (Verdict.OK, Verdict.NONE) else cure)
     except NotKnown as error:
         why = str(error)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         # The host's programs may be another release's.
         why = f"what was seen can't be read ({type(error).__name__}: {error})"
-    return Row(name, Verdict.UNKNOWN, f"not known: {why}", "see to that, then run the audit again")
+    return Row(name, Verdict.UNKNOWN, why, "see to that, then run the audit again")
 
 
 def _rising(value: float, pair: tuple[float, float]) -> Verdict:
@@ -173,7 +174,8 @@ def _services(seen: Observed, _limits: Thresholds) -> Judged:
     down += [f"{name} failed" for name in failed if not any(name in one for one in down)]
     if down:
         return Verdict.BAD, "; ".join(down), "`fab logs --unit NAME` says why"
-    return Verdict.OK, f"{', '.join(map(_short, units))}: active; no unit of the host has failed", ""
+    running = ", ".join(_short(name) for name in units if name != SYNC_UNIT)
+    return Verdict.OK, f"active: {running}; no unit of the host has failed", ""
 
 
 def _is_down(name: str, state: dict[str, str]) -> bool:

@@ -12,7 +12,7 @@ from provision.audit import charts
 from provision.audit.charts import HEIGHT, WIDTH, Chart
 from provision.audit.judge import Row, worst
 from provision.audit.observed import NotKnown, Observed
-from provision.audit.report import SPAN, TITLE
+from provision.audit.report import SPAN, TITLE, summary
 from wire.terminal import printable
 
 STYLE = """
@@ -88,11 +88,7 @@ def drawn(seen: Observed) -> Iterator[Chart]:
 
 
 def _verdict_line(main: ET.Element, rows: Sequence[Row]) -> None:
-    found = worst(rows)
-    counts = {verdict: sum(row.verdict is verdict for row in rows) for verdict in type(found)}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    line = ET.SubElement(main, "p")
-    _text(line, "strong", f"{found}", _class(found)).tail = f": {told}"
+    _text(ET.SubElement(main, "p"), "strong", summary(rows), _class(worst(rows)))
 
 
 def _class(verdict: str) -> str:

@@ -21,16 +21,19 @@ def lines(seen: Observed, rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
     width = max(len(row.name) for row in rows)
     for row in rows:
         yield f"{row.verdict:<9} {row.name:<{width}}  {row.said}", STYLES.get(row.verdict, "")
-        if row.cure and row.verdict not in (Verdict.OK, Verdict.NONE):
+        if row.cure:
             yield f"{'':<9} {'':<{width}}  → {row.cure}", ""
     yield from ((line, "") for line in _errors(seen))
-    yield f"{worst(rows)}: {summary(rows)}", STYLES.get(worst(rows), "bold")
+    yield summary(rows), STYLES.get(worst(rows), "bold")
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """Say how many rows are how."""
-    counts = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
-    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    """Say how many rows are how, and which are not well."""
+    found = {verdict: [row.name for row in rows if row.verdict is verdict] for verdict in reversed(Verdict)}
+    well = sum(len(found[verdict]) for verdict in (Verdict.OK, Verdict.NONE))
+    others = [f"{verdict}: {', '.join(found[verdict])}" for verdict in (Verdict.BAD, Verdict.UNKNOWN, Verdict.LOOK)
+              if found[verdict]]  # fmt: skip
+    return "; ".join([*others, f"{well} of {len(rows)} well"])
 
 
 def _errors(seen: Observed) -> Iterator[str]:
