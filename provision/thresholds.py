@@ -1,12 +1,10 @@
 """From where on an audit says that something should be looked at, and from where on that it is bad: [audit]."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from wire.settings_file import section
-from wire.values import Invalid, Value
+from wire.values import Invalid, Value, decode
 
 Pair = Annotated[
     tuple[Annotated[float, Meta(ge=0, le=1_000_000)], Annotated[float, Meta(ge=0, le=1_000_000)]],
@@ -37,9 +35,9 @@ DOWNWARDS = ("burst_percent", "token_hours")
 """Pairs whose bad end is the lower one."""
 
 
-def load(path: Path) -> Thresholds:
-    """Read the section [audit]; raises `Invalid` with the key's name."""
-    found = section(Thresholds, path, "audit")
+def read(section: Any) -> Thresholds:
+    """Make the thresholds of a section's plain data; raises `Invalid`, which names the key."""
+    found = decode(Thresholds, section, "audit")
     for name in Thresholds.__struct_fields__:
         require_ordered(name, getattr(found, name))
     return found

@@ -16,6 +16,7 @@ from provision.progress import Progress, print_json
 from provision.reach import access
 from provision.release.wheels import cache
 from provision.target import load_target
+from wire import settings_file
 
 
 @task(
@@ -37,7 +38,7 @@ def audit(
     place = Place(target.name, target.inventory, access.client(target.inventory), target.source, held)
     with target.connected(host, progress) as box:
         seen = gather.observe(box, place, progress, datetime.now(UTC))
-    rows = judge.judge(seen, thresholds.load(target.source.file))
+    rows = judge.judge(seen, settings_file.load(target.source.file, "audit", thresholds.read))
     if html:
         _write(Path(html), page.html(seen, rows))
     if json:

@@ -6,6 +6,7 @@ from provision.commands import backup, task, token
 from provision.commands.audit import audit
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
+from provision.commands.doctor import doctor
 from provision.commands.door import door
 from provision.commands.logs import logs
 from provision.commands.notify import notify
@@ -19,13 +20,14 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(plan, deploy, attach, rollback, releases, history, secrets, verify, notify, audit, status, dashboard, ssh, logs),
+    *(doctor, plan, deploy, attach, rollback, releases, history, secrets, verify, notify, audit, status, dashboard),
+    *(ssh, logs),
     *(door, reauth, sync_source, sync_plan, sync_explain),
     *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "rollback", "verify"),
+    "Make a host a worker": ("doctor", "plan", "secrets", "deploy", "attach", "rollback", "verify"),
     "Look at a host": ("audit", "status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",

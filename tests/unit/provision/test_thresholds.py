@@ -1,8 +1,10 @@
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from provision import thresholds
+from wire import settings_file
 from wire.values import Invalid
 
 ROOT = Path(__file__).parents[3]
@@ -10,14 +12,12 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
 def test_the_shipped_files_name_every_threshold(name):
-    import tomllib  # noqa: PLC0415 - used here only
-
     given = tomllib.loads((ROOT / name).read_text(encoding="utf-8"))["audit"]
     assert set(given) == set(thresholds.Thresholds.__struct_fields__)
 
 
 def test_the_defaults_are_those_of_the_shipped_file():
-    assert thresholds.load(ROOT / "jada.prod.toml") == thresholds.Thresholds()
+    assert settings_file.load(ROOT / "jada.prod.toml", "audit", thresholds.read) == thresholds.Thresholds()
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,7 @@ def test_the_defaults_are_those_of_the_shipped_file():
         ("turn_limit_percent = 130", "audit.turn_limit_percent: must be at most 100"),
     ],
 )
-def test_a_wrong_threshold_is_refused_by_name(tmp_path, text, said):
-    (tmp_path / "jada.toml").write_text(f"[audit]\n{text}\n")
+def test_a_wrong_threshold_is_refused_by_name(text, said):
     with pytest.raises(Invalid) as caught:
-        thresholds.load(tmp_path / "jada.toml")
+        thresholds.read(tomllib.loads(text))
     assert said in str(caught.value)
