@@ -5,6 +5,8 @@ from invoke.collection import Collection
 from provision.commands import backup, task, token
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
+from provision.commands.doctor import doctor
+from provision.commands.door import door
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.plan import plan
@@ -17,13 +19,13 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
-    *(reauth, sync_source, sync_plan, sync_explain),
+    *(doctor, plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(door, reauth, sync_source, sync_plan, sync_explain),
     *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "rollback", "verify"),
+    "Make a host a worker": ("doctor", "plan", "secrets", "deploy", "attach", "rollback", "verify"),
     "Look at a host": ("status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
@@ -38,5 +40,6 @@ GROUPS = {
     ),
     "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
+    "Come in from anywhere": ("door",),
     "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }
