@@ -12,7 +12,7 @@ from provision.errors import CommandError
 from wire.settings_file import needs_token, section, sections
 from wire.values import Invalid, Value
 
-SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
+SECTIONS = ("agent", "sync", "dashboard", "notify", "backup", "deploy")
 
 
 class Settings(Value, frozen=True, kw_only=True):
@@ -58,6 +58,7 @@ def load_all(path: Path) -> StackSettings:
     # Read here, not at the top: a part's settings are needed only for this check.
     from agent import settings as agent  # noqa: PLC0415 - see above
     from agent.record import price_file  # noqa: PLC0415 - see above
+    from backup import settings as backup  # noqa: PLC0415 - see above
     from dashboard import settings as dashboard  # noqa: PLC0415 - see above
     from notify import settings as notify  # noqa: PLC0415 - see above
     from sync import settings as sync  # noqa: PLC0415 - see above
@@ -68,6 +69,7 @@ def load_all(path: Path) -> StackSettings:
         if worker.prices is None:
             # Only the host has a price file of the operator's own.
             price_file.load(None, worker.model)
+        backup.load(path)
         page = dashboard.load(path)
         urls = {"agent": worker.dashboard_url, "sync": sync.load(path).dashboard_url}
         _require_reachable({**urls, "notify": notify.load(path).dashboard_url}, page.socket)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FILES = Path(__file__).parent / "files"
-PACKAGES = ("agent", "dashboard", "notify", "sync", "wire")
+PACKAGES = ("agent", "backup", "dashboard", "notify", "sync", "wire")
 SCRIPTS = Path("sync") / "scripts"
 UNITS = {
     "jada-dashboard.service": "dashboard",
