@@ -17,8 +17,9 @@ SECTIONS = ("agent", "sync", "dashboard", "notify", "backup", "deploy")
 
 class Settings(Value, frozen=True, kw_only=True):
     """The section [deploy]: releases kept on a host, seconds in which a switched one must be healthy, seconds to
-    connect, seconds for which it must have held to count as deployed, and then as proven, and whether a deploy needs a
-    notification target that took a test (the stack `local` never does).
+    connect, seconds for which it must have held to count as deployed, and then as proven, whether a deploy needs a
+    notification target that took a test (the stack `local` never does), and the service that says as which address this
+    machine is seen, for `--door`.
     """
 
     # At least two: a release that fails goes back to the one before.
@@ -28,6 +29,10 @@ class Settings(Value, frozen=True, kw_only=True):
     deployed_s: Annotated[int, Meta(ge=1, le=600)] = 10
     proven_s: Annotated[int, Meta(ge=1, le=3600)] = 75
     notify: Literal["required", "none"] = "required"
+    # By https, because what it answers is let in through the firewall.
+    address_service: Annotated[
+        str, Meta(pattern=r"^(https://[^\s/]+(/\S*)?)?\Z", description="an https address, or empty")
+    ] = ""
 
 
 def load(path: Path) -> Settings:

@@ -98,6 +98,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
     sandbox = Sandbox(workspace, operator.tools, clock, lambda: min(ends, drain.until()))
+    sandbox.prepare()
     return Session(
         journal=journal,
         api=_api(operator.claude_url, _key(), drain),

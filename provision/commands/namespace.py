@@ -6,6 +6,7 @@ from provision.commands import copies, task, token
 from provision.commands.backup import backup, backup_key
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
+from provision.commands.door import door
 from provision.commands.logs import logs
 from provision.commands.notify import notify
 from provision.commands.pause import pause, resume
@@ -22,7 +23,7 @@ from provision.commands.verify import verify
 namespace = Collection(
     *(plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
     *(pause, resume, backup_key, backup, restore),
-    *(reauth, sync_source, sync_plan, sync_explain),
+    *(door, reauth, sync_source, sync_plan, sync_explain),
     *(task.namespace, copies.namespace, token.namespace),
 )
 
@@ -43,5 +44,6 @@ GROUPS = {
     "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
     "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
     "Let it rest, keep it, replace it": ("pause", "resume", "backup-key", "backup", "restore"),
+    "Come in from anywhere": ("door",),
     "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

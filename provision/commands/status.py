@@ -10,8 +10,8 @@ from provision.commands.options import JSON, ONE_HOST, task
 from provision.commands.queue import queue_client
 from provision.progress import Progress, print_json
 from provision.release import plan
-from provision.release.bundle import SERVICES
 from provision.release.plan import Probed
+from provision.system.units import SERVICES
 from provision.target import load_target
 from wire.types import Notifications, SyncRun, Task
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from provision.onhost import switching, system, tree, trials, units, whole
-from provision.onhost.errors import DeployError, DeployRefused, Stopped, SystemStepFailed, Unhealthy
+from provision.onhost import repairs, switching, tree, trials, units, whole
+from provision.onhost.errors import DeployError, DeployRefused, Stopped, Unhealthy
 from provision.onhost.events import Events
 from provision.onhost.health import Times, hold
 from provision.onhost.runs import Record
@@ -71,7 +71,7 @@ class Deploy:
         self._system()
         self._release()
         release = self.orders["id"]
-        if not any(self.orders[what] for what in ("switch", "restart", "links", "prove")):
+        if not any(self.orders[what] for what in ("switch", "restart", "reload", "prove")):
             self._tidy()
             self.events.emit(finished=True)
         elif not self.orders["switch"] and not self.orders["prove"]:
@@ -141,15 +141,7 @@ class Deploy:
             )
 
     def _system(self) -> None:
-        steps = self.orders["system"]
-        if steps["packages"]:
-            with self.events.step("wait for the host's first boot"):
-                system.wait_until_ready()
-            with self.events.step(f"install {', '.join(steps['packages'])}"):
-                system.install(steps["packages"])
-        for file in steps["files"]:
-            with self.events.step(f"write {file['path']}"):
-                system.write(file)
+        repairs.carry_out(self.orders["system"], self.events, self.orders["login"])
 
     def _release(self) -> None:
         orders, home = self.orders, self.record.home
@@ -161,12 +153,10 @@ class Deploy:
             with self.events.step(f"unpack release {orders['id']}"):
                 archive = tree.read_verified(Path(orders["archive"]["path"]), orders["archive"]["sha256"])
                 tree.place_release(archive, folder, venv)
-        if orders["switch"] or orders["links"] or orders["folders"] or orders["groups"]:
-            with self.events.step("make users, folders and links"):
-                _accounts(folder)
-                for group in orders["groups"]:
-                    _join(orders["login"], group)
-                tree.link_all(orders["links"])
+        if orders["switch"] or orders["repairs"]:
+            with self.events.step("make users and folders"):
+                repairs.accounts(folder)
+            repairs.carry_out(orders["repairs"], self.events, orders["login"])
         if orders.get("notify"):
             with self.events.step("send a test to the notification targets, unless one of them took it before"):
                 require_notified(orders["notify"])
@@ -216,24 +206,6 @@ class Deploy:
 
     def _uploads(self) -> list[dict[str, str]]:
         return [self.orders[what] for what in ("wheels", "archive") if self.orders[what]]
-
-
-def _accounts(release: Path) -> None:
-    """Make users and folders as the release says; what is there already stays, with its modes set right."""
-    for command in (
-        ["systemd-sysusers", str(release / "etc/sysusers.d/jada.conf")],
-        ["systemd-tmpfiles", "--create", str(release / "etc/tmpfiles.d/jada.conf")],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemStepFailed(f"{command[0]}: {done.stderr.strip()}")
-
-
-def _join(user: str, group: str) -> None:
-    """Put the login user into a group, from its next login on."""
-    done = subprocess.run(["usermod", "-aG", group, user], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemStepFailed(f"usermod -aG {group} {user}: {done.stderr.strip()}")
 
 
 def require_notified(command: list[str]) -> None:

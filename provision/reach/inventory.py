@@ -1,6 +1,7 @@
 """Which hosts a stack has: infra's output `inventory`, read from Pulumi's state and checked against the stack's name.
 
-The output is {"region", "endpoint" or null, "hosts": [{"name", "username", "address", "private_address"}]}.
+The output is {"region", "endpoint" or null, "bundle", "operator_cidrs", "hosts": [{"name", "username", "address",
+"private_address"}]}.
 """
 
 import ipaddress
@@ -31,10 +32,15 @@ class Host(Value, frozen=True, kw_only=True):
 
 
 class Inventory(Value, frozen=True, kw_only=True):
-    """A stack's hosts, and where its Lightsail API is: `endpoint` is null for AWS's own."""
+    """A stack's hosts, and where its Lightsail API is: `endpoint` is null for AWS's own.
+
+    `bundle`, the plan, and `operator_cidrs`, who may reach SSH, are absent where an earlier release ran `pulumi up`.
+    """
 
     region: str
     endpoint: str | None = None
+    bundle: str | None = None
+    operator_cidrs: tuple[str, ...] | None = None
     hosts: tuple[Host, ...] = ()
 
 

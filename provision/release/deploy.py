@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from provision.desired import HOME
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.connection import Host
@@ -92,7 +93,7 @@ def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None
     orders = plan.orders(prepared.plan, health(source), **uploaded)
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.
-        orders["notify"] = notify.command(f"{plan.HOME}/releases/{prepared.plan.release}", "--unless-tested")
+        orders["notify"] = notify.command(f"{HOME}/releases/{prepared.plan.release}", "--unless-tested")
     return install(host, orders, progress, errand)
 
 
@@ -114,7 +115,9 @@ def roll_back(host: Host, source: Source, to: str | None, progress: Progress, er
     release = plan.of_release(probed, name) if name else None
     if release is None:
         raise no_way_back(host.name, to, probed)
-    made = replace(plan.make(probed, release, source.settings.keep_releases), packages=(), files=())
+    made = plan.make(probed, release, source.settings.keep_releases)
+    # The system is only ever brought forward.
+    made = replace(made, differing=tuple(each for each in made.differing if each.row.release))
     for line in plan.lines(made):
         progress.say(f"    {line}")
     if made.nothing:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from provision.release.bundle import SERVICES, TEMPLATES, UNITS
+from provision.system.units import SERVICES, TEMPLATES, UNITS
 
 DAEMON_LIMIT_KB = 30 * 1024
 API_LIBRARIES = ("anthropic", "jiter", "pydantic_core")

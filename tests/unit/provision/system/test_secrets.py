@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from provision.release.bundle import FILES, TEMPLATES, UNITS
+from provision.release.bundle import FILES
 from provision.system.secrets import FOLDER, SECRETS, HostSecret, credential_lines, missing
+from provision.system.units import TEMPLATES, UNITS
 
 OPTIONAL = HostSecret("proxy_password", "made up by this test", ("jada-agent.service",), optional=True)
 SECURITY = Path(__file__).parents[4] / "docs" / "security.md"
