@@ -1,6 +1,6 @@
 """`fab pause` and `fab resume`: a host that rests until it is told otherwise, through boots and deploys."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from provision.onhost.pauses import ALL, WORK
 from provision.progress import Progress
 from provision.reach.connection import Host
 from provision.release.deploy import Source, health
+from provision.release.plan import pause_lines
 from provision.target import load_target
 
 
@@ -76,12 +77,3 @@ def resume_host(box: Host, source: Source, progress: Progress) -> str:
         raise CommandError(f"{box.name} is paused again: {answer['failed']}", "mend that, then `fab resume`")
     started: Iterable[str] = answer["started"]
     return f"works again: {', '.join(started)} held for {proof.steady_s} s" if started else "no service was paused"
-
-
-def pause_lines(paused: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Say what is paused: a line for each who did it at a time."""
-    words: dict[tuple[str, str, str], list[str]] = {}
-    for unit, word in paused.items():
-        words.setdefault((str(word["by"]), str(word["since"]), str(word["why"])), []).append(unit)
-    for (by, since, why), units in words.items():
-        yield f"paused by {by} since {since}{f' ({why})' if why else ''}: {', '.join(units)}"

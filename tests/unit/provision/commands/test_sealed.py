@@ -1,4 +1,6 @@
-"""Backup files on the operator's machine: keys, half-written files, and every way in which one is not to be believed."""
+"""Backup files on the operator's machine: keys, half-written files, and every way in which one is not to be
+believed.
+"""
 
 import io
 import stat
