@@ -1,12 +1,11 @@
 """What the operator sets for the worker: the section [agent] of jada.<stack>.toml, and what a session gets of it."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
-from wire.settings_file import QUEUE, QueueUrl, Url, section
-from wire.values import Value
+from wire.addresses import QUEUE, QueueUrl, Url
+from wire.values import Value, decode
 
 
 class ToolLimits(Value, frozen=True, kw_only=True):
@@ -49,6 +48,6 @@ class SessionSettings(Value, frozen=True, kw_only=True):
     workspace: str
 
 
-def load(path: Path) -> Settings:
-    """Read the section [agent] of a settings file; raises `Invalid`, which names the key or the file."""
-    return section(Settings, path, "agent")
+def read(section: Any) -> Settings:
+    """Make the settings of a section's plain data; raises `Invalid`, which names the key."""
+    return decode(Settings, section, "agent")

@@ -16,8 +16,8 @@ from backup import make, nightly, place, receive, settings
 from backup.look import look
 from backup.make import Failed, Origin
 from backup.sources import Places
+from wire.addresses import QUEUE as QUEUE_URL
 from wire.archive import Damaged, TooNew
-from wire.settings_file import QUEUE as QUEUE_URL
 from wire.settings_file import sections
 from wire.terminal import printable
 from wire.values import Invalid
@@ -44,7 +44,7 @@ def _look(_args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace) -> int:
-    recipients = tuple(args.recipient) or settings.load(args.settings).recipients
+    recipients = tuple(args.recipient) or settings.read(sections(args.settings).get("backup", {})).recipients
     settings.require_recipients(recipients, "--recipient")
     if not recipients:
         raise Invalid("backup.recipients", "is empty: there is no key to encrypt a backup to")
@@ -69,7 +69,7 @@ def _place(args: argparse.Namespace) -> int:
 
 
 def _nightly(args: argparse.Namespace) -> int:
-    chosen, places = settings.load(args.settings), Places()
+    chosen, places = settings.read(sections(args.settings).get("backup", {})), Places()
     if not chosen.target:
         sys.stdout.write("no target is set\n")
         return 0

@@ -2,13 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
-from wire.settings_file import section
-from wire.values import Invalid, Value
+from wire.values import Invalid, Value, decode
 
 _RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 # Only what needs no quoting in a batch of sftp's.
@@ -46,13 +44,9 @@ class Settings(Value, frozen=True, kw_only=True):
     alarm_hours: Annotated[int, Meta(ge=25, le=720)] = 36
 
 
-def load(path: Path) -> Settings:
-    """Read the section [backup] of a settings file; raises `Invalid`, which names the key or the file."""
-    return checked(section(Settings, path, "backup"))
-
-
-def checked(settings: Settings) -> Settings:
-    """Return settings that go together; raises `Invalid`."""
+def read(section: Any) -> Settings:
+    """Make the settings of the section's plain data, those that go together; raises `Invalid`, which names the key."""
+    settings = decode(Settings, section, "backup")
     require_recipients(settings.recipients, "backup.recipients")
     if not settings.target:
         return settings

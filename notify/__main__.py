@@ -12,11 +12,12 @@ from notify import direct, failed
 from notify.heartbeat import Heartbeat
 from notify.send import send
 from notify.sender import Sender
-from notify.settings import TARGETS, is_whole, load, read_targets
+from notify.settings import TARGETS, is_whole, read, read_targets
 from wire import log
+from wire.addresses import needs_token
 from wire.client import Client
 from wire.secret import Secret
-from wire.settings_file import needs_token
+from wire.settings_file import load
 from wire.terminal import printable
 from wire.types import Message
 from wire.values import Invalid
@@ -59,7 +60,7 @@ def _options() -> argparse.Namespace:
 
 
 def _work(settings_path: Path) -> int:
-    settings = load(settings_path)
+    settings = load(settings_path, "notify", read)
     # Short tries: the sender asks again by itself.
     url = settings.dashboard_url
     token = Secret(_credential("dashboard_token").strip()) if needs_token(url) else None
@@ -89,7 +90,7 @@ def _failed(options: argparse.Namespace) -> int:
     last, now = failed.LastReport(options.state, options.unit), time.time()
     if last.is_recent(now) or failed.is_reported(options.unit, os.environ):
         return 0
-    whole = is_whole(options.settings)
+    whole = load(options.settings, "dashboard", is_whole)
     code = _send_all(failed.report(options.unit, os.environ, failed.journal(options.unit), whole=whole))
     if code == 0:
         last.keep(now)

@@ -19,11 +19,12 @@ from sync import away, changes, credentials, diff, report, sample, walls
 from sync.failure import Exit, SyncFailed, memory_failure
 from sync.history import Busy, History, opened
 from sync.run import Context, Done, Preview, preview, secret, sync
-from sync.settings import STATE, Settings, load, read
+from sync.settings import STATE, Settings, read
 from sync.source import read as source
 from wire import log
+from wire.addresses import needs_token
 from wire.client import Client
-from wire.settings_file import needs_token
+from wire.settings_file import load
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -91,7 +92,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _settings(path: Path) -> Settings:
-    return read(tomllib.load(sys.stdin.buffer).get("sync", {})) if str(path) == "-" else load(path)
+    return read(tomllib.load(sys.stdin.buffer).get("sync", {})) if str(path) == "-" else load(path, "sync", read)
 
 
 def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from provision.commands.options import ONE_HOST, task
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.target import load_target
+from wire.settings_file import sections
 from wire.values import Invalid
 
 APP = "/opt/jada-agent/current"
@@ -62,7 +63,7 @@ def _recipients(given: str, file: Path) -> tuple[str, ...]:
         if given:
             settings.require_recipients((given,), "--recipient")
             return (given,)
-        found = settings.load(file).recipients
+        found = settings.read(sections(file).get("backup", {})).recipients
     except Invalid as error:
         raise CommandError(str(error), "`fab backup-key FILE` makes a pair, and prints the public one") from None
     if not found:

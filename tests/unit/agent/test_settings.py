@@ -1,9 +1,13 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from agent.settings import Settings, load
+from agent.settings import Settings, read
+from wire import settings_file
 from wire.values import Invalid
+
+load = partial(settings_file.load, name="agent", read=read)
 
 ROOT = Path(__file__).parents[3]
 
