@@ -4,14 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import pyrage
 from msgspec import Meta
 
 from wire.values import Invalid, Value, decode
 
-_RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 # Only what needs no quoting in a batch of sftp's.
 _TARGET = re.compile(
-    r"sftp://(?P<user>[a-z0-9_][a-z0-9._-]*)@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)(:(?P<port>[0-9]{1,5}))?/(?P<folder>[A-Za-z0-9._/-]*)"
+    r"sftp://(?P<user>[a-z0-9_][a-z0-9._-]*)@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)(:(?P<port>[0-9]{1,5}))?(/(?P<folder>[A-Za-z0-9._/-]*))?"
 )
 _HOST_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/=]+")
 
@@ -61,13 +61,17 @@ def read(section: Any) -> Settings:
 def require_recipients(recipients: tuple[str, ...], where: str) -> None:
     """Raise `Invalid` for what is no public key; a secret one is not repeated."""
     for each in recipients:
-        if not _RECIPIENT.fullmatch(each):
-            raise Invalid(where, "must be public keys, age1…, as `fab backup-key` prints them; never a secret one")
+        try:
+            pyrage.x25519.Recipient.from_str(each)
+        except pyrage.RecipientError:
+            # Not repeated: a secret one may stand there.
+            why = "must be public keys, age1…, as `fab backup-key` prints them; never a secret one"
+            raise Invalid(where, why) from None
 
 
 def target(settings: Settings) -> Target:
     """Return where backups go. Raises `Invalid`."""
     found = _TARGET.fullmatch(settings.target)
-    if not found or not 1 <= int(found["port"] or 22) <= 65535 or ".." in found["folder"]:
+    if not found or not 1 <= int(found["port"] or 22) <= 65535 or ".." in (found["folder"] or ""):
         raise Invalid("backup.target", "must be sftp://USER@HOST/FOLDER, of letters, digits, dots, dashes; no password")
     return Target(found["user"], found["host"], int(found["port"] or 22), found["folder"] or ".")
