@@ -6,6 +6,7 @@ from provision.commands import copies, task, token
 from provision.commands.backup import backup, backup_key
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
+from provision.commands.doctor import doctor
 from provision.commands.door import door
 from provision.commands.logs import logs
 from provision.commands.notify import notify
@@ -21,14 +22,14 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
-    *(pause, resume, backup_key, backup, restore),
+    *(doctor, plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
     *(door, reauth, sync_source, sync_plan, sync_explain),
+    *(pause, resume, backup_key, backup, restore),
     *(task.namespace, copies.namespace, token.namespace),
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "rollback", "verify"),
+    "Make a host a worker": ("doctor", "plan", "secrets", "deploy", "attach", "rollback", "verify"),
     "Look at a host": ("status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
