@@ -1,6 +1,7 @@
 """`python -m sync`: one run; its outcome goes to the journal, to the disk, to the dashboard and into the exit code."""
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -281,4 +282,6 @@ def _dies_at(settings: Settings, secrets: Path) -> datetime | None:
 
 
 if __name__ == "__main__":
+    # A run ends soon and leaves no rings: a fifth of its time went into looking for them among its cells.
+    gc.disable()
     sys.exit(main())
