@@ -73,8 +73,7 @@ def told(told: Told, at: datetime) -> Entry:
 
 def append(folder: Path, lines: Iterable[Entry]) -> None:
     """Write entries, on disk when this returns. Raises `OSError`."""
-    # Only ASCII: whoever looks at the file by `cat` gets no letter that a terminal obeys.
-    data = _ENCODER.encode_lines(lines).decode().encode("ascii", _ESCAPED)
+    data = _json(lines)
     if not data:
         return
     path = folder / FILE
@@ -96,10 +95,10 @@ def story(folder: Path, booking: str) -> Iterator[Entry]:
         if not path.is_file():
             continue
         with path.open(encoding="utf-8", errors="replace") as lines:
-            # A text search first: of thousands of lines few are this booking's.
-            quoted = json.dumps(booking)
+            # A text search first: of thousands of lines few are this booking's. Older ones were written by json.dumps.
+            quoted = (_json([booking]).decode().strip(), json.dumps(booking))
             for line in lines:
-                if quoted in line and (entry := _read(line)) and entry.get("booking") == booking:
+                if any(each in line for each in quoted) and (entry := _read(line)) and entry.get("booking") == booking:
                     yield entry
 
 
@@ -154,6 +153,11 @@ def _ends_well(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
+
+
+def _json(lines: Iterable[object]) -> bytes:
+    """Only ASCII: whoever looks at the file by `cat` gets no letter that a terminal obeys."""
+    return _ENCODER.encode_lines(lines).decode().encode("ascii", _ESCAPED)
 
 
 def _read(line: str) -> Entry | None:

@@ -1,6 +1,6 @@
 """A sheet (tab) as read: its rows by our columns, which are found by their headers wherever they stand."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -46,7 +46,7 @@ class Reader:
         # The API leaves out the empty cells at a row's end.
         whole = [*zip(*([*row, *[""] * (width - len(row))] if len(row) < width else row for row in grid), strict=True)]
         places = self._places(headers(grid[0]))
-        return Table(places, tuple(self._rows([whole[place][1:] for place in places])), tuple(zip(*whole, strict=True)))
+        return Table(places, self._rows([whole[place][1:] for place in places]), tuple(zip(*whole, strict=True)))
 
     def key(self, header: Sequence[str], row: Sequence[object]) -> str:
         """Return the booking that a row names: "" for none, or where the column of ids can't be told."""
@@ -67,13 +67,12 @@ class Reader:
                 raise SyncFailed("sheet_header", f"the sheet {self._title!r} has {how} with the header {name!r}", cure)
         return tuple(names.index(name) for name in self.columns)
 
-    def _rows(self, ours: Sequence[Sequence[object]]) -> Iterator[Row]:
+    def _rows(self, ours: Sequence[Sequence[object]]) -> tuple[Row, ...]:
         cells = [_cells(column, day if is_day else cell) for column, is_day in zip(ours, self._days, strict=True)]
-        names = [str(name).strip() for name in map(cell, ours[self._key])]
+        names = [str(name).strip() for name in _cells(ours[self._key], cell)]
         cells[self._key] = names
-        for number, (name, row) in enumerate(zip(names, zip(*cells, strict=True), strict=True), start=2):
-            if name:
-                yield Row(number, name, row)
+        rows = enumerate(zip(names, zip(*cells, strict=True), strict=True), start=2)
+        return tuple([Row(number, name, row) for number, (name, row) in rows if name])
 
 
 def _cells(column: Sequence[object], read: Callable[[object], Cell]) -> Sequence[Cell]:

@@ -38,7 +38,7 @@ class Columns:
     def __init__(self, key: str, table: Mapping[str, Field], missing: Sequence[str] = ()) -> None:
         self._key, self._missing = key, missing
         self._table = table
-        self._kept = tuple((_plain_path(field), self._reader(name, field)) for name, field in table.items())
+        self._kept = tuple((_plain_path(field), field, self._reader(name, field)) for name, field in table.items())
         self._place = tuple(table).index(key)
 
     def key(self, record: object, place: int) -> str:
@@ -59,9 +59,11 @@ class Columns:
     def cells(self, record: Mapping[str, Any], place: int, key: str) -> Cells:
         """Return the cells of the record of this id, in the table's order. Raises `BadField`."""
         try:
-            cells = [kept(record[path]) for path, kept in self._kept]
+            cells = [
+                kept(_found(record, place, field) if path is None else record[path]) for path, field, kept in self._kept
+            ]
         except (KeyError, TypeError):
-            # A path that leads deeper, a field that is absent, or a list, which is no key of what is kept.
+            # A field that is absent, or a list, which is no key of what is kept.
             fields = self._table.items()
             cells = [self._cell(name, _found(record, place, field), field) for name, field in fields]
         cells[self._place] = key
@@ -84,7 +86,8 @@ class Columns:
 
 def _plain_path(field: Field) -> str | None:
     """The path of a value that may stand in the record itself; what has another is looked for by `_found`."""
-    return field.path if isinstance(field.path, str) and field.path not in ("", ROW) else None
+    plain = isinstance(field.path, str) and field.path not in ("", ROW) and "." not in field.path
+    return str(field.path) if plain else None
 
 
 def value_at(record: object, path: str) -> object:

@@ -81,6 +81,22 @@ def test_another_booking_s_lines_are_not_reported(tmp_path, booking):
     assert told(tmp_path, booking) == []
 
 
+@pytest.mark.parametrize("booking", ['a"\\', "B\x1f\x7f\x80", "Ü/日本", "🏖"])
+def test_a_booking_with_an_odd_id_has_a_story_in_plain_letters(tmp_path, booking):
+    settle(tmp_path, {booking: (booking, 80, "live")})
+    kept(tmp_path)
+    settle(tmp_path, {booking: (booking, 90, "live")})
+    kept(tmp_path)
+    assert [line.partition("  ")[2].partition("\n")[0] for line in told(tmp_path, booking)] == ["added", "changed"]
+    assert (tmp_path / changes.FILE).read_bytes().isascii()
+
+
+def test_a_line_of_an_older_release_is_told_as_well(tmp_path):
+    line = {"at": "2026", "booking": "B1", "what": "added", "cells": {"rate": [None, 80]}}
+    (tmp_path / changes.FILE).write_text(json.dumps(line) + "\n")
+    assert told(tmp_path) == ["2026  added\n    rate: 80"]
+
+
 def test_the_file_is_its_owner_s_only(tmp_path):
     changes.append(tmp_path, [{"booking": "B1"}])
     assert (tmp_path / changes.FILE).stat().st_mode & 0o777 == 0o600

@@ -148,3 +148,8 @@ def test_a_bad_value_is_bad_each_time():
     for _ in range(2):
         with pytest.raises(BadField):
             columns.cells({"x": "13/5/2026"}, 1, "B1")
+
+
+def test_an_id_that_no_json_can_carry_is_none():
+    with pytest.raises(BadField, match="is no text"):
+        Columns("id", {"id": Field(path="id")}).key({"id": "B\ud800"}, 1)
