@@ -1,8 +1,8 @@
 """Connections that end: one that keeps us waiting is closed, and the oldest idle one where there are too many.
 
 uvicorn waits for a request without end and takes every connection, so that whoever opened a thousand of them, or never
-read an answer, stopped the queue. Here what the other side owes is read from the state of h11; the server looks at all
-connections each second.
+read an answer, stopped the queue. Here what the other side owes is known from what its request has come to; the server
+looks at all connections each second. The parser keeps a header of any length, so that its length is bounded here too.
 """
 
 import asyncio
@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dashboard.callers import PAGE_ONLY, PAGE_SOCKET, UID
 from wire.types import Problem
@@ -47,6 +46,10 @@ class Limits:
     """How long a body or an answer may stand still: kernels move it in lumps."""
     pace: int = 4096
     """Bytes a second: a body of 32 MB over a phone is slow, and none is slower."""
+    header: int = 64 * 1024
+    """Bytes of a request's header, and of what may stand behind its body, beside what came with one read."""
+    pipelined: int = 8
+    """Requests of one connection that wait for the answer before theirs: a single read may hold ten thousand."""
     unread: int = 64 * 1024 * 1024
     """Bytes of all answers that wait for their readers."""
 
@@ -69,25 +72,61 @@ class Wait:
     progress: int
 
 
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """One connection, within its limits."""
 
     limits: ClassVar[Limits] = Limits()
+    _lacks = Owes.HEADER
+    """What is not yet here of the request that comes or came last: its header, its body, or nothing."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, where there is room or an older idle one makes it; otherwise refuse it by 503."""
         self._sent = _Counted(transport)
         super().connection_made(cast("asyncio.Transport", self._sent))
-        self._received = 0
+        self._received = self._progress = 0
         self.app_state = {**self.app_state, **_caller(transport)}
         self._wait = self._waiting(self.loop.time())
         if len(self.connections) > self.limits.connections:
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Count what arrives."""
+        """Count what arrives; close what sends a header, or trailers, without end."""
         self._received += len(data)
         super().data_received(data)
+        if self._lacks is not Owes.NOTHING and self._received - self._progress > self.limits.header:
+            self.cut()
+
+    def on_message_begin(self) -> None:
+        """See the first byte of a request."""
+        super().on_message_begin()
+        self._lacks, self._progress = Owes.HEADER, self._received
+
+    def on_headers_complete(self) -> None:
+        """See a request's whole header; more requests than wait for their turn are refused, and the parser ends."""
+        if len(self.pipeline) >= self.limits.pipelined:
+            raise ValueError("too many requests at once")
+        self._lacks, self._progress = Owes.BODY, self._received
+        super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """See that another piece of the body, or behind the last one its trailers, come."""
+        self._progress = self._received
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._progress = self._received
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """See the end of a request."""
+        self._lacks = Owes.NOTHING
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Close where the answer came before the whole body: nobody reads the rest, which may be endless."""
+        super().on_response_complete()
+        if self._lacks is Owes.BODY and self.cycle.response_complete:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """Wait for a reader; too much that waits for others is given up, the oldest first."""
@@ -110,13 +149,12 @@ class Connection(H11Protocol):
         """What the other side must do before this connection can go on."""
         if self.unread:
             return Owes.READING
-        if self.conn.their_state is h11.IDLE:
-            begun, _ = self.conn.trailing_data
-            return Owes.HEADER if begun or self.cycle is None else Owes.NEXT
-        # Paused, we are who does not read.
-        if self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused:
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if self._lacks is Owes.BODY and not self.flow.read_paused:  # paused, we are who does not read
             return Owes.BODY
-        return Owes.NOTHING
+        if is_answering:
+            return Owes.NOTHING
+        return Owes.NEXT if self._lacks is Owes.NOTHING else self._lacks
 
     def age(self) -> float:
         """Return since when we wait, as of the last look."""

@@ -9,12 +9,19 @@ from infra import firewall, host, settings
 
 
 def build(chosen: settings.Settings) -> None:
-    """Declare everything, and export `inventory`: {region, endpoint, hosts: [{name, username, address, …}]}."""
+    """Declare everything, and export `inventory`: {region, endpoint, bundle, operator_cidrs, hosts: [{name, …}]}."""
     provider = _provider(chosen)
     hosts = [host.make(name, chosen, provider) for name in chosen.hosts]
     for each in hosts:
         firewall.allow_operators(each.name, each.instance, chosen, provider)
-    inventory = {"region": chosen.region, "endpoint": chosen.endpoint, "hosts": [each.entry() for each in hosts]}
+    inventory = {
+        "region": chosen.region,
+        "endpoint": chosen.endpoint,
+        "bundle": chosen.bundle,
+        # What may stay in the firewall: `fab` takes out every other address that it finds there.
+        "operator_cidrs": [*chosen.operator_cidrs, *chosen.operator_ipv6_cidrs],
+        "hosts": [each.entry() for each in hosts],
+    }
     pulumi.export("inventory", inventory)
 
 

@@ -34,6 +34,7 @@ from sync.failure import Exit, SyncFailed
 from sync.loopback import InputEnded, Loopback, Silent, listening
 from sync.walls import SECRETS, SETTINGS, STATE
 from wire.secret import Secret
+from wire.settings_file import load
 from wire.terminal import printable
 from wire.types import SyncOutcome, SyncRun
 from wire.values import Invalid, read
@@ -228,7 +229,7 @@ def _content(flow: InstalledAppFlow, now: datetime) -> dict[str, Any]:
 def _proven(flow: InstalledAppFlow, path: Path) -> str:
     """Prove the token by a harmless write; return what was proven. Raises `SyncFailed`."""
     try:
-        found = settings.load(path)
+        found = load(path, "sync", settings.read)
     except Invalid as error:
         return f"Not proven by a write: {error}.\n"
     if not found.spreadsheet_id:

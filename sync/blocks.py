@@ -38,6 +38,12 @@ def spans(batch: Batch) -> Iterator[tuple[int, int]]:
         yield run[0], run[-1] + 1
 
 
+def touch(tab: int, copy: int) -> bytes:
+    """Return the body that copies a tab and deletes the copy, in one batch: what a write needs, and nothing stays."""
+    named = {"sourceSheetId": tab, "newSheetId": copy, "newSheetName": f"jada-touch-{copy}"}
+    return _dump({"requests": [{"duplicateSheet": named}, {"deleteSheet": {"sheetId": copy}}]})
+
+
 def first_load(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """Return the body by which `values:append` fills an empty tab: texts stay texts, as RAW stores them."""
     return _dump({"range": title, "majorDimension": "ROWS", "values": [columns, *rows]})

@@ -143,11 +143,7 @@ class Converge:
     def _find(self) -> int:
         title = self._sheet.worksheet
         self._shape = self._sheet.shape()
-        tab = self._shape.tab_titled(title)
-        if tab is None:
-            cause = f"the spreadsheet {self._spreadsheet} has no sheet (tab) of the configured name: {title}"
-            cure = "rename the tab back, or set sync.worksheet to its name, and deploy"
-            raise SyncFailed("worksheet_missing", cause, cure)
+        tab = self._shape.require_tab(title, self._spreadsheet)
         self._history.keep_tab(self._spreadsheet, title, tab)
         return tab
 

@@ -14,9 +14,9 @@ from typing import Any, Literal, TypeVar
 import urllib3
 
 from wire import routes, types
+from wire.addresses import needs_token
 from wire.routes import Header, Route
 from wire.secret import Secret
-from wire.settings_file import needs_token
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")

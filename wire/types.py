@@ -538,6 +538,18 @@ class Backup(Written, frozen=True, kw_only=True):
     made_at: str
 
 
+class NightlyBackup(Written, frozen=True, kw_only=True):
+    """How the backup off the box stands: when it was last tried, when the target was last seen to hold a whole one,
+    which, and of how many bytes; `failed` says why the last try has none.
+    """
+
+    tried_at: str
+    sent_at: str | None = None
+    name: str = ""
+    size: int = 0
+    failed: str = ""
+
+
 class BackupList(Written, frozen=True, kw_only=True):
     """The backups that are held, newest first."""
 

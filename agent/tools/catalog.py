@@ -41,6 +41,7 @@ class Toolbox:
     """The tools of one session. `folder` is the session's own; `money_left` gives micro-dollars."""
 
     def __init__(self, sandbox: Sandbox, folder: Path, claim: Claim, money_left: Callable[[], int]) -> None:
+        self._sandbox = sandbox
         shell = bash.Bash(sandbox, folder / "shell")
         self._run: dict[str, Callable[[str, Any], Result]] = {
             "bash": lambda _id, given: shell.run(given),
@@ -50,10 +51,15 @@ class Toolbox:
         }
 
     def run(self, tool_use_id: str, name: str, given: object) -> Result:
-        """Run a call to its result; what is wrong with it, the model reads."""
+        """Run a call to its result; what is wrong with it, the model reads. The next call's sandbox is begun behind
+        it, and stands when the model has thought.
+        """
         if name not in self._run:
             return Result(f"There is no tool {name}; there are {', '.join([*self._run, 'ask_person'])}.", is_error=True)
         try:
-            return self._run[name](tool_use_id, given)
+            result = self._run[name](tool_use_id, given)
         except (CallFailed, Invalid) as error:
-            return Result(str(error), is_error=True)
+            result = Result(str(error), is_error=True)
+        if "finished" not in result.carries:
+            self._sandbox.prepare()
+        return result

@@ -6,7 +6,7 @@ from provision.commands.options import ONE_HOST, task
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.connection import RemoteCommandFailed
-from provision.release.bundle import UNITS
+from provision.system.units import UNITS
 from provision.target import load_target
 
 DEPLOYS = ("jada-deploy.service", "jada-recover.service")

@@ -9,10 +9,10 @@ from invoke.exceptions import Exit
 
 from provision.commands.options import EACH_HOST, task
 from provision.commands.secrets import held
+from provision.desired import HOME
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.connection import Host
-from provision.release.plan import HOME
 from provision.system.notify import TARGETS, command
 from provision.target import load_target
 

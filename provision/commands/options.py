@@ -14,6 +14,8 @@ from typing import Any
 from invoke.tasks import Task
 from invoke.tasks import task as plain_task
 
+from provision.commands.admission import HELP as DOOR
+from provision.commands.admission import acts_on_a_host, with_door
 from provision.errors import CommandError
 from wire.types import Invite
 from wire.values import Invalid, decode
@@ -29,9 +31,13 @@ FORWARDED = (1, 65535)
 
 
 class Command(Task):  # type: ignore[type-arg] # what a command returns is nobody's business
-    """A task of Invoke's with a line that a reader can type: `example`."""
+    """A task of Invoke's with a line that a reader can type: `example`; one that acts on a host takes --door."""
 
-    def __init__(self, body: Callable[..., None], *, example: str, **given: Any) -> None:
+    def __init__(self, body: Callable[..., None], *, example: str, by_door: bool = True, **given: Any) -> None:
+        if by_door and acts_on_a_host(body):
+            body = with_door(body)
+            given["optional"] = ["door"]
+            given["help"] = {**given.get("help", {}), "door": DOOR}
         super().__init__(body, **given)
         self.example = example
 

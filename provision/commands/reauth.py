@@ -11,9 +11,9 @@ from invoke.exceptions import Exit
 
 from provision.commands.options import ONE_HOST, task
 from provision.commands.queue import queue_client
+from provision.desired import HOME
 from provision.progress import Progress
 from provision.reach.keyfiles import KeyFiles, materialised
-from provision.release.plan import HOME
 from provision.target import load_target
 from wire.types import State, Task
 

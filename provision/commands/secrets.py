@@ -17,8 +17,8 @@ from provision.commands.options import EACH_HOST, task
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.connection import Host
-from provision.release.bundle import SERVICES
 from provision.system.secrets import FOLDER, SECRETS, HostSecret, missing
+from provision.system.units import SERVICES
 from provision.target import load_target
 from wire.secret import Secret
 from wire.values import Invalid

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from provision.commands.options import JSON, ONE_HOST, task, whole
+from provision.desired import HOME
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.connection import RemoteCommandFailed
-from provision.release.plan import HOME
 from provision.system.sync import command
 from provision.target import load_target
 

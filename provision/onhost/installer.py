@@ -14,10 +14,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from provision.onhost import switching, system, tree, trials, units, whole
-from provision.onhost.errors import DeployError, DeployRefused, Stopped, SystemStepFailed, Unhealthy
+from provision.onhost import repairs, switching, tree, trials, units, whole
+from provision.onhost.errors import DeployError, DeployRefused, Stopped, Unhealthy
 from provision.onhost.events import Events
 from provision.onhost.health import Times, hold
+from provision.onhost.pauses import Pauses
 from provision.onhost.runs import Record
 
 TIMES = Times(time.monotonic, time.sleep)
@@ -71,7 +72,7 @@ class Deploy:
         self._system()
         self._release()
         release = self.orders["id"]
-        if not any(self.orders[what] for what in ("switch", "restart", "links", "prove")):
+        if not any(self.orders[what] for what in ("switch", "restart", "reload", "prove")):
             self._tidy()
             self.events.emit(finished=True)
         elif not self.orders["switch"] and not self.orders["prove"]:
@@ -85,7 +86,7 @@ class Deploy:
             trials.try_queue(self.record, self.events, release, switching.proven_before(self.record, release))
             self.record.begin(release, self.folder.name, self.orders)
             self._hold(self._activate(), self.orders["health"]["steady_s"])
-            self.events.emit(deployed=release, proven_in=self._watch_s())
+            self.events.emit(deployed=release, proven_in=self._watch_s(), paused=self._paused())
 
     def watch(self) -> int:
         """Watch what was deployed until it is proven, or go back; a later deploy may take over, by ending this one."""
@@ -107,7 +108,7 @@ class Deploy:
         self.record.prove(self.orders["id"])
         self.record.end()
         self._tidy()
-        self.events.emit(proven=self.orders["id"])
+        self.events.emit(proven=self.orders["id"], paused=self._paused())
         return 0
 
     def fail(self, error: Exception) -> None:
@@ -141,15 +142,7 @@ class Deploy:
             )
 
     def _system(self) -> None:
-        steps = self.orders["system"]
-        if steps["packages"]:
-            with self.events.step("wait for the host's first boot"):
-                system.wait_until_ready()
-            with self.events.step(f"install {', '.join(steps['packages'])}"):
-                system.install(steps["packages"])
-        for file in steps["files"]:
-            with self.events.step(f"write {file['path']}"):
-                system.write(file)
+        repairs.carry_out(self.orders["system"], self.events, self.orders["login"])
 
     def _release(self) -> None:
         orders, home = self.orders, self.record.home
@@ -161,12 +154,10 @@ class Deploy:
             with self.events.step(f"unpack release {orders['id']}"):
                 archive = tree.read_verified(Path(orders["archive"]["path"]), orders["archive"]["sha256"])
                 tree.place_release(archive, folder, venv)
-        if orders["switch"] or orders["links"] or orders["folders"] or orders["groups"]:
-            with self.events.step("make users, folders and links"):
-                _accounts(folder)
-                for group in orders["groups"]:
-                    _join(orders["login"], group)
-                tree.link_all(orders["links"])
+        if orders["switch"] or orders["repairs"]:
+            with self.events.step("make users and folders"):
+                repairs.accounts(folder)
+            repairs.carry_out(orders["repairs"], self.events, orders["login"])
         if orders.get("notify"):
             with self.events.step("send a test to the notification targets, unless one of them took it before"):
                 require_notified(orders["notify"])
@@ -214,26 +205,11 @@ class Deploy:
             self.events.emit(note=f"remove {gone}")
         tree.tidy_uploads(self.record.home / "staging", [each["path"] for each in self._uploads()], time.time())
 
+    def _paused(self) -> list[str]:
+        return sorted(Pauses(self.record.home / "paused").all())
+
     def _uploads(self) -> list[dict[str, str]]:
         return [self.orders[what] for what in ("wheels", "archive") if self.orders[what]]
-
-
-def _accounts(release: Path) -> None:
-    """Make users and folders as the release says; what is there already stays, with its modes set right."""
-    for command in (
-        ["systemd-sysusers", str(release / "etc/sysusers.d/jada.conf")],
-        ["systemd-tmpfiles", "--create", str(release / "etc/tmpfiles.d/jada.conf")],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemStepFailed(f"{command[0]}: {done.stderr.strip()}")
-
-
-def _join(user: str, group: str) -> None:
-    """Put the login user into a group, from its next login on."""
-    done = subprocess.run(["usermod", "-aG", group, user], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemStepFailed(f"usermod -aG {group} {user}: {done.stderr.strip()}")
 
 
 def require_notified(command: list[str]) -> None:

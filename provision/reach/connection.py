@@ -3,7 +3,7 @@
 import base64
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -32,6 +32,8 @@ class ConnectionLost(CommandError):
         super().__init__(f"{host}: the connection broke{why}", "run it again: it is safe to")
 
 
+CHUNK = 1 << 16
+"""Bytes that are taken from a command at once."""
 LOST = -1
 """What stands for an exit status when the connection ended before the command did."""
 
@@ -60,10 +62,55 @@ class Host:
                 # Programs read their standard input to its end.
                 sent.channel.shutdown_write()
             yield from out.channel.makefile("rb")  # `out` itself decodes, and raises for what is no UTF-8
-            errors = err.read().decode(errors="replace").strip().splitlines()
-            status = out.channel.recv_exit_status()
         except (paramiko.SSHException, OSError) as error:
             raise ConnectionLost(self.name, f": {error}" if str(error) else "") from error
+        self._require_success(command, out, err)
+
+    def stream(self, command: Sequence[str], write: Callable[[bytes], object]) -> None:
+        """Run a command as root and hand on its output, bytes of any length, as it comes.
+
+        Raises `ConnectionLost`, `RemoteCommandFailed`, and what `write` raises.
+        """
+        with self._connected():
+            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
+            sent.channel.shutdown_write()
+        while content := self._received(out):
+            write(content)
+        self._require_success(command, out, err)
+
+    def feed(self, command: Sequence[str], give: Callable[[Any], object]) -> bytes:
+        """Run a command as root with what `give` writes as its input, and return its output.
+
+        Raises `ConnectionLost`, `RemoteCommandFailed`, and what `give` raises: the command then finds its input cut
+        off.
+        """
+        with self._connected():
+            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
+        with suppress(OSError):  # a command that ended before it read all says why below
+            give(sent)
+            sent.flush()
+            sent.channel.shutdown_write()
+        said = b"".join(iter(lambda: self._received(out), b""))
+        self._require_success(command, out, err)
+        return said
+
+    def _received(self, out: Any) -> bytes:
+        with self._connected():
+            return bytes(out.channel.recv(CHUNK))
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Say of what the connection raises that it broke."""
+        try:
+            yield
+        except (paramiko.SSHException, OSError) as error:
+            raise ConnectionLost(self.name, f": {error}" if str(error) else "") from error
+
+    def _require_success(self, command: Sequence[str], out: Any, err: Any) -> None:
+        """Raise for a command that failed, with the end of its errors, or whose connection ended."""
+        with self._connected():
+            errors = err.read().decode(errors="replace").strip().splitlines()
+            status = out.channel.recv_exit_status()
         if status == LOST:
             raise ConnectionLost(self.name, "")
         if status:

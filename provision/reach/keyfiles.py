@@ -62,7 +62,7 @@ def _config(access: Access, folder: Path) -> str:
 @contextmanager
 def materialised(access: Access) -> Iterator[KeyFiles]:
     """Yield the files (0600 in a 0700 folder); they are gone afterwards, also after Ctrl-C or SIGTERM."""
-    with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="jada-") as name:
+    with ended_by_signals(), tempfile.TemporaryDirectory(prefix="jada-") as name:
         folder = Path(name)
         for file, content in contents(access, folder).items():
             descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -72,7 +72,7 @@ def materialised(access: Access) -> Iterator[KeyFiles]:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Make SIGTERM and SIGHUP end the block by an exception: their default would leave the files."""
 
     def end(number: int, _frame: FrameType | None) -> None:

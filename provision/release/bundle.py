@@ -11,22 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provision.system.units import UNITS
+
 FILES = Path(__file__).parent / "files"
-PACKAGES = ("agent", "dashboard", "notify", "sync", "wire")
+PACKAGES = ("agent", "backup", "dashboard", "notify", "sync", "wire")
 SCRIPTS = Path("sync") / "scripts"
-UNITS = {
-    "jada-dashboard.service": "dashboard",
-    "jada-agent.service": "agent",
-    "jada-notify.service": "notify",
-    "port-sheet-sync.service": "sync",
-}
-"""A unit and the part it runs, in the order of their restart: the worker reports to the dashboard."""
 READS = {"dashboard": ("dashboard", "agent")}
 """Sections of the settings that a part reads, where it is not its own only: the page shows the worker's limits."""
-TEMPLATES = ("jada-failed@.service",)
-"""Units that other units start, an instance for each."""
-SERVICES = ("jada-dashboard.service", "jada-agent.service", "jada-notify.service")
-"""The units that always run; the sync is started by cron and ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from provision.desired import HOME
 from provision.errors import CommandError
+from provision.onhost import pauses
 from provision.progress import Progress
 from provision.reach.connection import Host
 from provision.release import bundle, installer, plan, wheels
@@ -86,13 +88,14 @@ def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None
         progress.say(f"    {line}")
     if prepared.plan.nothing:
         return None
+    require_a_queue(host.name, prepared.plan)
     if prepared.plan.blocking:
         raise lacks_secrets(host.name, prepared.plan)
     uploaded = upload(host, prepared, progress)
     orders = plan.orders(prepared.plan, health(source), **uploaded)
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.
-        orders["notify"] = notify.command(f"{plan.HOME}/releases/{prepared.plan.release}", "--unless-tested")
+        orders["notify"] = notify.command(f"{HOME}/releases/{prepared.plan.release}", "--unless-tested")
     return install(host, orders, progress, errand)
 
 
@@ -114,12 +117,24 @@ def roll_back(host: Host, source: Source, to: str | None, progress: Progress, er
     release = plan.of_release(probed, name) if name else None
     if release is None:
         raise no_way_back(host.name, to, probed)
-    made = replace(plan.make(probed, release, source.settings.keep_releases), packages=(), files=())
+    made = plan.make(probed, release, source.settings.keep_releases)
+    # The system is only ever brought forward.
+    made = replace(made, differing=tuple(each for each in made.differing if each.row.release))
     for line in plan.lines(made):
         progress.say(f"    {line}")
     if made.nothing:
         return "nothing changed, nothing restarted"
+    require_a_queue(host.name, made)
     return install(host, plan.orders(made, health(source), wheels=None, archive=None), progress, errand)
+
+
+def require_a_queue(name: str, made: plan.Plan) -> None:
+    """Raise `CommandError` where the queue itself is paused: nothing could say whether the release serves it."""
+    if pauses.QUEUE in made.paused:
+        raise CommandError(
+            f"{name}: its queue is paused, so that a release could not be proven there",
+            "`fab resume` first; `fab pause` without --whole lets the queue run",
+        )
 
 
 def no_way_back(name: str, to: str | None, probed: plan.Probed) -> CommandError:

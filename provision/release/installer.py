@@ -74,9 +74,10 @@ def word(name: str, last: dict[str, Any]) -> str:
     """Say the last event of a run; raises `CommandError` for bad news."""
     if "deployed" in last:
         left = float(last.get("proven_in") or 0)
-        return f"deployed; the host watches it for {left:.0f} s more, until it is proven (`fab attach` waits for that)"
+        watched = f"the host watches it for {left:.0f} s more, until it is proven (`fab attach` waits for that)"
+        return f"deployed{_but_for(last)}; {watched}"
     if "proven" in last:
-        return f"release {last['proven']} is proven"
+        return f"release {last['proven']} is proven{_but_for(last)}"
     if "finished" in last:
         return "done"
     if "superseded" in last:
@@ -90,6 +91,12 @@ def word(name: str, last: dict[str, Any]) -> str:
         f"{name}: the installer ended without its last word",
         "`fab status` says what runs; deploy again, nothing else is needed",
     )
+
+
+def _but_for(last: dict[str, Any]) -> str:
+    """What the word does not rest on: a paused unit ran at no time."""
+    paused = last.get("paused")
+    return f", but for what is paused and did not run: {', '.join(paused)}" if paused else ""
 
 
 def events(

@@ -5,57 +5,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from provision.release import recovery
-from provision.release.bundle import SERVICES, TEMPLATES, UNITS, Bundle
-from provision.system.desired import ConfigFile, all_packages, packages
-from provision.system.secrets import FOLDER, HostSecret, missing
+from provision import desired
+from provision.desired import Difference
+from provision.release.bundle import Bundle
+from provision.system.secrets import HostSecret, missing
+from provision.system.units import SERVICES, UNITS
 from wire.values import decode
-
-HOME = "/opt/jada-agent"
-SYSTEMD = "/etc/systemd/system"
-LINKS = {
-    f"{HOME}/scripts": "current/scripts",
-    "/etc/jada": f"{HOME}/current/etc",
-    "/etc/cron.d/port-sheet-sync": f"{HOME}/current/etc/port-sheet-sync",
-    "/etc/sysusers.d/jada.conf": f"{HOME}/current/etc/sysusers.d/jada.conf",
-    "/etc/tmpfiles.d/jada.conf": f"{HOME}/current/etc/tmpfiles.d/jada.conf",
-    **{f"{SYSTEMD}/{unit}": f"{HOME}/current/units/{unit}" for unit in (*UNITS, *TEMPLATES)},
-    **{f"{SYSTEMD}/multi-user.target.wants/{unit}": f"{HOME}/current/units/{unit}" for unit in SERVICES},
-}
-"""Link → target. All lead through `current`, so that its one rename switches everything. Those in `wants` start a
-service at boot; `systemctl enable` would lead them into the release of that day.
-"""
-
-
-FOLDERS = {
-    "/var/lib/jada-agent": ("0700", "jada"),
-    "/var/lib/jada-dashboard": ("0700", "jada-dashboard"),
-    "/var/lib/jada-notify": ("0700", "jada-notify"),
-    "/var/lib/jada-sync": ("0700", "jada-sync"),
-    FOLDER: ("0700", "root"),
-}
-"""Folder → mode and owner, as the release's tmpfiles.d says; each secret in the last one is 0600 and root's."""
-
-
-GROUPS = ("jada-queue", "jada-operators")
-"""Groups of the login user: to open the queue's sockets, and to be an operator there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What `onhost/probe.py` saw of a host; its docstrings say what each is."""
+    """What `onhost/probe.py` saw of a host; `found` has what each look saw, kind → name → what is there."""
 
     os: str
     python: str
     machine: str
     glibc: str
-    packages: dict[str, bool]
-    files: dict[str, str | None]
-    links: dict[str, str | None]
-    in_the_way: tuple[str, ...]
-    wrong_rights: tuple[str, ...]
+    found: dict[str, dict[str, Any]]
     login: str
-    lacks_groups: tuple[str, ...]
     current: str | None
     proven: tuple[str, ...]
     pending: str | None
@@ -63,6 +30,7 @@ class Probed:
     run: str | None
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
+    paused: dict[str, dict[str, Any]]
     units: dict[str, dict[str, Any]]
     secrets: tuple[str, ...]
 
@@ -83,27 +51,24 @@ class Health:
 class Plan:
     """What is to be done on one host. `restart` has a reason for each unit; `missing` are secrets that it lacks.
 
-    `damaged` has the releases that can't be used as they are, with what is wrong; `in_the_way` are folders where links
-    belong; `after` is the host's latest deploy, and `seen` its release, when it was looked at; `prove`: the release is
-    current already, and was never watched until it was proven.
+    `differing` are the rows of the table that are not as they should be; `damaged` has the releases that can't be used
+    as they are, with what is wrong; `after` is the host's latest deploy, and `seen` its release, when it was looked at;
+    `prove`: the release is current already, and was never watched until it was proven. Units that are `paused` are not
+    started, with whom, since when and why.
     """
 
     release: str
     lock: str
     seen: str | None
     after: str | None
-    packages: tuple[str, ...]
-    files: tuple[ConfigFile, ...]
+    differing: tuple[Difference, ...]
     make_venv: bool
     upload: bool
     damaged: Mapping[str, str]
-    in_the_way: tuple[str, ...]
-    links: Mapping[str, str]
-    folders: tuple[str, ...]
     login: str
-    groups: tuple[str, ...]
     prove: bool
     restart: Mapping[str, str]
+    paused: Mapping[str, Mapping[str, Any]]
     keep: tuple[str, ...]
     missing: tuple[HostSecret, ...]
 
@@ -115,8 +80,13 @@ class Plan:
     @property
     def nothing(self) -> bool:
         """Whether the host is as it should be."""
-        forward = [self.packages, self.files, self.make_venv, self.upload, self.damaged, self.links, self.folders]
-        return not any([*forward, self.groups, self.switch, self.prove, self.restart])
+        brought = [*self.repairs, self.make_venv, self.upload, self.damaged, self.switch, self.prove, self.restart]
+        return not any(brought)
+
+    @property
+    def repairs(self) -> tuple[Difference, ...]:
+        """What of the table a deploy brings back."""
+        return tuple(difference for difference in self.differing if difference.row.repair)
 
     @property
     def blocking(self) -> tuple[str, ...]:
@@ -127,11 +97,7 @@ class Plan:
 def probe_request() -> dict[str, Any]:
     """Return what the probe is to look at."""
     return {
-        "packages": list(all_packages()),
-        "files": [file.path for file in recovery.system_files()],
-        "links": list(LINKS),
-        "folders": {path: list(rights) for path, rights in FOLDERS.items()},
-        "groups": list(GROUPS),
+        "looks": desired.looks(),
         "units": list(UNITS),
     }
 
@@ -148,18 +114,18 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         lock=bundle.lock,
         seen=probed.current,
         after=probed.run,
-        packages=tuple(name for name in packages(probed.os) if not probed.packages.get(name)),
-        files=tuple(file for file in recovery.system_files() if probed.files.get(file.path) != file.digest),
+        differing=desired.differences(desired.table(probed.os), probed.found),
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
         damaged=_damaged(probed, bundle.lock),
-        in_the_way=probed.in_the_way,
-        links={path: target for path, target in LINKS.items() if probed.links.get(path) != target},
-        folders=probed.wrong_rights,
         login=probed.login,
-        groups=probed.lacks_groups,
         prove=_is_unproven(probed, bundle),
-        restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit))},
+        restart={
+            unit: why
+            for unit in SERVICES
+            if unit not in probed.paused and (why := _restart_reason(probed, bundle, unit))
+        },
+        paused=probed.paused,
         keep=_keep(probed, bundle, keep_releases),
         missing=missing(probed.secrets),
     )
@@ -167,17 +133,9 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
 
 def changes(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield (action, what) for each thing that a deploy will do, in its order."""
-    if plan.packages:
-        yield "install", ", ".join(plan.packages)
-    for file in plan.files:
-        yield "write", file.path
+    yield from desired.changes((each for each in plan.repairs if not each.row.release), plan.login)
     yield from _tree_changes(plan)
-    if plan.links:
-        yield "link", f"through the current release: {', '.join(plan.links)}"
-    if plan.folders:
-        yield "set right", f"owner and mode of {', '.join(plan.folders)}"
-    if plan.groups:
-        yield "add", f"{plan.login} to {', '.join(plan.groups)}: an operator of the queue"
+    yield from desired.changes((each for each in plan.repairs if each.row.release), plan.login)
     if plan.switch:
         yield "switch", f"from {'release ' + plan.seen if plan.seen else 'no release'} to {plan.release}"
     if plan.prove:
@@ -188,7 +146,7 @@ def changes(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _tree_changes(plan: Plan) -> Iterator[tuple[str, str]]:
-    """What happens to releases and environments, and to what lies in their way."""
+    """What happens to releases and environments."""
     if plan.make_venv:
         yield "build", f"the Python environment {plan.lock}, offline"
     if plan.upload:
@@ -197,8 +155,6 @@ def _tree_changes(plan: Plan) -> Iterator[tuple[str, str]]:
     for release, what in plan.damaged.items():
         if release != plan.release:
             yield "remove", f"release {release}, which can't be gone back to: {what}"
-    for path in plan.in_the_way:
-        yield "move", f"the folder {path} aside, to {path}.moved-…: a link belongs there"
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -207,6 +163,17 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"nothing to do: release {plan.release} is current and runs"
     for action, what in changes(plan):
         yield f"will {action:<9}  {what}"
+    for line in pause_lines(plan.paused):
+        yield f"stays paused    {line}"
+
+
+def pause_lines(paused: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Say what is paused: a line for each who did it at a time."""
+    words: dict[tuple[str, str, str], list[str]] = {}
+    for unit, word in paused.items():
+        words.setdefault((str(word["by"]), str(word["since"]), str(word["why"])), []).append(unit)
+    for (by, since, why), units in words.items():
+        yield f"{', '.join(units)}: paused by {by} since {since}{f' ({why})' if why else ''}"
 
 
 def digest(plan: Plan) -> str:
@@ -242,23 +209,29 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
         "seen": plan.seen,
         "after": plan.after,
         "digest": digest(plan),
-        "system": {
-            "packages": list(plan.packages),
-            "files": [{"path": file.path, "content": file.content, "kind": file.kind} for file in plan.files],
-        },
+        "system": [_order(each) for each in plan.repairs if not each.row.release],
+        "repairs": [_order(each) for each in plan.repairs if each.row.release],
         "wheels": wheels,
         "archive": archive,
-        "links": dict(plan.links),
-        "folders": list(plan.folders),
         "login": plan.login,
-        "groups": list(plan.groups),
         "switch": plan.switch,
         "prove": plan.prove,
+        # systemd must read what its links lead to.
+        "reload": any(each.row.repair in RELOADS for each in plan.repairs),
         "restart": list(plan.restart),
-        "healthy": list(SERVICES),
+        "healthy": [unit for unit in SERVICES if unit not in plan.paused],
         "health": asdict(health),
         "keep": list(plan.keep),
     }
+
+
+RELOADS = ("link",)
+"""Repairs after which systemd reads its units again."""
+
+
+def _order(difference: Difference) -> dict[str, Any]:
+    row = difference.row
+    return {"repair": row.repair, "name": row.name, "want": row.want, "give": row.give}
 
 
 def _damaged(probed: Probed, lock: str | None) -> dict[str, str]:

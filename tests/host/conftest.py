@@ -9,9 +9,12 @@ import subprocess
 
 import pytest
 
+from provision import desired
 from provision.errors import CommandError
 from provision.progress import Progress
+from provision.reach import programs
 from provision.reach.keyfiles import materialised
+from provision.release import plan
 from provision.target import load_target
 
 
@@ -35,6 +38,24 @@ def pytest_configure(config):
 
 def pytest_ignore_collect(config):
     return None if config.getoption("hosts") else True
+
+
+@pytest.fixture(scope="session")
+def probed(request):
+    """What a plan would see of the host; over the connection that testinfra's commands share."""
+    name = request.config.getoption("hosts").removeprefix("ssh://")
+    ssh = ["ssh", "-F", str(request.config.getoption("ssh_config")), "-o", "ControlMaster=auto"]
+    command = [*ssh, "-o", "ControlPersist=60s", name, "sudo", "-n", "python3", "-I", "-"]
+    asked = programs.call("probe", plan.probe_request())
+    done = subprocess.run(command, input=asked, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return plan.read_probe(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="session")
+def differing(probed):
+    """The rows of the table that are not as they should be: id → what was seen."""
+    return {each.row.id: each for each in desired.differences(desired.table(probed.os), probed.found)}
 
 
 @pytest.fixture(scope="module")

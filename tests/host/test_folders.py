@@ -23,17 +23,6 @@ def test_each_program_has_a_user_that_can_not_log_in(host, name, home):
     assert set(user.groups) == {name, *QUEUE.get(name, ())}
 
 
-@pytest.mark.parametrize(("name", "home"), USERS.items())
-def test_only_its_program_reads_its_state(host, name, home):
-    folder = host.file(home)
-    assert (folder.user, folder.group, oct(folder.mode)) == (name, name, oct(0o700)), home
-
-
-def test_the_secrets_folder_is_locked(host):
-    folder = host.file(FOLDER)
-    assert (folder.user, folder.group, oct(folder.mode)) == ("root", "root", oct(0o700)), FOLDER
-
-
 @pytest.mark.parametrize("name", [name for name, secret in SECRETS.items() if not secret.optional])
 def test_each_secret_is_there(host, name):
     assert host.file(f"{FOLDER}/{name}").is_file, f"{name} is missing: `fab secrets` gives it"

@@ -1,8 +1,4 @@
-"""The release: every file as built, every link through `current`, cron's line and the journal as deployed."""
-
-import pytest
-
-from provision.release.plan import LINKS
+"""The release: every file as built, cron's line and the journal as deployed."""
 
 CURRENT = "/opt/jada-agent/current"
 
@@ -19,13 +15,6 @@ def test_every_file_is_as_built(out, manifest):
 
 def test_current_leads_to_the_release_its_manifest_names(out, manifest):
     assert out("readlink", CURRENT) == f"releases/{manifest['id']}"
-
-
-@pytest.mark.parametrize(("path", "target"), LINKS.items())
-def test_links_lead_through_current(host, path, target):
-    link = host.file(path)
-    assert link.is_symlink, f"{path} is no link any more"
-    assert host.check_output("readlink %s", path) == target
 
 
 def test_cron_starts_the_sync_every_half_hour_and_does_nothing_else(out):

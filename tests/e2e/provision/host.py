@@ -2,7 +2,7 @@
 
 from local.process import wait_until
 from provision.release import plan
-from provision.release.bundle import SERVICES
+from provision.system.units import SERVICES
 
 READY = """
 import socket

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from local.process import wait_until
+from provision.desired import Difference, file_row
 from provision.errors import CommandError
 from provision.reach.connection import connected
 from provision.release.deploy import deploy, install, prepare
@@ -217,7 +218,7 @@ def test_services_come_back_after_a_reboot(cloud, deployed):
 @pytest.mark.parametrize("line", ["CASignatureAlgorithms ssh-ed25519", "TrustedUserCAKeys none", "NoSuchOption yes"])
 def test_an_sshd_drop_in_that_would_lock_everyone_out_is_taken_back(cloud, deployed, source, progress, line):
     file = ConfigFile("/etc/ssh/sshd_config.d/00-wrong.conf", f"{line}\n", "sshd")
-    plan = replace(prepare(deployed, source, progress).plan, files=(file,))
+    plan = replace(prepare(deployed, source, progress).plan, differing=(Difference(file_row(file), None),))
     health = Health("unix:/run/jada-dashboard/queue.sock", 10, 1, 2)
     with pytest.raises(CommandError, match="would lock us out and was taken back"):
         install(deployed, orders(plan, health, wheels=None, archive=None), progress, Errand())

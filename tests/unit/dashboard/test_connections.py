@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -254,3 +255,56 @@ def test_who_does_not_read_an_answer_in_pieces_is_cut():
     with serving(endless, Limits(grace_s=0.5)) as (port, running), connect(port, GET, small=True):
         assert wait_until(lambda: running.server_state.connections, 30)
         assert wait_until(lambda: not running.server_state.connections, 30)
+
+
+def poured(client, lump):
+    """Send lumps, 64 MB at most, until the other side closes; returns how many bytes it took."""
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        while sent < 64 * 1024 * 1024:
+            client.sendall(lump)
+            sent += len(lump)
+    return sent
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("begun", "line"),
+    [
+        (HALF + b"X-Long: ", b"a" * 65536),
+        (b"GET /", b"a" * 65536),
+        (HALF, b"X-Line: many\r\n" * 4096),
+        (HALF + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Line: many\r\n" * 4096),
+    ],
+    ids=["a value", "an address", "lines", "trailers"],
+)
+def test_a_header_without_end_is_cut_before_it_fills_memory(app, begun, line):
+    with serving(app, Limits()) as (port, running), connect(port, begun) as client:
+        sent = poured(client, line)
+        # What the kernel holds for both sides, and one read of the server's, may be on its way.
+        assert sent < 16 * 1024 * 1024
+        wait_until(lambda: not running.server_state.connections, 30)
+
+
+@pytest.mark.process
+def test_an_answer_before_the_end_of_a_body_closes_the_connection(app):
+    endless = b"POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
+    with serving(app, Limits()) as (port, _), connect(port, endless) as client:
+        assert client.recv(13) == b"HTTP/1.1 413 "
+        assert poured(client, bytes(65536)) < 16 * 1024 * 1024
+
+
+@pytest.mark.process
+def test_requests_that_come_together_are_answered_one_after_the_other(app, token):
+    body = b'{"title":"x"}'
+    post = b"POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n"
+    post %= (token.reveal().encode(), len(body))
+    with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, GET + post) as client:
+        client.sendall(body + GET)
+        assert re.findall(rb"HTTP/1.1 (\d+)", rest(client)) == [b"200", b"201", b"200"]
+
+
+@pytest.mark.process
+def test_more_requests_at_once_than_may_wait_are_refused(app):
+    with serving(app, Limits()) as (port, _), connect(port, GET * 1000) as client:
+        assert b"400" in re.findall(rb"HTTP/1.1 (\d+)", rest(client))[:9]

@@ -32,8 +32,9 @@ def test_the_operators_rights_are_enough_for_a_trial_on_a_real_account():
     assert called("trial/box.py", "lightsail") <= allowed("operator.json", "lightsail")
 
 
-def test_ci_may_ask_for_access_and_nothing_else():
-    assert allowed("ci.json", "lightsail") == called("provision/reach/access.py", "lightsail")
+def test_ci_may_ask_for_access_and_open_a_door_and_nothing_else():
+    doors = called("provision/reach/firewall.py", "_api")
+    assert allowed("ci.json", "lightsail") == called("provision/reach/access.py", "lightsail") | doors
 
 
 @pytest.mark.parametrize("service", ["lightsail", "s3", "kms"])

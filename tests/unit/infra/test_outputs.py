@@ -6,6 +6,8 @@ def test_the_inventory_names_region_endpoint_and_each_host(declare):
         "inventory": {
             "region": "eu-west-1",
             "endpoint": "http://10.77.0.1:8700",
+            "bundle": "micro_3_0",
+            "operator_cidrs": ["203.0.113.7/32"],
             "hosts": [
                 {
                     "name": "jada-orchestrator",

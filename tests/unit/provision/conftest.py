@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from doubles.lightsail.access import Authority, new_key, private_pem, public_line
+from provision import desired
 from provision.reach.access import Access
-from provision.release.bundle import SERVICES, UNITS, Bundle
-from provision.release.plan import GROUPS, LINKS, Probed
-from provision.release.recovery import system_files
+from provision.release.bundle import Bundle
+from provision.release.plan import Probed
+from provision.system.units import SERVICES, UNITS
 from wire.secret import Secret
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -44,16 +45,32 @@ def bundle():
     return Bundle("release1", "lock1", {}, {unit: dict(parts) for unit in UNITS})
 
 
+def as_desired():
+    """What the looks see of a host that is as it should be."""
+    found = {}
+    for row in desired.table("debian_12"):
+        found.setdefault(row.look, {})[row.name] = row.want
+    return found
+
+
+@pytest.fixture
+def seeing():
+    """`seeing(probed, look, {name: value})`: the same host, of which a look sees something else."""
+
+    def see(probed, look, seen):
+        return replace(probed, found={**probed.found, look: {**probed.found[look], **seen}})
+
+    return see
+
+
 @pytest.fixture
 def fresh():
     """A host right after its first boot."""
     return Probed(
         os="debian_12", python="3.11", machine="x86_64", glibc="2.36",
-        packages={"bubblewrap": False, "cron": False},
-        files={file.path: None for file in system_files()},
-        links=dict.fromkeys(LINKS),
-        in_the_way=(), wrong_rights=(), login="admin", lacks_groups=GROUPS, releases={}, venvs=(), secrets=(),
-        current=None, proven=(), pending=None, deploying=False, run=None,
+        found={kind: dict.fromkeys(names) for kind, names in desired.looks().items()},
+        login="admin", releases={}, venvs=(), secrets=(),
+        current=None, proven=(), pending=None, deploying=False, run=None, paused={},
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
 
@@ -64,10 +81,7 @@ def worker(fresh, bundle):
     running = {"ActiveState": "active", "release": bundle.id}
     return replace(
         fresh,
-        packages=dict.fromkeys(fresh.packages, True),
-        files={file.path: file.digest for file in system_files()},
-        links=dict(LINKS),
-        lacks_groups=(),
+        found=as_desired(),
         current=bundle.id,
         proven=(bundle.id,),
         releases={bundle.id: {"lock": bundle.lock, "units": bundle.units, "damaged": []}},

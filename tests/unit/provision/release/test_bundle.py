@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from provision.release import bundle
+from provision.system import units
 
 AGENT = "jada-agent.service"
 DASHBOARD = "jada-dashboard.service"
@@ -73,7 +74,7 @@ def test_the_manifest_has_every_files_hash(tree):
     ("name", "content", "units"),
     [
         ("agent/__main__.py", "b", {AGENT}),
-        ("wire/types.py", "b", set(bundle.UNITS)),
+        ("wire/types.py", "b", set(units.UNITS)),
         ("jada.local.toml", "[agent]\nturns = 31\n[deploy]\n", {AGENT, DASHBOARD}),
         ("jada.local.toml", "[agent]\nturns = 30\n[deploy]\nkeep_releases = 4\n", set()),
         ("jada.local.toml", "# a comment\n[agent]\nturns = 30\n[deploy]\n", set()),

@@ -3,11 +3,15 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from provision import desired
+from provision.desired import system_files
 from provision.errors import CommandError
+from provision.onhost.looks import LOOKS
+from provision.onhost.repairs import REPAIRS
 from provision.release import plan
-from provision.release.bundle import FILES, SERVICES
-from provision.release.recovery import system_files
+from provision.release.bundle import FILES
 from provision.system.secrets import SECRETS
+from provision.system.units import SERVICES
 from wire.values import Invalid
 
 AGENT, DASHBOARD = "jada-agent.service", "jada-dashboard.service"
@@ -21,12 +25,14 @@ def _with_change(bundle, changed, parts):
     return replace(bundle, id="release2", units={**bundle.units, changed: {**bundle.units[changed], **parts}})
 
 
+def _names(made, repair):
+    return [each.row.name for each in made.repairs if each.row.repair == repair]
+
+
 def test_the_probe_looks_at_everything_that_a_plan_may_change(fresh, bundle):
     asked, made = plan.probe_request(), plan.make(fresh, bundle, 3)
-    assert asked["packages"] == [*made.packages]
-    assert asked["files"] == [file.path for file in made.files]
-    assert asked["links"] == [*made.links]
-    assert asked["folders"] == {path: [mode, owner] for path, (mode, owner) in plan.FOLDERS.items()}
+    for difference in made.differing:
+        assert difference.row.name in asked["looks"][difference.row.look]
     assert set(asked["units"]) == set(fresh.units)
 
 
@@ -36,16 +42,16 @@ def test_what_the_probe_says_is_read_whole(worker):
 
 def test_an_answer_that_no_probe_gives_is_refused_where_it_is_wrong(worker):
     with pytest.raises(Invalid) as refused:
-        plan.read_probe({**asdict(worker), "links": []})
-    assert refused.value.field == "probe.links"
+        plan.read_probe({**asdict(worker), "found": []})
+    assert refused.value.field == "probe.found"
 
 
 def test_a_fresh_host_gets_everything(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
-    assert made.packages == ("bubblewrap", "cron")
-    assert len(made.files) == len(system_files())
+    assert _names(made, "install") == ["bubblewrap", "cron"]
+    assert _names(made, "write") == [file.path for file in system_files()]
     assert (made.make_venv, made.upload, made.switch) == (True, True, True)
-    assert dict(made.links) == plan.LINKS
+    assert _names(made, "link") == [*desired.LINKS]
     assert dict(made.restart) == dict.fromkeys(SERVICES, "it is inactive")
 
 
@@ -105,10 +111,10 @@ def test_a_service_that_does_not_run_as_it_should_restarts(worker, bundle, state
     assert dict(plan.make(_with_unit(worker, DASHBOARD, **state), bundle, 3).restart) == {DASHBOARD: why}
 
 
-def test_a_file_changed_by_hand_is_written_again(worker, bundle):
+def test_a_file_changed_by_hand_is_written_again(worker, bundle, seeing):
     path = "/etc/ssh/sshd_config.d/10-jada.conf"
-    made = plan.make(replace(worker, files={**worker.files, path: "0" * 64}), bundle, 3)
-    assert [file.path for file in made.files] == [path]
+    made = plan.make(seeing(worker, "file", {path: "0" * 64}), bundle, 3)
+    assert _names(made, "write") == [path]
     assert not made.restart
 
 
@@ -119,17 +125,17 @@ def test_a_file_of_the_release_changed_by_hand_is_brought_back_with_what_runs_fr
     assert dict(made.restart) == dict.fromkeys(SERVICES, "units/jada-agent.service, etc/jada.toml was changed by hand")
 
 
-def test_rights_changed_by_hand_are_set_right_and_nothing_restarts(worker, bundle):
-    made = plan.make(replace(worker, wrong_rights=("/home/jada/secrets",)), bundle, 3)
+def test_rights_changed_by_hand_are_set_right_and_nothing_restarts(worker, bundle, seeing):
+    made = plan.make(seeing(worker, "rights", {"/home/jada/secrets": ["0755", "root"]}), bundle, 3)
     assert not made.nothing
-    assert made.folders == ("/home/jada/secrets",)
+    assert _names(made, "set right") == ["/home/jada/secrets"]
     assert not made.restart
 
 
 @pytest.mark.parametrize("target", [None, "/opt/jada-agent/releases/release1/etc"], ids=["gone", "leads elsewhere"])
-def test_a_link_changed_by_hand_is_made_again(worker, bundle, target):
-    made = plan.make(replace(worker, links={**worker.links, "/etc/jada": target}), bundle, 3)
-    assert dict(made.links) == {"/etc/jada": "/opt/jada-agent/current/etc"}
+def test_a_link_changed_by_hand_is_made_again(worker, bundle, seeing, target):
+    made = plan.make(seeing(worker, "link", {"/etc/jada": target}), bundle, 3)
+    assert [(each.row.name, each.row.want) for each in made.repairs] == [("/etc/jada", "/opt/jada-agent/current/etc")]
     assert not made.nothing
 
 
@@ -179,31 +185,41 @@ def test_orders_carry_what_the_installer_reads(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
     health = plan.Health("unix:/run/q.sock", 60, 10, 75)
     orders = plan.orders(made, health, wheels=None, archive={"path": "/x", "sha256": "y"})
-    system = orders.pop("system")
+    system, repairs = orders.pop("system"), orders.pop("repairs")
     assert orders == {
         "id": "release1", "lock": "lock1", "seen": None, "switch": True, "wheels": None,
-        "archive": {"path": "/x", "sha256": "y"}, "links": plan.LINKS, "folders": [], "keep": [],
+        "archive": {"path": "/x", "sha256": "y"}, "keep": [], "reload": True,
         "restart": list(SERVICES), "healthy": list(SERVICES),
-        "prove": False, "after": None, "digest": plan.digest(made), "login": "admin", "groups": list(plan.GROUPS),
+        "prove": False, "after": None, "digest": plan.digest(made), "login": "admin",
         "health": {"url": "unix:/run/q.sock", "seconds": 60, "steady_s": 10, "proven_s": 75},
     }  # fmt: skip
-    assert system["packages"] == ["bubblewrap", "cron"]
-    assert [(file["path"], file["kind"]) for file in system["files"]] == [(f.path, f.kind) for f in system_files()]
-    assert [file["content"] for file in system["files"]] == [file.content for file in system_files()]
+    assert [each["name"] for each in system if each["repair"] == "install"] == ["bubblewrap", "cron"]
+    written = [(each["name"], each["give"]) for each in system if each["repair"] == "write"]
+    assert written == [(file.path, {"content": file.content, "kind": file.kind}) for file in system_files()]
+    assert {each["name"]: each["want"] for each in repairs if each["repair"] == "link"} == desired.LINKS
+
+
+def test_every_repair_of_the_table_is_one_that_the_host_knows_and_that_a_plan_can_say():
+    wanted = {row.repair for row in desired.table("debian_12") if row.repair}
+    assert wanted <= set(REPAIRS)
+    assert wanted <= set(desired.SAID)
+    assert set(desired.looks()) <= set(LOOKS)
+
+
+def test_a_row_that_no_deploy_brings_back_says_what_to_do():
+    assert [row.id for row in desired.table("debian_12") if not row.repair and not row.cure] == []
 
 
 def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
-    said = list(
-        plan.lines(plan.make(replace(fresh, wrong_rights=("/var/lib/jada-agent", "/var/lib/jada-sync")), bundle, 3))
-    )
+    said = list(plan.lines(plan.make(fresh, bundle, 3)))
     assert said == [
         "will install    bubblewrap, cron",
         *(f"will write      {file.path}" for file in system_files()),
         "will build      the Python environment lock1, offline",
         "will upload     release release1",
-        f"will link       through the current release: {', '.join(plan.LINKS)}",
-        "will set right  owner and mode of /var/lib/jada-agent, /var/lib/jada-sync",
+        f"will set right  owner and mode of {', '.join(desired.FOLDERS)}",
         "will add        admin to jada-queue, jada-operators: an operator of the queue",
+        f"will link       through the current release: {', '.join(desired.LINKS)}",
         "will switch     from no release to release1",
         "will start      jada-dashboard.service: it is inactive",
         "will start      jada-agent.service: it is inactive",
@@ -212,21 +228,29 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("look", "seen", "said"),
     [
-        ({"packages": {"bubblewrap": True, "cron": False}}, "will install    cron"),
-        ({"files": {}}, "will write      /etc/ssh/sshd_config.d/10-jada.conf"),
-        ({"links": {}}, "will link       through the current release: /opt/jada-agent/scripts"),
-        ({"wrong_rights": ("/home/jada/secrets",)}, "will set right  owner and mode of /home/jada/secrets"),
-        ({"lacks_groups": ("jada-operators",)}, "will add        admin to jada-operators: an operator of the queue"),
-        ({"current": "release0"}, "will switch     from release release0 to release1"),
+        ("package", {"cron": False}, "will install    cron"),
+        ("file", {"/opt/jada-agent/recover.py": None}, "will write      /opt/jada-agent/recover.py"),
+        ("link", {"/etc/jada": None}, "will link       through the current release: /etc/jada"),
+        ("rights", {"/var/lib/jada-sync": None}, "will set right  owner and mode of /var/lib/jada-sync"),
+        (
+            "login user's group",
+            {"jada-operators": False},
+            "will add        admin to jada-operators: an operator of the queue",
+        ),
     ],
 )
-def test_one_thing_that_is_not_as_it_should_be_is_something_to_do(worker, bundle, change, said):
-    made = plan.make(replace(worker, **change), bundle, 3)
+def test_one_thing_that_is_not_as_it_should_be_is_something_to_do(worker, bundle, seeing, look, seen, said):
+    made = plan.make(seeing(worker, look, seen), bundle, 3)
     assert not made.nothing
-    assert next(plan.lines(made)).startswith(said)
+    assert list(plan.lines(made)) == [said]
     assert not made.restart
+
+
+def test_another_release_is_switched_to(worker, bundle):
+    made = plan.make(replace(worker, current="release0"), bundle, 3)
+    assert "will switch     from release release0 to release1" in plan.lines(made)
 
 
 def test_a_unit_that_the_running_release_did_not_have_restarts(worker, bundle):
@@ -266,9 +290,8 @@ def test_a_release_without_its_manifest_is_sent_again_and_what_runs_from_it_rest
     assert dict(made.restart) == dict.fromkeys(SERVICES, "manifest.json was changed by hand")
 
 
-def test_a_folder_where_a_link_belongs_is_named_and_moved_aside(worker, bundle):
-    links = {**worker.links, "/etc/jada": None}
-    made = plan.make(replace(worker, links=links, in_the_way=("/etc/jada",)), bundle, 3)
+def test_a_folder_where_a_link_belongs_is_named_and_moved_aside(worker, bundle, seeing):
+    made = plan.make(seeing(worker, "link", {"/etc/jada": desired.A_FOLDER}), bundle, 3)
     assert "will move       the folder /etc/jada aside, to /etc/jada.moved-…: a link belongs there" in plan.lines(made)
 
 
@@ -287,10 +310,10 @@ def test_the_folders_that_are_checked_are_those_that_tmpfiles_makes():
     lines = [line.split() for line in (FILES / "etc/tmpfiles.d/jada.conf").read_text().splitlines()]
     made = {words[1]: (words[2], words[3]) for words in lines if words[0] == "d"}
     assert made.pop("/home/jada") == ("0755", "root")  # the parent of the secrets, which everyone may pass
-    assert made == plan.FOLDERS
+    assert made == desired.FOLDERS
 
 
-@pytest.mark.parametrize(("path", "target"), plan.LINKS.items())
+@pytest.mark.parametrize(("path", "target"), desired.LINKS.items())
 def test_a_link_leads_through_current_to_what_its_reader_looks_for(path, target):
     inside = target.removeprefix("/opt/jada-agent/").removeprefix("current/")
     assert target.endswith(f"current/{inside}")
@@ -352,3 +375,16 @@ def test_going_back_stops_what_the_release_does_not_have_and_restarts_what_diffe
     assert made.restart[DASHBOARD] == "new code"
     assert made.restart[AGENT] == "release release0 does not have it: it is stopped"
     assert "release1" in made.keep
+
+
+def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
+    word = {"by": "anna", "since": "2026-05-13T12:00:00Z", "why": "the box is replaced"}
+    stopped = {**worker.units, "jada-agent.service": {"ActiveState": "inactive", "release": None}}
+    seen = replace(worker, units=stopped, paused={"jada-agent.service": word})
+    made = plan.make(seen, bundle, 3)
+    assert made.nothing
+    assert list(plan.lines(made))[-1] == (
+        "stays paused    jada-agent.service: paused by anna since 2026-05-13T12:00:00Z (the box is replaced)"
+    )
+    ordered = plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)
+    assert "jada-agent.service" not in [*ordered["healthy"], *ordered["restart"]]

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from provision.release.bundle import FILES, TEMPLATES, UNITS
+from provision.release.bundle import FILES
 from provision.system.secrets import FOLDER, SECRETS, HostSecret, credential_lines, missing
+from provision.system.units import TEMPLATES, UNITS
 
 OPTIONAL = HostSecret("proxy_password", "made up by this test", ("jada-agent.service",), optional=True)
 SECURITY = Path(__file__).parents[4] / "docs" / "security.md"
@@ -49,6 +50,7 @@ def test_an_optional_secret_is_never_missing():
     assert {secret.name for secret in missing(["bookings_token"], table)} == SECRETS.keys() - {
         "bookings_token",
         "dashboard_token",
+        "egress_secrets",
         "heartbeat_url",
         "notify_targets",
         "port_sheet_client.json",

@@ -1,0 +1,46 @@
+import grp
+import hashlib
+
+import pytest
+
+from provision.onhost.looks import see
+
+
+def _seen(look, *names):
+    return see({look: [str(name) for name in names]})[look]
+
+
+def test_files_and_links_are_reported_as_they_are(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("nowhere")
+    paths = [tmp_path / name for name in ("file", "link", "none")]
+    assert [*_seen("file", *paths).values()] == [hashlib.sha256(b"content").hexdigest(), None, None]
+    assert [*_seen("link", *paths).values()] == [None, "nowhere", None]
+
+
+def test_a_folder_where_a_link_belongs_is_reported(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    assert [*_seen("link", tmp_path / "folder", tmp_path / "link").values()] == ["a folder", "folder"]
+
+
+def test_rights_are_mode_and_owner(tmp_path):
+    for name, mode in [("tight", 0o700), ("open", 0o755)]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+    owner = tmp_path.owner()
+    seen = _seen("rights", *(tmp_path / name for name in ("tight", "open", "gone")))
+    assert [*seen.values()] == [["0700", owner], ["0755", owner], None]
+
+
+@pytest.mark.process
+def test_packages_are_reported_as_installed_or_not():
+    assert _seen("package", "dpkg", "no-such-package") == {"dpkg": True, "no-such-package": False}
+
+
+def test_groups_that_the_login_user_lacks_are_reported_and_root_needs_none(monkeypatch):
+    groups = [grp.getgrgid(0).gr_name, "no-such-group"]
+    monkeypatch.setenv("SUDO_USER", "no-such-user")
+    assert [*_seen("login user's group", *groups).values()] == [False, False]
+    monkeypatch.delenv("SUDO_USER")
+    assert _seen("login user's group", groups[0]) == {groups[0]: True}
