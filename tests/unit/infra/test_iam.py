@@ -27,11 +27,17 @@ def called(file: str, client: str) -> set[str]:
     return {"".join(word.capitalize() for word in method.split("_")) for method in methods}
 
 
+LOOKS = called("provision/audit/gather.py", "api")
+"""What a health check reads."""
+
+
 def reached() -> set[str]:
-    return called("provision/reach/access.py", "lightsail") | called("provision/reach/firewall.py", "_api")
+    """What reaches a host: a login, a door, a look."""
+    assert {"GetInstanceMetricData", "GetInstancePortStates"} <= LOOKS
+    return called("provision/reach/access.py", "lightsail") | called("provision/reach/firewall.py", "_api") | LOOKS
 
 
-def test_the_operator_may_make_the_providers_calls_and_reach_hosts_and_nothing_else():
+def test_the_operator_may_make_the_providers_calls_reach_hosts_and_look_and_nothing_else():
     made = called("local/pulumi/resources.py", "client") | reached()
     assert actions("operator", "lightsail") == made - NEVER_CALLED
 
@@ -40,7 +46,7 @@ def test_the_operators_rights_are_enough_for_a_trial_on_a_real_account():
     assert called("trial/box.py", "lightsail") <= actions("operator", "lightsail")
 
 
-def test_ci_may_reach_hosts_and_open_a_door_and_nothing_else():
+def test_ci_may_reach_hosts_open_a_door_and_look_and_nothing_else():
     assert actions("ci", "lightsail") == reached()
 
 
