@@ -50,7 +50,7 @@ def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
         require_notifications(source, probed)
     with progress.step("build the release"):
         wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
-        built = bundle.collect(source.root, source.file, wheelhouse.key)
+        built = bundle.collect(source.root, source.file, wheelhouse.key, wheelhouse.sbom)
     return Prepared(plan.make(probed, built, source.settings.keep_releases), built, wheelhouse)
 
 
