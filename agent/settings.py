@@ -131,6 +131,13 @@ class Settings(Value, frozen=True, kw_only=True):
     egress: Egress | None = None
     repositories: Mapping[Name, Repository] = field(default_factory=dict)
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The Debian packages that tools need on the host for what is set here."""
+        named = [name for each in self.repositories.values() for name in each.packages]
+        curl = ("curl",) if self.egress or self.repositories else ()
+        return tuple(dict.fromkeys((*curl, *(("git",) if self.repositories else ()), *named)))
+
 
 class SessionSettings(Value, frozen=True, kw_only=True):
     """What one session runs by, written anew at each claim: the operator's settings as they are and what a claim adds.

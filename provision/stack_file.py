@@ -17,12 +17,13 @@ SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
 @dataclass(frozen=True, slots=True)
 class StackSettings:
     """A settings file whose sections were all read: ours, `queue`, the path of the queue's socket on the host, and
-    `targets`, the names of those who are notified.
+    `targets`, the names of those who are notified; `packages`, what the worker's tools need on the host.
     """
 
     deploy: settings.Settings
     queue: str
     targets: tuple[str, ...]
+    packages: tuple[str, ...] = ()
 
 
 def load(path: Path) -> StackSettings:
@@ -51,7 +52,8 @@ def load(path: Path) -> StackSettings:
         page = dashboard.read(found.get("dashboard", {}))
         urls = {"agent": worker.dashboard_url, "sync": sync.read(found.get("sync", {})).dashboard_url}
         _require_reachable({**urls, "notify": notify.read(found.get("notify", {})).dashboard_url}, page.socket)
-        return StackSettings(settings.read(found.get("deploy", {})), page.socket, page.notify.targets)
+        ours = settings.read(found.get("deploy", {}))
+        return StackSettings(ours, page.socket, page.notify.targets, worker.packages)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"

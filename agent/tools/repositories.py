@@ -220,7 +220,7 @@ def _job(script: str, *words: str, online: bool) -> Job:
 
 
 def _reported(outcome: Outcome) -> str:
-    """What a script says to us, apart from what git says beside it: warnings, and words of programs it is told to run."""
+    """What a script says to us, apart from git's warnings and the words of programs that it runs."""
     return outcome.report.decode(errors="replace")
 
 

@@ -375,3 +375,9 @@ def test_going_back_stops_what_the_release_does_not_have_and_restarts_what_diffe
     assert made.restart[DASHBOARD] == "new code"
     assert made.restart[AGENT] == "release release0 does not have it: it is stopped"
     assert "release1" in made.keep
+
+
+def test_packages_that_settings_ask_for_are_looked_at_and_installed(fresh, bundle):
+    assert plan.probe_request(["git"])["looks"]["package"] == ["bubblewrap", "cron", "git"]
+    made = plan.make(fresh, bundle, 3, ["git", "cron"])
+    assert [each.row.name for each in made.differing if each.row.look == "package"] == ["bubblewrap", "cron", "git"]
