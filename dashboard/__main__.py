@@ -11,11 +11,12 @@ from pathlib import Path
 
 from dashboard import app, callers, server
 from dashboard.record import Lost
-from dashboard.settings import Settings, WorkLimits, endpoint, load, work_limits
+from dashboard.settings import Settings, WorkLimits, endpoint, read, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import SqliteStore
 from dashboard.tokens import Tokens
 from wire import log
+from wire.settings_file import load
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> int:
     log.start("%(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
-        settings, limits = load(args.settings), work_limits(args.settings)
+        settings, limits = load(args.settings, "dashboard", read), load(args.settings, "agent", work_limits)
         with held(args.state), contextlib.ExitStack() as listening:
             listeners = [listening.enter_context(each) for each in _listeners(settings)]
             return _run(args.state, settings, limits, listeners)

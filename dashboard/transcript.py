@@ -16,6 +16,15 @@ SHOWN = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What a call asked of the network in vain, why, and the entry of the settings that would allow it."""
+
+    what: str
+    why: str
+    allow: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A tool's call and its result; no result yet while `result` is None."""
 
@@ -23,6 +32,7 @@ class ToolCall:
     asked: str
     result: str | None = None
     is_error: bool = False
+    refused: tuple["Refusal", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +174,16 @@ def _call(block: dict[str, Any], result: dict[str, Any] | None) -> ToolCall:
         asked=_asked(block.get("input")),
         result=_text(result.get("content", result.get("text"))) if result else None,
         is_error=bool(result and result.get("is_error")),
+        refused=_refused(result.get("connections")) if result else (),
     )
+
+
+def _refused(connections: object) -> tuple[Refusal, ...]:
+    """What the proxy of the tools refused a call, each once."""
+    told = [one.get("refused") for one in connections if isinstance(one, dict)] if isinstance(connections, list) else []
+    each = [one for some in told if isinstance(some, list) for one in some if isinstance(one, dict)]
+    words = [[_short(str(one.get(name) or "")) for name in ("what", "why", "allow")] for one in each]
+    return tuple(dict.fromkeys(Refusal(what=what, why=why, allow=allow) for what, why, allow in words))
 
 
 def _asked(given: object) -> str:

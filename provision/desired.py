@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provision.onhost.pauses import DROP_IN, DROP_INS
 from provision.reach import programs
 from provision.system.desired import FILES, ConfigFile, all_packages, config_files, packages
 from provision.system.secrets import FOLDER, SECRETS
@@ -120,6 +121,7 @@ def system_files() -> tuple[ConfigFile, ...]:
         *config_files(),
         ConfigFile(f"{HOME}/recover.py", programs.standalone("recover"), "program"),
         ConfigFile(f"{SYSTEMD}/{RECOVERY}", unit, "boot unit"),
+        *(ConfigFile(path, DROP_IN, "drop-in") for path in DROP_INS.values()),
     )
 
 

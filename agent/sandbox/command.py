@@ -4,7 +4,7 @@ Own user, pid, mount, network, ipc and uts namespaces; /usr to read, the workspa
 call. The host's /proc is never shown: `/proc/<pid>/root` of a process of the same user leads out of any sandbox.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 WORKSPACE = "/workspace"
 """Where the task's folder is inside."""
@@ -18,6 +18,13 @@ FIRST_TO_DIE = ("/bin/sh", "-c", 'echo 1000 >/proc/self/oom_score_adj; exec "$@"
 late for what bubblewrap itself maps, and for files in memory.
 """
 
+PROXY = "http://127.0.0.1:3128"
+CERTIFICATES = "certificates"
+"""The file below `BROUGHT` that says whom programs trust: with a way out only the proxy's own authority is in it."""
+_TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
+_PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
+# Of those who bring certificates of their own: pip and requests of a virtual environment, and node.
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO")
 _ETC = ("alternatives", "group", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")
 _TMP, _SHARED = "/tmp", "/dev/shm"  # noqa: S108 - the sandbox's own, not the host's
 _PATHS = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -32,10 +39,13 @@ def bubblewrap(  # noqa: PLR0913 - all that makes the walls, each by its name
     report: int,
     brought: str,
     filter_: int | None,
+    info: int | None = None,
+    shown: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Return the argv that runs `inside` in a sandbox; the folder `brought` is shown read-only at `BROUGHT`; `report`
     is an open descriptor whose number it finds in its environment as REPORT_FD; `filter_` is one with a filter of
-    system calls, None where there is none for this machine.
+    system calls, None where there is none for this machine. `info` is one on which bubblewrap says which process is
+    inside, given where there is a way out. `shown` are more folders, read-only: path inside → path of the host.
 
     `own_proc`: give it a /proc of its own pid namespace. Where the kernel refuses that (a unit with mounts over
     /proc), it stays empty. The sandbox dies with the process that started it.
@@ -52,6 +62,8 @@ def bubblewrap(  # noqa: PLR0913 - all that makes the walls, each by its name
         # Only after its tmpfs is mounted in it: a read-only /dev takes no new mount.
         *("--dev", "/dev", *_memory(_SHARED, memory_mb), "--remount-ro", "/dev", *_memory(_TMP, memory_mb)),
         *("--ro-bind", brought, BROUGHT),
+        *(() if info is None else _way_out(info)),
+        *(word for inside_, path in (shown or {}).items() for word in ("--ro-bind", path, inside_)),
         # The root becomes read-only last: every line above makes something in it.
         *("--bind", workspace, WORKSPACE, "--chdir", WORKSPACE, "--remount-ro", "/"),
         *(() if filter_ is None else ("--seccomp", str(filter_))),
@@ -75,6 +87,17 @@ def waiting(*, memory_mb: int, pids: int, life: int) -> list[str]:
     watch = f"( ( read -r -u {life}; kill -KILL $$ ) </dev/null >/dev/null 2>&1 & )"
     become = f"mapfile -d '' -t argv <{BROUGHT}/argv && exec \"${{argv[@]}}\" {life}<&- <{BROUGHT}/stdin"
     return ["/bin/bash", "-c", f"{watch}; {limits} && read -r && {become}"]
+
+
+def _way_out(info: int) -> list[str]:
+    """The way to the proxy, which listens on the sandbox's own loopback, in the words of each kind of program."""
+    return [
+        *("--info-fd", str(info)),
+        *(word for name in _PROXY_VARIABLES for word in ("--setenv", name, PROXY)),
+        *(word for name in _TRUST_VARIABLES for word in ("--setenv", name, _TRUSTED)),
+        *("--setenv", "NODE_USE_ENV_PROXY", "1"),
+        *("--symlink", f"{BROUGHT}/{CERTIFICATES}", _TRUSTED),
+    ]
 
 
 def _memory(path: str, memory_mb: int) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ import math
 import os
 import selectors
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from agent.sandbox import syscalls
-from agent.sandbox.command import FIRST_TO_DIE, bubblewrap, waiting
+from agent.sandbox.command import CERTIFICATES, FIRST_TO_DIE, bubblewrap, waiting
+from agent.sandbox.egress.proxy import NoProxy, Proxy
 from agent.sandbox.memory import Kills
 from agent.sandbox.waiting import Job, Waiting
 from agent.settings import ToolLimits
@@ -28,7 +30,7 @@ _LOOK_S = 0.02
 class Outcome:
     """What a program left: stdout and stderr together, `left_out` bytes less in the middle; its exit code, or None
     when it was ended: its time was up, or the disk was nearly `full`; what it reported; whether the kernel killed for
-    want of `memory` meanwhile.
+    want of `memory` meanwhile; what its `connections` came to.
     """
 
     head: bytes
@@ -38,6 +40,7 @@ class Outcome:
     report: bytes
     full: bool = False
     memory: bool = False
+    connections: tuple[dict[str, Any], ...] = ()
 
 
 class SandboxUnavailable(Exception):
@@ -46,22 +49,28 @@ class SandboxUnavailable(Exception):
 
 class Sandbox:
     """Runs jobs over one workspace. `clock` is a monotonic time in seconds; `until` says by when all must have ended,
-    asked again and again, because a drain moves it forward; `kills` counts what the kernel killed for want of memory.
+    asked again and again, because a drain moves it forward; `kills` counts what the kernel killed for want of memory;
+    `proxy` lets out jobs that may; `shown` are more folders to read: path inside → path of the host.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a sandbox depends on, each passed in
         self,
         workspace: Path,
         limits: ToolLimits,
         clock: Callable[[], float],
         until: Callable[[], float],
         kills: Callable[[], int] | None = None,
+        *,
+        proxy: Proxy | None = None,
+        shown: Mapping[str, Path] | None = None,
     ) -> None:
         self._workspace = workspace
         self._limits = limits
         self._clock = clock
         self._kills = kills or Kills()
         self._filter = syscalls.compiled()
+        self._proxy = proxy
+        self._shown = {inside: str(path) for inside, path in (shown or {}).items()}
         self._own_proc = True
         self._ahead: Waiting | None = None
         # Beside the workspace, which is all that a call can write. A killed process may have left what it brought.
@@ -89,31 +98,52 @@ class Sandbox:
     def run(self, job: Job, keep: int | None = None) -> Outcome:
         """Run a job to its end, or to the end of its time; `keep` bytes of output (from settings unless given)."""
         killed = self._kills()
-        sandbox = self._started(job)
+        sandbox, admitted = self._started(job)
         try:
-            return self._collect(sandbox, keep or self._limits.output_kb * 1024, killed)
+            outcome = self._collect(sandbox, keep or self._limits.output_kb * 1024, killed)
         finally:
             sandbox.close()
+            # After its end: until then a connection may still come to something.
+            connections = self._proxy.ended(admitted) if self._proxy and admitted else ()
+        return replace(outcome, connections=tuple(connections))
 
-    def _started(self, job: Job) -> Waiting:
-        """Return a sandbox that runs a job: the one made ahead, unless it has died, or a fresh one."""
+    def _started(self, job: Job) -> tuple[Waiting, int]:
+        """Return a sandbox that runs a job, and its number at the proxy, 0 without: the one made ahead, unless it has
+        died, or a fresh one.
+        """
         ahead, self._ahead = self._ahead, None
         if ahead:
-            if ahead.start(job):
-                return ahead
+            started, admitted = self._begin(ahead, job)
+            if started:
+                return ahead, admitted
             ahead.close()
         fresh = self._make()
         # One that can't be made ends at once; what it said is its outcome.
-        fresh.start(job)
-        return fresh
+        return fresh, self._begin(fresh, job)[1]
+
+    def _begin(self, sandbox: Waiting, job: Job) -> tuple[bool, int]:
+        """Let a sandbox run a job, its way out made before; return whether it began, and its number at the proxy."""
+        admitted = 0
+        try:
+            if self._proxy and job.network and (inside := sandbox.process_inside()):
+                job = replace(job, files={**job.files, CERTIFICATES: self._proxy.certificate})
+                admitted = self._proxy.admit(inside)
+            began = sandbox.start(job)
+        except NoProxy as error:
+            sandbox.close()
+            raise SandboxUnavailable(str(error)) from error
+        if not began and self._proxy and admitted:
+            self._proxy.ended(admitted)
+            admitted = 0
+        return began, admitted
 
     def _make(self) -> Waiting:
         try:
-            return Waiting(self._brought, self._filter, self._command)
+            return Waiting(self._brought, self._filter, self._command, has_way_out=self._proxy is not None)
         except OSError as error:
             raise SandboxUnavailable(f"no program can be started on this host: {error}") from error
 
-    def _command(self, brought: Path, report: int, life: int, calls: int | None) -> list[str]:
+    def _command(self, brought: Path, report: int, life: int, calls: int | None, info: int | None) -> list[str]:
         memory = self._limits.memory_mb
         inside = waiting(memory_mb=memory, pids=self._limits.pids, life=life)
         walls = bubblewrap(
@@ -124,6 +154,8 @@ class Sandbox:
             report=report,
             brought=str(brought),
             filter_=calls,
+            info=info,
+            shown=self._shown,
         )
         return [*FIRST_TO_DIE, *walls]
 

@@ -6,6 +6,7 @@ it. One that never gets a job ends when it is closed, or with the process that m
 """
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -19,22 +20,31 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A program for the sandbox: its argv, what it reads on stdin, files to show it at /run/jada (name → content)."""
+    """A program for the sandbox: its argv, what it reads on stdin, files to show it at /run/jada (name → content), and
+    whether it may go out where settings open a way.
+    """
 
     argv: Sequence[str]
     stdin: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
+    network: bool = False
 
 
 class Waiting:
     """One sandbox, being made from its beginning on. `command` gives its argv for: the folder of what is brought, the
-    descriptors of report, life and filter. Raises OSError where no process can be started.
+    descriptors of report, life, filter, and info where it `has_way_out`. Raises OSError where no process can be
+    started.
 
     Make it in the main thread: bubblewrap's --die-with-parent follows the thread that starts it.
     """
 
     def __init__(
-        self, folder: Path, filter_: bytes, command: Callable[[Path, int, int, int | None], list[str]]
+        self,
+        folder: Path,
+        filter_: bytes,
+        command: Callable[[Path, int, int, int | None, int | None], list[str]],
+        *,
+        has_way_out: bool = False,
     ) -> None:
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as passed:
             self._brought = Path(tempfile.mkdtemp(dir=folder))
@@ -42,12 +52,16 @@ class Waiting:
             self.report, report = _pipe(undo, passed)
             life, self._life = _pipe(passed, undo)
             calls = passed.enter_context(_memory_file(filter_)) if filter_ else None
+            self._info: int | None = None
+            info = None
+            if has_way_out:
+                self._info, info = _pipe(undo, passed)
             self.process = subprocess.Popen(
-                command(self._brought, report, life, calls),
+                command(self._brought, report, life, calls, info),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=[fd for fd in (report, life, calls) if fd is not None],
+                pass_fds=[fd for fd in (report, life, calls, info) if fd is not None],
                 env={"PATH": os.defpath},
                 process_group=0,
             )
@@ -55,6 +69,16 @@ class Waiting:
         # Also when the interpreter ends: a sandbox must not outlive its session, not even half made.
         self.close = weakref.finalize(self, _end, self.process, kept)
         """End it, whatever it does, and remove what was brought to it."""
+
+    def process_inside(self) -> int | None:
+        """Return the number of the first process inside, as bubblewrap says it; None of one that could not be made."""
+        said = b""
+        # In several pieces, and the end does not come: bubblewrap keeps it open.
+        while self._info is not None and (more := os.read(self._info, 4096)):
+            said += more
+            with contextlib.suppress(ValueError):
+                return int(json.loads(said)["child-pid"])
+        return None
 
     def start(self, job: Job) -> bool:
         """Let it run a job; False when it has died meanwhile, and the job did not begin. Raises OSError."""

@@ -19,6 +19,7 @@ from typing import TypeVar
 from agent.record import limits, price_file
 from agent.record.journal import Journal, JournalDamaged, JournalLocked
 from agent.record.times import rfc3339
+from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
 from agent.session import briefing, endings, request
 from agent.session.drain import Drain
@@ -97,7 +98,9 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
-    sandbox = Sandbox(workspace, operator.tools, clock, lambda: min(ends, drain.until()))
+    wanted = rules(operator)
+    proxy = Proxy(wanted, os.environ) if wanted else None
+    sandbox = Sandbox(workspace, operator.tools, clock, lambda: min(ends, drain.until()), proxy=proxy)
     sandbox.prepare()
     return Session(
         journal=journal,
@@ -129,7 +132,7 @@ def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) 
         header = {
             "task": {"id": claim.task.id, "title": claim.task.title},
             "model": settings.model,
-            "system": briefing.SYSTEM,
+            "system": briefing.system(settings),
             "tools": catalog.DEFINITIONS,
             "max_tokens": settings.max_tokens,
             "limits": {"turns": settings.turns, "hand_over_tokens": settings.hand_over_tokens},

@@ -8,6 +8,7 @@ from msgspec import Meta
 from agent.sandbox.command import BROUGHT
 from agent.sandbox.run import REPORT_LIMIT, Outcome, Sandbox
 from agent.sandbox.waiting import Job
+from agent.tools import network
 from agent.tools.result import OUT_OF_MEMORY, CallFailed, Result, text
 from wire.values import Value, decode
 
@@ -47,11 +48,15 @@ class Bash:
     def _execute(self, command: str) -> Result:
         state = self._state.read_bytes() if self._state.exists() else b""
         files = {"command": command.encode(), "state": state}
-        outcome = self._sandbox.run(Job(["/bin/bash", "--noprofile", "--norc", "-c", _SHELL, "bash"], files=files))
+        shell = ["/bin/bash", "--noprofile", "--norc", "-c", _SHELL, "bash"]
+        outcome = self._sandbox.run(Job(shell, files=files, network=True))
+        refused = network.notice(outcome.connections)
+        refused = f"\n{refused}" if refused else ""
+        carries = {"connections": [*outcome.connections]} if outcome.connections else {}
         if outcome.code is None:
             why = "the disk is nearly full: remove what is not needed" if outcome.full else "the time was up"
             said = f"{text(outcome)}\n[stopped: {why}. Files written so far remain; all its processes are gone]"
-            return Result(said.lstrip(), is_error=True)
+            return Result(said.lstrip() + refused, is_error=True, carries=carries)
         # A state that fills its limit was cut: half an export would break every later call.
         whole = 0 < len(outcome.report) < REPORT_LIMIT
         # A file that is replaced may wait for the disk: most commands change neither folder nor exports.
@@ -59,7 +64,7 @@ class Bash:
             fresh = self._state.with_name(f"{self._state.name}.new")
             fresh.write_bytes(outcome.report)
             fresh.replace(self._state)
-        return Result(_with_code(text(outcome), outcome), is_error=outcome.code != 0)
+        return Result(_with_code(text(outcome), outcome) + refused, is_error=outcome.code != 0, carries=carries)
 
 
 def _with_code(output: str, outcome: Outcome) -> str:

@@ -23,8 +23,12 @@ def called(file: str, client: str) -> set[str]:
     return {"".join(word.capitalize() for word in method.split("_")) for method in methods}
 
 
-def test_the_operator_may_make_the_providers_calls_and_ask_for_access_and_nothing_else():
-    made = called("local/pulumi/resources.py", "client") | called("provision/reach/access.py", "lightsail")
+LOOKS = called("provision/audit/gather.py", "api")
+"""What a health check reads."""
+
+
+def test_the_operator_may_make_the_providers_calls_ask_for_access_and_look_and_nothing_else():
+    made = called("local/pulumi/resources.py", "client") | called("provision/reach/access.py", "lightsail") | LOOKS
     assert allowed("operator.json", "lightsail") == made - NEVER_CALLED
 
 
@@ -32,9 +36,10 @@ def test_the_operators_rights_are_enough_for_a_trial_on_a_real_account():
     assert called("trial/box.py", "lightsail") <= allowed("operator.json", "lightsail")
 
 
-def test_ci_may_ask_for_access_and_open_a_door_and_nothing_else():
+def test_ci_may_ask_for_access_open_a_door_and_look_and_nothing_else():
     doors = called("provision/reach/firewall.py", "_api")
-    assert allowed("ci.json", "lightsail") == called("provision/reach/access.py", "lightsail") | doors
+    assert {"GetInstanceMetricData", "GetInstancePortStates"} <= LOOKS
+    assert allowed("ci.json", "lightsail") == called("provision/reach/access.py", "lightsail") | doors | LOOKS
 
 
 @pytest.mark.parametrize("service", ["lightsail", "s3", "kms"])

@@ -312,7 +312,10 @@ def test_where_proc_is_mounted_over_the_sandbox_does_without_one(workspace):
     )
     command = ["unshare", "-m", "bash", "-c", cover, "cover", sys.executable, "-c", program, str(workspace)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said == "Outcome(head=b'', left_out=0, tail=b'', code=0, report=b'', full=False, memory=False)\n"
+    assert (
+        said
+        == "Outcome(head=b'', left_out=0, tail=b'', code=0, report=b'', full=False, memory=False, connections=())\n"
+    )
 
 
 @pytest.mark.root

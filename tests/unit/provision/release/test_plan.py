@@ -375,3 +375,16 @@ def test_going_back_stops_what_the_release_does_not_have_and_restarts_what_diffe
     assert made.restart[DASHBOARD] == "new code"
     assert made.restart[AGENT] == "release release0 does not have it: it is stopped"
     assert "release1" in made.keep
+
+
+def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
+    word = {"by": "anna", "since": "2026-05-13T12:00:00Z", "why": "the box is replaced"}
+    stopped = {**worker.units, "jada-agent.service": {"ActiveState": "inactive", "release": None}}
+    seen = replace(worker, units=stopped, paused={"jada-agent.service": word})
+    made = plan.make(seen, bundle, 3)
+    assert made.nothing
+    assert list(plan.lines(made))[-1] == (
+        "stays paused    jada-agent.service: paused by anna since 2026-05-13T12:00:00Z (the box is replaced)"
+    )
+    ordered = plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)
+    assert "jada-agent.service" not in [*ordered["healthy"], *ordered["restart"]]

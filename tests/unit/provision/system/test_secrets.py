@@ -50,6 +50,7 @@ def test_an_optional_secret_is_never_missing():
     assert {secret.name for secret in missing(["bookings_token"], table)} == SECRETS.keys() - {
         "bookings_token",
         "dashboard_token",
+        "egress_secrets",
         "heartbeat_url",
         "notify_targets",
         "port_sheet_client.json",
