@@ -14,7 +14,6 @@ from anthropic import beta_tool
 
 from agent.sandbox.run import Sandbox
 from agent.sandbox.waiting import Job
-from agent.session.briefing import SYSTEM
 from agent.settings import Settings, ToolLimits
 
 
@@ -37,7 +36,7 @@ def main() -> None:
     client.beta.messages.tool_runner(
         model=Settings().model,
         max_tokens=Settings().max_tokens,
-        system=SYSTEM,
+        system="You write lines with bash.",
         tools=[bash],
         messages=[{"role": "user", "content": "Write the lines."}],
         thread=False,  # the whole conversation each time, as we send it
