@@ -86,7 +86,7 @@ def test_its_events_arrive_in_batches_of_two_hundred_but_for_the_last_which_the_
 def test_an_answer_that_ends_without_its_end_is_kept_as_it_came(ask):
     batches = []
     with pytest.raises(Cut):
-        ask(streamed(answer(["x"])[:-2]), batches.append)
+        ask(streamed([*answer(["x"])][:-2]), batches.append)
     assert batches[0][0]["type"] == "message_start"
 
 
