@@ -98,7 +98,7 @@ def test_on_a_slow_answer_they_arrive_twice_a_second(ask):
 
 def test_an_event_arrives_as_it_came_without_what_the_sdk_adds(ask):
     batches = []
-    ask(streamed(answer(["Hello"])), batches.append)
+    ask(streamed(answer(["Hello"])), batches.append, step=0.5)
     events = {event["type"]: event for batch in batches for event in batch}
     assert events["content_block_stop"] == {"type": "content_block_stop", "index": 0}
     assert events["message_stop"] == {"type": "message_stop"}
