@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provision.onhost.pauses import DROP_IN, DROP_INS
 from provision.reach import programs
 from provision.system.desired import FILES, ConfigFile, all_packages, config_files, packages
 from provision.system.secrets import FOLDER, SECRETS
@@ -19,6 +20,7 @@ LINKS = {
     f"{HOME}/scripts": "current/scripts",
     "/etc/jada": f"{HOME}/current/etc",
     "/etc/cron.d/port-sheet-sync": f"{HOME}/current/etc/port-sheet-sync",
+    "/etc/cron.d/jada-backup": f"{HOME}/current/etc/jada-backup",
     "/etc/sysusers.d/jada.conf": f"{HOME}/current/etc/sysusers.d/jada.conf",
     "/etc/tmpfiles.d/jada.conf": f"{HOME}/current/etc/tmpfiles.d/jada.conf",
     **{f"{SYSTEMD}/{unit}": f"{HOME}/current/units/{unit}" for unit in (*UNITS, *TEMPLATES)},
@@ -29,6 +31,7 @@ service at boot; `systemctl enable` would lead them into the release of that day
 """
 FOLDERS = {
     "/var/lib/jada-agent": ("0700", "jada"),
+    "/var/lib/jada-backup": ("0755", "root"),
     "/var/lib/jada-dashboard": ("0700", "jada-dashboard"),
     "/var/lib/jada-notify": ("0700", "jada-notify"),
     "/var/lib/jada-sync": ("0700", "jada-sync"),
@@ -121,6 +124,7 @@ def system_files() -> tuple[ConfigFile, ...]:
         *config_files(),
         ConfigFile(f"{HOME}/recover.py", programs.standalone("recover"), "program"),
         ConfigFile(f"{SYSTEMD}/{RECOVERY}", unit, "boot unit"),
+        *(ConfigFile(path, DROP_IN, "drop-in") for path in DROP_INS.values()),
     )
 
 

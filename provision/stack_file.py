@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from provision import settings
+from provision import settings, thresholds
 from provision.errors import CommandError
 from wire.addresses import needs_token
 from wire.settings_file import sections
 from wire.values import Invalid
 
-SECTIONS = ("agent", "sync", "dashboard", "notify", "deploy")
+SECTIONS = ("agent", "sync", "dashboard", "notify", "backup", "deploy", "audit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ def load(path: Path) -> StackSettings:
     # Read here, not at the top: a part's settings are needed only for this check.
     from agent import settings as agent  # noqa: PLC0415 - see above
     from agent.record import price_file  # noqa: PLC0415 - see above
+    from backup import settings as backup  # noqa: PLC0415 - see above
     from dashboard import settings as dashboard  # noqa: PLC0415 - see above
     from notify import settings as notify  # noqa: PLC0415 - see above
     from sync import settings as sync  # noqa: PLC0415 - see above
@@ -49,9 +50,11 @@ def load(path: Path) -> StackSettings:
         if worker.prices is None:
             # Only the host has a price file of the operator's own.
             price_file.load(None, worker.model)
+        backup.read(found.get("backup", {}))
         page = dashboard.read(found.get("dashboard", {}))
         urls = {"agent": worker.dashboard_url, "sync": sync.read(found.get("sync", {})).dashboard_url}
         _require_reachable({**urls, "notify": notify.read(found.get("notify", {})).dashboard_url}, page.socket)
+        thresholds.read(found.get("audit", {}))
         ours = settings.read(found.get("deploy", {}))
         return StackSettings(ours, page.socket, page.notify.targets, worker.packages)
     except Invalid as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.onhost import looks, runs, units, whole
+from provision.onhost.pauses import Pauses
 
 HOME = runs.HOME
 SECRETS = Path("/home/jada/secrets")
@@ -28,6 +29,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "run": next(iter(record.runs()), None),
         "releases": {path.name: _release_state(path) for path in _newest_first(HOME / "releases")},
         "venvs": sorted(path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path)),
+        "paused": Pauses().all(),
         "units": {unit: _unit(unit) for unit in asked["units"]},
         "secrets": sorted(path.name for path in SECRETS.glob("*")) if SECRETS.is_dir() else [],
     }

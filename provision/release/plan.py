@@ -30,6 +30,7 @@ class Probed:
     run: str | None
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
+    paused: dict[str, dict[str, Any]]
     units: dict[str, dict[str, Any]]
     secrets: tuple[str, ...]
 
@@ -52,7 +53,8 @@ class Plan:
 
     `differing` are the rows of the table that are not as they should be; `damaged` has the releases that can't be used
     as they are, with what is wrong; `after` is the host's latest deploy, and `seen` its release, when it was looked at;
-    `prove`: the release is current already, and was never watched until it was proven.
+    `prove`: the release is current already, and was never watched until it was proven. Units that are `paused` are not
+    started, with whom, since when and why.
     """
 
     release: str
@@ -66,6 +68,7 @@ class Plan:
     login: str
     prove: bool
     restart: Mapping[str, str]
+    paused: Mapping[str, Mapping[str, Any]]
     keep: tuple[str, ...]
     missing: tuple[HostSecret, ...]
 
@@ -120,7 +123,12 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[
         damaged=_damaged(probed, bundle.lock),
         login=probed.login,
         prove=_is_unproven(probed, bundle),
-        restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit))},
+        restart={
+            unit: why
+            for unit in SERVICES
+            if unit not in probed.paused and (why := _restart_reason(probed, bundle, unit))
+        },
+        paused=probed.paused,
         keep=_keep(probed, bundle, keep_releases),
         missing=missing(probed.secrets),
     )
@@ -158,6 +166,17 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"nothing to do: release {plan.release} is current and runs"
     for action, what in changes(plan):
         yield f"will {action:<9}  {what}"
+    for line in pause_lines(plan.paused):
+        yield f"stays paused    {line}"
+
+
+def pause_lines(paused: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Say what is paused: a line for each who did it at a time."""
+    words: dict[tuple[str, str, str], list[str]] = {}
+    for unit, word in paused.items():
+        words.setdefault((str(word["by"]), str(word["since"]), str(word["why"])), []).append(unit)
+    for (by, since, why), units in words.items():
+        yield f"{', '.join(units)}: paused by {by} since {since}{f' ({why})' if why else ''}"
 
 
 def digest(plan: Plan) -> str:
@@ -203,7 +222,7 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
         # systemd must read what its links lead to.
         "reload": any(each.row.repair in RELOADS for each in plan.repairs),
         "restart": list(plan.restart),
-        "healthy": list(SERVICES),
+        "healthy": [unit for unit in SERVICES if unit not in plan.paused],
         "health": asdict(health),
         "keep": list(plan.keep),
     }

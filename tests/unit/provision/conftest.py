@@ -70,7 +70,7 @@ def fresh():
         os="debian_12", python="3.11", machine="x86_64", glibc="2.36",
         found={kind: dict.fromkeys(names) for kind, names in desired.looks().items()},
         login="admin", releases={}, venvs=(), secrets=(),
-        current=None, proven=(), pending=None, deploying=False, run=None,
+        current=None, proven=(), pending=None, deploying=False, run=None, paused={},
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
 

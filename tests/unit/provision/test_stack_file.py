@@ -34,7 +34,7 @@ def test_the_shipped_files_pass(name):
         ("[dashboard]\nlease_s = 'x'", "dashboard.lease_s: must be a whole number"),
         ("[dashboard]\nport = 8765", "dashboard.port: is gone"),
         ("[sync]\nx = 1", "sync.x: unknown"),
-        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, deploy"),
+        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, backup, deploy"),
         ("[deploy", "is not valid TOML"),
     ],
 )

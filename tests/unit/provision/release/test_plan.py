@@ -381,3 +381,16 @@ def test_packages_that_settings_ask_for_are_looked_at_and_installed(fresh, bundl
     assert plan.probe_request(["git"])["looks"]["package"] == ["bubblewrap", "cron", "git"]
     made = plan.make(fresh, bundle, 3, ["git", "cron"])
     assert [each.row.name for each in made.differing if each.row.look == "package"] == ["bubblewrap", "cron", "git"]
+
+
+def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
+    word = {"by": "anna", "since": "2026-05-13T12:00:00Z", "why": "the box is replaced"}
+    stopped = {**worker.units, "jada-agent.service": {"ActiveState": "inactive", "release": None}}
+    seen = replace(worker, units=stopped, paused={"jada-agent.service": word})
+    made = plan.make(seen, bundle, 3)
+    assert made.nothing
+    assert list(plan.lines(made))[-1] == (
+        "stays paused    jada-agent.service: paused by anna since 2026-05-13T12:00:00Z (the box is replaced)"
+    )
+    ordered = plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)
+    assert "jada-agent.service" not in [*ordered["healthy"], *ordered["restart"]]
