@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ SSHD_KEPT = (
     "trustedusercakeys",
     "casignaturealgorithms",
     "port",
-    "allowusers",
     "allowgroups",
     "authorizedprincipalsfile",
 )
@@ -40,18 +39,23 @@ def install(names: list[str]) -> None:
         raise SystemStepFailed(f"apt-get can't install {' '.join(names)}: {_end(done)}")
 
 
-def write(file: dict[str, Any]) -> None:
-    """Put a configuration file in place and make its program read it; `kind` says how, and what must survive."""
-    APPLIED[file["kind"]](Path(file["path"]), file["content"])
+def write(file: dict[str, Any], login: str) -> None:
+    """Put a configuration file in place and make its program read it; `kind` says how, and what must survive: `login`'s
+    way in, of all things.
+    """
+    if file["kind"] == "sshd":
+        _sshd(Path(file["path"]), file["content"], login)
+    else:
+        APPLIED[file["kind"]](Path(file["path"]), file["content"])
 
 
-def _sshd(path: Path, content: str) -> None:
-    """Take the drop-in back unless sshd accepts it and still lets certificates in."""
+def _sshd(path: Path, content: str, login: str) -> None:
+    """Take the drop-in back unless sshd accepts it and still lets the login user's certificates in."""
     before, old = _sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
     durable.write(path, content.encode(), 0o644)
     tested = subprocess.run(["sshd", "-t"], capture_output=True, text=True, check=False)
     # A drop-in without the CA's algorithm is valid to `sshd -t`, and locks everyone out.
-    lost = [key for key in SSHD_KEPT if _sshd_settings().get(key) != before.get(key)]
+    lost = lost_ways_in(before, _sshd_settings(), login)
     if tested.returncode or lost:
         if old is None:
             path.unlink()
@@ -63,15 +67,36 @@ def _sshd(path: Path, content: str) -> None:
     _systemctl("reload", "ssh")
 
 
+def lost_ways_in(before: Mapping[str, str], after: Mapping[str, str], login: str) -> list[str]:
+    """Return the settings, of those by which an operator gets in, that would no longer let them in."""
+    lost = [key for key in SSHD_KEPT if after.get(key) != before.get(key)]
+    # sshd lets in whom any line names: a list that has the login user is a way in.
+    return lost + (["allowusers"] if "allowusers" in after and login not in after["allowusers"].split() else [])
+
+
 def _sshd_settings() -> dict[str, str]:
     shown = subprocess.run(["sshd", "-T"], capture_output=True, text=True, check=False).stdout
-    return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
+    found: dict[str, str] = {}
+    for line in shown.splitlines():
+        key, _, value = line.partition(" ")
+        # One with several values has a line for each.
+        found[key] = f"{found[key]} {value}" if key in found else value
+    return found
 
 
 def _journald(path: Path, content: str) -> None:
     durable.write(path, content.encode(), 0o644)
     _systemctl("restart", "systemd-journald")
     subprocess.run(["journalctl", "--flush"], capture_output=True, check=False)
+
+
+def _apt_settings(path: Path, content: str) -> None:
+    """Settings of apt, which reads them at each run; what it can't read would end every later one."""
+    durable.write(path, content.encode(), 0o644)
+    done = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        path.unlink()
+        raise SystemStepFailed(f"apt does not take {path}, which was taken back: {_end(done)}")
 
 
 def _program(path: Path, content: str) -> None:
@@ -93,7 +118,7 @@ def _drop_in(path: Path, content: str) -> None:
 
 
 APPLIED: dict[str, Callable[[Path, str], None]] = {
-    "sshd": _sshd,
+    "apt": _apt_settings,
     "journald": _journald,
     "program": _program,
     "boot unit": _boot_unit,
