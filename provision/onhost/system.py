@@ -3,23 +3,15 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable
+from provision.onhost import durable, sshd
 from provision.onhost.errors import SystemStepFailed
 
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
-SSHD_KEPT = (
-    "trustedusercakeys",
-    "casignaturealgorithms",
-    "port",
-    "allowgroups",
-    "authorizedprincipalsfile",
-)
-"""What sshd's effective settings must not lose: without them no operator gets in again."""
 
 
 def wait_until_ready() -> None:
@@ -44,44 +36,9 @@ def write(file: dict[str, Any], login: str) -> None:
     way in, of all things.
     """
     if file["kind"] == "sshd":
-        _sshd(Path(file["path"]), file["content"], login)
+        sshd.put(Path(file["path"]), file["content"], login)
     else:
         APPLIED[file["kind"]](Path(file["path"]), file["content"])
-
-
-def _sshd(path: Path, content: str, login: str) -> None:
-    """Take the drop-in back unless sshd accepts it and still lets the login user's certificates in."""
-    before, old = _sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
-    durable.write(path, content.encode(), 0o644)
-    tested = subprocess.run(["sshd", "-t"], capture_output=True, text=True, check=False)
-    # A drop-in without the CA's algorithm is valid to `sshd -t`, and locks everyone out.
-    lost = lost_ways_in(before, _sshd_settings(), login)
-    if tested.returncode or lost:
-        if old is None:
-            path.unlink()
-        else:
-            durable.write(path, old.encode(), 0o644)
-        raise SystemStepFailed(
-            f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}"
-        )
-    _systemctl("reload", "ssh")
-
-
-def lost_ways_in(before: Mapping[str, str], after: Mapping[str, str], login: str) -> list[str]:
-    """Return the settings, of those by which an operator gets in, that would no longer let them in."""
-    lost = [key for key in SSHD_KEPT if after.get(key) != before.get(key)]
-    # sshd lets in whom any line names: a list that has the login user is a way in.
-    return lost + (["allowusers"] if "allowusers" in after and login not in after["allowusers"].split() else [])
-
-
-def _sshd_settings() -> dict[str, str]:
-    shown = subprocess.run(["sshd", "-T"], capture_output=True, text=True, check=False).stdout
-    found: dict[str, str] = {}
-    for line in shown.splitlines():
-        key, _, value = line.partition(" ")
-        # One with several values has a line for each.
-        found[key] = f"{found[key]} {value}" if key in found else value
-    return found
 
 
 def _journald(path: Path, content: str) -> None:

@@ -145,6 +145,8 @@ def cloud():
 @pytest.fixture
 def box(cloud):
     with connected(cloud.access(), 15) as host:
+        # A new login, as the one by which `fab deploy` keeps sshd's settings.
+        host.program("confirm", {})
         yield host
 
 

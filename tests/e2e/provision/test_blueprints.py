@@ -17,6 +17,7 @@ from provision.reach.connection import connected
 from provision.reach.inventory import Host
 from provision.reach.keyfiles import materialised
 from provision.release.deploy import deploy
+from provision.release.installer import Errand
 from provision.system.desired import PACKAGES
 from provision.system.secrets import SECRETS
 from provision.target import ROOT
@@ -48,8 +49,9 @@ def test_a_worker_is_deployed_and_verified(granted, source, progress):
     given = {name: Secret(f'{{"secret": "{name}"}}\n') for name in SECRETS if not SECRETS[name].optional}
     with connected(granted, 15) as box:
         secrets.send(box, given)
-        deploy(box, source, progress)
+        deploy(box, source, progress, Errand(again=lambda: connected(granted, 15)))
         until_proven(box)
+        assert b"jada-sshd-undo" not in box.run(["systemctl", "list-timers", "--no-legend"])
     # A login of its own: sshd was given new settings, and must still let us in.
     with materialised(granted) as keys:
         # A stand-in of the dashboard answers here.
