@@ -3,6 +3,7 @@
 from invoke.collection import Collection
 
 from provision.commands import backup, task, token
+from provision.commands.accept import accept
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
 from provision.commands.door import door
@@ -18,13 +19,13 @@ from provision.commands.sync import sync_explain, sync_plan, sync_source
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(plan, deploy, accept, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
     *(door, reauth, sync_source, sync_plan, sync_explain),
     *(task.namespace, backup.namespace, token.namespace),
 )
 
 GROUPS = {
-    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "rollback", "verify"),
+    "Make a host a worker": ("plan", "secrets", "deploy", "attach", "rollback", "verify", "accept"),
     "Look at a host": ("status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
