@@ -16,9 +16,12 @@ import urllib3
 
 from agent.record import price_file
 from agent.record.host_wide import HOST_WIDE
+from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
-from agent.settings import Settings, load
+from agent.sandbox.waiting import Job
+from agent.settings import Settings, read
 from wire.secret import Secret
+from wire.settings_file import load
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -43,7 +46,7 @@ def _faults(settings: Settings, credentials: Path, state: Path) -> Iterator[str]
         price_file.load(Path(settings.prices) if settings.prices else None, settings.model)
     except Invalid as error:
         yield str(error)
-    yield from _sandbox(settings, state)
+    yield from _sandbox(settings, credentials, state)
     try:
         key = Secret((credentials / "anthropic_api_key").read_text("utf-8").strip())
     except OSError:
@@ -52,11 +55,17 @@ def _faults(settings: Settings, credentials: Path, state: Path) -> Iterator[str]
         yield from _api(settings, key)
 
 
-def _sandbox(settings: Settings, state: Path) -> Iterator[str]:
+def _sandbox(settings: Settings, credentials: Path, state: Path) -> Iterator[str]:
     workspace = state / "fitness"
     try:
         workspace.mkdir(mode=0o700, exist_ok=True)
-        Sandbox(workspace, settings.tools, time.monotonic, lambda: math.inf)
+        wanted = rules(settings)
+        proxy = Proxy(wanted, {**os.environ, "CREDENTIALS_DIRECTORY": str(credentials)}) if wanted else None
+        sandbox = Sandbox(workspace, settings.tools, time.monotonic, lambda: math.inf, proxy=proxy)
+        if proxy:
+            # A session finds out only when a call first goes out, turns later.
+            sandbox.run(Job(["/bin/true"], network=True))
+            proxy.close()
     except (SandboxUnavailable, OSError) as error:
         yield str(error)
 
@@ -77,7 +86,7 @@ def _api(settings: Settings, key: Secret) -> Iterator[str]:
 def main(arguments: list[str]) -> int:
     """Look, and say what was found."""
     settings, state = (Path(argument) for argument in arguments)
-    found = unfit(load(settings), Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")), state)
+    found = unfit(load(settings, "agent", read), Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")), state)
     sys.stdout.write(printable(found or ""))
     return 1 if found else 0
 

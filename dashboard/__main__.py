@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard import app, callers, server
+from dashboard.beside import NIGHTLY, PAUSES, Beside
 from dashboard.record import Lost
-from dashboard.settings import Settings, WorkLimits, endpoint, load, work_limits
+from dashboard.settings import Settings, WorkLimits, endpoint, off_box, read, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.stores.sqlite import SqliteStore
 from dashboard.tokens import Tokens
 from wire import log
+from wire.settings_file import load
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -29,10 +31,11 @@ def main(argv: list[str]) -> int:
     log.start("%(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
-        settings, limits = load(args.settings), work_limits(args.settings)
+        settings, limits = load(args.settings, "dashboard", read), load(args.settings, "agent", work_limits)
+        beside = Beside(PAUSES, NIGHTLY, load(args.settings, "backup", off_box))
         with held(args.state), contextlib.ExitStack() as listening:
             listeners = [listening.enter_context(each) for each in _listeners(settings)]
-            return _run(args.state, settings, limits, listeners)
+            return _run(args.state, settings, limits, listeners, beside)
     except Lost as error:
         cure = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
         sys.stderr.write(printable(f"dashboard: {error}\n{cure}") + "\n")
@@ -51,12 +54,13 @@ def _listeners(settings: Settings) -> Iterator[socket.socket]:
         yield server.listen(*endpoint(settings.listen))
 
 
-def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[socket.socket]) -> int:
+def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[socket.socket], beside: Beside) -> int:
     store = _store(state, settings)
     tokens = Tokens(state / "tokens.json", app.utc_now)
     application = app.create(
-        store, tokens, settings, backups=state / "backups", callers=callers.known(), access=state, limits=limits
-    )
+        store, tokens, settings, backups=state / "backups", callers=callers.known(), access=state, limits=limits,
+        beside=beside,
+    )  # fmt: skip
     server.serve(application, listeners, application.state.live.close)
     store.close()
     return 0

@@ -1,4 +1,5 @@
-"""Put a backup in the place of the queue: `python -m dashboard.restore --state DIR [--backup NAME]`.
+"""Put a backup in the place of the queue: `python -m dashboard.restore --state DIR [--backup NAME]`; `--knows` prints
+up to which step of the schema this release can read one.
 
 The dashboard must be stopped. What is there is renamed, never deleted. A restore that was cut off leaves a queue that
 the dashboard refuses; run it again.
@@ -19,6 +20,7 @@ from dashboard.backup import chosen
 from dashboard.record import NotFound, Unready
 from dashboard.stores.files import FILES, held_id, mark, marker
 from dashboard.stores.lock import AlreadyUsed, held
+from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import quick_check
 from wire.disk import sync_folder
 from wire.terminal import printable
@@ -48,6 +50,12 @@ def _require_sound(backup: Path) -> str:
         if wrong := quick_check(db):
             raise Unready(f"the backup {backup.name} is broken: {wrong}; take another")
         store = held_id(db)
+        (schema,) = db.execute("PRAGMA user_version").fetchone()
+    if schema > len(STEPS):
+        raise Unready(
+            f"the backup {backup.name} was made by a newer release: its schema has {schema} steps, and this release "
+            f"knows {len(STEPS)}; deploy that release first"
+        )
     if store is None:
         raise Unready(f"the backup {backup.name} holds no queue; take another")
     return store
@@ -65,9 +73,14 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard.restore", description="Put a backup in the queue's place."
     )
-    parser.add_argument("--state", type=Path, required=True, help="folder of queue.db and of backups/")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--state", type=Path, help="folder of queue.db and of backups/")
+    what.add_argument("--knows", action="store_true", help="print how many steps of the schema this release knows")
     parser.add_argument("--backup", help="its name in backups/; the newest without")
     args = parser.parse_args(argv)
+    if args.knows:
+        sys.stdout.write(f"{len(STEPS)}\n")
+        return 0
     os.umask(0o077)
     try:
         with held(args.state):

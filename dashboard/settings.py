@@ -4,15 +4,15 @@ on the operator's machine before it travels.
 
 import ipaddress
 import zoneinfo
+from collections.abc import Mapping
 from datetime import UTC, tzinfo
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from dashboard.cron import require_cron
-from wire.settings_file import QUEUE, Url, section, sections
+from wire.addresses import QUEUE, Url
 from wire.types import SESSIONS_LIMIT, USD_MICROS_LIMIT, Label, Line, Text, require_short
 from wire.values import Invalid, Value, decode
 
@@ -137,24 +137,36 @@ class WorkLimits(Value, frozen=True, kw_only=True):
     hand_over_tokens: int = 90_000
 
 
-def work_limits(path: Path) -> WorkLimits:
-    """Read the worker's limits of a settings file; raises `Invalid`, which names the key or the file."""
-    held = sections(path).get("agent", {})
-    return decode(WorkLimits, {name: held[name] for name in WorkLimits.__struct_fields__ if name in held}, "agent")
+def work_limits(agent: Mapping[str, Any]) -> WorkLimits:
+    """Take the worker's limits from the plain data of its section; raises `Invalid`, which names the key."""
+    return decode(WorkLimits, {name: agent[name] for name in WorkLimits.__struct_fields__ if name in agent}, "agent")
+
+
+class OffBox(Value, frozen=True, kw_only=True):
+    """What the page and the watch know of the section [backup]: whether a backup is sent, and when its absence is
+    told.
+    """
+
+    target: str = ""
+    alarm_hours: int = 36
+
+
+def off_box(backup: Mapping[str, Any]) -> OffBox:
+    """Take it from the plain data of the section; raises `Invalid`, which names the key."""
+    return decode(OffBox, {name: backup[name] for name in OffBox.__struct_fields__ if name in backup}, "backup")
 
 
 GONE = ("address", "port")
 """Keys of an earlier release, which had a port on its own host."""
 
 
-def load(path: Path) -> Settings:
-    """Read the section [dashboard] of a settings file; raises `Invalid`, which names the key or the file."""
-    found = sections(path).get("dashboard", {})
+def read(section: Any) -> Settings:
+    """Make the settings of a section's plain data; raises `Invalid`, which names the key."""
     for key in GONE:
-        if isinstance(found, dict) and key in found:
+        if isinstance(section, dict) and key in section:
             reason = "is gone: on its host the queue has a socket only. Take out address, port and every dashboard_url"
             raise Invalid(f"dashboard.{key}", f"{reason}; for other hosts there is `listen`")
-    settings = section(Settings, path, "dashboard")
+    settings = decode(Settings, section, "dashboard")
     if settings.listen:
         endpoint(settings.listen)
     return settings

@@ -119,6 +119,7 @@ def _tools(_site: Site, _args: argparse.Namespace) -> None:
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps, {**tools.PACKAGES, **tools.CHECKS})
         tools.browser(steps)
+        tools.dynamodb(steps)
         tools.engine(steps)
         tools.image(steps)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _AUTHORITY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _STORE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -35,6 +36,17 @@ def apt_options(environ: Mapping[str, str]) -> list[str]:
     """Return the options by which apt trusts the authority: it reads no variable for it."""
     authority = environ.get("SSL_CERT_FILE")
     return ["-o", f"Acquire::https::CAInfo={authority}"] if authority else []
+
+
+def java_options(environ: Mapping[str, str]) -> list[str]:
+    """Return the options by which a Java program uses the proxy: it reads no variable for it."""
+    proxies = {scheme: urlsplit(environ.get(f"{scheme}_proxy", "")) for scheme in ("http", "https")}
+    return [
+        f"-D{scheme}.proxy{name}={value}"
+        for scheme, url in proxies.items()
+        if url.hostname
+        for name, value in (("Host", url.hostname), ("Port", url.port or 80))
+    ]
 
 
 def without_proxy(no_proxy: str, *addresses: str) -> str:

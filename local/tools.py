@@ -29,9 +29,13 @@ PACKAGES = {
 """A program and the distribution's package that has it."""
 CHECKS = {"shellcheck": "shellcheck"}
 """What the checks need on top."""
+DATABASE = {"java": "default-jre-headless", "mvn": "maven"}
+"""What DynamoDB Local runs on and is fetched by."""
 BROWSER = "chromium"
 """What shows the page to the tests; a distribution may not package it, Ubuntu for one."""
 ENGINE = Path(__file__).parent / "engine"
+DYNAMODB = Path(__file__).parent / "dynamodb"
+SUMS = "SHA256SUMS"
 ENGINE_VERSION = "v3.225.0"
 """The newest that the Go module proxy serves whole."""
 GO = "1.26.8"
@@ -185,6 +189,35 @@ def image(steps: Steps) -> Path:
             half.chmod(0o755)
             steps.run("image", image_command(half))
     return target
+
+
+def dynamodb(steps: Steps) -> Path:
+    """Return the folder with DynamoDB Local's files, fetched by Maven; one that is not what was pinned is refused."""
+    target = dynamodb_folder()
+    with _whole(target, steps.operator) as half:
+        if half is not None:
+            packages(steps, DATABASE)
+            steps.tell("fetching DynamoDB Local")
+            fetched = half / ".maven"
+            options = [f"-Dmaven.repo.local={fetched}", f"-DoutputDirectory={half}", "-Dmdep.useBaseVersion=true"]
+            command = ["mvn", "-q", "-B", *proxy.java_options(os.environ), *options, "dependency:copy-dependencies"]
+            steps.run("dynamodb", [*command, "-f", str(DYNAMODB / "pom.xml")], as_operator=True)
+            shutil.rmtree(fetched)
+            steps.run("dynamodb-check", ["sha256sum", "-c", "--quiet", "--strict", str(DYNAMODB / SUMS)], cwd=half)
+            _require_nothing_else(half)
+    return target
+
+
+def dynamodb_folder() -> Path:
+    """Return where DynamoDB Local's files are, or will be."""
+    return cache() / f"dynamodb-{digest(*((DYNAMODB / name).read_text() for name in (SUMS, 'pom.xml')))}"
+
+
+def _require_nothing_else(folder: Path) -> None:
+    """Raise `StepFailed` for a file that is not pinned: all of the folder is run."""
+    pinned = {line.split()[1] for line in (DYNAMODB / SUMS).read_text(encoding="utf-8").splitlines()}
+    if extra := sorted({path.name for path in folder.iterdir()} - pinned):
+        raise StepFailed(f"DynamoDB Local came with files that are not pinned: {', '.join(extra)}")
 
 
 def sizes() -> dict[str, int]:

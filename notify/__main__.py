@@ -9,14 +9,15 @@ import time
 from pathlib import Path
 
 from notify import direct, failed
-from notify.heartbeat import Heartbeat
+from notify.heartbeat import Heartbeat, seen
 from notify.send import send
 from notify.sender import Sender
-from notify.settings import TARGETS, is_whole, load, read_targets
+from notify.settings import TARGETS, is_whole, read, read_targets
 from wire import log
+from wire.addresses import needs_token
 from wire.client import Client
 from wire.secret import Secret
-from wire.settings_file import needs_token
+from wire.settings_file import load
 from wire.terminal import printable
 from wire.types import Message
 from wire.values import Invalid
@@ -32,6 +33,8 @@ def main() -> int:
     try:
         if options.command == "test":
             return _test(options)
+        if options.command == "heartbeat":
+            return _heartbeat()
         if options.command == "tell":
             return _send_all(direct.message(options.id, options.subject, sys.stdin.read()))
         if options.command == "failed":
@@ -49,6 +52,7 @@ def _options() -> argparse.Namespace:
     test = commands.add_parser("test", help="send a test to every target; print each one's answer as a line of JSON")
     test.add_argument("--state", type=Path, required=True, help="the folder that keeps which targets were tested")
     test.add_argument("--unless-tested", action="store_true", help="send nothing where a target was tested before")
+    commands.add_parser("heartbeat", help="ask whether the service of heartbeat_url takes calls; prints a line of JSON")
     tell = commands.add_parser("tell", help="send the text on standard input to every target, past the outbox")
     tell.add_argument("--id", required=True, help="the message's id: the same for the same fact")
     tell.add_argument("--subject", required=True)
@@ -59,7 +63,7 @@ def _options() -> argparse.Namespace:
 
 
 def _work(settings_path: Path) -> int:
-    settings = load(settings_path)
+    settings = load(settings_path, "notify", read)
     # Short tries: the sender asks again by itself.
     url = settings.dashboard_url
     token = Secret(_credential("dashboard_token").strip()) if needs_token(url) else None
@@ -85,11 +89,17 @@ def _test(options: argparse.Namespace) -> int:
     return 0 if any(result.delivered for result in results.values()) else 1
 
 
+def _heartbeat() -> int:
+    taken, answer = seen(Secret(_credential("heartbeat_url")))
+    sys.stdout.write(json.dumps({"taken": taken, "answer": answer}) + "\n")
+    return 0
+
+
 def _failed(options: argparse.Namespace) -> int:
     last, now = failed.LastReport(options.state, options.unit), time.time()
     if last.is_recent(now) or failed.is_reported(options.unit, os.environ):
         return 0
-    whole = is_whole(options.settings)
+    whole = load(options.settings, "dashboard", is_whole)
     code = _send_all(failed.report(options.unit, os.environ, failed.journal(options.unit), whole=whole))
     if code == 0:
         last.keep(now)

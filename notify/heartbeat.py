@@ -9,7 +9,23 @@ from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
 
 EVERY_S = 60
+OK = 200
 log = logging.getLogger(__name__)
+
+
+def call(url: str, end: str, body: str) -> tuple[bool, str]:
+    """Call the service outside; return whether it took the call, and what is said of its answer."""
+    try:
+        answer = urllib3.request("POST", url + end, body=body.encode(), timeout=10, retries=False, redirect=False)
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        # The kind only: the text would show the URL, which is all that one needs to forge a heartbeat.
+        return False, f"the service outside did not answer ({type(error).__name__})"
+    return answer.status == OK, f"the service outside answered with status {answer.status}"
+
+
+def seen(url: Secret) -> tuple[bool, str]:
+    """Ask whether the service takes calls at this URL, by a line for its log: a beat would say that all is well."""
+    return call(url.reveal().strip().rstrip("/"), "/log", "fab doctor asks whether this address is right")
 
 
 class Heartbeat:
@@ -42,14 +58,7 @@ class Heartbeat:
         self._note(self._call("" if wellness.well else "/fail", said))
 
     def _call(self, end: str, body: str) -> str:
-        try:
-            answer = urllib3.request(
-                "POST", self._url + end, body=body.encode(), timeout=10, retries=False, redirect=False
-            )
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            # The kind only: the text would show the URL, which is all that one needs to forge a heartbeat.
-            return f"the service outside did not answer ({type(error).__name__})"
-        return f"the service outside answered with status {answer.status}"
+        return call(self._url, end, body)[1]
 
     def _note(self, answer: str) -> None:
         """Log an answer when it is another one than the last."""

@@ -4,14 +4,13 @@ the operator's machine before they travel.
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
+from wire.addresses import QUEUE, QueueUrl
 from wire.secret import Secret
-from wire.settings_file import QUEUE, QueueUrl, section, sections
-from wire.values import Invalid, Value
+from wire.values import Invalid, Value, decode
 
 TARGETS = "notify_targets"
 """The secret's name."""
@@ -25,15 +24,14 @@ class Settings(Value, frozen=True, kw_only=True):
     poll_seconds: Annotated[int, Meta(ge=1, le=30)] = 5
 
 
-def load(path: Path) -> Settings:
-    """Read the section [notify] of a settings file; raises `Invalid`, which names the key or the file."""
-    return section(Settings, path, "notify")
+def read(section: Any) -> Settings:
+    """Make the settings of a section's plain data; raises `Invalid`, which names the key."""
+    return decode(Settings, section, "notify")
 
 
-def is_whole(path: Path) -> bool:
-    """Whether texts may leave the host: the dashboard's setting, which counts for what is sent past it too."""
-    notify = sections(path).get("dashboard", {}).get("notify", {})
-    return bool(notify.get("text", "whole") == "whole")
+def is_whole(dashboard: Mapping[str, Any]) -> bool:
+    """Whether texts may leave the host: a setting of [dashboard], which counts for what is sent past it too."""
+    return bool(dashboard.get("notify", {}).get("text", "whole") == "whole")
 
 
 def read_targets(text: str) -> Mapping[str, Secret]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from provision.onhost.areas import AREAS
+from provision.onhost.pauses import DROP_IN, DROP_INS
 from provision.reach import programs
 from provision.system.desired import FILES, ConfigFile, all_packages, config_files, packages
 from provision.system.secrets import FOLDER, SECRETS
@@ -20,6 +21,7 @@ LINKS = {
     f"{HOME}/scripts": "current/scripts",
     "/etc/jada": f"{HOME}/current/etc",
     "/etc/cron.d/port-sheet-sync": f"{HOME}/current/etc/port-sheet-sync",
+    "/etc/cron.d/jada-backup": f"{HOME}/current/etc/jada-backup",
     "/etc/sysusers.d/jada.conf": f"{HOME}/current/etc/sysusers.d/jada.conf",
     "/etc/tmpfiles.d/jada.conf": f"{HOME}/current/etc/tmpfiles.d/jada.conf",
     **{f"{SYSTEMD}/{unit}": f"{HOME}/current/units/{unit}" for unit in (*UNITS, *TEMPLATES)},
@@ -30,6 +32,7 @@ service at boot; `systemctl enable` would lead them into the release of that day
 """
 FOLDERS = {
     "/var/lib/jada-agent": "0700 jada:jada",
+    "/var/lib/jada-backup": "0755 root:root",
     "/var/lib/jada-dashboard": "0700 jada-dashboard:jada-dashboard",
     "/var/lib/jada-notify": "0700 jada-notify:jada-notify",
     "/var/lib/jada-sync": "0700 jada-sync:jada-sync",
@@ -117,12 +120,13 @@ class Difference:
         return bool(self.repair) or self.settled
 
 
-def table(blueprint: str) -> tuple[Row, ...]:
-    """Return the rows of a host, in the order in which a deploy brings them back.
+def table(blueprint: str, more: Iterable[str] = ()) -> tuple[Row, ...]:
+    """Return the rows of a host, in the order in which a deploy brings them back; `more` are packages that settings ask
+    for.
 
     Raises `CommandError` for a system that we don't know.
     """
-    return (*(_package(name) for name in packages(blueprint)), *common())
+    return (*(_package(name) for name in dict.fromkeys((*packages(blueprint), *more))), *common())
 
 
 def common() -> tuple[Row, ...]:
@@ -147,14 +151,14 @@ def _release() -> Iterator[Row]:
     yield from _state()
 
 
-def of_any_blueprint() -> tuple[Row, ...]:
+def of_any_blueprint(more: Iterable[str] = ()) -> tuple[Row, ...]:
     """Return the rows of all blueprints: what is looked at before it is known which system is met."""
-    return (*map(_package, all_packages()), *common())
+    return (*map(_package, dict.fromkeys((*all_packages(), *more))), *common())
 
 
-def request(*, deep: bool = False) -> dict[str, Any]:
+def request(more: Iterable[str] = (), *, deep: bool = False) -> dict[str, Any]:
     """Return what the probe is to look at: kind → names, and what has rows of its own."""
-    rows = of_any_blueprint()
+    rows = of_any_blueprint(more)
     return {
         "looks": _by_look(row for row in rows if not row.as_found and (deep or not row.deep)),
         "as_found": _by_look(row for row in rows if row.as_found),
@@ -205,6 +209,7 @@ def system_files() -> tuple[ConfigFile, ...]:
         *config_files(),
         ConfigFile(f"{HOME}/recover.py", programs.standalone("recover"), "program"),
         ConfigFile(f"{SYSTEMD}/{RECOVERY}", unit, "boot unit"),
+        *(ConfigFile(path, DROP_IN, "drop-in") for path in DROP_INS.values()),
     )
 
 

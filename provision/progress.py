@@ -4,12 +4,13 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.status import Status
 
 from wire.terminal import printable
 from wire.values import encode
@@ -28,6 +29,7 @@ class Progress:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._steps = Console(highlight=False, soft_wrap=True, stderr=True) if aside else self.console
         self._aside = aside
+        self._status: Status | None = None
 
     def say(self, text: str, style: str = "") -> None:
         """Print one line."""
@@ -57,10 +59,29 @@ class Progress:
         self.done(text, time.monotonic() - began)
 
     @contextmanager
+    def counted(self, text: str) -> Iterator[Callable[[int], None]]:
+        """Show a step as `step` does, and how many megabytes of it are done: the block calls what it is given with
+        bytes.
+        """
+        done = 0
+        shown = 0.0
+        with self.step(text):
+
+            def count(more: int) -> None:
+                nonlocal done, shown
+                done += more
+                if self._status is not None and time.monotonic() - shown > 0.2:
+                    self._status.update(_line(f"{text}: {done / 1e6:.1f} MB"))
+                    shown = time.monotonic()
+
+            yield count
+
+    @contextmanager
     def _under_way(self, text: str) -> Iterator[None]:
         if self._steps.is_terminal:
-            with self._steps.status(_line(text)):
+            with self._steps.status(_line(text)) as self._status:
                 yield
+            self._status = None
             return
         timer = threading.Timer(SLOW_S, self._steps.print, [f"  … {_line(text)}"])
         timer.daemon = True

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision import settings
+from provision import stack_file
 from provision.progress import Progress
 from provision.reach import access
 from provision.reach import inventory as inventories
@@ -46,7 +46,7 @@ def load_target(stack: str | None, environ: Mapping[str, str] = os.environ, root
     """Read the settings, all sections, then the inventory of the stack that is meant; raises `CommandError`."""
     name = inventories.stack_name(stack, environ)
     file = root / f"jada.{name}.toml"
-    loaded = settings.load_all(file)
+    loaded = stack_file.load(file)
     tested = name != "local" and loaded.deploy.notify == "required"
-    source = Source(root, file, loaded.deploy, loaded.queue, loaded.targets, tested)
+    source = Source(root, file, loaded.deploy, loaded.queue, loaded.targets, tested, loaded.packages)
     return Target(name, inventories.read(name, root, environ), source)

@@ -82,6 +82,21 @@ def preview(context: Context) -> Preview:
     return Preview(found, len(bookings), bookings.aside, table.rows)
 
 
+def prove_writable(settings: Settings, secrets_folder: Path, now: datetime, pause: Callable[[float], None]) -> None:
+    """Carry out in the sheet what begins each write, and take it back in the same call. Raises `SyncFailed`."""
+    token = credentials.read(secrets_folder / credentials.TOKEN_FILE, settings.token_url)
+    sheet = Sheet(Api(settings, credentials.refresh(token, None, now, pause)), settings)
+    require_writable(sheet, settings.spreadsheet_id, _random_id())
+
+
+def require_writable(sheet: Sheet, spreadsheet: str, copy: int) -> None:
+    """Raise `SyncFailed` for a sheet whose tab is missing, protected, or can't be copied; nothing of the copy stays."""
+    shape = sheet.shape()
+    tab = shape.require_tab(sheet.worksheet, spreadsheet)
+    shape.require_unprotected(tab)
+    sheet.touch(tab, copy)
+
+
 def secret(folder: Path, name: str) -> Secret:
     """Read one secret; an empty one is missing. Raises `SyncFailed`."""
     try:
@@ -111,8 +126,9 @@ def _converge(context: Context, sheet: Sheet) -> Converge:
 
 def _require_expected(context: Context, found: Plan) -> None:
     """Refuse to write anything but what was printed."""
-    name = diff.plan_id(found)
-    if context.expected not in ("", name):
+    if not context.expected:
+        return
+    if (name := diff.plan_id(found)) != context.expected:
         cause = f"what would be written now ({name}) is not what was printed ({context.expected}): nothing was written"
         raise SyncFailed("plan_changed", cause, "look at it again with --dry-run")
 

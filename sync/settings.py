@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from sync.source.settings import KINDS, ROW, Field, File, Http, Paging, Source, Window
-from wire.settings_file import QUEUE, QueueUrl, Url, sections
+from wire.addresses import QUEUE, QueueUrl, Url
 from wire.values import Invalid, Value, decode
 
 KEY = "id"
@@ -75,11 +74,6 @@ class Settings(Value, frozen=True, kw_only=True, dict=True):
             paging=Paging(kind="cursor", param="cursor", next="next", total="total", size_param="limit", size=1000),
             window=Window(from_param="from", to_param="to"),
         )
-
-
-def load(path: Path) -> Settings:
-    """Read the section [sync] of a settings file; raises `Invalid`, which names the key or the file."""
-    return read(sections(path).get("sync", {}))
 
 
 def read(section: Any) -> Settings:

@@ -37,6 +37,15 @@ class Shape:
         found = self._tab(tab)
         return str(found["properties"]["title"]) if found else None
 
+    def require_tab(self, title: str, spreadsheet: str) -> int:
+        """Return the id of the tab of a title. Raises `SyncFailed` where there is none."""
+        tab = self.tab_titled(title)
+        if tab is None:
+            cause = f"the spreadsheet {spreadsheet} has no sheet (tab) of the configured name: {title}"
+            cure = "rename the tab back, or set sync.worksheet to its name, and deploy"
+            raise SyncFailed("worksheet_missing", cause, cure)
+        return tab
+
     @property
     def copies(self) -> dict[int, str]:
         """The copies of tabs that runs of a sync left, with their titles."""
@@ -78,6 +87,10 @@ class Shape:
                     f"{_written(table.get('range', {}))}, which has rules of its own for new rows and types",
                     "in the sheet: the Table's menu, Convert to unformatted data; filters and colours may stay",
                 )
+
+    def require_unprotected(self, tab: int) -> None:
+        """Refuse a tab with a range that the sync's account may not edit. Raises `SyncFailed`."""
+        self._require_unprotected(self._tab(tab) or {})
 
     def _require_unprotected(self, tab: Mapping[str, Any]) -> None:
         """Wherever it is: the copy of the tab carries it too, and could not be deleted again."""

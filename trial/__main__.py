@@ -13,8 +13,8 @@ from pathlib import Path
 
 import boto3
 
+from provision import stack_file
 from provision.errors import CommandError
-from provision.settings import load_all
 from provision.system.secrets import SECRETS
 from trial.box import ROOT, Box, left_behind
 from trial.offer import Bill, Offer, TrialRefused, require_yes
@@ -63,7 +63,7 @@ def _arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 def _offer(args: argparse.Namespace, host: str) -> Offer:
     """Check all that can be checked before anything is made. Raises `TrialRefused` or `CommandError`."""
     settings = ROOT / "jada.local.toml" if args.rehearse else args.settings
-    load_all(settings)
+    stack_file.load(settings)
     text = settings.read_text(encoding="utf-8")
     read = tomllib.loads(text)
     if examples := [word for word in EXAMPLES if word in text]:

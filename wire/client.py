@@ -14,9 +14,9 @@ from typing import Any, Literal, TypeVar
 import urllib3
 
 from wire import routes, types
+from wire.addresses import needs_token
 from wire.routes import Header, Route
 from wire.secret import Secret
-from wire.settings_file import needs_token
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")
@@ -278,6 +278,10 @@ class Client:
     def present(self, presence: types.Presence) -> types.Wellness:
         """Say that a worker lives, while it claims nothing."""
         return self._call(routes.PRESENT, presence)
+
+    def rates(self) -> types.SessionRates:
+        """Return how the sessions of the last day, week and month ended."""
+        return self._call(routes.RATES)
 
     def wellness(self) -> types.Wellness:
         """Return whether queue, worker and sync are truly well."""

@@ -1,32 +1,13 @@
-"""The operator's settings file, jada.<stack>.toml, read from disk."""
+"""The operator's settings file, jada.<stack>.toml, read from disk; each part reads its own section of it."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from msgspec import Meta
-
-from wire.values import Invalid, decode
+from wire.values import Invalid
 
 T = TypeVar("T")
-Url = Annotated[str, Meta(pattern=r"^https?://[^\s/]+(/\S*)?\Z", description="an address like https://host/path")]
-"""An address without spaces; nothing more is checked before it is called."""
-QUEUE = "unix:/run/jada-dashboard/queue.sock"
-"""Where the queue is for everything on its host."""
-QueueUrl = Annotated[
-    str,
-    Meta(
-        # A socket's path has a limit of 108 bytes in the kernel.
-        pattern=r"^(https?://[^\s/]+(/\S*)?|unix:/[!-~]{1,99})\Z",
-        description="unix: and a socket's path, as unix:/run/queue.sock, or an address like https://host/path",
-    ),
-]
-"""Where a client finds the queue: its socket on the same host, or an address on another."""
-
-
-def needs_token(url: str) -> bool:
-    """Say whether the queue at this address asks for a token: over its socket it asks the kernel who calls."""
-    return not url.startswith("unix:")
 
 
 def sections(path: Path) -> dict[str, Any]:
@@ -39,6 +20,6 @@ def sections(path: Path) -> dict[str, Any]:
         raise Invalid(str(path), f"is not valid TOML: {error}") from error
 
 
-def section(cls: type[T], path: Path, name: str) -> T:
-    """Make a `cls` from one section of a settings file; an absent one is empty. Raises `Invalid`."""
-    return decode(cls, sections(path).get(name, {}), name)
+def load(path: Path, name: str, read: Callable[[Any], T]) -> T:
+    """Return what `read` makes of one section of a settings file; an absent one is empty. Raises `Invalid`."""
+    return read(sections(path).get(name, {}))

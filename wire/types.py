@@ -538,6 +538,18 @@ class Backup(Written, frozen=True, kw_only=True):
     made_at: str
 
 
+class NightlyBackup(Written, frozen=True, kw_only=True):
+    """How the backup off the box stands: when it was last tried, when the target was last seen to hold a whole one,
+    which, and of how many bytes; `failed` says why the last try has none.
+    """
+
+    tried_at: str
+    sent_at: str | None = None
+    name: str = ""
+    size: int = 0
+    failed: str = ""
+
+
 class BackupList(Written, frozen=True, kw_only=True):
     """The backups that are held, newest first."""
 
@@ -629,6 +641,39 @@ class HostDay(Written, frozen=True, kw_only=True):
 
     day: str
     usd_micros: dict[str, int]
+
+
+class Counted(Written, frozen=True, kw_only=True):
+    """Sessions that began within the last so many hours: how many came to their end, finished, used up their turns
+    (`hits`), were ended by a full context (`early`), or failed; `sureness` says how far the rate of hits is a figure.
+    """
+
+    hours: int
+    begun: int
+    ended: int
+    finished: int
+    hits: int
+    early: int
+    failed: int
+    sureness: str
+
+
+class SessionsOfDay(Written, frozen=True, kw_only=True):
+    """Sessions that came to their end, by the UTC day on which they began."""
+
+    day: str
+    finished: int
+    hits: int
+    others: int
+
+
+class SessionRates(Written, frozen=True, kw_only=True):
+    """How often sessions end, and how, under the limit of `turns`; `is_all` says whether all of them were counted."""
+
+    turns: int
+    periods: tuple[Counted, ...]
+    days: tuple[SessionsOfDay, ...]
+    is_all: bool = True
 
 
 class Wellness(Written, frozen=True, kw_only=True):

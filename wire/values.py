@@ -255,6 +255,7 @@ def _described(cls: type, name: str) -> str | None:
     outer, _, last = re.sub(r"\[\d*\]", "", name).rpartition(".")
     fields = {field.encode_name: field.type for field in _type_at(cls, outer).fields}
     kind = fields[last]
+    kind = kind.item_type if isinstance(kind, msgspec.inspect.VarTupleType) else kind
     for part in kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,):
         if isinstance(part, msgspec.inspect.Metadata) and part.extra_json_schema:
             return part.extra_json_schema.get("description")

@@ -4,14 +4,17 @@ import contextlib
 import math
 import os
 import selectors
-import signal
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
-from agent.sandbox.command import FIRST_TO_DIE, bubblewrap, limited
+from agent.sandbox import syscalls
+from agent.sandbox.command import CERTIFICATES, FIRST_TO_DIE, bubblewrap, waiting
+from agent.sandbox.egress.proxy import NoProxy, Proxy
+from agent.sandbox.memory import Kills
+from agent.sandbox.waiting import Job, Waiting
 from agent.settings import ToolLimits
 
 REPORT_LIMIT = 64 * 1024
@@ -24,18 +27,10 @@ _LOOK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A program for the sandbox: its argv, what it reads on stdin, files to show it (path inside → content)."""
-
-    argv: Sequence[str]
-    stdin: bytes = b""
-    files: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a program left: stdout and stderr together, `left_out` bytes less in the middle; its exit code, or None
-    when it was ended: its time was up, or the disk was nearly `full`; what it reported.
+    when it was ended: its time was up, or the disk was nearly `full`; what it reported; whether the kernel killed for
+    want of `memory` meanwhile; what its `connections` came to.
     """
 
     head: bytes
@@ -44,6 +39,8 @@ class Outcome:
     code: int | None
     report: bytes
     full: bool = False
+    memory: bool = False
+    connections: tuple[dict[str, Any], ...] = ()
 
 
 class SandboxUnavailable(Exception):
@@ -52,76 +49,146 @@ class SandboxUnavailable(Exception):
 
 class Sandbox:
     """Runs jobs over one workspace. `clock` is a monotonic time in seconds; `until` says by when all must have ended,
-    asked again and again, because a drain moves it forward.
+    asked again and again, because a drain moves it forward; `kills` counts what the kernel killed for want of memory;
+    `proxy` lets out jobs that may; `shown` are more folders to read: path inside → path of the host.
     """
 
-    def __init__(
-        self, workspace: Path, limits: ToolLimits, clock: Callable[[], float], until: Callable[[], float]
+    def __init__(  # noqa: PLR0913 - what a sandbox depends on, each passed in
+        self,
+        workspace: Path,
+        limits: ToolLimits,
+        clock: Callable[[], float],
+        until: Callable[[], float],
+        kills: Callable[[], int] | None = None,
+        *,
+        proxy: Proxy | None = None,
+        shown: Mapping[str, Path] | None = None,
     ) -> None:
         self._workspace = workspace
         self._limits = limits
         self._clock = clock
+        self._kills = kills or Kills()
+        self._filter = syscalls.compiled()
+        self._proxy = proxy
+        self._shown = {inside: str(path) for inside, path in (shown or {}).items()}
         self._own_proc = True
+        self._ahead: Waiting | None = None
+        # Beside the workspace, which is all that a call can write. A killed process may have left what it brought.
+        self._brought = workspace.with_name(f".{workspace.name}.calls")
+        shutil.rmtree(self._brought, ignore_errors=True)
+        self._brought.mkdir(mode=0o700)
         # Tried without the caller's end: one that has come already says nothing about the host.
         self._until: Callable[[], float] = lambda: math.inf
         self._own_proc = self._starts()
         self._until = until
 
+    def prepare(self) -> None:
+        """Begin to make the next call's sandbox, so that it stands when the model has thought."""
+        if self._ahead is None:
+            # What is wrong is said by the call that needs one.
+            with contextlib.suppress(SandboxUnavailable):
+                self._ahead = self._make()
+
+    def close(self) -> None:
+        """End the sandbox that was made ahead, if there is one; nothing of it is left."""
+        if self._ahead:
+            self._ahead.close()
+            self._ahead = None
+
     def run(self, job: Job, keep: int | None = None) -> Outcome:
         """Run a job to its end, or to the end of its time; `keep` bytes of output (from settings unless given)."""
-        with contextlib.ExitStack() as files:
-            stdin = files.enter_context(_memory_file(job.stdin))
-            data = [(files.enter_context(_memory_file(content)), path) for path, content in job.files.items()]
-            reader, writer = _pipe(files)
-            life, _ours = _pipe(files)
-            process = self._start(job, stdin, data, writer.fileno(), life.fileno())
-            # Our own end must be closed, or the reader would never see the report's end.
-            writer.close()
-            return self._collect(process, reader.fileno(), keep or self._limits.output_kb * 1024)
-
-    def _start(
-        self, job: Job, stdin: int, data: Sequence[tuple[int, str]], report: int, life: int
-    ) -> subprocess.Popen[bytes]:
-        memory = self._limits.memory_mb
-        inside = limited(job.argv, memory_mb=memory, pids=self._limits.pids, life=life)
-        walls = bubblewrap(
-            str(self._workspace), inside, memory_mb=memory, own_proc=self._own_proc, report=report, data=data
-        )
-        argv = [*FIRST_TO_DIE, *walls]
-        passed = [report, life, *(fd for fd, _ in data)]
-        out, err, env = subprocess.PIPE, subprocess.STDOUT, {"PATH": os.defpath}
+        killed = self._kills()
+        sandbox, admitted = self._started(job)
         try:
-            return subprocess.Popen(
-                argv, stdin=stdin, stdout=out, stderr=err, pass_fds=passed, env=env, process_group=0
-            )
+            outcome = self._collect(sandbox, keep or self._limits.output_kb * 1024, killed)
+        finally:
+            sandbox.close()
+            # After its end: until then a connection may still come to something.
+            connections = self._proxy.ended(admitted) if self._proxy and admitted else ()
+        return replace(outcome, connections=tuple(connections))
+
+    def _started(self, job: Job) -> tuple[Waiting, int]:
+        """Return a sandbox that runs a job, and its number at the proxy, 0 without: the one made ahead, unless it has
+        died, or a fresh one.
+        """
+        ahead, self._ahead = self._ahead, None
+        if ahead:
+            started, admitted = self._begin(ahead, job)
+            if started:
+                return ahead, admitted
+            ahead.close()
+        fresh = self._make()
+        # One that can't be made ends at once; what it said is its outcome.
+        return fresh, self._begin(fresh, job)[1]
+
+    def _begin(self, sandbox: Waiting, job: Job) -> tuple[bool, int]:
+        """Let a sandbox run a job, its way out made before; return whether it began, and its number at the proxy."""
+        admitted = 0
+        try:
+            if self._proxy and job.network and (inside := sandbox.process_inside()):
+                job = replace(job, files={**job.files, CERTIFICATES: self._proxy.certificate})
+                admitted = self._proxy.admit(inside)
+            began = sandbox.start(job)
+        except NoProxy as error:
+            sandbox.close()
+            raise SandboxUnavailable(str(error)) from error
+        if not began and self._proxy and admitted:
+            self._proxy.ended(admitted)
+            admitted = 0
+        return began, admitted
+
+    def _make(self) -> Waiting:
+        try:
+            return Waiting(self._brought, self._filter, self._command, has_way_out=self._proxy is not None)
         except OSError as error:
             raise SandboxUnavailable(f"no program can be started on this host: {error}") from error
 
-    def _collect(self, process: subprocess.Popen[bytes], reader: int, keep: int) -> Outcome:
-        """Read what comes until all are gone, or kill them all."""
+    def _command(self, brought: Path, report: int, life: int, calls: int | None, info: int | None) -> list[str]:
+        memory = self._limits.memory_mb
+        inside = waiting(memory_mb=memory, pids=self._limits.pids, life=life)
+        walls = bubblewrap(
+            str(self._workspace),
+            inside,
+            memory_mb=memory,
+            own_proc=self._own_proc,
+            report=report,
+            brought=str(brought),
+            filter_=calls,
+            info=info,
+            shown=self._shown,
+        )
+        return [*FIRST_TO_DIE, *walls]
+
+    def _collect(self, sandbox: Waiting, keep: int, killed: int) -> Outcome:
+        """Read what comes until all are gone, or the time is up."""
         output, report = _HeadAndTail(keep), _HeadAndTail(REPORT_LIMIT)
         ends = self._clock() + self._limits.seconds
-        with process, selectors.DefaultSelector() as open_ends:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe, by the line above
+        process = sandbox.process
+        with contextlib.ExitStack() as files, selectors.DefaultSelector() as open_ends:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
             open_ends.register(process.stdout, selectors.EVENT_READ, output)
-            open_ends.register(reader, selectors.EVENT_READ, report)
+            open_ends.register(sandbox.report, selectors.EVENT_READ, report)
+            # A program may close both and go on: it is over when its process is.
+            if process.poll() is None:
+                gone = os.pidfd_open(process.pid)
+                files.callback(os.close, gone)
+                open_ends.register(gone, selectors.EVENT_READ)
             full = False
             while open_ends.get_map() and (left := min(ends, self._until()) - self._clock()) > 0:
                 if full := self._is_full():
                     break
                 for key, _ in open_ends.select(min(left, _LOOK_S)):
-                    if not key.data.take(os.read(key.fd, _CHUNK)):
+                    if key.data is None or not key.data.take(os.read(key.fd, _CHUNK)):
                         open_ends.unregister(key.fileobj)
             in_time = not open_ends.get_map()
-            if not in_time:
-                _kill(process)
         return Outcome(
             bytes(output.head),
             output.left_out,
             bytes(output.tail),
-            process.returncode if in_time else None,
+            _code(process.wait()) if in_time else None,
             bytes(report.head + report.tail),
             full=full and not in_time,
+            memory=self._kills() > killed,
         )
 
     def _is_full(self) -> bool:
@@ -160,26 +227,6 @@ class _HeadAndTail:
         return len(data)
 
 
-def _kill(bwrap: subprocess.Popen[bytes]) -> None:
-    """Kill a sandbox whether it is made or not. Made, it is a pid namespace that dies with bwrap. Before that, bwrap's
-    second process waits for a uid map that only the first one writes: for ever, unless the whole group is killed.
-    """
-    os.killpg(bwrap.pid, signal.SIGKILL)  # its number is its own until it is waited for
-
-
-def _pipe(files: contextlib.ExitStack) -> tuple[BinaryIO, BinaryIO]:
-    reader, writer = os.pipe()
-    return files.enter_context(os.fdopen(reader, "rb", 0)), files.enter_context(os.fdopen(writer, "wb", 0))
-
-
-@contextlib.contextmanager
-def _memory_file(content: bytes) -> Iterator[int]:
-    fd = os.memfd_create("jada", os.MFD_CLOEXEC)
-    try:
-        with open(fd, "wb", closefd=False) as file:
-            file.write(content)
-        # A child shares the offset, and would begin to read at the end.
-        os.lseek(fd, 0, os.SEEK_SET)
-        yield fd
-    finally:
-        os.close(fd)
+def _code(status: int) -> int:
+    """Return an exit code as shells have it: 137 for a sandbox that was killed as a whole."""
+    return 128 - status if status < 0 else status

@@ -5,19 +5,21 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from agent.sandbox.run import REPORT_LIMIT, Job, Sandbox
-from agent.tools.result import CallFailed, Result, text
+from agent.sandbox.command import BROUGHT
+from agent.sandbox.run import REPORT_LIMIT, Outcome, Sandbox
+from agent.sandbox.waiting import Job
+from agent.tools import network
+from agent.tools.result import OUT_OF_MEMORY, CallFailed, Result, text
 from wire.values import Value, decode
 
 DEFINITION = {"type": "bash_20250124", "name": "bash"}
 
-_COMMAND, _STATE = "/run/jada/command", "/run/jada/state"
 # A trap, because it runs on `exit` too.
 _SHELL = f"""
 jada_report=$REPORT_FD; unset REPORT_FD OLDPWD
-. {_STATE} 2>/dev/null
+. {BROUGHT}/state 2>/dev/null
 trap 'jada_code=$?; {{ export -p; printf "cd -- %q 2>/dev/null\\n" "$PWD"; }} >&$jada_report; exit $jada_code' EXIT
-. {_COMMAND}
+. {BROUGHT}/command
 """
 
 
@@ -45,22 +47,28 @@ class Bash:
 
     def _execute(self, command: str) -> Result:
         state = self._state.read_bytes() if self._state.exists() else b""
-        files = {_COMMAND: command.encode(), _STATE: state}
-        outcome = self._sandbox.run(Job(["/bin/bash", "--noprofile", "--norc", "-c", _SHELL, "bash"], files=files))
+        files = {"command": command.encode(), "state": state}
+        shell = ["/bin/bash", "--noprofile", "--norc", "-c", _SHELL, "bash"]
+        outcome = self._sandbox.run(Job(shell, files=files, network=True))
+        refused = network.notice(outcome.connections)
+        refused = f"\n{refused}" if refused else ""
+        carries = {"connections": [*outcome.connections]} if outcome.connections else {}
         if outcome.code is None:
             why = "the disk is nearly full: remove what is not needed" if outcome.full else "the time was up"
             said = f"{text(outcome)}\n[stopped: {why}. Files written so far remain; all its processes are gone]"
-            return Result(said.lstrip(), is_error=True)
+            return Result(said.lstrip() + refused, is_error=True, carries=carries)
         # A state that fills its limit was cut: half an export would break every later call.
         whole = 0 < len(outcome.report) < REPORT_LIMIT
-        if whole:
+        # A file that is replaced may wait for the disk: most commands change neither folder nor exports.
+        if whole and outcome.report != state:
             fresh = self._state.with_name(f"{self._state.name}.new")
             fresh.write_bytes(outcome.report)
             fresh.replace(self._state)
-        return Result(_with_code(text(outcome), outcome.code), is_error=outcome.code != 0)
+        return Result(_with_code(text(outcome), outcome) + refused, is_error=outcome.code != 0, carries=carries)
 
 
-def _with_code(output: str, code: int) -> str:
-    if code == 0:
-        return output or "(no output)"
-    return f"{output.rstrip()}\n[exit code {code}]".lstrip()
+def _with_code(output: str, outcome: Outcome) -> str:
+    why = f"\n{OUT_OF_MEMORY}" if outcome.memory else ""
+    if outcome.code == 0:
+        return f"{output}{why}" or "(no output)"
+    return f"{output.rstrip()}\n[exit code {outcome.code}]{why}".lstrip()

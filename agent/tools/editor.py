@@ -6,9 +6,11 @@ import json
 import re
 from pathlib import Path
 
-from agent.sandbox.run import Job, Sandbox
+from agent.sandbox.command import BROUGHT
+from agent.sandbox.run import Sandbox
+from agent.sandbox.waiting import Job
 from agent.tools import editing
-from agent.tools.result import CallFailed, Result, text
+from agent.tools.result import OUT_OF_MEMORY, CallFailed, Result, text
 from wire.types import FILE_LIMIT, FILE_NAME, File
 
 DEFINITION = {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}
@@ -29,11 +31,12 @@ with open(fd, "rb") as file: sys.stdout.buffer.write(file.read(int(sys.argv[2]))
 def edit(sandbox: Sandbox, given: object) -> Result:
     """View or change a text file; `given` is the call's input as the API's tool type defines it."""
     asked = json.dumps(given).encode()
-    outcome = sandbox.run(Job([*_PYTHON, "/run/jada/editing"], stdin=asked, files={"/run/jada/editing": _EDITING}))
+    outcome = sandbox.run(Job([*_PYTHON, f"{BROUGHT}/editing"], stdin=asked, files={"editing": _EDITING}))
     if outcome.code is None:
         why = "The disk is nearly full" if outcome.full else "The time was up"
         raise CallFailed(f"{why}; the file is as before, or changed as asked: look.")
-    return Result(text(outcome), is_error=outcome.code != 0)
+    said = f"{text(outcome)}\n{OUT_OF_MEMORY}".lstrip() if outcome.memory else text(outcome)
+    return Result(said, is_error=outcome.code != 0)
 
 
 def collect(sandbox: Sandbox, name: str) -> File:

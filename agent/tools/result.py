@@ -5,6 +5,8 @@ from typing import Any
 
 from agent.sandbox.run import Outcome
 
+OUT_OF_MEMORY = "[out of memory: the kernel ended processes of this call; work on less at a time]"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

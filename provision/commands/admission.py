@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from provision import settings
+from provision import stack_file
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach import access, address, door, inventory
@@ -70,7 +70,7 @@ def firewall(found: inventory.Inventory, instance: str) -> Firewall:
 
 def own_address(stack: str | None, found: inventory.Inventory) -> str:
     """Return as which address this machine is seen by a stack's hosts."""
-    loaded = settings.load_all(ROOT / f"jada.{inventory.stack_name(stack, os.environ)}.toml")
+    loaded = stack_file.load(ROOT / f"jada.{inventory.stack_name(stack, os.environ)}.toml")
     host = inventory.single(found, None)
     return address.own(host.address, loaded.deploy.address_service, local=found.endpoint is not None)
 

@@ -1,80 +1,96 @@
-"""`fab queue.*`: copies of a host's whole queue, and one of them put back in its place."""
+"""`fab backup` and `fab backup-key`: everything that a host holds and cannot be made anew, as one encrypted file
+here.
+"""
 
-from invoke.collection import Collection
+import getpass
+import sys
+from pathlib import Path
+
 from invoke.context import Context
 
-from provision.commands.options import JSON, ONE_HOST, task
-from provision.commands.queue import queue_client
+from backup import settings
+from provision.commands import sealed
+from provision.commands.options import ONE_HOST, task
 from provision.errors import CommandError
-from provision.onhost.units import DASHBOARD
-from provision.progress import Progress, print_json
-from provision.reach.connection import Host, RemoteCommandFailed
+from provision.progress import Progress
 from provision.target import load_target
-from wire.types import Backup
+from wire.settings_file import sections
+from wire.values import Invalid
 
-AGENT = "jada-agent.service"
 APP = "/opt/jada-agent/current"
-RESTORE = (
-    *("runuser", "--user", "jada-dashboard", "--", "env", f"--chdir={APP}/app"),
-    *(f"{APP}/venv/bin/python", "-m", "dashboard.restore", "--state", "/var/lib/jada-dashboard"),
-)
-
-
-@task(help={**ONE_HOST, **JSON}, example="fab queue.backup")
-def backup(_context: Context, *, json: bool = False, stack: str | None = None, host: str | None = None) -> None:
-    """Copy the whole queue on its host, beside the work, and check the copy."""
-    with queue_client(stack, host) as client:
-        made = client.back_up()
-    print_json(made) if json else Progress().say(line(made))
-
-
-@task(name="list", help={**ONE_HOST, **JSON}, example="fab queue.list")
-def list_(_context: Context, *, json: bool = False, stack: str | None = None, host: str | None = None) -> None:
-    """List the copies that a host holds, newest first."""
-    with queue_client(stack, host) as client:
-        held = client.backups()
-    if json:
-        print_json(held)
-        return
-    progress = Progress()
-    for each in held:
-        progress.say(line(each))
-    if not held:
-        progress.say("no backup is held: `fab queue.backup` makes one")
+PROGRAM = ("env", f"--chdir={APP}/app", f"{APP}/venv/bin/python", "-m", "backup")
+"""The program on the host, by its current release."""
 
 
 @task(
-    help={**ONE_HOST, "backup": "the copy's name, as `fab queue.list` prints it; the newest without"},
-    example="fab queue.restore --backup 20260513T030000Z.db",
+    help={
+        **ONE_HOST,
+        "file": "the new file",
+        "recipient": "the public key, age1…, in place of backup.recipients of the settings",
+    },
+    example="fab backup jada-2026-05-13.age --stack prod",
 )
-def restore(_context: Context, backup: str | None = None, stack: str | None = None, host: str | None = None) -> None:
-    """Put a copy in the place of the queue; what was there is kept beside it. What came after the copy is not in it."""
-    progress = Progress()
-    with load_target(stack).connected(host, progress) as box:
-        with progress.step("stop the worker and the dashboard"):
-            # The worker first: it waits for a dashboard that is away, and loses nothing.
-            box.run(["systemctl", "stop", AGENT, DASHBOARD])
-        try:
-            with progress.step("put the copy in place"):
-                said = box.run([*RESTORE, *(("--backup", backup) if backup else ())]).decode().strip()
-        except RemoteCommandFailed as error:
-            raise CommandError(
-                f"{box.name}: {error.said}", "the queue is as it was; `fab queue.list` names the copies"
-            ) from error
-        finally:
-            _start(box, progress)
-    progress.say(f"{box.name}: {said}", "bold")
+def backup(
+    _context: Context, file: str, recipient: str = "", stack: str | None = None, host: str | None = None
+) -> None:
+    """Save all that a host holds to an encrypted file: the queue with its files, journals, workspaces, the sync's
+    memory, Google's token.
+
+    The work goes on meanwhile. Only who has the secret key can open the file, `fab restore`: the host has not. What
+    else a host needs is not in it: secrets are given by `fab secrets`, the release by `fab deploy`.
+    """
+    progress, target, path = Progress(), load_target(stack), Path(file)
+    keys = _recipients(recipient, target.source.file)
+    with sealed.new_file(path) as out, target.connected(host, progress) as box:
+        words = [word for key in keys for word in ("--recipient", key)]
+        size = 0
+
+        def take(content: bytes) -> None:
+            nonlocal size
+            size += len(content)
+            count(len(content))
+            out.write(content)
+
+        with progress.counted(f"{box.name}: make the backup and receive it") as count:
+            box.stream([*PROGRAM, "make", *words], take)
+    said = f"{path}: {size / 1e6:.1f} MB of {box.name}, received to its end; opened by the key of {', '.join(keys)}"
+    progress.say(said, "bold")
+    progress.say("`fab restore FILE --identity KEYFILE --dry-run` reads it and says what it holds")
 
 
-def _start(box: Host, progress: Progress) -> None:
-    with progress.step("start both again"):
-        box.run(["systemctl", "reset-failed", AGENT, DASHBOARD])
-        box.run(["systemctl", "start", DASHBOARD, AGENT])
+def _recipients(given: str, file: Path) -> tuple[str, ...]:
+    try:
+        if given:
+            settings.require_recipients((given,), "--recipient")
+            return (given,)
+        found = settings.read(sections(file).get("backup", {})).recipients
+    except Invalid as error:
+        raise CommandError(str(error), "`fab backup-key FILE` makes a pair, and prints the public one") from None
+    if not found:
+        raise CommandError(
+            f"{file.name}: backup.recipients names no public key to encrypt to",
+            "`fab backup-key FILE` makes a pair; put the public one there, or give it as --recipient",
+        )
+    return found
 
 
-def line(made: Backup) -> str:
-    """Say a copy as one line."""
-    return f"{made.name}  {made.size / 1_000_000:.1f} MB  made {made.made_at}"
+@task(
+    name="backup-key",
+    help={"file": "the new file of the secret key", "passphrase": "ask for one, and encrypt the file with it"},
+    example="fab backup-key jada-backup.key --passphrase",
+)
+def backup_key(_context: Context, file: str, *, passphrase: bool = False) -> None:
+    """Make the pair of keys for backups: the secret one in a new file, which stays with you; the public one is printed.
+
+    Keep the file apart from this machine too: no one opens a backup without it.
+    """
+    public = sealed.write_key(Path(file), _new_passphrase() if passphrase else "")
+    Progress(aside=True).note(f"{file} has the secret key; this is the public one, for backup.recipients:")
+    sys.stdout.write(f"{public}\n")
 
 
-namespace = Collection("queue", backup, list_, restore)
+def _new_passphrase() -> str:
+    first = getpass.getpass("passphrase: ")
+    if not first or first != getpass.getpass("once more: "):
+        raise CommandError("the two are not the same, or empty", "run it again")
+    return first

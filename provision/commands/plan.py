@@ -39,6 +39,7 @@ def as_data(name: str, found: plans.Plan) -> dict[str, Any]:
         "release": found.release,
         "nothing_to_do": found.nothing,
         "changes": [{"action": action, "what": what} for action, what in plans.changes(found)],
+        "paused": found.paused,
         "missing_secrets": [secret.name for secret in found.missing],
         "deploy_refused_for": found.blocking,
     }

@@ -111,7 +111,7 @@ def outcome(deploy: Mapping[str, Any]) -> str:
     """Say how a deploy ended, by its own last word."""
     said = deploy["outcome"] or {}
     if "proven" in said:
-        return "proven"
+        return f"proven, but for {', '.join(said['paused'])}, which was paused" if said.get("paused") else "proven"
     if "finished" in said:
         return "done"
     for kind, words in (("failed", "failed"), ("reverted", "taken back")):

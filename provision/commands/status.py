@@ -45,6 +45,7 @@ def as_data(name: str, probed: Probed, tasks: Sequence[Task] | None, runs: Seque
     return {
         "host": name,
         "release": probed.current,
+        "paused": probed.paused,
         "units": {unit: {**state, "NRestarts": _restarts(state)} for unit, state in probed.units.items()},
         "tasks": None if tasks is None else Counter(task.state.value for task in tasks),
         "waiting": [task for task in tasks or () if task.waiting],
@@ -55,6 +56,7 @@ def as_data(name: str, probed: Probed, tasks: Sequence[Task] | None, runs: Seque
 def host_lines(probed: Probed) -> Iterator[str]:
     """Say what the probe saw."""
     yield f"release    {probed.current or 'none yet: `fab deploy` brings one'}"
+    yield from (f"paused     {line}" for line in plan.pause_lines(probed.paused))
     for unit, state in probed.units.items():
         running = f", release {state['release']}" if state.get("release") else ""
         times = _restarts(state)

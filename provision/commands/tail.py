@@ -45,6 +45,7 @@ def tail(
     count, progress = whole("--last", last, LAST), Progress()
     try:
         with queue_client(stack, host) as client:
+            Progress(aside=True).note(f"watching {task_id}; Ctrl-C stops watching, and the task goes on")
             for item in watched(client, task_id, count, time.sleep):
                 if json:
                     _print_line(item)

@@ -62,6 +62,8 @@ def _require_first_runs(first: Look, fresh: set[str]) -> None:
 
 def _require_same_runs(first: Look, seen: Look) -> None:
     for unit, before in first.runs.items():
+        if unit not in seen.runs:
+            continue  # paused meanwhile
         now = seen.runs[unit]
         if now.state != "active":
             raise Unhealthy(f"{unit} did not stay up: it is {now.state}", unit)

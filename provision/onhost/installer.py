@@ -19,6 +19,7 @@ from provision.onhost import found, repairs, surroundings, switching, tree, tria
 from provision.onhost.errors import DeployError, DeployRefused, Stopped, Unhealthy
 from provision.onhost.events import Events
 from provision.onhost.health import Times, hold
+from provision.onhost.pauses import Pauses
 from provision.onhost.runs import Record
 
 TIMES = Times(time.monotonic, time.sleep)
@@ -86,7 +87,7 @@ class Deploy:
             trials.try_queue(self.record, self.events, release, switching.proven_before(self.record, release))
             self.record.begin(release, self.folder.name, self.orders)
             self._hold(self._activate(), self.orders["health"]["steady_s"])
-            self.events.emit(deployed=release, proven_in=self._watch_s())
+            self.events.emit(deployed=release, proven_in=self._watch_s(), paused=self._paused())
 
     def watch(self) -> int:
         """Watch what was deployed until it is proven, or go back; a later deploy may take over, by ending this one."""
@@ -108,7 +109,7 @@ class Deploy:
         self.record.prove(self.orders["id"])
         self.record.end()
         self._tidy()
-        self.events.emit(proven=self.orders["id"])
+        self.events.emit(proven=self.orders["id"], paused=self._paused())
         return 0
 
     def fail(self, error: Exception) -> None:
@@ -221,6 +222,9 @@ class Deploy:
         for gone in tree.prune(self.record.home, keep):
             self.events.emit(note=f"remove {gone}")
         tree.tidy_uploads(self.record.home / "staging", [each["path"] for each in self._uploads()], time.time())
+
+    def _paused(self) -> list[str]:
+        return sorted(Pauses(self.record.home / "paused").all())
 
     def _uploads(self) -> list[dict[str, str]]:
         return [self.orders[what] for what in ("wheels", "archive") if self.orders[what]]

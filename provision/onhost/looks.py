@@ -25,7 +25,11 @@ STATE_NAMED = 20
 
 def see(asked: Mapping[str, list[str]], ours: Collection[str]) -> dict[str, dict[str, Any]]:
     """Look at {kind: names}; answer {kind: {name: what is seen}}. `ours` are the paths that have rows."""
-    looks = {**LOOKS, "strangers in": each(partial(_strangers, ours=ours))}
+    looks: dict[str, Callable[[list[str]], dict[str, Any]]] = {
+        **LOOKS,
+        "strangers in": each(partial(_strangers, ours=ours)),
+        "unit": partial(_unit, ours=ours),
+    }
     return {kind: looks[kind](names) for kind, names in asked.items()}
 
 
@@ -117,11 +121,12 @@ def _beneath(folder: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
                 yield from _beneath(entry.path, depth - 1)
 
 
-def _unit(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """How systemd has units in force. What a package brings below /usr/lib is no drop-in of a hand."""
+def _unit(names: Iterable[str], ours: Collection[str]) -> dict[str, dict[str, Any]]:
+    """How systemd has units in force, with the drop-ins of a hand: neither ours nor what packages have in /usr/lib."""
     shown = units.shown_all(names, UNIT)
     for state in shown.values():
-        state["DropInPaths"] = [path for path in state["DropInPaths"].split() if not path.startswith("/usr/lib/")]
+        paths = state["DropInPaths"].split()
+        state["DropInPaths"] = [path for path in paths if path not in ours and not path.startswith("/usr/lib/")]
     return shown
 
 
@@ -204,7 +209,6 @@ LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "login user's group": each(_membership),
     "account": each(_account),
     "state": each(_state),
-    "unit": _unit,
     "sshd": _sshd,
     "journald": _journald,
     "in force": each(_in_force),

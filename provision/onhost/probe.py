@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.onhost import found, looks, runs, units, whole
+from provision.onhost.pauses import Pauses
 
 HOME = runs.HOME
 SECRETS = Path("/home/jada/secrets")
@@ -37,6 +38,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "venvs": sorted(
             path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path, fully=not asked["unseen"])
         ),
+        "paused": Pauses().all(),
         "units": _units(asked["units"]),
         "secrets": sorted(path.name for path in SECRETS.glob("*")) if SECRETS.is_dir() else [],
     }

@@ -111,13 +111,14 @@ def _give(folder: str, user: str) -> None:
     run(["chmod", "--recursive", "go-rwx", folder])
 
 
-def _unit(group: list[Repair], _given: Given) -> Steps:
+def _unit(group: list[Repair], given: Given) -> Steps:
     for repair in group:
-        yield f"put {repair['name']} back", partial(_put_back, repair["name"], repair["want"])
+        yield f"put {repair['name']} back", partial(_put_back, repair["name"], repair["want"], given.ours)
 
 
-def _put_back(unit: str, want: Mapping[str, Any]) -> str | None:
-    moved = [_moved_aside(Path(path)) for path in units.shown(unit, "DropInPaths").get("DropInPaths", "").split()]
+def _put_back(unit: str, want: Mapping[str, Any], ours: Collection[str]) -> str | None:
+    paths = units.shown(unit, "DropInPaths").get("DropInPaths", "").split()
+    moved = [_moved_aside(Path(path)) for path in paths if path not in ours]
     units.reload()
     if "ActiveState" in want:
         system.systemctl("unmask", unit)

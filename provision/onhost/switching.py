@@ -9,6 +9,7 @@ from provision.onhost import durable, units, whole
 from provision.onhost.errors import Unhealthy
 from provision.onhost.events import Events
 from provision.onhost.health import Look, Times, hold
+from provision.onhost.pauses import Pauses
 from provision.onhost.runs import Record
 
 
@@ -44,7 +45,7 @@ def known_units(record: Record, release: str) -> set[str]:
 def looker(record: Record, pending: dict[str, Any]) -> Callable[[], Look]:
     """Return what looks at a release: its units, its queue, and whether its worker's poll was answered."""
     release, url = pending["release"], pending["health"]["url"]
-    watched = [unit for unit in pending["healthy"] if unit in known_units(record, release)]
+    known = known_units(record, release)
     manifest = whole.manifest(record.home / "releases" / release) or {}
     port = _port_of(record, release)
 
@@ -52,7 +53,9 @@ def looker(record: Record, pending: dict[str, Any]) -> Callable[[], Look]:
         wrong = units.queue_problem(url, port)
         if wrong is None and manifest.get("polls"):
             wrong = units.poll_problem(release)
-        return Look(units.runs(watched), wrong)
+        # At each look: a user may pause a unit meanwhile, and resume it.
+        paused = Pauses(record.home / "paused").all()
+        return Look(units.runs([unit for unit in pending["healthy"] if unit in known and unit not in paused]), wrong)
 
     return look
 
@@ -89,7 +92,9 @@ def undo(record: Record, events: Events, pending: dict[str, Any], times: Times, 
     health = pending["health"]
     before = {**pending, "release": to}
     try:
-        stale = [unit for unit in pending["healthy"] if units.is_stale(unit, to, record.home)]
+        paused = Pauses(record.home / "paused").all()
+        healthy = [unit for unit in pending["healthy"] if unit not in paused]
+        stale = [unit for unit in healthy if units.is_stale(unit, to, record.home)]
         fresh = activate(record, events, to, stale, f"go back to release {to}")
         # Before the proof: a power cut from here on must boot what is current now.
         record.end()

@@ -113,11 +113,20 @@ def _boot_unit(path: Path, content: str) -> None:
     systemctl("enable", path.name)
 
 
+def _drop_in(path: Path, content: str) -> None:
+    """A part of a unit that no release takes away; systemd reads it now."""
+    durable.write(path, content.encode(), 0o644)
+    done = subprocess.run(["systemctl", "daemon-reload"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemStepFailed(f"systemctl daemon-reload: {_end(done)}")
+
+
 APPLIED: dict[str, Callable[[Path, str], None]] = {
     "sshd": _sshd,
     "journald": _journald,
     "program": _program,
     "boot unit": _boot_unit,
+    "drop-in": _drop_in,
 }
 
 

@@ -3,7 +3,8 @@
 import base64
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -14,13 +15,21 @@ from provision.errors import CommandError
 from provision.reach import programs
 from provision.reach.access import Access, private_key
 
+FULL = ("No space left on device", "Disk quota exceeded")
+"""What a command says that found no room."""
+MEND = "mend the cause on the host, run again"
+MAKE_ROOM = "the host's disk is full: `fab ssh --command 'df -h; df -i'`, then make room and run again"
+DEAD_S = 20
+"""Seconds for which what we sent may go unacknowledged by the host's kernel: then the connection is dead."""
+
 
 class RemoteCommandFailed(CommandError):
     """A command on the host that ended with an error of its own; `said` is the end of what it said."""
 
     def __init__(self, host: str, command: Sequence[str], status: int, said: str) -> None:
+        full = any(words in said for words in FULL)
         super().__init__(
-            f"{host}: `{shlex.join(command)[:80]}` ended with {status}: {said}", "mend the cause on the host, run again"
+            f"{host}: `{shlex.join(command)[:80]}` ended with {status}: {said}", MAKE_ROOM if full else MEND
         )
         self.said = said
 
@@ -32,6 +41,8 @@ class ConnectionLost(CommandError):
         super().__init__(f"{host}: the connection broke{why}", "run it again: it is safe to")
 
 
+CHUNK = 1 << 16
+"""Bytes that are taken from a command at once."""
 LOST = -1
 """What stands for an exit status when the connection ended before the command did."""
 
@@ -60,10 +71,55 @@ class Host:
                 # Programs read their standard input to its end.
                 sent.channel.shutdown_write()
             yield from out.channel.makefile("rb")  # `out` itself decodes, and raises for what is no UTF-8
-            errors = err.read().decode(errors="replace").strip().splitlines()
-            status = out.channel.recv_exit_status()
         except (paramiko.SSHException, OSError) as error:
             raise ConnectionLost(self.name, f": {error}" if str(error) else "") from error
+        self._require_success(command, out, err)
+
+    def stream(self, command: Sequence[str], write: Callable[[bytes], object]) -> None:
+        """Run a command as root and hand on its output, bytes of any length, as it comes.
+
+        Raises `ConnectionLost`, `RemoteCommandFailed`, and what `write` raises.
+        """
+        with self._connected():
+            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
+            sent.channel.shutdown_write()
+        while content := self._received(out):
+            write(content)
+        self._require_success(command, out, err)
+
+    def feed(self, command: Sequence[str], give: Callable[[Any], object]) -> bytes:
+        """Run a command as root with what `give` writes as its input, and return its output.
+
+        Raises `ConnectionLost`, `RemoteCommandFailed`, and what `give` raises: the command then finds its input cut
+        off.
+        """
+        with self._connected():
+            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]))
+        with suppress(OSError):  # a command that ended before it read all says why below
+            give(sent)
+            sent.flush()
+            sent.channel.shutdown_write()
+        said = b"".join(iter(lambda: self._received(out), b""))
+        self._require_success(command, out, err)
+        return said
+
+    def _received(self, out: Any) -> bytes:
+        with self._connected():
+            return bytes(out.channel.recv(CHUNK))
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Say of what the connection raises that it broke."""
+        try:
+            yield
+        except (paramiko.SSHException, OSError) as error:
+            raise ConnectionLost(self.name, f": {error}" if str(error) else "") from error
+
+    def _require_success(self, command: Sequence[str], out: Any, err: Any) -> None:
+        """Raise for a command that failed, with the end of its errors, or whose connection ended."""
+        with self._connected():
+            errors = err.read().decode(errors="replace").strip().splitlines()
+            status = out.channel.recv_exit_status()
         if status == LOST:
             raise ConnectionLost(self.name, "")
         if status:
@@ -113,12 +169,20 @@ def _connection(access: Access, timeout_s: float) -> Connection:
     return connection
 
 
+def _notice_death(sock: socket.socket) -> None:
+    """Have the kernel end a connection whose other end is gone: by itself it tries for a quarter of an hour."""
+    # Not on macOS, where the keepalive alone notices it, later.
+    if option := getattr(socket, "TCP_USER_TIMEOUT", None):
+        sock.setsockopt(socket.IPPROTO_TCP, option, DEAD_S * 1000)
+
+
 def _open(connection: Connection, access: Access, timeout_s: float) -> None:
     who = f"{access.name} ({access.address})"
     try:
         connection.open()
         # A step of the installer may be silent for minutes, and routers forget silent connections.
         connection.transport.set_keepalive(15)
+        _notice_death(connection.transport.sock)
     except paramiko.BadHostKeyException as error:
         raise CommandError(
             f"{who} shows another host key ({error.key.get_name()}) than Lightsail saw: it may not be that machine",

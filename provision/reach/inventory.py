@@ -7,9 +7,9 @@ The output is {"region", "endpoint" or null, "bundle", "operator_cidrs", "hosts"
 import ipaddress
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from msgspec import Meta
@@ -44,6 +44,10 @@ class Inventory(Value, frozen=True, kw_only=True):
     hosts: tuple[Host, ...] = ()
 
 
+class NothingMade(CommandError):
+    """A stack whose state can be read, and in which nothing was made yet."""
+
+
 def stack_name(given: str | None, environ: Mapping[str, str]) -> str:
     """Return the stack to act on: the one given, else JADA_STACK, else local."""
     return given or environ.get("JADA_STACK") or LOCAL
@@ -53,7 +57,7 @@ def parse(outputs: str) -> Inventory:
     """Read the JSON of `pulumi stack output --json`; raises `CommandError` when infra's output isn't in it."""
     data = json.loads(outputs)
     if "inventory" not in data:
-        raise CommandError("the stack has no output `inventory`: nothing was made yet", "run `pulumi up` first")
+        raise NothingMade("the stack has no output `inventory`: nothing was made yet", "run `pulumi up` first")
     try:
         return decode(Inventory, data["inventory"], "inventory")
     except Invalid as error:
@@ -68,16 +72,32 @@ UNREADABLE = ("credential", "expiredtoken", "accessdenied", "access denied", "ss
 
 def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     """Ask Pulumi for a stack's outputs and check that stack and cloud belong together."""
-    command = ["pulumi", "stack", "output", "--json", "--stack", stack]
+    inventory = parse(_pulumi(("stack", "output", "--json", "--stack", stack), stack, root, environ))
+    require_matching_cloud(stack, inventory, environ)
+    return inventory
+
+
+def configured(stack: str, root: Path, environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """Ask Pulumi for a stack's settings: full key → value, as the file says it, for what nothing was made of yet."""
+    found = json.loads(_pulumi(("config", "--json", "--stack", stack), stack, root, environ))
+    return {key: entry.get("objectValue", entry.get("value")) for key, entry in found.items()}
+
+
+def engine(root: Path, environ: Mapping[str, str]) -> str:
+    """Return the version of Pulumi's engine; raises `CommandError`."""
+    return _pulumi(("version",), stack_name(None, environ), root, environ).strip()
+
+
+def _pulumi(words: Sequence[str], stack: str, root: Path, environ: Mapping[str, str]) -> str:
     try:
-        done = subprocess.run(command, cwd=root, env=dict(environ), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["pulumi", *words], cwd=root, env=dict(environ), capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         raise CommandError("`pulumi` is not on PATH", _how_to_have_outputs(stack)) from None
     if done.returncode:
         raise no_outputs(stack, done.stderr)
-    inventory = parse(done.stdout)
-    require_matching_cloud(stack, inventory, environ)
-    return inventory
+    return done.stdout
 
 
 def no_outputs(stack: str, said: str) -> CommandError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from provision.desired import HOME
 from provision.errors import CommandError
+from provision.onhost import pauses
 from provision.progress import Progress
 from provision.reach.connection import Host
 from provision.release import bundle, installer, plan, wheels
@@ -21,7 +22,8 @@ STAGING = "/opt/jada-agent/staging"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
-    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
+    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test;
+    `packages` are those that the settings ask for.
     """
 
     root: Path
@@ -30,6 +32,7 @@ class Source:
     queue: str
     targets: tuple[str, ...] = ()
     tested: bool = False
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,14 @@ class Prepared:
 def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
     """Look at the host, build the release for it, and compare the two."""
     with progress.step(f"{host.name}: look at the host"):
-        probed = plan.read_probe(host.program("probe", plan.probe_request()))
+        probed = plan.read_probe(host.program("probe", plan.probe_request(source.packages)))
     if source.tested:
         require_notifications(source, probed)
     with progress.step("build the release"):
         wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
-        built = bundle.collect(source.root, source.file, wheelhouse.key)
-    return Prepared(plan.make(probed, built, source.settings.keep_releases), built, wheelhouse)
+        built = bundle.collect(source.root, source.file, wheelhouse.key, wheelhouse.sbom)
+    made = plan.make(probed, built, source.settings.keep_releases, source.packages)
+    return Prepared(made, built, wheelhouse)
 
 
 def plan_lines(made: plan.Plan) -> Iterator[str]:
@@ -82,14 +86,16 @@ def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None
     Raises `CommandError`.
     """
     errand = errand or Errand()
-    prepared = prepare(host, source, progress)
-    for line in plan_lines(prepared.plan):
-        progress.say(f"    {line}")
-    if prepared.plan.nothing:
-        return None
-    if prepared.plan.blocking:
-        raise lacks_secrets(host.name, prepared.plan)
-    uploaded = upload(host, prepared, progress)
+    with installer.before_the_start(host.name):
+        prepared = prepare(host, source, progress)
+        for line in plan_lines(prepared.plan):
+            progress.say(f"    {line}")
+        if prepared.plan.nothing:
+            return None
+        require_a_queue(host.name, prepared.plan)
+        if prepared.plan.blocking:
+            raise lacks_secrets(host.name, prepared.plan)
+        uploaded = upload(host, prepared, progress)
     orders = plan.orders(prepared.plan, health(source), **uploaded)
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.
@@ -122,7 +128,17 @@ def roll_back(host: Host, source: Source, to: str | None, progress: Progress, er
         progress.say(f"    {line}")
     if made.nothing:
         return "nothing changed, nothing restarted"
+    require_a_queue(host.name, made)
     return install(host, plan.orders(made, health(source), wheels=None, archive=None), progress, errand)
+
+
+def require_a_queue(name: str, made: plan.Plan) -> None:
+    """Raise `CommandError` where the queue itself is paused: nothing could say whether the release serves it."""
+    if pauses.QUEUE in made.paused:
+        raise CommandError(
+            f"{name}: its queue is paused, so that a release could not be proven there",
+            "`fab resume` first; `fab pause` without --whole lets the queue run",
+        )
 
 
 def no_way_back(name: str, to: str | None, probed: plan.Probed) -> CommandError:

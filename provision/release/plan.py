@@ -1,7 +1,7 @@
 """From what a host is and what it should be to what is to be done, as a value; nothing is touched."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class Probed:
     run: str | None
     releases: dict[str, dict[str, Any]]
     venvs: tuple[str, ...]
+    paused: dict[str, dict[str, Any]]
     units: dict[str, dict[str, Any]]
     secrets: tuple[str, ...]
 
@@ -52,7 +53,8 @@ class Plan:
 
     `differing` are the rows of the table that are not as they should be; `damaged` has the releases that can't be used
     as they are, with what is wrong; `after` is the host's latest deploy, and `seen` its release, when it was looked at;
-    `prove`: the release is current already, and was never watched until it was proven.
+    `prove`: the release is current already, and was never watched until it was proven. Units that are `paused` are not
+    started, with whom, since when and why.
     """
 
     release: str
@@ -66,6 +68,7 @@ class Plan:
     login: str
     prove: bool
     restart: Mapping[str, str]
+    paused: Mapping[str, Mapping[str, Any]]
     keep: tuple[str, ...]
     missing: tuple[HostSecret, ...]
 
@@ -96,9 +99,9 @@ class Plan:
         return tuple(secret.name for secret in self.missing if set(secret.readers) & set(SERVICES))
 
 
-def probe_request(*, deep: bool = False) -> dict[str, Any]:
-    """Return what the probe is to look at; `deep` looks take seconds."""
-    return {**desired.request(deep=deep), "units": list(UNITS)}
+def probe_request(packages: Sequence[str] = (), *, deep: bool = False) -> dict[str, Any]:
+    """Return what the probe is to look at; `packages` are more than those of every host, `deep` looks take seconds."""
+    return {**desired.request(packages, deep=deep), "units": list(UNITS)}
 
 
 def read_probe(answer: Any) -> Probed:
@@ -106,9 +109,12 @@ def read_probe(answer: Any) -> Probed:
     return decode(Probed, answer, "probe")
 
 
-def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
-    """Compare a host with what it should be. Raises `CommandError` for a system that we don't know."""
-    differing = desired.differences(desired.table(probed.os), probed.found)
+def make(probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[str] = ()) -> Plan:
+    """Compare a host with what it should be, with `packages` more than those of every host.
+
+    Raises `CommandError` for a system that we don't know.
+    """
+    differing = desired.differences(desired.table(probed.os, packages), probed.found)
     by_hand = {each.row.name: desired.seen_instead(each) for each in differing if each.row.look == "unit"}
     return Plan(
         release=bundle.id,
@@ -121,7 +127,12 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         damaged=_damaged(probed, bundle.lock),
         login=probed.login,
         prove=_is_unproven(probed, bundle),
-        restart={unit: why for unit in SERVICES if (why := _restart_reason(probed, bundle, unit, by_hand))},
+        restart={
+            unit: why
+            for unit in SERVICES
+            if unit not in probed.paused and (why := _restart_reason(probed, bundle, unit, by_hand))
+        },
+        paused=probed.paused,
         keep=_keep(probed, bundle, keep_releases),
         missing=missing(probed.secrets),
     )
@@ -161,6 +172,17 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"will {action:<9}  {what}"
     for each in plan.named:
         yield f"differs  {desired.told(each)}"
+    for line in pause_lines(plan.paused):
+        yield f"stays paused    {line}"
+
+
+def pause_lines(paused: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Say what is paused: a line for each who did it at a time."""
+    words: dict[tuple[str, str, str], list[str]] = {}
+    for unit, word in paused.items():
+        words.setdefault((str(word["by"]), str(word["since"]), str(word["why"])), []).append(unit)
+    for (by, since, why), units in words.items():
+        yield f"{', '.join(units)}: paused by {by} since {since}{f' ({why})' if why else ''}"
 
 
 def digest(plan: Plan) -> str:
@@ -207,7 +229,7 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
         # systemd must read what its links lead to.
         "reload": any(each.repair in RELOADS for each in plan.repairs),
         "restart": list(plan.restart),
-        "healthy": list(SERVICES),
+        "healthy": [unit for unit in SERVICES if unit not in plan.paused],
         "health": asdict(health),
         "keep": list(plan.keep),
     }

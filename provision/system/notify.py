@@ -1,18 +1,28 @@
-"""The test of the notification targets, as a command on the host: as the sender runs, with its user and its secret."""
+"""The tests of targets and heartbeat, as commands on the host: as the sender runs, with its user and its secret."""
 
 from provision.system.secrets import FOLDER
 
 TARGETS = "notify_targets"
+HEARTBEAT = "heartbeat_url"
 STATE = "/var/lib/jada-notify"
 USER = "jada-notify"
 
 
 def command(release: str, *words: str) -> list[str]:
     """Return the command that sends a test by the release in the folder `release`."""
+    return _run(release, TARGETS, "test", "--state", STATE, *words)
+
+
+def heartbeat_command(release: str) -> list[str]:
+    """Return the command that asks whether the heartbeat's service takes calls."""
+    return _run(release, HEARTBEAT, "heartbeat")
+
+
+def _run(release: str, secret: str, *words: str) -> list[str]:
     properties = {
         "User": USER,
         "WorkingDirectory": f"{release}/app",
-        "LoadCredential": f"{TARGETS}:{FOLDER}/{TARGETS}",
+        "LoadCredential": f"{secret}:{FOLDER}/{secret}",
         "UMask": "0077",
         "NoNewPrivileges": "yes",
         # Above what a few targets take at worst, each 30 s.
@@ -21,5 +31,5 @@ def command(release: str, *words: str) -> list[str]:
     return [
         *("systemd-run", "--pipe", "--wait", "--collect", "--quiet"),
         *(f"--property={name}={value}" for name, value in properties.items()),
-        *(f"{release}/venv/bin/python", "-m", "notify", "test", "--state", STATE, *words),
+        *(f"{release}/venv/bin/python", "-m", "notify", *words),
     ]

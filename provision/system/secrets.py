@@ -31,6 +31,12 @@ SECRETS: Mapping[str, HostSecret] = {
     for secret in (
         HostSecret("anthropic_api_key", "the worker's key to Claude", ("jada-agent.service",)),
         HostSecret(
+            "egress_secrets",
+            "what is added to requests of the worker's tools outside of their sandbox, lines of `name = token`",
+            ("jada-agent.service",),
+            optional=True,
+        ),
+        HostSecret(
             "dashboard_token",
             "the token for a queue on another host, as `fab token.make` prints it there",
             ("jada-agent.service", "jada-notify.service", "port-sheet-sync.service"),
@@ -55,6 +61,12 @@ SECRETS: Mapping[str, HostSecret] = {
             "notify_targets",
             "whom notifications go to, lines of `name = URL`",
             ("jada-notify.service", "jada-failed@.service", "port-sheet-sync.service"),
+            optional=True,
+        ),
+        HostSecret(
+            "backup_key",
+            "the private key by which the night's backup is sent, as ssh-keygen writes it",
+            ("jada-backup.service",),
             optional=True,
         ),
         HostSecret(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from wire.settings_file import Url
+from wire.addresses import Url
 from wire.values import Value
 
 Path = Annotated[str, Meta(max_length=200, description="a path like guest.name")]

@@ -1,6 +1,7 @@
 """One suite for every store: what the queue may rely on, whatever keeps it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from dashboard.stores.listing import Bounds, first_id
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.retention import Before, Freed
 from dashboard.stores.sqlite import SqliteStore
+from tests import dynamo
 from wire.types import (
     AskedBudget,
     Budget,
@@ -39,13 +41,24 @@ NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
 SECONDS = NOW.timestamp()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request, tmp_path):
+def made(name, tmp_path):
     targets = ("mail", "chat")
-    sqlite = request.param == "sqlite"
-    made = SqliteStore(tmp_path / "queue.db", targets=targets) if sqlite else MemoryStore(targets=targets)
-    yield made
-    made.close()
+    if name == "dynamodb":
+        return dynamo.store(targets=targets)
+    return SqliteStore(tmp_path / "queue.db", targets=targets) if name == "sqlite" else MemoryStore(targets=targets)
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
+def store(request, tmp_path):
+    with closing(made(request.param, tmp_path)) as found:
+        yield found
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def indexed(request, tmp_path):
+    """A store that has an index of words and one of costs."""
+    with closing(made(request.param, tmp_path)) as found:
+        yield found
 
 
 def task(number, **fields):
@@ -575,20 +588,29 @@ def require_all_that_is_named(store, records):
 @given(st.lists(MOVES, max_size=30))
 @settings(max_examples=100, deadline=None)
 def test_whatever_is_asked_of_them_stores_agree_no_family_overspends_and_all_that_is_named_is_there(moves):
-    with TemporaryDirectory() as folder:
-        memory, sqlite = MemoryStore(), SqliteStore(Path(folder) / "queue.db")
-        for step, move in enumerate([*(("add", member, None) for member in FAMILY), *moves]):
-            assert make_move(memory, step, move) == make_move(sqlite, step, move)
-            records = memory.tasks()
-            assert records == sqlite.tasks()
-            require_all_that_is_named(memory, records)
-            require_all_that_is_named(sqlite, records)
-            for root in {record.root for record in records}:
-                left = sqlite.budget(root)
-                assert memory.budget(root) == left
-                assert min(left.usd_micros, left.sessions) >= 0
-                assert summed_up([record for record in records if record.root == root]) == replace(left, version=1)
-        sqlite.close()
+    with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder) / "queue.db")) as sqlite:
+        require_agreement(moves, MemoryStore(), sqlite)
+
+
+@given(st.lists(MOVES, max_size=20))
+@settings(max_examples=10, deadline=None)
+def test_a_table_agrees_whatever_is_asked_of_it(moves):
+    with closing(dynamo.store()) as table:
+        require_agreement(moves, MemoryStore(), table)
+
+
+def require_agreement(moves, memory, other):
+    for step, move in enumerate([*(("add", member, None) for member in FAMILY), *moves]):
+        assert make_move(memory, step, move) == make_move(other, step, move)
+        records = memory.tasks()
+        assert records == other.tasks()
+        require_all_that_is_named(memory, records)
+        require_all_that_is_named(other, records)
+        for root in {record.root for record in records}:
+            left = other.budget(root)
+            assert memory.budget(root) == left
+            assert min(left.usd_micros, left.sessions) >= 0
+            assert summed_up([record for record in records if record.root == root]) == replace(left, version=1)
 
 
 def summed_up(family):
@@ -760,19 +782,19 @@ def find(store, words, **filters):
     return numbers(store.listing(TaskFilter(words=words, **filters)))
 
 
-def test_tasks_are_found_by_whole_words_of_title_and_description(store):
+def test_tasks_are_found_by_whole_words_of_title_and_description(indexed):
     record = task(1, title="Räume zählen")
-    store.add(replace(record, task=replace(record.task, description="all of the Harbour, twice")))
-    add(store, 2, title="harbours")
-    assert find(store, "harbour") == find(store, "HARBOUR all") == find(store, "zahlen TWICE") == [1]
-    assert find(store, "harb") == find(store, "harbour never") == []
-    assert find(store, "harbours") == [2]
+    indexed.add(replace(record, task=replace(record.task, description="all of the Harbour, twice")))
+    add(indexed, 2, title="harbours")
+    assert find(indexed, "harbour") == find(indexed, "HARBOUR all") == find(indexed, "zahlen TWICE") == [1]
+    assert find(indexed, "harb") == find(indexed, "harbour never") == []
+    assert find(indexed, "harbours") == [2]
 
 
-def test_words_of_a_description_that_is_long_are_found_too(store):
+def test_words_of_a_description_that_is_long_are_found_too(indexed):
     record, text = task(1), b"far away is the lighthouse"
-    store.add(replace(record, description=digest(text)), [text])
-    assert find(store, "lighthouse task") == [1]
+    indexed.add(replace(record, description=digest(text)), [text])
+    assert find(indexed, "lighthouse task") == [1]
 
 
 @pytest.mark.parametrize(
@@ -791,17 +813,17 @@ def test_words_of_a_description_that_is_long_are_found_too(store):
         ('a "', [2, 1]),
     ],
 )
-def test_what_is_typed_is_only_words(store, typed, found):
-    add(store, 1, title="task one with a and b")
-    add(store, 2, title="near a or b title")
-    assert find(store, typed) == found
+def test_what_is_typed_is_only_words(indexed, typed, found):
+    add(indexed, 1, title="task one with a and b")
+    add(indexed, 2, title="near a or b title")
+    assert find(indexed, typed) == found
 
 
-def test_a_joined_word_is_a_phrase(store):
-    add(store, 1, title="the sea-side room, 12.50")
-    add(store, 2, title="the side of the sea")
-    assert find(store, "sea-side") == find(store, "12.50") == [1]
-    assert find(store, "side sea") == [2, 1]
+def test_a_joined_word_is_a_phrase(indexed):
+    add(indexed, 1, title="the sea-side room, 12.50")
+    add(indexed, 2, title="the side of the sea")
+    assert find(indexed, "sea-side") == find(indexed, "12.50") == [1]
+    assert find(indexed, "side sea") == [2, 1]
 
 
 def test_no_word_at_all_is_refused(store):
@@ -809,59 +831,86 @@ def test_no_word_at_all_is_refused(store):
         find(store, "… --")
 
 
-def test_a_listing_is_walked_in_parts_by_each_order(store):
+def test_a_listing_is_walked_in_parts_by_age(store):
     for number in range(1, 8):
-        spent(store, number, (number * 3) % 7 * 100)
+        add(store, number)
     assert all_of_numbers(store, TaskFilter()) == [7, 6, 5, 4, 3, 2, 1]
     assert all_of_numbers(store, TaskFilter(), Sort.OLDEST) == [1, 2, 3, 4, 5, 6, 7]
-    assert all_of_numbers(store, TaskFilter(), Sort.COST) == [2, 4, 6, 1, 3, 5]
-    assert all_of_numbers(store, TaskFilter(words="task")) == [7, 6, 5, 4, 3, 2, 1]
-    assert all_of_numbers(store, TaskFilter(words="task"), Sort.OLDEST) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_listing_is_walked_in_parts_by_words_and_by_cost(indexed):
+    for number in range(1, 8):
+        spent(indexed, number, (number * 3) % 7 * 100)
+    assert all_of_numbers(indexed, TaskFilter(), Sort.COST) == [2, 4, 6, 1, 3, 5]
+    assert all_of_numbers(indexed, TaskFilter(words="task")) == [7, 6, 5, 4, 3, 2, 1]
+    assert all_of_numbers(indexed, TaskFilter(words="task"), Sort.OLDEST) == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_listing_says_that_nothing_follows_and_takes_no_foreign_cursor(store):
     for number in (1, 2):
-        spent(store, number, number)
+        add(store, number)
     assert store.listing(limit=2).cursor is None
     assert store.listing(limit=1).cursor is not None
-    by_cost = store.listing(sort=Sort.COST, limit=1).cursor
+    for cursor in ("x", f"5.{task(1).task.id}"):
+        with pytest.raises(Invalid, match="cursor"):
+            store.listing(sort=Sort.OLDEST, cursor=cursor)
+
+
+def test_a_listing_by_words_or_cost_takes_no_foreign_cursor(indexed):
     for which, sort, cursor in (
         (TaskFilter(words="task"), Sort.NEWEST, "x"),
-        (TaskFilter(), Sort.OLDEST, by_cost),
         (TaskFilter(), Sort.COST, task(1).task.id),
     ):
         with pytest.raises(Invalid, match="cursor"):
-            store.listing(which, sort=sort, cursor=cursor)
+            indexed.listing(which, sort=sort, cursor=cursor)
 
 
-@pytest.mark.parametrize("words", [None, "task"])
+def test_what_a_store_has_no_index_for_is_refused_by_name():
+    with closing(dynamo.store()) as store:
+        with pytest.raises(Invalid, match="words: cannot be searched in a queue on DynamoDB"):
+            store.listing(TaskFilter(words="task"))
+        with pytest.raises(Invalid, match="sort: must be newest or oldest"):
+            store.listing(sort=Sort.COST)
+
+
 @pytest.mark.parametrize(("sort", "rest"), [(Sort.NEWEST, [1]), (Sort.OLDEST, [4])])
-def test_a_listing_goes_on_where_its_last_task_was_deleted(store, words, sort, rest):
+def test_a_listing_goes_on_where_its_last_task_was_deleted(store, sort, rest):
     for number in (1, 2, 3, 4):
         add(store, number)
-    part = store.listing(TaskFilter(words=words), sort=sort, limit=3)
+    part = store.listing(TaskFilter(), sort=sort, limit=3)
     last = part.records[-1].task.id
     finish(store, last, "S1")
     assert store.prune(Before(tasks=LATER)).tasks == 1
-    assert numbers(store.listing(TaskFilter(words=words), sort=sort, cursor=part.cursor)) == rest
+    assert numbers(store.listing(TaskFilter(), sort=sort, cursor=part.cursor)) == rest
 
 
-def test_cost_is_followed_when_it_grows(store):
-    task_id = spent(store, 1, 100).task.id
-    spent(store, 2, 200)
-    assert all_of_numbers(store, TaskFilter(), Sort.COST) == [2, 1]
-    change(store, task_id, rules.retry)
-    assert all_of_numbers(store, TaskFilter(least=100, most=100)) == [1]
-    end(store, claim(store, task_id), Exit.FAULT, usd_micros=900)
-    assert all_of_numbers(store, TaskFilter(), Sort.COST) == [1, 2]
-    assert all_of_numbers(store, TaskFilter(least=100, most=100)) == []
+@pytest.mark.parametrize(("sort", "rest"), [(Sort.NEWEST, [1]), (Sort.OLDEST, [4])])
+def test_a_listing_by_words_goes_on_where_its_last_task_was_deleted(indexed, sort, rest):
+    for number in (1, 2, 3, 4):
+        add(indexed, number)
+    part = indexed.listing(TaskFilter(words="task"), sort=sort, limit=3)
+    last = part.records[-1].task.id
+    finish(indexed, last, "S1")
+    assert indexed.prune(Before(tasks=LATER)).tasks == 1
+    assert numbers(indexed.listing(TaskFilter(words="task"), sort=sort, cursor=part.cursor)) == rest
 
 
-def test_cost_is_followed_when_a_cancelled_task_is_settled(store):
-    held = claim(store, add(store, 1))
-    change(store, held.task.id, rules.cancel)
-    end(store, held, Exit.FENCED, usd_micros=300)
-    assert all_of_numbers(store, TaskFilter(), Sort.COST) == [1]
+def test_cost_is_followed_when_it_grows(indexed):
+    task_id = spent(indexed, 1, 100).task.id
+    spent(indexed, 2, 200)
+    assert all_of_numbers(indexed, TaskFilter(), Sort.COST) == [2, 1]
+    change(indexed, task_id, rules.retry)
+    assert all_of_numbers(indexed, TaskFilter(least=100, most=100)) == [1]
+    end(indexed, claim(indexed, task_id), Exit.FAULT, usd_micros=900)
+    assert all_of_numbers(indexed, TaskFilter(), Sort.COST) == [1, 2]
+    assert all_of_numbers(indexed, TaskFilter(least=100, most=100)) == []
+
+
+def test_cost_is_followed_when_a_cancelled_task_is_settled(indexed):
+    held = claim(indexed, add(indexed, 1))
+    change(indexed, held.task.id, rules.cancel)
+    end(indexed, held, Exit.FENCED, usd_micros=300)
+    assert all_of_numbers(indexed, TaskFilter(), Sort.COST) == [1]
 
 
 def test_words_are_not_sorted_by_cost(store):
@@ -911,11 +960,27 @@ def fits(number, which):
 def stocked(request, tmp_path_factory):
     """Tasks of all kinds. Whatever a count is held against, another index leads, and parts end elsewhere."""
     path = tmp_path_factory.mktemp("q") / "queue.db"
-    made = MemoryStore() if request.param == "memory" else SqliteStore(path, bounds=request.param)
-    for number in range(12):
-        labelled(made, number)
-    yield made
-    made.close()
+    with closing(MemoryStore() if request.param == "memory" else SqliteStore(path, bounds=request.param)) as found:
+        for number in range(12):
+            labelled(found, number)
+        yield found
+
+
+@pytest.fixture(scope="module", params=[500, 3, 1])
+def stocked_table(request):
+    """The same in a table, whose listings end after so many tasks were read."""
+    with closing(dynamo.store(looked=request.param)) as found:
+        for number in range(12):
+            labelled(found, number)
+        yield found
+
+
+@given(which=st.builds(TaskFilter, **{**FILTERS, "words": st.none()}), sort=st.sampled_from([Sort.NEWEST, Sort.OLDEST]))
+@settings(max_examples=25, deadline=None)
+def test_a_table_lists_all_that_fits_its_filters_and_nothing_else(stocked_table, which, sort):
+    found = [int(name[10:]) for name in all_of(stocked_table, which, sort)]
+    expected = [number for number in range(12) if fits(number, which)]
+    assert found == (expected if sort is Sort.OLDEST else expected[::-1])
 
 
 @given(which=st.builds(TaskFilter, **FILTERS), sort=st.sampled_from(Sort))
@@ -933,7 +998,16 @@ def test_what_is_deleted_is_no_longer_listed(store):
     finish(store, add(store, 1, labels=("x",)), "S1")
     add(store, 2, labels=("x",))
     assert store.prune(Before(tasks=LATER)).tasks == 1
-    for which in (TaskFilter(words="task"), TaskFilter(label="x"), TaskFilter()):
+    for which in (TaskFilter(label="x"), TaskFilter()):
         assert all_of_numbers(store, which) == [2]
     add(store, 1, labels=("x",))
-    assert sorted(all_of_numbers(store, TaskFilter(words="task", label="x"))) == [1, 2]
+    assert sorted(all_of_numbers(store, TaskFilter(label="x"))) == [1, 2]
+
+
+def test_what_is_deleted_is_no_longer_found_by_words(indexed):
+    finish(indexed, add(indexed, 1), "S1")
+    add(indexed, 2)
+    assert indexed.prune(Before(tasks=LATER)).tasks == 1
+    assert find(indexed, "task") == [2]
+    add(indexed, 1)
+    assert sorted(find(indexed, "task")) == [1, 2]

@@ -6,6 +6,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from provision.onhost.pauses import DROP_INS
+from provision.release.plan import pause_lines
 from provision.system.units import SERVICES, TEMPLATES, UNITS
 
 DAEMON_LIMIT_KB = 30 * 1024
@@ -13,8 +15,25 @@ API_LIBRARIES = ("anthropic", "jiter", "pydantic_core")
 """The client of the Messages API, and the compiled libraries that importing it would map."""
 
 
+@pytest.fixture(scope="module")
+def awake(probed):
+    """Skip, and say so, for a unit that is paused."""
+
+    def require(unit):
+        if unit in probed.paused:
+            pytest.skip(next(pause_lines({unit: probed.paused[unit]})))
+
+    return require
+
+
+def test_what_is_paused_does_not_run(probed, shown):
+    running = {unit: shown(unit, "ActiveState")["ActiveState"] for unit in probed.paused}
+    assert not [unit for unit, state in running.items() if state not in ("inactive", "failed")]
+
+
 @pytest.mark.parametrize("unit", SERVICES)
-def test_services_run_and_start_at_boot(shown, unit):
+def test_services_run_and_start_at_boot(shown, awake, unit):
+    awake(unit)
     state = shown(unit, "ActiveState", "UnitFileState")
     assert state == {"ActiveState": "active", "UnitFileState": "enabled"}
 
@@ -22,7 +41,8 @@ def test_services_run_and_start_at_boot(shown, unit):
 @pytest.mark.parametrize("unit", UNITS)
 def test_no_unit_was_changed_by_hand(shown, unit):
     state = shown(unit, "FragmentPath", "DropInPaths", "NeedDaemonReload")
-    expected = {"FragmentPath": f"/etc/systemd/system/{unit}", "DropInPaths": "", "NeedDaemonReload": "no"}
+    drop_in = DROP_INS.get(unit, "")
+    expected = {"FragmentPath": f"/etc/systemd/system/{unit}", "DropInPaths": drop_in, "NeedDaemonReload": "no"}
     assert state == expected
 
 
@@ -40,27 +60,36 @@ def test_units_are_the_ones_of_the_release(out, manifest, unit):
         ("jada-notify.service", "jada-notify"),
     ],
 )
-def test_services_run_as_their_users_from_a_release_that_is_there(out, shown, unit, user):
+def test_services_run_as_their_users_from_a_release_that_is_there(out, shown, awake, unit, user):
+    awake(unit)
     pid = shown(unit, "MainPID")["MainPID"]
     assert out("stat", "-c", "%U", f"/proc/{pid}") == user
     assert out("readlink", f"/proc/{pid}/cwd").startswith("/opt/jada-agent/releases/")
     assert not out("readlink", f"/proc/{pid}/cwd").endswith("(deleted)")
 
 
-def test_the_idle_daemon_is_small(out, shown):
+def test_the_idle_daemon_is_small(out, shown, awake):
+    awake("jada-agent.service")
     pid = shown("jada-agent.service", "MainPID")["MainPID"]
     rows = dict(line.split(":", 1) for line in out("cat", f"/proc/{pid}/smaps_rollup").splitlines()[1:])
     assert int(rows["Pss"].split()[0]) < DAEMON_LIMIT_KB
 
 
-def test_the_daemon_never_imports_the_api_client(out, shown):
+def test_the_daemon_never_imports_the_api_client(out, shown, awake):
+    awake("jada-agent.service")
     pid = shown("jada-agent.service", "MainPID")["MainPID"]
     maps = out("cat", f"/proc/{pid}/maps")
     assert [name for name in API_LIBRARIES if name in maps] == []
 
 
-def test_no_secret_is_in_a_services_environment(out, shown):
-    for unit in SERVICES:
+@pytest.fixture(scope="module")
+def working(probed):
+    """The services that are to run: those that are not paused."""
+    return [unit for unit in SERVICES if unit not in probed.paused]
+
+
+def test_no_secret_is_in_a_services_environment(out, shown, working):
+    for unit in working:
         pid = shown(unit, "MainPID")["MainPID"]
         names = out("sh", "-c", f"tr '\\0' '\\n' </proc/{pid}/environ | cut -d= -f1").split()
         assert not [name for name in names if "TOKEN" in name or "SECRET" in name or "KEY" in name]
@@ -84,12 +113,13 @@ def ask(out, page):
     return asked
 
 
-def test_the_queue_is_written_and_read_back(ask):
+def test_the_queue_is_written_and_read_back(ask, awake):
+    awake("jada-dashboard.service")
     assert ask("root", "/readyz") == "200"
 
 
-def test_no_service_listens_on_a_port_but_the_one_for_other_hosts(out, shown, page):
-    pids = [shown(unit, "MainPID")["MainPID"] for unit in SERVICES]
+def test_no_service_listens_on_a_port_but_the_one_for_other_hosts(out, shown, page, working):
+    pids = [shown(unit, "MainPID")["MainPID"] for unit in working]
     listening = out("ss", "-H", "-l", "-n", "-t", "-u", "-p").splitlines()
     ours = [line.split()[4] for line in listening if any(f"pid={pid}," in line for pid in pids)]
     assert ours == ([page["listen"]] if page.get("listen") else [])

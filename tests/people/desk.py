@@ -24,6 +24,7 @@ from sync.sheet import Sheet
 COLUMNS = ("id", "arrival", "guest", "rate")
 OURS = (*COLUMNS, "sync_state")
 ACCOUNT = "sync@hotel.example"
+READER = "guest@hotel.example"
 TAB = 7
 SETTINGS = Settings(bookings_url="http://b", spreadsheet_id="x", columns=COLUMNS, dates=("arrival",))
 
@@ -43,7 +44,7 @@ class Desk:
         size = {"rowCount": rows, "columnCount": columns}
         tab = {"properties": {"sheetId": TAB, "title": "Bookings", "gridProperties": size}}
         other = {"properties": {"sheetId": 0, "title": "Others"}}
-        self._sheets.make({"sheets": [other, tab]}, "x", {ACCOUNT: "writer"})
+        self._sheets.make({"sheets": [other, tab]}, "x", {ACCOUNT: "writer", READER: "reader"})
         self._now = datetime(2026, 5, 13, tzinfo=UTC)
         self._ids = 1000
         self.requests: list[str] = []

@@ -19,9 +19,9 @@ def look(tmp_path):
     key = credentials / "anthropic_api_key"
     key.write_text("sk-test\n")
 
-    def look(url, **settings):
+    def look(url, more="", **settings):
         lines = [f'{name} = "{value}"' for name, value in {"claude_url": url, **settings}.items()]
-        (tmp_path / "jada.toml").write_text("\n".join(["[agent]", *lines]))
+        (tmp_path / "jada.toml").write_text("\n".join(["[agent]", *lines, more]))
         command = [*look.before, sys.executable, "-m", "agent.fitness", str(tmp_path / "jada.toml"), str(state)]
         env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(credentials)}
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
@@ -70,3 +70,11 @@ def test_a_host_without_a_sandbox_is_unfit(look, claude):
 
 def test_an_api_that_is_away_says_nothing_about_the_host(look):
     assert look("http://127.0.0.1:9") == (0, "")
+
+
+def test_a_way_out_that_lacks_its_secret_is_reported_before_a_task_needs_it(look, claude):
+    more = '[agent.egress.credentials.x]\nat = "example.com"\nsecret = "team"'
+    code, words = look(claude, more)
+    assert (code, "no line `team = …`" in words, "fab secrets" in words) == (1, True, True)
+    (look.key.parent / "egress_secrets").write_text("team = canary-0123456789\n")
+    assert look(claude, more) == (0, "")

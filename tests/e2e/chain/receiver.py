@@ -1,6 +1,6 @@
 """A web hook in the cloud's network: `receiver.py ADDRESS PORT FOLDER`. Each message is a line of FOLDER/got; the
 answer is what FOLDER/answer says: a status, or `drip`. Below /beat it is a service for heartbeats, each a line of
-FOLDER/beats.
+FOLDER/beats, answered with what FOLDER/beat-answer says, if it is there.
 """
 
 import json
@@ -39,7 +39,8 @@ class Hook(BaseHTTPRequestHandler):
     def beat(self, said):
         with (FOLDER / "beats").open("a") as beats:
             beats.write(json.dumps({"at": time.time(), "path": self.path, "said": said}) + "\n")
-        self.send_response(200)
+        answer = FOLDER / "beat-answer"
+        self.send_response(int(answer.read_text()) if answer.exists() else 200)
         self.end_headers()
 
     def log_message(self, *_words):

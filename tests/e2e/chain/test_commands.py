@@ -1,6 +1,8 @@
 """Commands on tasks as an operator types them, while the worker stands still so that the tasks do."""
 
 import contextlib
+import signal
+import subprocess
 
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd, State
 
@@ -29,3 +31,27 @@ def test_a_failed_task_is_tried_again_and_cancelled_with_its_subtask(chain):
         refused = chain.fab("task.retry", task.id, check=False)
     assert refused.returncode != 0
     assert "only a failed one can be tried again" in refused.stdout + refused.stderr
+
+
+def test_ctrl_c_stops_watching_and_the_task_goes_on(chain):
+    with worker_stopped(chain), chain.dashboard() as client:
+        task = client.add_task(NewTask(title="watched", not_before="2098-01-01T00:00:00Z"))
+        with subprocess.Popen(
+            ["fab", "task.tail", task.id],
+            env=chain.env,
+            cwd=chain.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Whoever runs the tests in the background of a script ignores SIGINT, and so would a child.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+        ) as watching:
+            said = watching.stderr.readline()
+            assert f"watching {task.id}" in said
+            watching.send_signal(signal.SIGINT)
+            out, err = watching.communicate(timeout=60)
+        assert (watching.returncode, out) == (130, "")
+        assert f"no longer watched; `fab task.show {task.id}` says how it stands" in err
+        assert "Traceback" not in err
+        assert client.task(task.id).state is State.QUEUED
+        client.cancel(task.id)

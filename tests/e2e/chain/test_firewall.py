@@ -50,6 +50,36 @@ def test_an_edit_never_refuses_a_connection(chain, address, tmp_path):
     assert all(knocks)
 
 
+def test_a_command_from_an_address_that_is_not_an_operators_opens_a_door_that_pulumi_does_not_see(
+    chain, address, tmp_path
+):
+    with (chain.folder / "Pulumi.local.yaml").open() as file:
+        settings = yaml.safe_load(file)
+    settings["config"]["jada:operator-cidrs"] = ["192.0.2.0/24"]
+    edited = tmp_path / "Pulumi.local.yaml"
+    edited.write_text(yaml.safe_dump(settings))
+    up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
+    chain.run(*up, "--config-file", str(edited))
+    try:
+        assert not connects(address, 22)
+        assert "jada-agent" in chain.fab("status", "--door").stdout
+        assert not connects(address, 22)
+        with subprocess.Popen(
+            ["fab", "door"], env=chain.env, cwd=chain.folder, stdout=subprocess.PIPE, text=True
+        ) as door:
+            assert any("Ctrl-C" in line for line in door.stdout)
+            assert connects(address, 22)
+            chain.run(*up, "--config-file", str(edited), "--expect-no-changes")
+            assert "left open" in chain.fab("door", "--show", check=False).stdout
+            door.kill()
+        assert connects(address, 22)
+        assert "taken out: 10." in chain.fab("door", "--out").stdout
+        assert not connects(address, 22)
+    finally:
+        chain.run(*up)
+    assert chain.fab("door", "--show").returncode == 0
+
+
 class knocking:  # noqa: N801 - reads as what it does, as context managers do
     """New connections every 50 ms while the block runs; the list says which were let in."""
 

@@ -13,6 +13,7 @@ from dashboard.app import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
+from sync.failure import REAUTHENTICATE
 from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
@@ -217,9 +218,9 @@ def trouble(play):
     play.clock.fixed = datetime.now(UTC) - timedelta(minutes=40)
     play.sync(
         SyncOutcome.FAILED,
-        error="TokenRevoked",
+        error="token_dead",
         cause="Google no longer accepts the token: it was revoked, or its consent screen is in testing mode.",
-        cure="authorise again on your machine: `python sync/scripts/auth_ga.py`, then `fab secrets --stack prod`",
+        cure=REAUTHENTICATE,
     )
     play.clock.run()
     play.client.present(Presence(host=HOST))

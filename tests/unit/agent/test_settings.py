@@ -1,9 +1,14 @@
+import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from agent.settings import Settings, load
+from agent.settings import Settings, read
+from wire import settings_file
 from wire.values import Invalid
+
+load = partial(settings_file.load, name="agent", read=read)
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,3 +59,101 @@ def test_a_file_that_is_absent_or_no_toml_is_refused_by_name(file, tmp_path):
         load(tmp_path / "absent.toml")
     with pytest.raises(Invalid, match=r"jada\.toml: is not valid TOML"):
         load(file("[agent"))
+
+
+EGRESS = """
+[agent.egress]
+allow = ["beds.org", "git.example.com:8443/team/"]
+private = ["10.20.0.0/16"]
+[agent.egress.credentials.packages]
+at = "packages.example.com/simple"
+secret = "packages"
+"""
+
+
+def test_there_is_no_way_out_unless_it_is_set(file):
+    assert load(file("[agent]")).egress is None
+    egress = load(file(EGRESS)).egress
+    assert egress.allow == ("beds.org", "git.example.com:8443/team/")
+    assert egress.credentials["packages"].methods == ("GET", "HEAD")
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["https://beds.org", "beds", "BEDS.org", "10.0.0.1", "127.1", "[::1]", "*.beds.org", "beds.org:0",
+     "beds.org:65536", "beds.org/a/../b", "beds.org/..", "beds.org/.", "beds.org/a?b", "beds.org/a b",
+     "beds.org//a", "beds.org\n",
+     "a..org", "-a.org", "user@beds.org", "beds.org.", "1.2.3.4/x", "x.1", "beds.org/%2e%2e"],
+)  # fmt: skip
+def test_a_place_that_could_be_read_in_two_ways_is_refused(file, place):
+    with pytest.raises(Invalid, match=r"agent\.egress\.allow.*must be a host"):
+        load(file(f"[agent.egress]\nallow = [{json.dumps(place)}]"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ('private = ["10.20.0.0"]\nallowed = []', "agent.egress.allowed: unknown"),
+        ('private = ["10.20.0.1/16"]', "agent.egress.private: is no list of networks"),
+        ('private = ["169.254.0.0/16"]', "agent.egress.private: 169.254.0.0/16 holds link-local addresses"),
+        ('private = ["0.0.0.0/0"]', "agent.egress.private: 0.0.0.0/0 holds link-local addresses"),
+        ("megabytes = 0", "agent.egress.megabytes: must be at least 1"),
+        ('trust = "ca.pem"', "agent.egress.trust: must be an absolute path"),
+        ('[agent.egress.credentials.x]\nat = "x.org"', "agent.egress.credentials.secret: missing"),
+        (
+            '[agent.egress.credentials.x]\nat = "x.org"\nsecret = "x"\nvalue = "Bearer"',
+            "agent.egress.credentials.value: must be printable text with {} in it",
+        ),
+        (
+            '[agent.egress.credentials.x]\nat = "x.org"\nsecret = "x"\nheader = "A: b"',
+            "agent.egress.credentials.header: must be letters",
+        ),
+        (
+            '[agent.egress.credentials.x]\nat = "x.org"\nsecret = "x"\nmethods = ["TRACE"]',
+            "agent.egress.credentials.methods[0]: must be one of",
+        ),
+    ],
+)
+def test_a_wrong_way_out_is_refused_by_name(file, lines, told):
+    with pytest.raises(Invalid) as caught:
+        load(file(f"[agent.egress]\n{lines}\n"))
+    assert str(caught.value).startswith(told)
+
+
+REPOSITORY = """
+[agent.repositories.site]
+address = "https://git.example.com:8443/team/site.git"
+secret = "git"
+checks = ["make test"]
+packages = ["make", "git"]
+"""
+
+
+def test_a_repository_brings_its_packages_and_its_way_out(file):
+    settings = load(file(REPOSITORY))
+    assert settings.repositories["site"].place == "git.example.com:8443/team/site.git"
+    assert settings.packages == ("curl", "git", "make")
+    assert load(file("[agent.egress]")).packages == ("curl",)
+    assert load(file("")).packages == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('address = "http://git.example.com/x"', "address: must be an address like https://"),
+        ('address = "git@git.example.com:x"', "address: must be an address like https://"),
+        ('address = "https://me:pw@git.example.com/x"', "address: must be an address like https://"),
+        ('address = "https://git.example.com"', "address: must be an address like https://"),
+        ('branch = "a..b"', "branch: must be a branch's name"),
+        ('branch = "-x"', "branch: must be a branch's name"),
+        ('branch = "x.lock"', "branch: must be a branch's name"),
+        ("depth = -1", "depth: must be at least 0"),
+        ('checks = ["a\\nb"]', "checks[0]: must be one line"),
+        ('packages = ["a; b"]', "packages[0]: must be a Debian package's name"),
+    ],
+)
+def test_a_wrong_repository_is_refused_by_name(file, line, told):
+    given = {"address": 'address = "https://git.example.com/x.git"', line.partition(" ")[0]: line}
+    with pytest.raises(Invalid) as caught:
+        load(file("[agent.repositories.x]\n" + "\n".join(given.values())))
+    assert str(caught.value).startswith(f"agent.repositories.{told}")

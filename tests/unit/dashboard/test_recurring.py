@@ -8,9 +8,10 @@ from dashboard import cron
 from dashboard.queue import Queue
 from dashboard.record import Busy, stamp
 from dashboard.recurring import Dealt, Recurrences, due
-from dashboard.settings import Recurring, Settings, Template, zone
+from dashboard.settings import Recurring, Settings, Template, read, zone
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
+from wire.settings_file import load
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd
 from wire.values import Invalid
 
@@ -201,8 +202,6 @@ def test_what_is_no_cron_expression_or_never_due_is_refused(expression):
 
 
 def test_a_wrong_expression_is_refused_by_the_names_of_its_keys_and_its_text(tmp_path):
-    from dashboard.settings import load  # noqa: PLC0415 - beside its file
-
     file = tmp_path / "jada.toml"
     for text, said in (
         ('[dashboard.recurring.x]\ntemplate = "t"\ncron = "61 * * * *"', r"recurring.cron: .*'61 \* \* \* \*'.*minute"),
@@ -214,7 +213,7 @@ def test_a_wrong_expression_is_refused_by_the_names_of_its_keys_and_its_text(tmp
     ):
         file.write_text(text)
         with pytest.raises(Invalid, match=said):
-            load(file)
+            load(file, "dashboard", read)
 
 
 def test_the_latest_and_the_next_run_lie_on_either_side_of_now():

@@ -1,9 +1,13 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dashboard.settings import Notify, Recurring, Settings, Template, endpoint, load
+from dashboard.settings import Notify, Recurring, Settings, Template, endpoint, read
+from wire import settings_file
 from wire.values import Invalid
+
+load = partial(settings_file.load, name="dashboard", read=read)
 
 ROOT = Path(__file__).parents[3]
 

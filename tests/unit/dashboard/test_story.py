@@ -1,5 +1,5 @@
 from dashboard import story
-from wire.types import Budget, Exit, Need, Session, State, Task, Waiting
+from wire.types import Act, Budget, Deed, Exit, Need, Session, State, Task, Waiting
 
 
 def task(state=State.QUEUED, **fields):
@@ -42,3 +42,18 @@ def test_what_is_queued_for_later_says_when_it_goes_on():
 def test_an_end_of_another_release_is_reported_as_such():
     told = story.steps(task(State.RUNNING), [session(1, Exit(99))])
     assert "which this release does not know" in told[-1].title
+
+
+def test_a_users_answer_is_a_step_at_its_place_with_its_words():
+    acts = (
+        Act(at="2026-05-13T09:59:00Z", by="Ada", deed=Deed.ADDED),
+        Act(at="2026-05-13T11:45:00Z", by="Bob", deed=Deed.ANSWERED, text="room 12"),
+    )
+    told = story.steps(task(acts=acts), [session(1, Exit.ASKED), session(2)])
+    assert [(step.title, step.text) for step in told] == [
+        ("Added by Ada", ""),
+        ("Session 1 began on box", ""),
+        ("Session 1 waits: asked a user", ""),
+        ("Answered by Bob", "room 12"),
+        ("Session 2 began on box", ""),
+    ]

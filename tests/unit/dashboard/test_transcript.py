@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from dashboard import transcript
 from dashboard.stores.journal import Unreadable
-from dashboard.transcript import ToolCall
+from dashboard.transcript import Refusal, ToolCall
 from wire.types import Event, EventKind
 
 
@@ -122,3 +122,13 @@ def test_a_journal_of_whatever_shape_has_its_entries(items):
     entries = transcript.read(events(*items))
     assert all("cannot be read" not in entry.title for entry in entries)
     "".join(entry.title + entry.text for entry in entries).encode()
+
+
+def test_what_the_network_refused_is_shown_once_with_the_entry_that_would_allow_it():
+    gone = {"what": "beds.org:443", "why": "is not listed", "allow": "beds.org"}
+    odd = [{"refused": [gone]}, {"refused": [gone]}, {"refused": "x"}, 7, {"refused": [3, {}]}, {"more": 9}]
+    result = {"tool_use_id": "u", "content": "", "is_error": True}
+    for connections, shown in ((odd, (Refusal(**gone), Refusal(what="", why=""))), (None, ())):
+        told = (EventKind.TOOL_RESULT, {**result, "connections": connections})
+        (entry,) = transcript.read(events(turn(use(command="pip")), told))
+        assert entry.calls[0].refused == shown

@@ -50,3 +50,9 @@ def test_the_local_cloud_is_called_without_the_proxy():
     assert proxy.without_proxy("corp", "10.77.0.1") == "corp,localhost,127.0.0.1,10.77.0.1"
     assert proxy.without_proxy("corp,localhost,127.0.0.1", "10.77.0.1") == "corp,localhost,127.0.0.1,10.77.0.1"
     assert proxy.without_proxy("") == "localhost,127.0.0.1"
+
+
+def test_a_java_program_gets_the_proxy_as_options():
+    found = proxy.java_options({"https_proxy": "http://proxy.corp:3128"})
+    assert found == ["-Dhttps.proxyHost=proxy.corp", "-Dhttps.proxyPort=3128"]
+    assert proxy.java_options({}) == []

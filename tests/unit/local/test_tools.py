@@ -7,7 +7,7 @@ import pytest
 
 from local import tools
 from local.account import Account
-from local.steps import Steps
+from local.steps import StepFailed, Steps
 
 
 def fill(half):
@@ -89,3 +89,29 @@ def test_what_an_environment_still_uses_is_not_counted_as_freed(cache, tmp_path)
     (cache / "uv" / "file").write_bytes(b"x" * 100_000)
     os.link(cache / "uv" / "file", tmp_path / "file")
     assert tools.sizes()["uv"] < 20_000
+
+
+def test_a_file_that_is_not_pinned_is_refused_with_what_it_came_with(tmp_path):
+    for line in (tools.DYNAMODB / tools.SUMS).read_text().splitlines():
+        (tmp_path / line.split()[1]).touch()
+    tools._require_nothing_else(tmp_path)
+    (tmp_path / "more-1.0.jar").touch()
+    with pytest.raises(StepFailed, match=r"more-1\.0\.jar"):
+        tools._require_nothing_else(tmp_path)
+
+
+MAVEN = """case "$*" in *-DoutputDirectory=*) ;; *) exit 1 ;; esac
+for option in "$@"; do case $option in -DoutputDirectory=*) folder=${option#*=} ;; esac; done
+mkdir "$folder/.maven"
+echo other > "$folder/DynamoDBLocal-3.1.0.jar"
+"""
+
+
+@pytest.mark.process
+def test_a_database_that_is_not_what_was_pinned_is_refused(cache, tmp_path, monkeypatch):
+    program(tmp_path / "bin", "mvn", MAVEN)
+    program(tmp_path / "bin", "java", "")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    with pytest.raises(StepFailed, match="dynamodb-check"):
+        tools.dynamodb(Steps(tmp_path / "logs"))
+    assert not tools.dynamodb_folder().exists()

@@ -4,6 +4,7 @@ import pytest
 
 from notify.failed import LastReport, is_reported, report
 from notify.settings import is_whole
+from wire.settings_file import load
 
 MISSING = {"MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_STATUS": "243", "MONITOR_INVOCATION_ID": "ab12"}
 
@@ -48,7 +49,7 @@ def test_a_unit_is_reported_once_in_ten_minutes_whatever_the_clock_does(tmp_path
 )
 def test_the_dashboards_setting_counts_past_it_too(tmp_path, text, whole):
     (tmp_path / "jada.toml").write_text(text)
-    assert is_whole(tmp_path / "jada.toml") is whole
+    assert load(tmp_path / "jada.toml", "dashboard", is_whole) is whole
 
 
 @pytest.mark.parametrize(

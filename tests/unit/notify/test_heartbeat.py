@@ -8,7 +8,7 @@ from dashboard.app import create
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
-from notify.heartbeat import EVERY_S, Heartbeat
+from notify.heartbeat import EVERY_S, Heartbeat, seen
 from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
@@ -91,3 +91,11 @@ def test_a_queue_that_is_not_ready_is_said_with_its_reason(receiver, clock, tmp_
     store.close()
     ((path, _, body),) = receiver.got
     assert (path, b"queue.db was deleted" in body) == ("/ping/fail", True)
+
+
+@pytest.mark.parametrize(("status", "taken"), [(200, True), (404, False), (500, False)])
+def test_whether_the_service_takes_calls_is_asked_by_a_line_for_its_log_and_never_by_a_beat(receiver, status, taken):
+    receiver.status = status
+    url = Secret(f"http://127.0.0.1:{receiver.server.server_port}/ping/uuid-canary\n")
+    assert seen(url) == (taken, f"the service outside answered with status {status}")
+    assert [path for path, _, _ in receiver.got] == ["/ping/uuid-canary/log"]

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from notify.settings import Settings, load, read_targets
+from notify.settings import Settings, read, read_targets
+from wire.settings_file import load
 from wire.values import Invalid
 
 ROOT = Path(__file__).parents[3]
@@ -10,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
 def test_the_shipped_files_say_every_key_with_its_default(name):
-    assert load(ROOT / name) == Settings()
+    assert load(ROOT / name, "notify", read) == Settings()
     section = (ROOT / name).read_text().split("\n[notify]")[1].split("\n[")[0]
     assert all(f"\n{key} = " in section for key in Settings.__struct_fields__)
 
@@ -19,7 +20,7 @@ def test_the_shipped_files_say_every_key_with_its_default(name):
 def test_a_wrong_key_is_refused_by_name(tmp_path, line):
     (tmp_path / "jada.toml").write_text(f"[notify]\n{line}\n")
     with pytest.raises(Invalid, match=f"notify.{line.split()[0]}"):
-        load(tmp_path / "jada.toml")
+        load(tmp_path / "jada.toml", "notify", read)
 
 
 def test_targets_are_lines_of_a_name_and_a_url():

@@ -71,7 +71,7 @@ def fresh():
         os="debian_12", python="3.11", machine="x86_64", glibc="2.36",
         found=as_seen(lambda row: [] if row.want == [] else None),
         login="admin", releases={}, venvs=(), secrets=(),
-        current=None, proven=(), pending=None, deploying=False, run=None,
+        current=None, proven=(), pending=None, deploying=False, run=None, paused={},
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
     )  # fmt: skip
 

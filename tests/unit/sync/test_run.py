@@ -2,9 +2,11 @@ import pytest
 
 from sync.failure import SyncFailed
 from sync.plan import Row
-from sync.run import _compare, secret
+from sync.run import _compare, require_writable, secret
 from sync.settings import Settings
+from sync.sheet import Sheet
 from sync.source.bookings import Aside, Bookings
+from tests.people import desk as people
 from tests.people.desk import Desk
 
 SETTINGS = Settings(bookings_url="http://b", spreadsheet_id="x", columns=("id", "arrival", "rate"), dates=("arrival",))
@@ -93,3 +95,35 @@ def test_a_booking_that_is_cancelled_is_marked_as_removed_and_not_taken_for_a_sh
         _compare(SETTINGS, Bookings(live), rows, base)
     cancelled = Bookings(live, cancelled=frozenset(base.keys() - {"B2"}))
     assert len(_compare(SETTINGS, cancelled, rows, base).removed) == 19
+
+
+def require_desk_writable(desk, call=None):
+    require_writable(Sheet(call or desk._call, people.SETTINGS), "x", 4711)
+
+
+def test_a_sheet_that_takes_a_write_is_left_as_it_is(desk):
+    before = desk.carry_out("GET")
+    require_desk_writable(desk)
+    assert desk.carry_out("GET") == before
+    assert desk.requests == ["GET", "POST :batchUpdate"]
+
+
+def test_a_reader_can_not_write(desk):
+    def as_reader(method, path="", query=None, body=None):
+        return desk.carry_out(method, path, query, body, account=people.READER)
+
+    with pytest.raises(SyncFailed) as failed:
+        require_desk_writable(desk, as_reader)
+    assert failed.value.kind == "sheet_forbidden"
+
+
+def test_a_tab_with_a_range_that_is_not_ours_is_not_writable(desk):
+    desk.do({"addProtectedRange": {"protectedRange": {"range": {"sheetId": 7}}}})
+    with pytest.raises(SyncFailed, match="sheet_protected"):
+        require_desk_writable(desk)
+
+
+def test_a_tab_that_is_not_there_is_not_writable(desk):
+    desk.do({"updateSheetProperties": {"properties": {"sheetId": 7, "title": "Other"}, "fields": "title"}})
+    with pytest.raises(SyncFailed, match="worksheet_missing"):
+        require_desk_writable(desk)

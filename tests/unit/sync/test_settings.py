@@ -1,7 +1,12 @@
+from functools import partial
+
 import pytest
 
-from sync.settings import load
+from sync.settings import read
+from wire import settings_file
 from wire.values import Invalid
+
+load = partial(settings_file.load, name="sync", read=read)
 
 LEAST = 'bookings_url = "http://b"\nspreadsheet_id = "abc"\n'
 

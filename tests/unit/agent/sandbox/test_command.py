@@ -2,11 +2,13 @@
 
 import pytest
 
-from agent.sandbox.command import bubblewrap, limited
+from agent.sandbox.command import bubblewrap, waiting
+
+GIVEN = {"memory_mb": 64, "own_proc": True, "report": 7, "brought": "/b", "filter_": 9}
 
 
 def argv(**changes):
-    return bubblewrap("/w", ["true"], **{"memory_mb": 64, "own_proc": True, "report": 7, **changes})
+    return bubblewrap("/w", ["true"], **{**GIVEN, **changes})
 
 
 def steps(**changes):
@@ -52,7 +54,7 @@ def test_a_program_starts_in_the_workspace():
 
 
 def test_nothing_of_the_host_is_read_but_programs_and_harmless_settings():
-    assert given("--ro-bind") == [["/usr", "/usr"]]
+    assert given("--ro-bind") == [["/usr", "/usr"], ["/b", "/run/jada"]]
     harmless = ("alternatives", "group", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")
     assert given("--ro-bind-try") == [[f"/etc/{name}", f"/etc/{name}"] for name in harmless]
 
@@ -88,14 +90,18 @@ def test_shared_memory_is_made_in_the_new_dev_before_that_becomes_read_only():
 
 @pytest.mark.parametrize("own_proc", [True, False])
 def test_the_root_becomes_read_only_after_all_that_is_made_in_it(own_proc):
-    assert steps(own_proc=own_proc, data=[(9, "/run/jada/x")])[-1] == ("--remount-ro", "/")
+    made = [step for step in steps(own_proc=own_proc) if step[0] != "--seccomp"]
+    assert made[-1] == ("--remount-ro", "/")
     assert len(given("--remount-ro", own_proc=own_proc)) == (2 if own_proc else 3)
 
 
-def test_data_is_shown_read_only_at_its_path_and_no_folder_in_memory_hides_it():
-    data = [(9, "/tmp/x"), (10, "/run/jada/y")]
-    assert given("--ro-bind-data", data=data) == [["9", "/tmp/x"], ["10", "/run/jada/y"]]
-    assert in_order(("--tmpfs", "/tmp"), ("--ro-bind-data", "9", "/tmp/x"), data=data)
+def test_what_is_brought_is_shown_read_only_and_no_folder_in_memory_hides_it():
+    assert in_order(("--tmpfs", "/tmp"), ("--ro-bind", "/b", "/run/jada"))
+
+
+def test_system_calls_are_filtered_where_there_is_a_filter():
+    assert given("--seccomp") == [["9"]]
+    assert given("--seccomp", filter_=None) == []
 
 
 def test_the_queues_socket_is_out_of_sight():
@@ -106,12 +112,13 @@ def test_the_queues_socket_is_out_of_sight():
 
 
 def test_the_program_comes_last_and_its_words_are_no_options():
-    words = bubblewrap("/w", ["--bind", "/", "--", "$c d"], memory_mb=1, own_proc=True, report=7)
+    words = bubblewrap("/w", ["--bind", "/", "--", "$c d"], **GIVEN)
     assert words[0] == "bwrap"
     assert words[words.index("--") :] == ["--", "--bind", "/", "--", "$c d"]
 
 
-def test_limits_and_the_watch_over_its_life_come_before_the_program():
-    watch = "( ( read -r -u 8; kill -KILL $$ ) >/dev/null 2>&1 & )"
-    script = f'{watch}; ulimit -c 0 -f 1048576 -d 2048 -u 9 && exec "$@" 8<&-'
-    assert limited(["a", "b"], memory_mb=2, pids=9, life=8) == ["/bin/bash", "-c", script, "limits", "a", "b"]
+def test_limits_and_the_watch_over_its_life_stand_before_the_program_comes():
+    watch = "( ( read -r -u 8; kill -KILL $$ ) </dev/null >/dev/null 2>&1 & )"
+    become = "mapfile -d '' -t argv </run/jada/argv && exec \"${argv[@]}\" 8<&- </run/jada/stdin"
+    script = f"{watch}; ulimit -c 0 -f 1048576 -d 2048 -u 9 && read -r && {become}"
+    assert waiting(memory_mb=2, pids=9, life=8) == ["/bin/bash", "-c", script]

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.sandbox.run import Job, Sandbox
+from agent.sandbox.run import Sandbox
+from agent.sandbox.waiting import Job
 from agent.settings import ToolLimits
 
 pytestmark = pytest.mark.process
@@ -146,6 +147,71 @@ def test_a_call_that_ends_while_its_sandbox_is_being_made_leaves_no_process(work
             os.kill(int(left.parent.name), signal.SIGKILL)
 
 
+def test_a_sandbox_made_ahead_that_is_never_used_leaves_no_process_and_no_folder(sandbox, workspace):
+    sandbox.prepare()
+    assert until(lambda: alive(str(workspace)))
+    sandbox.close()
+    assert until(lambda: not alive(str(workspace)))
+    assert list(workspace.with_name(f".{workspace.name}.calls").iterdir()) == []
+
+
+def test_one_made_ahead_ends_with_the_session_that_never_used_it(workspace):
+    program = (
+        "import sys, time; from pathlib import Path; from agent.settings import ToolLimits\n"
+        "from agent.sandbox.run import Sandbox\n"
+        "sandbox = Sandbox(Path(sys.argv[1]), ToolLimits(), time.monotonic, lambda: float('inf'))\n"
+        "sandbox.prepare(); print('ready', flush=True); sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(workspace)]
+    for end in (subprocess.Popen.kill, lambda process: process.stdin.close()):
+        session = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        session.stdout.readline()
+        assert until(lambda: len(alive(str(workspace))) > 1)
+        end(session)
+        session.wait()
+        assert until(lambda: not alive(str(workspace)))
+
+
+def test_one_made_ahead_holds_nothing_of_the_call_before(sandbox):
+    leave = "echo secret >/tmp/x; echo secret >/dev/shm/x; sleep 100 & echo secret >/proc/self/comm"
+    sandbox.run(Job(["/bin/bash", "-c", leave], stdin=b"secret", files={"state": b"secret", "other": b"secret"}))
+    sandbox.prepare()
+    seen = shell(sandbox, "ls -A /tmp /dev/shm; ls /run/jada; cat /run/jada/* /proc/*/comm; pgrep sleep")
+    assert seen.head.split()[:4] == [b"/dev/shm:", b"/tmp:", b"argv", b"stdin"]
+    assert b"secret" not in seen.head + seen.tail
+
+
+def test_one_made_ahead_sees_what_was_written_to_the_workspace_since(sandbox, workspace):
+    sandbox.prepare()
+    (workspace / "later").write_text("here\n")
+    assert shell(sandbox, "cat later").head == b"here\n"
+
+
+def test_a_job_gets_a_fresh_sandbox_where_the_one_made_ahead_has_died(sandbox, workspace):
+    sandbox.prepare()
+    assert until(lambda: alive(str(workspace)))
+    for process in alive(str(workspace)):
+        os.kill(int(process.parent.name), signal.SIGKILL)
+    assert until(lambda: not alive(str(workspace)))
+    assert shell(sandbox, "echo ran").head == b"ran\n"
+
+
+def test_a_call_that_closes_its_output_is_ended_all_the_same(make_sandbox):
+    outcome = shell(make_sandbox(seconds=1), f'eval "exec >&- 2>&- $REPORT_FD>&-"; exec sleep {MARK}')
+    assert outcome.code is None
+    assert until(lambda: not alive(MARK))
+
+
+def test_a_sandbox_that_is_killed_as_a_whole_ends_with_137(sandbox):
+    assert shell(sandbox, "kill -KILL 1; kill -KILL $$").code == 137
+
+
+def test_what_the_kernel_killed_for_want_of_memory_is_known(workspace):
+    counts = iter([0, 0, 0, 1, 1, 1])
+    sandbox = Sandbox(workspace, ToolLimits(), time.monotonic, lambda: math.inf, kills=lambda: next(counts))
+    assert [shell(sandbox, "true").memory, shell(sandbox, "true").memory] == [True, False]
+
+
 def test_endless_output_is_cut_in_the_middle_and_takes_no_memory(make_sandbox):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcome = shell(make_sandbox(seconds=2, output_kb=2), "echo first; yes")
@@ -189,7 +255,8 @@ def test_a_call_is_ended_before_the_disk_is_full(tmp_path, fills):
     """On a file system of its own, mounted for one process alone."""
     (tmp_path / "w").mkdir()
     program = (
-        "import math, sys, time; from pathlib import Path; from agent.sandbox.run import Job, Sandbox\n"
+        "import math, sys, time; from pathlib import Path; from agent.sandbox.run import Sandbox\n"
+        "from agent.sandbox.waiting import Job\n"
         "from agent.settings import ToolLimits\n"
         "walls = Sandbox(Path(sys.argv[1]), ToolLimits(), time.monotonic, lambda: math.inf)\n"
         "outcome = walls.run(Job(['/bin/bash', '-c', sys.argv[2]]))\n"
@@ -219,7 +286,8 @@ def test_what_goes_to_the_report_is_apart_from_the_output(sandbox):
 def test_a_killed_session_takes_its_sandbox_along(workspace):
     program = (
         "import sys, time; from pathlib import Path; from agent.settings import ToolLimits\n"
-        "from agent.sandbox.run import Job, Sandbox\n"
+        "from agent.sandbox.run import Sandbox\n"
+        "from agent.sandbox.waiting import Job\n"
         "sandbox = Sandbox(Path(sys.argv[1]), ToolLimits(), time.monotonic, lambda: float('inf'))\n"
         "print('ready', flush=True); sandbox.run(Job(['/bin/sleep', sys.argv[2]]))\n"
     )
@@ -237,20 +305,27 @@ def test_where_proc_is_mounted_over_the_sandbox_does_without_one(workspace):
     cover = 'mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && exec "$@"'
     program = (
         "import sys, time; from pathlib import Path; from agent.settings import ToolLimits\n"
-        "from agent.sandbox.run import Job, Sandbox\n"
+        "from agent.sandbox.run import Sandbox\n"
+        "from agent.sandbox.waiting import Job\n"
         "sandbox = Sandbox(Path(sys.argv[1]), ToolLimits(), time.monotonic, lambda: float('inf'))\n"
         "print(sandbox.run(Job(['/bin/ls', '-A', '/proc'])))\n"
     )
     command = ["unshare", "-m", "bash", "-c", cover, "cover", sys.executable, "-c", program, str(workspace)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said == "Outcome(head=b'', left_out=0, tail=b'', code=0, report=b'', full=False)\n"
+    assert (
+        said
+        == "Outcome(head=b'', left_out=0, tail=b'', code=0, report=b'', full=False, memory=False, connections=())\n"
+    )
 
 
 @pytest.mark.root
 def test_a_fork_bomb_is_bounded_for_the_user_that_the_daemon_is():
     """The kernel counts no processes of root, so this one runs as another user."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chown(folder, USER, USER)
+    with tempfile.TemporaryDirectory() as own:
+        folder = Path(own) / "workspace"
+        folder.mkdir()
+        for path in (own, folder):
+            os.chown(path, USER, USER)
         here, there = get_context("fork").Pipe()
         child = get_context("fork").Process(target=_bomb, args=(folder, there))
         child.start()
@@ -266,7 +341,7 @@ def _bomb(folder, there):
     os.setgroups([])
     os.setgid(USER)
     os.setuid(USER)
-    sandbox = Sandbox(Path(folder), ToolLimits(seconds=3, pids=10), time.monotonic, lambda: float("inf"))
+    sandbox = Sandbox(folder, ToolLimits(seconds=3, pids=10), time.monotonic, lambda: float("inf"))
     count = sandbox.run(Job(["/usr/bin/python3", "-c", FORKS]))
     bomb = shell(sandbox, f"bomb() {{ bomb | bomb & }}; bomb; exec sleep {MARK}")
     there.send((count.head, bomb.code))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.session.briefing import SYSTEM, first_message, lay_out
+from agent.session.briefing import first_message, lay_out, system
+from agent.settings import Credential, Egress, Settings
 from wire.types import Budget, Claim, File, Grant, Lease, State, Task
 
 
@@ -26,6 +27,15 @@ def told(**given):
     return first_message(claim(**given))[0]["text"]
 
 
+def test_a_model_is_told_where_it_can_go_and_that_it_needs_no_credential():
+    assert "a sandbox without network." in system(Settings())
+    egress = Egress(allow=("beds.org",), credentials={"x": Credential(at="api.example.com/team", secret="team")})
+    said = system(Settings(egress=egress))
+    assert "and nothing else: beds.org, api.example.com/team." in said
+    assert "without network" not in said
+    assert system(Settings(egress=Egress())) == system(Settings())
+
+
 def test_it_begins_with_the_title_and_has_the_description():
     assert told().startswith("Task: Count the beds\n\nAll of them.\n\nThe workspace came with no files.")
 
@@ -46,7 +56,7 @@ def test_the_largest_first_request_stays_under_ten_thousand_tokens():
     """Three bytes a token is less than English text or CSV have."""
     files = tuple(File(name=f"{n:02}{'f' * 98}", content=b"x" * 10_000) for n in range(20))
     said = told(title="t" * 200, description="d" * 8192, context=files, checkpoint="c" * 50_000)
-    assert len((SYSTEM + said).encode()) < 9_000 * 3
+    assert len((system(Settings()) + said).encode()) < 9_000 * 3
     assert "[41808 bytes left out]" in said
 
 

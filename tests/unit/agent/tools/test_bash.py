@@ -1,9 +1,14 @@
 """Bash: a fresh sandbox a call, with the folder and the exports of the last one."""
 
+import math
+import time
+
 import pytest
 
+from agent.sandbox.run import Sandbox
+from agent.settings import ToolLimits
 from agent.tools.bash import Bash
-from agent.tools.result import CallFailed
+from agent.tools.result import OUT_OF_MEMORY, CallFailed
 from wire.values import Invalid
 
 pytestmark = pytest.mark.process
@@ -68,6 +73,14 @@ def test_the_time_limit_is_reported_as_an_error(make_sandbox, tmp_path):
     result = Bash(make_sandbox(seconds=1), tmp_path / "shell").run({"command": "echo begun; sleep 60"})
     assert result.is_error
     assert result.content.startswith("begun\n\n[stopped: the time was up")
+
+
+def test_a_call_that_ran_out_of_memory_says_so(workspace, tmp_path):
+    counts = iter([0, 0, 0, 1])
+    sandbox = Sandbox(workspace, ToolLimits(), time.monotonic, lambda: math.inf, kills=lambda: next(counts))
+    result = Bash(sandbox, tmp_path / "shell").run({"command": "(kill -KILL $BASHPID)"})
+    assert result.content.endswith(f"[exit code 137]\n{OUT_OF_MEMORY}")
+    assert result.is_error
 
 
 def test_what_was_left_out_is_reported_in_its_place(make_sandbox, tmp_path):

@@ -117,7 +117,8 @@ def test_a_reader_that_goes_away_ends_the_list_without_words():
 
 @pytest.mark.parametrize("context", CONTEXTS, ids=lambda context: context.name)
 def test_each_task_takes_stack_and_host_and_explains_every_option(context):
-    assert {"--stack", "--host"} <= set(context.flags)
+    acts_here = context.name == "backup-key"
+    assert acts_here or {"--stack", "--host"} <= set(context.flags)
     assert [name for name, argument in context.flags.items() if not argument.help] == []
     assert namespace[context.name].__doc__.strip().endswith(".")
 

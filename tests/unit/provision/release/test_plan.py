@@ -205,7 +205,7 @@ def test_every_repair_of_the_table_is_one_that_the_host_knows_and_that_a_plan_ca
     assert wanted <= set(REPAIRS)
     assert wanted <= set(desired.SAID)
     asked = desired.request(deep=True)
-    assert set(asked["looks"]) <= {*LOOKS, "strangers in"}
+    assert set(asked["looks"]) <= {*LOOKS, "strangers in", "unit"}
     assert set(asked["as_found"]) <= set(SURROUNDINGS)
 
 
@@ -387,3 +387,22 @@ def test_going_back_stops_what_the_release_does_not_have_and_restarts_what_diffe
     assert made.restart[DASHBOARD] == "new code"
     assert made.restart[AGENT] == "release release0 does not have it: it is stopped"
     assert "release1" in made.keep
+
+
+def test_packages_that_settings_ask_for_are_looked_at_and_installed(fresh, bundle):
+    assert plan.probe_request(["git"])["looks"]["package"] == ["bubblewrap", "cron", "git"]
+    made = plan.make(fresh, bundle, 3, ["git", "cron"])
+    assert [each.row.name for each in made.differing if each.row.look == "package"] == ["bubblewrap", "cron", "git"]
+
+
+def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
+    word = {"by": "anna", "since": "2026-05-13T12:00:00Z", "why": "the box is replaced"}
+    stopped = {**worker.units, "jada-agent.service": {"ActiveState": "inactive", "release": None}}
+    seen = replace(worker, units=stopped, paused={"jada-agent.service": word})
+    made = plan.make(seen, bundle, 3)
+    assert made.nothing
+    assert list(plan.lines(made))[-1] == (
+        "stays paused    jada-agent.service: paused by anna since 2026-05-13T12:00:00Z (the box is replaced)"
+    )
+    ordered = plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)
+    assert "jada-agent.service" not in [*ordered["healthy"], *ordered["restart"]]

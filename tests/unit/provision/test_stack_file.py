@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from provision import settings
+from provision import stack_file
 from provision.errors import CommandError
 
 ROOT = Path(__file__).parents[3]
@@ -19,7 +19,7 @@ def file(tmp_path):
 
 @pytest.mark.parametrize("name", ["jada.local.toml", "jada.prod.toml"])
 def test_the_shipped_files_pass(name):
-    assert settings.load_all(ROOT / name).deploy.keep_releases == 3
+    assert stack_file.load(ROOT / name).deploy.keep_releases == 3
 
 
 @pytest.mark.parametrize(
@@ -34,20 +34,20 @@ def test_the_shipped_files_pass(name):
         ("[dashboard]\nlease_s = 'x'", "dashboard.lease_s: must be a whole number"),
         ("[dashboard]\nport = 8765", "dashboard.port: is gone"),
         ("[sync]\nx = 1", "sync.x: unknown"),
-        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, deploy"),
+        ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, backup, deploy"),
         ("[deploy", "is not valid TOML"),
     ],
 )
 def test_a_wrong_key_type_or_range_in_any_section_is_refused_by_name(file, text, said):
     sync = "" if "[sync]" in text else '[sync]\nbookings_url = "http://127.0.0.1:1"\nspreadsheet_id = "x"\n'
     with pytest.raises(CommandError) as caught:
-        settings.load_all(file(f"{sync}{text}"))
+        stack_file.load(file(f"{sync}{text}"))
     assert said in caught.value.cause
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CommandError, match=r"jada\.nowhere\.toml"):
-        settings.load_all(tmp_path / "jada.nowhere.toml")
+        stack_file.load(tmp_path / "jada.nowhere.toml")
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_a_missing_file_is_named(tmp_path):
 def test_who_looks_for_the_queue_on_its_own_host_must_find_it(file, old, new, said):
     text = (ROOT / "jada.local.toml").read_text().replace(old, new, 1)
     if said is None:
-        assert settings.load_all(file(text)).queue == "/run/jada-dashboard/queue.sock"
+        assert stack_file.load(file(text)).queue == "/run/jada-dashboard/queue.sock"
         return
     with pytest.raises(CommandError) as caught:
-        settings.load_all(file(text))
+        stack_file.load(file(text))
     assert said in caught.value.cause
     assert "unix:/run/jada-dashboard/queue.sock" in caught.value.cause
 
 
 def test_the_queues_socket_comes_from_the_dashboards_section(file):
     text = (ROOT / "jada.local.toml").read_text().replace("/run/jada-dashboard/queue.sock", "/run/other/q.sock")
-    assert settings.load_all(file(text)).queue == "/run/other/q.sock"
+    assert stack_file.load(file(text)).queue == "/run/other/q.sock"

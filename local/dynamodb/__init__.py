@@ -1,0 +1,67 @@
+"""AWS's own DynamoDB Local as a program on this machine: what it acknowledged is in its folder, also after SIGKILL."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from local.process import wait_until
+
+STARTS_WITHIN_S = 90.0
+"""Three seconds on an idle machine."""
+
+
+class NotStarted(RuntimeError):
+    """The server did not answer; the text has its last words."""
+
+
+@contextmanager
+def running(library: Path, folder: Path, *, in_memory: bool = False) -> Iterator[str]:
+    """Run a server on a free port of this machine, and yield its address.
+
+    It keeps its tables in `folder`, where another one finds them again, or, `in_memory`, nowhere. Its log is there too.
+    Raises `NotStarted`.
+    """
+    port = _free_port()
+    log = folder / "server.log"
+    # With a telemetry file of its own it would also write to the user's home.
+    env = {**os.environ, "HOME": str(folder), "DDB_LOCAL_TELEMETRY": "0"}
+    with (
+        log.open("ab") as out,
+        subprocess.Popen(
+            command(library, None if in_memory else folder, port),
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, env=env,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            answers = wait_until(lambda: process.poll() is not None or _answers(port), STARTS_WITHIN_S)
+            if not answers or process.poll() is not None:
+                said = log.read_text(encoding="utf-8", errors="replace")[-1000:]
+                raise NotStarted(f"DynamoDB Local did not answer within {STARTS_WITHIN_S:.0f} s: {said}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def command(library: Path, folder: Path | None, port: int) -> list[str]:
+    """Return the command line of a server; without a folder it keeps nothing."""
+    # Small: a process of tests has one, and this machine has several. -disableTelemetry: nothing is told to its maker.
+    java = ["java", "-Xmx256m", "-XX:+UseSerialGC", f"-Djava.library.path={library}"]
+    server = ["-cp", f"{library}/*", "software.amazon.dynamodb.services.local.main.ServerRunner"]
+    # -sharedDb: the same tables for every region and key.
+    kept = ["-dbPath", str(folder)] if folder else ["-inMemory"]
+    return [*java, *server, *kept, "-sharedDb", "-disableTelemetry", "-port", str(port)]
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

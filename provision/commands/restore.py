@@ -1,0 +1,129 @@
+"""`fab restore`: a backup's file put in the place of what a host holds; the host stays paused until it is told
+otherwise.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+
+from provision.commands import sealed
+from provision.commands.backup import PROGRAM
+from provision.commands.options import ONE_HOST, task
+from provision.commands.pause import pause_host
+from provision.errors import CommandError
+from provision.onhost.pauses import RESTORED
+from provision.onhost.units import DASHBOARD
+from provision.progress import Progress
+from provision.reach.connection import Host, RemoteCommandFailed
+from provision.target import load_target
+from wire.archive import About
+
+PLACE = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=jada-restore")
+"""In a unit of its own: a connection that breaks must not end it halfway. A second one is refused by the name."""
+
+
+@task(
+    help={
+        **ONE_HOST,
+        "file": "what `fab backup` wrote, or what the nightly backup sent",
+        "identity": "the file with the secret key, as `fab backup-key` wrote it",
+        "dry-run": "say what it holds and what it would replace, and change nothing",
+    },
+    example="fab restore jada-2026-05-13.age --identity jada-backup.key --stack prod --dry-run",
+)
+def restore(
+    _context: Context,
+    file: str,
+    identity: str,
+    *,
+    dry_run: bool = False,
+    stack: str | None = None,
+    host: str | None = None,
+) -> None:
+    """Put a backup in the place of what a host holds; what is there is kept beside it. The host is paused, and stays
+    so.
+
+    The file is decrypted and read to its end here before anything is touched, and laid out whole on the host before
+    anything is replaced. `fab resume` starts the host then; the host it came from must be paused, or gone: two would
+    work on the same tasks.
+    """
+    progress, target, path = Progress(), load_target(stack), Path(file)
+    key = sealed.read_key(Path(identity))
+    with progress.counted(f"read {path} to its end") as count:
+        about, parts = sealed.verify(path, key, count)
+    with target.connected(host, progress) as box:
+        held = look(box)
+        for line in lines(about, parts, held, box.name):
+            progress.say(f"    {line}")
+        require_readable(about, held, box.name)
+        if dry_run:
+            progress.say(f"{box.name}: nothing was changed", "bold")
+            return
+        _restore(box, path, key, progress)
+        progress.say(f"{box.name}: the backup of {about.host} is in place; the host is paused", "bold")
+        for line in next_lines(about):
+            progress.say(line)
+
+
+def look(box: Host) -> dict[str, Any]:
+    """Ask a host what it holds; raises `CommandError` where no release is that could tell."""
+    try:
+        found: dict[str, Any] = json.loads(box.run([*PROGRAM, "look"]))
+    except RemoteCommandFailed as error:
+        raise CommandError(
+            f"{box.name} has no release that can restore a backup: {error.said}", "`fab deploy` brings one"
+        ) from error
+    return found
+
+
+def lines(about: About, parts: Mapping[str, Mapping[str, int]], held: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Say what a backup is, and what it would replace."""
+    state = "paused: nothing worked on it any more" if about.paused else "at work: what came after is not in it"
+    yield f"backup of {about.host}, made {about.made_at}, {state}"
+    yield f"made by release {about.release}, queue of schema {about.schema}"
+    for part in sorted({*parts, *held["parts"]}):
+        there = held["parts"].get(part)
+        instead = f"in place of {_amount(there)} on {name}" if there else f"onto {name}"
+        yield f"{part:<10} {_amount(parts.get(part))}, {instead}"
+    if held["unfinished"]:
+        yield f"{name} holds half of an earlier restore, which was cut off: this one replaces it"
+
+
+def _amount(part: Mapping[str, int] | None) -> str:
+    return f"{part['entries']} entries, {part['bytes'] / 1e6:.1f} MB" if part else "nothing"
+
+
+def require_readable(about: About, held: Mapping[str, Any], name: str) -> None:
+    """Raise `CommandError` for a backup whose queue the host's release does not know."""
+    if about.schema > held["schema"]:
+        raise CommandError(
+            f"the backup is of a newer release ({about.release}): its queue has schema {about.schema}, and release "
+            f"{held['release']} on {name} knows {held['schema']}",
+            "deploy that release, or a later one, first",
+        )
+
+
+def next_lines(about: About) -> Iterator[str]:
+    """Say what is to be done before the host works."""
+    if not about.paused:
+        yield f"{about.host} was at work when the backup was made: see that it is paused, or gone, before you go on"
+    yield "then `fab resume` starts the host; `fab status` says what it has"
+
+
+def _restore(box: Host, path: Path, key: Any, progress: Progress) -> None:
+    pause_host(box, progress, RESTORED, f"restored from {path.name}")
+    name = secrets.token_hex(8)
+    with progress.counted(f"{box.name}: lay it out, apart from what is there") as count:
+        box.feed([*PROGRAM, "receive", name], lambda out: sealed.decrypt(path, key, out, count))
+    with progress.step("stop the queue"):
+        box.run(["systemctl", "stop", DASHBOARD])
+    with progress.step("put it in place, and keep what was there"):
+        answer = box.run([*PLACE, *PROGRAM, "place", name])
+    with progress.step("start the queue, paused"):
+        box.run(["systemctl", "reset-failed", DASHBOARD])
+        box.run(["systemctl", "start", DASHBOARD])
+    progress.say(f"    what was there is kept in {json.loads(answer)['kept']}")
