@@ -130,4 +130,8 @@ class Process:
 
 
 def _children() -> set[int]:
-    return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()}
+    try:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii")
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
+        return set()
+    return {int(pid) for pid in listed.split()}
