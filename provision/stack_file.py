@@ -17,12 +17,13 @@ SECTIONS = ("agent", "sync", "dashboard", "notify", "backup", "deploy")
 @dataclass(frozen=True, slots=True)
 class StackSettings:
     """A settings file whose sections were all read: ours, `queue`, the path of the queue's socket on the host, and
-    `targets`, the names of those who are notified.
+    `targets`, the names of those who are notified, and the `table` that the queue is in, if any.
     """
 
     deploy: settings.Settings
     queue: str
     targets: tuple[str, ...]
+    table: str = ""
 
 
 def load(path: Path) -> StackSettings:
@@ -53,7 +54,7 @@ def load(path: Path) -> StackSettings:
         page = dashboard.read(found.get("dashboard", {}))
         urls = {"agent": worker.dashboard_url, "sync": sync.read(found.get("sync", {})).dashboard_url}
         _require_reachable({**urls, "notify": notify.read(found.get("notify", {})).dashboard_url}, page.socket)
-        return StackSettings(settings.read(found.get("deploy", {})), page.socket, page.notify.targets)
+        return StackSettings(settings.read(found.get("deploy", {})), page.socket, page.notify.targets, page.table)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"

@@ -23,6 +23,7 @@ STAGING = "/opt/jada-agent/staging"
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
     path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
+    `table` is the queue's, if it is in one.
     """
 
     root: Path
@@ -31,6 +32,7 @@ class Source:
     queue: str
     targets: tuple[str, ...] = ()
     tested: bool = False
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)

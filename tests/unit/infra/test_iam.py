@@ -45,3 +45,14 @@ def test_ci_may_do_nothing_that_the_operator_may_not(service):
 def test_ci_may_read_the_state_and_never_write_it():
     assert allowed("ci.json", "s3") == {"GetObject", "ListBucket"}
     assert allowed("ci.json", "kms") == {"Decrypt"}
+
+
+def test_the_tables_policy_holds_the_calls_about_its_users_keys():
+    made = called("provision/commands/table.py", "iam")
+    assert made <= allowed("table.json", "iam")
+    assert {action for action in allowed("table.json", "iam") if "AccessKey" in action} == made
+
+
+def test_the_hosts_own_rights_are_in_no_operators_policy():
+    assert not allowed("table.json", "dynamodb") & {"GetItem", "PutItem", "Query", "Scan"}
+    assert not allowed("operator.json", "dynamodb")
