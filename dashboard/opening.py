@@ -50,7 +50,7 @@ def _table(state: Path, settings: Settings, environ: Mapping[str, str]) -> Store
     if (state / QUEUE).exists():
         raise Invalid(
             "dashboard.table",
-            f"{state / QUEUE} is here, and its tasks are in no table: leave the setting empty to go on",
+            f"{state / QUEUE} is here, and its tasks are in no table: leave it empty to go on",
         )
     at = connect.place(settings.table)
     client = connect.client(at, key(environ))

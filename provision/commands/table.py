@@ -10,7 +10,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from invoke.context import Context
 
-from provision.commands.options import task
+from provision.commands.options import EACH_HOST, task
 from provision.commands.secrets import send
 from provision.errors import CommandError
 from provision.progress import Progress
@@ -24,7 +24,7 @@ KNOWN_WITHIN_S = 90.0
 Give = Callable[[Secret], None]
 
 
-@task(help={}, example="fab table-key --stack prod")
+@task(help={"stack": EACH_HOST["stack"]}, example="fab table-key --stack prod")
 def table_key(_context: Context, stack: str | None = None) -> None:
     """Make a new key to the queue's table and give it to each host; then delete the one before. Safe to run again."""
     progress = Progress()
