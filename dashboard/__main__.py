@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard import app, callers, server
+from dashboard.beside import NIGHTLY, PAUSES, Beside
 from dashboard.opening import opened
 from dashboard.record import Busy, Lost, Unready
-from dashboard.settings import Settings, WorkLimits, endpoint, read, work_limits
+from dashboard.settings import Settings, WorkLimits, endpoint, off_box, read, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.tokens import Tokens
 from wire import log
@@ -30,9 +31,10 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     try:
         settings, limits = load(args.settings, "dashboard", read), load(args.settings, "agent", work_limits)
+        beside = Beside(PAUSES, NIGHTLY, load(args.settings, "backup", off_box))
         with held(args.state), contextlib.ExitStack() as listening:
             listeners = [listening.enter_context(each) for each in _listeners(settings)]
-            return _run(args.state, settings, limits, listeners)
+            return _run(args.state, settings, limits, listeners, beside)
     except Lost as error:
         sys.stderr.write(printable(f"dashboard: {error}\n{error.cure}") + "\n")
         return LOST
@@ -50,7 +52,7 @@ def _listeners(settings: Settings) -> Iterator[socket.socket]:
         yield server.listen(*endpoint(settings.listen))
 
 
-def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[socket.socket]) -> int:
+def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[socket.socket], beside: Beside) -> int:
     store = opened(state, settings)
     tokens = Tokens(state / "tokens.json", app.utc_now)
     application = app.create(
@@ -62,6 +64,7 @@ def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[so
         callers=callers.known(),
         access=state,
         limits=limits,
+        beside=beside,
     )
     server.serve(application, listeners, application.state.live.close)
     store.close()

@@ -127,7 +127,9 @@ class Page:
         ours = self._overview
         return {
             "standing": self._part("standing.html", standing=ours.standing(len(waiting))),
-            "today": self._part("today.html", today=ours.today(), rates=ours.rates(), limits=ours.limits),
+            "today": self._part(
+                "today.html", today=ours.today(), rates=ours.rates(), limits=ours.limits, off_box=ours.off_box()
+            ),
             "sync": self._part("sync.html", sync=ours.sync()),
         }
 

@@ -149,6 +149,20 @@ def work_limits(agent: Mapping[str, Any]) -> WorkLimits:
     return decode(WorkLimits, {name: agent[name] for name in WorkLimits.__struct_fields__ if name in agent}, "agent")
 
 
+class OffBox(Value, frozen=True, kw_only=True):
+    """What the page and the watch know of the section [backup]: whether a backup is sent, and when its absence is
+    told.
+    """
+
+    target: str = ""
+    alarm_hours: int = 36
+
+
+def off_box(backup: Mapping[str, Any]) -> OffBox:
+    """Take it from the plain data of the section; raises `Invalid`, which names the key."""
+    return decode(OffBox, {name: backup[name] for name in OffBox.__struct_fields__ if name in backup}, "backup")
+
+
 GONE = ("address", "port")
 """Keys of an earlier release, which had a port on its own host."""
 

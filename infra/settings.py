@@ -214,6 +214,11 @@ def _tags(text: str) -> dict[str, str]:
     tags = _json("tags", text, "an object of texts")
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
         raise InvalidSetting("tags", f"must be an object of texts, not {text}")
+    if own := sorted({"project", "stack"} & tags.keys()):
+        # docs/iam binds whoever deploys to these two: another value would lock them out, or let others in.
+        raise InvalidSetting(
+            "tags", f"{own[0]!r} is set by jada itself, and the policies in docs/iam go by it: leave it out"
+        )
     return tags
 
 

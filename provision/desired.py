@@ -20,6 +20,7 @@ LINKS = {
     f"{HOME}/scripts": "current/scripts",
     "/etc/jada": f"{HOME}/current/etc",
     "/etc/cron.d/port-sheet-sync": f"{HOME}/current/etc/port-sheet-sync",
+    "/etc/cron.d/jada-backup": f"{HOME}/current/etc/jada-backup",
     "/etc/sysusers.d/jada.conf": f"{HOME}/current/etc/sysusers.d/jada.conf",
     "/etc/tmpfiles.d/jada.conf": f"{HOME}/current/etc/tmpfiles.d/jada.conf",
     **{f"{SYSTEMD}/{unit}": f"{HOME}/current/units/{unit}" for unit in (*UNITS, *TEMPLATES)},
@@ -30,6 +31,7 @@ service at boot; `systemctl enable` would lead them into the release of that day
 """
 FOLDERS = {
     "/var/lib/jada-agent": ("0700", "jada"),
+    "/var/lib/jada-backup": ("0755", "root"),
     "/var/lib/jada-dashboard": ("0700", "jada-dashboard"),
     "/var/lib/jada-notify": ("0700", "jada-notify"),
     "/var/lib/jada-sync": ("0700", "jada-sync"),

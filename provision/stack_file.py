@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from provision import settings
+from provision import settings, thresholds
 from provision.errors import CommandError
 from wire.addresses import needs_token
 from wire.settings_file import sections
 from wire.values import Invalid
 
-SECTIONS = ("agent", "sync", "dashboard", "notify", "backup", "deploy")
+SECTIONS = ("agent", "sync", "dashboard", "notify", "backup", "deploy", "audit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ def load(path: Path) -> StackSettings:
         page = dashboard.read(found.get("dashboard", {}))
         urls = {"agent": worker.dashboard_url, "sync": sync.read(found.get("sync", {})).dashboard_url}
         _require_reachable({**urls, "notify": notify.read(found.get("notify", {})).dashboard_url}, page.socket)
+        thresholds.read(found.get("audit", {}))
         return StackSettings(settings.read(found.get("deploy", {})), page.socket, page.notify.targets, page.table)
     except Invalid as error:
         raise CommandError(

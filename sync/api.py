@@ -7,13 +7,11 @@ from urllib.parse import urlencode
 
 import msgspec
 import urllib3
-from google.auth.exceptions import RefreshError, TransportError
 
-from sync.credentials import Credentials
-from sync.failure import SyncFailed, refresh_failure, sheets_failure, transport_failure
+from sync.credentials import TIMEOUT_S, Access
+from sync.failure import SyncFailed, sheets_failure, transport_failure
 from sync.settings import Settings
 from sync.shape import protected
-from sync.transport import TIMEOUT_S, Request
 
 
 class Refused(SyncFailed):
@@ -27,8 +25,8 @@ class Refused(SyncFailed):
 class Api:
     """Calls one spreadsheet. After a failure with `wait_s` a write may have happened all the same."""
 
-    def __init__(self, settings: Settings, credentials: Credentials) -> None:
-        self._credentials = credentials
+    def __init__(self, settings: Settings, access: Access) -> None:
+        self._access = access
         # No retries here: after a write that got no answer the sheet must be read before anything is sent again.
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
         self._url = f"{settings.sheets_url.rstrip('/')}/{settings.spreadsheet_id}"
@@ -43,18 +41,16 @@ class Api:
             status, data = self._sent(method, url, body)
             if status == http.HTTPStatus.UNAUTHORIZED:
                 # The access token's hour is over, or it was taken away in the middle of the run: a refresh tells which.
-                self._credentials.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth has no types here
+                self._access.renew()
                 status, data = self._sent(method, url, body)
-        except RefreshError as error:
-            raise refresh_failure(error.args) from error
-        except (urllib3.exceptions.HTTPError, TransportError) as error:
+        except urllib3.exceptions.HTTPError as error:
             raise transport_failure("sheets", error) from error
         if status == http.HTTPStatus.OK:
             return _decoded(data)
         raise failure(status, _error(data), self._id)
 
     def _sent(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {self._credentials.token}"}
+        headers = {"Authorization": f"Bearer {self._access.token.reveal()}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         answer = self._pool.request(method, url, body=body, headers=headers)

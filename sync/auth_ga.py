@@ -29,11 +29,11 @@ from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
 
 from sync import proof, report, settings
-from sync.credentials import SCOPE, TOKEN_FILE
+from sync.credentials import SCOPE, TIMEOUT_S, TOKEN_FILE, Access
 from sync.failure import Exit, SyncFailed
 from sync.loopback import InputEnded, Loopback, Silent, listening
-from sync.transport import TIMEOUT_S
 from sync.walls import SECRETS, SETTINGS, STATE
+from wire.secret import Secret
 from wire.settings_file import load
 from wire.terminal import printable
 from wire.types import SyncOutcome, SyncRun
@@ -235,7 +235,9 @@ def _proven(flow: InstalledAppFlow, path: Path) -> str:
     if not found.spreadsheet_id:
         return "Not proven by a write: sync.spreadsheet_id is not set yet.\n"
     try:
-        proof.prove(found, flow.credentials, proof.any_tab)
+        fresh = Secret(flow.credentials.token)
+        # One that is not accepted is not renewed: it was given a moment ago.
+        proof.prove(found, Access(fresh, lambda: fresh), proof.any_tab)
     except SyncFailed as failed:
         raise proof.refused_account(failed, "the account that you signed in as") from None
     return f"Proven: it may write into the spreadsheet {found.spreadsheet_id}.\n"

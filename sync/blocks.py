@@ -1,9 +1,10 @@
 """A batch as the requests of `spreadsheets.batchUpdate`, which are carried out in order, all or none."""
 
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from sync.batch import Batch, Target, entered
 from sync.plan import Cell
@@ -106,4 +107,4 @@ def _value(value: Any) -> dict[str, Any]:
 
 
 def _dump(request: object) -> bytes:
-    return json.dumps(request, separators=(",", ":"), ensure_ascii=False).encode()
+    return msgspec.json.encode(request)

@@ -56,7 +56,7 @@ class Converge:
     def __init__(self, sheet: Sheet, history: History, outside: Outside, settings: Settings) -> None:
         self._sheet, self._history, self._outside = sheet, history, outside
         self._spreadsheet, self._sheet_wins = settings.spreadsheet_id, settings.conflicts == "sheet"
-        self.base: dict[str, tuple[Cell | None, ...]] = dict(history.base())
+        self.base = history.base()
         self._tab: int | None = None
         self._shape: Shape | None = None
         self._loaded = False
@@ -113,7 +113,7 @@ class Converge:
     def _settled(self, plans: Sequence[Plan]) -> Plan:
         """Keep what the last reading verified; not all is well while something of ours stands where it should not."""
         strays = self._history.strays()
-        self._history.settle(self.base, plans[-1].settled, self._outside.now(), proven=not strays)
+        self._history.settle(plans[-1].settled, self._outside.now(), proven=not strays)
         if strays:
             told = [str(stray) for stray in strays.values()]
             raise SyncFailed(
@@ -231,7 +231,7 @@ class Converge:
         settled = {key: self._merged(key, cells) for key, cells in verdict.cells.items()} | verdict.rows
         # On disk before the copy goes: it is all that knows what users had typed.
         history.judged(number, verdict, settled, now)
-        self.base |= settled
+        self.base.learn(settled)
         self._say(verdict.told)
         self._delete(number, batch.copy)
         return verdict

@@ -4,15 +4,15 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NoReturn
 
-import google.auth.exceptions
-import google.oauth2.credentials
-import google.oauth2.service_account
+import msgspec
+import urllib3
 
 from sync.failure import (
     REAUTHENTICATE,
@@ -23,33 +23,54 @@ from sync.failure import (
     scope_failure,
     transport_failure,
 )
-from sync.transport import Request
+from wire.secret import Secret
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets"
 TOKEN_FILE = "port_sheet_token.json"  # noqa: S105 - a name, not a secret
 _TRIES = 3
-"""Of the token endpoint, each of which google-auth makes up to three calls."""
+"""Calls of the token endpoint before its outage is told."""
 _FIRST = (
     f"give the service account's key by `fab secrets` (docs/google.md); or, with a user's account: {REAUTHENTICATE}"
 )
 _log = logging.getLogger(__name__)
 
 
-Credentials = google.oauth2.credentials.Credentials | google.oauth2.service_account.Credentials
+TIMEOUT_S = (5, 60)
+"""To connect to Google, and between two bytes of an answer."""
+_GOOGLE = "https://oauth2.googleapis.com/token"
+"""Whom an assertion is made out to, wherever it is sent: the address is part of what is signed."""
+_ASSERTION_S = 3600
+_JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+Form = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What `port_sheet_token.json` holds: Google's credential, its fingerprint, and its dates as far as they are known.
+    """What `port_sheet_token.json` holds: what is posted to the endpoint `url` for access, as of a time, the
+    credential's fingerprint, and its dates as far as they are known.
 
     `account` is a service account's address, or empty.
     """
 
-    credentials: Credentials
+    url: str
+    form: Callable[[datetime], Form]
     fingerprint: str
     issued_at: datetime | None
     dies_at: datetime | None
     account: str = ""
+
+
+@dataclass(slots=True)
+class Access:
+    """An access token, and how to get another when its hour is over or it was taken away."""
+
+    token: Secret
+    renewed: Callable[[], Secret]
+
+    def renew(self) -> None:
+        """Get another. Raises `SyncFailed`."""
+        self.token = self.renewed()
 
 
 def read(path: Path, token_url: str) -> Token:
@@ -68,33 +89,46 @@ def read(path: Path, token_url: str) -> Token:
 
 
 def _user(info: dict[str, Any], token_url: str) -> Token:
-    load = google.oauth2.credentials.Credentials.from_authorized_user_info
-    # Without `scopes` google-auth leaves granted_scopes empty, and a narrower grant would pass unseen.
-    found = load(info, scopes=[SCOPE])  # type: ignore[no-untyped-call]  # google-auth has no types here
+    names = ("client_id", "client_secret", "refresh_token")
+    form = {"grant_type": "refresh_token", "scope": SCOPE} | {name: _text(info[name]) for name in names}
     issued_at = datetime.fromisoformat(info["issued_at"]) if "issued_at" in info else None
     lives_s = info.get("refresh_token_expires_in")
     dies_at = issued_at + timedelta(seconds=int(lives_s)) if issued_at and lives_s else None
-    # from_authorized_user_info puts in Google's own address, whatever the file says.
-    return Token(found.with_token_uri(token_url), _fingerprint(info["refresh_token"]), issued_at, dies_at)
+    return Token(token_url, lambda _now: form, _fingerprint(info["refresh_token"]), issued_at, dies_at)
 
 
 def _service_account(info: dict[str, Any], token_url: str) -> Token:
-    load = google.oauth2.service_account.Credentials.from_service_account_info
-    found = load(info, scopes=[SCOPE])  # type: ignore[no-untyped-call]  # google-auth has no types here
-    # The audience stays Google's own address: it is part of what is signed, and not where it is sent.
-    return Token(found.with_token_uri(token_url), _fingerprint(info["private_key"]), None, None, info["client_email"])
+    # With what it signs with, a third of what a run of a user's token loads: only here.
+    from google.auth import crypt, jwt  # noqa: PLC0415
+
+    signer = crypt.RSASigner.from_service_account_info(info)  # type: ignore[no-untyped-call]  # google-auth has none
+    email = _text(info["client_email"])
+
+    def form(now: datetime) -> Form:
+        at = int(now.timestamp())
+        claims = {"iat": at, "exp": at + _ASSERTION_S, "iss": email, "aud": _GOOGLE, "scope": SCOPE}
+        return {"grant_type": _JWT, "assertion": jwt.encode(signer, claims).decode()}  # type: ignore[no-untyped-call]
+
+    return Token(token_url, form, _fingerprint(info["private_key"]), None, None, email)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError  # it may hold secrets: nothing of it is said
+    return value
 
 
 def refresh(
     token: Token, last_ok: datetime | None, now: datetime, pause: Callable[[float], None] = time.sleep
-) -> Credentials:
-    """Return the credential with a fresh access token that opens spreadsheets. Raises `SyncFailed`.
+) -> Access:
+    """Return access to spreadsheets. Raises `SyncFailed`.
 
     An endpoint that is out of order is asked again: one 502 is no alarm yet.
     """
+    record = Record(now, token.issued_at, token.dies_at, last_ok)
     for turn in range(_TRIES):
         try:
-            return _refresh(token, last_ok, now)
+            return Access(_asked(token, record), lambda: _asked(token, record))
         except SyncFailed as failed:
             if not failed.wait_s or turn == _TRIES - 1:
                 raise
@@ -103,20 +137,31 @@ def refresh(
     raise AssertionError("the last try returns or raises")
 
 
-def _refresh(token: Token, last_ok: datetime | None, now: datetime) -> Credentials:
+def _asked(token: Token, record: Record) -> Secret:
+    pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
     try:
-        token.credentials.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth has no types here
-    except google.auth.exceptions.RefreshError as error:
-        if token.account:
-            raise account_failure(error.args, token.account) from error
-        raise refresh_failure(error.args, Record(now, token.issued_at, token.dies_at, last_ok)) from error
-    except google.auth.exceptions.TransportError as error:
+        answer = pool.request("POST", token.url, fields=token.form(record.now), encode_multipart=False)
+    except urllib3.exceptions.HTTPError as error:
         raise transport_failure("token_endpoint", error) from error
+    body = _body(answer.data)
+    if answer.status != HTTPStatus.OK or not isinstance(body.get("access_token"), str):
+        if token.account:
+            raise account_failure(body, answer.status, token.account)
+        raise refresh_failure(body, answer.status, record)
     # A service account is granted nothing by a user: the sheet is shared with it, or not.
-    granted = getattr(token.credentials, "granted_scopes", None)
-    if granted is not None and SCOPE not in granted:  # google-auth only warns of it
+    granted = str(body.get("scope", SCOPE)).split()
+    if not token.account and SCOPE not in granted:
         raise scope_failure(granted)
-    return token.credentials
+    return Secret(body["access_token"])
+
+
+def _body(data: bytes) -> Mapping[str, Any]:
+    """An answer's object; empty for a page in its place."""
+    try:
+        found = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _absent() -> NoReturn:

@@ -113,13 +113,13 @@ _TOKEN_ERRORS: Mapping[str, tuple[str, str, str]] = {
 _TOKEN_OUTAGES = ("internal_failure", "server_error", "temporarily_unavailable", "rate_limited", "rate_limit_exceeded")
 
 
-def refresh_failure(args: Sequence[Any], record: Record | None = None) -> SyncFailed:
-    """Name a failed refresh by the arguments of google-auth's RefreshError: a text, and mostly the body.
-
-    Its own `retryable` is not asked: it says False of a 503 that was retried.
-    """
-    body = args[1] if len(args) > 1 and isinstance(args[1], Mapping) else {}
+def refresh_failure(body: Mapping[str, Any], status: int, record: Record | None = None) -> SyncFailed:
+    """Name a failed refresh by the answer's body (RFC 6749, 5.2), which is empty where it was no object of JSON."""
     error, said = body.get("error"), str(body.get("error_description") or "")
+    # Its `error` is invalid_grant too, and the token is alive: first.
+    if "rapt" in str(body.get("error_subtype", "")):
+        cause = f"the Google Workspace demands that the user signs in again after a time ({body['error_subtype']})"
+        return SyncFailed("reauth_demanded", cause, "have the app trusted in the Admin console, and " + REAUTHENTICATE)
     if error == "invalid_grant":
         # `Invalid JWT` is about its time stamps, so about this host's clock and not about consent.
         if "jwt" in said.lower():
@@ -129,25 +129,20 @@ def refresh_failure(args: Sequence[Any], record: Record | None = None) -> SyncFa
     if isinstance(error, str) and error in _TOKEN_ERRORS:
         kind, cause, cure = _TOKEN_ERRORS[error]
         return SyncFailed(kind, f"{cause} ({error}{': ' + said if said else ''})", cure)
-    text = str(args[0]) if args else "no reason given"
-    # google-auth loses the body of this one: only its text is left to decide by.
-    if "reauth" in text.lower() or "rapt" in text.lower():
-        cause = "the Google Workspace demands that the user signs in again after a time (invalid_rapt)"
-        return SyncFailed("reauth_demanded", cause, "have the app trusted in the Admin console, and " + REAUTHENTICATE)
     if isinstance(error, str) and error not in _TOKEN_OUTAGES:
         cause = f"Google's token endpoint refused the token: {error}: {said or 'no description'}"
         return SyncFailed("token_refused", cause, REAUTHENTICATE)
-    return SyncFailed("token_endpoint_down", f"Google's token endpoint is out of order: {text}", _LATER, wait_s=_WAIT_S)
+    cause = f"Google's token endpoint is out of order: status {status} {error or ''}"
+    return SyncFailed("token_endpoint_down", cause, _LATER, wait_s=_WAIT_S)
 
 
-def account_failure(args: Sequence[Any], account: str) -> SyncFailed:
-    """Name a refused key of a service account by the arguments of google-auth's RefreshError.
+def account_failure(body: Mapping[str, Any], status: int, account: str) -> SyncFailed:
+    """Name a refused key of a service account by the answer's body.
 
     All are invalid_grant: the description alone tells them apart.
     """
-    body = args[1] if len(args) > 1 and isinstance(args[1], Mapping) else {}
     if body.get("error") not in ("invalid_grant", "invalid_client", "unauthorized_client"):
-        return refresh_failure(args)
+        return refresh_failure(body, status)
     said = f"{body['error']}: {body.get('error_description') or 'no description'}"
     low = said.lower()
     if "jwt" in low and "signature" not in low:

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,8 @@ import msgspec
 
 from sync.batch import Batch
 from sync.failure import SyncFailed
-from sync.interning import interned
 from sync.judge import Told, Verdict
-from sync.plan import Base, Cells
+from sync.plan import Base, Cell
 from sync.strays import Stray
 
 _TABLES = """
@@ -33,6 +32,8 @@ CREATE TRIGGER IF NOT EXISTS keep_gone BEFORE DELETE ON base BEGIN
     INSERT INTO changed (id, old, new) VALUES (OLD.id, OLD.cells, NULL);
 END;
 """
+
+_ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +77,24 @@ class History:
         # FULL: with a base that a power cut took back, a booking that changes meanwhile looks like a conflict.
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _TABLES)
 
-    def base(self) -> Base:
+    def base(self) -> "Settled":
         """Return the settled cells of each booking; those of a column that is new since then are None."""
         then = json.loads(self._note("columns") or "[]")
         places = [then.index(name) if name in then else None for name in self._columns]
-        rows = (
-            (key, interned(msgspec.json.decode(text))) for key, text in self._db.execute("SELECT id, cells FROM base")
-        )
-        return {key: tuple(None if place is None else cells[place] for place in places) for key, cells in rows}
+        return Settled(dict(self._db.execute("SELECT id, cells FROM base")), places)
 
-    def settle(self, old: Base, new: Base, at: datetime, *, proven: bool = True) -> None:
+    def settle(self, new: Base, at: datetime, *, proven: bool = True) -> None:
         """Keep what a reading verified: the new base in place of the old one, and the time when it is proven."""
-        gone = [(key,) for key in old if key not in new]
-        changed = [(key, json.dumps(cells)) for key, cells in new.items() if old.get(key) != cells]
         # In autocommit mode sqlite3's `with` only ends a transaction: it begins none.
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             # Bases are kept by place: those of other columns would be read at the wrong ones.
             self._align()
-            self._db.executemany("DELETE FROM base WHERE id = ?", gone)
+            old = dict(self._db.execute("SELECT id, cells FROM base"))
+            # All at once: a call for each would take as long as all the rest.
+            texts = _ENCODER.encode_lines(new.values()).decode().split("\n")
+            changed = [(key, text) for key, text in zip(new, texts, strict=False) if old.get(key) != text]
+            self._db.executemany("DELETE FROM base WHERE id = ?", [(key,) for key in old if key not in new])
             self._db.executemany("REPLACE INTO base (id, cells) VALUES (?, ?)", changed)
             if proven:
                 self._keep("last_success", at.isoformat())
@@ -131,7 +131,7 @@ class History:
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             self._align()
-            rows = [(key, json.dumps(cells)) for key, cells in settled.items()]
+            rows = [(key, _json(cells)) for key, cells in settled.items()]
             self._db.executemany("REPLACE INTO base (id, cells) VALUES (?, ?)", rows)
             self._db.executemany("DELETE FROM stray WHERE number = ?", [(number,) for number in verdict.done])
             strays = [(msgspec.json.encode(stray),) for stray in verdict.strays]
@@ -171,21 +171,20 @@ class History:
         known = self.base()
         last = self._db.execute("SELECT coalesce(max(number), 0) FROM changed").fetchone()[0]
         self._db.execute("DELETE FROM base")
-        rows = [(key, json.dumps(cells)) for key, cells in known.items()]
+        rows = [(key, _json(cells)) for key, cells in known.items()]
         self._db.executemany("INSERT INTO base (id, cells) VALUES (?, ?)", rows)
         # Another order of our columns is no change of a booking.
         self._db.execute("DELETE FROM changed WHERE number > ?", (last,))
         self._keep("columns", json.dumps(self._columns))
 
-    def settled_changes(self) -> list[tuple[str, Cells | None, Cells | None]]:
-        """Return what was settled since `forget_changes`: each booking with its cells before and after.
+    def settled_changes(self) -> list[tuple[str, str | None, str | None]]:
+        """Return what was settled since `forget_changes`: each booking with its cells before and after, as JSON.
 
         None: it was not there. Written by the tables themselves, so that no crash loses one.
         """
-        spans: dict[str, tuple[Cells | None, Cells | None]] = {}
+        spans: dict[str, tuple[str | None, str | None]] = {}
         for key, old, new in self._db.execute("SELECT id, old, new FROM changed ORDER BY number"):
-            before = spans[key][0] if key in spans else _cells(old)
-            spans[key] = (before, _cells(new))
+            spans[key] = (spans[key][0] if key in spans else old, new)
         return [(key, old, new) for key, (old, new) in spans.items() if old != new]
 
     def forget_changes(self) -> None:
@@ -217,8 +216,40 @@ class History:
         self._db.execute("REPLACE INTO note (name, value) VALUES (?, ?)", (name, value))
 
 
-def _cells(text: str | None) -> Cells | None:
-    return tuple(json.loads(text)) if text is not None else None
+class Settled(Mapping[str, tuple[Cell | None, ...]]):
+    """The settled cells of each booking, read from their JSON when they are asked for: of most bookings nothing is."""
+
+    def __init__(self, texts: Mapping[str, str], places: Sequence[int | None]) -> None:
+        self._texts, self._places = texts, places
+        self._learnt: dict[str, tuple[Cell | None, ...]] = {}
+
+    def learn(self, settled: Base) -> None:
+        """Take what was settled since."""
+        self._learnt.update(settled)
+
+    def __getitem__(self, key: str) -> tuple[Cell | None, ...]:
+        """Return a booking's cells. Raises `KeyError`."""
+        if key in self._learnt:
+            return self._learnt[key]
+        cells = msgspec.json.decode(self._texts[key])
+        return tuple(None if place is None else cells[place] for place in self._places)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a booking is known."""
+        return key in self._texts or key in self._learnt
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids of the bookings that are known."""
+        yield from self._texts
+        yield from (key for key in self._learnt if key not in self._texts)
+
+    def __len__(self) -> int:
+        """How many bookings are known."""
+        return len(self._texts) + sum(key not in self._texts for key in self._learnt)
+
+
+def _json(cells: Sequence[Cell | None]) -> str:
+    return msgspec.json.encode(cells).decode()
 
 
 def _time(text: str | None) -> datetime | None:

@@ -8,6 +8,8 @@ import enum
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 Cell = str | int | float
 """A cell as a sheet keeps it: text or number, `""` when blank. Whole numbers are `int`, so that 2.0 reads as 2."""
 Cells = tuple[Cell, ...]
@@ -21,8 +23,7 @@ STATE = -1
 """The place of the state among our columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A row of the sheet that names a booking: its number (the header is 1), and its cells in our columns."""
 
     number: int
@@ -140,8 +141,9 @@ def our_rows(source: Container[str], sheet: Sequence[Row], base: Base) -> tuple[
 
 def lost(source: Mapping[str, Cells], plan: Plan, base: Base, policy: Policy) -> int:
     """Count the bookings that the source had and lacks now, whether the sheet still shows them or not."""
-    known = {k for k, cells in base.items() if cells[STATE] == LIVE and policy.covers(cells[policy.arrival])}
-    return len((known | set(plan.removed)) - source.keys())
+    gone = {key: base[key] for key in base if key not in source}
+    known = {k for k, cells in gone.items() if cells[STATE] == LIVE and policy.covers(cells[policy.arrival])}
+    return len(known | (set(plan.removed) - source.keys()))
 
 
 class _Verdict(enum.Enum):
@@ -221,7 +223,6 @@ def _mark(row: Row, state: str) -> Change:
 def _settled_without_source(live: Mapping[str, Cells], gone: Mapping[str, Row], base: Base, policy: Policy) -> Base:
     """Keep the base of removed rows, should the booking come back, and of those outside the window."""
     removed = {key: (*base.get(key, row.cells)[:STATE], REMOVED) for key, row in gone.items()}
-    outside = {
-        key: cells for key, cells in base.items() if key not in live and not policy.covers(cells[policy.arrival])
-    }
+    absent = {key: base[key] for key in base if key not in live}
+    outside = {key: cells for key, cells in absent.items() if not policy.covers(cells[policy.arrival])}
     return {**outside, **removed}

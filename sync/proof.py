@@ -5,12 +5,12 @@ import random
 from collections.abc import Callable
 
 from sync.api import Api
-from sync.credentials import Credentials
+from sync.credentials import Access
 from sync.failure import SyncFailed
 from sync.settings import Settings
 
 
-def prove(settings: Settings, credentials: Credentials, number: Callable[[], int]) -> None:
+def prove(settings: Settings, access: Access, number: Callable[[], int]) -> None:
     """Write into the spreadsheet so that nothing of it changes. Raises `SyncFailed` that says why it can't be written.
 
     `number` gives the tab an id that no tab has.
@@ -18,7 +18,7 @@ def prove(settings: Settings, credentials: Credentials, number: Callable[[], int
     tab = number()
     added = {"addSheet": {"properties": {"sheetId": tab, "title": f".jada proof {tab}", "hidden": True}}}
     body = {"requests": [added, {"deleteSheet": {"sheetId": tab}}]}
-    Api(settings, credentials)("POST", ":batchUpdate", None, json.dumps(body).encode())
+    Api(settings, access)("POST", ":batchUpdate", None, json.dumps(body).encode())
 
 
 def any_tab() -> int:

@@ -126,8 +126,9 @@ def _converge(context: Context, sheet: Sheet) -> Converge:
 
 def _require_expected(context: Context, found: Plan) -> None:
     """Refuse to write anything but what was printed."""
-    name = diff.plan_id(found)
-    if context.expected not in ("", name):
+    if not context.expected:
+        return
+    if (name := diff.plan_id(found)) != context.expected:
         cause = f"what would be written now ({name}) is not what was printed ({context.expected}): nothing was written"
         raise SyncFailed("plan_changed", cause, "look at it again with --dry-run")
 

@@ -1,11 +1,10 @@
 """A sheet (tab) as read: its rows by our columns, which are found by their headers wherever they stand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sync.failure import SyncFailed
-from sync.interning import interned
 from sync.plan import Cell, Row
 from sync.settings import KEY, STATE, Settings
 
@@ -43,9 +42,11 @@ class Reader:
         """Read a whole sheet. Raises `SyncFailed` for a header of ours that is missing or there twice."""
         if not any(cell != "" for row in grid for cell in row):
             return Table((), ())
-        grid = [interned(row) for row in grid]
+        width = max(map(len, grid))
+        # The API leaves out the empty cells at a row's end.
+        whole = [*zip(*([*row, *[""] * (width - len(row))] if len(row) < width else row for row in grid), strict=True)]
         places = self._places(headers(grid[0]))
-        return Table(places, tuple(self._rows(places, grid)), grid)
+        return Table(places, self._rows([whole[place][1:] for place in places]), tuple(zip(*whole, strict=True)))
 
     def key(self, header: Sequence[str], row: Sequence[object]) -> str:
         """Return the booking that a row names: "" for none, or where the column of ids can't be told."""
@@ -66,17 +67,18 @@ class Reader:
                 raise SyncFailed("sheet_header", f"the sheet {self._title!r} has {how} with the header {name!r}", cure)
         return tuple(names.index(name) for name in self.columns)
 
-    def _rows(self, places: Sequence[int], grid: Sequence[Sequence[object]]) -> Iterator[Row]:
-        key = self._key
-        readers = tuple(day if is_day else cell for is_day in self._days)
-        for number, row in enumerate(grid[1:], start=2):
-            width = len(row)
-            name = str(cell(row[places[key]])).strip() if places[key] < width else ""
-            if name:
-                # The API leaves out the empty cells at a row's end.
-                cells = [read(row[p]) if p < width else "" for read, p in zip(readers, places, strict=True)]
-                cells[key] = name
-                yield Row(number, name, tuple(cells))
+    def _rows(self, ours: Sequence[Sequence[object]]) -> tuple[Row, ...]:
+        cells = [_cells(column, day if is_day else cell) for column, is_day in zip(ours, self._days, strict=True)]
+        names = [str(name).strip() for name in _cells(ours[self._key], cell)]
+        cells[self._key] = names
+        rows = enumerate(zip(names, zip(*cells, strict=True), strict=True), start=2)
+        return tuple([Row(number, name, row) for number, (name, row) in rows if name])
+
+
+def _cells(column: Sequence[object], read: Callable[[object], Cell]) -> Sequence[Cell]:
+    """Return a column's values as cells; texts and, but for days, whole numbers are those already."""
+    kinds = set(map(type, column))
+    return column if kinds <= ({str, int} if read is cell else {str}) else [*map(read, column)]  # type: ignore[return-value]
 
 
 def headers(row: Sequence[object]) -> tuple[str, ...]:

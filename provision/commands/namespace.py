@@ -3,6 +3,7 @@
 from invoke.collection import Collection
 
 from provision.commands import copies, task, token
+from provision.commands.audit import audit
 from provision.commands.backup import backup, backup_key
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
@@ -23,7 +24,8 @@ from provision.commands.table import table_key
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(doctor, plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(doctor, plan, deploy, attach, rollback, releases, history, secrets, verify, notify, audit, status, dashboard),
+    *(ssh, logs),
     *(door, reauth, sync_source, sync_plan, sync_explain),
     *(pause, resume, backup_key, backup, restore),
     table_key,
@@ -32,7 +34,7 @@ namespace = Collection(
 
 GROUPS = {
     "Make a host a worker": ("doctor", "plan", "secrets", "deploy", "attach", "rollback", "verify"),
-    "Look at a host": ("status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
+    "Look at a host": ("audit", "status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
         "task.list",

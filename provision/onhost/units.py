@@ -124,10 +124,10 @@ def queue_problem(url: str, port: str | None = None) -> str | None:
 
 def _queue_problem(url: str) -> str | None:
     try:
-        status, body = _asked(url, "/readyz")
+        status, body, _ = ask(url, "/readyz")
         if status == HTTPStatus.NOT_FOUND:
             # A release from before that question: going back to it must stay possible.
-            status, body = _asked(url, "/v1/health")
+            status, body, _ = ask(url, "/v1/health")
     except (OSError, http.client.HTTPException) as error:
         return f"the dashboard does not answer at {url}: {error}"
     if status != HTTPStatus.OK:
@@ -144,14 +144,16 @@ def _said(body: bytes, name: str) -> str | None:
     return str(found)
 
 
-def _asked(url: str, path: str) -> tuple[int, bytes]:
-    """Ask at unix:PATH, or at http://ADDRESS:PORT, as an earlier release wrote it into what is pending, with a path."""
+def ask(url: str, path: str) -> tuple[int, bytes, str | None]:
+    """Ask at unix:PATH, or at http://ADDRESS:PORT, as an earlier release wrote it into what is pending; return status,
+    body, and the address of what follows.
+    """
     kind, _, where = url.partition(":")
     connection = _OverSocket(where) if kind == "unix" else http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return answer.status, answer.read(), answer.getheader("Link")
     finally:
         connection.close()
 

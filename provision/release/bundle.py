@@ -16,8 +16,10 @@ from provision.system.units import UNITS
 FILES = Path(__file__).parent / "files"
 PACKAGES = ("agent", "backup", "dashboard", "notify", "sync", "wire")
 SCRIPTS = Path("sync") / "scripts"
-READS = {"dashboard": ("dashboard", "agent")}
-"""Sections of the settings that a part reads, where it is not its own only: the page shows the worker's limits."""
+READS = {"dashboard": ("dashboard", "agent", "backup")}
+"""Sections of the settings that a part reads, where it is not its own only: the page shows the worker's limits, and
+what becomes of backups.
+"""
 
 
 @dataclass(frozen=True, slots=True)

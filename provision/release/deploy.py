@@ -85,15 +85,16 @@ def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None
     Raises `CommandError`.
     """
     errand = errand or Errand()
-    prepared = prepare(host, source, progress)
-    for line in plan_lines(prepared.plan):
-        progress.say(f"    {line}")
-    if prepared.plan.nothing:
-        return None
-    require_a_queue(host.name, prepared.plan)
-    if prepared.plan.blocking:
-        raise lacks_secrets(host.name, prepared.plan)
-    uploaded = upload(host, prepared, progress)
+    with installer.before_the_start(host.name):
+        prepared = prepare(host, source, progress)
+        for line in plan_lines(prepared.plan):
+            progress.say(f"    {line}")
+        if prepared.plan.nothing:
+            return None
+        require_a_queue(host.name, prepared.plan)
+        if prepared.plan.blocking:
+            raise lacks_secrets(host.name, prepared.plan)
+        uploaded = upload(host, prepared, progress)
     orders = plan.orders(prepared.plan, health(source), **uploaded)
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.

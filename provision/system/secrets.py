@@ -70,6 +70,12 @@ SECRETS: Mapping[str, HostSecret] = {
             optional=True,
         ),
         HostSecret(
+            "backup_key",
+            "the private key by which the night's backup is sent, as ssh-keygen writes it",
+            ("jada-backup.service",),
+            optional=True,
+        ),
+        HostSecret(
             "heartbeat_url",
             "what is called each minute while all is well, by healthchecks.io's protocol",
             ("jada-notify.service",),

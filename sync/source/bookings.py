@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.failure import SyncFailed
-from sync.interning import interned
 from sync.plan import Base, Cells, Row
 from sync.settings import KEY, Settings
-from sync.source.fields import BadField, cells_of, key_of, value_at
+from sync.source.fields import BadField, Columns, value_at
 
 _RECORDS = 100_000
 """Records of one reading at most: those of more would not fit into the unit's memory."""
@@ -47,7 +46,7 @@ class Bookings:
         """
         unread = {each.key for each in self.aside if each.key}
         known = {row.key: row.cells[:-1] for row in rows if row.key in unread}
-        settled = {key: cells[:-1] for key, cells in base.items() if key in unread and None not in cells}
+        settled = {key: cells[:-1] for key in unread if None not in (cells := base.get(key, (None,)))}
         return {**known, **settled, **self.cells}  # type: ignore[dict-item]  # without None
 
     @property
@@ -66,14 +65,18 @@ class Collector:
     aside: list[Aside] = field(default_factory=list)
     cancelled: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self._columns = Columns(KEY, settings.table, settings.origin.missing)
+        self._arrival = settings.columns.index(settings.arrival)
+
     def take(self, record: object) -> None:
         """Take a record; one that can't be used is set aside. Raises `SyncFailed` beyond the bound."""
         self.records += 1
         if self.records > _RECORDS:
             raise odd(f"it gave more than {_RECORDS} records", "narrow sync.window_from and sync.window_to")
-        missing, table = self.settings.origin.missing, self.settings.table
         try:
-            key = key_of(record, self.records, KEY, table[KEY], missing)
+            key = self._columns.key(record, self.records)
         except BadField as bad:
             self.aside.append(Aside(self.records, None, bad.why))
             return
@@ -81,7 +84,7 @@ class Collector:
             if self._is_cancelled(record):
                 self.cancelled.add(key)
                 return
-            self._keep(key, cells_of(record, self.records, (KEY, key), table, missing))  # type: ignore[arg-type]  # key_of saw a mapping
+            self._keep(key, self._columns.cells(record, self.records, key))  # type: ignore[arg-type]  # it has an id
         except BadField as bad:
             self.aside.append(Aside(self.records, key, str(bad)))
 
@@ -101,12 +104,12 @@ class Collector:
         return Bookings(self.cells, tuple(self.aside), frozenset(self.cancelled - self.cells.keys()))
 
     def _keep(self, key: str, cells: Cells) -> None:
-        arrival = str(cells[self.settings.columns.index(self.settings.arrival)])
+        arrival = str(cells[self._arrival])
         first, last = self.settings.window_from, self.settings.window_to
         # Days are ISO text here. A system that knows no window gives all.
         if arrival and ((first and arrival < first) or (last and arrival > last)):
             return
-        if self.cells.setdefault(key, tuple(interned(cells))) != cells:
+        if self.cells.setdefault(key, cells) != cells:
             raise BadField(KEY, "is there twice, with other values")
 
     def _is_cancelled(self, record: object) -> bool:

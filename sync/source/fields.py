@@ -1,8 +1,10 @@
 """One record turned into the cells of a row, field by field: pure, so that a wrong one is named and set aside."""
 
+import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,6 +20,8 @@ _EXACT = 2**53
 _YES, _NO = ("true", "yes", "y", "t", "1"), ("false", "no", "n", "f", "0")
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ABSENT = object()
+_KEPT = 1024
+"""Values of a column whose cells are kept: days and states come again and again, names of guests do not."""
 
 
 class BadField(ValueError):
@@ -28,28 +32,62 @@ class BadField(ValueError):
         self.column, self.why = column, why
 
 
-def key_of(record: object, place: int, column: str, field: Field, missing: Sequence[str]) -> str:
-    """Return the id of a record. Raises `BadField`: without an id nothing can be said of the booking at all."""
-    if not isinstance(record, Mapping):
-        raise BadField(column, f"record {place} is no object, but {_shown(record)}")
-    value = _found(record, place, field)
-    if value is _ABSENT or value is None or isinstance(value, bool | float | list | dict):
-        raise BadField(column, f"record {place} has no {column} at {_paths(field)}")
-    text = field.prefix + str(value).strip()
-    if not str(value).strip() or text in missing or len(text) > _CELL_LIMIT:
-        raise BadField(column, f"record {place} has no {column} at {_paths(field)}")
-    return text
+class Columns:
+    """The columns of a table of fields: turns records into cells."""
+
+    def __init__(self, key: str, table: Mapping[str, Field], missing: Sequence[str] = ()) -> None:
+        self._key, self._missing = key, missing
+        self._table = table
+        self._kept = tuple((_plain_path(field), field, self._reader(name, field)) for name, field in table.items())
+        self._place = tuple(table).index(key)
+
+    def key(self, record: object, place: int) -> str:
+        """Return the id of a record. Raises `BadField`: without an id nothing can be said of the booking at all."""
+        column, field = self._key, self._table[self._key]
+        if not isinstance(record, dict):
+            raise BadField(column, f"record {place} is no object, but {_shown(record)}")
+        value = _found(record, place, field)
+        if value is _ABSENT or value is None or isinstance(value, bool | float | list | dict):
+            raise BadField(column, f"record {place} has no {column} at {_paths(field)}")
+        word = str(value).strip()
+        text = field.prefix + word
+        if not word or text in self._missing or len(text) > _CELL_LIMIT:
+            raise BadField(column, f"record {place} has no {column} at {_paths(field)}")
+        _require_text(column, text)
+        return text
+
+    def cells(self, record: Mapping[str, Any], place: int, key: str) -> Cells:
+        """Return the cells of the record of this id, in the table's order. Raises `BadField`."""
+        try:
+            cells = [
+                kept(_found(record, place, field) if path is None else record[path]) for path, field, kept in self._kept
+            ]
+        except (KeyError, TypeError):
+            # A field that is absent, or a list, which is no key of what is kept.
+            fields = self._table.items()
+            cells = [self._cell(name, _found(record, place, field), field) for name, field in fields]
+        cells[self._place] = key
+        return tuple(cells)
+
+    def _reader(self, name: str, field: Field) -> Callable[[object], Cell]:
+        # By type, too: True and 1.0 are equal to 1.
+        @functools.lru_cache(_KEPT, typed=True)
+        def kept(value: object) -> Cell:
+            cell = self._cell(name, value, field)
+            # Shared by all rows that hold it.
+            return sys.intern(cell) if isinstance(cell, str) else cell
+
+        return kept
+
+    def _cell(self, name: str, value: object, field: Field) -> Cell:
+        # The id is none of these: it was read before, by `key`.
+        return "" if name == self._key else _cell(name, value, field, self._missing)
 
 
-def cells_of(
-    record: Mapping[str, Any], place: int, key: tuple[str, str], table: Mapping[str, Field], missing: Sequence[str]
-) -> Cells:
-    """Return the cells of a record, in the table's order; `key` is the id's column and the id. Raises `BadField`."""
-    column, text = key
-    return tuple(
-        text if name == column else _cell(name, _found(record, place, field), field, missing)
-        for name, field in table.items()
-    )
+def _plain_path(field: Field) -> str | None:
+    """The path of a value that may stand in the record itself; what has another is looked for by `_found`."""
+    plain = isinstance(field.path, str) and field.path not in ("", ROW) and "." not in field.path
+    return str(field.path) if plain else None
 
 
 def value_at(record: object, path: str) -> object:
@@ -72,7 +110,7 @@ def _found(record: Mapping[str, Any], place: int, field: Field) -> object:
 def _at(record: object, path: str) -> object:
     if not path:
         return record
-    if isinstance(record, Mapping):
+    if isinstance(record, dict):
         if path in record:
             return record[path]
         # A key may have dots itself, so the longest key that is there is taken.

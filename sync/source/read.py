@@ -11,7 +11,7 @@ from sync.failure import SyncFailed
 from sync.settings import KEY, Settings
 from sync.source import command, file
 from sync.source.bookings import Bookings, Collector
-from sync.source.fields import BadField, cells_of, key_of
+from sync.source.fields import BadField, Columns
 from sync.source.http import Reader
 from sync.source.settings import Command, File, Http
 from sync.source.token import Tokens
@@ -55,10 +55,9 @@ def first(settings: Settings, outside: Outside, count: int) -> list[Any]:
 
 def landed(settings: Settings, record: Any, place: int) -> Mapping[str, object] | BadField:
     """Return the cells of a record by column, or what does not fit."""
-    missing, table = settings.origin.missing, settings.table
+    columns = Columns(KEY, settings.table, settings.origin.missing)
     try:
-        key = key_of(record, place, KEY, table[KEY], missing)
-        return dict(zip(table, cells_of(record, place, (KEY, key), table, missing), strict=True))
+        return dict(zip(settings.table, columns.cells(record, place, columns.key(record, place)), strict=True))
     except BadField as bad:
         return bad
 

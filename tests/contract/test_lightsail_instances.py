@@ -214,6 +214,17 @@ def test_tags_are_added_changed_and_taken_away(client, box):
     client.untag_resource(resourceName=box, tagKeys=["a"])
 
 
+def test_a_host_is_measured_by_its_own_counters(app, client, box):
+    cloud = app.state.cloud
+    sample = cloud.machine(cloud.instance(box)).usage()
+    assert sample.cpu_ns > 0
+    assert sample.listens
+    assert sample.received >= 0
+    # The watch takes one at once, and the next a minute later.
+    assert wait_until(lambda: cloud.store.samples(box), 10)
+    assert cloud.store.samples(box)[0].passed
+
+
 @pytest.fixture
 def aws(url, monkeypatch, capsys):
     """The AWS CLI, in this process; returns what it printed, as data."""
@@ -250,6 +261,9 @@ def test_the_aws_cli_makes_every_call(client, aws):
     for change, option in (("put", "--port-infos"), ("open", "--port-info"), ("close", "--port-info")):
         aws(f"{change}-instance-public-ports", "--instance-name", "cli", option, ssh)
     assert aws("get-instance-port-states", "--instance-name", "cli")["portStates"] == []
+    measured = ("--metric-name", "StatusCheckFailed", "--unit", "Count", "--period", "60", "--statistics", "Maximum")
+    times = ("--start-time", "2026-05-13T00:00:00Z", "--end-time", "2026-05-13T02:00:00Z")
+    assert aws("get-instance-metric-data", "--instance-name", "cli", *measured, *times)["metricData"] == []
     aws("allocate-static-ip", "--static-ip-name", "still")
     aws("attach-static-ip", "--static-ip-name", "still", "--instance-name", "cli")
     assert aws("get-static-ip", "--static-ip-name", "still")["staticIp"]["attachedTo"] == "cli"

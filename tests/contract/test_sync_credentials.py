@@ -6,7 +6,7 @@ import urllib3
 
 from doubles.google.app import create
 from local.serve import running
-from sync.credentials import SCOPE, read, refresh
+from sync.credentials import read, refresh
 from sync.failure import SyncFailed
 
 HTTP = urllib3.PoolManager()
@@ -35,10 +35,14 @@ def pauses():
     return []
 
 
-def test_a_token_becomes_access_to_spreadsheets_at_the_configured_endpoint(issued, pauses):
-    token = issued()
-    assert refresh(token, None, NOW, pauses.append).valid
-    assert token.credentials.granted_scopes == [SCOPE]
+def opens(google, access):
+    """Whether the Sheets API takes a token: then it says that the spreadsheet is not there."""
+    bearer = {"Authorization": f"Bearer {access.token.reveal()}"}
+    return HTTP.request("GET", f"{google}/v4/spreadsheets/none", headers=bearer).status == 404
+
+
+def test_a_token_becomes_access_to_spreadsheets_at_the_configured_endpoint(google, issued, pauses):
+    assert opens(google, refresh(issued(), None, NOW, pauses.append))
 
 
 def test_the_day_of_its_death_is_known_from_the_consent(issued):
@@ -50,7 +54,7 @@ def test_the_day_of_its_death_is_known_from_the_consent(issued):
 def test_two_tokens_have_two_fingerprints_which_are_no_part_of_them(issued):
     one, other = issued(), issued()
     assert one.fingerprint != other.fingerprint
-    assert one.fingerprint not in one.credentials.refresh_token
+    assert one.fingerprint not in one.form(NOW)["refresh_token"]
 
 
 def test_a_token_with_other_scopes_alone_is_refused_by_them(issued, pauses):
@@ -62,7 +66,7 @@ def test_a_token_with_other_scopes_alone_is_refused_by_them(issued, pauses):
 def test_one_502_of_the_token_endpoint_is_no_failure_yet(google, issued, pauses):
     token = issued()
     HTTP.request("POST", f"{google}/_local/faults", json={"on": "token", "html": 502, "times": 2})
-    assert refresh(token, None, NOW, pauses.append).valid
+    assert opens(google, refresh(token, None, NOW, pauses.append))
     assert pauses == [2, 4]
 
 
@@ -99,10 +103,10 @@ def keyed(google, tmp_path):
     return read(path, f"{google}/token"), path, key["client_email"]
 
 
-def test_a_service_accounts_key_becomes_access_wherever_its_token_address_is(keyed, pauses):
+def test_a_service_accounts_key_becomes_access_wherever_its_token_address_is(google, keyed, pauses):
     """The audience that is signed stays Google's own address: the double refuses any other."""
     token, _, email = keyed
-    assert refresh(token, None, NOW, pauses.append).valid
+    assert opens(google, refresh(token, None, datetime.now(UTC), pauses.append))
     assert (token.account, token.dies_at) == (email, None)
 
 

@@ -14,9 +14,9 @@ COLUMNS = ("id", "rate", "sync_state")
 AT = datetime(2026, 5, 13, 14, 0, tzinfo=UTC)
 
 
-def settle(folder, old, new):
+def settle(folder, new):
     with opened(folder, COLUMNS) as history:
-        history.settle(old, new, AT)
+        history.settle(new, AT)
 
 
 def kept(folder):
@@ -31,8 +31,8 @@ def told(folder, booking="B1"):
 
 def test_a_booking_s_story_goes_from_its_first_row_to_its_removal(tmp_path):
     states = [{"B1": ("B1", 80, "live")}, {"B1": ("B1", 90, "live")}, {"B1": ("B1", 90, "removed")}, {}]
-    for old, new in zip([{}, *states], states, strict=False):
-        settle(tmp_path, old, new)
+    for new in states:
+        settle(tmp_path, new)
         kept(tmp_path)
     assert told(tmp_path) == [
         '2026-05-13T14:00:00+00:00  added\n    rate: 80\n    sync_state: "live"',
@@ -43,8 +43,8 @@ def test_a_booking_s_story_goes_from_its_first_row_to_its_removal(tmp_path):
 
 
 def test_what_a_crash_left_in_the_memory_is_reported_by_the_next_run(tmp_path):
-    settle(tmp_path, {}, {"B1": ("B1", 80, "live")})  # and then the run is killed
-    settle(tmp_path, {"B1": ("B1", 80, "live")}, {"B1": ("B1", 90, "live")})
+    settle(tmp_path, {"B1": ("B1", 80, "live")})  # and then the run is killed
+    settle(tmp_path, {"B1": ("B1", 90, "live")})
     kept(tmp_path)
     kept(tmp_path)
     assert told(tmp_path) == ['2026-05-13T14:00:00+00:00  added\n    rate: 90\n    sync_state: "live"']
@@ -79,6 +79,22 @@ def test_the_oldest_go_when_there_are_too_many(tmp_path):
 def test_another_booking_s_lines_are_not_reported(tmp_path, booking):
     changes.append(tmp_path, [{"at": "2026", "booking": "B1", "what": "added", "cells": {"guest": [None, "B2 B"]}}])
     assert told(tmp_path, booking) == []
+
+
+@pytest.mark.parametrize("booking", ['a"\\', "B\x1f\x7f\x80", "Ü/日本", "🏖"])
+def test_a_booking_with_an_odd_id_has_a_story_in_plain_letters(tmp_path, booking):
+    settle(tmp_path, {booking: (booking, 80, "live")})
+    kept(tmp_path)
+    settle(tmp_path, {booking: (booking, 90, "live")})
+    kept(tmp_path)
+    assert [line.partition("  ")[2].partition("\n")[0] for line in told(tmp_path, booking)] == ["added", "changed"]
+    assert (tmp_path / changes.FILE).read_bytes().isascii()
+
+
+def test_a_line_of_an_older_release_is_told_as_well(tmp_path):
+    line = {"at": "2026", "booking": "B1", "what": "added", "cells": {"rate": [None, 80]}}
+    (tmp_path / changes.FILE).write_text(json.dumps(line) + "\n")
+    assert told(tmp_path) == ["2026  added\n    rate: 80"]
 
 
 def test_the_file_is_its_owner_s_only(tmp_path):

@@ -1,4 +1,3 @@
-import json
 import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -21,11 +20,11 @@ NOW = datetime(2026, 5, 13, 3, 0, tzinfo=UTC)
 
 
 def refused(error, description="Bad Request"):
-    return (f"{error}: {description}", {"error": error, "error_description": description})
+    return {"error": error, "error_description": description}
 
 
 @pytest.mark.parametrize(
-    ("args", "kind"),
+    ("body", "kind"),
     [
         (refused("invalid_grant"), "token_dead"),
         (refused("invalid_grant", "Invalid JWT: Token must be a short-lived token"), "clock_off"),
@@ -36,18 +35,18 @@ def refused(error, description="Bad Request"):
         (refused("admin_policy_enforced"), "admin_policy"),
         (refused("something_new"), "token_refused"),
         (refused("internal_failure"), "token_endpoint_down"),
-        (("Reauthentication is needed. Please run `gcloud auth`",), "reauth_demanded"),
-        (("<html>502 Bad Gateway</html>",), "token_endpoint_down"),
-        ((json.dumps({"error": {"code": 500}}), {"error": {"code": 500}}), "token_endpoint_down"),
-        ((), "token_endpoint_down"),
+        (refused("invalid_grant") | {"error_subtype": "invalid_rapt"}, "reauth_demanded"),
+        (refused("invalid_grant") | {"error_subtype": "rapt_required"}, "reauth_demanded"),
+        ({"error": {"code": 500}}, "token_endpoint_down"),
+        ({}, "token_endpoint_down"),
     ],
 )
-def test_a_failed_refresh_has_a_name_for_each_answer_of_the_endpoint(args, kind):
-    assert refresh_failure(args).kind == kind
+def test_a_failed_refresh_has_a_name_for_each_answer_of_the_endpoint(body, kind):
+    assert refresh_failure(body, 400).kind == kind
 
 
 def test_a_refusal_is_never_reported_as_a_bad_request_alone():
-    failed = refresh_failure(refused("invalid_grant"), Record(NOW))
+    failed = refresh_failure(refused("invalid_grant"), 400, Record(NOW))
     assert "no longer valid" in failed.cause
     assert "(invalid_grant: Bad Request)" in failed.cause
     assert "fab reauth" in failed.cure
@@ -64,7 +63,7 @@ def test_a_refusal_is_never_reported_as_a_bad_request_alone():
     ],
 )
 def test_our_own_record_narrows_why_a_token_died(record, cause):
-    assert cause in refresh_failure(refused("invalid_grant"), record).cause
+    assert cause in refresh_failure(refused("invalid_grant"), 400, record).cause
 
 
 def reason(name, **metadata):
@@ -119,7 +118,7 @@ def test_a_certificate_that_is_not_valid_yet_points_at_the_clock():
 
 
 def test_a_failure_is_one_line_whatever_the_other_side_said():
-    assert "\n" not in str(refresh_failure(("<html>\n<p>502\n",)))
+    assert "\n" not in str(refresh_failure(refused("a\nb", "c\nd"), 400))
 
 
 @pytest.mark.parametrize(

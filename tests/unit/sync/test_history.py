@@ -22,23 +22,23 @@ def test_a_new_memory_knows_nothing(history):
 
 def test_what_was_settled_is_the_next_runs_base(tmp_path):
     with opened(tmp_path, COLUMNS) as history:
-        history.settle({}, BASE, NOW)
+        history.settle(BASE, NOW)
     with opened(tmp_path, COLUMNS) as history:
         assert (history.base(), history.last_success()) == (BASE, NOW)
 
 
 def test_what_is_no_longer_settled_is_forgotten(history):
-    history.settle({}, BASE, NOW)
-    history.settle(BASE, {"B2": BASE["B2"]}, NOW)
+    history.settle(BASE, NOW)
+    history.settle({"B2": BASE["B2"]}, NOW)
     assert history.base() == {"B2": BASE["B2"]}
 
 
 def test_cells_find_their_columns_when_these_change(tmp_path):
     with opened(tmp_path, COLUMNS) as history:
-        history.settle({}, BASE, NOW)
+        history.settle(BASE, NOW)
     with opened(tmp_path, ("id", "guest", "rate", "sync_state")) as history:
         assert history.base()["B1"] == ("B1", None, 80.5, "live")
-        history.settle(history.base(), {"B1": ("B1", "Ada", 80.5, "live")}, NOW)
+        history.settle({"B1": ("B1", "Ada", 80.5, "live")}, NOW)
         assert history.base() == {"B1": ("B1", "Ada", 80.5, "live")}
 
 
@@ -54,12 +54,12 @@ def test_a_second_run_at_once_is_refused(tmp_path, history):
 
 def test_what_a_newer_release_added_to_the_memory_is_no_hindrance(tmp_path):
     with opened(tmp_path, COLUMNS) as history:
-        history.settle({}, BASE, NOW)
+        history.settle(BASE, NOW)
     with sqlite3.connect(tmp_path / "history.sqlite") as newer:
         for table in ("base", "note"):
             newer.execute(f"ALTER TABLE {table} ADD COLUMN colour TEXT DEFAULT 'mauve'")
         newer.execute("INSERT INTO note (name, value) VALUES ('tomorrow', 'x')")
     with opened(tmp_path, COLUMNS) as history:
         assert history.base() == BASE
-        history.settle(BASE, {"B1": BASE["B1"]}, NOW)
+        history.settle({"B1": BASE["B1"]}, NOW)
         assert history.base() == {"B1": BASE["B1"]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync.source.fields import BadField, cells_of, key_of, value_at
+from sync.source.fields import BadField, Columns, value_at
 from sync.source.settings import Field
 
 BIG = 2**53 + 1
@@ -10,7 +10,7 @@ BIG = 2**53 + 1
 
 def cell(value, missing=(), **field):
     table = {"id": Field(path="id"), "x": Field(path="x", **field)}
-    return cells_of({"id": "B1", "x": value}, 1, ("id", "B1"), table, missing)[1]
+    return Columns("id", table, missing).cells({"id": "B1", "x": value}, 1, "B1")[1]
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_texts_that_mean_nothing_become_blank():
 def test_a_field_that_is_absent_is_bad_unless_it_may_be():
     table = {"id": Field(path="id"), "x": Field(path="a.x")}
     with pytest.raises(BadField, match=r"there is nothing at a\.x"):
-        cells_of({"a": {}}, 1, ("id", "B1"), table, ())
+        Columns("id", table).cells({"a": {}}, 1, "B1")
     table["x"] = Field(path="a.x", optional=True)
-    assert cells_of({"a": {}}, 1, ("id", "B1"), table, ()) == ("B1", "")
+    assert Columns("id", table).cells({"a": {}}, 1, "B1") == ("B1", "")
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,34 @@ def test_a_path_leads_through_objects_lists_and_keys_with_dots(path, found):
 
 def test_several_paths_are_joined():
     table = {"id": Field(path="id"), "day": Field(path=("y", "m", "d"), type="date", format="%Y %B %d")}
-    assert cells_of({"y": 2015, "m": "July", "d": "1"}, 1, ("id", "B"), table, ())[1] == "2015-07-01"
+    assert Columns("id", table).cells({"y": 2015, "m": "July", "d": "1"}, 1, "B")[1] == "2015-07-01"
 
 
 @pytest.mark.parametrize(("value", "key"), [("B1 ", "B1"), (7, "7"), (BIG, str(BIG))])
 def test_an_id_is_text(value, key):
-    assert key_of({"id": value}, 1, "id", Field(path="id"), ()) == key
+    assert Columns("id", {"id": Field(path="id")}).key({"id": value}, 1) == key
 
 
 @pytest.mark.parametrize("value", [None, "", " ", True, 1.5, [], "NULL"])
 def test_what_names_no_booking_is_no_id(value):
     with pytest.raises(BadField, match="record 3 has no id"):
-        key_of({"id": value}, 3, "id", Field(path="id"), ("NULL",))
+        Columns("id", {"id": Field(path="id")}, ("NULL",)).key({"id": value}, 3)
+
+
+def test_a_value_that_was_met_before_becomes_the_cell_of_its_own_type():
+    columns = Columns("id", {"id": Field(path="id"), "x": Field(path="x", optional=True)})
+    values = [1, True, 1.0, "1", 1, None, "TRUE"]
+    found = [columns.cells({"x": value}, 1, "B1")[1] for value in values]
+    assert found == [1, "TRUE", 1, "1", 1, "", "TRUE"]
+
+
+def test_a_bad_value_is_bad_each_time():
+    columns = Columns("id", {"id": Field(path="id"), "x": Field(path="x", type="date")})
+    for _ in range(2):
+        with pytest.raises(BadField):
+            columns.cells({"x": "13/5/2026"}, 1, "B1")
+
+
+def test_an_id_that_no_json_can_carry_is_none():
+    with pytest.raises(BadField, match="is no text"):
+        Columns("id", {"id": Field(path="id")}).key({"id": "B\ud800"}, 1)
