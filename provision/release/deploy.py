@@ -53,7 +53,7 @@ def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
         require_notifications(source, probed)
     with progress.step("build the release"):
         wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
-        built = bundle.collect(source.root, source.file, wheelhouse.key)
+        built = bundle.collect(source.root, source.file, wheelhouse.key, wheelhouse.sbom)
     made = plan.make(probed, built, source.settings.keep_releases, source.packages)
     return Prepared(made, built, wheelhouse)
 

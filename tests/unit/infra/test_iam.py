@@ -37,8 +37,10 @@ def reached() -> set[str]:
     return called("provision/reach/access.py", "lightsail") | called("provision/reach/firewall.py", "_api") | LOOKS
 
 
-def test_the_operator_may_make_the_providers_calls_reach_hosts_and_look_and_nothing_else():
-    made = called("local/pulumi/resources.py", "client") | reached()
+def test_the_operator_may_make_the_providers_calls_and_snapshots_reach_hosts_and_look_and_nothing_else():
+    made = (
+        called("local/pulumi/resources.py", "client") | called("provision/reach/snapshots.py", "lightsail") | reached()
+    )
     assert actions("operator", "lightsail") == made - NEVER_CALLED
 
 
