@@ -63,7 +63,7 @@ def _release_state(release: Path) -> dict[str, Any]:
         "lock": read["lock"],
         "units": read["units"],
         "damaged": whole.damage(release),
-        "origin": read.get("origin"),
+        **({"origin": read["origin"]} if read.get("origin") else {}),
     }
 
 
