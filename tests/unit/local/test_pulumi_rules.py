@@ -5,6 +5,7 @@ import pytest
 from local.pulumi.rules import (
     ATTACHMENT,
     INSTANCE,
+    KINDS,
     PORTS,
     STATIC_IP,
     as_written,
@@ -115,3 +116,12 @@ def test_an_endpoint_elsewhere_is_refused(endpoint):
 @pytest.mark.parametrize("config", [{}, {"endpoints": []}, {"endpoints": [{"s3": "http://10.77.0.1"}]}])
 def test_a_configuration_without_an_endpoint_is_refused_as_it_would_lead_to_aws(config):
     assert "has no lightsail endpoint" in endpoint_fault(config)
+
+
+@pytest.mark.parametrize("token", KINDS)
+def test_another_region_replaces_and_one_that_is_left_out_stays(token):
+    old = {"name": "box", "region": "us-east-1"}
+    moved = change(token, old, {"name": "box", "region": "eu-west-1"})
+    assert moved.replaces == {"region"}
+    assert change(token, old, {"name": "box"}).changed == frozenset()
+    assert "region" not in faults(token, {"region": "eu-west-1"})
