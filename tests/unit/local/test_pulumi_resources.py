@@ -54,9 +54,9 @@ class Lightsail:
         return {"operations": [{"id": "op", "operationType": "CreateInstance"}]}
 
     def get_operation(self, **request):
-        self.pending -= 1
+        self.working -= 1
         ended = {
-            "isTerminal": self.pending < 0,
+            "isTerminal": self.working < 0,
             "status": "Failed" if self.failure else "Succeeded",
             "errorDetails": self.failure,
         }
