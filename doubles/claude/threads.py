@@ -9,7 +9,7 @@ from typing import Any
 from doubles.claude.errors import ApiError
 
 BETA = "message-threads-2026-08-12"
-HELD = ("system", "tools", "tool_choice")
+HELD = ("system", "tools")
 """What a thread keeps of the request that created it, where the one that goes on does not say it."""
 KEPT = 1000
 """Answers that can be continued from; older ones are forgotten, as the vendor's are after a while."""
