@@ -16,7 +16,7 @@ from dashboard.stores import TaskFilter
 from dashboard.stores.journal import Used
 from dashboard.transcript import Doing
 from dashboard.wellness import Standing
-from wire.types import Need, Session, SessionRates, SessionsOfDay, State, SyncRun, Task
+from wire.types import Need, NightlyBackup, Session, SessionRates, SessionsOfDay, State, SyncRun, Task
 
 WAITING, RUNS = 100, 48
 """Tasks that are shown as waiting, and sync runs in the strip: a day of them."""
@@ -200,9 +200,14 @@ class Overview:
             run_succeeded=run is not None and run.outcome in rules.SUCCESSES,
             success=success,
             notified=self._queue.notifications(),
+            off_box=self._queue.off_box(),
             size=room.size if room else None,
             free=room.disk if room else None,
         )
+
+    def off_box(self) -> tuple[bool, NightlyBackup | None]:
+        """Say whether backups are sent off the box, and how the last one stands."""
+        return self._queue.off_box()
 
     def queued(self) -> int:
         """Return how many tasks wait for a worker, `WAITING` at most."""

@@ -20,6 +20,7 @@ LINKS = {
     f"{HOME}/scripts": "current/scripts",
     "/etc/jada": f"{HOME}/current/etc",
     "/etc/cron.d/port-sheet-sync": f"{HOME}/current/etc/port-sheet-sync",
+    "/etc/cron.d/jada-backup": f"{HOME}/current/etc/jada-backup",
     "/etc/sysusers.d/jada.conf": f"{HOME}/current/etc/sysusers.d/jada.conf",
     "/etc/tmpfiles.d/jada.conf": f"{HOME}/current/etc/tmpfiles.d/jada.conf",
     **{f"{SYSTEMD}/{unit}": f"{HOME}/current/units/{unit}" for unit in (*UNITS, *TEMPLATES)},
@@ -30,6 +31,7 @@ service at boot; `systemctl enable` would lead them into the release of that day
 """
 FOLDERS = {
     "/var/lib/jada-agent": ("0700", "jada"),
+    "/var/lib/jada-backup": ("0755", "root"),
     "/var/lib/jada-dashboard": ("0700", "jada-dashboard"),
     "/var/lib/jada-notify": ("0700", "jada-notify"),
     "/var/lib/jada-sync": ("0700", "jada-sync"),
@@ -76,12 +78,13 @@ class Difference:
     found: Any
 
 
-def table(blueprint: str) -> tuple[Row, ...]:
-    """Return the rows of a host, in the order in which a deploy brings them back.
+def table(blueprint: str, more: Iterable[str] = ()) -> tuple[Row, ...]:
+    """Return the rows of a host, in the order in which a deploy brings them back; `more` are packages that settings ask
+    for.
 
     Raises `CommandError` for a system that we don't know.
     """
-    return (*(_package(name) for name in packages(blueprint)), *common())
+    return (*(_package(name) for name in dict.fromkeys((*packages(blueprint), *more))), *common())
 
 
 def common() -> tuple[Row, ...]:
@@ -89,15 +92,15 @@ def common() -> tuple[Row, ...]:
     return (*_files(), *_folders(), *_secrets(), *_memberships(), *_links())
 
 
-def of_any_blueprint() -> tuple[Row, ...]:
+def of_any_blueprint(more: Iterable[str] = ()) -> tuple[Row, ...]:
     """Return the rows of all blueprints: what is looked at before it is known which system is met."""
-    return (*map(_package, all_packages()), *common())
+    return (*map(_package, dict.fromkeys((*all_packages(), *more))), *common())
 
 
-def looks() -> dict[str, list[str]]:
+def looks(more: Iterable[str] = ()) -> dict[str, list[str]]:
     """Return what the probe is to look at: kind → names."""
     asked: dict[str, list[str]] = {}
-    for row in of_any_blueprint():
+    for row in of_any_blueprint(more):
         asked.setdefault(row.look, []).append(row.name)
     return asked
 

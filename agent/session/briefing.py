@@ -19,7 +19,7 @@ Your tools act in a sandbox{network} /workspace is the task's folder: what you w
 later session; everything else is gone after each call. Python 3 and the usual command line tools are there. Working \
 directory and exported variables carry over from one bash call to the next. Calls are bounded in time, memory and \
 output: write large output to a file and look at parts of it.
-
+{repositories}
 Verify your work with the tools before you call it done. A session has a limited number of turns; keep progress in \
 files, so that nothing is lost when another session goes on from them.
 
@@ -34,6 +34,10 @@ _ONLINE = """\
 Credentials are added outside of the sandbox: you have none, and need none. What the proxy refuses is told behind the \
 call's result.\
 """
+_REPOSITORIES = """
+open_repository gives you a working copy of a git repository: {names}. Commit in it, on the branch that it is on; \
+finish pushes that branch and hands its commits over. You can push branches jada/… only.
+"""
 _HEADS, _HEAD_LINES, _HEAD, _CHECKPOINT = 4096, 4, 600, 8192
 """Bytes of all files' heads; lines and bytes of one; bytes of the checkpoint: more is for the tools to look at."""
 
@@ -41,9 +45,15 @@ _HEADS, _HEAD_LINES, _HEAD, _CHECKPOINT = 4096, 4, 600, 8192
 def system(settings: Settings) -> str:
     """Return the system text of a session under these settings."""
     egress = settings.egress
-    places = [*egress.allow, *(each.at for each in egress.credentials.values())] if egress else []
+    places = [*(each.place for each in settings.repositories.values())]
+    places += [*egress.allow, *(each.at for each in egress.credentials.values())] if egress else []
     network = _ONLINE.format(places=", ".join(dict.fromkeys(places))) if places else _OFFLINE
-    return _SYSTEM.format(network=network)
+    return _SYSTEM.format(network=network, repositories=_repositories(settings))
+
+
+def _repositories(settings: Settings) -> str:
+    names = ", ".join(f"{name} (branch {each.branch})" for name, each in settings.repositories.items())
+    return _REPOSITORIES.format(names=names) if names else ""
 
 
 def first_message(claim: Claim) -> list[Block]:

@@ -22,7 +22,8 @@ STAGING = "/opt/jada-agent/staging"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
-    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
+    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test;
+    `packages` are those that the settings ask for; `table` is the queue's, if it is in one.
     """
 
     root: Path
@@ -31,6 +32,8 @@ class Source:
     queue: str
     targets: tuple[str, ...] = ()
     tested: bool = False
+    packages: tuple[str, ...] = ()
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,14 @@ class Prepared:
 def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
     """Look at the host, build the release for it, and compare the two."""
     with progress.step(f"{host.name}: look at the host"):
-        probed = plan.read_probe(host.program("probe", plan.probe_request()))
+        probed = plan.read_probe(host.program("probe", plan.probe_request(source.packages)))
     if source.tested:
         require_notifications(source, probed)
     with progress.step("build the release"):
         wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
-        built = bundle.collect(source.root, source.file, wheelhouse.key)
-    return Prepared(plan.make(probed, built, source.settings.keep_releases), built, wheelhouse)
+        built = bundle.collect(source.root, source.file, wheelhouse.key, wheelhouse.sbom)
+    made = plan.make(probed, built, source.settings.keep_releases, source.packages)
+    return Prepared(made, built, wheelhouse)
 
 
 def plan_lines(made: plan.Plan) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """From what a host is and what it should be to what is to be done, as a value; nothing is touched."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -94,10 +94,10 @@ class Plan:
         return tuple(secret.name for secret in self.missing if set(secret.readers) & set(SERVICES))
 
 
-def probe_request() -> dict[str, Any]:
-    """Return what the probe is to look at."""
+def probe_request(packages: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what the probe is to look at; `packages` are more than those of every host."""
     return {
-        "looks": desired.looks(),
+        "looks": desired.looks(packages),
         "units": list(UNITS),
     }
 
@@ -107,14 +107,17 @@ def read_probe(answer: Any) -> Probed:
     return decode(Probed, answer, "probe")
 
 
-def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
-    """Compare a host with what it should be. Raises `CommandError` for a system that we don't know."""
+def make(probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[str] = ()) -> Plan:
+    """Compare a host with what it should be, with `packages` more than those of every host.
+
+    Raises `CommandError` for a system that we don't know.
+    """
     return Plan(
         release=bundle.id,
         lock=bundle.lock,
         seen=probed.current,
         after=probed.run,
-        differing=desired.differences(desired.table(probed.os), probed.found),
+        differing=desired.differences(desired.table(probed.os, packages), probed.found),
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
         damaged=_damaged(probed, bundle.lock),

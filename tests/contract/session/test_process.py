@@ -50,7 +50,10 @@ class Folder:
         )
         (self.path / "claim.json").write_text(json.dumps(encode(claim)))
         self.settings = replace(self.settings, **settings)
-        chosen = SessionSettings(operator=self.settings, usd_micros=usd_micros, workspace=str(self.workspace))
+        mirrors = str(self.workspace.with_name("mirrors"))
+        chosen = SessionSettings(
+            operator=self.settings, usd_micros=usd_micros, workspace=str(self.workspace), mirrors=mirrors
+        )
         (self.path / "settings.json").write_text(json.dumps(encode(chosen)))
 
     def start(self):

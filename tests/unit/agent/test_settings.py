@@ -118,3 +118,42 @@ def test_a_wrong_way_out_is_refused_by_name(file, lines, told):
     with pytest.raises(Invalid) as caught:
         load(file(f"[agent.egress]\n{lines}\n"))
     assert str(caught.value).startswith(told)
+
+
+REPOSITORY = """
+[agent.repositories.site]
+address = "https://git.example.com:8443/team/site.git"
+secret = "git"
+checks = ["make test"]
+packages = ["make", "git"]
+"""
+
+
+def test_a_repository_brings_its_packages_and_its_way_out(file):
+    settings = load(file(REPOSITORY))
+    assert settings.repositories["site"].place == "git.example.com:8443/team/site.git"
+    assert settings.packages == ("curl", "git", "make")
+    assert load(file("[agent.egress]")).packages == ("curl",)
+    assert load(file("")).packages == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('address = "http://git.example.com/x"', "address: must be an address like https://"),
+        ('address = "git@git.example.com:x"', "address: must be an address like https://"),
+        ('address = "https://me:pw@git.example.com/x"', "address: must be an address like https://"),
+        ('address = "https://git.example.com"', "address: must be an address like https://"),
+        ('branch = "a..b"', "branch: must be a branch's name"),
+        ('branch = "-x"', "branch: must be a branch's name"),
+        ('branch = "x.lock"', "branch: must be a branch's name"),
+        ("depth = -1", "depth: must be at least 0"),
+        ('checks = ["a\\nb"]', "checks[0]: must be one line"),
+        ('packages = ["a; b"]', "packages[0]: must be a Debian package's name"),
+    ],
+)
+def test_a_wrong_repository_is_refused_by_name(file, line, told):
+    given = {"address": 'address = "https://git.example.com/x.git"', line.partition(" ")[0]: line}
+    with pytest.raises(Invalid) as caught:
+        load(file("[agent.repositories.x]\n" + "\n".join(given.values())))
+    assert str(caught.value).startswith(f"agent.repositories.{told}")

@@ -91,10 +91,10 @@ def test_what_is_open_is_as_written_when_aws_filled_in_only_what_was_left_out():
 
 
 def test_missing_and_unknown_properties_are_named():
-    found = faults(INSTANCE, {"name": "box", "availabilityZone": "us-east-1a", "blueprintId": "debian_12", "addOn": {}})
+    found = faults(INSTANCE, {"name": "box", "availabilityZone": "us-east-1a", "blueprintId": "debian_12", "odd": {}})
     assert found["bundleId"] == "is required, and missing"
-    assert found["addOn"].startswith("is nothing that the local provider builds; aws:lightsail/instance:Instance takes")
-    assert found.keys() == {"bundleId", "addOn"}
+    assert found["odd"].startswith("is nothing that the local provider builds; aws:lightsail/instance:Instance takes")
+    assert found.keys() == {"bundleId", "odd"}
 
 
 def test_an_instance_is_dual_stack_unless_it_says_otherwise():

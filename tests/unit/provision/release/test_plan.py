@@ -377,6 +377,12 @@ def test_going_back_stops_what_the_release_does_not_have_and_restarts_what_diffe
     assert "release1" in made.keep
 
 
+def test_packages_that_settings_ask_for_are_looked_at_and_installed(fresh, bundle):
+    assert plan.probe_request(["git"])["looks"]["package"] == ["bubblewrap", "cron", "git"]
+    made = plan.make(fresh, bundle, 3, ["git", "cron"])
+    assert [each.row.name for each in made.differing if each.row.look == "package"] == ["bubblewrap", "cron", "git"]
+
+
 def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
     word = {"by": "anna", "since": "2026-05-13T12:00:00Z", "why": "the box is replaced"}
     stopped = {**worker.units, "jada-agent.service": {"ActiveState": "inactive", "release": None}}
