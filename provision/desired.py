@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provision.onhost import reserve
 from provision.onhost.pauses import DROP_IN, DROP_INS
 from provision.reach import programs
 from provision.system.desired import FILES, ConfigFile, all_packages, config_files, packages
@@ -42,6 +43,8 @@ GROUPS = ("jada-queue", "jada-operators")
 """Groups of the login user: to open the queue's sockets, and to be an operator there."""
 RECOVERY = "jada-recover.service"
 """What brings a host back at boot to the last proven release: with its program it is outside of all releases."""
+RESERVE = "jada-reserve.service"
+"""What keeps room on the disk for the queue after each boot."""
 A_FOLDER = "a folder"
 """What is seen of a link where a folder of somebody's is in its way."""
 
@@ -89,7 +92,7 @@ def table(blueprint: str, more: Iterable[str] = ()) -> tuple[Row, ...]:
 
 def common() -> tuple[Row, ...]:
     """Return the rows that every blueprint has."""
-    return (*_files(), *_folders(), *_secrets(), *_memberships(), *_links())
+    return (*_files(), *_folders(), *_secrets(), *_memberships(), *_links(), *_reserve())
 
 
 def of_any_blueprint(more: Iterable[str] = ()) -> tuple[Row, ...]:
@@ -120,10 +123,13 @@ def _differing(rows: Iterable[Row], found: Mapping[str, Mapping[str, Any]]) -> I
 def system_files() -> tuple[ConfigFile, ...]:
     """Return every file of the system's that a deploy brings."""
     unit = (FILES / RECOVERY).read_text(encoding="utf-8")
+    at_boot = (FILES / RESERVE).read_text(encoding="utf-8")
     return (
         *config_files(),
         ConfigFile(f"{HOME}/recover.py", programs.standalone("recover"), "program"),
         ConfigFile(f"{SYSTEMD}/{RECOVERY}", unit, "boot unit"),
+        ConfigFile(f"{HOME}/reserve.py", programs.standalone("reserve"), "program"),
+        ConfigFile(f"{SYSTEMD}/{RESERVE}", at_boot, "boot unit"),
         *(ConfigFile(path, DROP_IN, "drop-in") for path in DROP_INS.values()),
     )
 
@@ -162,6 +168,12 @@ def _links() -> Iterator[Row]:
         yield Row("link", path, target, "link", release=True)
 
 
+def _reserve() -> Iterator[Row]:
+    # Absent where the file system keeps none for a group, as in a container.
+    why = "this file system keeps no part of itself for a group, or its device can't be reached from here"
+    yield Row("disk reserve", reserve.FOLDER, reserve.KEPT, "reserve", why, release=True, or_absent=True)
+
+
 def told(difference: Difference) -> str:
     """Say a difference in a line: what is there, what should be, and what helps."""
     row = difference.row
@@ -197,5 +209,6 @@ SAID: Mapping[str, Callable[[list[Difference], str], Iterable[tuple[str, str]]]]
     "set right": lambda group, _: [("set right", f"owner and mode of {_names(group)}")],
     "join": lambda group, login: [("add", f"{login} to {_names(group)}: an operator of the queue")],
     "link": _say_links,
+    "reserve": lambda group, _: [("keep", f"room on the disk of {_names(group)} for the queue: {group[0].found}")],
 }
 """Repair → how a plan says it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import whole
+from provision.onhost import reserve, whole
 
 
 def see(asked: Mapping[str, list[str]]) -> dict[str, dict[str, Any]]:
@@ -69,4 +69,5 @@ LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "link": each(_link),
     "rights": each(_rights),
     "login user's group": each(_membership),
+    "disk reserve": each(reserve.see),
 }

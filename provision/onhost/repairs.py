@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import system, tree
+from provision.onhost import reserve, system, tree
 from provision.onhost.errors import SystemStepFailed
 from provision.onhost.events import Events
 
@@ -66,6 +66,12 @@ def join(user: str, groups: Iterable[str]) -> None:
     run(["usermod", "-aG", ",".join(groups), user])
 
 
+def _reserve(group: list[Repair], _login: str) -> Steps:
+    for repair in group:
+        path = repair["name"]
+        yield f"keep room on the disk of {path} for the queue", lambda path=path: reserve.keep(path)  # type: ignore[misc]
+
+
 def accounts(release: Path) -> None:
     """Make users and folders as the release says; what is there already stays, with its modes set right."""
     run(["systemd-sysusers", str(release / "etc/sysusers.d/jada.conf")])
@@ -85,4 +91,5 @@ REPAIRS: dict[str, Callable[[list[Repair], str], Steps]] = {
     "set right": _set_right,
     "join": _join,
     "link": _link,
+    "reserve": _reserve,
 }
