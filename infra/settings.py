@@ -31,7 +31,7 @@ HOST = r"[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
 # fmt: off
 KEYS = (
     "region", "availability-zone", "blueprint", "bundle", "hosts", "ip-address-type", "operator-cidrs",
-    "snapshot-time", "ssh-open-to-world", "static-ip", "tags", "endpoint",
+    "snapshot-time", "ssh-open-to-world", "static-ip", "table", "tags", "endpoint",
 )
 # fmt: on
 
@@ -62,6 +62,7 @@ class Settings:
     snapshot_time: str
     tags: Mapping[str, str]
     endpoint: str | None
+    table: str | None = None
 
     @property
     def protect(self) -> bool:
@@ -91,6 +92,7 @@ def read(stack: str, config: Mapping[str, str], environment: Mapping[str, str]) 
         static_ip=_flag("static-ip", given.get("static-ip", "true")),
         tags={"project": "jada", "stack": stack, **_tags(given.get("tags", "{}"))},
         endpoint=endpoint,
+        table=_table(stack, given.get("table")),
     )
 
 
@@ -199,6 +201,18 @@ def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
         # Each would have its own queue, page and limits, and all would write to the one sheet.
         raise InvalidSetting("hosts", f"names {len(names)} hosts, and there is no queue yet that hosts share: name one")
     return names
+
+
+def _table(stack: str, name: str | None) -> str | None:
+    if name is None:
+        return None
+    if stack == LOCAL:
+        raise InvalidSetting("table", "the local cloud has no DynamoDB: only a real stack has a table")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,55}", name):
+        raise InvalidSetting(
+            "table", f"{name!r} is no name of a table: 3 to 55 letters, digits, dots, hyphens, underscores"
+        )
+    return name
 
 
 def _hour(text: str) -> str:

@@ -17,13 +17,15 @@ SECTIONS = ("agent", "sync", "dashboard", "notify", "backup", "deploy", "audit")
 @dataclass(frozen=True, slots=True)
 class StackSettings:
     """A settings file whose sections were all read: ours, `queue`, the path of the queue's socket on the host, and
-    `targets`, the names of those who are notified; `packages`, what the worker's tools need on the host.
+    `targets`, the names of those who are notified; `packages`, what the worker's tools need on the host; `table`, the
+    one that the queue is in, if any.
     """
 
     deploy: settings.Settings
     queue: str
     targets: tuple[str, ...]
     packages: tuple[str, ...] = ()
+    table: str = ""
 
 
 def load(path: Path) -> StackSettings:
@@ -56,7 +58,7 @@ def load(path: Path) -> StackSettings:
         _require_reachable({**urls, "notify": notify.read(found.get("notify", {})).dashboard_url}, page.socket)
         thresholds.read(found.get("audit", {}))
         ours = settings.read(found.get("deploy", {}))
-        return StackSettings(ours, page.socket, page.notify.targets, worker.packages)
+        return StackSettings(ours, page.socket, page.notify.targets, worker.packages, page.table)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"

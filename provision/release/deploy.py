@@ -23,7 +23,7 @@ STAGING = "/opt/jada-agent/staging"
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
     path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test;
-    `packages` are those that the settings ask for.
+    `packages` are those that the settings ask for; `table` is the queue's, if it is in one.
     """
 
     root: Path
@@ -33,6 +33,7 @@ class Source:
     targets: tuple[str, ...] = ()
     tested: bool = False
     packages: tuple[str, ...] = ()
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,12 @@ SECRETS: Mapping[str, HostSecret] = {
             optional=True,
         ),
         HostSecret(
+            "table_key",
+            "the key to the queue's table in DynamoDB, as `fab table-key` makes it",
+            ("jada-dashboard.service",),
+            optional=True,
+        ),
+        HostSecret(
             "bookings_token", "the sync's token for the booking system", ("port-sheet-sync.service",), told_of=True
         ),
         HostSecret(
