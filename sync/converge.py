@@ -307,7 +307,7 @@ class Converge:
             f"a user deleted the copy of the tab (a hidden tab, {begun.batch.title!r}) before the sync could prove its "
             f"last write by it: {len(done)} cells and {new} new rows"
         )
-        cure = "look at these bookings: File > Version history shows what stood there; leave the hidden tabs of this name alone"
+        cure = "look at these bookings in File > Version history, and leave the hidden tabs of this name alone"
         return SyncFailed("sheet_copy_gone", cause, cure)
 
     def _may_come(self, begun: Begun) -> bool:

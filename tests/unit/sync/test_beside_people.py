@@ -403,3 +403,23 @@ def test_a_batch_that_comes_late_while_the_next_run_is_at_any_of_its_requests_is
     killed.sync(new)
     assert killed.titles == ["Others", "Bookings"]
     assert in_step(killed, new)
+
+
+@pytest.mark.parametrize("at", ["in the same run", "between two runs"])
+def test_a_batch_that_comes_after_it_was_sent_again_adds_nothing_twice(desk, at):
+    """Both begin with a copy of one id, and a spreadsheet has room for one."""
+
+    def lose():
+        if desk.requests[-1] == "POST :batchUpdate":
+            desk.delay(3 if at == "in the same run" else 100)
+            desk.before = lambda: None
+            raise SyncFailed("sheets_unreachable", "x", "y", wait_s=1)
+
+    desk.before = lose
+    new = {**changed(B2="Ada"), "B9": ("2026-05-19", "guest 9", 9.5)}
+    desk.sync(new)
+    desk.arrive()
+    assert in_step(desk, new)
+    desk.later(minutes=30)
+    assert not desk.sync(new).writes
+    assert desk.titles == ["Others", "Bookings"]
