@@ -48,5 +48,5 @@ def load_target(stack: str | None, environ: Mapping[str, str] = os.environ, root
     file = root / f"jada.{name}.toml"
     loaded = stack_file.load(file)
     tested = name != "local" and loaded.deploy.notify == "required"
-    source = Source(root, file, loaded.deploy, loaded.queue, loaded.targets, tested)
+    source = Source(root, file, loaded.deploy, loaded.queue, loaded.targets, tested, loaded.off)
     return Target(name, inventories.read(name, root, environ), source)

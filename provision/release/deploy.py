@@ -23,6 +23,7 @@ STAGING = "/opt/jada-agent/staging"
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
     path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
+    `off`: the units that have nothing to do.
     """
 
     root: Path
@@ -31,6 +32,7 @@ class Source:
     queue: str
     targets: tuple[str, ...] = ()
     tested: bool = False
+    off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
     with progress.step("build the release"):
         wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
         built = bundle.collect(source.root, source.file, wheelhouse.key)
-    return Prepared(plan.make(probed, built, source.settings.keep_releases), built, wheelhouse)
+    return Prepared(plan.make(probed, built, source.settings.keep_releases, source.off), built, wheelhouse)
 
 
 def plan_lines(made: plan.Plan) -> Iterator[str]:
@@ -117,7 +119,7 @@ def roll_back(host: Host, source: Source, to: str | None, progress: Progress, er
     release = plan.of_release(probed, name) if name else None
     if release is None:
         raise no_way_back(host.name, to, probed)
-    made = plan.make(probed, release, source.settings.keep_releases)
+    made = plan.make(probed, release, source.settings.keep_releases, source.off)
     # The system is only ever brought forward.
     made = replace(made, differing=tuple(each for each in made.differing if each.row.release))
     for line in plan.lines(made):

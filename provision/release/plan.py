@@ -1,7 +1,7 @@
 """From what a host is and what it should be to what is to be done, as a value; nothing is touched."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -107,7 +107,7 @@ def read_probe(answer: Any) -> Probed:
     return decode(Probed, answer, "probe")
 
 
-def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
+def make(probed: Probed, bundle: Bundle, keep_releases: int, off: Container[str] = ()) -> Plan:
     """Compare a host with what it should be. Raises `CommandError` for a system that we don't know."""
     return Plan(
         release=bundle.id,
@@ -127,7 +127,7 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int) -> Plan:
         },
         paused=probed.paused,
         keep=_keep(probed, bundle, keep_releases),
-        missing=missing(probed.secrets),
+        missing=missing(probed.secrets, off),
     )
 
 

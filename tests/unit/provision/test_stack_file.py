@@ -72,3 +72,9 @@ def test_who_looks_for_the_queue_on_its_own_host_must_find_it(file, old, new, sa
 def test_the_queues_socket_comes_from_the_dashboards_section(file):
     text = (ROOT / "jada.local.toml").read_text().replace("/run/jada-dashboard/queue.sock", "/run/other/q.sock")
     assert stack_file.load(file(text)).queue == "/run/other/q.sock"
+
+
+def test_a_sync_that_is_not_set_up_is_a_unit_at_rest(file):
+    sync = '[sync]\nbookings_url = "http://127.0.0.1:1"\nspreadsheet_id = "x"\n'
+    assert stack_file.load(file(sync)).off == ()
+    assert stack_file.load(file("[sync]\nenabled = false\n")).off == ("port-sheet-sync.service",)
