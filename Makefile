@@ -67,7 +67,7 @@ faults: tools ## 3,000 kills of the queue, 2,000 scenarios of people beside the 
 	@$(BIN)/python -m local tools
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 
-bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, the sync beside its peers
+bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, sync and worker beside peers
 	@local/bootstrap --all-extras --group dev --group bench
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.idle
@@ -75,6 +75,7 @@ bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a lo
 	@$(BIN)/python -m bench.streams
 	@$(BIN)/python -m bench.lists
 	@$(BIN)/python -m bench.sync
+	@$(BIN)/python -m bench.worker
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)

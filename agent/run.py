@@ -104,7 +104,8 @@ class Work:
         money = self._budget.usd_micros - before + own
         workspace = str((self._folder / "workspace").resolve())
         durable.write(session / "claim.json", replace(claim, session=replace(claim.session, usd_micros=money)))
-        given = SessionSettings(operator=self._settings, usd_micros=money, workspace=workspace)
+        mirrors = str((self._folder / "mirrors").resolve())
+        given = SessionSettings(operator=self._settings, usd_micros=money, workspace=workspace, mirrors=mirrors)
         durable.write(session / "settings.json", given)
         return session
 

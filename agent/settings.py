@@ -23,6 +23,25 @@ Place = Annotated[
 """Where calls may go: `host[:port][/path]`."""
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z", description="small letters, digits, - and _")]
 Word = Annotated[str, Meta(max_length=60, pattern=r"^[A-Za-z0-9._-]+\Z", description="letters, digits, . _ and -")]
+Address = Annotated[
+    str,
+    Meta(
+        max_length=300,
+        pattern=rf"^https://{_HOST}{_PORT}(?!.*/\.{{1,2}}(/|\Z))(/[A-Za-z0-9._~@+-]+)+\Z",
+        description="an address like https://git.example.com/team/site.git",
+    ),
+]
+Branch = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        # git-check-ref-format(1), and no "..": in a range of commits it would be another one.
+        pattern=r"^(?!.*(\.\.|\.lock(/|\Z)|//|/\Z))[A-Za-z0-9_][A-Za-z0-9._/-]*\Z",
+        description="a branch's name",
+    ),
+]
+Package = Annotated[str, Meta(max_length=60, pattern=r"^[a-z0-9][a-z0-9.+-]+\Z", description="a Debian package's name")]
+Line = Annotated[str, Meta(max_length=1000, pattern=r"^[^\0\n\r]*\S[^\0\n\r]*\Z", description="one line")]
 _METADATA = tuple(ipaddress.ip_network(text) for text in ("169.254.0.0/16", "fe80::/10"))
 
 
@@ -71,8 +90,32 @@ class Egress(Value, frozen=True, kw_only=True):
                 raise Invalid("private", f"{text} holds link-local addresses, where clouds keep credentials")
 
 
+class Repository(Value, frozen=True, kw_only=True):
+    """A section [agent.repositories.NAME]: a git repository that sessions may open, and push branches `jada/…` to.
+
+    `secret` is the line of egress_secrets with its token, `user` the name that goes with it; `depth` keeps so many
+    commits of history, 0 all; `checks` are run before a task is called done; the host gets the `packages`.
+    """
+
+    address: Address
+    branch: Branch = "main"
+    secret: Name | None = None
+    user: Word = "x-access-token"
+    depth: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    checks: tuple[Line, ...] = ()
+    packages: tuple[Package, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it is, as a place of the network."""
+        return self.address.removeprefix("https://")
+
+
 class Settings(Value, frozen=True, kw_only=True):
-    """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path."""
+    """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path;
+    `instructions` are the company's own words to the model; `effort` and `thinking` are the API's (a number: so many
+    tokens of thinking), None leaves them to the model.
+    """
 
     dashboard_url: QueueUrl = QUEUE
     claude_url: Url = "https://api.anthropic.com"
@@ -87,20 +130,37 @@ class Settings(Value, frozen=True, kw_only=True):
     max_tokens: Annotated[int, Meta(ge=256, le=128_000)] = 8192
     hand_over_tokens: Annotated[int, Meta(ge=10_000, le=900_000)] = 90_000
     prices: Annotated[str, Meta(pattern=r"^/.+\Z", description="an absolute path")] | None = None
+    instructions: Annotated[str, Meta(max_length=2000)] = ""
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    thinking: Literal["adaptive", "disabled"] | Annotated[int, Meta(ge=1024, le=128_000)] | None = None
     tools: ToolLimits = ToolLimits()
     egress: Egress | None = None
+    repositories: Mapping[Name, Repository] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.thinking, int) and self.thinking >= self.max_tokens:
+            raise Invalid("thinking", f"must be less than max_tokens ({self.max_tokens}): thinking is a part of it")
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The Debian packages that tools need on the host for what is set here."""
+        named = [name for each in self.repositories.values() for name in each.packages]
+        curl = ("curl",) if self.egress or self.repositories else ()
+        return tuple(dict.fromkeys((*curl, *(("git",) if self.repositories else ()), *named)))
 
 
 class SessionSettings(Value, frozen=True, kw_only=True):
     """What one session runs by, written anew at each claim: the operator's settings as they are and what a claim adds.
 
     `usd_micros` is the most that the session may have spent in all, over all its processes; `workspace` is the absolute
-    path of the task's folder. What the journal's header pins wins over `operator` for the session's life.
+    path of the task's folder, `mirrors` that of the folder with the repositories' mirrors. What the journal's header
+    pins wins over `operator` for the session's life.
     """
 
     operator: Settings
     usd_micros: int
     workspace: str
+    mirrors: str = ""
 
 
 def read(section: Any) -> Settings:

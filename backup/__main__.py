@@ -24,6 +24,8 @@ from wire.values import Invalid
 
 HOME = Path("/opt/jada-agent")
 APP = HOME / "current/app"
+REPORTED = 10
+"""The exit code of a failed night that is kept for the dashboard, which raises an alarm."""
 UNITS = ("jada-agent.service", "jada-dashboard.service", "jada-notify.service", "port-sheet-sync.service")
 
 
@@ -76,7 +78,11 @@ def _nightly(args: argparse.Namespace) -> int:
     if not args.now and not nightly.is_due(nightly.status(places.own), chosen.hour, _now()):
         return 0
     key = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / "backup_key"
-    word = nightly.send(chosen, places.own, key, _night(args.settings, chosen.recipients), _now)
+    try:
+        word = nightly.send(chosen, places.own, key, _night(args.settings, chosen.recipients), _now)
+    except (Failed, OSError) as error:
+        sys.stderr.write(printable(f"no backup of this night is at the target: {error}") + "\n")
+        return REPORTED
     sys.stdout.write(printable(f"{word.name} is at the target, {word.size} bytes") + "\n")
     return 0
 

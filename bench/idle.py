@@ -33,11 +33,11 @@ def main() -> int:
                 starts.append(cpu_s(child()))
                 # Its first looks, which all come at the start, are over.
                 time.sleep(IDLE_S)
-                idle.append(_pss_mb(child()))
+                idle.append(pss_mb(child()))
                 reader = Reader(client)
                 for page in PAGES:
                     reader.look(page)
-                looked_at.append(_pss_mb(child()))
+                looked_at.append(pss_mb(child()))
     Console(width=120).print(_table(starts, idle, looked_at))
     return 0
 
@@ -47,13 +47,13 @@ def child() -> int:
     return int(Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="utf-8").split()[0])
 
 
-def cpu_s(process: int) -> float:
-    """CPU seconds that a process has used, user and system."""
+def cpu_s(process: int, *, ended: bool = False) -> float:
+    """CPU seconds that a process has used, user and system; with those of its children that have `ended`."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
 
 
-def _pss_mb(process: int) -> float:
+def pss_mb(process: int) -> float:
     """Megabytes of a process, shared pages by its share."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("Pss:"))) / 1024

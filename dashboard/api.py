@@ -221,6 +221,10 @@ class Api:
         """Say what the queue knows of a host's day."""
         return _json(self._queue.today(call.path["host"]))
 
+    def rates(self, _call: Call) -> Response:
+        """Say how sessions ended."""
+        return _json(self._overview.counted())
+
     def wellness(self, _call: Call) -> Response:
         """Say whether all is truly well; the queue is proven first."""
         self._store.prove()

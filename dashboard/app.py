@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from dashboard import api, leases, page
 from dashboard.backup import Backups
+from dashboard.beside import Beside
 from dashboard.callers import Callers
 from dashboard.guard import Guard, is_for_machines
 from dashboard.live import Live
@@ -60,15 +61,17 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     callers: Callers | None = None,
     limits: WorkLimits | None = None,
     access: Path | None = None,
+    beside: Beside | None = None,
 ) -> Starlette:
     """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
-    one, that ends with the process. `limits` are the worker's, for the page; `state.live` has the pages' streams.
+    one, that ends with the process. `beside` is what the host keeps beside the queue. `limits` are the worker's, for
+    the page; `state.live` has the pages' streams.
     """
     settings = settings or Settings()
-    queue = Queue(store, settings, clock, boottime)
+    queue = Queue(store, settings, clock, boottime, beside)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
     recurrences = Recurrences(queue, settings)

@@ -14,7 +14,7 @@ from dashboard.rates import Rate
 from dashboard.record import moment
 from dashboard.stores.census import Census
 from dashboard.stores.journal import Used
-from wire.types import Notifications, State, SyncRun
+from wire.types import NightlyBackup, Notifications, State, SyncRun
 
 MEDIA = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -35,6 +35,7 @@ class Figures:
     run_succeeded: bool
     success: SyncRun | None
     notified: Notifications
+    off_box: tuple[bool, NightlyBackup | None]
     size: int | None
     free: int | None
 
@@ -87,6 +88,15 @@ def families(seen: Figures) -> Iterator[Family]:
     yield _gauge("jada_notifications_unsent", "Notices that have not reached a target.", float(seen.notified.unsent))
     targets = float(len(seen.notified.targets))
     yield _gauge("jada_notification_targets", "Targets that are set up; 0: nobody is told.", targets)
+    _, backup = seen.off_box
+    sent_at = backup.sent_at if backup else None
+    yield _gauge(
+        "jada_backup_sent_timestamp_seconds",
+        "When a backup was last seen whole at its target.",
+        moment(sent_at, "sent_at").timestamp() if sent_at else None,
+    )
+    size = float(backup.size) if backup and sent_at else None
+    yield _gauge("jada_backup_size_bytes", "The size of that backup.", size)
     yield _gauge("jada_store_size_bytes", "The size of the queue's file.", _float(seen.size))
     yield _gauge("jada_disk_free_bytes", "What is free on its disk.", _float(seen.free))
 

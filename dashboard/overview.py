@@ -16,7 +16,7 @@ from dashboard.stores import TaskFilter
 from dashboard.stores.journal import Used
 from dashboard.transcript import Doing
 from dashboard.wellness import Standing
-from wire.types import Need, Session, State, SyncRun, Task
+from wire.types import Need, NightlyBackup, Session, SessionRates, SessionsOfDay, State, SyncRun, Task
 
 WAITING, RUNS = 100, 48
 """Tasks that are shown as waiting, and sync runs in the strip: a day of them."""
@@ -134,6 +134,26 @@ class Overview:
                 self._rates = (now, self._counted(now))
             return self._rates[1]
 
+    def counted(self) -> SessionRates:
+        """Return how the sessions of the last day, week and month ended."""
+        now, turns = self._queue.clock(), self.limits.turns
+        sessions = self._store.recent_sessions(_id_from(now - timedelta(days=MONTH)), limit=MOST_SESSIONS)
+        periods = []
+        for days in (1, WEEK, MONTH):
+            since = _id_from(now - timedelta(days=days))
+            within = [session for session in sessions if session.id >= since]
+            periods.append(rates.counted(within, days * 24, turns))
+        found = charts.days(sessions, turns, now.date(), MONTH)
+        return SessionRates(
+            turns=turns,
+            periods=tuple(periods),
+            days=tuple(
+                SessionsOfDay(day=f"{one.day}", finished=one.finished, hits=one.hits, others=one.others)
+                for one in found
+            ),
+            is_all=len(sessions) < MOST_SESSIONS,
+        )
+
     def _counted(self, now: datetime) -> Rates:
         turns = self.limits.turns
         sessions = self._store.recent_sessions(_id_from(now - timedelta(days=MONTH)), limit=MOST_SESSIONS)
@@ -180,9 +200,14 @@ class Overview:
             run_succeeded=run is not None and run.outcome in rules.SUCCESSES,
             success=success,
             notified=self._queue.notifications(),
+            off_box=self._queue.off_box(),
             size=room.size if room else None,
             free=room.disk if room else None,
         )
+
+    def off_box(self) -> tuple[bool, NightlyBackup | None]:
+        """Say whether backups are sent off the box, and how the last one stands."""
+        return self._queue.off_box()
 
     def queued(self) -> int:
         """Return how many tasks wait for a worker, `WAITING` at most."""

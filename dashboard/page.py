@@ -127,7 +127,9 @@ class Page:
         ours = self._overview
         return {
             "standing": self._part("standing.html", standing=ours.standing(len(waiting))),
-            "today": self._part("today.html", today=ours.today(), rates=ours.rates(), limits=ours.limits),
+            "today": self._part(
+                "today.html", today=ours.today(), rates=ours.rates(), limits=ours.limits, off_box=ours.off_box()
+            ),
             "sync": self._part("sync.html", sync=ours.sync()),
         }
 
@@ -184,6 +186,7 @@ class Page:
             task=task,
             spent=task.usd_micros_spent + sum(one.usd_micros - one.session.usd_micros for one in shown),
             steps=story.steps(task, sessions),
+            diffs=self._diffs(task),
             sessions=shown,
             subtasks=len(self._queue.subtasks(record)),
             children=[child.task for child in self._store.children(record, limit=CHILDREN)],
@@ -191,6 +194,12 @@ class Page:
             checkpoint=self._store.blobs([left])[left].decode() if left else None,
             seen_parts=_seen(self._task_digests(record)),
         )
+
+    def _diffs(self, task: Task) -> dict[str, str]:
+        """Return what a task changed in repositories, to be read without a download: file name → text, or its head."""
+        diffs = [info for info in task.files if info.name.endswith(".diff")]
+        contents = self._store.blobs([info.sha256 for info in diffs])
+        return {info.name: transcript.short(contents[info.sha256].decode(errors="replace")) for info in diffs}
 
     def session(self, request: Request) -> Response:
         """GET /sessions/{id}: a part of one session's transcript, the last one without `before`."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace as replace_foreseen
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from msgspec.structs import replace
 from ulid import ULID
 
-from dashboard import acts, leases, outgoing, requests, rules, watch, wellness
+from dashboard import acts, beside, leases, outgoing, requests, rules, watch, wellness
+from dashboard.beside import Beside
 from dashboard.bulk import Action, Answered, Bulk, Foreseen, foreseen
 from dashboard.direct import Direct
 from dashboard.disk import DiskWatch
@@ -54,6 +55,7 @@ from wire.types import (
     Lease,
     Message,
     NewTask,
+    NightlyBackup,
     Notifications,
     Presence,
     Reply,
@@ -79,12 +81,19 @@ class Queue:
     """A store under the rules. Errors are those of `dashboard.record`, and `Invalid`; methods block for the store."""
 
     def __init__(
-        self, store: Store, settings: Settings, clock: Clock, boottime: Callable[[], float] = leases.boottime
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        boottime: Callable[[], float] = leases.boottime,
+        around: Beside | None = None,
     ) -> None:
         self.store = store
         self._leases = Leases(settings.lease_s, boottime)
         self.clock = clock
         self._settings = settings
+        self._beside = around or Beside()
+        self._sync_rested: datetime | None = None
         self._started = clock()
         # Of this process's life only: after a restart a worker has its minutes to be heard of.
         self._worker_seen = self._started
@@ -374,7 +383,13 @@ class Queue:
         last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
         latest, room = runs[0] if runs else None, self.store.room()
         self._leases.past(self.store.running)
+        paused = self._beside.paused()
         alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
+        if self._sync_rests(paused, now):
+            alarms.pop(watch.SYNC, None)
+        if beside.BACKUP not in paused:
+            kept, off_box = self._beside.backup(), self._beside.off_box
+            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now)
         alarms |= watch.unreadable(self.store.damaged(), self._new_id(), now)
         alarms |= watch.backed_up(backup_failed, self._new_id(), now)
         if room:
@@ -484,15 +499,25 @@ class Queue:
 
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
-        said = self._complaints(self.store.last_success())
+        said = (*beside.lines(self._beside.paused()), *self._complaints(self.store.last_success()))
         return Wellness(well=not said, complaints=said)
 
     def _complaints(self, success: SyncRun | None) -> tuple[str, ...]:
-        latest = self.store.sync_runs(limit=1)
-        said = wellness.complaints(
-            self._worker_seen, success, latest[0] if latest else None, self._started, self.clock(), self._settings
-        )
-        return (*wellness.hampered(self._troubles), *said)
+        paused, now, said = self._beside.paused(), self.clock(), list(wellness.hampered(self._troubles))
+        # What rests, because it is paused, is not complained of.
+        if beside.WORKER not in paused:
+            said += wellness.worker_complaints(self._worker_seen, now, self._settings)
+        if not self._sync_rests(paused, now):
+            latest = next(iter(self.store.sync_runs(limit=1)), None)
+            said += wellness.sync_complaints(success, latest, self._started, now, self._settings)
+        return tuple(said)
+
+    def _sync_rests(self, paused: Mapping[str, str], now: datetime) -> bool:
+        """Whether the sync is paused, or was so lately that a run which proves it is not late yet."""
+        if beside.SYNC in paused:
+            self._sync_rested = now
+        minutes = timedelta(minutes=self._settings.freshness_minutes)
+        return self._sync_rested is not None and now - self._sync_rested <= minutes
 
     def is_ready(self) -> bool:
         """Whether the queue was just written and read back."""
@@ -510,7 +535,7 @@ class Queue:
     def is_known_well(self, success: SyncRun | None) -> bool:
         """Whether nothing is wrong, and nothing unobserved."""
         missing = [*wellness.unproven(success, self._settings, worker_heard=self._worker_heard)]
-        return self.is_ready() and not missing and not self._complaints(success)
+        return self.is_ready() and not missing and self.wellness().well
 
     def standing(self, waiting: int) -> Standing:
         """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""
@@ -521,7 +546,12 @@ class Queue:
         success = self.store.last_success()
         unproven = wellness.unproven(success, self._settings, worker_heard=self._worker_heard)
         basis = wellness.observed(proven_at, self._worker_seen, success, self._settings)
-        return wellness.standing(self._complaints(success), [*unproven], [*basis], waiting)
+        paused = beside.lines(self._beside.paused())
+        return wellness.standing(self._complaints(success), [*unproven], [*basis], waiting, paused)
+
+    def off_box(self) -> tuple[bool, NightlyBackup | None]:
+        """Say whether backups are sent off the box, and how the last one stands, as far as it was observed."""
+        return bool(self._beside.off_box.target), self._beside.backup()
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.stores.journal import Used
-from wire.types import Exit, Session
+from wire.types import Counted, Exit, Session
 
 RULE = 0.3
 """The share of sessions at their limit from which on a higher one is considered."""
@@ -93,6 +93,26 @@ def rate(sessions: Iterable[Session], turns: int) -> Rate:
     handed_over = [session for session in over if session.exit is Exit.TURN_LIMIT]
     hits = sum(is_hit(session, turns) for session in handed_over)
     return Rate(hits=hits, early=len(handed_over) - hits, ended=len(over))
+
+
+def counted(sessions: Sequence[Session], hours: int, turns: int) -> Counted:
+    """Count how the sessions that began within so many hours ended."""
+    found = rate(sessions, turns)
+    return Counted(
+        hours=hours,
+        begun=len(sessions),
+        ended=found.ended,
+        finished=sum(session.exit is Exit.FINISHED for session in sessions),
+        hits=found.hits,
+        early=found.early,
+        failed=sum(has_failed(session) for session in sessions),
+        sureness=found.sureness,
+    )
+
+
+def has_failed(session: Session) -> bool:
+    """Whether a session stopped for a fault, or because it got nowhere; an exit that is not known is no good one."""
+    return session.exit is not None and (session.exit in (Exit.FAULT, Exit.STUCK) or not session.exit.is_known)
 
 
 @dataclass(frozen=True, slots=True)

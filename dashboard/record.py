@@ -51,7 +51,15 @@ class Unready(Exception):
 
 
 class Lost(Unready):
-    """A queue was here and is not: beginning anew would hide it. Only a user can mend this."""
+    """A queue was here and is not: beginning anew would hide it. Only a user can mend this, by the `cure`."""
+
+    def __init__(
+        self,
+        why: str,
+        cure: str = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id",
+    ) -> None:
+        super().__init__(why)
+        self.cure = cure
 
 
 class Busy(Exception):

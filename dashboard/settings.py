@@ -104,6 +104,13 @@ class Settings(Value, frozen=True, kw_only=True):
             description="an IP address and a port like 10.0.0.5:8765, or empty",
         ),
     ] = ""
+    table: Annotated[
+        str,
+        Meta(
+            pattern=r"^(([a-z]{2}(-[a-z]+)+-[0-9]|http://[0-9.]+:[0-9]{1,5})/[A-Za-z0-9_.-]{3,255})?\Z",
+            description="a region and a table like us-east-1/jada-queue, or empty",
+        ),
+    ] = ""
     lease_s: Annotated[int, Meta(ge=5, le=3600)] = 120
     freshness_minutes: Annotated[int, Meta(ge=0, le=7 * 24 * 60)] = 65
     token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48
@@ -140,6 +147,20 @@ class WorkLimits(Value, frozen=True, kw_only=True):
 def work_limits(agent: Mapping[str, Any]) -> WorkLimits:
     """Take the worker's limits from the plain data of its section; raises `Invalid`, which names the key."""
     return decode(WorkLimits, {name: agent[name] for name in WorkLimits.__struct_fields__ if name in agent}, "agent")
+
+
+class OffBox(Value, frozen=True, kw_only=True):
+    """What the page and the watch know of the section [backup]: whether a backup is sent, and when its absence is
+    told.
+    """
+
+    target: str = ""
+    alarm_hours: int = 36
+
+
+def off_box(backup: Mapping[str, Any]) -> OffBox:
+    """Take it from the plain data of the section; raises `Invalid`, which names the key."""
+    return decode(OffBox, {name: backup[name] for name in OffBox.__struct_fields__ if name in backup}, "backup")
 
 
 GONE = ("address", "port")

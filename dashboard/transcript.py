@@ -114,7 +114,7 @@ def doing(records: Sequence[Readable]) -> Doing | None:
 
 def _unreadable(first: int, last: int, why: str) -> Entry:
     which = f"Record {first}" if first == last else f"Records {first} to {last}"
-    return Entry(kind="note", at="", title=f"{which} cannot be read here", text=_short(why))
+    return Entry(kind="note", at="", title=f"{which} cannot be read here", text=short(why))
 
 
 def _entry(event: Event, results: dict[str, dict[str, Any]], called: set[str]) -> Entry | None:  # noqa: PLR0911 - one return for each kind
@@ -140,12 +140,12 @@ def _entry(event: Event, results: dict[str, dict[str, Any]], called: set[str]) -
     if event.kind.is_known:
         return None  # shown with the turn that it belongs to
     title = f"A record of the kind “{event.kind.value}”, which this release does not know"
-    return Entry(kind="note", at=at, title=title, text=_short(json.dumps(data, ensure_ascii=False)))
+    return Entry(kind="note", at=at, title=title, text=short(json.dumps(data, ensure_ascii=False)))
 
 
 def _turn(event: Event, results: dict[str, dict[str, Any]]) -> Entry:
     calls = [_call(block, results.get(str(block.get("id")))) for block in _calls(event)]
-    title = _short(f"Turn {event.data.get('turn', '')}".strip())
+    title = short(f"Turn {event.data.get('turn', '')}".strip())
     used = journal.used([event])
     return Entry(
         kind="turn",
@@ -182,7 +182,7 @@ def _refused(connections: object) -> tuple[Refusal, ...]:
     """What the proxy of the tools refused a call, each once."""
     told = [one.get("refused") for one in connections if isinstance(one, dict)] if isinstance(connections, list) else []
     each = [one for some in told if isinstance(some, list) for one in some if isinstance(one, dict)]
-    words = [[_short(str(one.get(name) or "")) for name in ("what", "why", "allow")] for one in each]
+    words = [[short(str(one.get(name) or "")) for name in ("what", "why", "allow")] for one in each]
     return tuple(dict.fromkeys(Refusal(what=what, why=why, allow=allow) for what, why, allow in words))
 
 
@@ -190,19 +190,20 @@ def _asked(given: object) -> str:
     """A lone command as it was typed; other inputs a line a field, so that a text in them keeps its own lines."""
     fields = given if isinstance(given, dict) else {"": given}
     if list(fields) == ["command"]:
-        return _short(str(fields["command"]))
+        return short(str(fields["command"]))
     texts = {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in fields.items()}
-    return _short("\n".join(f"{k}:\n{v}" if "\n" in v else f"{k}: {v}" for k, v in texts.items()))
+    return short("\n".join(f"{k}:\n{v}" if "\n" in v else f"{k}: {v}" for k, v in texts.items()))
 
 
 def _text(content: object) -> str:
     """The text of a message: itself, or its text blocks."""
     if isinstance(content, str):
-        return _short(content)
+        return short(content)
     blocks = content if isinstance(content, list) else []
     texts = [str(b.get("text", "")) for b in blocks if isinstance(b, dict) and b.get("type") == "text"]
-    return _short("\n\n".join(texts))
+    return short("\n\n".join(texts))
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a text as far as the page shows it."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}\n… {len(text) - SHOWN} more characters; the API has them"

@@ -4,8 +4,8 @@ An alarm is a task in needs_you that cannot be claimed. Its dedupe key keeps it 
 updated; when its cause is gone, it is closed as done. `alarm:sync` says that the sheet is (or may be) out of step,
 because a run failed or none succeeded for too long; `alarm:token` that Google's token will die soon;
 `alarm:records` that records of the booking system could not be used; `alarm:damaged` that records of the queue were set
-aside, because they cannot be read; `alarm:backup` that the night's backup failed; `alarm:disk` that the queue's disk is
-full, or will be soon; `alarm:worker:HOST` that a worker can't work.
+aside, because they cannot be read; `alarm:backup` that the night's backup failed; `alarm:off-box` that none arrives at
+its target; `alarm:disk` that the queue's disk is full, or will be soon; `alarm:worker:HOST` that a worker can't work.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from dashboard import rules
 from dashboard.record import Record, moment, stamp
-from dashboard.settings import Settings
+from dashboard.settings import OffBox, Settings
 from dashboard.stores import AlarmMove
-from wire.types import Need, NewTask, State, SyncOutcome, SyncRun, Waiting
+from wire.types import Need, NewTask, NightlyBackup, State, SyncOutcome, SyncRun, Waiting
 
 NewId = Callable[[], str]
 
@@ -23,6 +23,7 @@ PREFIX = "alarm:"
 WORKER = f"{PREFIX}worker:"
 SYNC, TOKEN, RECORDS = f"{PREFIX}sync", f"{PREFIX}token", f"{PREFIX}records"
 DAMAGED, BACKUP, DISK = f"{PREFIX}damaged", f"{PREFIX}backup", f"{PREFIX}disk"
+OFF_BOX = f"{PREFIX}off-box"
 MB = 1024 * 1024
 
 
@@ -47,7 +48,9 @@ def looked(
     now: datetime,
     settings: Settings,
 ) -> dict[str, AlarmMove]:
-    """Return the moves that time brings about, given the last success, the latest run, and the watch's start."""
+    """Return the moves that time brings about, given the last success, the latest run, the watch's start, and until
+    when the sync was paused.
+    """
     moves = _token(latest, new_id(), now, settings) if latest else {}
     since = max([started if success is None else moment(success.finished_at, "finished_at"), *_off_at(latest)])
     fresh = now - since <= timedelta(minutes=settings.freshness_minutes)
@@ -108,6 +111,32 @@ def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, Alarm
         return {BACKUP: _closed("The night's backup was made.", now)}
     text = f"Cause: {failed}.\nCure: mend that; it is tried again every minute. `fab queue.backup` tries at once."
     return {BACKUP: _raised(BACKUP, "The queue has no backup of this night", text, new_id, now)}
+
+
+def off_box(
+    backup: NightlyBackup | None, settings: OffBox, started: datetime, new_id: str, now: datetime
+) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about the backup that is sent to a target each night."""
+    if not settings.target:
+        return {OFF_BOX: _closed("No target is set any more.", now)}
+    sent_at = backup.sent_at if backup else None
+    since = max(started, moment(sent_at, "sent_at")) if sent_at else started
+    late = now - since > timedelta(hours=settings.alarm_hours)
+    last = f"The last one that arrived is of {sent_at}." if sent_at else "None has arrived yet."
+    if backup and backup.failed:
+        cause, title = backup.failed, "The backup could not be sent off the box"
+    elif late:
+        cause, title = (
+            f"none arrived for {settings.alarm_hours} hours, and none was reported to fail",
+            "No backup arrives",
+        )
+    else:
+        return {OFF_BOX: _closed("A backup is at the target.", now)} if sent_at else {}
+    cure = (
+        "mend that; it is tried again each hour. `fab ssh --command 'sudo systemctl start jada-backup'` tries at once"
+    )
+    text = f"Cause: {cause}.\n{last}\nCure: {cure}, `fab logs --unit jada-backup` has its words."
+    return {OFF_BOX: _raised(OFF_BOX, title, text, new_id, now)}
 
 
 def _off_at(latest: SyncRun | None) -> list[datetime]:

@@ -11,13 +11,16 @@ from dashboard.settings import Settings
 from wire.types import SyncOutcome, SyncRun
 
 
-def complaints(
-    worker_seen: datetime, success: SyncRun | None, latest: SyncRun | None, started: datetime, now: datetime,
-    settings: Settings,
-) -> Iterator[str]:  # fmt: skip
-    """Yield what is wrong; nothing says that the worker was heard of lately, and the sheet is known to be in step."""
+def worker_complaints(worker_seen: datetime, now: datetime, settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with the worker; nothing says that it was heard of lately."""
     if now - worker_seen > timedelta(minutes=settings.worker_minutes):
         yield f"the worker was last heard of at {stamp(worker_seen)}"
+
+
+def sync_complaints(
+    success: SyncRun | None, latest: SyncRun | None, started: datetime, now: datetime, settings: Settings
+) -> Iterator[str]:
+    """Yield what is wrong with the sync; nothing says that the sheet is known to be in step."""
     if latest and latest.outcome == SyncOutcome.OFF:
         # Nothing is out of step as long as nothing is to be in step; and no run says so.
         return
@@ -60,12 +63,16 @@ def observed(proven_at: datetime, worker_seen: datetime, success: SyncRun | None
         yield f"the sheet was in step at {moment(success.finished_at, 'finished_at'):%H:%M} UTC"
 
 
-def standing(wrong: Sequence[str], missing: Sequence[str], basis: Sequence[str], waiting: int) -> Standing:
-    """Return how all stands: what is wrong comes first, then what waits for a user, then what is not observed yet; good
-    news says what it rests on.
+def standing(
+    wrong: Sequence[str], missing: Sequence[str], basis: Sequence[str], waiting: int, paused: Sequence[str] = ()
+) -> Standing:
+    """Return how all stands: what is wrong comes first, then what is paused, then what waits for a user, then what is
+    not observed yet; good news says what it rests on.
     """
     if wrong:
-        return Standing(kind="bad", line="Something is wrong", reasons=tuple(wrong))
+        return Standing(kind="bad", line="Something is wrong", reasons=(*wrong, *paused))
+    if paused:
+        return Standing(kind="waits", line="Paused: nothing is begun", reasons=tuple(paused))
     if waiting:
         things = "1 thing waits" if waiting == 1 else f"{waiting} things wait"
         return Standing(kind="waits", line=f"{things} for you", reasons=tuple(missing))

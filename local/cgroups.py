@@ -44,6 +44,9 @@ class Group(Protocol):
     def exit_code(self, folder: Path) -> int | None:
         """The code `command` ended with, if that is known."""
 
+    def cpu_ns(self) -> int:
+        """Nanoseconds of CPU that all inside have used."""
+
 
 def layout() -> str | None:
     """Which layout this machine has: v1, v2, or None when neither can bound a host."""
@@ -116,6 +119,12 @@ class Hierarchies:
             return int((folder / "exit").read_text(encoding="ascii"))
         return None
 
+    def cpu_ns(self) -> int:
+        """Nanoseconds of CPU that all inside have used."""
+        with contextlib.suppress(OSError, ValueError):
+            return int((ROOT / "cpuacct" / self.name / "cpuacct.usage").read_text(encoding="ascii"))
+        return 0
+
     def _paths(self) -> list[Path]:
         tops = [ROOT / name for name in (*NEEDED, "systemd", "unified") if (ROOT / name).is_dir()]
         return [top / self.name for top in tops]
@@ -168,6 +177,13 @@ class Unit:
         # 1 is CLD_EXITED, 2 and 3 are CLD_KILLED and CLD_DUMPED; 0 says that it still runs.
         base = {"1": 0, "2": 128, "3": 128}.get(values.get("ExecMainCode", "0"))
         return None if base is None else base + int(values["ExecMainStatus"])
+
+    def cpu_ns(self) -> int:
+        """Nanoseconds of CPU that all inside have used."""
+        with contextlib.suppress(OSError, ValueError):
+            stat = (self._path() / "cpu.stat").read_text(encoding="ascii")
+            return 1000 * int(dict(line.split() for line in stat.splitlines())["usage_usec"])
+        return 0
 
     def _path(self) -> Path:
         return ROOT / "system.slice" / f"{self.name}.service"

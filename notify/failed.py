@@ -11,7 +11,10 @@ PAUSE_S = 600
 """Between two messages of one unit: what fails again and again is one cause."""
 LINES = 12
 """Lines of the unit's journal in a message."""
-REPORTED = {"port-sheet-sync.service": ("10", "11", "12", "13", "14", "15")}
+REPORTED = {
+    "port-sheet-sync.service": ("10", "11", "12", "13", "14", "15"),
+    "jada-backup.service": ("10",),
+}
 """Exit statuses by which a unit says that it has reported its failure itself: an alarm is on its way."""
 CREDENTIALS = "243"
 """The exit status that systemd gives a unit which lacks a secret, before its program runs (systemd.exec(5))."""

@@ -6,11 +6,13 @@ from wire.terminal import printable
 
 
 class CommandError(Exit):
-    """An operation that can't or must not go on. `fab` prints both lines and exits with 1."""
+    """An operation that can't or must not go on. `fab` prints both lines and exits with `status`."""
+
+    status = 1
 
     def __init__(self, cause: str, cure: str) -> None:
         # A cause may quote a host's journal, in several lines.
-        super().__init__(printable(f"{cause}\n  → {cure}", keep_newlines=True), code=1)
+        super().__init__(printable(f"{cause}\n  → {cure}", keep_newlines=True), code=self.status)
         self.cause = cause
         self.cure = cure
 

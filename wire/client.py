@@ -279,6 +279,10 @@ class Client:
         """Say that a worker lives, while it claims nothing."""
         return self._call(routes.PRESENT, presence)
 
+    def rates(self) -> types.SessionRates:
+        """Return how the sessions of the last day, week and month ended."""
+        return self._call(routes.RATES)
+
     def wellness(self) -> types.Wellness:
         """Return whether queue, worker and sync are truly well."""
         return self._call(routes.WELLNESS)

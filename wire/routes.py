@@ -161,6 +161,7 @@ PRESENT = Route(
     name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
 )
 TODAY = Route(name="today", method="GET", path="/v1/workers/{host}/today", right=Right.AGENT, answer=types.HostDay)
+RATES = Route(name="rates", method="GET", path="/v1/rates", right=Right.OPERATOR, answer=types.SessionRates)
 WELLNESS = Route(name="wellness", method="GET", path="/v1/wellness", right=Right.TELL, answer=types.Wellness)
 METRICS: Route[bytes] = Route(
     name="metrics", method="GET", path="/metrics", right=Right.METRICS, answer=None,
@@ -172,6 +173,6 @@ READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, an
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
     EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, MAKE_TOKEN, TOKENS, REVOKE_TOKEN, PRESENT, TODAY, WELLNESS, METRICS, HEALTH,
-    READY,
+    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, MAKE_TOKEN, TOKENS, REVOKE_TOKEN, PRESENT, TODAY, RATES, WELLNESS, METRICS,
+    HEALTH, READY,
 )  # fmt: skip

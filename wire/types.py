@@ -643,6 +643,39 @@ class HostDay(Written, frozen=True, kw_only=True):
     usd_micros: dict[str, int]
 
 
+class Counted(Written, frozen=True, kw_only=True):
+    """Sessions that began within the last so many hours: how many came to their end, finished, used up their turns
+    (`hits`), were ended by a full context (`early`), or failed; `sureness` says how far the rate of hits is a figure.
+    """
+
+    hours: int
+    begun: int
+    ended: int
+    finished: int
+    hits: int
+    early: int
+    failed: int
+    sureness: str
+
+
+class SessionsOfDay(Written, frozen=True, kw_only=True):
+    """Sessions that came to their end, by the UTC day on which they began."""
+
+    day: str
+    finished: int
+    hits: int
+    others: int
+
+
+class SessionRates(Written, frozen=True, kw_only=True):
+    """How often sessions end, and how, under the limit of `turns`; `is_all` says whether all of them were counted."""
+
+    turns: int
+    periods: tuple[Counted, ...]
+    days: tuple[SessionsOfDay, ...]
+    is_all: bool = True
+
+
 class Wellness(Written, frozen=True, kw_only=True):
     """Whether queue, worker and sync are truly well; what is wrong when they are not."""
 

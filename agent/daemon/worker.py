@@ -203,7 +203,12 @@ class Daemon:
             self.day.begin(claim.session.id)
         durable.write(outbox.folder / "claim.json", claim)
         money = self._money(claim, outbox.spent())
-        settings = SessionSettings(operator=self.settings, usd_micros=money, workspace=str(workspace.resolve()))
+        settings = SessionSettings(
+            operator=self.settings,
+            usd_micros=money,
+            workspace=str(workspace.resolve()),
+            mirrors=str(self.workspaces.resolve().with_name("mirrors")),
+        )
         durable.write(outbox.folder / "settings.json", settings)
         # Last: from here on the folder has an outcome to report, and a claim.json of this fence to go by.
         outbox.open(claim.task.id, claim.lease.fence)

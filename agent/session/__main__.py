@@ -13,8 +13,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agent.record import limits, price_file
 from agent.record.journal import Journal, JournalDamaged, JournalLocked
@@ -27,7 +28,7 @@ from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
 from agent.session.retries import Retries
 from agent.settings import SessionSettings, Settings
-from agent.tools import catalog
+from agent.tools import catalog, repositories
 from wire.secret import Secret
 from wire.terminal import printable
 from wire.types import Claim, EventKind, Exit
@@ -98,15 +99,31 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
+    until = partial(_until, ends, drain)
     wanted = rules(operator)
     proxy = Proxy(wanted, os.environ) if wanted else None
-    sandbox = Sandbox(workspace, operator.tools, clock, lambda: min(ends, drain.until()), proxy=proxy)
+    mirrors, shown = Path(settings.mirrors), {}
+    if operator.repositories:
+        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shown = {repositories.SHOWN: mirrors}
+    sandbox = Sandbox(workspace, operator.tools, clock, until, proxy=proxy, shown=shown)
+    copies = repositories.Repositories(
+        sandbox,
+        operator.repositories,
+        mirrors,
+        claim.task.id,
+        lambda folder: Sandbox(folder, repositories.patient(operator.tools), clock, until, proxy=proxy),
+    )
     sandbox.prepare()
     return Session(
         journal=journal,
         api=_api(operator.claude_url, _key(), drain),
         tools=catalog.Toolbox(
-            sandbox, folder, claim, lambda: budget.usd_micros - limits.spent(journal.events).usd_micros
+            sandbox,
+            folder,
+            claim,
+            lambda: budget.usd_micros - limits.spent(journal.events).usd_micros,
+            copies if operator.repositories else None,
         ),
         limits=budget,
         prices=prices,
@@ -115,6 +132,10 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         clock=clock,
         ends=ends,
     )
+
+
+def _until(ends: float, drain: Drain) -> float:
+    return min(ends, drain.until())
 
 
 def _api(url: str, key: Secret, drain: Drain) -> Asks:
@@ -133,13 +154,26 @@ def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) 
             "task": {"id": claim.task.id, "title": claim.task.title},
             "model": settings.model,
             "system": briefing.system(settings),
-            "tools": catalog.DEFINITIONS,
+            "tools": catalog.definitions(settings),
             "max_tokens": settings.max_tokens,
+            **_modes(settings),
             "limits": {"turns": settings.turns, "hand_over_tokens": settings.hand_over_tokens},
         }
         journal.append(EventKind.HEADER, header)
     if EventKind.MESSAGE not in kinds:
-        journal.append(EventKind.MESSAGE, {"content": briefing.first_message(claim)})
+        today = rfc3339(time.time()).partition("T")[0]
+        journal.append(EventKind.MESSAGE, {"content": briefing.first_message(claim, today, settings.turns)})
+
+
+def _modes(settings: Settings) -> dict[str, Any]:
+    """Return the parameters of effort and thinking; what is not set is not sent."""
+    thinking: dict[str, Any] | None = None
+    if isinstance(settings.thinking, int):
+        thinking = {"type": "enabled", "budget_tokens": settings.thinking}
+    elif settings.thinking:
+        thinking = {"type": settings.thinking}
+    effort = {"effort": settings.effort} if settings.effort else None
+    return {name: value for name, value in (("thinking", thinking), ("output_config", effort)) if value}
 
 
 def _take_answers(journal: Journal, claim: Claim) -> None:

@@ -65,7 +65,8 @@ class Api:
             if len(batch) >= _BATCH or self._clock() - since >= _BATCH_S:
                 yield batch
                 batch, since = [], self._clock()
-        if batch:
+        # The record of the whole answer follows at once: what led to it need not be kept.
+        if batch and not received.complete:
             yield batch
 
     def _next(self, stream: Any, ends: float) -> dict[str, Any] | None:

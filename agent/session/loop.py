@@ -102,7 +102,8 @@ class Session:
         content = result.content if room == math.inf else request.cut(result.content, int(room))
         said = (content or "(no output)") + notice
         record = {"content": said, "is_error": result.is_error, **result.carries}
-        self.journal.append(EventKind.TOOL_RESULT, {"tool_use_id": call.id, **record})
+        # Nothing happens behind it before the next record, which its fsync is shared with.
+        self.journal.append(EventKind.TOOL_RESULT, {"tool_use_id": call.id, **record}, sync=False)
 
     def _end_if_finished(self) -> None:
         answer = request.last_answer(self.journal.events)
@@ -196,7 +197,8 @@ class Session:
         usage = message.pop("usage")
         price = self.prices.cost(request.header(self.journal.events)["model"], usage)
         settled = {"turn": turn, "message": message, "usage": usage, "usd_micros": price}
-        self.journal.append(EventKind.SETTLE, settled)
+        # As for a result: no call of this answer starts before its own record is on disk, and this one with it.
+        self.journal.append(EventKind.SETTLE, settled, sync=False)
         self.retries.succeeded()
 
     def _arrived(self, batch: list[dict[str, Any]]) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.sandbox.run import Sandbox
-from agent.tools import bash, editor, people
+from agent.settings import Settings
+from agent.tools import bash, editor, people, repositories
+from agent.tools.repositories import Repositories
 from agent.tools.result import CallFailed, Result
 from wire.types import Claim
 from wire.values import Invalid
@@ -18,8 +20,14 @@ DEFINITIONS: list[dict[str, Any]] = [
     people.FINISH,
 ]
 """In the order in which every request carries them; a session's header pins them."""
-REPEATABLE = frozenset(("create_task", "finish"))
+REPEATABLE = frozenset(("create_task", "finish", repositories.NAME))
 """Calls that leave nothing half-done outside the journal: an interrupted one is simply run again."""
+
+
+def definitions(settings: Settings) -> list[dict[str, Any]]:
+    """Return the tools of a session under these settings."""
+    names = [*settings.repositories]
+    return [*DEFINITIONS, repositories.definition(names)] if names else DEFINITIONS
 
 
 def refusal(name: str, given: object, at: int, names: Sequence[str]) -> str | None:
@@ -38,17 +46,28 @@ def refusal(name: str, given: object, at: int, names: Sequence[str]) -> str | No
 
 
 class Toolbox:
-    """The tools of one session. `folder` is the session's own; `money_left` gives micro-dollars."""
+    """The tools of one session. `folder` is the session's own; `money_left` gives micro-dollars; `copies` are the
+    repositories that settings name, None without any.
+    """
 
-    def __init__(self, sandbox: Sandbox, folder: Path, claim: Claim, money_left: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        folder: Path,
+        claim: Claim,
+        money_left: Callable[[], int],
+        copies: Repositories | None = None,
+    ) -> None:
         self._sandbox = sandbox
         shell = bash.Bash(sandbox, folder / "shell")
         self._run: dict[str, Callable[[str, Any], Result]] = {
             "bash": lambda _id, given: shell.run(given),
             "str_replace_based_edit_tool": lambda _id, given: editor.edit(sandbox, given),
             "create_task": lambda call, given: people.create_task(claim, money_left(), call, given),
-            "finish": lambda _id, given: people.finish(sandbox, folder / "files", given),
+            "finish": lambda _id, given: people.finish(sandbox, folder / "files", given, copies),
         }
+        if copies:
+            self._run[repositories.NAME] = lambda _id, given: copies.open(given)
 
     def run(self, tool_use_id: str, name: str, given: object) -> Result:
         """Run a call to its result; what is wrong with it, the model reads. The next call's sandbox is begun behind

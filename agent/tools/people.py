@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from agent.sandbox.run import Sandbox
 from agent.tools.editor import collect
+from agent.tools.repositories import Repositories
 from agent.tools.result import CallFailed, Result
 from wire.disk import sync_folder
 from wire.types import DESCRIPTION_LIMIT, Claim, File, NewTask, require_short
@@ -125,22 +126,27 @@ def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) 
     return Result(f"Task {created.id} goes into the queue.", carries={"created": encode(created)})
 
 
-def finish(sandbox: Sandbox, folder: Path, given: object) -> Result:
-    """Collect the files of a finished task into `folder`; raises `Invalid`, `CallFailed`: then nothing is final."""
+def finish(sandbox: Sandbox, folder: Path, given: object, copies: Repositories | None = None) -> Result:
+    """Collect the files of a finished task into `folder`, its branches pushed before; raises `Invalid`, `CallFailed`:
+    then nothing is final.
+    """
     asked = decode(_Finish, given)
-    files = [collect(sandbox, name) for name in dict.fromkeys(asked.files)]
+    branches = copies.deliver(check=asked.outcome == "done") if copies else []
+    names = [*asked.files, *(name for branch in branches for name in branch.files)]
+    files = [collect(sandbox, name) for name in dict.fromkeys(names)]
     if sum(len(file.content) for file in files) > FILES_LIMIT:
         raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
     # On disk before the journal says finished: the outcome is delivered with these files, after any crash.
     _keep(files, folder)
     finished = {
         "outcome": asked.outcome,
-        "result": asked.result,
+        "result": "\n\n".join([asked.result, *(branch.said for branch in branches)]),
         "needed": asked.needed,
         "files": [file.name for file in files],
     }
     said = "The task is finished." if asked.outcome == "done" else "It goes to a person, who decides how to go on."
-    return Result(said, carries={"finished": finished})
+    connections = [told for branch in branches for told in branch.connections]
+    return Result(said, carries={"finished": finished, **({"connections": connections} if connections else {})})
 
 
 def derived_id(session: str, tool_use_id: str) -> str:

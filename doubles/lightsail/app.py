@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from doubles.lightsail.cloud import Cloud
 from doubles.lightsail.errors import AwsError, not_built
 from doubles.lightsail.faults import Fault
 from doubles.lightsail.jobs import Jobs
+from doubles.lightsail.ledger import Ledger
 from doubles.lightsail.store import Store
 from local import hosts
 from local.site import Site
@@ -49,7 +51,7 @@ def create(
     store, claim = Store(state / "lightsail.sqlite"), Claim()
     authority = Authority.at(state / "ca.pem", old=old_certificates)
     cloud = Cloud(site, image, region, store, authority, claim, clock)
-    jobs, faults = Jobs(cloud), Faults(Fault)
+    jobs, faults, ledger = Jobs(cloud), Faults(Fault), Ledger(store)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -64,21 +66,31 @@ def create(
         store.close()
 
     routes = [
-        Route("/", functools.partial(_answer, cloud, jobs, faults), methods=["POST"]),
+        Route("/", functools.partial(_answer, cloud, Desk(jobs, faults, ledger)), methods=["POST"]),
         *faults.routes(),
+        *ledger.routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.cloud = cloud
     return app
 
 
-async def _answer(cloud: Cloud, jobs: Jobs, faults: Faults[Fault], request: Request) -> Response:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What stands beside the cloud while a call is answered."""
+
+    jobs: Jobs
+    faults: Faults[Fault]
+    ledger: Ledger
+
+
+async def _answer(cloud: Cloud, desk: Desk, request: Request) -> Response:
     target, body = request.headers.get("x-amz-target", ""), await request.body()
     try:
         _require_scope(cloud, request)
-        if fault := await faults.meet(f"{target} {await asked(request)}"):
+        if fault := await desk.faults.meet(f"{target} {await asked(request)}"):
             fault.require_none()
-        return _json(await run_in_threadpool(call, cloud, jobs, target, body), HTTPStatus.OK)
+        return _json(await run_in_threadpool(call, cloud, desk.jobs, target, body, desk.ledger), HTTPStatus.OK)
     except AwsError as error:
         LOG.info("%s refused: %s: %s", target, error.code, error)
         return _error(error.code, str(error), error.status)
@@ -88,14 +100,16 @@ async def _answer(cloud: Cloud, jobs: Jobs, faults: Faults[Fault], request: Requ
         return _error("ServiceException", message, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def call(cloud: Cloud, jobs: Jobs, target: str, body: bytes) -> dict[str, Any]:
-    """Do one call; `target` is the header's text and `body` JSON. Raises `AwsError`."""
+def call(cloud: Cloud, jobs: Jobs, target: str, body: bytes, ledger: Ledger | None = None) -> dict[str, Any]:
+    """Do one call and note it; `target` is the header's text and `body` JSON. Raises `AwsError`."""
     wanted = contract.operation(target)
     try:
         params = json.loads(body or b"{}")
     except ValueError as error:
         raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
     request = contract.check_input(wanted, params)
+    if ledger:
+        ledger.write(wanted.name, request)
     function = CALLS.get(wanted.name)
     if function is None:
         raise not_built(wanted.name)

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from doubles.lightsail.cloud import Cloud
+from doubles.lightsail.meter import SAMPLE_S, Sample
 from doubles.lightsail.records import Instance, Operation, StaticIp
+from local.hosts.machine import Usage
 
 LOG = logging.getLogger(__name__)
 WATCH_S = 1
@@ -26,6 +28,7 @@ class Jobs:
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="job")
         self._busy: dict[str, threading.Lock] = {}
         self._begin: set[tuple[str, str]] = set()
+        self._measured: dict[str, float] = {}
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._watch_hosts, name="watch", daemon=True)
 
@@ -111,11 +114,13 @@ class Jobs:
             if ip.attached == instance.name:
                 self._cloud.store.put(replace(ip, attached=""))
         self._cloud.store.drop(instance)
+        self._cloud.store.drop_samples(instance.name)
 
     def _watch_hosts(self) -> None:
         while not self._ended.wait(WATCH_S):
             try:
                 self._notice_what_ended()
+                self.measure()
                 self.submit()
             except Exception:  # the watch must outlive whatever it meets
                 LOG.exception("the watch over the hosts failed; it goes on")
@@ -130,3 +135,18 @@ class Jobs:
                     job = "stop" if machine.powered_itself_off() else "start"
                     LOG.info("the host of %s is down by itself: %s", instance.name, job)
                     self._cloud.order_job(instance, job)
+
+    def measure(self) -> None:
+        """Take a sample of each host that is due for one."""
+        now = self._cloud.clock()
+        for instance in self._cloud.store.all(Instance):
+            is_at_rest = instance.up and not instance.job
+            if is_at_rest and now - self._measured.get(instance.name, 0.0) >= SAMPLE_S:
+                self._measured[instance.name] = now
+                self._cloud.store.add_sample(_sample(instance.name, now, self._cloud.machine(instance).usage()))
+
+
+def _sample(name: str, now: float, usage: Usage | None) -> Sample:
+    """A host without a process 1 has no counters, and fails its check."""
+    counted = usage or Usage(0, 0, 0, listens=False)
+    return Sample(name, now, counted.cpu_ns, counted.received, counted.sent, counted.listens)

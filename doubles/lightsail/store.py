@@ -6,10 +6,14 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from doubles.database import Database
+from doubles.lightsail.meter import KEPT_S, Sample
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (kind TEXT, name TEXT, data TEXT, PRIMARY KEY (kind, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER);
+CREATE TABLE IF NOT EXISTS samples (
+    instance TEXT, at REAL, cpu_ns INTEGER, received INTEGER, sent INTEGER, passed INTEGER, PRIMARY KEY (instance, at)
+) WITHOUT ROWID;
 """
 
 
@@ -52,6 +56,21 @@ class Store:
     def drop(self, record: Named) -> None:
         """Forget a record."""
         self._database.write("DELETE FROM records WHERE kind = ? AND name = ?", type(record).__name__, _name(record))
+
+    def add_sample(self, one: Sample) -> None:
+        """Keep what was measured of an instance, and drop what is older than the vendor keeps."""
+        row = (one.instance, one.at, one.cpu_ns, one.received, one.sent, one.passed)
+        self._database.write("REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)", *row)
+        self._database.write("DELETE FROM samples WHERE instance = ? AND at < ?", one.instance, one.at - KEPT_S)
+
+    def samples(self, instance: str) -> list[Sample]:
+        """Return what was measured of an instance, the oldest first."""
+        rows = self._database.rows("SELECT * FROM samples WHERE instance = ? ORDER BY at", instance)
+        return [Sample(name, at, cpu, received, sent, bool(ok)) for name, at, cpu, received, sent, ok in rows]
+
+    def drop_samples(self, instance: str) -> None:
+        """Forget what was measured of an instance: another of its name was never measured."""
+        self._database.write("DELETE FROM samples WHERE instance = ?", instance)
 
     def next(self, counter: str) -> int:
         """Count on, from 1."""

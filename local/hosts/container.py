@@ -43,7 +43,7 @@ def boot(site: Site, number: int, root: Path, memory: int) -> None:
         cell.launch(command(site, number, root), memory, folder)
     if not wait_until(lambda: first_process(cell) is not None or cell.exit_code(folder) is not None, BOOT_S):
         raise CommandFailed(f"the host in {root} did not start:\n{_tail(folder)}")
-    wait_until(lambda: _listens(first_process(cell)) or not cell.processes(), BOOT_S)
+    wait_until(lambda: listens(first_process(cell)) or not cell.processes(), BOOT_S)
     pid = first_process(cell)
     if pid is None:
         raise CommandFailed(f"the host in {root} ended while it booted:\n{_tail(folder)}")
@@ -83,7 +83,16 @@ def _id_inside(pid: int) -> str:
     return ""
 
 
-def _listens(pid: int | None) -> bool:
+def traffic(pid: int) -> tuple[int, int]:
+    """Bytes received and sent in a process's network, but for what it said to itself."""
+    with contextlib.suppress(OSError):
+        rows = [line.split() for line in Path(f"/proc/{pid}/net/dev").read_text(encoding="ascii").splitlines()[2:]]
+        outside = [row for row in rows if row[0] != "lo:"]
+        return sum(int(row[1]) for row in outside), sum(int(row[9]) for row in outside)
+    return 0, 0
+
+
+def listens(pid: int | None) -> bool:
     """Whether something listens on port 22 (0016) in this process's network; state 0A is LISTEN."""
     with contextlib.suppress(OSError):
         rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()]

@@ -10,6 +10,16 @@ from local.site import Site
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a host has used since its boot (nanoseconds of CPU, bytes received and sent), and whether sshd listens."""
+
+    cpu_ns: int
+    received: int
+    sent: int
+    listens: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """Host `number` (1 to 250) of a site: its files below `folder`, over `image`, with `memory` bytes at most."""
 
@@ -45,6 +55,15 @@ class Machine:
     def powered_itself_off(self) -> bool:
         """Whether it ended by a shutdown from inside, rather than by a reboot or a crash."""
         return group(self.site.name, self.number).exit_code(self.folder) == 0
+
+    def usage(self) -> Usage | None:
+        """What it has used; None when it doesn't run."""
+        cell = group(self.site.name, self.number)
+        pid = container.first_process(cell)
+        if pid is None:
+            return None
+        received, sent = container.traffic(pid)
+        return Usage(cell.cpu_ns(), received, sent, container.listens(pid))
 
     def host_keys(self) -> dict[str, str]:
         """Its public host keys: algorithm → base64."""

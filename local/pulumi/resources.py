@@ -85,6 +85,8 @@ class Instance:
         self._finish(name, answer["operations"])
         if not self.polling.until(lambda: self._state(name) == "running"):
             raise Unfinished(name, f"{name} does not run after {self.polling.limit:.0f} s; it is {self._state(name)}")
+        # Not with the creation: that is how the real provider does it.
+        self._set_add_on(name, {}, inputs.get("addOn") or {})
         return name
 
     def read(self, resource_id: str, known: Properties, /) -> Found | None:
@@ -106,6 +108,18 @@ class Instance:
             self.client.untag_resource(resourceName=resource_id, tagKeys=gone)
         if changed := {key: value for key, value in after.items() if before.get(key) != value}:
             self.client.tag_resource(resourceName=resource_id, tags=_tag_list(changed))
+        if (old.get("addOn") or {}) != (new.get("addOn") or {}):
+            self._set_add_on(resource_id, old.get("addOn") or {}, new.get("addOn") or {})
+
+    def _set_add_on(self, name: str, old: Properties, new: Properties) -> None:
+        """Disable what was there, then enable what is wanted: the hour can't be changed otherwise."""
+        enabled = new.get("status") == "Enabled"
+        if old and (not enabled or old.get("status") == "Enabled"):
+            self.client.disable_add_on(resourceName=name, addOnType=old["type"])
+        if enabled:
+            hour = {"snapshotTimeOfDay": new["snapshotTime"]}
+            request = {"addOnType": new["type"], "autoSnapshotAddOnRequest": hour}
+            self.client.enable_add_on(resourceName=name, addOnRequest=request)
 
     def delete(self, resource_id: str, _inputs: Properties, /) -> None:
         """Delete it, its automatic snapshots too, and wait until its name is free."""
@@ -234,6 +248,9 @@ def _instance_inputs(found: Properties, known: Properties) -> dict[str, Any]:
         inputs["keyPairName"] = found["sshKeyName"]
     if tags := _tags(found):
         inputs["tags"] = tags
+    for add_on in found.get("addOns", []):
+        hour = add_on["snapshotTimeOfDay"]
+        inputs["addOn"] = {"type": add_on["name"], "status": add_on["status"], "snapshotTime": hour}
     return inputs
 
 

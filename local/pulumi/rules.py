@@ -31,8 +31,8 @@ ATTACHMENT = "aws:lightsail/staticIpAttachment:StaticIpAttachment"
 KINDS = {
     INSTANCE: Kind(
         required=frozenset({"name", "availabilityZone", "blueprintId", "bundleId"}),
-        optional=frozenset({"ipAddressType", "keyPairName", "userData", "tags"}),
-        in_place=frozenset({"ipAddressType", "tags"}),
+        optional=frozenset({"addOn", "ipAddressType", "keyPairName", "userData", "tags"}),
+        in_place=frozenset({"addOn", "ipAddressType", "tags"}),
     ),
     PORTS: Kind(required=frozenset({"instanceName", "portInfos"})),
     STATIC_IP: Kind(required=frozenset({"name"})),

@@ -10,7 +10,7 @@ from invoke.context import Context
 from provision.commands.options import EACH_HOST, ONE_HOST, task
 from provision.progress import Progress
 from provision.reach import access
-from provision.reach.inventory import Inventory
+from provision.reach.inventory import Inventory, require_one_queue
 from provision.release import deploy as deployment
 from provision.release import installer
 from provision.release.installer import Errand
@@ -29,6 +29,7 @@ def deploy(_context: Context, *, stack: str | None = None, host: str | None = No
     """
     progress = Progress()
     target = load_target(stack)
+    require_one_queue(target.inventory, target.source.table, target.source.file.name)
     for each in target.hosts(host):
         began = time.monotonic()
         again = partial(target.connected, each.name, progress)

@@ -3,6 +3,8 @@
 from invoke.collection import Collection
 
 from provision.commands import copies, task, token
+from provision.commands.accept import accept
+from provision.commands.audit import audit
 from provision.commands.backup import backup, backup_key
 from provision.commands.dashboard import dashboard
 from provision.commands.deploy import attach, deploy
@@ -16,21 +18,25 @@ from provision.commands.reauth import reauth
 from provision.commands.releases import history, releases, rollback
 from provision.commands.restore import restore
 from provision.commands.secrets import secrets
+from provision.commands.snapshots import snapshot, snapshots
 from provision.commands.ssh import ssh
 from provision.commands.status import status
 from provision.commands.sync import sync_explain, sync_plan, sync_source
+from provision.commands.table import table_key
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(doctor, plan, deploy, attach, rollback, releases, history, secrets, verify, notify, status, dashboard, ssh, logs),
+    *(doctor, plan, deploy, accept, attach, rollback, releases, history, secrets, verify, notify, audit, status),
+    *(dashboard, ssh, logs),
     *(door, reauth, sync_source, sync_plan, sync_explain),
-    *(pause, resume, backup_key, backup, restore),
+    *(pause, resume, backup_key, backup, restore, snapshots, snapshot),
+    table_key,
     *(task.namespace, copies.namespace, token.namespace),
 )
 
 GROUPS = {
-    "Make a host a worker": ("doctor", "plan", "secrets", "deploy", "attach", "rollback", "verify"),
-    "Look at a host": ("status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
+    "Make a host a worker": ("doctor", "plan", "secrets", "deploy", "attach", "rollback", "verify", "accept"),
+    "Look at a host": ("audit", "status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
         "task.list",
@@ -43,8 +49,8 @@ GROUPS = {
         "task.get",
     ),
     "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
-    "Keep its queue": ("queue.backup", "queue.list", "queue.restore"),
-    "Let it rest, keep it, replace it": ("pause", "resume", "backup-key", "backup", "restore"),
+    "Keep its queue": ("queue.backup", "queue.list", "queue.restore", "table-key"),
+    "Let it rest, keep it, replace it": ("pause", "resume", "backup-key", "backup", "restore", "snapshots", "snapshot"),
     "Come in from anywhere": ("door",),
     "Let other hosts in": ("token.make", "token.list", "token.revoke"),
 }

@@ -7,6 +7,7 @@ from invoke.exceptions import Exit
 
 from provision.commands.options import EACH_HOST, JSON, task
 from provision.progress import Progress, print_json
+from provision.reach.inventory import require_one_queue
 from provision.release import deploy as deployment
 from provision.release import plan as plans
 from provision.target import load_target
@@ -17,6 +18,7 @@ def plan(_context: Context, *, json: bool = False, stack: str | None = None, hos
     """Say what `fab deploy` would change, and change nothing; exit 1 where the deploy would be refused."""
     progress = Progress(aside=json)
     target = load_target(stack)
+    require_one_queue(target.inventory, target.source.table, target.source.file.name)
     made: dict[str, plans.Plan] = {}
     for each in target.hosts(host):
         with target.connected(each.name, progress) as box:

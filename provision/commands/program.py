@@ -1,5 +1,6 @@
 """Fabric's program with our words: what `fab`, `fab --list` and `fab help COMMAND` print, and what a typo gets."""
 
+import errno
 import inspect
 import os
 import sys
@@ -54,7 +55,7 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
 
     def execute(self) -> None:
         """Run the command."""
-        with _for_a_reader():
+        with _for_a_reader(), _said_to_the_end():
             super().execute()
 
     def _print(self, lines: Iterator[str]) -> None:
@@ -72,6 +73,26 @@ def _for_a_reader() -> Iterator[None]:
         # Python would try to write the rest at its exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Exit(code=READER_GONE) from None
+
+
+INTERRUPTED = 130
+"""128 and SIGINT's number: the exit code that shells know for it."""
+
+
+@contextmanager
+def _said_to_the_end() -> Iterator[None]:
+    """Say what ended a command that has no word for it: Ctrl-C, and a disk of this machine that is full."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Exit("stopped by Ctrl-C\n  → run it again: it is safe to", code=INTERRUPTED) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or "what this command keeps here"
+        raise CommandError(
+            f"this machine's disk is full: no room for {where}", "make room (`df -h`), then run it again"
+        ) from error
 
 
 def install() -> None:

@@ -136,6 +136,10 @@ def _checked(secret: HostSecret, text: str) -> Secret:
         except ValueError:
             # Not chained: the error's text would quote the secret.
             raise CommandError(f"the secret {name} is not valid JSON", f"{cure}; give the file as is") from None
+    elif name == "backup_key":
+        if not text.startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
+            made = "`ssh-keygen -t ed25519 -N '' -f FILE` makes one"
+            raise CommandError(f"the secret {name} is no private key of OpenSSH's", f"{cure}; {made}")
     elif "\n" in text:
         raise CommandError(f"the secret {name} has more than one line", f"{cure}: one line")
     return Secret(text + "\n")

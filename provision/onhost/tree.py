@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from provision.onhost import durable, whole
+from provision.onhost import durable, locked, whole
 from provision.onhost.errors import ContentDamaged, SystemStepFailed
 
 LEFT_S = 3600
@@ -55,6 +55,7 @@ def finish_release(folder: Path, venv: Path) -> None:
         read_verified(folder / name, digest)
     durable.link(folder / "venv", str(venv))
     compileall.compile_dir(folder / "app", quiet=2, force=True)
+    durable.write(folder / whole.SEAL, whole.seal(folder), 0o644)
 
 
 def make_venv(wheels: bytes, venv: Path) -> None:
@@ -62,20 +63,31 @@ def make_venv(wheels: bytes, venv: Path) -> None:
     shutil.rmtree(venv, ignore_errors=True)
     unpacked = unpack(wheels, venv)
     try:
+        require_locked(unpacked)
         # No ensurepip: it would need the distribution's python3-venv.
         _run(["python3", "-m", "venv", "--without-pip", str(venv)])
         pip = next(unpacked.glob("pip-*.whl")) / "pip"
         # --no-deps: the lock names all that is wanted, also where a package asks for more.
         _run([
             str(venv / "bin" / "python"), str(pip), "install", "--quiet", "--no-index", "--no-cache-dir",
-            "--disable-pip-version-check", "--require-hashes", "--no-deps", "--find-links", str(unpacked),
+            "--disable-pip-version-check", "--require-hashes", "--no-deps", "--only-binary=:all:",
+            "--find-links", str(unpacked),
             "-r", str(unpacked / "requirements.txt"),
         ])  # fmt: skip
         # Last, and after all else is on disk: an environment without the mark is made anew by the next deploy.
         durable.settle_all(venv)
-        durable.write(venv / whole.MARK, whole.listing(venv).encode(), 0o644)
+        durable.write(venv / whole.MARK, whole.mark(venv), 0o644)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
+
+
+def require_locked(folder: Path) -> None:
+    """Raise `ContentDamaged` for a wheel that the list beside it does not name: pip is one too, and runs as root."""
+    requirements = (folder / locked.REQUIREMENTS).read_text(encoding="utf-8")
+    if odd := list(locked.strangers(locked.contents(folder), requirements)):
+        raise ContentDamaged(
+            f"{', '.join(odd)} is not what the lock names: nothing of it was run; run the deploy again"
+        )
 
 
 def link_all(links: Mapping[str, str]) -> None:

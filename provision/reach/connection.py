@@ -3,6 +3,7 @@
 import base64
 import json
 import shlex
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,13 +15,21 @@ from provision.errors import CommandError
 from provision.reach import programs
 from provision.reach.access import Access, private_key
 
+FULL = ("No space left on device", "Disk quota exceeded")
+"""What a command says that found no room."""
+MEND = "mend the cause on the host, run again"
+MAKE_ROOM = "the host's disk is full: `fab ssh --command 'df -h; df -i'`, then make room and run again"
+DEAD_S = 20
+"""Seconds for which what we sent may go unacknowledged by the host's kernel: then the connection is dead."""
+
 
 class RemoteCommandFailed(CommandError):
     """A command on the host that ended with an error of its own; `said` is the end of what it said."""
 
     def __init__(self, host: str, command: Sequence[str], status: int, said: str) -> None:
+        full = any(words in said for words in FULL)
         super().__init__(
-            f"{host}: `{shlex.join(command)[:80]}` ended with {status}: {said}", "mend the cause on the host, run again"
+            f"{host}: `{shlex.join(command)[:80]}` ended with {status}: {said}", MAKE_ROOM if full else MEND
         )
         self.said = said
 
@@ -160,12 +169,20 @@ def _connection(access: Access, timeout_s: float) -> Connection:
     return connection
 
 
+def _notice_death(sock: socket.socket) -> None:
+    """Have the kernel end a connection whose other end is gone: by itself it tries for a quarter of an hour."""
+    # Not on macOS, where the keepalive alone notices it, later.
+    if option := getattr(socket, "TCP_USER_TIMEOUT", None):
+        sock.setsockopt(socket.IPPROTO_TCP, option, DEAD_S * 1000)
+
+
 def _open(connection: Connection, access: Access, timeout_s: float) -> None:
     who = f"{access.name} ({access.address})"
     try:
         connection.open()
         # A step of the installer may be silent for minutes, and routers forget silent connections.
         connection.transport.set_keepalive(15)
+        _notice_death(connection.transport.sock)
     except paramiko.BadHostKeyException as error:
         raise CommandError(
             f"{who} shows another host key ({error.key.get_name()}) than Lightsail saw: it may not be that machine",

@@ -35,7 +35,7 @@ def sweep(each: Firewall, allowed: Collection[str], held: Path) -> tuple[str, ..
     taken: dict[str, None] = {}
 
     def without_strays(state: State) -> State:
-        left = [cidr for cidr in firewall.strays(state, allowed) if not _is_held(held, each.instance, cidr)]
+        left = [cidr for cidr in firewall.strays(state, allowed) if not is_held(held, each.instance, cidr)]
         taken.update(dict.fromkeys(left))
         return firewall.changed(state, take_out=left)
 
@@ -98,7 +98,8 @@ def _is_last(lock: int) -> bool:
     return True
 
 
-def _is_held(folder: Path, instance: str, cidr: str) -> bool:
+def is_held(folder: Path, instance: str, cidr: str) -> bool:
+    """Whether a command of this machine holds a door open for these addresses."""
     try:
         lock = os.open(_path(folder, instance, cidr), os.O_RDWR)
     except FileNotFoundError:

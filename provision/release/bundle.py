@@ -16,8 +16,11 @@ from provision.system.units import UNITS
 FILES = Path(__file__).parent / "files"
 PACKAGES = ("agent", "backup", "dashboard", "notify", "sync", "wire")
 SCRIPTS = Path("sync") / "scripts"
-READS = {"dashboard": ("dashboard", "agent")}
-"""Sections of the settings that a part reads, where it is not its own only: the page shows the worker's limits."""
+SBOM = "sbom.cdx.json"
+READS = {"dashboard": ("dashboard", "agent", "backup")}
+"""Sections of the settings that a part reads, where it is not its own only: the page shows the worker's limits, and
+what becomes of backups.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,11 @@ class Bundle:
     units: Mapping[str, Mapping[str, str]]
 
 
-def collect(root: Path, settings: Path, lock: str) -> Bundle:
-    """Read a release from the work tree `root`, with the operator's `settings` file; `lock` names its environment."""
-    files = dict(sorted(_files(root, settings)))
+def collect(root: Path, settings: Path, lock: str, sbom: bytes = b"") -> Bundle:
+    """Read a release from the work tree `root`, with the operator's `settings` file; `lock` names its environment, and
+    `sbom` says what is in it.
+    """
+    files = dict(sorted([*_files(root, settings), *([(SBOM, sbom)] if sbom else [])]))
     units = {unit: _fingerprint(files, unit, part, lock) for unit, part in UNITS.items()}
     digests = _digests(files)
     named = json.dumps([lock, units, digests], sort_keys=True).encode()

@@ -22,8 +22,9 @@ STAGING = "/opt/jada-agent/staging"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
-    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test.
-    `off`: the units that have nothing to do.
+    path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test;
+    `packages` are those that the settings ask for; `table` is the queue's, if it is in one; `off`: the units that have
+    nothing to do.
     """
 
     root: Path
@@ -32,6 +33,8 @@ class Source:
     queue: str
     targets: tuple[str, ...] = ()
     tested: bool = False
+    packages: tuple[str, ...] = ()
+    table: str = ""
     off: tuple[str, ...] = ()
 
 
@@ -47,13 +50,14 @@ class Prepared:
 def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
     """Look at the host, build the release for it, and compare the two."""
     with progress.step(f"{host.name}: look at the host"):
-        probed = plan.read_probe(host.program("probe", plan.probe_request()))
+        probed = plan.read_probe(host.program("probe", plan.probe_request(source.packages)))
     if source.tested:
         require_notifications(source, probed)
     with progress.step("build the release"):
         wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
-        built = bundle.collect(source.root, source.file, wheelhouse.key)
-    return Prepared(plan.make(probed, built, source.settings.keep_releases, source.off), built, wheelhouse)
+        built = bundle.collect(source.root, source.file, wheelhouse.key, wheelhouse.sbom)
+    made = plan.make(probed, built, source.settings.keep_releases, source.packages, off=source.off)
+    return Prepared(made, built, wheelhouse)
 
 
 def plan_lines(made: plan.Plan) -> Iterator[str]:
@@ -85,15 +89,16 @@ def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None
     Raises `CommandError`.
     """
     errand = errand or Errand()
-    prepared = prepare(host, source, progress)
-    for line in plan_lines(prepared.plan):
-        progress.say(f"    {line}")
-    if prepared.plan.nothing:
-        return None
-    require_a_queue(host.name, prepared.plan)
-    if prepared.plan.blocking:
-        raise lacks_secrets(host.name, prepared.plan)
-    uploaded = upload(host, prepared, progress)
+    with installer.before_the_start(host.name):
+        prepared = prepare(host, source, progress)
+        for line in plan_lines(prepared.plan):
+            progress.say(f"    {line}")
+        if prepared.plan.nothing:
+            return None
+        require_a_queue(host.name, prepared.plan)
+        if prepared.plan.blocking:
+            raise lacks_secrets(host.name, prepared.plan)
+        uploaded = upload(host, prepared, progress)
     orders = plan.orders(prepared.plan, health(source), **uploaded)
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.
@@ -119,7 +124,7 @@ def roll_back(host: Host, source: Source, to: str | None, progress: Progress, er
     release = plan.of_release(probed, name) if name else None
     if release is None:
         raise no_way_back(host.name, to, probed)
-    made = plan.make(probed, release, source.settings.keep_releases, source.off)
+    made = plan.make(probed, release, source.settings.keep_releases, off=source.off)
     # The system is only ever brought forward.
     made = replace(made, differing=tuple(each for each in made.differing if each.row.release))
     for line in plan.lines(made):

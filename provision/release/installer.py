@@ -5,7 +5,7 @@ connection breaks. Only its file is believed.
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from provision.progress import Progress
 from provision.reach import programs
 from provision.reach.connection import ConnectionLost, Host
 
+INTERRUPTED = 130
+"""128 and SIGINT's number: the exit code that shells know for it."""
 SILENCE_S = 15.0
 """The host says every 5 s that it is there; a connection that is silent for this long is dead."""
 WATCHED = "deployed; the host watches it until it is proven"
@@ -34,12 +36,35 @@ class Errand:
     again_s: float = 120.0
 
 
+class Interrupted(CommandError):
+    """Ctrl-C: what goes on without the operator, or that nothing was begun."""
+
+    status = INTERRUPTED
+
+
+@contextmanager
+def before_the_start(name: str) -> Iterator[None]:
+    """Say, where Ctrl-C ends the block, that nothing was begun on the host."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{name}: stopped before anything was changed there",
+            "deploy again; what was uploaded is used, or tidied up",
+        ) from None
+
+
 def start(host: Host, orders: dict[str, Any], errand: Errand) -> str:
     """Start the installer and return the name of its run; raises `CommandError` where another one is at work."""
     run = errand.run or new_run()
     asked = {"run": run, "orders": {**orders, "who": errand.who}}
     try:
         answer = host.program("start", asked)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{host.name}: the installer may have begun; where it did, it goes on by itself on the host",
+            "`fab attach` says which, and follows it",
+        ) from None
     except ConnectionLost:
         # Whether it arrived is not known; under the same name it is not started twice.
         with _again(host.name, errand, Progress(aside=True)) as found:
@@ -64,7 +89,7 @@ def follow(host: Host, run: str | None, progress: Progress, errand: Errand, *, u
     try:
         last = show_steps(events(host, run, progress, errand, until_deployed=until_deployed), progress)
     except KeyboardInterrupt:
-        raise CommandError(
+        raise Interrupted(
             f"{host.name}: the installer goes on by itself on the host", "`fab attach` follows it again"
         ) from None
     return word(host.name, last)

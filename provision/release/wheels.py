@@ -8,15 +8,23 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from provision.errors import CommandError
+from provision.onhost import locked
+from provision.release import sbom
 
 PIP = Path(__file__).parent / "files" / "pip.txt"
 """pip itself, pinned by hash: it installs the others on the host, where none is needed beforehand."""
 OLDEST_GLIBC = 17
 """Wheels for glibc 2.17 and later: what PyPI's manylinux2014 means."""
+
+
+REACHABLE = "is the package index reachable, and uv.lock in step with pyproject.toml (uv lock --check)?"
+EXPORTS = (("--no-emit-project", "--no-annotate"), ("--format", "cyclonedx1.5"))
+"""What is asked of uv.lock: the list that pip installs by, and the bill of materials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,14 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Wheelhouse:
-    """Wheels in a local folder; `key` names lock and platform together, `folder` is None until they are fetched."""
+    """Wheels in a local folder; `key` names lock and platform together. `requirements`, of the lock itself, say which
+    wheels are right: what lies in the folder is not believed. `sbom` is the bill of materials.
+    """
 
     key: str
     requirements: str
     platform: Platform
+    sbom: bytes = b""
 
     @property
     def folder(self) -> Path:
@@ -49,74 +60,89 @@ def cache() -> Path:
 
 def wheelhouse_for(root: Path, platform: Platform) -> Wheelhouse:
     """Return the wheelhouse that uv.lock asks for on a platform; nothing is fetched."""
-    requirements = _exported(root) + PIP.read_text(encoding="utf-8")
+    pip = PIP.read_text(encoding="utf-8")
+    with ThreadPoolExecutor(len(EXPORTS)) as pool:
+        listed, billed = pool.map(lambda words: _exported(root, words), EXPORTS)
+    requirements = listed + pip
     text = f"{requirements}\n{platform.python}\n{platform.machine}"
-    return Wheelhouse(hashlib.sha256(text.encode()).hexdigest()[:12], requirements, platform)
+    return Wheelhouse(hashlib.sha256(text.encode()).hexdigest()[:12], requirements, platform, sbom.of(billed, pip))
 
 
 def fetch(wheelhouse: Wheelhouse) -> None:
-    """Download the wheels unless they are there; an interrupted download leaves nothing that looks whole."""
+    """Download the wheels unless the lock's own are there; an interrupted download leaves nothing that looks whole."""
     if wheelhouse.folder.is_dir():
-        return
+        if not _strangers(wheelhouse, wheelhouse.folder):
+            return
+        shutil.rmtree(wheelhouse.folder)
     half = wheelhouse.folder.with_name(f".{wheelhouse.key}.{os.getpid()}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
+    pip = half.with_suffix(".pip")
     try:
-        (half / "requirements.txt").write_text(wheelhouse.requirements, encoding="utf-8")
-        _uv(download_command(wheelhouse.platform, half), Path.cwd())
+        (half / locked.REQUIREMENTS).write_text(wheelhouse.requirements, encoding="utf-8")
+        _uv(pip_command(pip), Path.cwd())
+        _download(download_command(wheelhouse.platform, pip, half))
         half.rename(wheelhouse.folder)
     finally:
         shutil.rmtree(half, ignore_errors=True)
+        shutil.rmtree(pip, ignore_errors=True)
 
 
-def download_command(platform: Platform, folder: Path) -> list[str]:
-    """Return uv's arguments that run our pinned pip: only wheels, only with the locked hashes, only what fits."""
-    pinned = PIP.read_text(encoding="utf-8").split()[0]
+def pip_command(folder: Path) -> list[str]:
+    """Return uv's arguments that put our pinned pip into a folder; uv compares its hash before it unpacks it."""
+    options = ("--quiet", "--python", sys.executable, "--require-hashes", "--no-deps", "--only-binary", ":all:")
+    return ["pip", "install", *options, "--target", str(folder), "--requirement", str(PIP)]
+
+
+def download_command(platform: Platform, pip: Path, folder: Path) -> list[str]:
+    """Return the command of that pip: only wheels, only with the locked hashes, only what fits the host."""
     newest = int(platform.glibc.split(".")[1])
     # With --platform pip takes only the tags it is given, so every older glibc is named too.
     platforms = [f"manylinux_2_{minor}_{platform.machine}" for minor in range(newest, OLDEST_GLIBC - 1, -1)]
     return [
-        *(
-            "tool",
-            "run",
-            "--python",
-            sys.executable,
-            "--from",
-            pinned,
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-        ),
+        *(sys.executable, str(pip / "pip"), "download", "--quiet", "--disable-pip-version-check"),
         *("--require-hashes", "--only-binary=:all:", "--no-deps", "--implementation", "cp"),
         *("--python-version", platform.python),
         *(word for name in platforms for word in ("--platform", name)),
         *("--platform", f"manylinux2014_{platform.machine}"),
-        *("--dest", str(folder), "--requirement", str(folder / "requirements.txt")),
+        *("--dest", str(folder), "--requirement", str(folder / locked.REQUIREMENTS)),
     ]
 
 
 def archive(wheelhouse: Wheelhouse) -> bytes:
-    """Return the wheelhouse as one tar; wheels are compressed already."""
+    """Return the wheelhouse as one tar, with the lock's own list; raises `CommandError` for a wheel not named there.
+
+    Wheels are compressed already. The same wheels are the same bytes: no times, no owners.
+    """
+    files = locked.contents(wheelhouse.folder)
+    if odd := list(locked.strangers(files, wheelhouse.requirements)):
+        raise CommandError(
+            f"in the cache {', '.join(odd)} is not what uv.lock names: nothing was sent",
+            f"remove {wheelhouse.folder}, and ask who changed it; then run again",
+        )
+    files[locked.REQUIREMENTS] = wheelhouse.requirements.encode()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for path in sorted(wheelhouse.folder.iterdir()):
-            tar.add(path, arcname=path.name)
+        for name, content in sorted(files.items()):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), 0o644
+            tar.addfile(info, io.BytesIO(content))
     return out.getvalue()
 
 
-def _exported(root: Path) -> str:
-    arguments = [
-        "export",
-        "--frozen",
-        "--no-default-groups",
-        "--extra",
-        "host",
-        "--no-emit-project",
-        "--no-header",
-        "--no-annotate",
-    ]
-    return _uv([*arguments, "--quiet"], root)
+def _strangers(wheelhouse: Wheelhouse, folder: Path) -> list[str]:
+    return list(locked.strangers(locked.contents(folder), wheelhouse.requirements))
+
+
+def _exported(root: Path, words: tuple[str, ...]) -> str:
+    options = ("--frozen", "--no-default-groups", "--extra", "host", "--no-header", "--quiet")
+    return _uv(["export", *options, *words], root)
+
+
+def _download(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CommandError(f"the wheels can't be fetched: {done.stderr.strip()[-600:]}", REACHABLE)
 
 
 def _uv(arguments: list[str], root: Path) -> str:
@@ -130,7 +156,7 @@ def _uv(arguments: list[str], root: Path) -> str:
     if done.returncode:
         raise CommandError(
             f"`uv {' '.join(arguments[:2])}` ended with {done.returncode}: {done.stderr.strip()[-600:]}",
-            "is the package index reachable, and uv.lock in step with pyproject.toml (uv lock --check)?",
+            REACHABLE,
         )
     return done.stdout
 

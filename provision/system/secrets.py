@@ -43,6 +43,12 @@ SECRETS: Mapping[str, HostSecret] = {
             optional=True,
         ),
         HostSecret(
+            "table_key",
+            "the key to the queue's table in DynamoDB, as `fab table-key` makes it",
+            ("jada-dashboard.service",),
+            optional=True,
+        ),
+        HostSecret(
             "bookings_token", "the sync's token for the booking system", ("port-sheet-sync.service",), told_of=True
         ),
         HostSecret(
@@ -61,6 +67,12 @@ SECRETS: Mapping[str, HostSecret] = {
             "notify_targets",
             "whom notifications go to, lines of `name = URL`",
             ("jada-notify.service", "jada-failed@.service", "port-sheet-sync.service"),
+            optional=True,
+        ),
+        HostSecret(
+            "backup_key",
+            "the private key by which the night's backup is sent, as ssh-keygen writes it",
+            ("jada-backup.service",),
             optional=True,
         ),
         HostSecret(

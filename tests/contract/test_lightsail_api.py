@@ -14,15 +14,18 @@ from botocore.config import Config
 
 from doubles.lightsail.app import create
 from doubles.lightsail.calls import CALLS
+from doubles.lightsail.meter import Sample
+from doubles.lightsail.records import Instance
 from local.serve import running
 from local.site import Site
 
 LISTED = [
     "CreateInstances", "GetInstance", "GetInstances", "GetInstanceState", "StartInstance", "StopInstance",
-    "RebootInstance", "DeleteInstance", "GetInstanceAccessDetails", "PutInstancePublicPorts",
+    "RebootInstance", "DeleteInstance", "GetInstanceAccessDetails", "GetInstanceMetricData", "PutInstancePublicPorts",
     "OpenInstancePublicPorts", "CloseInstancePublicPorts", "GetInstancePortStates", "AllocateStaticIp",
     "AttachStaticIp", "DetachStaticIp", "ReleaseStaticIp", "GetStaticIp", "GetStaticIps", "GetOperation",
-    "GetOperations", "TagResource", "UntagResource",
+    "GetOperations", "TagResource", "UntagResource", "EnableAddOn", "DisableAddOn", "GetAutoSnapshots",
+    "CreateInstanceSnapshot", "GetInstanceSnapshots", "DeleteInstanceSnapshot",
 ]  # fmt: skip
 BOX = {"availabilityZone": "us-east-1a", "blueprintId": "debian_12", "bundleId": "micro_3_0"}
 
@@ -201,3 +204,56 @@ def test_a_port_in_use_is_named(url):
     command = [sys.executable, "-m", "doubles.lightsail", "--port", port, "--state", "/nonexistent", "--image", "/"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert (done.returncode, port in done.stderr) == (1, True)
+
+
+NOW = 1_778_700_000
+MEASURED = {
+    "instanceName": "box", "metricName": "CPUUtilization", "period": 300, "unit": "Percent",
+    "startTime": NOW - 7200, "endTime": NOW, "statistics": ["Average"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def measured(app, client):
+    """A box whose host was idle for an hour, and then kept a CPU busy for another."""
+    cloud = app.state.cloud
+    box = Instance(name="box", id="1", created=NOW - 7200, number=1, zone="us-east-1a", blueprint="debian_12",
+                   bundle="micro_3_0", ports=(), up=False)  # fmt: skip
+    cloud.store.put(box)
+    for minute in range(121):
+        busy = max(0, minute - 60) * 60_000_000_000
+        cloud.store.add_sample(Sample("box", NOW - 7200 + 60 * minute, busy, 0, 0, passed=True))
+    return lambda **changes: client.get_instance_metric_data(**{**MEASURED, **changes})["metricData"]
+
+
+def test_metrics_are_those_of_the_host(measured):
+    found = [point["average"] for point in measured()]
+    assert len(found) == 24
+    assert (found[0], found[-1]) == (0.0, 50.0)
+    assert set(measured()[0]) == {"average", "timestamp", "unit"}
+    assert len(measured(metricName="StatusCheckFailed", unit="Count", period=60)) == 120
+    assert measured(unit="Bytes") == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"startTime": NOW}, "InvalidInputException"),
+        ({"period": 90}, "InvalidInputException"),
+        ({"period": 60, "startTime": NOW - 86400 * 2}, "InvalidInputException"),
+        ({"statistics": []}, "InvalidInputException"),
+        ({"metricName": "DiskQueueLength"}, "NotImplemented"),
+        ({"instanceName": "nosuch"}, "NotFoundException"),
+        ({"metricName": "Mood"}, "InvalidInputException"),
+        ({"statistics": ["Median"]}, "InvalidInputException"),
+    ],
+)
+def test_metrics_that_can_not_be_are_refused(measured, wrong, expected):
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        measured(**wrong)
+    assert code(refused) == expected
+
+
+def test_an_instance_of_the_same_name_was_never_measured(app, measured):
+    app.state.cloud.store.drop_samples("box")
+    assert measured() == []

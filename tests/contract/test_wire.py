@@ -203,6 +203,20 @@ def test_a_worker_that_lives_and_a_sync_that_failed_are_known(client):
     assert client.wellness().well is False
 
 
+def test_how_sessions_ended_is_counted_by_day_week_and_month(client):
+    one = NewTask(title="t", budget=AskedBudget(sessions=1))
+    for end in ({"exit": Exit.TURN_LIMIT, "turns": 30, "checkpoint": "half"}, {"exit": Exit.FAULT, "turns": 2}):
+        client.add_task(one)
+        claimed = claim(client)
+        client.end(claimed.session.id, SessionEnd(fence=claimed.lease.fence, **end))
+    told = client.rates()
+    assert [(one.hours, one.begun, one.hits, one.failed) for one in told.periods] == [
+        (24, 2, 1, 1), (168, 2, 1, 1), (672, 2, 1, 1),
+    ]  # fmt: skip
+    assert (told.turns, told.is_all, len(told.days)) == (30, True, 28)
+    assert sum(day.hits for day in told.days) == 1
+
+
 def test_what_is_not_there_is_refused_as_such(client):
     for call in (client.task, client.sessions, client.cancel, client.retry, client.events):
         assert status(call, "0" * 26) == 404

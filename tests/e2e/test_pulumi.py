@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import urllib3
 
 from doubles.lightsail import app
 from local import environment, tools
@@ -18,6 +19,7 @@ from local.serve import running
 from local.site import Site
 from local.steps import Steps
 from local.temporary import temporary_site
+from tests import iam
 
 ROOT = Path(__file__).parents[2]
 UNATTENDED = ("--yes", "--skip-preview", "--non-interactive")
@@ -83,6 +85,7 @@ def local() -> Iterator[Project]:
         project.stack("local")
         with running(app.create(site.state / "lightsail", image_folder(), site)) as url:
             project.set("endpoint", url)
+            project.url = url
             project.client = boto3.client(
                 "lightsail", "us-east-1", endpoint_url=url, aws_access_key_id="local", aws_secret_access_key="local"
             )
@@ -93,6 +96,11 @@ def local() -> Iterator[Project]:
 def operations(project: Project) -> list[str]:
     """All changes ever made in the cloud, oldest first."""
     return [one["operationType"] for one in reversed(project.client.get_operations()["operations"])]
+
+
+def asked(project: Project) -> list[dict]:
+    """Every call that the double got, with the tags that IAM would look at."""
+    return urllib3.request("GET", f"{project.url}/_local/calls").json()
 
 
 def open_ports(project: Project) -> dict[int, list[str]]:
@@ -172,6 +180,29 @@ def test_another_plan_replaces_the_host_which_keeps_its_address_and_its_door(loc
     assert open_ports(local) == {22: ["10.77.255.1/32"]}
 
 
+def daily(local) -> list[str]:
+    add_ons = local.client.get_instance(instanceName="jada-orchestrator")["instance"]["addOns"]
+    return [add_on["snapshotTimeOfDay"] for add_on in add_ons]
+
+
+@pytest.mark.root
+def test_automatic_snapshots_are_a_setting_that_is_changed_in_place(local):
+    assert daily(local) == []
+    created = local.client.get_instance(instanceName="jada-orchestrator")["instance"]["createdAt"]
+    local.set("snapshot-time", "05:00")
+    assert "1 updated" in local.run("up")
+    assert daily(local) == ["05:00"]
+    local.run("refresh")
+    assert "6 unchanged" in local.run("up")
+    local.set("snapshot-time", "07:00")
+    local.run("up")
+    assert daily(local) == ["07:00"]
+    local.set("snapshot-time", "none")
+    local.run("up")
+    assert daily(local) == []
+    assert local.client.get_instance(instanceName="jada-orchestrator")["instance"]["createdAt"] == created
+
+
 @pytest.mark.root
 def test_a_port_opened_by_hand_is_found_by_refresh_and_closed_by_up(local):
     local.client.open_instance_public_ports(
@@ -191,3 +222,22 @@ def test_a_host_deleted_by_hand_is_found_by_refresh_and_made_again_and_destroy_l
     assert open_ports(local).keys() == {22}
     local.run("destroy")
     assert local.client.get_instances()["instances"] == local.client.get_static_ips()["staticIps"] == []
+
+
+@pytest.mark.root
+def test_what_the_engine_asks_for_is_what_the_operators_policy_allows_for_this_stack_only(local):
+    local.set("operator-cidrs[1]", "10.79.0.0/16")
+    local.set("tags.owner", "front desk")
+    local.run("up")
+    local.pulumi("config", "rm", "--stack", "local", "--path", "jada:tags.owner")
+    local.run("up")
+    local.run("refresh")
+    local.run("destroy")
+    calls = asked(local)
+    assert {"CreateInstances", "TagResource", "UntagResource", "PutInstancePublicPorts", "DeleteInstance"} <= {
+        call["action"] for call in calls
+    }
+    assert iam.refused("operator", calls) == []
+    assert set(iam.refused("operator", calls, stack="prod")) == {
+        "CreateInstances", "TagResource", "UntagResource", "PutInstancePublicPorts", "DeleteInstance",
+    }  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.sandbox.egress.listener import listen_inside
-from agent.settings import Settings
+from agent.settings import Egress, Settings
 from wire.values import encode
 
 _MESSAGE = 128 * 1024
@@ -24,11 +24,12 @@ class NoProxy(Exception):
 
 def rules(settings: Settings) -> dict[str, Any] | None:
     """Return what a proxy is told of the settings, as plain data; None where nothing may leave a sandbox."""
-    egress = settings.egress
-    if egress is None:
+    if settings.egress is None and not settings.repositories:
         return None
+    egress = settings.egress or Egress()
     credentials = [encode(credential) for credential in egress.credentials.values()]
-    return {**encode(egress), "credentials": credentials, "repositories": []}
+    repositories = [{**encode(each), "at": each.place} for each in settings.repositories.values()]
+    return {**encode(egress), "credentials": credentials, "repositories": repositories}
 
 
 class Proxy:

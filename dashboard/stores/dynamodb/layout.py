@@ -36,7 +36,7 @@ OTHER = "other"
 KNOWN = (*(state.value for state in State), OTHER)
 META = "META"
 PROOF, RUN_COUNT, LAST_SUCCESS = Key("CONFIG", "proof"), Key("CONFIG", "runs"), Key("CONFIG", "success")
-TARGETS = Key("CONFIG", "targets")
+TARGETS, IDENTITY = Key("CONFIG", "targets"), Key("CONFIG", "id")
 
 
 def definition(name: str) -> dict[str, Any]:

@@ -116,6 +116,14 @@ class DynamoStore:
         """Let go of connections."""
         self._table.close()
 
+    def identity(self, new_id: str) -> str:
+        """Return the id that this queue was given when it was first opened; `new_id` where it is now."""
+        self._table.write(put(layout.IDENTITY, {"id": new_id}, NEW))
+        item = self._table.get(layout.IDENTITY)
+        if item is None:
+            raise Unready(f"a write to the table {self._table.name} cannot be read back")
+        return str(item["id"])
+
     # One task.
 
     def get(self, task_id: str) -> Record:

@@ -130,7 +130,11 @@ def cloud():
         with running(create(site.state, image, site)) as url:
             made = Cloud(site, url, access.client(inventory.Inventory(region="us-east-1", endpoint=url)))
             made.api.create_instances(
-                instanceNames=[NAME], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="micro_3_0"
+                instanceNames=[NAME],
+                availabilityZone="us-east-1a",
+                blueprintId="debian_12",
+                bundleId="micro_3_0",
+                tags=[{"key": "project", "value": "jada"}, {"key": "stack", "value": "local"}],
             )
             made.until("running")
             yield made

@@ -5,12 +5,14 @@ import sys
 import time
 
 import pytest
+import urllib3
 
 from local.process import wait_until
 from provision.errors import CommandError
 from provision.reach import access, address, door
 from provision.reach.connection import connected
 from provision.reach.firewall import Firewall
+from tests import iam
 from tests.e2e.provision.conftest import NAME
 
 pytestmark = pytest.mark.root
@@ -21,6 +23,7 @@ from pathlib import Path
 import boto3
 from provision.reach import door
 from provision.reach.firewall import Firewall
+from tests import iam
 url, name, address, held = sys.argv[1:]
 keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 api = boto3.client("lightsail", region_name="us-east-1", endpoint_url=url, **keys)
@@ -88,3 +91,14 @@ def test_what_a_killed_command_left_open_is_swept_by_the_next_one(shut, tmp_path
         assert reaches(shut)
     assert sources(shut) == [ELSEWHERE]
     assert "killed: 198.51.100.66/32" in said[0]
+
+
+def test_a_login_through_a_door_asks_for_what_cis_policy_allows_for_this_stack_only(shut, tmp_path):
+    urllib3.request("DELETE", f"{shut.url}/_local/calls")
+    with opened(shut, tmp_path, []):
+        shut.access()
+    calls = urllib3.request("GET", f"{shut.url}/_local/calls").json()
+    looks = {"GetInstanceMetricData"}  # the audit's
+    assert {call["action"] for call in calls} == iam.actions("ci", "lightsail") - looks
+    assert iam.refused("ci", calls) == []
+    assert set(iam.refused("ci", calls, stack="prod")) == {"GetInstanceAccessDetails", "PutInstancePublicPorts"}

@@ -118,3 +118,62 @@ def test_a_wrong_way_out_is_refused_by_name(file, lines, told):
     with pytest.raises(Invalid) as caught:
         load(file(f"[agent.egress]\n{lines}\n"))
     assert str(caught.value).startswith(told)
+
+
+REPOSITORY = """
+[agent.repositories.site]
+address = "https://git.example.com:8443/team/site.git"
+secret = "git"
+checks = ["make test"]
+packages = ["make", "git"]
+"""
+
+
+def test_a_repository_brings_its_packages_and_its_way_out(file):
+    settings = load(file(REPOSITORY))
+    assert settings.repositories["site"].place == "git.example.com:8443/team/site.git"
+    assert settings.packages == ("curl", "git", "make")
+    assert load(file("[agent.egress]")).packages == ("curl",)
+    assert load(file("")).packages == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('address = "http://git.example.com/x"', "address: must be an address like https://"),
+        ('address = "git@git.example.com:x"', "address: must be an address like https://"),
+        ('address = "https://me:pw@git.example.com/x"', "address: must be an address like https://"),
+        ('address = "https://git.example.com"', "address: must be an address like https://"),
+        ('branch = "a..b"', "branch: must be a branch's name"),
+        ('branch = "-x"', "branch: must be a branch's name"),
+        ('branch = "x.lock"', "branch: must be a branch's name"),
+        ("depth = -1", "depth: must be at least 0"),
+        ('checks = ["a\\nb"]', "checks[0]: must be one line"),
+        ('packages = ["a; b"]', "packages[0]: must be a Debian package's name"),
+    ],
+)
+def test_a_wrong_repository_is_refused_by_name(file, line, told):
+    given = {"address": 'address = "https://git.example.com/x.git"', line.partition(" ")[0]: line}
+    with pytest.raises(Invalid) as caught:
+        load(file("[agent.repositories.x]\n" + "\n".join(given.values())))
+    assert str(caught.value).startswith(f"agent.repositories.{told}")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('effort = "some"', "agent.effort: must be one of"),
+        ("thinking = 8192", "agent.thinking: must be less than max_tokens (8192)"),
+        ("thinking = 1023", "agent.thinking: must be at least 1024"),
+        (f'instructions = "{"x" * 2001}"', "agent.instructions: must be at most 2000 characters"),
+    ],
+)
+def test_words_and_thinking_have_their_bounds(file, line, told):
+    with pytest.raises(Invalid) as caught:
+        load(file(f"[agent]\n{line}\n"))
+    assert str(caught.value).startswith(told)
+
+
+def test_thinking_is_a_word_or_a_number(file):
+    assert load(file('[agent]\nthinking = "adaptive"')).thinking == "adaptive"
+    assert load(file("[agent]\nthinking = 1024")).thinking == 1024

@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from dashboard import metrics
 from dashboard.app import create
+from dashboard.beside import Beside
 from dashboard.record import stamp
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
@@ -26,11 +27,13 @@ from wire.types import (
     EventKind,
     Exit,
     NewTask,
+    NightlyBackup,
     Question,
     SessionEnd,
     SyncOutcome,
     SyncRun,
 )
+from wire.values import dump
 
 GRAFANA = Path(__file__).parents[3] / "docs" / "grafana.json"
 
@@ -43,8 +46,12 @@ def held(request, tmp_path):
 
 
 @pytest.fixture
-def client(held, clock, token):
-    with running(create(held, accepting(token), Settings(notify=Notify(targets=("mail",))), clock)) as url:
+def client(held, clock, token, tmp_path):
+    night = NightlyBackup(tried_at=stamp(clock()), sent_at=stamp(clock()), name="a.age", size=7)
+    (tmp_path / "nightly.json").write_bytes(dump(night))
+    beside = Beside(None, tmp_path / "nightly.json")
+    settings = Settings(notify=Notify(targets=("mail",)))
+    with running(create(held, accepting(token), settings, clock, beside=beside)) as url:
         yield Client(url, token, retries=0)
 
 

@@ -488,3 +488,12 @@ def test_the_page_says_what_was_not_delivered_and_nothing_when_all_was(clock, to
         clock.go_on(minutes=1)
         assert "1 not delivered" in page().find(id="notified").text
         assert page().find("script", src=False) is None
+
+
+def test_what_a_task_changed_in_a_repository_is_read_on_its_page(client, shown):
+    diff = File(name="site.diff", content=b"--- a/beds\n+++ b/beds\n+<b>double</b>\n\xff")
+    task = ended(client, Exit.FINISHED, files=(diff, File(name="site.bundle", content=b"# bundle")))
+    page = shown(f"/tasks/{task.id}")
+    (changes,) = page.select("details[id^=diff-] pre")
+    assert changes.get_text() == "--- a/beds\n+++ b/beds\n+<b>double</b>\n\N{REPLACEMENT CHARACTER}"
+    assert [a.string for a in page.select(".files a")] == ["site.diff", "site.bundle"]

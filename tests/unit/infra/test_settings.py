@@ -56,6 +56,8 @@ def test_ssh_opens_to_the_world_only_when_said_outright():
         ("static-ip", "yes", "must be one of true, false"),
         ("ssh-open-to-world", "1", "must be one of true, false"),
         ("tags", '{"size": 3}', "must be an object of texts"),
+        ("tags", '{"stack": "other"}', "'stack' is set by jada itself"),
+        ("tags", '{"project": "other"}', "'project' is set by jada itself"),
         ("operator-cidrs", None, "is missing: the addresses that may reach SSH"),
         ("operator-cidrs", "[]", "has no IPv4 address"),
         ("operator-cidrs", "[7]", "must be a list of texts"),

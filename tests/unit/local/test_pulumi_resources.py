@@ -144,6 +144,42 @@ def test_tags_and_address_type_change_by_their_own_calls(polling):
     ]
 
 
+def add_on(at, status="Enabled"):
+    return {"type": "AutoSnapshot", "snapshotTime": at, "status": status}
+
+
+def asked(at):
+    return {"addOnType": "AutoSnapshot", "autoSnapshotAddOnRequest": {"snapshotTimeOfDay": at}}
+
+
+ENABLE = ("enable_add_on", {"resourceName": "box", "addOnRequest": asked("05:00")})
+DISABLE = ("disable_add_on", {"resourceName": "box", "addOnType": "AutoSnapshot"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "calls"),
+    [
+        (None, add_on("05:00"), [ENABLE]),
+        (add_on("03:00"), add_on("05:00"), [DISABLE, ENABLE]),
+        (add_on("03:00"), add_on("03:00", "Disabled"), [DISABLE]),
+        (add_on("03:00", "Disabled"), add_on("05:00"), [ENABLE]),
+        (add_on("03:00"), None, [DISABLE]),
+        (add_on("03:00"), add_on("03:00"), []),
+    ],
+)
+def test_an_add_on_changes_as_the_real_provider_changes_it(polling, old, new, calls):
+    client = Lightsail()
+    was, wanted = ({**HOST, **({"addOn": each} if each else {})} for each in (old, new))
+    resources.Instance(client, polling).update("box", was, wanted)
+    assert client.calls == calls
+
+
+def test_an_add_on_is_enabled_once_the_host_is_there(polling):
+    client = Lightsail()
+    resources.Instance(client, polling).create({**HOST, "addOn": add_on("05:00")})
+    assert [name for name, _ in client.calls] == ["create_instances", "enable_add_on"]
+
+
 def test_ports_are_one_put():
     client = Lightsail()
     assert resources.Ports(client).create({"instanceName": "box", "portInfos": [SSH]}).startswith("box-")

@@ -1,5 +1,6 @@
 """The journal survives what happens to processes and disks."""
 
+import os
 import resource
 import signal
 import subprocess
@@ -67,6 +68,39 @@ def test_a_whole_record_without_its_newline_was_on_disk_and_counts(path):
     test_a_reader_needs_no_lock_and_does_not_see_a_record_before_its_newline(path)
     write(path, "c")
     assert texts(path) == ["a", "b", "c"]
+
+
+def test_a_record_that_shares_the_next_ones_fsync_is_seen_with_it(path):
+    with Journal(path, clock) as journal:
+        journal.append(EventKind.MESSAGE, {"text": "a"}, sync=False)
+        assert texts(path) == []
+        journal.append(EventKind.MESSAGE, {"text": "b"})
+        assert texts(path) == ["a", "b"]
+
+
+def test_a_held_record_outlives_its_process(path):
+    journal = Journal(path, clock)
+    journal.append(EventKind.MESSAGE, {"text": "a"}, sync=False)
+    os.close(journal._fd)  # as a kill does: nothing is written any more
+    write(path, "b")
+    assert texts(path) == ["a", "b"]
+
+
+@pytest.mark.parametrize("torn", [b"\r", b'\r{"n":2,"at":"20'])
+def test_a_held_record_outlives_a_kill_in_the_middle_of_the_next_one(path, torn):
+    journal = Journal(path, clock)
+    journal.append(EventKind.MESSAGE, {"text": "a"}, sync=False)
+    os.close(journal._fd)
+    with path.open("ab") as file:
+        file.write(torn)
+    write(path, "b")
+    assert texts(path) == ["a", "b"]
+
+
+def test_a_held_record_is_on_disk_when_the_journal_is_closed(path):
+    with Journal(path, clock) as journal:
+        journal.append(EventKind.MESSAGE, {"text": "a"}, sync=False)
+    assert texts(path) == ["a"]
 
 
 @pytest.mark.parametrize("torn", [b'{"n":2,"at":"20', b"\0" * 100, b'{"n":2,"at"\n', b"\xff\xfe"])

@@ -77,10 +77,17 @@ def test_an_answer_is_plain_data_with_its_usage(ask):
     assert (message["stop_reason"], message["usage"]["output_tokens"]) == ("end_turn", 2)
 
 
-def test_its_events_arrive_in_batches_of_two_hundred(ask):
+def test_its_events_arrive_in_batches_of_two_hundred_but_for_the_last_which_the_whole_answer_follows(ask):
     batches = []
     ask(streamed(answer(["x"] * 400)), batches.append)
-    assert [len(batch) for batch in batches] == [200, 200, 5]
+    assert [len(batch) for batch in batches] == [200, 200]
+
+
+def test_an_answer_that_ends_without_its_end_is_kept_as_it_came(ask):
+    batches = []
+    with pytest.raises(Cut):
+        ask(streamed([*answer(["x"])][:-2]), batches.append)
+    assert batches[0][0]["type"] == "message_start"
 
 
 def test_on_a_slow_answer_they_arrive_twice_a_second(ask):
@@ -91,7 +98,7 @@ def test_on_a_slow_answer_they_arrive_twice_a_second(ask):
 
 def test_an_event_arrives_as_it_came_without_what_the_sdk_adds(ask):
     batches = []
-    ask(streamed(answer(["Hello"])), batches.append)
+    ask(streamed(answer(["Hello"])), batches.append, step=0.5)
     events = {event["type"]: event for batch in batches for event in batch}
     assert events["content_block_stop"] == {"type": "content_block_stop", "index": 0}
     assert events["message_stop"] == {"type": "message_stop"}

@@ -131,11 +131,55 @@ def test_uploads_that_were_used_or_left_go_and_those_of_a_later_deploy_stay(tmp_
 def test_an_environment_is_made_of_what_the_lock_names_and_nothing_else(tmp_path):
     (pip,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
     wheel = _wheel("lonely", "Metadata-Version: 2.1\nName: lonely\nVersion: 1\nRequires-Dist: another\n")
-    locked = f"lonely==1 --hash=sha256:{hashlib.sha256(wheel).hexdigest()}\n"
-    wheels = {"lonely-1-py3-none-any.whl": wheel, pip.name: pip.read_bytes(), "requirements.txt": locked.encode()}
-    tree.make_venv(_tar(wheels), tmp_path / "venv")
+    wheels = {"lonely-1-py3-none-any.whl": wheel, pip.name: pip.read_bytes()}
+    tree.make_venv(_tar({**wheels, "requirements.txt": _locked(wheels)}), tmp_path / "venv")
     installed = {path.name for path in (tmp_path / "venv" / "lib").glob("python3*/site-packages/*")}
-    assert installed == {"lonely.py", "lonely-1.dist-info", "__pycache__"}
+    assert {name for name in installed if not name.startswith("pip")} == {
+        "lonely.py",
+        "lonely-1.dist-info",
+        "__pycache__",
+    }
+
+
+def _locked(wheels):
+    """The list that names these wheels."""
+    pins = [name.split("-")[:2] for name in wheels]
+    digests = [hashlib.sha256(content).hexdigest() for content in wheels.values()]
+    lines = [
+        f"{name}=={version} --hash=sha256:{digest}\n" for (name, version), digest in zip(pins, digests, strict=True)
+    ]
+    return "".join(lines).encode()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("changed", ["pip-1-py3-none-any.whl", "lonely-1-py3-none-any.whl"])
+def test_a_wheel_that_is_not_the_locks_is_refused_before_anything_of_it_runs(tmp_path, changed):
+    ran = tmp_path / "ran"
+    program = f"open({str(ran)!r}, 'w').close()\n"
+    wheels = {name: _wheel(name.split("-")[0], "") for name in ("pip-1-py3-none-any.whl", "lonely-1-py3-none-any.whl")}
+    locked = _locked(wheels)
+    wheels[changed] = _zip({"pip/__main__.py": program, "lonely.py": program})
+    with pytest.raises(ContentDamaged, match=f"{changed} is not what the lock names: nothing of it was run"):
+        tree.make_venv(_tar({**wheels, "requirements.txt": locked}), tmp_path / "venv")
+    assert not ran.exists()
+    assert not (tmp_path / "venv" / whole.MARK).exists()
+
+
+@pytest.mark.process
+def test_what_is_no_wheel_of_the_lock_has_no_place_beside_them(tmp_path):
+    wheels = {"pip-1-py3-none-any.whl": _wheel("pip", "")}
+    with pytest.raises(ContentDamaged, match=r"sitecustomize\.py"):
+        tree.make_venv(
+            _tar({**wheels, "sitecustomize.py": b"", "requirements.txt": _locked(wheels)}), tmp_path / "venv"
+        )
+
+
+def _zip(files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return out.getvalue()
 
 
 def _wheel(name, metadata):

@@ -50,6 +50,12 @@ def test_the_same_content_is_the_same_release_to_the_byte(tree, tmp_path_factory
     assert bundle.archive(_collect(tree)) == bundle.archive(_collect(copy))
 
 
+def test_the_sbom_lies_in_the_release_and_restarts_nothing(tree):
+    made = bundle.collect(tree, tree / "jada.local.toml", "lock1", b"{}")
+    assert made.files["sbom.cdx.json"] == b"{}"
+    assert made.units == _collect(tree).units
+
+
 @pytest.mark.parametrize("name", ["agent/__main__.py", "wire/types.py", "jada.local.toml"])
 def test_any_change_is_another_release(tree, name):
     before = _collect(tree).id

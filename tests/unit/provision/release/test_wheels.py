@@ -1,4 +1,7 @@
+import hashlib
 import io
+import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -30,7 +33,7 @@ def test_another_python_or_machine_is_another_environment(other):
 
 
 def test_wheels_are_asked_for_the_hosts_python_and_every_glibc_it_can_take(tmp_path):
-    words = wheels.download_command(PLATFORM, tmp_path)
+    words = wheels.download_command(PLATFORM, tmp_path / "pip", tmp_path)
     platforms = [words[i + 1] for i, word in enumerate(words) if word == "--platform"]
     assert platforms[0] == "manylinux_2_36_x86_64"
     assert platforms[-2:] == ["manylinux_2_17_x86_64", "manylinux2014_x86_64"]
@@ -45,14 +48,57 @@ def test_a_folder_without_a_lock_says_what_is_wrong(tmp_path):
         wheels.wheelhouse_for(tmp_path, PLATFORM)
 
 
-def test_wheels_that_are_there_are_not_fetched_again_and_travel_as_they_are(tmp_path, monkeypatch):
+WHEEL = b"a wheel"
+LOCKED = f"lonely==1 --hash=sha256:{hashlib.sha256(WHEEL).hexdigest()}\n"
+NAME = "lonely-1-py3-none-any.whl"
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """A wheelhouse in the cache, as a download left it; there is no way to download another."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    wheelhouse = wheels.Wheelhouse("key", "", PLATFORM)
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    wheelhouse = wheels.Wheelhouse("key", LOCKED, PLATFORM)
     wheelhouse.folder.mkdir(parents=True)
-    (wheelhouse.folder / "a.whl").write_bytes(b"wheel")
-    wheels.fetch(wheelhouse)
+    (wheelhouse.folder / NAME).write_bytes(WHEEL)
+    (wheelhouse.folder / "requirements.txt").write_text(LOCKED)
+    return wheelhouse
+
+
+def sent(wheelhouse):
     with tarfile.open(fileobj=io.BytesIO(wheels.archive(wheelhouse))) as tar:
-        assert tar.getnames() == ["a.whl"]
+        return {name: tar.extractfile(name).read() for name in tar.getnames()}
+
+
+def test_wheels_that_are_there_are_not_fetched_again_and_travel_with_their_list(cached):
+    wheels.fetch(cached)
+    assert sent(cached) == {NAME: WHEEL, "requirements.txt": LOCKED.encode()}
+
+
+def test_the_same_wheels_travel_as_the_same_bytes(cached):
+    before = wheels.archive(cached)
+    os.utime(cached.folder / NAME, (1, 1))
+    assert wheels.archive(cached) == before
+
+
+def test_a_list_in_the_cache_is_not_believed(cached):
+    (cached.folder / "requirements.txt").write_text("lonely==1 --hash=sha256:" + "0" * 64)
+    assert sent(cached)["requirements.txt"] == LOCKED.encode()
+
+
+@pytest.mark.parametrize("name", [NAME, "pip-26.3-py3-none-any.whl", "setup.py"])
+def test_a_wheel_in_the_cache_that_is_not_the_locks_never_travels(cached, name):
+    (cached.folder / name).write_bytes(b"tampered with")
+    with pytest.raises(CommandError, match=f"{name} is not what uv.lock names"):
+        wheels.archive(cached)
+
+
+@pytest.mark.process
+def test_a_cache_that_was_tampered_with_is_thrown_away_and_fetched_anew(cached):
+    (cached.folder / NAME).write_bytes(b"tampered with")
+    with pytest.raises(CommandError):  # offline: there is nothing to fetch it from
+        wheels.fetch(cached)
+    assert not cached.folder.exists()
 
 
 def test_a_failed_fetch_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
@@ -62,3 +108,15 @@ def test_a_failed_fetch_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
     with pytest.raises(CommandError):
         wheels.fetch(wheelhouse)
     assert list((tmp_path / "jada" / "wheels").iterdir()) == []
+
+
+@pytest.mark.process
+def test_the_sbom_names_every_package_and_pip_and_is_the_same_each_time():
+    made = wheels.wheelhouse_for(ROOT, PLATFORM)
+    bom = json.loads(made.sbom)
+    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.5")
+    assert {"serialNumber"} & bom.keys() == {"timestamp", "tools"} & bom["metadata"].keys() == set()
+    names = {part["name"] for part in bom["components"]}
+    locked = {line.partition("==")[0] for line in made.requirements.splitlines() if "==" in line}
+    assert locked <= names
+    assert wheels.wheelhouse_for(ROOT, PLATFORM).sbom == made.sbom

@@ -20,9 +20,9 @@ def test_a_unit_reads_the_secrets_of_the_table_and_no_other(unit):
     assert sorted(_credentials(unit)) == sorted(credential_lines(unit))
 
 
-def test_every_reader_is_a_unit_of_the_release_and_the_dashboard_reads_none():
-    others = {*UNITS, *TEMPLATES} - {"jada-dashboard.service"}
-    assert {unit for secret in SECRETS.values() for unit in secret.readers} == others
+def test_every_reader_is_a_unit_of_the_release_and_the_dashboard_reads_only_its_tables_key():
+    assert {unit for secret in SECRETS.values() for unit in secret.readers} == {*UNITS, *TEMPLATES}
+    assert [name for name, secret in SECRETS.items() if "jada-dashboard.service" in secret.readers] == ["table_key"]
 
 
 def test_the_document_on_security_has_the_table():
@@ -48,12 +48,14 @@ def test_a_secret_that_its_reader_tells_of_is_missing_and_yet_lets_its_unit_star
 def test_an_optional_secret_is_never_missing():
     table = {**SECRETS, OPTIONAL.name: OPTIONAL}
     assert {secret.name for secret in missing(["bookings_token"], secrets=table)} == SECRETS.keys() - {
+        "backup_key",
         "bookings_token",
         "dashboard_token",
         "egress_secrets",
         "heartbeat_url",
         "notify_targets",
         "port_sheet_client.json",
+        "table_key",
     }
 
 
