@@ -3,6 +3,7 @@
 from invoke.collection import Collection
 
 from provision.commands import copies, task, token
+from provision.commands.accept import accept
 from provision.commands.audit import audit
 from provision.commands.backup import backup, backup_key
 from provision.commands.dashboard import dashboard
@@ -26,8 +27,8 @@ from provision.commands.table import table_key
 from provision.commands.verify import verify
 
 namespace = Collection(
-    *(doctor, plan, deploy, attach, rollback, releases, history, secrets, verify, notify, audit, status, dashboard),
-    *(ssh, logs),
+    *(doctor, plan, deploy, accept, attach, rollback, releases, history, secrets, verify, notify, audit, status),
+    *(dashboard, ssh, logs),
     *(door, reauth, sync_source, sync_plan, sync_explain),
     *(pause, resume, backup_key, backup, restore, snapshots, snapshot),
     *(table_key, move_queue),
@@ -35,7 +36,7 @@ namespace = Collection(
 )
 
 GROUPS = {
-    "Make a host a worker": ("doctor", "plan", "secrets", "deploy", "attach", "rollback", "verify"),
+    "Make a host a worker": ("doctor", "plan", "secrets", "deploy", "attach", "rollback", "verify", "accept"),
     "Look at a host": ("audit", "status", "releases", "history", "dashboard", "logs", "ssh", "notify"),
     "Give it work": (
         "task.add",
