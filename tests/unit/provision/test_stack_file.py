@@ -93,3 +93,9 @@ def test_a_file_without_a_section_has_its_defaults_and_says_who_is_notified(file
 def test_a_file_without_a_sync_is_asked_for_it(file):
     with pytest.raises(CommandError, match=r"sync\.spreadsheet_id: missing"):
         stack_file.load(file(""))
+
+
+def test_a_sync_that_is_not_set_up_is_a_unit_at_rest(file):
+    sync = '[sync]\nbookings_url = "http://127.0.0.1:1"\nspreadsheet_id = "x"\n'
+    assert stack_file.load(file(sync)).off == ()
+    assert stack_file.load(file("[sync]\nenabled = false\n")).off == ("port-sheet-sync.service",)
