@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agent.record import limits, price_file
 from agent.record.journal import Journal, JournalDamaged, JournalLocked
@@ -157,11 +157,24 @@ def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) 
             "system": briefing.system(settings),
             "tools": catalog.definitions(settings),
             "max_tokens": settings.max_tokens,
+            **_modes(settings),
             "limits": {"turns": settings.turns, "hand_over_tokens": settings.hand_over_tokens},
         }
         journal.append(EventKind.HEADER, header)
     if EventKind.MESSAGE not in kinds:
-        journal.append(EventKind.MESSAGE, {"content": briefing.first_message(claim)})
+        today = rfc3339(time.time()).partition("T")[0]
+        journal.append(EventKind.MESSAGE, {"content": briefing.first_message(claim, today, settings.turns)})
+
+
+def _modes(settings: Settings) -> dict[str, Any]:
+    """Return the parameters of effort and thinking; what is not set is not sent."""
+    thinking: dict[str, Any] | None = None
+    if isinstance(settings.thinking, int):
+        thinking = {"type": "enabled", "budget_tokens": settings.thinking}
+    elif settings.thinking:
+        thinking = {"type": settings.thinking}
+    effort = {"effort": settings.effort} if settings.effort else None
+    return {name: value for name, value in (("thinking", thinking), ("output_config", effort)) if value}
 
 
 def _take_answers(journal: Journal, claim: Claim) -> None:

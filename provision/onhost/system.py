@@ -1,8 +1,10 @@
 """The host's own state, brought forward: packages and configuration files. Nothing of it is ever rolled back."""
 
+import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 from provision.onhost import durable
 from provision.onhost.errors import SystemStepFailed
 
+LOADED = Path("/opt/jada-agent/loaded.json")
+"""When daemons were made to read their files."""
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
 SSHD_KEPT = (
@@ -47,11 +51,11 @@ def write(file: dict[str, Any]) -> None:
 
 def _sshd(path: Path, content: str) -> None:
     """Take the drop-in back unless sshd accepts it and still lets certificates in."""
-    before, old = _sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
+    before, old = sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
     durable.write(path, content.encode(), 0o644)
     tested = subprocess.run(["sshd", "-t"], capture_output=True, text=True, check=False)
     # A drop-in without the CA's algorithm is valid to `sshd -t`, and locks everyone out.
-    lost = [key for key in SSHD_KEPT if _sshd_settings().get(key) != before.get(key)]
+    lost = [key for key in SSHD_KEPT if sshd_settings().get(key) != before.get(key)]
     if tested.returncode or lost:
         if old is None:
             path.unlink()
@@ -60,18 +64,43 @@ def _sshd(path: Path, content: str) -> None:
         raise SystemStepFailed(
             f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}"
         )
-    _systemctl("reload", "ssh")
+    load("ssh.service", [["systemctl", "reload", "ssh"]])
 
 
-def _sshd_settings() -> dict[str, str]:
-    shown = subprocess.run(["sshd", "-T"], capture_output=True, text=True, check=False).stdout
+def sshd_settings() -> dict[str, str]:
+    """Return what sshd would do by its files, as it says itself."""
+    try:
+        shown = subprocess.run(["sshd", "-T"], capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return {}
     return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
 
 
 def _journald(path: Path, content: str) -> None:
     durable.write(path, content.encode(), 0o644)
-    _systemctl("restart", "systemd-journald")
-    subprocess.run(["journalctl", "--flush"], capture_output=True, check=False)
+    load("systemd-journald.service", [["systemctl", "restart", "systemd-journald"], ["journalctl", "--flush"]])
+
+
+def load(unit: str, commands: list[list[str]]) -> None:
+    """Make a daemon read its files by commands, and keep when it did: systemd forgets that."""
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemStepFailed(f"{' '.join(command)}: {_end(done)}")
+    durable.write(LOADED, json.dumps({**_loaded(), unit: time.time()}).encode(), 0o600)
+
+
+def loaded_at(unit: str) -> float:
+    """Return when a deploy made a daemon read its files last."""
+    return float(_loaded().get(unit, 0))
+
+
+def _loaded() -> dict[str, float]:
+    try:
+        read = json.loads(LOADED.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def _program(path: Path, content: str) -> None:
@@ -81,7 +110,7 @@ def _program(path: Path, content: str) -> None:
 def _boot_unit(path: Path, content: str) -> None:
     """A unit that systemd starts at boot; not now."""
     durable.write(path, content.encode(), 0o644)
-    _systemctl("enable", path.name)
+    systemctl("enable", path.name)
 
 
 def _drop_in(path: Path, content: str) -> None:
@@ -101,10 +130,11 @@ APPLIED: dict[str, Callable[[Path, str], None]] = {
 }
 
 
-def _systemctl(verb: str, unit: str) -> None:
-    done = subprocess.run(["systemctl", verb, unit], capture_output=True, text=True, check=False)
+def systemctl(verb: str, *words: str) -> None:
+    """Ask systemd for something; raises `SystemStepFailed` with what it said."""
+    done = subprocess.run(["systemctl", verb, *words], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemStepFailed(f"systemctl {verb} {unit}: {_end(done)}")
+        raise SystemStepFailed(f"systemctl {verb} {' '.join(words)}: {_end(done)}")
 
 
 def _apt(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -46,7 +46,7 @@ def probed(request):
     name = request.config.getoption("hosts").removeprefix("ssh://")
     ssh = ["ssh", "-F", str(request.config.getoption("ssh_config")), "-o", "ControlMaster=auto"]
     command = [*ssh, "-o", "ControlPersist=60s", name, "sudo", "-n", "python3", "-I", "-"]
-    asked = programs.call("probe", plan.probe_request())
+    asked = programs.call("probe", plan.probe_request(deep=True))
     done = subprocess.run(command, input=asked, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return plan.read_probe(json.loads(done.stdout))

@@ -339,3 +339,23 @@ def test_a_host_without_room_for_a_record_fails_no_task(folder, claude):
     folder.before = ["unshare", "--mount", "sh", "-c", small, str(folder.path)]
     assert folder.run() == Exit.UNAVAILABLE
     assert "No space left on device" in folder.said
+
+
+@pytest.mark.parametrize(
+    ("settings", "sent"),
+    [
+        ({}, {}),
+        ({"effort": "high"}, {"output_config": {"effort": "high"}}),
+        ({"thinking": "adaptive"}, {"thinking": {"type": "adaptive"}}),
+        ({"thinking": 2048}, {"thinking": {"type": "enabled", "budget_tokens": 2048}}),
+    ],
+)
+def test_words_effort_and_thinking_are_pinned_for_the_sessions_life(folder, claude, settings, sent):
+    folder.claim(instructions="Write German.", **settings)
+    claude.plays = [[claude.use("ask_person", 1, question="Which?")], [claude.use("finish", 2, result="done")]]
+    assert folder.run() == Exit.ASKED, folder.said
+    folder.claim(answers=(Answer(tool_use_id="toolu_1", text="all"),), instructions="Write French.", effort="low")
+    assert folder.run() == Exit.FINISHED, folder.said
+    for request in claude.requests:
+        assert request["system"].endswith("Write German.")
+        assert {name: request[name] for name in ("output_config", "thinking") if name in request} == sent
