@@ -18,7 +18,7 @@ from wire.values import Invalid
 
 QUEUE, TABLE = "queue.db", "queue.table"
 """The file that is a queue, and the one that says in which table it is."""
-NO_FILE = "put its setting `dashboard.table` back: what is in the table is nowhere else"
+NO_FILE = "put its setting `dashboard.table` back, or move the queue by `fab move-queue --to file`"
 NO_TABLE = "see that the setting `dashboard.table` is right, and that the table was not made anew"
 
 
@@ -50,7 +50,7 @@ def _table(state: Path, settings: Settings, environ: Mapping[str, str]) -> Store
     if (state / QUEUE).exists():
         raise Invalid(
             "dashboard.table",
-            f"{state / QUEUE} is here, and its tasks are in no table: leave it empty to go on",
+            f"{state / QUEUE} holds tasks: `fab move-queue --to table` moves them first",
         )
     at = connect.place(settings.table)
     client = connect.client(at, key(environ))

@@ -66,6 +66,6 @@ def load_target(stack: str | None, environ: Mapping[str, str] = os.environ, root
     file = root / f"jada.{name}.toml"
     loaded = stack_file.load(file)
     tested = name != "local" and loaded.deploy.notify == "required"
-    parts = (loaded.deploy, loaded.queue, loaded.targets, tested, loaded.packages, loaded.table)
+    parts = (loaded.deploy, loaded.queue, loaded.targets, tested, loaded.packages, loaded.table, loaded.off)
     source = Source(root, file, *parts)
     return Target(name, inventories.read(name, root, environ), source)

@@ -11,6 +11,7 @@ from provision.commands.deploy import attach, deploy
 from provision.commands.doctor import doctor
 from provision.commands.door import door
 from provision.commands.logs import logs
+from provision.commands.move import move_queue
 from provision.commands.notify import notify
 from provision.commands.pause import pause, resume
 from provision.commands.plan import plan
@@ -30,7 +31,7 @@ namespace = Collection(
     *(dashboard, ssh, logs),
     *(door, reauth, sync_source, sync_plan, sync_explain),
     *(pause, resume, backup_key, backup, restore, snapshots, snapshot),
-    table_key,
+    *(table_key, move_queue),
     *(task.namespace, copies.namespace, token.namespace),
 )
 
@@ -49,7 +50,7 @@ GROUPS = {
         "task.get",
     ),
     "Keep its sheet": ("reauth", "sync-source", "sync-plan", "sync-explain"),
-    "Keep its queue": ("queue.backup", "queue.list", "queue.restore", "table-key"),
+    "Keep its queue": ("queue.backup", "queue.list", "queue.restore", "table-key", "move-queue"),
     "Let it rest, keep it, replace it": ("pause", "resume", "backup-key", "backup", "restore", "snapshots", "snapshot"),
     "Come in from anywhere": ("door",),
     "Let other hosts in": ("token.make", "token.list", "token.revoke"),

@@ -24,7 +24,8 @@ STAGING = "/opt/jada-agent/staging"
 class Source:
     """What is deployed: the work tree, the operator's settings file in it, the section [deploy] of that, `queue`, the
     path of the queue's socket on the host, and the notification `targets`; `tested`: one must have taken a test;
-    `packages` are those that the settings ask for; `table` is the queue's, if it is in one.
+    `packages` are those that the settings ask for; `table` is the queue's, if it is in one; `off`: the units that have
+    nothing to do.
     """
 
     root: Path
@@ -35,6 +36,7 @@ class Source:
     tested: bool = False
     packages: tuple[str, ...] = ()
     table: str = ""
+    off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def prepare(host: Host, source: Source, progress: Progress, builder: Builder | N
     with progress.step("build the release"):
         platform = wheels.Platform(probed.python, probed.machine, probed.glibc)
         built, wheelhouse = (builder or Builder(source)).build(platform)
-    made = plan.make(probed, built, source.settings.keep_releases, source.packages)
+    made = plan.make(probed, built, source.settings.keep_releases, source.packages, off=source.off)
     running = probed.releases.get(probed.current or "", {}).get("origin")
     if made.switch and running:
         made = replace(made, older=origin.older(source.root, running))
@@ -174,7 +176,7 @@ def roll_back(host: Host, source: Source, to: str | None, progress: Progress, er
     release = plan.of_release(probed, name) if name else None
     if release is None:
         raise no_way_back(host.name, to, probed)
-    made = plan.make(probed, release, source.settings.keep_releases)
+    made = plan.make(probed, release, source.settings.keep_releases, off=source.off)
     # The system is only ever brought forward.
     made = replace(made, differing=tuple(each for each in made.differing if each.row.release))
     for line in plan.lines(made):

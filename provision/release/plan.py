@@ -1,7 +1,7 @@
 """From what a host is and what it should be to what is to be done, as a value; nothing is touched."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -110,8 +110,10 @@ def read_probe(answer: Any) -> Probed:
     return decode(Probed, answer, "probe")
 
 
-def make(probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[str] = ()) -> Plan:
-    """Compare a host with what it should be, with `packages` more than those of every host.
+def make(
+    probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[str] = (), *, off: Container[str] = ()
+) -> Plan:
+    """Compare a host with what it should be: `packages` are more than those of every host, `off` units at rest.
 
     Raises `CommandError` for a system that we don't know.
     """
@@ -135,7 +137,7 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[
         },
         paused=probed.paused,
         keep=_keep(probed, bundle, keep_releases),
-        missing=missing(probed.secrets),
+        missing=missing(probed.secrets, off),
     )
 
 

@@ -110,7 +110,7 @@ def open_at(state, table, environ=None):
 
 def test_tasks_in_a_file_are_not_left_behind_when_the_setting_changes(table, tmp_path):
     open_at(tmp_path, "")
-    with pytest.raises(Invalid, match="its tasks are in no table"):
+    with pytest.raises(Invalid, match="fab move-queue --to table"):
         open_at(tmp_path, table)
 
 

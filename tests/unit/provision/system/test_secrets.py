@@ -47,7 +47,7 @@ def test_a_secret_that_its_reader_tells_of_is_missing_and_yet_lets_its_unit_star
 
 def test_an_optional_secret_is_never_missing():
     table = {**SECRETS, OPTIONAL.name: OPTIONAL}
-    assert {secret.name for secret in missing(["bookings_token"], table)} == SECRETS.keys() - {
+    assert {secret.name for secret in missing(["bookings_token"], secrets=table)} == SECRETS.keys() - {
         "backup_key",
         "bookings_token",
         "dashboard_token",
@@ -57,3 +57,8 @@ def test_an_optional_secret_is_never_missing():
         "port_sheet_client.json",
         "table_key",
     }
+
+
+def test_what_only_a_unit_at_rest_reads_is_not_missing():
+    assert {secret.name for secret in missing([], ["port-sheet-sync.service"])} == {"anthropic_api_key"}
+    assert {secret.name for secret in missing([])} >= {"port_sheet_token.json", "bookings_token"}
