@@ -112,7 +112,10 @@ class Repository(Value, frozen=True, kw_only=True):
 
 
 class Settings(Value, frozen=True, kw_only=True):
-    """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path."""
+    """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path;
+    `instructions` are the company's own words to the model; `effort` and `thinking` are the API's (a number: so many
+    tokens of thinking), None leaves them to the model.
+    """
 
     dashboard_url: QueueUrl = QUEUE
     claude_url: Url = "https://api.anthropic.com"
@@ -127,9 +130,16 @@ class Settings(Value, frozen=True, kw_only=True):
     max_tokens: Annotated[int, Meta(ge=256, le=128_000)] = 8192
     hand_over_tokens: Annotated[int, Meta(ge=10_000, le=900_000)] = 90_000
     prices: Annotated[str, Meta(pattern=r"^/.+\Z", description="an absolute path")] | None = None
+    instructions: Annotated[str, Meta(max_length=2000)] = ""
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    thinking: Literal["adaptive", "disabled"] | Annotated[int, Meta(ge=1024, le=128_000)] | None = None
     tools: ToolLimits = ToolLimits()
     egress: Egress | None = None
     repositories: Mapping[Name, Repository] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.thinking, int) and self.thinking >= self.max_tokens:
+            raise Invalid("thinking", f"must be less than max_tokens ({self.max_tokens}): thinking is a part of it")
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -151,6 +161,7 @@ class SessionSettings(Value, frozen=True, kw_only=True):
     usd_micros: int
     workspace: str
     mirrors: str = ""
+    away: tuple[str, ...] = ()
 
 
 def read(section: Any) -> Settings:

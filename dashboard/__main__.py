@@ -4,17 +4,16 @@ import argparse
 import contextlib
 import os
 import socket
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard import app, callers, server
 from dashboard.beside import NIGHTLY, PAUSES, Beside
-from dashboard.record import Lost
+from dashboard.opening import opened
+from dashboard.record import Busy, Lost, Unready
 from dashboard.settings import Settings, WorkLimits, endpoint, off_box, read, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
-from dashboard.stores.sqlite import SqliteStore
 from dashboard.tokens import Tokens
 from wire import log
 from wire.settings_file import load
@@ -37,10 +36,9 @@ def main(argv: list[str]) -> int:
             listeners = [listening.enter_context(each) for each in _listeners(settings)]
             return _run(args.state, settings, limits, listeners, beside)
     except Lost as error:
-        cure = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
-        sys.stderr.write(printable(f"dashboard: {error}\n{cure}") + "\n")
+        sys.stderr.write(printable(f"dashboard: {error}\n{error.cure}") + "\n")
         return LOST
-    except (Invalid, AlreadyUsed, OSError) as error:
+    except (Invalid, AlreadyUsed, Busy, Unready, OSError) as error:
         sys.stderr.write(printable(f"dashboard: {error}") + "\n")
         return 1
 
@@ -55,12 +53,19 @@ def _listeners(settings: Settings) -> Iterator[socket.socket]:
 
 
 def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[socket.socket], beside: Beside) -> int:
-    store = _store(state, settings)
+    store = opened(state, settings)
     tokens = Tokens(state / "tokens.json", app.utc_now)
     application = app.create(
-        store, tokens, settings, backups=state / "backups", callers=callers.known(), access=state, limits=limits,
+        store,
+        tokens,
+        settings,
+        # A table's own point-in-time recovery is its backup.
+        backups=None if settings.table else state / "backups",
+        callers=callers.known(),
+        access=state,
+        limits=limits,
         beside=beside,
-    )  # fmt: skip
+    )
     server.serve(application, listeners, application.state.live.close)
     store.close()
     return 0
@@ -71,16 +76,6 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--settings", type=Path, required=True, help="jada.toml; the [dashboard] section is read")
     parser.add_argument("--state", type=Path, required=True, help="folder of queue.db, this user's own")
     return parser.parse_args(argv)
-
-
-def _store(state: Path, settings: Settings) -> SqliteStore:
-    """Open the queue's file; raises `Invalid` that names the folder."""
-    try:
-        return SqliteStore(state / "queue.db", targets=settings.notify.targets)
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            raise Lost(f"{state / 'queue.db'} is damaged: {error}") from error
-        raise Invalid("--state", f"{state} can't hold the queue ({error}): it must be a folder of this user") from error
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ class Backups:
     def make(self) -> Backup:
         """Make a copy now, then delete those that are too old; raises `Busy`, `Full`, `Unready`: then there is none."""
         if self._folder is None:
-            raise Unready("this queue has no folder for backups: it is kept in memory only")
+            why = "it is kept in memory only, or in a table, whose point-in-time recovery is its backup"
+            raise Unready(f"this queue makes no copies of its own: {why}")
         with self._one_at_a_time:
             now = self._clock()
             self._folder.mkdir(mode=0o700, exist_ok=True)

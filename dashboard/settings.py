@@ -104,6 +104,13 @@ class Settings(Value, frozen=True, kw_only=True):
             description="an IP address and a port like 10.0.0.5:8765, or empty",
         ),
     ] = ""
+    table: Annotated[
+        str,
+        Meta(
+            pattern=r"^(([a-z]{2}(-[a-z]+)+-[0-9]|http://[0-9.]+:[0-9]{1,5})/[A-Za-z0-9_.-]{3,255})?\Z",
+            description="a region and a table like us-east-1/jada-queue, or empty",
+        ),
+    ] = ""
     lease_s: Annotated[int, Meta(ge=5, le=3600)] = 120
     freshness_minutes: Annotated[int, Meta(ge=0, le=7 * 24 * 60)] = 65
     token_warning_hours: Annotated[int, Meta(ge=0, le=30 * 24)] = 48

@@ -1,20 +1,23 @@
 """The program that `pulumi up` runs: settings → provider → hosts, each behind its firewall → inventory."""
 
 import os
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from infra import firewall, host, settings
+from infra import firewall, host, settings, table
 
 
 def build(chosen: settings.Settings) -> None:
-    """Declare everything, and export `inventory`: {region, endpoint, bundle, operator_cidrs, hosts: [{name, …}]}."""
+    """Declare everything, and export `inventory`: {region, endpoint, bundle, operator_cidrs, hosts: [{name, …}]}, and
+    the `table` where there is one.
+    """
     provider = _provider(chosen)
     hosts = [host.make(name, chosen, provider) for name in chosen.hosts]
     for each in hosts:
         firewall.allow_operators(each.name, each.instance, chosen, provider)
-    inventory = {
+    inventory: dict[str, Any] = {
         "region": chosen.region,
         "endpoint": chosen.endpoint,
         "bundle": chosen.bundle,
@@ -22,6 +25,8 @@ def build(chosen: settings.Settings) -> None:
         "operator_cidrs": [*chosen.operator_cidrs, *chosen.operator_ipv6_cidrs],
         "hosts": [each.entry() for each in hosts],
     }
+    if chosen.table:
+        inventory["table"] = table.make(chosen.table, chosen, provider)
     pulumi.export("inventory", inventory)
 
 

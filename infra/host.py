@@ -36,6 +36,7 @@ def make(name: str, settings: Settings, provider: aws.Provider) -> Host:
         blueprint_id=settings.blueprint,
         bundle_id=settings.bundle,
         ip_address_type=settings.ip_address_type,
+        add_on=_snapshots(settings),
         tags=dict(settings.tags),
         opts=kept,
     )
@@ -49,3 +50,10 @@ def make(name: str, settings: Settings, provider: aws.Provider) -> Host:
         opts=pulumi.ResourceOptions(provider=provider),
     )
     return Host(name, instance, static_ip.ip_address)
+
+
+def _snapshots(settings: Settings) -> aws.lightsail.InstanceAddOnArgs | None:
+    """The add-on that makes a snapshot each day, switched in place; without one none is left to disable."""
+    if not settings.snapshot_time:
+        return None
+    return aws.lightsail.InstanceAddOnArgs(type="AutoSnapshot", snapshot_time=settings.snapshot_time, status="Enabled")

@@ -31,7 +31,7 @@ HOST = r"[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
 # fmt: off
 KEYS = (
     "region", "availability-zone", "blueprint", "bundle", "hosts", "ip-address-type", "operator-cidrs",
-    "ssh-open-to-world", "static-ip", "tags", "endpoint",
+    "snapshot-time", "ssh-open-to-world", "static-ip", "table", "tags", "endpoint",
 )
 # fmt: on
 
@@ -45,7 +45,9 @@ class InvalidSetting(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the program builds from. CIDRs are in their canonical form, sorted; `endpoint` is None but for local."""
+    """What the program builds from. CIDRs are in their canonical form, sorted; `snapshot_time` is empty for no
+    automatic snapshots, `endpoint` None but for local.
+    """
 
     stack: str
     region: str
@@ -57,8 +59,10 @@ class Settings:
     operator_cidrs: tuple[str, ...]
     operator_ipv6_cidrs: tuple[str, ...]
     static_ip: bool
+    snapshot_time: str
     tags: Mapping[str, str]
     endpoint: str | None
+    table: str | None = None
 
     @property
     def protect(self) -> bool:
@@ -83,9 +87,12 @@ def read(stack: str, config: Mapping[str, str], environment: Mapping[str, str]) 
         ip_address_type=ip_address_type,
         operator_cidrs=v4,
         operator_ipv6_cidrs=v6,
+        # This machine's double keeps the record of a snapshot, not the disk.
+        snapshot_time=_hour(given.get("snapshot-time", "none" if stack == LOCAL else "03:00")),
         static_ip=_flag("static-ip", given.get("static-ip", "true")),
         tags={"project": "jada", "stack": stack, **_tags(given.get("tags", "{}"))},
         endpoint=endpoint,
+        table=_table(stack, given.get("table")),
     )
 
 
@@ -194,6 +201,24 @@ def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
         # Each would have its own queue, page and limits, and all would write to the one sheet.
         raise InvalidSetting("hosts", f"names {len(names)} hosts, and there is no queue yet that hosts share: name one")
     return names
+
+
+def _table(stack: str, name: str | None) -> str | None:
+    if name is None:
+        return None
+    if stack == LOCAL:
+        raise InvalidSetting("table", "the local cloud has no DynamoDB: only a real stack has a table")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,55}", name):
+        raise InvalidSetting(
+            "table", f"{name!r} is no name of a table: 3 to 55 letters, digits, dots, hyphens, underscores"
+        )
+    return name
+
+
+def _hour(text: str) -> str:
+    if text != "none" and not re.fullmatch(r"([01][0-9]|2[0-3]):00", text):
+        raise InvalidSetting("snapshot-time", f'must be a whole hour in UTC as "03:00", or "none", not {text!r}')
+    return "" if text == "none" else text
 
 
 def _tags(text: str) -> dict[str, str]:

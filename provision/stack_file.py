@@ -11,19 +11,23 @@ from wire.addresses import needs_token
 from wire.settings_file import sections
 from wire.values import Invalid
 
+SYNC = "port-sheet-sync.service"
 SECTIONS = ("agent", "sync", "dashboard", "notify", "backup", "deploy", "audit")
 
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
     """A settings file whose sections were all read: ours, `queue`, the path of the queue's socket on the host, and
-    `targets`, the names of those who are notified; `packages`, what the worker's tools need on the host.
+    `targets`, the names of those who are notified; `packages`, what the worker's tools need on the host; `table`, the
+    one that the queue is in, if any; `off`, the units that have nothing to do.
     """
 
     deploy: settings.Settings
     queue: str
     targets: tuple[str, ...]
     packages: tuple[str, ...] = ()
+    table: str = ""
+    off: tuple[str, ...] = ()
 
 
 def load(path: Path) -> StackSettings:
@@ -52,11 +56,13 @@ def load(path: Path) -> StackSettings:
             price_file.load(None, worker.model)
         backup.read(found.get("backup", {}))
         page = dashboard.read(found.get("dashboard", {}))
-        urls = {"agent": worker.dashboard_url, "sync": sync.read(found.get("sync", {})).dashboard_url}
+        sheet = sync.read(found.get("sync", {}))
+        urls = {"agent": worker.dashboard_url, "sync": sheet.dashboard_url}
         _require_reachable({**urls, "notify": notify.read(found.get("notify", {})).dashboard_url}, page.socket)
         thresholds.read(found.get("audit", {}))
         ours = settings.read(found.get("deploy", {}))
-        return StackSettings(ours, page.socket, page.notify.targets, worker.packages)
+        off = () if sheet.enabled else (SYNC,)
+        return StackSettings(ours, page.socket, page.notify.targets, worker.packages, page.table, off)
     except Invalid as error:
         raise CommandError(
             f"{path.name}: {error}", f"edit {path.name}: its comments say what each key takes"

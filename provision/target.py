@@ -1,10 +1,13 @@
 """What a command acts on: a stack's hosts, its settings file, and how each host is reached."""
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from provision import stack_file
 from provision.progress import Progress
@@ -33,7 +36,7 @@ class Target:
         """Ask Lightsail for access to the host of that name, or the first."""
         host = inventories.single(self.inventory, name)
         with progress.step(f"{host.name}: ask Lightsail for a temporary certificate"):
-            return access.obtain(access.client(self.inventory), host, access.utc_now())
+            return access.obtain(_lightsail(self.inventory), host, access.utc_now())
 
     @contextmanager
     def connected(self, name: str | None, progress: Progress) -> Iterator[Host]:
@@ -42,11 +45,27 @@ class Target:
             yield host
 
 
+_making = threading.Lock()
+"""boto3 makes one client at a time; what it made may be used by several threads."""
+
+
+def _lightsail(inventory: inventories.Inventory) -> Any:
+    """Return the stack's Lightsail API, made once: that takes a third of a second of this machine's time."""
+    with _making:
+        return _client(inventory)
+
+
+@cache
+def _client(inventory: inventories.Inventory) -> Any:
+    return access.client(inventory)
+
+
 def load_target(stack: str | None, environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Target:
     """Read the settings, all sections, then the inventory of the stack that is meant; raises `CommandError`."""
     name = inventories.stack_name(stack, environ)
     file = root / f"jada.{name}.toml"
     loaded = stack_file.load(file)
     tested = name != "local" and loaded.deploy.notify == "required"
-    source = Source(root, file, loaded.deploy, loaded.queue, loaded.targets, tested, loaded.packages)
+    parts = (loaded.deploy, loaded.queue, loaded.targets, tested, loaded.packages, loaded.table, loaded.off)
+    source = Source(root, file, *parts)
     return Target(name, inventories.read(name, root, environ), source)

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from sync import away, changes, credentials, diff, report, sample, walls
 from sync.failure import Exit, SyncFailed, memory_failure
-from sync.history import Busy, History, opened
+from sync.history import Busy, History, opened, require_memory
 from sync.run import Context, Done, Preview, preview, prove_writable, secret, sync
 from sync.settings import STATE, Settings, read
 from sync.source import read as source
@@ -193,6 +193,8 @@ def _prove_writable(settings: Settings, secrets: Path, options: argparse.Namespa
 
 def _close_strays(state: Path, settings: Settings) -> int:
     try:
+        # Opening makes what is not there, and of a memory that is new nothing would be open.
+        require_memory(state)
         with opened(state, (*settings.columns, STATE)) as history:
             strays = history.strays()
             history.close_strays(strays, [], utc_now())
@@ -201,7 +203,8 @@ def _close_strays(state: Path, settings: Settings) -> int:
     except (sqlite3.Error, OSError) as error:
         return _print_failure(memory_failure(error, str(state)))
     _print(printable(f"closed: {stray}") for stray in strays.values())
-    _log.info("%d cells closed; the next run looks for them no more", len(strays))
+    cells = "1 cell" if len(strays) == 1 else f"{len(strays)} cells"
+    _log.info("%s", f"{cells} closed; the next run looks for them no more" if strays else "nothing was open")
     return 0
 
 

@@ -93,7 +93,8 @@ class Converge:
         """Read, and write what is to be written; return whether there was nothing."""
         self._replay()
         table = self.read()
-        self._require_copies(table)
+        if self._came_late(table):
+            return False
         ours = plan.our_rows(keys, table.rows, self.base)
         # By themselves: with a damaged id column bookings would seem to be gone.
         if undo := self._undo(table):
@@ -273,26 +274,41 @@ class Converge:
                 self._gone.append(each)
                 self._reuse = each.batch
 
-    def _require_copies(self, table: Table) -> None:
-        """Tell of a batch that was carried out and whose copy is gone before it was judged. Raises `SyncFailed`."""
-        cells = {row.key: row.cells for row in table.rows}
-        for each in self._gone:
-            done = [t for t in each.batch.targets if _shows(t, cells, self._sheet.reader.columns)]
-            new = [row for row in each.batch.added if row.key in cells and row.key not in self.base]
-            if done or new or not self._may_come(each):
+    def _came_late(self, table: Table) -> bool:
+        """Tell whether a batch was carried out after the replay had found no copy of it: the next replay judges it.
+
+        Raises `SyncFailed` for one whose copy was deleted before it was judged.
+        """
+        met = [(each, *self._traces(each.batch, table)) for each in self._gone]
+        for each, done, new in met:
+            if not (done or new or self._may_come(each)):
                 self._history.forget(each.number)
-            if done or new:
-                told = [
-                    Told(why="unproven", booking=t.key, column=t.header, was=t.old, ours=plain(t.new)) for t in done
-                ]
-                self._say(told)
-                self._history.close_strays((), told, self._outside.now())
-                cause = (
-                    f"a user deleted the copy of the tab (a hidden tab, {each.batch.title!r}) before the sync could "
-                    f"prove its last write by it: {len(done)} cells and {len(new)} new rows"
-                )
-                cure = "nothing to do if these bookings look right; leave the hidden tabs of this name alone"
-                raise SyncFailed("sheet_copy_gone", cause, cure)
+        traced = [(each, done, new) for each, done, new in met if done or new]
+        # Read again: between the two readings before it may have come, with its copy.
+        copies = self._sheet.shape().copies if traced else {}
+        if any(copies.get(each.batch.copy) == each.batch.title for each, _, _ in traced):
+            return True
+        for each, done, new in traced:
+            self._history.forget(each.number)
+            raise self._copy_gone(each, done, len(new))
+        return False
+
+    def _traces(self, batch: Batch, table: Table) -> tuple[list[Target], list[NewRow]]:
+        """Return what of a batch the sheet shows: cells and new rows that were not there before it."""
+        cells = {row.key: row.cells for row in table.rows}
+        done = [t for t in batch.targets if _shows(t, cells, self._sheet.reader.columns)]
+        return done, [row for row in batch.added if row.key in cells and row.key not in self.base]
+
+    def _copy_gone(self, begun: Begun, done: Sequence[Target], new: int) -> SyncFailed:
+        told = [Told(why="unproven", booking=t.key, column=t.header, was=t.old, ours=plain(t.new)) for t in done]
+        self._say(told)
+        self._history.close_strays((), told, self._outside.now())
+        cause = (
+            f"a user deleted the copy of the tab (a hidden tab, {begun.batch.title!r}) before the sync could prove its "
+            f"last write by it: {len(done)} cells and {new} new rows"
+        )
+        cure = "look at these bookings in File > Version history, and leave the hidden tabs of this name alone"
+        return SyncFailed("sheet_copy_gone", cause, cure)
 
     def _may_come(self, begun: Begun) -> bool:
         """Whether Google may still carry out a batch of which no answer came."""

@@ -17,6 +17,7 @@ from sync.judge import Told, Verdict
 from sync.plan import Base, Cell
 from sync.strays import Stray
 
+_FILE = "history.sqlite"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS base (id TEXT PRIMARY KEY, cells TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -50,6 +51,13 @@ class Busy(SyncFailed):
     """Another run holds the memory: two at once would both add the same rows."""
 
 
+def require_memory(folder: Path) -> None:
+    """Refuse a folder in which no run has kept anything. Raises `SyncFailed`."""
+    if not (folder / _FILE).is_file():
+        cure = "give the folder that the sync's unit has by --state"
+        raise SyncFailed("memory_unusable", f"there is no memory of the sync in {folder}", cure)
+
+
 @contextlib.contextmanager
 def opened(folder: Path, columns: Sequence[str]) -> Iterator["History"]:
     """Open the memory in a folder for this run only. Raises `Busy`, `OSError`, `sqlite3.Error`."""
@@ -73,7 +81,7 @@ class History:
 
     def __init__(self, folder: Path, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
-        self._db = sqlite3.connect(folder / "history.sqlite", isolation_level=None)
+        self._db = sqlite3.connect(folder / _FILE, isolation_level=None)
         # FULL: with a base that a power cut took back, a booking that changes meanwhile looks like a conflict.
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _TABLES)
 

@@ -42,6 +42,11 @@ def refusal(request, status, code):
     return AWSResponse(request.url, status, {}, _Body(body))
 
 
+def answer(text):
+    """An answer of 200."""
+    return AWSResponse("http://127.0.0.1", 200, {}, _Body(text.encode()))
+
+
 class Wire:
     """Counts calls and units, and makes calls go wrong: each of `faults` is used up by one call that writes.
 

@@ -15,7 +15,7 @@ _PASSED_ON = ("PATH", "LANG", "CREDENTIALS_DIRECTORY")
 """All that a session gets of the environment: where commands and its credentials are, no secret itself."""
 LOOK_S = 9.0
 """Longest look at the host, in seconds: the daemon says to systemd every 10 that it lives."""
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 # Loaded beforehand: between fork and exec there is no safe moment for it.
 _LIBC = ctypes.CDLL(None)
 
@@ -78,6 +78,9 @@ class Process:
 
     def __init__(self, release: Release, folder: Path, environment: Mapping[str, str]) -> None:
         daemon = os.getpid()
+        # What the session leaves behind becomes the daemon's own child, and is told by this from others.
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._others = _children()
 
         def die_with_the_daemon() -> None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -99,6 +102,7 @@ class Process:
         code = self._process.poll()
         if code is None:
             return None
+        self._end_orphans()
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
     def terminate(self) -> None:
@@ -111,3 +115,23 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+        self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """Kill what the session that is gone has left, and wait for it: a sandbox that was killed half made waits for
+        ever, and with its session dead there is none who would end it.
+        """
+        # One that is killed may leave its own children.
+        while orphans := _children() - self._others:
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
+    try:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii")
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
+        return set()
+    return {int(pid) for pid in listed.split()}

@@ -58,7 +58,10 @@ def bubblewrap(  # noqa: PLR0913 - all that makes the walls, each by its name
         *("--ro-bind", "/usr", "/usr"),
         *_links("bin", "sbin", "lib", "lib64"),
         *(word for name in _ETC for word in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")),
-        *(("--proc", "/proc") if own_proc else ("--tmpfs", "/proc", "--remount-ro", "/proc")),
+        # Read-only: as root, a call could set the program that the kernel runs, outside, for a core file.
+        *(("--proc", "/proc") if own_proc else ("--tmpfs", "/proc")),
+        "--remount-ro",
+        "/proc",
         # Only after its tmpfs is mounted in it: a read-only /dev takes no new mount.
         *("--dev", "/dev", *_memory(_SHARED, memory_mb), "--remount-ro", "/dev", *_memory(_TMP, memory_mb)),
         *("--ro-bind", brought, BROUGHT),

@@ -12,10 +12,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agent.record import limits, price_file
 from agent.record.journal import Journal, JournalDamaged, JournalLocked
@@ -96,6 +96,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     _begin(journal, claim, operator, workspace)
     _take_answers(journal, claim)
     _take_notes(journal, claim)
+    _tell_what_is_away(journal, settings.away)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
@@ -156,11 +157,24 @@ def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) 
             "system": briefing.system(settings),
             "tools": catalog.definitions(settings),
             "max_tokens": settings.max_tokens,
+            **_modes(settings),
             "limits": {"turns": settings.turns, "hand_over_tokens": settings.hand_over_tokens},
         }
         journal.append(EventKind.HEADER, header)
     if EventKind.MESSAGE not in kinds:
-        journal.append(EventKind.MESSAGE, {"content": briefing.first_message(claim)})
+        today = rfc3339(time.time()).partition("T")[0]
+        journal.append(EventKind.MESSAGE, {"content": briefing.first_message(claim, today, settings.turns)})
+
+
+def _modes(settings: Settings) -> dict[str, Any]:
+    """Return the parameters of effort and thinking; what is not set is not sent."""
+    thinking: dict[str, Any] | None = None
+    if isinstance(settings.thinking, int):
+        thinking = {"type": "enabled", "budget_tokens": settings.thinking}
+    elif settings.thinking:
+        thinking = {"type": settings.thinking}
+    effort = {"effort": settings.effort} if settings.effort else None
+    return {name: value for name, value in (("thinking", thinking), ("output_config", effort)) if value}
 
 
 def _take_answers(journal: Journal, claim: Claim) -> None:
@@ -178,6 +192,16 @@ def _take_notes(journal: Journal, claim: Claim) -> None:
     for note in claim.notes[taken:]:
         text = f"[A person answers what you stopped at:]\n{note}"
         journal.append(EventKind.MESSAGE, {"content": [{"type": "text", "text": text}], "note": True})
+
+
+def _tell_what_is_away(journal: Journal, away: Sequence[str]) -> None:
+    """Journal what of the workspace did not come along to this host, once for each time that it moved."""
+    if not away:
+        return
+    text = "[jada: this task goes on on another host. Not in /workspace any more:\n- " + "\n- ".join(away) + "]"
+    said = {"content": [{"type": "text", "text": text}], "away": True}
+    if not any(event.data.get("away") and event.data["content"] == said["content"] for event in journal.events):
+        journal.append(EventKind.MESSAGE, said)
 
 
 def _key() -> Secret:

@@ -38,6 +38,14 @@ _REPOSITORIES = """
 open_repository gives you a working copy of a git repository: {names}. Commit in it, on the branch that it is on; \
 finish pushes that branch and hands its commits over. You can push branches jada/… only.
 """
+_INSTRUCTIONS = "The people whom you work for say, for every task:"
+_SESSION = """\
+Today is {today} (UTC). This session has {turns} turns; each answer of yours is one. Calls that do not need each \
+other's results go out together, in one answer.
+A task that you create sees its own title and description, and nothing else: neither this conversation nor these files.
+Where something is not said and a choice is easily undone, choose, and say so in the result. Ask where a wrong choice \
+would cost money, reach people outside, or lose what can't be restored.\
+"""
 _HEADS, _HEAD_LINES, _HEAD, _CHECKPOINT = 4096, 4, 600, 8192
 """Bytes of all files' heads; lines and bytes of one; bytes of the checkpoint: more is for the tools to look at."""
 
@@ -48,7 +56,9 @@ def system(settings: Settings) -> str:
     places = [*(each.place for each in settings.repositories.values())]
     places += [*egress.allow, *(each.at for each in egress.credentials.values())] if egress else []
     network = _ONLINE.format(places=", ".join(dict.fromkeys(places))) if places else _OFFLINE
-    return _SYSTEM.format(network=network, repositories=_repositories(settings))
+    said = _SYSTEM.format(network=network, repositories=_repositories(settings))
+    words = settings.instructions.strip()
+    return f"{said}\n\n{_INSTRUCTIONS}\n{words}" if words else said
 
 
 def _repositories(settings: Settings) -> str:
@@ -56,14 +66,17 @@ def _repositories(settings: Settings) -> str:
     return _REPOSITORIES.format(names=names) if names else ""
 
 
-def first_message(claim: Claim) -> list[Block]:
-    """Return the first user message's blocks: title and description, the workspace's files, the checkpoint if any."""
+def first_message(claim: Claim, today: str, turns: int) -> list[Block]:
+    """Return the first user message's blocks: title and description, the workspace's files, the checkpoint if any, and
+    what differs from session to session: `today`, a date in words or digits, and the session's number of turns.
+    """
     parts = [f"Task: {claim.task.title}", claim.task.description.strip(), _files(claim.context)]
     if claim.checkpoint:
         parts.append(
             "An earlier session worked on this task and left this checkpoint; its files are in /workspace.\n\n"
             + cut(claim.checkpoint, _CHECKPOINT)
         )
+    parts.append(_SESSION.format(today=today, turns=turns))
     return [{"type": "text", "text": "\n\n".join(part for part in parts if part)}]
 
 

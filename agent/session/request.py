@@ -82,7 +82,10 @@ def header(events: Sequence[Event]) -> dict[str, Any]:
 
 def parameters(events: Sequence[Event]) -> dict[str, Any]:
     """Return the next request's parameters: the header's, and the conversation."""
-    pinned = {name: header(events)[name] for name in ("model", "max_tokens", "system", "tools")}
+    kept = header(events)
+    pinned = {name: kept[name] for name in ("model", "max_tokens", "system", "tools")}
+    # Only where settings ask for them: what the model does without them is its vendor's choice.
+    pinned |= {name: kept[name] for name in ("thinking", "output_config") if name in kept}
     # The five-minute cache, whose write rate `Prices.worst` reckons with.
     return {**pinned, "cache_control": {"type": "ephemeral"}, "messages": messages(events)}
 

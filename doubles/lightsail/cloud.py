@@ -11,7 +11,7 @@ from doubles.lightsail.access import Authority
 from doubles.lightsail.catalog import BUNDLES
 from doubles.lightsail.claim import Claim
 from doubles.lightsail.errors import failure, invalid, not_found
-from doubles.lightsail.records import Instance, Operation, Port, StaticIp
+from doubles.lightsail.records import Instance, Operation, Port, Snapshot, StaticIp
 from doubles.lightsail.store import Store
 from local import firewall, network
 from local.firewall import GuardedHost, OpenPorts
@@ -52,7 +52,7 @@ class Cloud:
             raise invalid(
                 f"{name!r} is no name: 2 to 255 letters, digits, hyphens and underscores, no hyphen at the ends."
             )
-        if any(self.store.find(kind, name) for kind in (Instance, StaticIp)):
+        if any(self.store.find(kind, name) for kind in (Instance, StaticIp, Snapshot)):
             raise invalid(f"The name {name} is already in use; delete what has it, or choose another.")
 
     def public_address(self, instance: Instance) -> str:

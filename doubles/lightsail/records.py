@@ -36,7 +36,8 @@ class Port:
 class Instance:
     """An instance. `number` is its place in the network; `address` its own public address, none while it is stopped
     or has a static one; `up` whether it should run; `job` what is being done to it; `image` what its disk lies over;
-    `host_keys` (algorithm → base64) what was `witnessed` when it first ran, and stays even if the host changes them.
+    `snapshot_time` when a snapshot is made each day, `snapshots_since`; `host_keys` (algorithm → base64) what was
+    `witnessed` when it first ran, and stays even if the host changes them.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Instance:
     up: bool = True
     job: str = ""
     image: str = ""
+    snapshot_time: str = ""
+    snapshots_since: float = 0.0
     witnessed: float = 0.0
     host_keys: dict[str, str] = field(default_factory=dict)
 
@@ -71,6 +74,22 @@ class StaticIp:
     created: float
     address: str
     attached: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot of an instance that was made by hand, as it was then; `arn` is the instance's."""
+
+    name: str
+    id: str
+    created: float
+    zone: str
+    instance: str
+    arn: str
+    blueprint: str
+    bundle: str
+    size: int
+    tags: tuple[Tag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

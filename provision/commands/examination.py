@@ -161,7 +161,7 @@ class Examination:
     def secrets(self) -> str:
         """The host has every secret that it needs."""
         self._held = held(self._on_host)
-        if lacking := missing(self._held):
+        if lacking := missing(self._held, self._loaded.off):
             named = "; ".join(f"{secret.name}, {secret.purpose}" for secret in lacking)
             raise CommandError(f"the host has no {named}", "`fab secrets` gives it")
         return f"the host has {', '.join(self._held)}"

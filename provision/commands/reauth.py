@@ -13,11 +13,14 @@ from provision.commands.options import ONE_HOST, task
 from provision.commands.queue import queue_client
 from provision.desired import HOME
 from provision.progress import Progress
+from provision.reach import programs
 from provision.reach.keyfiles import KeyFiles, materialised
 from provision.target import load_target
 from wire.types import State, Task
 
 SCRIPT = "/opt/jada-agent/scripts/auth_ga.py"
+TOKEN_SECRET = "port_sheet_token.json"  # noqa: S105 - its name
+ROOT_PYTHON = ("sudo", "-n", "python3", "-I", "-")
 ALARMS = ("alarm:sync", "alarm:token")
 
 
@@ -31,6 +34,10 @@ def reauth(_context: Context, *, no_browser: bool = False, stack: str | None = N
     target = load_target(stack)
     with materialised(target.access(host, progress)) as keys:
         code = _consent(keys, progress, browser=not no_browser)
+        if not code:
+            # Otherwise it would look as if a hand had changed it.
+            accept = programs.call("found", {"rows": [["secret", TOKEN_SECRET]], "ours": []})
+            subprocess.run(keys.ssh("{host}", *ROOT_PYTHON), input=accept, capture_output=True, check=True)
     if code:
         raise Exit(code=code)
     with queue_client(stack, host) as client:

@@ -6,7 +6,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,9 @@ def secrets(_context: Context, from_: str | None = None, stack: str | None = Non
             # Kept for the hosts that follow: the operator is asked once.
             given = with_prompted(given, box)
             answer = send(box, given)
-        for line in report_lines(answer):
+        for line in report_lines(answer, target.source.off):
             progress.say(f"{each.name}: {line}")
-        lacking += [each.name] if missing(answer["held"]) else []
+        lacking += [each.name] if missing(answer["held"], target.source.off) else []
     if lacking:
         raise CommandError(
             f"{', '.join(lacking)}: not all secrets are there yet",
@@ -109,7 +109,7 @@ def with_prompted(given: Mapping[str, Secret], host: Host) -> dict[str, Secret]:
     return {**given, **(ask(lacking) if sys.stdin.isatty() else {})}
 
 
-def report_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+def report_lines(answer: Mapping[str, Any], off: Container[str] = ()) -> Iterator[str]:
     """Say what `send` came to, secret by secret: changed, kept, restarted, and what is still missing."""
     if answer["changed"]:
         yield f"changed: {', '.join(answer['changed'])}"
@@ -117,7 +117,7 @@ def report_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"as before: {', '.join(kept)}"
     if answer["restarted"]:
         yield f"restarted, because they read them: {', '.join(answer['restarted'])}"
-    for secret in missing(answer["held"]):
+    for secret in missing(answer["held"], off):
         yield f"missing: {secret.name}, {secret.purpose} ({secret.variable}, or a file of that name with --from)"
 
 

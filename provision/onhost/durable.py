@@ -68,12 +68,13 @@ def _beside(path: Path) -> Path:
 def _rename(new: Path, path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         # rename(2) replaces no folder; what is in it may be somebody's.
-        path.rename(_free(path))
+        path.rename(free_name(path))
     new.replace(path)
     _settle(path.parent)
 
 
-def _free(path: Path) -> Path:
+def free_name(path: Path) -> Path:
+    """Return a name beside a path under which it is out of the way."""
     names = (path.with_name(f"{path.name}.moved-{number}") for number in range(1, 1_000_000))
     return next(name for name in names if not name.exists())
 

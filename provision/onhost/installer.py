@@ -9,12 +9,13 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from provision.onhost import repairs, switching, tree, trials, units, whole
+from provision.onhost import found, repairs, surroundings, switching, tree, trials, units, whole
 from provision.onhost.errors import DeployError, DeployRefused, Stopped, Unhealthy
 from provision.onhost.events import Events
 from provision.onhost.health import Times, hold
@@ -142,7 +143,13 @@ class Deploy:
             )
 
     def _system(self) -> None:
-        repairs.carry_out(self.orders["system"], self.events, self.orders["login"])
+        ordered, recorded = self.orders["system"], found.read()
+        installs = recorded and any(each["repair"] == "install" for each in ordered)
+        before = self._surroundings(recorded) if installs else {}
+        repairs.carry_out(ordered, self.events, self._given())
+        if installs:
+            # What our own packages brought is no change by hand.
+            found.record(found.FOUND, found.followed(before, self._surroundings(recorded), recorded))
 
     def _release(self) -> None:
         orders, home = self.orders, self.record.home
@@ -157,10 +164,21 @@ class Deploy:
         if orders["switch"] or orders["repairs"]:
             with self.events.step("make users and folders"):
                 repairs.accounts(folder)
-            repairs.carry_out(orders["repairs"], self.events, orders["login"])
+            repairs.carry_out(orders["repairs"], self.events, self._given())
         if orders.get("notify"):
             with self.events.step("send a test to the notification targets, unless one of them took it before"):
                 require_notified(orders["notify"])
+
+    def _given(self) -> repairs.Given:
+        return repairs.Given(self.orders["login"], self.orders["ours"])
+
+    def _surroundings(self, recorded: Iterable[str]) -> dict[str, Any]:
+        """Look at all that is recorded, row by row."""
+        ours, looks = self.orders["ours"], surroundings.SURROUNDINGS
+        rows = [
+            (look, row.removeprefix(f"{look} ")) for row in recorded for look in looks if row.startswith(f"{look} ")
+        ]
+        return {f"{look} {name}": looks[look](name, ours) for look, name in rows}
 
     def _adopt_current(self) -> None:
         """Count what runs as proven when it has held long enough: a release from before kept no record of it."""

@@ -2,17 +2,35 @@
 
 import grp
 import os
+import pwd
+import re
+import stat
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import whole
+from provision.onhost import reserve, sshd, surroundings, system, units, whole
+
+UNIT = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
+CONFIGURED = {
+    "ssh.service": ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d"),
+    "systemd-journald.service": ("/etc/systemd/journald.conf", "/etc/systemd/journald.conf.d"),
+}
+"""Daemon → what it reads when it starts or is reloaded, and not when that changes."""
+STATE_NAMED = 20
 
 
-def see(asked: Mapping[str, list[str]]) -> dict[str, dict[str, Any]]:
-    """Look at {kind: names}; answer {kind: {name: what is seen}}."""
-    return {kind: LOOKS[kind](names) for kind, names in asked.items()}
+def see(asked: Mapping[str, list[str]], ours: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Look at {kind: names}; answer {kind: {name: what is seen}}. `ours` are the paths that have rows."""
+    looks: dict[str, Callable[[list[str]], dict[str, Any]]] = {
+        **LOOKS,
+        "strangers in": each(partial(_strangers, ours=ours)),
+        "unit": partial(_unit, ours=ours),
+    }
+    return {kind: looks[kind](names) for kind, names in asked.items()}
 
 
 def login_user() -> str:
@@ -31,8 +49,12 @@ def _packages(names: Iterable[str]) -> dict[str, bool]:
     return {name: name in installed for name in names}
 
 
-def _digest(path: str) -> str | None:
-    return whole.digest(Path(path))
+def _file(path: str) -> dict[str, str] | str | None:
+    """Content, mode and owner."""
+    if Path(path).is_symlink():
+        return "a link"
+    digest = whole.digest(Path(path))
+    return {"content": digest, "rights": _rights(path) or ""} if digest else None
 
 
 def _link(path: str) -> str | None:
@@ -42,10 +64,10 @@ def _link(path: str) -> str | None:
     return "a folder" if link.is_dir() else None
 
 
-def _rights(path: str) -> list[str] | None:
-    """Mode and owner."""
+def _rights(path: str) -> str | None:
+    """Mode, owner and group."""
     try:
-        return [f"{Path(path).stat().st_mode & 0o7777:04o}", Path(path).owner()]
+        return f"{Path(path).stat().st_mode & 0o7777:04o} {Path(path).owner()}:{Path(path).group()}"
     except (OSError, KeyError):  # not there, or of no user of this host
         return None
 
@@ -58,15 +80,144 @@ def _membership(group: str) -> bool:
         return False
 
 
+def _account(name: str) -> dict[str, Any] | None:
+    """How one of our users is: it has a home and groups, and no one can log in as it."""
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return {
+        "home": user.pw_dir,
+        "shell": Path(user.pw_shell).name,
+        "password": "locked" if surroundings.is_locked(surroundings.passwords().get(name, "")) else "there is one",
+        "groups": sorted({grp.getgrgid(user.pw_gid).gr_name, *surroundings.groups(name)}),
+    }
+
+
+def _state(name: str) -> list[str]:
+    """What in `USER FOLDER` is not the user's, or is open to others; workspaces are deeper, and not looked at."""
+    user, folder = name.split(" ", 1)
+    try:
+        uid = pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return []
+    return sorted(path for path, seen in _beneath(folder, 3) if _is_loose(seen, uid))[:STATE_NAMED]
+
+
+def _is_loose(seen: os.stat_result, uid: int) -> bool:
+    return not stat.S_ISLNK(seen.st_mode) and (seen.st_uid != uid or bool(seen.st_mode & 0o077))
+
+
+def _beneath(folder: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        entries = [*os.scandir(folder)]
+    except OSError:
+        return
+    for entry in entries:
+        with suppress(OSError):  # gone since
+            seen = entry.stat(follow_symlinks=False)
+            yield entry.path, seen
+            if depth > 1 and stat.S_ISDIR(seen.st_mode):
+                yield from _beneath(entry.path, depth - 1)
+
+
+def _unit(names: Iterable[str], ours: Collection[str]) -> dict[str, dict[str, Any]]:
+    """How systemd has units in force, with the drop-ins of a hand: neither ours nor what packages have in /usr/lib."""
+    shown = units.shown_all(names, UNIT)
+    for state in shown.values():
+        paths = state["DropInPaths"].split()
+        state["DropInPaths"] = [path for path in paths if path not in ours and not path.startswith("/usr/lib/")]
+    return shown
+
+
+def _sshd(names: Iterable[str]) -> dict[str, str | None]:
+    settings = sshd.effective(sshd.ETC)
+    return {name: settings.get(name) for name in names}
+
+
+def _sshd_offered(names: Iterable[str]) -> dict[str, list[str]]:
+    settings = sshd.effective(sshd.ETC)
+    return {name: sshd.still_offered(name, settings) for name in names}
+
+
+def _journald(names: Iterable[str]) -> dict[str, str | None]:
+    """What counts of all files that journald reads: the last line of each setting."""
+    lines = output(["systemd-analyze", "cat-config", "systemd/journald.conf"]).splitlines()
+    said = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name: said.get(name) for name in names}
+
+
+def _in_force(unit: str) -> bool:
+    """Whether a daemon has read its files since they last changed."""
+    # Not the time that a file shows: that one can be set back.
+    changed = max((path.lstat().st_ctime for path in _configuration(CONFIGURED[unit])), default=0.0)
+    state = units.shown(unit, "ExecMainStartTimestamp", "ExecReload", unix=True)
+    times = re.findall(r"@(\d+)", " ".join([state.get("ExecMainStartTimestamp", ""), _reloaded(state)]))
+    # Whole seconds are all that systemd says; and it forgets a reload when it reads its units anew, as deploys make it.
+    known = [*(float(time) + 1 for time in times), system.loaded_at(unit)]
+    return max(known) >= changed
+
+
+def _reloaded(state: Mapping[str, str]) -> str:
+    found = re.search(r"start_time=\[([^]]*)\]", state.get("ExecReload", ""))
+    return found[1] if found else ""
+
+
+def _configuration(paths: Iterable[str]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        if path.exists():
+            yield path
+        if path.is_dir():
+            yield from path.glob("*")
+
+
+def _offers(address: str) -> str | None:
+    """How the sshd that runs lets users in: only it knows, whatever its files say."""
+    options = {
+        "BatchMode": "yes",
+        "ConnectTimeout": "5",
+        "PreferredAuthentications": "none",
+        "StrictHostKeyChecking": "no",
+        "UserKnownHostsFile": "/dev/null",
+    }
+    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    command = ["ssh", "-F", "/dev/null", *words, f"nobody@{address}", "true"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    found = re.search(r"Permission denied \(([^)]*)\)", done.stderr)
+    return found[1] if found else "nothing"
+
+
+def _strangers(folder: str, ours: Collection[str]) -> list[str]:
+    """What is in a folder and has no row."""
+    try:
+        return sorted(path for name in os.listdir(folder) if (path := f"{folder}/{name}") not in ours)  # noqa: PTH208
+    except OSError:
+        return []
+
+
 def output(command: list[str]) -> str:
-    """Return what a command prints, whatever its exit code."""
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    """Return what a command prints, whatever its exit code; nothing where there is no such program."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return ""
 
 
 LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "package": _packages,
-    "file": each(_digest),
+    "file": each(_file),
     "link": each(_link),
     "rights": each(_rights),
     "login user's group": each(_membership),
+    "disk reserve": each(reserve.see),
+    "account": each(_account),
+    "state": each(_state),
+    "sshd": _sshd,
+    "sshd still offers": _sshd_offered,
+    "journald": _journald,
+    "in force": each(_in_force),
+    "sshd offers": each(_offers),
 }

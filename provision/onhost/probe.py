@@ -4,7 +4,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import looks, runs, units, whole
+from provision.onhost import found, looks, runs, units, whole
 from provision.onhost.pauses import Pauses
 
 HOME = runs.HOME
@@ -13,14 +13,21 @@ UNIT_PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "UnitFileS
 
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:
-    """Answer what is asked: {"looks": {kind: names}, "units": names}; each kind is a look of `looks.py`."""
+    """Answer what is asked: {"looks": {kind: names}, "as_found": {kind: names}, "ours", "unseen", "units"}.
+
+    `unseen` are looks that are left out for their time; without any, environments are read in full as well.
+    Looks of the first kind are in `looks.py`; of the second, compared with what was found once, in `found.py`.
+    """
     record = runs.Record()
     return {
         "os": _os(),
         "python": ".".join(platform.python_version_tuple()[:2]),
         "machine": platform.machine(),
         "glibc": platform.libc_ver()[1],
-        "found": looks.see(asked["looks"]),
+        "found": {
+            **looks.see(asked["looks"], asked["ours"]),
+            **found.see(asked["as_found"], asked["ours"], asked["unseen"]),
+        },
         "login": looks.login_user(),
         "current": record.current(),
         "proven": record.proven(),
@@ -28,9 +35,11 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "deploying": runs.is_active(),
         "run": next(iter(record.runs()), None),
         "releases": {path.name: _release_state(path) for path in _newest_first(HOME / "releases")},
-        "venvs": sorted(path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path)),
+        "venvs": sorted(
+            path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path, fully=not asked["unseen"])
+        ),
         "paused": Pauses().all(),
-        "units": {unit: _unit(unit) for unit in asked["units"]},
+        "units": _units(asked["units"]),
         "secrets": sorted(path.name for path in SECRETS.glob("*")) if SECRETS.is_dir() else [],
     }
 
@@ -50,10 +59,17 @@ def _newest_first(folder: Path) -> list[Path]:
 def _release_state(release: Path) -> dict[str, Any]:
     """The part of a manifest that a plan compares, and what of the release is not as the manifest says."""
     read = whole.manifest(release) or {"lock": "", "units": {}}
-    return {"lock": read["lock"], "units": read["units"], "damaged": whole.damage(release)}
+    return {
+        "lock": read["lock"],
+        "units": read["units"],
+        "damaged": whole.damage(release),
+        **({"origin": read["origin"]} if read.get("origin") else {}),
+    }
 
 
-def _unit(unit: str) -> dict[str, str | None]:
-    shown = looks.output(["systemctl", "show", unit, f"--property={','.join(UNIT_PROPERTIES)}"])
-    properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-    return {**properties, "release": units.running_release(unit)}
+def _units(names: list[str]) -> dict[str, dict[str, Any]]:
+    shown = units.shown_all(names, UNIT_PROPERTIES)
+    return {
+        unit: {**state, "release": units.running_release(unit), "stale_secrets": units.stale_secrets(unit)}
+        for unit, state in shown.items()
+    }

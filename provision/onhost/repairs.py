@@ -1,26 +1,41 @@
 """What brings a row of the table back on this host, by name; those of the release run when its folder is there."""
 
+import fcntl
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import system, tree
+from provision.onhost import durable, found, reserve, system, tree, units
 from provision.onhost.errors import SystemStepFailed
 from provision.onhost.events import Events
 
+PASSWD = Path("/etc/passwd")
+PASSWORD_LOCK = Path("/etc/.pwd.lock")
 Repair = Mapping[str, Any]
 """One of the orders: {"repair", "name", "want", "give"}."""
 
 
-def carry_out(ordered: Iterable[Repair], events: Events, login: str) -> None:
+@dataclass(frozen=True)
+class Given:
+    """What repairs need of the deploy: the login user, and the paths that have rows."""
+
+    login: str
+    ours: Collection[str]
+
+
+def carry_out(ordered: Iterable[Repair], events: Events, given: Given) -> None:
     """Do repairs in their order, those of one kind together; each is a step of the deploy."""
     for kind, group in groupby(ordered, key=lambda repair: str(repair["repair"])):
-        for text, do in REPAIRS[kind]([*group], login):
+        for text, do in REPAIRS[kind]([*group], given):
             with events.step(text):
-                do()
+                note = do()
+            if note:
+                events.emit(note=note)
 
 
 def names(group: Iterable[Repair]) -> list[str]:
@@ -28,42 +43,123 @@ def names(group: Iterable[Repair]) -> list[str]:
     return [repair["name"] for repair in group]
 
 
-Steps = Iterator[tuple[str, Callable[[], None]]]
+Steps = Iterator[tuple[str, Callable[[], str | None]]]
 
 
-def _install(group: list[Repair], _login: str) -> Steps:
+def _install(group: list[Repair], _given: Given) -> Steps:
     yield "wait for the host's first boot", system.wait_until_ready
     yield f"install {', '.join(names(group))}", lambda: system.install(names(group))
 
 
-def _write(group: list[Repair], login: str) -> Steps:
+def _write(group: list[Repair], given: Given) -> Steps:
     for repair in group:
         file = {"path": repair["name"], **repair["give"]}
-        yield f"write {repair['name']}", lambda file=file: system.write(file, login)  # type: ignore[misc]
+        yield f"write {repair['name']}", lambda file=file: system.write(file, given.login)  # type: ignore[misc]
 
 
-def _set_right(group: list[Repair], _login: str) -> Steps:
+def _set_right(group: list[Repair], _given: Given) -> Steps:
     def do() -> None:
         for repair in group:
-            mode, owner = repair["want"]
-            shutil.chown(repair["name"], owner)
-            Path(repair["name"]).chmod(int(mode, 8))
+            mode, _, owner = repair["want"].partition(" ")
+            path = Path(repair["name"])
+            if not path.exists():
+                path.mkdir(parents=True)
+            shutil.chown(path, *owner.split(":"))
+            path.chmod(int(mode, 8))
 
     yield f"set owner and mode of {', '.join(names(group))}", do
 
 
-def _link(group: list[Repair], _login: str) -> Steps:
+def _link(group: list[Repair], _given: Given) -> Steps:
     links = {repair["name"]: repair["want"] for repair in group}
     yield "make the links through the current release", lambda: tree.link_all(links)
 
 
-def _join(group: list[Repair], login: str) -> Steps:
-    yield f"add {login} to {', '.join(names(group))}", lambda: join(login, names(group))
+def _join(group: list[Repair], given: Given) -> Steps:
+    yield f"add {given.login} to {', '.join(names(group))}", lambda: join(given.login, names(group))
+
+
+def _account(group: list[Repair], _given: Given) -> Steps:
+    """Where there is none, the release's sysusers.d has just made it."""
+    for repair in group:
+        yield f"set the user {repair['name']} right", partial(_set_account, repair["name"], repair["want"])
+
+
+def _set_account(name: str, want: Mapping[str, Any]) -> None:
+    others = ",".join(group for group in want["groups"] if group != name)
+    run(["usermod", "--shell", f"/usr/sbin/{want['shell']}", "--lock", "--groups", others, name])
+    # usermod gives no other home to a user whose program runs.
+    with PASSWORD_LOCK.open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        lines = [_with_home(line, name, want["home"]) for line in PASSWD.read_text(encoding="utf-8").splitlines()]
+        durable.write(PASSWD, ("\n".join(lines) + "\n").encode(), 0o644)
+
+
+def _with_home(line: str, name: str, home: str) -> str:
+    fields = line.split(":")
+    return ":".join([*fields[:5], home, fields[6]]) if fields[0] == name else line
+
+
+def _own(group: list[Repair], _given: Given) -> Steps:
+    for repair in group:
+        user, folder = repair["name"].split(" ", 1)
+        yield f"give {folder} to {user} only", partial(_give, folder, user)
+
+
+def _give(folder: str, user: str) -> None:
+    run(["chown", "--recursive", "--no-dereference", user, folder])
+    run(["chmod", "--recursive", "go-rwx", folder])
+
+
+def _unit(group: list[Repair], given: Given) -> Steps:
+    for repair in group:
+        yield f"put {repair['name']} back", partial(_put_back, repair["name"], repair["want"], given.ours)
+
+
+def _put_back(unit: str, want: Mapping[str, Any], ours: Collection[str]) -> str | None:
+    paths = units.shown(unit, "DropInPaths").get("DropInPaths", "").split()
+    moved = [_moved_aside(Path(path)) for path in paths if path not in ours]
+    units.reload()
+    if "ActiveState" in want:
+        system.systemctl("unmask", unit)
+    if want.get("UnitFileState") == "enabled" and "FragmentPath" not in want:
+        system.systemctl("enable", unit)
+    if "ActiveState" in want:
+        system.systemctl("start", unit)
+    return f"moved aside: {', '.join(filter(None, moved))}" if any(moved) else None
+
+
+def _moved_aside(path: Path) -> str | None:
+    """Rename a drop-in so that systemd does not read it; what a package brought stays."""
+    if path.is_relative_to("/usr/lib") or not path.exists():
+        return None
+    aside = durable.free_name(path)
+    path.rename(aside)
+    return str(aside)
+
+
+def _reload(group: list[Repair], _given: Given) -> Steps:
+    for repair in group:
+        yield (
+            f"make {repair['give']['unit']} read its files again",
+            partial(system.load, repair["give"]["unit"], repair["give"]["commands"]),
+        )
+
+
+def _record(group: list[Repair], given: Given) -> Steps:
+    rows = [(repair["give"]["look"], repair["name"]) for repair in group]
+    yield "record what else is on this host", partial(found.keep, rows, given.ours)
 
 
 def join(user: str, groups: Iterable[str]) -> None:
     """Put the login user into groups, from its next login on."""
     run(["usermod", "-aG", ",".join(groups), user])
+
+
+def _reserve(group: list[Repair], _given: Given) -> Steps:
+    for repair in group:
+        path = repair["name"]
+        yield f"keep room on the disk of {path} for the queue", lambda path=path: reserve.keep(path)  # type: ignore[misc]
 
 
 def accounts(release: Path) -> None:
@@ -79,10 +175,16 @@ def run(command: list[str]) -> None:
         raise SystemStepFailed(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
-REPAIRS: dict[str, Callable[[list[Repair], str], Steps]] = {
+REPAIRS: dict[str, Callable[[list[Repair], Given], Steps]] = {
     "install": _install,
     "write": _write,
     "set right": _set_right,
     "join": _join,
     "link": _link,
+    "reserve": _reserve,
+    "account": _account,
+    "own": _own,
+    "unit": _unit,
+    "reload": _reload,
+    "record": _record,
 }

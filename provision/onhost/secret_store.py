@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable
+from provision.onhost import durable, found
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
@@ -22,6 +22,9 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     folder.chmod(0o700)
     given = {name: base64.b64decode(text) for name, text in order["secrets"].items()}
     changed = [name for name, content in given.items() if _write(folder / name, content)]
+    if found.FOUND.exists():
+        # What is given is what should be there; a host that was never deployed to records it then.
+        found.keep([("secret", name) for name in given], ())
     return {
         "changed": changed,
         "held": _held(folder),

@@ -3,7 +3,8 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from provision.onhost import durable
@@ -25,9 +26,9 @@ rm -f {program}
 """
 
 
-def put(path: Path, content: str, login: str, undo_s: float = UNDO_S) -> None:
-    """Put a drop-in in place of an older one; raises `SystemStepFailed`, and then nothing was changed, where sshd does
-    not accept it or would no longer let the login user's certificates in.
+def put(path: Path, content: str, login: str, reload: Callable[[], None], undo_s: float = UNDO_S) -> None:
+    """Put a drop-in in place of an older one, and `reload` sshd. Raises `SystemStepFailed`, and then nothing was changed,
+    where sshd does not accept it or would no longer let the login user's certificates in.
     """
     before = effective(ETC)
     with tempfile.TemporaryDirectory(prefix="jada-sshd-") as folder:
@@ -41,7 +42,7 @@ def put(path: Path, content: str, login: str, undo_s: float = UNDO_S) -> None:
         raise SystemStepFailed(f"{path} would lock us out, and was not put there: {why}")
     _arm(path, undo_s)
     durable.write(path, content.encode(), 0o644)
-    _run("systemctl", "reload", "ssh")
+    reload()
 
 
 def confirm() -> bool:
@@ -79,6 +80,13 @@ def effective(etc: Path) -> dict[str, str]:
     return found
 
 
+def still_offered(setting: str, settings: Mapping[str, str]) -> list[str]:
+    """Return what of a list of algorithms is offered, by `name pattern,pattern`, the way sshd takes it out by `-`."""
+    name, _, patterns = setting.partition(" ")
+    offered = settings.get(name, "").split(",")
+    return [each for each in offered if any(fnmatchcase(each, pattern) for pattern in patterns.split(","))]
+
+
 def _arm(path: Path, undo_s: float) -> None:
     """Start the timer before the file is there: whatever ends us now, the way in comes back."""
     if PROGRAM.exists():
@@ -93,7 +101,11 @@ def _arm(path: Path, undo_s: float) -> None:
 
 
 def _sshd(what: str, etc: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sshd", what, "-f", str(etc / "sshd_config")], capture_output=True, text=True, check=False)
+    command = ["sshd", what, "-f", str(etc / "sshd_config")]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(command, 127, "", "there is no sshd")
 
 
 def _run(*command: str) -> None:

@@ -1,15 +1,20 @@
 """The host's own state, brought forward: packages and configuration files. Nothing of it is ever rolled back."""
 
+import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from provision.onhost import durable, sshd
 from provision.onhost.errors import SystemStepFailed
 
+LOADED = Path("/opt/jada-agent/loaded.json")
+"""When daemons were made to read their files."""
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
 
@@ -36,15 +41,37 @@ def write(file: dict[str, Any], login: str) -> None:
     way in, of all things.
     """
     if file["kind"] == "sshd":
-        sshd.put(Path(file["path"]), file["content"], login)
+        reload = partial(load, "ssh.service", [["systemctl", "reload", "ssh"]])
+        sshd.put(Path(file["path"]), file["content"], login, reload)
     else:
         APPLIED[file["kind"]](Path(file["path"]), file["content"])
 
 
 def _journald(path: Path, content: str) -> None:
     durable.write(path, content.encode(), 0o644)
-    _systemctl("restart", "systemd-journald")
-    subprocess.run(["journalctl", "--flush"], capture_output=True, check=False)
+    load("systemd-journald.service", [["systemctl", "restart", "systemd-journald"], ["journalctl", "--flush"]])
+
+
+def load(unit: str, commands: list[list[str]]) -> None:
+    """Make a daemon read its files by commands, and keep when it did: systemd forgets that."""
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemStepFailed(f"{' '.join(command)}: {_end(done)}")
+    durable.write(LOADED, json.dumps({**_loaded(), unit: time.time()}).encode(), 0o600)
+
+
+def loaded_at(unit: str) -> float:
+    """Return when a deploy made a daemon read its files last."""
+    return float(_loaded().get(unit, 0))
+
+
+def _loaded() -> dict[str, float]:
+    try:
+        read = json.loads(LOADED.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def _apt_settings(path: Path, content: str) -> None:
@@ -63,7 +90,7 @@ def _program(path: Path, content: str) -> None:
 def _boot_unit(path: Path, content: str) -> None:
     """A unit that systemd starts at boot; not now."""
     durable.write(path, content.encode(), 0o644)
-    _systemctl("enable", path.name)
+    systemctl("enable", path.name)
 
 
 def _drop_in(path: Path, content: str) -> None:
@@ -83,10 +110,11 @@ APPLIED: dict[str, Callable[[Path, str], None]] = {
 }
 
 
-def _systemctl(verb: str, unit: str) -> None:
-    done = subprocess.run(["systemctl", verb, unit], capture_output=True, text=True, check=False)
+def systemctl(verb: str, *words: str) -> None:
+    """Ask systemd for something; raises `SystemStepFailed` with what it said."""
+    done = subprocess.run(["systemctl", verb, *words], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemStepFailed(f"systemctl {verb} {unit}: {_end(done)}")
+        raise SystemStepFailed(f"systemctl {verb} {' '.join(words)}: {_end(done)}")
 
 
 def _apt(command: list[str]) -> subprocess.CompletedProcess[str]:

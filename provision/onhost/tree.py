@@ -55,6 +55,7 @@ def finish_release(folder: Path, venv: Path) -> None:
         read_verified(folder / name, digest)
     durable.link(folder / "venv", str(venv))
     compileall.compile_dir(folder / "app", quiet=2, force=True)
+    durable.write(folder / whole.SEAL, whole.seal(folder), 0o644)
 
 
 def make_venv(wheels: bytes, venv: Path) -> None:
@@ -75,7 +76,7 @@ def make_venv(wheels: bytes, venv: Path) -> None:
         ])  # fmt: skip
         # Last, and after all else is on disk: an environment without the mark is made anew by the next deploy.
         durable.settle_all(venv)
-        durable.write(venv / whole.MARK, whole.listing(venv).encode(), 0o644)
+        durable.write(venv / whole.MARK, whole.mark(venv), 0o644)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
 

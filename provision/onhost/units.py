@@ -6,8 +6,10 @@ import json
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from provision.onhost import whole
@@ -15,6 +17,8 @@ from provision.onhost.errors import Unhealthy
 from provision.onhost.health import Run
 
 RELEASES = Path("/opt/jada-agent/releases")
+CREDENTIALS = Path("/run/credentials")
+SECRETS = Path("/home/jada/secrets")
 DASHBOARD = "jada-dashboard.service"
 WORKER = "jada-agent.service"
 POLLED = "the queue answered;"
@@ -43,21 +47,21 @@ def stop(unit: str) -> None:
 
 def runs(names: list[str]) -> dict[str, Run]:
     """Return how each unit runs now."""
-    shown = {name: _shown(name, "ActiveState", "InvocationID", "NRestarts") for name in names}
+    states = {name: shown(name, "ActiveState", "InvocationID", "NRestarts") for name in names}
     return {
         name: Run(state.get("ActiveState", "unknown"), state.get("InvocationID", ""), int(state.get("NRestarts") or 0))
-        for name, state in shown.items()
+        for name, state in states.items()
     }
 
 
 def is_busy(unit: str) -> bool:
     """Whether a unit that ends by itself is at work."""
-    return _shown(unit, "ActiveState").get("ActiveState") in ("active", "activating", "deactivating")
+    return shown(unit, "ActiveState").get("ActiveState") in ("active", "activating", "deactivating")
 
 
 def main_pid(unit: str) -> str:
     """Return the id of a unit's main process; "0" when it has none."""
-    return _shown(unit, "MainPID").get("MainPID") or "0"
+    return shown(unit, "MainPID").get("MainPID") or "0"
 
 
 def running_release(unit: str) -> str | None:
@@ -70,17 +74,28 @@ def running_release(unit: str) -> str | None:
     return parts[0] if parts else None
 
 
+def stale_secrets(unit: str) -> list[str]:
+    """Return the secrets of which a unit holds another copy than what is kept now: systemd copies at its start."""
+    folder = CREDENTIALS / unit
+    try:
+        copies = {path.name: path.read_bytes() for path in folder.iterdir()}
+    except OSError:
+        return []
+    kept = {name: SECRETS / name for name in copies}
+    return sorted(name for name, path in kept.items() if path.is_file() and path.read_bytes() != copies[name])
+
+
 def is_stale(unit: str, release: str, home: Path) -> bool:
     """Whether a unit must restart to be what a release says: it does not run, or runs from something else."""
     wanted = (whole.manifest(home / "releases" / release) or {}).get("units", {}).get(unit)
     running = running_release(unit)
     has = (whole.manifest(home / "releases" / running) or {}).get("units", {}).get(unit) if running else None
-    return wanted is None or has != wanted or _shown(unit, "ActiveState").get("ActiveState") != "active"
+    return wanted is None or has != wanted or shown(unit, "ActiveState").get("ActiveState") != "active"
 
 
 def youngest_s(names: list[str]) -> float | None:
     """Return for how many seconds the unit that started last has been active; None where one is not, or none is."""
-    began = [_shown(name, "ActiveState", "ActiveEnterTimestampMonotonic") for name in names]
+    began = [shown(name, "ActiveState", "ActiveEnterTimestampMonotonic") for name in names]
     if not began or any(state.get("ActiveState") != "active" for state in began):
         return None
     latest = max(int(state.get("ActiveEnterTimestampMonotonic") or 0) for state in began)
@@ -91,7 +106,7 @@ def poll_problem(release: str) -> str | None:
     """Return what is wrong with the worker's poll, by its status, where the worker runs from this release."""
     if running_release(WORKER) != release:
         return None
-    status = _shown(WORKER, "StatusText").get("StatusText", "")
+    status = shown(WORKER, "StatusText").get("StatusText", "")
     return (
         None if status.startswith(POLLED) else f"the worker has had no answer of the queue: {status or 'no word yet'}"
     )
@@ -175,14 +190,27 @@ class _OverSocket(http.client.HTTPConnection):
 def journal(unit: str, lines: int = 15) -> str:
     """Return the end of a unit's journal, each line set in."""
     command = ["journalctl", "--unit", unit, "--lines", str(lines), "--no-pager", "--output", "cat"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return "\n".join(f"    {line}" for line in shown.splitlines())
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return "\n".join(f"    {line}" for line in said.splitlines())
 
 
-def _shown(unit: str, *names: str) -> dict[str, str]:
-    command = ["systemctl", "show", unit, f"--property={','.join(names)}"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+def shown(unit: str, *names: str, unix: bool = False) -> dict[str, str]:
+    """Return properties of a unit as systemd has them; `unix`: times as @SECONDS."""
+    style = ["--timestamp=unix"] if unix else []
+    command = ["systemctl", "show", unit, f"--property={','.join(names)}", *style]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+
+def shown_all(names: Iterable[str], properties: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return properties of several units, by one question: each costs a process."""
+    asked = [*names]
+    command = ["systemctl", "show", *asked, f"--property={','.join(properties)}"]
+    blocks = subprocess.run(command, capture_output=True, text=True, check=False).stdout.rstrip("\n").split("\n\n")
+    read = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
+    # Without systemd there is no answer at all.
+    of_each = dict(zip(asked, read, strict=False))
+    return {name: {**dict.fromkeys(properties, ""), **of_each.get(name, {})} for name in asked}
 
 
 def _systemctl(*words: str) -> None:

@@ -31,6 +31,13 @@ class Host(Value, frozen=True, kw_only=True):
     private_address: str
 
 
+class Table(Value, frozen=True, kw_only=True):
+    """The queue's table in DynamoDB, and the user whose key the hosts have."""
+
+    name: str
+    user: str
+
+
 class Inventory(Value, frozen=True, kw_only=True):
     """A stack's hosts, and where its Lightsail API is: `endpoint` is null for AWS's own.
 
@@ -42,6 +49,7 @@ class Inventory(Value, frozen=True, kw_only=True):
     bundle: str | None = None
     operator_cidrs: tuple[str, ...] | None = None
     hosts: tuple[Host, ...] = ()
+    table: Table | None = None
 
 
 class NothingMade(CommandError):
@@ -148,6 +156,25 @@ def _on_this_machine(url: str) -> bool:
         return ipaddress.ip_address(urlsplit(url).hostname or "").is_private
     except ValueError:
         return False
+
+
+def require_one_queue(inventory: Inventory, table: str, file: str) -> None:
+    """Raise `CommandError` where hosts would have a queue each, or a `file` of settings names another table than the
+    stack's.
+    """
+    if len(inventory.hosts) > 1:
+        names = ", ".join(host.name for host in inventory.hosts)
+        raise CommandError(
+            f"{names} would each have a queue, a page and limits of their own, and all write to one sheet",
+            "name one host in jada:hosts, and run `pulumi up`",
+        )
+    if not table:
+        return
+    if inventory.table is None:
+        raise CommandError(f"the stack made no table {table}", "set jada:table in its Pulumi file, and run `pulumi up`")
+    made = f"{inventory.region}/{inventory.table.name}"
+    if table != made:
+        raise CommandError(f"{file} names the table {table}; the stack's is {made}", f'set dashboard.table = "{made}"')
 
 
 def choose(inventory: Inventory, name: str | None) -> tuple[Host, ...]:

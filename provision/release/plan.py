@@ -1,7 +1,7 @@
 """From what a host is and what it should be to what is to be done, as a value; nothing is touched."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,6 +71,7 @@ class Plan:
     paused: Mapping[str, Mapping[str, Any]]
     keep: tuple[str, ...]
     missing: tuple[HostSecret, ...]
+    older: str | None = None
 
     @property
     def switch(self) -> bool:
@@ -86,7 +87,12 @@ class Plan:
     @property
     def repairs(self) -> tuple[Difference, ...]:
         """What of the table a deploy brings back."""
-        return tuple(difference for difference in self.differing if difference.row.repair)
+        return tuple(difference for difference in self.differing if difference.repair)
+
+    @property
+    def named(self) -> tuple[Difference, ...]:
+        """What of the table no deploy brings back: the operator is told what helps."""
+        return tuple(difference for difference in self.differing if not difference.comes_back)
 
     @property
     def blocking(self) -> tuple[str, ...]:
@@ -94,12 +100,9 @@ class Plan:
         return tuple(secret.name for secret in self.missing if set(secret.readers) & set(SERVICES))
 
 
-def probe_request(packages: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what the probe is to look at; `packages` are more than those of every host."""
-    return {
-        "looks": desired.looks(packages),
-        "units": list(UNITS),
-    }
+def probe_request(packages: Sequence[str] = (), *, deep: bool = False) -> dict[str, Any]:
+    """Return what the probe is to look at; `packages` are more than those of every host, `deep` looks take seconds."""
+    return {**desired.request(packages, deep=deep), "units": list(UNITS)}
 
 
 def read_probe(answer: Any) -> Probed:
@@ -107,17 +110,21 @@ def read_probe(answer: Any) -> Probed:
     return decode(Probed, answer, "probe")
 
 
-def make(probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[str] = ()) -> Plan:
-    """Compare a host with what it should be, with `packages` more than those of every host.
+def make(
+    probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[str] = (), *, off: Container[str] = ()
+) -> Plan:
+    """Compare a host with what it should be: `packages` are more than those of every host, `off` units at rest.
 
     Raises `CommandError` for a system that we don't know.
     """
+    differing = desired.differences(desired.table(probed.os, packages), probed.found)
+    by_hand = {each.row.name: desired.seen_instead(each) for each in differing if each.row.look == "unit"}
     return Plan(
         release=bundle.id,
         lock=bundle.lock,
         seen=probed.current,
         after=probed.run,
-        differing=desired.differences(desired.table(probed.os, packages), probed.found),
+        differing=differing,
         make_venv=bundle.lock not in probed.venvs,
         upload=bundle.id not in probed.releases or bool(probed.releases[bundle.id]["damaged"]),
         damaged=_damaged(probed, bundle.lock),
@@ -126,11 +133,11 @@ def make(probed: Probed, bundle: Bundle, keep_releases: int, packages: Sequence[
         restart={
             unit: why
             for unit in SERVICES
-            if unit not in probed.paused and (why := _restart_reason(probed, bundle, unit))
+            if unit not in probed.paused and (why := _restart_reason(probed, bundle, unit, by_hand))
         },
         paused=probed.paused,
         keep=_keep(probed, bundle, keep_releases),
-        missing=missing(probed.secrets),
+        missing=missing(probed.secrets, off),
     )
 
 
@@ -162,10 +169,14 @@ def _tree_changes(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def lines(plan: Plan) -> Iterator[str]:
     """Say a plan, one line for each thing that will change."""
+    if plan.older:
+        yield f"beware   {plan.older}"
     if plan.nothing:
         yield f"nothing to do: release {plan.release} is current and runs"
     for action, what in changes(plan):
         yield f"will {action:<9}  {what}"
+    for each in plan.named:
+        yield f"differs  {desired.told(each)}"
     for line in pause_lines(plan.paused):
         yield f"stays paused    {line}"
 
@@ -217,10 +228,11 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
         "wheels": wheels,
         "archive": archive,
         "login": plan.login,
+        "ours": [*desired.ours()],
         "switch": plan.switch,
         "prove": plan.prove,
         # systemd must read what its links lead to.
-        "reload": any(each.row.repair in RELOADS for each in plan.repairs),
+        "reload": any(each.repair in RELOADS for each in plan.repairs),
         "restart": list(plan.restart),
         "healthy": [unit for unit in SERVICES if unit not in plan.paused],
         "health": asdict(health),
@@ -228,13 +240,13 @@ def orders(plan: Plan, health: Health, *, wheels: Any, archive: Any) -> dict[str
     }
 
 
-RELOADS = ("link",)
+RELOADS = ("link", "unit")
 """Repairs after which systemd reads its units again."""
 
 
 def _order(difference: Difference) -> dict[str, Any]:
     row = difference.row
-    return {"repair": row.repair, "name": row.name, "want": row.want, "give": row.give}
+    return {"repair": difference.repair, "name": row.name, "want": row.want, "give": row.give}
 
 
 def _damaged(probed: Probed, lock: str | None) -> dict[str, str]:
@@ -249,23 +261,40 @@ def _damaged(probed: Probed, lock: str | None) -> dict[str, str]:
     return {**named, **lost}
 
 
-def _restart_reason(probed: Probed, bundle: Bundle, unit: str) -> str | None:
+def _restart_reason(probed: Probed, bundle: Bundle, unit: str, by_hand: Mapping[str, str]) -> str | None:
     state = probed.units[unit]
     if state.get("ActiveState") != "active":
         return f"it is {state.get('ActiveState') or 'unknown'}"
     # The release that the process runs from, not `current`: a deploy that was cut off has switched and not restarted.
     running = probed.releases.get(state["release"])
+    if lost := _lost(probed, running):
+        return lost
+    before, after = (running or {})["units"].get(unit, {}), bundle.units[unit]
+    if not after:
+        return f"release {bundle.id} does not have it: it is stopped"
+    changed = [what for what in after if before.get(what) != after[what]]
+    if changed:
+        return f"new {' and '.join(changed)}"
+    return _changed_by_hand(state, by_hand.get(unit))
+
+
+def _lost(probed: Probed, running: Mapping[str, Any] | None) -> str | None:
+    """Why a unit can't go on with the release it runs from."""
     if running is None:
         return "it runs from no release that is still there"
     if running["damaged"]:
         return f"{', '.join(running['damaged'])} was changed by hand"
     if running["lock"] not in probed.venvs:
         return f"its Python environment {running['lock']} was lost or changed"
-    before, after = running["units"].get(unit, {}), bundle.units[unit]
-    if not after:
-        return f"release {bundle.id} does not have it: it is stopped"
-    changed = [what for what in after if before.get(what) != after[what]]
-    return f"new {' and '.join(changed)}" if changed else None
+    return None
+
+
+def _changed_by_hand(state: Mapping[str, Any], how: str | None) -> str | None:
+    """Why a unit is not what its release says, though it runs from it."""
+    if how:
+        return f"it was changed by hand: {how}"
+    stale = state.get("stale_secrets")
+    return f"{', '.join(stale)} changed since it started" if stale else None
 
 
 def _is_unproven(probed: Probed, bundle: Bundle) -> bool:

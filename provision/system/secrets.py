@@ -43,6 +43,12 @@ SECRETS: Mapping[str, HostSecret] = {
             optional=True,
         ),
         HostSecret(
+            "table_key",
+            "the key to the queue's table in DynamoDB, as `fab table-key` makes it",
+            ("jada-dashboard.service",),
+            optional=True,
+        ),
+        HostSecret(
             "bookings_token", "the sync's token for the booking system", ("port-sheet-sync.service",), told_of=True
         ),
         HostSecret(
@@ -90,6 +96,9 @@ def credential_lines(unit: str, secrets: Mapping[str, HostSecret] = SECRETS) -> 
                 yield rf"SetCredential={secret.name}:\n"
 
 
-def missing(held: Container[str], secrets: Mapping[str, HostSecret] = SECRETS) -> tuple[HostSecret, ...]:
-    """Return the secrets that a host must have and has not."""
-    return tuple(secret for name, secret in secrets.items() if name not in held and not secret.optional)
+def missing(
+    held: Container[str], off: Container[str] = (), secrets: Mapping[str, HostSecret] = SECRETS
+) -> tuple[HostSecret, ...]:
+    """Return the secrets that a host must have and has not; `off` are units that the settings leave at rest."""
+    needed = (secret for secret in secrets.values() if any(unit not in off for unit in secret.readers))
+    return tuple(secret for secret in needed if secret.name not in held and not secret.optional)

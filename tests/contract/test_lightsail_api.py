@@ -24,7 +24,8 @@ LISTED = [
     "RebootInstance", "DeleteInstance", "GetInstanceAccessDetails", "GetInstanceMetricData", "PutInstancePublicPorts",
     "OpenInstancePublicPorts", "CloseInstancePublicPorts", "GetInstancePortStates", "AllocateStaticIp",
     "AttachStaticIp", "DetachStaticIp", "ReleaseStaticIp", "GetStaticIp", "GetStaticIps", "GetOperation",
-    "GetOperations", "TagResource", "UntagResource",
+    "GetOperations", "TagResource", "UntagResource", "EnableAddOn", "DisableAddOn", "GetAutoSnapshots",
+    "CreateInstanceSnapshot", "GetInstanceSnapshots", "DeleteInstanceSnapshot",
 ]  # fmt: skip
 BOX = {"availabilityZone": "us-east-1a", "blueprintId": "debian_12", "bundleId": "micro_3_0"}
 

@@ -225,6 +225,52 @@ def test_a_host_is_measured_by_its_own_counters(app, client, box):
     assert cloud.store.samples(box)[0].passed
 
 
+def daily(at):
+    return {"addOnType": "AutoSnapshot", "autoSnapshotAddOnRequest": {"snapshotTimeOfDay": at}}
+
+
+def test_automatic_snapshots_are_switched_in_place_and_the_newest_seven_stay(app, client, box):
+    now, cloud = app.state.cloud.clock, app.state.cloud
+    begun = client.enable_add_on(resourceName=box, addOnRequest=daily("06:00"))["operations"][0]
+    assert (begun["operationType"], begun["status"]) == ("EnableAddOn", "Succeeded")
+    (told,) = client.get_instance(instanceName=box)["instance"]["addOns"]
+    assert (told["name"], told["status"], told["snapshotTimeOfDay"]) == ("AutoSnapshot", "Enabled", "06:00")
+    with pytest.raises(client.exceptions.InvalidInputException, match="enabled already"):
+        client.enable_add_on(resourceName=box, addOnRequest=daily("07:00"))
+    object.__setattr__(cloud, "clock", lambda: now() + 10 * 86400)
+    try:
+        made = client.get_auto_snapshots(resourceName=box)["autoSnapshots"]
+    finally:
+        object.__setattr__(cloud, "clock", now)
+    assert (len(made), {each["status"] for each in made}) == (7, {"Success"})
+    assert [each["date"] for each in made] == sorted((each["date"] for each in made), reverse=True)
+    client.disable_add_on(resourceName=box, addOnType="AutoSnapshot")
+    assert client.get_instance(instanceName=box)["instance"]["addOns"] == []
+
+
+@pytest.mark.parametrize("at", ["06:30", "24:00", "6:00"])
+def test_a_snapshot_is_made_at_whole_hours_only(client, box, at):
+    with pytest.raises(client.exceptions.InvalidInputException):
+        client.enable_add_on(resourceName=box, addOnRequest=daily(at))
+
+
+def test_a_snapshot_by_hand_is_pending_then_available_and_can_be_deleted(client, box):
+    client.create_instance_snapshot(instanceSnapshotName="kept", instanceName=box, tags=[{"key": "project"}])
+    with pytest.raises(client.exceptions.InvalidInputException, match="already in use"):
+        client.create_instance_snapshot(instanceSnapshotName="kept", instanceName=box)
+
+    def kept():
+        return client.get_instance_snapshots()["instanceSnapshots"][0]
+
+    assert kept()["state"] == "pending"
+    assert wait_until(lambda: kept()["state"] == "available", 20)
+    assert (kept()["fromInstanceName"], kept()["fromBundleId"], kept()["sizeInGb"]) == ("box", "micro_3_0", 40)
+    client.delete_instance_snapshot(instanceSnapshotName="kept")
+    assert client.get_instance_snapshots()["instanceSnapshots"] == []
+    with pytest.raises(client.exceptions.NotFoundException):
+        client.delete_instance_snapshot(instanceSnapshotName="kept")
+
+
 @pytest.fixture
 def aws(url, monkeypatch, capsys):
     """The AWS CLI, in this process; returns what it printed, as data."""
@@ -276,5 +322,12 @@ def test_the_aws_cli_makes_every_call(client, aws):
     aws("start-instance", "--instance-name", "cli")
     assert wait_until(lambda: state() == "running", 40)
     assert aws("get-instance", "--instance-name", "cli")["instance"]["bundleId"] == "nano_3_0"
+    hour = "addOnType=AutoSnapshot,autoSnapshotAddOnRequest={snapshotTimeOfDay=06:00}"
+    aws("enable-add-on", "--resource-name", "cli", "--add-on-request", hour)
+    assert aws("get-auto-snapshots", "--resource-name", "cli")["autoSnapshots"] == []
+    aws("disable-add-on", "--resource-name", "cli", "--add-on-type", "AutoSnapshot")
+    aws("create-instance-snapshot", "--instance-snapshot-name", "kept", "--instance-name", "cli")
+    assert aws("get-instance-snapshots")["instanceSnapshots"][0]["name"] == "kept"
+    aws("delete-instance-snapshot", "--instance-snapshot-name", "kept")
     aws("delete-instance", "--instance-name", "cli")
     assert aws.called == set(CALLS)

@@ -180,6 +180,29 @@ def test_another_plan_replaces_the_host_which_keeps_its_address_and_its_door(loc
     assert open_ports(local) == {22: ["10.77.255.1/32"]}
 
 
+def daily(local) -> list[str]:
+    add_ons = local.client.get_instance(instanceName="jada-orchestrator")["instance"]["addOns"]
+    return [add_on["snapshotTimeOfDay"] for add_on in add_ons]
+
+
+@pytest.mark.root
+def test_automatic_snapshots_are_a_setting_that_is_changed_in_place(local):
+    assert daily(local) == []
+    created = local.client.get_instance(instanceName="jada-orchestrator")["instance"]["createdAt"]
+    local.set("snapshot-time", "05:00")
+    assert "1 updated" in local.run("up")
+    assert daily(local) == ["05:00"]
+    local.run("refresh")
+    assert "6 unchanged" in local.run("up")
+    local.set("snapshot-time", "07:00")
+    local.run("up")
+    assert daily(local) == ["07:00"]
+    local.set("snapshot-time", "none")
+    local.run("up")
+    assert daily(local) == []
+    assert local.client.get_instance(instanceName="jada-orchestrator")["instance"]["createdAt"] == created
+
+
 @pytest.mark.root
 def test_a_port_opened_by_hand_is_found_by_refresh_and_closed_by_up(local):
     local.client.open_instance_public_ports(

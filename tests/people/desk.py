@@ -1,5 +1,6 @@
 """One tab in Google's double, called in process: between every two requests of the sync people act on it."""
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from doubles.google.requests import batch_update
 from doubles.google.sheets import Asked, Sheets
 from sync.api import failure
 from sync.converge import Converge, Outside
+from sync.failure import SyncFailed
 from sync.history import opened
 from sync.plan import Policy, diff
 from sync.settings import Settings
@@ -27,6 +29,8 @@ ACCOUNT = "sync@hotel.example"
 READER = "guest@hotel.example"
 TAB = 7
 SETTINGS = Settings(bookings_url="http://b", spreadsheet_id="x", columns=COLUMNS, dates=("arrival",))
+GOOGLE_ENDS = timedelta(seconds=180)
+"""How long a call may be on its way."""
 
 
 class Killed(BaseException):
@@ -48,6 +52,7 @@ class Desk:
         self._now = datetime(2026, 5, 13, tzinfo=UTC)
         self._ids = 1000
         self.requests: list[str] = []
+        self._late: list[tuple[int, tuple]] = []
         self.pauses: list[float] = []
         self.before = lambda: None
         self.after = lambda: None
@@ -70,7 +75,24 @@ class Desk:
             return [each for _, each in history.told()]
 
     def later(self, **span):
+        if timedelta(**span) > GOOGLE_ENDS:
+            self.arrive()
         self._now += timedelta(**span)
+
+    def delay(self, requests):
+        """The call that is made now gets no answer; Google carries it out before a later request of ours."""
+        self._late.append((len(self.requests) + requests, self._calling))
+
+    def arrive(self, until=None):
+        """Google carries out what is on its way, all of it or what is due."""
+        due = [each for each in self._late if until is None or each[0] <= until]
+        self._late = [each for each in self._late if each not in due]
+        for _, call in due:
+            self.watch()
+            # Its answer, or its refusal, reaches none.
+            with contextlib.suppress(SyncFailed):
+                self.carry_out(*call)
+            self.watch()
 
     def _time(self):
         self._now += timedelta(seconds=1)
@@ -82,6 +104,8 @@ class Desk:
 
     def _call(self, method, path="", query=None, body=None):
         self.requests.append(f"{method} {path}".strip())
+        self.arrive(len(self.requests))
+        self._calling = method, path, query, body
         self.before()
         self.watch()
         try:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import strategies as st
 
+from sync.batch import is_copy
 from sync.failure import SyncFailed
 from tests.people.desk import TAB, Desk, Killed
 
@@ -37,7 +38,11 @@ _ACTS = st.one_of(
 )
 ROW_ACTS = ("type", "insert rows", "delete rows", "move rows", "sort", "note", "filter", "hide", "rename")
 """What leaves columns as they are."""
-_FATES = st.sampled_from(["kill before", "kill after", "lose before", "lose after"])
+_FATES = st.one_of(
+    st.sampled_from(["kill before", "kill after", "lose before", "lose after"]),
+    # It is carried out so many of our requests later, perhaps in the next run.
+    st.tuples(st.sampled_from(["late", "kill late"]), st.integers(1, 5)).map(lambda fate: f"{fate[0]} {fate[1]}"),
+)
 _WHEN = st.sampled_from([0, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9])
 """Before which request; the third is the first write of a run that was not disturbed."""
 
@@ -90,7 +95,7 @@ class _Play:
     def __init__(self, folder, scenario):
         self.desk, self.scenario = Desk(folder), scenario
         self.number, self.kills, self.step = 0, 0, 0
-        self.lost, self.astray = set(), Counter()
+        self.lost, self.astray, self.failed = set(), Counter(), set()
         self._before = None
         self.source = self._source(1, range(1, scenario.bookings + 1))
         self.desk.sync(self.source)
@@ -129,7 +134,12 @@ class _Play:
             ended = self._run()
             if ended == "in step":
                 break
-        return Played(ended, [*self._lost_values(), *self._strays(), *self._bookings(ended)], self.kills)
+        if ended == "in step":
+            # Nothing can be on its way any more: what stood in the way of it goes.
+            self.desk.later(minutes=30)
+            ended = self._run()
+        found = [*self._lost_values(), *self._strays(), *self._bookings(ended), *self._copies(ended)]
+        return Played(ended, found, self.kills)
 
     def _run(self):
         if self.step == 0:
@@ -138,6 +148,7 @@ class _Play:
         try:
             self.desk.sync(self.source, sheet_wins=self.scenario.sheet_wins)
         except SyncFailed as failed:
+            self.failed.add(failed.kind)
             return failed.kind
         except Killed:
             self.kills += 1
@@ -161,9 +172,12 @@ class _Play:
         for when, act in self.scenario.acts:
             if when == n:
                 self._do(*act)
-        if self._fate() == "kill before":
+        how, _, after = self._fate().rpartition("late ")
+        if after.isdecimal():
+            self.desk.delay(int(after))
+        if self._fate() == "kill before" or how == "kill ":
             raise Killed
-        if self._fate() == "lose before":
+        if self._fate() == "lose before" or after.isdecimal():
             raise SyncFailed("sheets_unreachable", "x", "y", wait_s=1)
 
     def _befall(self):
@@ -247,7 +261,11 @@ class _Play:
 
     def _lost_values(self):
         told = {each.was for each in self.desk.told()}
-        return [f"{value} of people is lost untold" for value in self.lost if value not in told]
+        lost = sorted(value for value in self.lost if value not in told)
+        # Killed after a write, and the copy deleted by a user before the next run: that a value of a cell can't be told
+        # is all that can be told of it.
+        unproven = sum(each.why == "unproven" for each in self.desk.told())
+        return [f"{value} of people is lost untold" for value in lost[unproven:]]
 
     def _strays(self):
         told = self.desk.told()
@@ -262,6 +280,12 @@ class _Play:
             for value in self.astray
             if now[value] and value not in ours and value.split(":")[1] not in rows
         ]
+
+    def _copies(self, ended):
+        if ended == "in step" and any(is_copy(title) for title in self.desk.titles):
+            yield "a copy of the tab stays for ever"
+        if "sheet_copy_gone" in self.failed and not any(act[0] == "delete copies" for _, act in self.scenario.acts):
+            yield "a user is said to have deleted a copy, and none did"
 
     def _bookings(self, ended):
         if ended != "in step":

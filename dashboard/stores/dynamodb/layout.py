@@ -36,7 +36,7 @@ OTHER = "other"
 KNOWN = (*(state.value for state in State), OTHER)
 META = "META"
 PROOF, RUN_COUNT, LAST_SUCCESS = Key("CONFIG", "proof"), Key("CONFIG", "runs"), Key("CONFIG", "success")
-TARGETS = Key("CONFIG", "targets")
+TARGETS, IDENTITY, MOVING = Key("CONFIG", "targets"), Key("CONFIG", "id"), Key("CONFIG", "moving")
 
 
 def definition(name: str) -> dict[str, Any]:

@@ -106,6 +106,13 @@ def _place(notice: Notice) -> Key:
     return Key(f"N#{notice.task}", f"{notice.id}#{notice.target}")
 
 
+def items_of(notice: Notice) -> dict[Key, Item]:
+    """Return a notice's items, as a queue is moved in with it."""
+    place = _place(notice)
+    pointer = {Key(f"M#{notice.message}", f"{place.pk}#{place.sk}"): Item()} if notice.message else {}
+    return {place: _item(notice, 1), **pointer}
+
+
 def _item(notice: Notice, version: int) -> Item:
     tail = f"{notice.id}#{notice.target}"
     due = None if notice.due_at is None else f"{seconds(notice.due_at)}#{tail}"

@@ -27,6 +27,7 @@ from dashboard.record import (
     FamilyBudget,
     Found,
     Key,
+    Lost,
     Move,
     Moved,
     NotFound,
@@ -116,17 +117,33 @@ class DynamoStore:
         """Let go of connections."""
         self._table.close()
 
+    def identity(self, new_id: str) -> str:
+        """Return the id that this queue was given when it was first opened; `new_id` where it is now.
+
+        Raises `Lost` where it was moved out, `Unready` while one is moved in.
+        """
+        if self._table.get(layout.MOVING):
+            raise Unready(f"a queue is being moved into the table {self._table.name}: run `fab move-queue` again")
+        self._table.write(put(layout.IDENTITY, {"id": new_id}, NEW))
+        item = self._table.get(layout.IDENTITY)
+        if item is None:
+            raise Unready(f"a write to the table {self._table.name} cannot be read back")
+        if "gone" in item:
+            raise Lost(f"the queue of the table {self._table.name} was moved out", "leave dashboard.table empty")
+        return str(item["id"])
+
     # One task.
 
     def get(self, task_id: str) -> Record:
         """Return a record."""
         try:
-            return self._held(task_id).record
+            return self.held(task_id).record
         except Damaged:
             self.set_aside(task_id)
             raise
 
-    def _held(self, task_id: str) -> Held:
+    def held(self, task_id: str) -> Held:
+        """Return a task as it is now; raises `NotFound`, `Damaged`."""
         for _ in self._table.tries():
             item = self._table.get(task_key(task_id))
             if item is None:
@@ -159,7 +176,7 @@ class DynamoStore:
             try:
                 is_moved = key is not None and key not in large
                 held[name] = (
-                    self._held(name) if is_moved else Held(_parsed(name, item, (key and large.get(key)) or None), item)
+                    self.held(name) if is_moved else Held(_parsed(name, item, (key and large.get(key)) or None), item)
                 )
             except Damaged:
                 self.set_aside(name)
@@ -207,9 +224,15 @@ class DynamoStore:
                 before = seen.get(layout.request_key(key.key))
                 only_if = {"task": before["task"]} if before else NEW
                 writes.append(put(layout.request_key(key.key), {"task": held.task.id, "digest": key.digest}, only_if))
+                writes += [] if is_new else self._with_key(held.task.id, key.key)
             if self._written(writes, nonce):
                 return held, is_new
         raise Busy("unreachable")
+
+    def _with_key(self, task_id: str, key: str) -> list[Write]:
+        """The write by which a task that stood already knows of one key more."""
+        item = self.held(task_id).item
+        return [update(task_key(task_id), {"keys": [*item.get("keys", ()), key]}, {"v": item["v"]})]
 
     def _found(self, record: Record, key: Key | None, seen: Mapping[Place, Item]) -> tuple[Found, list[Held]]:
         item = seen.get(layout.request_key(key.key)) if key else None
@@ -217,7 +240,7 @@ class DynamoStore:
         names = [item["task"] if item else None, work["task"] if work else None, record.task.parent, record.task.id]
         held = self._all_held(name for name in names if name)
         parent = held.get(record.task.parent or "")
-        root = self._held(parent.record.root) if parent else None
+        root = self.held(parent.record.root) if parent else None
         found = Found(
             key=Key(key=key.key, digest=item["digest"], task=item["task"]) if key and item else None,
             keyed=_record(held, item["task"]) if item else None,
@@ -243,10 +266,11 @@ class DynamoStore:
             item["ss"] = [record.session.id]
         if task.dedupe_key:
             writes.append(_taking_over(task.dedupe_key, task.id, seen.get(layout.work_key(task.dedupe_key))))
-        self._put_large(task.id, kept["cold"], large)
+        self.put_large(task.id, kept["cold"], large)
         return [put(task_key(task.id), item, NEW), *writes]
 
-    def _put_large(self, task_id: str, name: str | None, large: bytes | None) -> None:
+    def put_large(self, task_id: str, name: str | None, large: bytes | None) -> None:
+        """Write what of a record is too large for its item, before that."""
         if name and large:
             self._table.write(put(layout.cold_key(task_id, name), {"rec": large}))
 
@@ -268,7 +292,7 @@ class DynamoStore:
 
     def _readable(self, task_id: str) -> Held:
         try:
-            return self._held(task_id)
+            return self.held(task_id)
         except Damaged:
             self.set_aside(task_id)
             raise
@@ -289,7 +313,7 @@ class DynamoStore:
         is_root = old.root == task_id
         kept, large = layout.folded(new)
         if kept["cold"] != held.item.get("cold"):
-            self._put_large(task_id, kept["cold"], large)
+            self.put_large(task_id, kept["cold"], large)
         sets: Item = {**_different(held.item, {**kept, **layout.indexed(new)}), "v": held.version + 1}
         sets["w"] = [*held.item.get("w", ()), nonce][-NONCES:]
         if new.session and (old.session is None or new.session.id != old.session.id):
@@ -431,7 +455,7 @@ class DynamoStore:
     def census(self, now: float) -> Census:
         """Return how many tasks are in each state, and which have waited longest."""
         counts = {kind: sum(self._table.count(key, index=STATES) for key in shards(kind)) for kind in layout.KNOWN}
-        waiting = islice(self._walk([State.NEEDS_YOU.value], Sort.OLDEST), WAITING)
+        waiting = islice(self.walk([State.NEEDS_YOU.value], Sort.OLDEST), WAITING)
         since = [r.task.waiting.since for r in self._records(waiting).values() if r.task.waiting]
         return Census(
             states={state: count for state, count in counts.items() if count},
@@ -440,7 +464,7 @@ class DynamoStore:
         )
 
     def _oldest_due(self, now: float) -> str | None:
-        for record in self._read(self._walk([State.QUEUED.value], Sort.OLDEST)):
+        for record in self._read(self.walk([State.QUEUED.value], Sort.OLDEST)):
             is_due = record.ready_at is None or record.ready_at <= now
             if is_due and record.task.state is State.QUEUED:
                 return record.task.id
@@ -450,7 +474,7 @@ class DynamoStore:
 
     def tasks(self, which: TaskFilter = ALL_TASKS, *, before: str | None = None, limit: int = 50) -> list[Record]:
         """Return tasks, newest first."""
-        found = self._read(self._walk(_kinds(which), Sort.NEWEST, last=before))
+        found = self._read(self.walk(_kinds(which), Sort.NEWEST, last=before))
         fit = (r for r in found if which.state in (None, r.task.state))
         return [*islice(fit, limit)]
 
@@ -472,7 +496,7 @@ class DynamoStore:
             last = min(last or after, after)
         found: list[Record] = []
         seen: str | None = None
-        walked = self._walk(_kinds(which), sort, first=first, last=last)
+        walked = self.walk(_kinds(which), sort, first=first, last=last)
         for looked, record in enumerate(self._read(walked)):
             fits = _fits(record, which)
             if looked == self._looked or (fits and len(found) == limit):
@@ -481,7 +505,7 @@ class DynamoStore:
             found += [record] if fits else []
         return Listing(found, None)
 
-    def _walk(self, kinds: Iterable[str], sort: Sort, *, first: str = "", last: str | None = None) -> Iterator[str]:
+    def walk(self, kinds: Iterable[str], sort: Sort, *, first: str = "", last: str | None = None) -> Iterator[str]:
         """Yield the ids of tasks in these states in order, from `first` on and before `last`."""
         newest_first = sort is not Sort.OLDEST
         # `!` sorts before what any id could go on with, so that the last itself is left out.
@@ -630,10 +654,11 @@ class DynamoStore:
 
     def _note_spent(self, session_id: str) -> None:
         """Keep what a session used by day: written again, it says the same."""
-        for day, used in self._by_day(session_id).items():
+        for day, used in self.by_day(session_id).items():
             self._table.write(put(layout.spent_key(session_id, day), {"t": used.turns, "u": used.usd_micros}))
 
-    def _by_day(self, session_id: str) -> dict[str, Used]:
+    def by_day(self, session_id: str) -> dict[str, Used]:
+        """Return what a session used by day, by its journal."""
         session = self._table.get(layout.session_key(session_id))
         return journal.used_by_day(self._journals.events(session_id, cuts(session or {}), 0))
 
@@ -646,7 +671,7 @@ class DynamoStore:
                 found[day, session_id] = Used(item["t"], item["u"])
         for record in self.running():
             if record.session:
-                live = self._by_day(record.session.id).items()
+                live = self.by_day(record.session.id).items()
                 found |= {(day, record.session.id): used for day, used in live if day >= since}
         days: dict[str, Used] = {}
         for (day, _), used in sorted(found.items()):
@@ -715,7 +740,7 @@ class DynamoStore:
         item = self._table.get(layout.TARGETS)
         known = item["names"] if item else []
         if new := [target for target in targets if target not in known]:
-            for record in self._read(self._walk(sorted(state.value for state in outgoing.TELLING), Sort.OLDEST)):
+            for record in self._read(self.walk(sorted(state.value for state in outgoing.TELLING), Sort.OLDEST)):
                 self._catch_up(record, new, now)
         if known != [*targets]:
             self._table.write(put(layout.TARGETS, {"names": [*targets]}))

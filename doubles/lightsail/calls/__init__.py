@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from doubles.lightsail.calls import addresses, instances, metrics, operations, ports, tags
+from doubles.lightsail.calls import addresses, instances, metrics, operations, ports, snapshots, tags
 from doubles.lightsail.cloud import Cloud
 
 CALLS: Mapping[str, Callable[[Cloud, dict[str, Any]], dict[str, Any]]] = {
@@ -29,6 +29,12 @@ CALLS: Mapping[str, Callable[[Cloud, dict[str, Any]], dict[str, Any]]] = {
     "GetStaticIps": addresses.get_static_ips,
     "GetOperation": operations.get_operation,
     "GetOperations": operations.get_operations,
+    "EnableAddOn": snapshots.enable_add_on,
+    "DisableAddOn": snapshots.disable_add_on,
+    "GetAutoSnapshots": snapshots.get_auto_snapshots,
+    "CreateInstanceSnapshot": snapshots.create_instance_snapshot,
+    "GetInstanceSnapshots": snapshots.get_instance_snapshots,
+    "DeleteInstanceSnapshot": snapshots.delete_instance_snapshot,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
 }

@@ -5,6 +5,7 @@ from typing import Any
 from doubles.lightsail.access import LIFETIME_S, host_key_entries, new_key, private_pem
 from doubles.lightsail.calls.answers import identity, location, operation, page, tags
 from doubles.lightsail.calls.ports import DEFAULT_PORTS, info
+from doubles.lightsail.calls.snapshots import add_ons
 from doubles.lightsail.calls.tags import read
 from doubles.lightsail.catalog import BLUEPRINTS, BUNDLES, ZONES
 from doubles.lightsail.cloud import Cloud, new_id
@@ -169,6 +170,7 @@ def _described(cloud: Cloud, instance: Instance) -> dict[str, Any]:
         **({"publicIpAddress": public} if public else {}),
         "ipv6Addresses": [],
         "ipAddressType": instance.address_type,
+        "addOns": add_ons(instance),
         "hardware": _hardware(cloud, instance),
         "networking": {
             "monthlyTransfer": {"gbPerMonthAllocated": BUNDLES[instance.bundle]["transferPerMonthInGb"]},

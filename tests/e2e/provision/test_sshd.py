@@ -11,7 +11,10 @@ pytestmark = pytest.mark.root
 PATH = "/etc/ssh/sshd_config.d/10-jada.conf"
 PUT = """
 from pathlib import Path
-sshd.put(Path({path!r}), {content!r}, "admin", undo_s={undo_s})
+from provision.onhost import system
+from functools import partial
+reload = partial(system.load, "ssh.service", [["systemctl", "reload", "ssh"]])
+sshd.put(Path({path!r}), {content!r}, "admin", reload, undo_s={undo_s})
 """
 
 

@@ -157,3 +157,23 @@ def test_a_wrong_repository_is_refused_by_name(file, line, told):
     with pytest.raises(Invalid) as caught:
         load(file("[agent.repositories.x]\n" + "\n".join(given.values())))
     assert str(caught.value).startswith(f"agent.repositories.{told}")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('effort = "some"', "agent.effort: must be one of"),
+        ("thinking = 8192", "agent.thinking: must be less than max_tokens (8192)"),
+        ("thinking = 1023", "agent.thinking: must be at least 1024"),
+        (f'instructions = "{"x" * 2001}"', "agent.instructions: must be at most 2000 characters"),
+    ],
+)
+def test_words_and_thinking_have_their_bounds(file, line, told):
+    with pytest.raises(Invalid) as caught:
+        load(file(f"[agent]\n{line}\n"))
+    assert str(caught.value).startswith(told)
+
+
+def test_thinking_is_a_word_or_a_number(file):
+    assert load(file('[agent]\nthinking = "adaptive"')).thinking == "adaptive"
+    assert load(file("[agent]\nthinking = 1024")).thinking == 1024

@@ -1,11 +1,13 @@
 """What waits is sent: one notice for each fact and target, tried until it is answered, and closed when it is over."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from dashboard import outgoing
+from dashboard.outgoing import Notice, Policy
 from dashboard.queue import Queue
 from dashboard.record import Full, stamp
 from dashboard.settings import Notify, Settings
@@ -16,10 +18,12 @@ from wire.types import (
     ClaimRequest,
     Delivery,
     Exit,
+    Need,
     NewTask,
     Question,
     Reply,
     SessionEnd,
+    State,
     SyncOutcome,
     SyncRun,
 )
@@ -268,10 +272,12 @@ def test_quiet_hours_hold_all_but_alarms_in_the_time_zone_of_the_setting(make, c
     ("at", "hours", "quiet"),
     [
         ("23:00", ("22:00", "07:00"), True),
+        ("22:00", ("22:00", "07:00"), True),
         ("06:59", ("22:00", "07:00"), True),
         ("07:00", ("22:00", "07:00"), False),
         ("12:00", ("12:00", "13:00"), True),
         ("13:00", ("12:00", "13:00"), False),
+        ("12:00", ("12:00", "12:00"), False),
         ("12:00", None, False),
     ],
 )
@@ -355,3 +361,177 @@ def test_a_delivery_that_cannot_be_kept_is_not_sent_again_and_is_kept_later(cloc
     store.is_full = False
     assert queue.due_messages() == []
     assert [notice.sent for notice in store.notices(NoticeFilter(since=0))] == [1]
+
+
+@pytest.fixture
+def waits(queue):
+    """The record of a task that waits, as the store has it."""
+    return queue.store.get(ask(queue).id)
+
+
+def told(record, *targets, **fields):
+    """The notices of a record as they are held, each with the given fields."""
+    return [replace(notice, **fields) for notice in outgoing.news(None, record, [], targets)]
+
+
+def test_a_target_that_is_new_hears_of_what_waits_as_one_that_was_never_told(waits):
+    mail = told(waits, "mail", message="m", tries=3, sent=1, sent_at=1.0, answer="accepted", due_at=None)
+    assert outgoing.caught_up(waits, mail, ("mail", "chat"), 50.0) == told(waits, "chat", due_at=50.0)
+
+
+def test_a_new_target_hears_under_the_facts_own_id_and_of_the_latest_fact(waits):
+    held = [told(waits, "mail", id=f"T.question.{version}")[0] for version in (1, 4, 7)]
+    (made,) = outgoing.caught_up(waits, held, ("mail", "chat"), 50.0)
+    assert (made.id, made.target) == ("T.question.7", "chat")
+
+
+def test_without_a_notice_that_is_open_each_target_hears_of_the_fact_once(waits):
+    over = told(waits, "mail", closing="It is done.") + told(waits, "mail", kind=outgoing.OVER)
+    for held in ([], over):
+        assert outgoing.caught_up(waits, held, TARGETS, 50.0) == told(waits, *TARGETS, due_at=50.0)
+
+
+@pytest.mark.parametrize(
+    ("held", "due"),
+    [
+        ({"sent": 0, "due_at": None}, True),  # withdrawn unsent, when its target was not set
+        ({"sent": 0, "due_at": 7.0}, False),
+        ({"sent": 1, "due_at": None}, False),
+        ({"sent": 1, "due_at": 7.0}, False),
+    ],
+)
+def test_a_target_that_is_set_again_hears_of_what_it_was_not_told(waits, held, due):
+    mail = told(waits, "mail", **held)
+    assert outgoing.caught_up(waits, mail, ("mail",), 50.0) == (told(waits, "mail", due_at=50.0) if due else [])
+
+
+def test_what_needs_nobody_is_no_news_to_a_new_target(waits):
+    done = replace(waits, task=replace(waits.task, state="done", waiting=None))
+    assert outgoing.caught_up(done, [], TARGETS, 50.0) == []
+
+
+def test_a_record_that_is_new_concerns_no_one_unless_it_waits(waits):
+    calm = replace(waits, task=replace(waits.task, state=State.QUEUED, waiting=None))
+    assert not outgoing.concerns(None, calm)
+    assert outgoing.concerns(None, waits)
+    assert outgoing.concerns(waits, calm)
+
+
+def test_an_alarm_that_is_another_one_closes_the_one_before_without_a_word_to_send(waits):
+    held = told(waits, "mail", sent=1)
+    other = replace(waits, task=replace(waits.task, title="Another", version=waits.task.version + 1))
+    stale, fresh = outgoing.news(waits, other, held, ("mail",))
+    assert (stale.closing, stale.due_at) == ("Its cause is known by now.", None)
+    assert (fresh.title, fresh.due_at) == ("Another", held[0].due_at)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (State.QUEUED, "It is in the queue again."),
+        (State.RUNNING, "It runs again."),
+        (State.DONE, "It is done."),
+        (State.CANCELLED, "It was cancelled."),
+        (State("resting"), "It is resting by now."),
+    ],
+)
+def test_closing_words_say_what_became_of_it(waits, state, words):
+    after = replace(waits, task=replace(waits.task, state=state, waiting=None))
+    withdrawn, last = outgoing.news(waits, after, told(waits, "mail", sent=2, tries=1, answer="a"), ("mail",))
+    assert (withdrawn.closing, last.text, last.kind) == (words, words, outgoing.OVER)
+    assert (last.tries, last.sent, last.sent_at, last.answer, last.message) == (0, 0, None, "", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        (Need.QUESTION, 'fab task.answer T --text "…"'),
+        (Need.STUCK, 'fab task.answer T --text "…"'),
+        (Need.BUDGET, "fab task.answer T --dollars 5"),
+        (Need.ALARM, "fab task.show T"),
+        ("failed", "fab task.show T"),
+        ("a later release's", "fab task.show T"),
+    ],
+)
+def test_a_message_ends_with_the_command_for_its_kind(kind, command):
+    (message,) = outgoing.messages([notice(kind=str(kind))], Policy(targets=("mail",)))
+    assert message.text.splitlines()[-1] == command
+
+
+def notice(**fields):
+    plain = {"id": "F", "target": "mail", "task": "T", "kind": "question", "title": "t", "text": "x", "at": "then"}
+    return Notice(**{**plain, "message": "M", "due_at": 0.0, **fields})
+
+
+def test_a_message_of_one_is_headline_text_command_and_link_line_by_line():
+    policy = Policy(targets=("mail",), link="https://x.example/")
+    (message,) = outgoing.messages([notice(text="Keep?\nOr not?")], policy)
+    assert message.subject == "[jada] Question: t (M)"
+    assert message.text == (
+        'Question: t, since then.\n\nKeep?\nOr not?\n\nfab task.answer T --text "…"\nhttps://x.example/tasks/T'
+    )
+
+
+def test_a_fact_of_no_task_leads_to_the_front_page_and_an_unknown_kind_needs_you():
+    policy = Policy(targets=("mail",), link="https://x.example")
+    (message,) = outgoing.messages([notice(task="", kind="later", text="")], policy)
+    assert message.text == "Needs you: t, since then.\n\nfab status\nhttps://x.example/"
+
+
+@pytest.mark.parametrize(("count", "more"), [(20, ""), (21, "and 1 more\n")])
+def test_a_message_of_several_names_twenty_and_counts_the_rest(count, more):
+    policy = Policy(targets=("mail",), link="https://x.example/")
+    (message,) = outgoing.messages([notice(id=f"F{n}") for n in range(count)], policy)
+    assert message.text == "Question: t\n" * 20 + more + "\nfab status\nhttps://x.example/"
+
+
+@pytest.mark.parametrize(
+    ("fresh", "under_way", "lately", "sent"),
+    [
+        (3, 0, 0, 3),
+        (4, 0, 0, 1),
+        (3, 0, 3, 3),
+        (3, 0, 4, 1),
+        (1, 0, 5, 1),
+        (1, 0, 6, 0),
+        (1, 5, 0, 1),
+        (1, 6, 0, 0),
+        (2, 4, 0, 2),
+        (2, 5, 0, 1),
+    ],
+)
+def test_how_many_messages_facts_become_under_the_bound(fresh, under_way, lately, sent):
+    due = [notice(id=f"F{n}", message="") for n in range(fresh)]
+    due += [notice(id=f"U{n}", message=f"U{n}") for n in range(under_way)]
+    made = outgoing.assigned(due, {"mail": lately} if lately else {}, Policy(targets=("mail",)), quiet=False)
+    assert len({each.message for each in made}) == sent
+    assert len(made) == (fresh if sent else 0)
+
+
+def test_the_id_of_several_is_known_from_theirs_and_short():
+    due = [notice(id=f"F{n}", message="", sent=n) for n in range(4)]
+    (group,) = {each.message for each in outgoing.assigned(due, {}, Policy(targets=("mail",)), quiet=False)}
+    ids = b"F0\nF1.reminder-1\nF2.reminder-2\nF3.reminder-3"
+    assert group == f"{hashlib.sha256(ids).hexdigest()[:26]}.group"
+
+
+def test_a_delivery_ends_the_message_and_its_tries_and_keeps_the_answers_beginning():
+    delivery = Delivery(id="M", target="mail", delivered=True, answer="y" * 300)
+    (kept,) = outgoing.settled([notice(tries=4)], delivery, 9.0, Policy(targets=("mail",), remind_s=60))
+    assert (kept.message, kept.tries, kept.sent, kept.sent_at, kept.due_at) == ("", 0, 1, 9.0, 69.0)
+    assert kept.answer == "y" * 200
+
+
+def test_a_failed_try_of_what_is_over_leaves_nothing_to_send():
+    delivery = Delivery(id="M", target="mail", delivered=False)
+    (kept,) = outgoing.settled([notice(closing="Over.", due_at=None)], delivery, 9.0, Policy(targets=("mail",)))
+    assert (kept.message, kept.due_at, kept.tries) == ("", None, 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "unsent"),
+    [({"due_at": 9.0}, 1), ({"due_at": 9.5}, 0), ({"due_at": 9.5, "tries": 1}, 1), ({"due_at": None}, 1)],
+)
+def test_what_is_due_or_was_tried_in_vain_is_unsent(fields, unsent):
+    standing = outgoing.standing([notice(**fields)], 9.0, Policy(targets=("mail",)))
+    assert (standing.unsent, standing.answer) == (unsent, "")

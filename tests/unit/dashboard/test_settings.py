@@ -1,9 +1,22 @@
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dashboard.settings import Notify, Recurring, Settings, Template, endpoint, read
+from dashboard.settings import (
+    Notify,
+    OffBox,
+    Recurring,
+    Settings,
+    Template,
+    WorkLimits,
+    endpoint,
+    off_box,
+    read,
+    work_limits,
+    zone,
+)
 from wire import settings_file
 from wire.values import Invalid
 
@@ -93,8 +106,50 @@ def test_the_port_of_an_earlier_release_is_refused_with_what_to_do(tmp_path, lin
 
 
 @pytest.mark.parametrize(
-    ("listen", "found"), [("10.0.0.5:8765", ("10.0.0.5", 8765)), ("[fd00::1]:80", ("fd00::1", 80))]
+    ("listen", "found"),
+    [
+        ("10.0.0.5:8765", ("10.0.0.5", 8765)),
+        ("[fd00::1]:80", ("fd00::1", 80)),
+        ("10.0.0.5:0", ("10.0.0.5", 0)),
+        ("10.0.0.5:65535", ("10.0.0.5", 65535)),
+    ],
 )
 def test_the_port_for_other_hosts(tmp_path, listen, found):
     (tmp_path / "jada.toml").write_text(f'[dashboard]\nlisten = "{listen}"\n')
     assert endpoint(load(tmp_path / "jada.toml").listen) == found
+
+
+def test_the_workers_limits_are_those_of_its_section_or_its_defaults():
+    assert work_limits({}) == WorkLimits()
+    given = {"turns": 40, "sessions_per_day": 7, "usd_per_day": 2.5, "hand_over_tokens": 50_000, "poll_seconds": 9}
+    assert work_limits(given) == WorkLimits(turns=40, sessions_per_day=7, usd_per_day=2.5, hand_over_tokens=50_000)
+    with pytest.raises(Invalid, match=r"agent\.turns: must be a whole number"):
+        work_limits({"turns": "many"})
+
+
+def test_utc_needs_no_zones_on_the_machine():
+    assert zone("UTC") is UTC
+    assert str(zone("Europe/Lisbon")) == "Europe/Lisbon"
+
+
+@pytest.mark.parametrize(
+    ("templates", "known"),
+    [("", "none is set up"), ('[dashboard.templates.a]\ntitle = "A"\n[dashboard.templates.b]\ntitle = "B"\n', "a, b")],
+)
+def test_a_recurring_task_names_the_templates_that_there_are(tmp_path, templates, known):
+    recurring = '[dashboard.recurring.x]\ntemplate = "t"\ncron = "1 * * * *"\n'
+    (tmp_path / "jada.toml").write_text(templates + recurring)
+    with pytest.raises(Invalid, match=f"recurring.x.template: is no template: 't'; known: {known}$"):
+        load(tmp_path / "jada.toml")
+
+
+def test_a_template_with_too_long_a_description_is_refused_by_its_key():
+    with pytest.raises(Invalid, match=r"^description: "):
+        Template(title="t", description="x" * 2_000_000)
+
+
+def test_what_is_known_of_the_backup_is_what_its_section_says_or_its_defaults():
+    assert off_box({}) == OffBox()
+    assert off_box({"target": "sftp://u@h", "alarm_hours": 9, "hour": 4}) == OffBox(target="sftp://u@h", alarm_hours=9)
+    with pytest.raises(Invalid, match=r"backup\.alarm_hours: must be a whole number"):
+        off_box({"alarm_hours": "many"})

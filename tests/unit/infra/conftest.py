@@ -26,6 +26,8 @@ class Cloud(mocks.Mocks):
             outputs |= {"username": "admin", "publicIpAddress": "192.0.2.1", "privateIpAddress": "172.26.0.1"}
         if "lightsail/staticIp:" in args.typ:
             outputs |= {"ipAddress": "192.0.2.99"}
+        if "dynamodb/table:" in args.typ:
+            outputs |= {"arn": f"arn:aws:dynamodb:eu-west-1:123456789012:table/{args.name}"}
         return args.name, outputs
 
     def call(self, args: MockCallArgs) -> dict:

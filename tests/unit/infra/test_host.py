@@ -16,10 +16,16 @@ def test_a_host_is_an_instance_with_a_static_ip_attached(declare):
         "blueprintId": "debian_12",
         "bundleId": "micro_3_0",
         "ipAddressType": "ipv4",
+        "addOn": {"type": "AutoSnapshot", "snapshotTime": "03:00", "status": "Enabled"},
         "tags": {"project": "jada", "stack": "prod"},
     }
     attached = inputs(monitor.registered("StaticIpAttachment")[0])
     assert attached == {"staticIpName": "jada-orchestrator-ip", "instanceName": "jada-orchestrator"}
+
+
+@pytest.mark.parametrize(("stack", "given"), [("local", {}), ("prod", {"snapshot_time": "none"})])
+def test_snapshots_are_on_for_real_stacks_unless_they_are_turned_off(declare, stack, given):
+    assert "addOn" not in inputs(declare(stack, **given).registered("Instance")[0])
 
 
 def test_a_host_has_no_user_data_and_no_stored_key(declare):

@@ -37,8 +37,10 @@ def reached() -> set[str]:
     return called("provision/reach/access.py", "lightsail") | called("provision/reach/firewall.py", "_api") | LOOKS
 
 
-def test_the_operator_may_make_the_providers_calls_reach_hosts_and_look_and_nothing_else():
-    made = called("local/pulumi/resources.py", "client") | reached()
+def test_the_operator_may_make_the_providers_calls_and_snapshots_reach_hosts_and_look_and_nothing_else():
+    made = (
+        called("local/pulumi/resources.py", "client") | called("provision/reach/snapshots.py", "lightsail") | reached()
+    )
     assert actions("operator", "lightsail") == made - NEVER_CALLED
 
 
@@ -86,3 +88,14 @@ def test_ci_gets_into_no_box_without_the_stacks_tags():
 def test_the_operator_may_put_the_stacks_tags_on_a_box_without_any_and_on_none_of_another_stack():
     assert allows("operator", "TagResource", request=OURS)
     assert not allows("operator", "TagResource", request=OURS, resource={"project": "jada", "stack": "prod"})
+
+
+def test_the_tables_policy_holds_the_calls_about_its_users_keys():
+    made = called("provision/commands/table.py", "iam")
+    assert made <= actions("table", "iam")
+    assert {action for action in actions("table", "iam") if "AccessKey" in action} == made
+
+
+def test_the_hosts_own_rights_are_in_no_operators_policy():
+    assert not actions("table", "dynamodb") & {"GetItem", "PutItem", "Query", "Scan"}
+    assert not actions("operator", "dynamodb")

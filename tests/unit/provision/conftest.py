@@ -45,11 +45,12 @@ def bundle():
     return Bundle("release1", "lock1", {}, {unit: dict(parts) for unit in UNITS})
 
 
-def as_desired():
-    """What the looks see of a host that is as it should be."""
+def as_seen(how):
+    """What the looks of a plan see of a host, row by row."""
     found = {}
-    for row in desired.table("debian_12"):
-        found.setdefault(row.look, {})[row.name] = row.want
+    for row in desired.of_any_blueprint():
+        if not row.deep:
+            found.setdefault(row.look, {})[row.name] = how(row)
     return found
 
 
@@ -68,7 +69,7 @@ def fresh():
     """A host right after its first boot."""
     return Probed(
         os="debian_12", python="3.11", machine="x86_64", glibc="2.36",
-        found={kind: dict.fromkeys(names) for kind, names in desired.looks().items()},
+        found=as_seen(lambda row: [] if row.want == [] else None),
         login="admin", releases={}, venvs=(), secrets=(),
         current=None, proven=(), pending=None, deploying=False, run=None, paused={},
         units={unit: {"ActiveState": "inactive", "release": None} for unit in UNITS},
@@ -81,7 +82,7 @@ def worker(fresh, bundle):
     running = {"ActiveState": "active", "release": bundle.id}
     return replace(
         fresh,
-        found=as_desired(),
+        found=as_seen(lambda row: row.want),
         current=bundle.id,
         proven=(bundle.id,),
         releases={bundle.id: {"lock": bundle.lock, "units": bundle.units, "damaged": []}},

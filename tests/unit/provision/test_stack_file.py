@@ -34,6 +34,8 @@ def test_the_shipped_files_pass(name):
         ("[dashboard]\nlease_s = 'x'", "dashboard.lease_s: must be a whole number"),
         ("[dashboard]\nport = 8765", "dashboard.port: is gone"),
         ("[sync]\nx = 1", "sync.x: unknown"),
+        ("[backup]\nx = 1", "backup.x: unknown"),
+        ("[audit]\nx = 1", "audit.x: unknown"),
         ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, backup, deploy"),
         ("[deploy", "is not valid TOML"),
     ],
@@ -72,3 +74,40 @@ def test_who_looks_for_the_queue_on_its_own_host_must_find_it(file, old, new, sa
 def test_the_queues_socket_comes_from_the_dashboards_section(file):
     text = (ROOT / "jada.local.toml").read_text().replace("/run/jada-dashboard/queue.sock", "/run/other/q.sock")
     assert stack_file.load(file(text)).queue == "/run/other/q.sock"
+
+
+@pytest.mark.parametrize("part", ["agent", "sync", "notify"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_each_part_that_looks_for_the_queue_at_a_port_of_its_host_is_named(file, part, host):
+    sync = '[sync]\nbookings_url = "http://127.0.0.1:1"\nspreadsheet_id = "x"\n'
+    line = f'dashboard_url = "http://{host}:8765"\n'
+    with pytest.raises(CommandError) as caught:
+        stack_file.load(file(sync + (line if part == "sync" else f"[{part}]\n{line}")))
+    assert f"{part}.dashboard_url: leads nowhere" in caught.value.cause
+
+
+def test_a_file_without_a_section_has_its_defaults_and_says_who_is_notified(file):
+    sync = "[sync]\nenabled = false\n"
+    found = stack_file.load(file(f'{sync}[dashboard.notify]\ntargets = ["mail", "chat"]\n'))
+    assert (found.deploy.keep_releases, found.targets) == (3, ("mail", "chat"))
+    assert (found.packages, found.table) == ((), "")
+
+
+def test_what_the_host_needs_for_a_repository_and_where_the_queue_is_are_known(file):
+    repository = '[agent.repositories.site]\naddress = "https://git.example/site.git"\npackages = ["make"]\n'
+    egress = '[agent.egress]\nallow = ["git.example"]\n'
+    table = '[dashboard]\ntable = "us-east-1/jada-queue"\n'
+    found = stack_file.load(file(f"[sync]\nenabled = false\n{egress}{repository}{table}"))
+    assert "make" in found.packages
+    assert found.table == "us-east-1/jada-queue"
+
+
+def test_a_file_without_a_sync_is_asked_for_it(file):
+    with pytest.raises(CommandError, match=r"sync\.spreadsheet_id: missing"):
+        stack_file.load(file(""))
+
+
+def test_a_sync_that_is_not_set_up_is_a_unit_at_rest(file):
+    sync = '[sync]\nbookings_url = "http://127.0.0.1:1"\nspreadsheet_id = "x"\n'
+    assert stack_file.load(file(sync)).off == ()
+    assert stack_file.load(file("[sync]\nenabled = false\n")).off == ("port-sheet-sync.service",)

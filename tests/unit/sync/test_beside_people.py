@@ -370,3 +370,56 @@ def test_a_stray_that_cannot_be_found_again_is_reported_until_someone_has_looked
     assert failed.value.kind == "sheet_stray"
     with pytest.raises(SyncFailed, match="sheet_stray"):
         desk.sync(changed(B2="Ada"))
+
+
+@pytest.fixture
+def killed(desk):
+    """A run that was killed while its batch was on its way; a user types into one of its cells before it arrives."""
+
+    def kill():
+        if desk.requests[-1] == "POST :batchUpdate":
+            desk.delay(100)
+            raise Killed
+
+    desk.before = kill
+    with pytest.raises(Killed):
+        desk.sync({**changed(B2="Ada"), "B9": ("2026-05-19", "guest 9", 9.5)})
+    desk.requests.clear()
+    desk.type(2, 2, "typed by a user")
+    desk.before = lambda: None
+    return desk
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_a_batch_that_comes_late_while_the_next_run_is_at_any_of_its_requests_is_judged(killed, at):
+    """The killed run's batch arrives after the next run's replay has seen no copy, or at any other moment."""
+    killed.before = lambda: len(killed.requests) == at and killed.arrive()
+    new = {**changed(B2="Ada"), "B9": ("2026-05-19", "guest 9", 9.5)}
+    killed.sync(new)
+    killed.before = lambda: None
+    assert in_step(killed, new)
+    assert [(each.why, each.was) for each in killed.told()] == [("overwritten", "typed by a user")]
+    killed.later(minutes=10)
+    killed.sync(new)
+    assert killed.titles == ["Others", "Bookings"]
+    assert in_step(killed, new)
+
+
+@pytest.mark.parametrize("at", ["in the same run", "between two runs"])
+def test_a_batch_that_comes_after_it_was_sent_again_adds_nothing_twice(desk, at):
+    """Both begin with a copy of one id, and a spreadsheet has room for one."""
+
+    def lose():
+        if desk.requests[-1] == "POST :batchUpdate":
+            desk.delay(3 if at == "in the same run" else 100)
+            desk.before = lambda: None
+            raise SyncFailed("sheets_unreachable", "x", "y", wait_s=1)
+
+    desk.before = lose
+    new = {**changed(B2="Ada"), "B9": ("2026-05-19", "guest 9", 9.5)}
+    desk.sync(new)
+    desk.arrive()
+    assert in_step(desk, new)
+    desk.later(minutes=30)
+    assert not desk.sync(new).writes
+    assert desk.titles == ["Others", "Bookings"]

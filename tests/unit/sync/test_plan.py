@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.plan import DUPLICATE, LIVE, REMOVED, Change, Policy, Row, diff, joined, lost, our_rows
+from sync.plan import DUPLICATE, LIVE, REMOVED, Change, Conflict, Plan, Policy, Row, diff, joined, lost, our_rows
 
 POLICY = Policy(arrival=1)
 CALM = ("B1", "2026-05-13", 80)
@@ -49,7 +49,7 @@ def test_an_edit_by_a_person_is_restored_where_the_setting_says_so():
 def test_a_cell_that_both_sides_changed_is_a_conflict_which_the_source_wins():
     plan = diff(source(("B1", "2026-05-13", 90)), [row(2, "B1", "2026-05-13", 75)], base(CALM), POLICY)
     assert plan.changes == (Change(2, "B1", {2: 90}),)
-    assert [(c.source, c.sheet, c.written) for c in plan.conflicts] == [(90, 75, True)]
+    assert plan.conflicts == (Conflict("B1", 2, 90, 75, written=True),)
 
 
 def test_a_conflict_that_the_sheet_wins_is_reported_once():
@@ -170,6 +170,17 @@ def test_the_plans_of_one_run_come_to_one():
     second = diff(source(CALM), [row(2, "B1", "2026-05-13", 75)], base(CALM), POLICY)
     both = joined([first, second])
     assert (list(both.added), both.changes, both.edited) == (["B2"], (Change(0, "B1", {2: 80}),), ("B1",))
+
+
+def test_what_the_plans_of_a_run_say_is_said_once_and_the_last_base_holds():
+    conflict, other = Conflict("B1", 2, 90, 75, written=True), Conflict("B9", 2, 1, 2, written=False)
+    first = Plan({}, (), base(CALM), ("B1", "B2"), ("B3",), ("B4",), ("B5",), (conflict,))
+    second = Plan({}, (), {}, ("B2",), ("B3", "B6"), ("B4", "B7"), ("B8",), (conflict, other))
+    third = Plan({}, (), base(CALM, ("B2", "", 1)))
+    both = joined([first, second, third])
+    assert both.settled == third.settled
+    assert (both.removed, both.put_back, both.duplicates) == (("B1", "B2"), ("B3", "B6"), ("B4", "B7"))
+    assert (both.edited, both.conflicts) == (("B5", "B8"), (conflict, other))
 
 
 def test_a_row_is_ours_by_the_source_by_the_base_or_by_its_mark():

@@ -76,6 +76,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 FIELDS = '[sync.fields]\nid = "number"\narrival = { path = "from", type = "date", format = "%d/%m/%Y" }\n'
 HTTP = '[sync.source]\nkind = "http"\nurl = "http://b/x"\n'
+CSV, JSON_LINES = (f'[sync.source]\nkind = "file"\npath = "/x"\nformat = "{name}"\n' for name in ("csv", "jsonl"))
 
 
 @pytest.fixture
@@ -104,12 +105,17 @@ def test_a_sync_that_is_not_set_up_yet_needs_nothing_but_the_word(whole, tmp_pat
     [
         ('[sync.source]\nkind = "soap"\n', "sync.source.kind"),
         ('[sync.source]\nurl = "http://b"\n', "sync.source.kind"),
+        ('source = "http://b"\n', "sync.source.kind"),
+        ("bookings_url = 'http://b'\nfields = []\n", "sync.fields"),
+        ("bookings_url = 'http://b'\nfields = ['id']\n", "sync.fields"),
         ('bookings_url = "http://b"\n' + HTTP, "sync.bookings_url"),
         (HTTP + "page = 1\n", "sync.source.page"),
         (HTTP + 'header_value = "Bearer"\n', "sync.source.header_value"),
         (HTTP + '[sync.source.paging]\nkind = "pages"\n', "sync.source.paging.kind"),
         (HTTP + '[sync.source.paging]\nkind = "page"\n', "sync.source.paging.param"),
         (HTTP + '[sync.source.paging]\nkind = "offset"\nparam = "o"\n', "sync.source.paging.size_param"),
+        (HTTP + '[sync.source.paging]\nkind = "cursor"\nnext = "n"\n', "sync.source.paging.param"),
+        (HTTP + '[sync.source.paging]\nkind = "cursor"\nparam = "c"\n', "sync.source.paging.next"),
         (HTTP + '[sync.source.paging]\nkind = "next_url"\n', "sync.source.paging.next"),
         (HTTP + "[sync.source.window]\nslice_days = 30\n", "sync.source.window.slice_days"),
         (HTTP + '[sync.source.exchange]\nurl = "nowhere"\n', "sync.source.exchange.url"),
@@ -124,6 +130,7 @@ def test_a_sync_that_is_not_set_up_yet_needs_nothing_but_the_word(whole, tmp_pat
         (HTTP + FIELDS + 'due = { path = "x", type = "instant", zone = "Lisbon" }\n', "sync.fields.due.zone"),
         (HTTP + FIELDS + 'due = { path = "x", type = "date", format = "epoch" }\n', "sync.fields.due.zone"),
         (HTTP + FIELDS + 'row = "#"\n', "sync.fields.row.path"),
+        (JSON_LINES + FIELDS + 'row = "#"\n', "sync.fields.row.path"),
         ('columns = ["id", "arrival"]\n' + HTTP + FIELDS, "sync.columns"),
         ('bookings_url = "http://b"\ndates = []\n', "sync.dates"),
         ("", "sync.bookings_url"),
@@ -133,3 +140,27 @@ def test_a_source_that_can_t_be_read_is_refused_by_the_name_of_its_key(whole, te
     with pytest.raises(Invalid) as refused:
         whole(text)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HTTP + FIELDS + 'at = { path = "x", type = "instant", format = "%d/%m/%Y %H:%M", zone = "Europe/Lisbon" }\n',
+        HTTP + FIELDS + 'at = { path = "x", type = "instant", format = "epoch_ms" }\n',
+        HTTP + FIELDS + 'rate = { path = "x", type = "money", scale = 2 }\n',
+        CSV + FIELDS + 'row = "#"\n',
+    ],
+)
+def test_a_field_that_its_type_allows_is_taken(whole, text):
+    assert "id" in whole(text).columns
+
+
+def test_the_columns_that_hold_money_come_from_the_fields_of_that_type(whole):
+    assert whole(HTTP + FIELDS + 'rate = { path = "x", type = "money" }\n').amounts == ("rate",)
+
+
+def test_a_section_that_is_no_table_is_refused_by_its_name():
+    for section in ("bookings", ["source"], 3):
+        with pytest.raises(Invalid) as refused:
+            read(section)
+        assert refused.value.field == "sync"

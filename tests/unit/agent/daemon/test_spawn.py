@@ -1,7 +1,12 @@
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
-from agent.daemon.spawn import Release
+import pytest
+
+from agent.daemon.spawn import Process, Release
 
 RELEASE = Release(Path("/releases/1/venv/bin/python"), Path("/releases/1/app"))
 
@@ -27,3 +32,26 @@ def test_the_own_release_has_no_link_that_a_deploy_could_move():
     assert own.python.parent.resolve() == own.python.parent
     assert own.python.resolve() == Path(sys.executable).resolve()
     assert own.app == Path(__file__).resolve().parents[4]
+
+
+@pytest.mark.process
+def test_nothing_that_a_session_leaves_lives_on(tmp_path):
+    """A session that ends while a sandbox is half made: who would end it is dead, and it has a group of its own."""
+    (tmp_path / "agent").mkdir()
+    leave = "import subprocess; subprocess.Popen(['sleep', '31415'], start_new_session=True)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {leave!r}])"
+    (tmp_path / "agent" / "session.py").write_text(code)
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        child = Process(Release(Path(sys.executable), tmp_path), tmp_path, os.environ)
+        deadline = time.monotonic() + 20
+        while child.ended() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert child.ended() == "exit status 0"
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children]
+        assert not [command for command in commands if b"31415" in command]
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()

@@ -24,7 +24,11 @@ def claim(title="Count the beds", description="All of them.", context=(), checkp
 
 
 def told(**given):
-    return first_message(claim(**given))[0]["text"]
+    return first_message(claim(**given), "2026-11-29", 30)[0]["text"]
+
+
+def before_the_session(**given):
+    return told(**given).partition("\n\nToday is ")[0]
 
 
 def test_a_model_is_told_where_it_can_go_and_that_it_needs_no_credential():
@@ -42,13 +46,15 @@ def test_it_begins_with_the_title_and_has_the_description():
 
 def test_files_are_reported_with_size_and_head():
     files = (File(name="beds.csv", content=b"id,bed\n1,double\n" * 100), File(name="logo.png", content=b"\x89PNG\0\0"))
-    said = told(context=files)
+    said = before_the_session(context=files)
     assert "- beds.csv, 1600 bytes, begins:\n    id,bed\n    1,double\n    id,bed\n    1,double\n" in said
     assert said.endswith("- logo.png, 6 bytes")
 
 
 def test_a_checkpoint_is_reported_as_such_and_only_when_there_is_one():
-    assert told(checkpoint="Done: half.").endswith("left this checkpoint; its files are in /workspace.\n\nDone: half.")
+    assert before_the_session(checkpoint="Done: half.").endswith(
+        "left this checkpoint; its files are in /workspace.\n\nDone: half."
+    )
     assert "checkpoint" not in told().lower()
 
 
@@ -56,7 +62,7 @@ def test_the_largest_first_request_stays_under_ten_thousand_tokens():
     """Three bytes a token is less than English text or CSV have."""
     files = tuple(File(name=f"{n:02}{'f' * 98}", content=b"x" * 10_000) for n in range(20))
     said = told(title="t" * 200, description="d" * 8192, context=files, checkpoint="c" * 50_000)
-    assert len((system(Settings()) + said).encode()) < 9_000 * 3
+    assert len((system(Settings(instructions="i" * 2000)) + said).encode()) < 9_000 * 3
     assert "[41808 bytes left out]" in said
 
 
@@ -83,3 +89,15 @@ def test_what_a_killed_process_left_does_not_stand_in_the_way(workspace):
     (workspace / ".a.csv.part").write_bytes(b"ha")
     lay_out([File(name="a.csv", content=b"half and half")], workspace)
     assert [path.name for path in workspace.iterdir()] == ["a.csv"]
+
+
+def test_a_session_is_told_the_date_its_turns_and_what_its_subtasks_see():
+    said = told()
+    assert "Today is 2026-11-29 (UTC). This session has 30 turns" in said
+    assert "sees its own title and description, and nothing else" in said
+    assert "2026" not in system(Settings())
+
+
+def test_the_companys_own_words_come_last_in_the_system_text():
+    assert system(Settings(instructions=" Write {German}. \n")).endswith("for every task:\nWrite {German}.")
+    assert system(Settings(instructions=" \n")) == system(Settings())

@@ -65,6 +65,12 @@ def test_what_was_done_is_reported_without_values():
     assert lines[-1].startswith("missing: port_sheet_token.json, Google's credential")
 
 
+def test_googles_credential_is_not_asked_of_a_host_whose_sync_is_off():
+    answer = {"changed": [], "restarted": [], "held": ["anthropic_api_key"]}
+    assert any("port_sheet_token.json" in line for line in secrets.report_lines(answer))
+    assert list(secrets.report_lines(answer, ["port-sheet-sync.service"])) == ["as before: anthropic_api_key"]
+
+
 def test_a_misspelt_file_is_refused_with_the_name_that_is_meant(tmp_path):
     (tmp_path / "bookings_tokn").write_text("x")
     (tmp_path / ".hidden").write_text("x")

@@ -7,14 +7,20 @@ from provision.onhost.looks import see
 
 
 def _seen(look, *names):
-    return see({look: [str(name) for name in names]})[look]
+    return see({look: [str(name) for name in names]}, ())[look]
+
+
+def _owner(path):
+    return f"{path.owner()}:{path.group()}"
 
 
 def test_files_and_links_are_reported_as_they_are(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "file").chmod(0o640)
     paths = [tmp_path / name for name in ("file", "link", "none")]
-    assert [*_seen("file", *paths).values()] == [hashlib.sha256(b"content").hexdigest(), None, None]
+    content = {"content": hashlib.sha256(b"content").hexdigest(), "rights": f"0640 {_owner(tmp_path)}"}
+    assert [*_seen("file", *paths).values()] == [content, "a link", None]
     assert [*_seen("link", *paths).values()] == [None, "nowhere", None]
 
 
@@ -24,13 +30,13 @@ def test_a_folder_where_a_link_belongs_is_reported(tmp_path):
     assert [*_seen("link", tmp_path / "folder", tmp_path / "link").values()] == ["a folder", "folder"]
 
 
-def test_rights_are_mode_and_owner(tmp_path):
+def test_rights_are_mode_owner_and_group(tmp_path):
     for name, mode in [("tight", 0o700), ("open", 0o755)]:
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(mode)
-    owner = tmp_path.owner()
+    owner = _owner(tmp_path)
     seen = _seen("rights", *(tmp_path / name for name in ("tight", "open", "gone")))
-    assert [*seen.values()] == [["0700", owner], ["0755", owner], None]
+    assert [*seen.values()] == [f"0700 {owner}", f"0755 {owner}", None]
 
 
 @pytest.mark.process

@@ -8,7 +8,8 @@ pytestmark = pytest.mark.process
 
 
 def test_the_system_is_named_as_lightsails_blueprints_are():
-    name, version = probe.main({"looks": {}, "units": []})["os"].split("_", 1)
+    asked = {"looks": {}, "as_found": {}, "unseen": [], "ours": [], "units": []}
+    name, version = probe.main(asked)["os"].split("_", 1)
     assert name.islower()
     assert version[0].isdigit()
 
@@ -16,4 +17,5 @@ def test_the_system_is_named_as_lightsails_blueprints_are():
 def test_a_plan_reads_what_the_probe_says():
     seen = plan.read_probe(probe.main(plan.probe_request()))
     assert seen.current is None
-    assert {look: [*names] for look, names in seen.found.items()} == desired.looks()
+    asked = desired.request()
+    assert {look: [*names] for look, names in seen.found.items()} == {**asked["looks"], **asked["as_found"]}

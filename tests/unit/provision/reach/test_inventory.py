@@ -113,3 +113,23 @@ def test_a_state_that_can_not_be_read_is_no_stack_that_is_not_there(said, cause,
     refused = inventory.no_outputs("prod", said)
     assert cause in refused.cause
     assert cure in refused.cure
+
+
+TABLE = {"name": "jada-queue", "user": "jada-queue-hosts"}
+
+
+def test_a_table_is_the_one_that_the_stack_made():
+    made = _parsed({**REAL, "table": TABLE})
+    inventory.require_one_queue(made, "us-east-1/jada-queue", "jada.prod.toml")
+    inventory.require_one_queue(made, "", "jada.prod.toml")
+    with pytest.raises(CommandError, match="the stack's is us-east-1/jada-queue"):
+        inventory.require_one_queue(made, "us-east-1/jada-other", "jada.prod.toml")
+    with pytest.raises(CommandError, match="made no table"):
+        inventory.require_one_queue(_parsed(REAL), "us-east-1/jada-queue", "jada.prod.toml")
+
+
+@pytest.mark.parametrize("more", [{}, {"table": TABLE}])
+def test_hosts_that_would_each_have_a_queue_are_refused(more):
+    two = _parsed({**REAL, **more, "hosts": [HOST, {**HOST, "name": "jada-second"}]})
+    with pytest.raises(CommandError, match="jada-orchestrator, jada-second would each have a queue"):
+        inventory.require_one_queue(two, "", "jada.prod.toml")

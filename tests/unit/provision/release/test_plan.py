@@ -8,6 +8,7 @@ from provision.desired import system_files
 from provision.errors import CommandError
 from provision.onhost.looks import LOOKS
 from provision.onhost.repairs import REPAIRS
+from provision.onhost.surroundings import SURROUNDINGS
 from provision.release import plan
 from provision.release.bundle import FILES
 from provision.system.secrets import SECRETS
@@ -31,8 +32,8 @@ def _names(made, repair):
 
 def test_the_probe_looks_at_everything_that_a_plan_may_change(fresh, bundle):
     asked, made = plan.probe_request(), plan.make(fresh, bundle, 3)
-    for difference in made.differing:
-        assert difference.row.name in asked["looks"][difference.row.look]
+    for row in (difference.row for difference in made.differing):
+        assert row.name in asked["as_found" if row.as_found else "looks"][row.look]
     assert set(asked["units"]) == set(fresh.units)
 
 
@@ -113,7 +114,7 @@ def test_a_service_that_does_not_run_as_it_should_restarts(worker, bundle, state
 
 def test_a_file_changed_by_hand_is_written_again(worker, bundle, seeing):
     path = "/etc/ssh/sshd_config.d/10-jada.conf"
-    made = plan.make(seeing(worker, "file", {path: "0" * 64}), bundle, 3)
+    made = plan.make(seeing(worker, "file", {path: {"content": "0" * 64}}), bundle, 3)
     assert _names(made, "write") == [path]
     assert not made.restart
 
@@ -126,7 +127,7 @@ def test_a_file_of_the_release_changed_by_hand_is_brought_back_with_what_runs_fr
 
 
 def test_rights_changed_by_hand_are_set_right_and_nothing_restarts(worker, bundle, seeing):
-    made = plan.make(seeing(worker, "rights", {"/home/jada/secrets": ["0755", "root"]}), bundle, 3)
+    made = plan.make(seeing(worker, "rights", {"/home/jada/secrets": "0755 root:root"}), bundle, 3)
     assert not made.nothing
     assert _names(made, "set right") == ["/home/jada/secrets"]
     assert not made.restart
@@ -190,7 +191,7 @@ def test_orders_carry_what_the_installer_reads(fresh, bundle):
         "id": "release1", "lock": "lock1", "seen": None, "switch": True, "wheels": None,
         "archive": {"path": "/x", "sha256": "y"}, "keep": [], "reload": True,
         "restart": list(SERVICES), "healthy": list(SERVICES),
-        "prove": False, "after": None, "digest": plan.digest(made), "login": "admin",
+        "prove": False, "after": None, "digest": plan.digest(made), "login": "admin", "ours": [*desired.ours()],
         "health": {"url": "unix:/run/q.sock", "seconds": 60, "steady_s": 10, "proven_s": 75},
     }  # fmt: skip
     assert [each["name"] for each in system if each["repair"] == "install"] == [
@@ -207,7 +208,9 @@ def test_every_repair_of_the_table_is_one_that_the_host_knows_and_that_a_plan_ca
     wanted = {row.repair for row in desired.table("debian_12") if row.repair}
     assert wanted <= set(REPAIRS)
     assert wanted <= set(desired.SAID)
-    assert set(desired.looks()) <= set(LOOKS)
+    asked = desired.request(deep=True)
+    assert set(asked["looks"]) <= {*LOOKS, "strangers in", "unit"}
+    assert set(asked["as_found"]) <= set(SURROUNDINGS)
 
 
 def test_a_row_that_no_deploy_brings_back_says_what_to_do():
@@ -222,8 +225,10 @@ def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
         "will build      the Python environment lock1, offline",
         "will upload     release release1",
         f"will set right  owner and mode of {', '.join(desired.FOLDERS)}",
+        *(f"will set right  the user {name}: it is not there" for name in desired.USERS),
         "will add        admin to jada-queue, jada-operators: an operator of the queue",
         f"will link       through the current release: {', '.join(desired.LINKS)}",
+        "will record     what else is on the host, to tell later what a hand has changed",
         "will switch     from no release to release1",
         "will start      jada-dashboard.service: it is inactive",
         "will start      jada-agent.service: it is inactive",
@@ -312,9 +317,16 @@ def test_only_a_service_waits_for_its_secrets(worker, bundle):
 
 def test_the_folders_that_are_checked_are_those_that_tmpfiles_makes():
     lines = [line.split() for line in (FILES / "etc/tmpfiles.d/jada.conf").read_text().splitlines()]
-    made = {words[1]: (words[2], words[3]) for words in lines if words[0] == "d"}
-    assert made.pop("/home/jada") == ("0755", "root")  # the parent of the secrets, which everyone may pass
+    made = {words[1]: f"{words[2]} {words[3]}:{words[4]}" for words in lines if words[0] == "d"}
     assert made == desired.FOLDERS
+
+
+def test_the_users_that_are_checked_are_those_that_sysusers_makes():
+    lines = [line.split() for line in (FILES / "etc/sysusers.d/jada.conf").read_text().splitlines()]
+    homes = {words[1]: words[-1] for words in lines if words[0] == "u"}
+    assert homes == {name: home for name, (home, _) in desired.USERS.items()}
+    joined = {(words[1], words[2]) for words in lines if words[0] == "m"}
+    assert joined == {(name, group) for name, (_, groups) in desired.USERS.items() for group in groups if group != name}
 
 
 @pytest.mark.parametrize(("path", "target"), desired.LINKS.items())

@@ -20,9 +20,9 @@ def test_a_unit_reads_the_secrets_of_the_table_and_no_other(unit):
     assert sorted(_credentials(unit)) == sorted(credential_lines(unit))
 
 
-def test_every_reader_is_a_unit_of_the_release_and_the_dashboard_reads_none():
-    others = {*UNITS, *TEMPLATES} - {"jada-dashboard.service"}
-    assert {unit for secret in SECRETS.values() for unit in secret.readers} == others
+def test_every_reader_is_a_unit_of_the_release_and_the_dashboard_reads_only_its_tables_key():
+    assert {unit for secret in SECRETS.values() for unit in secret.readers} == {*UNITS, *TEMPLATES}
+    assert [name for name, secret in SECRETS.items() if "jada-dashboard.service" in secret.readers] == ["table_key"]
 
 
 def test_the_document_on_security_has_the_table():
@@ -47,7 +47,7 @@ def test_a_secret_that_its_reader_tells_of_is_missing_and_yet_lets_its_unit_star
 
 def test_an_optional_secret_is_never_missing():
     table = {**SECRETS, OPTIONAL.name: OPTIONAL}
-    assert {secret.name for secret in missing(["bookings_token"], table)} == SECRETS.keys() - {
+    assert {secret.name for secret in missing(["bookings_token"], secrets=table)} == SECRETS.keys() - {
         "backup_key",
         "bookings_token",
         "dashboard_token",
@@ -55,4 +55,10 @@ def test_an_optional_secret_is_never_missing():
         "heartbeat_url",
         "notify_targets",
         "port_sheet_client.json",
+        "table_key",
     }
+
+
+def test_what_only_a_unit_at_rest_reads_is_not_missing():
+    assert {secret.name for secret in missing([], ["port-sheet-sync.service"])} == {"anthropic_api_key"}
+    assert {secret.name for secret in missing([])} >= {"port_sheet_token.json", "bookings_token"}

@@ -1,0 +1,48 @@
+"""What a hand changes on a real host is seen, each thing by itself, and brought back or named with its cure."""
+
+import pytest
+
+from provision import desired
+from provision.release import plan
+from provision.release.deploy import deploy, prepare
+from tests.e2e.provision.changes import CHANGES
+from tests.e2e.provision.host import until_proven
+
+pytestmark = pytest.mark.root
+
+
+def _said(box, source, progress, *, deep):
+    """What a plan says of a host; with `deep`, what verify looks at besides."""
+    made = prepare(box, source, progress).plan
+    said = {*plan.lines(made), *map(desired.told, made.differing)}
+    if deep:
+        seen = plan.read_probe(box.program("probe", plan.probe_request(deep=True)))
+        said |= {desired.told(each) for each in desired.differences(desired.table(seen.os), seen.found)}
+    return said
+
+
+def test_nothing_that_a_hand_changes_is_unseen_and_each_is_brought_back_or_undone(deployed, source, progress):
+    assert prepare(deployed, source, progress).plan.differing == ()
+    unseen = {}
+    before = {deep: _said(deployed, source, progress, deep=deep) for deep in (False, True)}
+    for name, change in CHANGES.items():
+        deployed.run(["sh", "-c", change.do])
+        said = _said(deployed, source, progress, deep=change.deep)
+        if not [line for line in said - before[change.deep] if change.named in line]:
+            unseen[name] = sorted(said - before[change.deep])
+        before[change.deep] = said
+    assert unseen == {}, unseen
+    assert len(CHANGES) >= 60
+    deploy(deployed, source, progress)
+    until_proven(deployed)
+    left = prepare(deployed, source, progress).plan
+    assert [desired.told(each) for each in left.repairs] == []
+    assert not left.restart
+    said = "\n".join(plan.lines(left))
+    back = [name for name, change in CHANGES.items() if not change.undo and change.named in said]
+    assert back == []
+    for change in reversed(CHANGES.values()):
+        if change.undo:
+            deployed.run(["sh", "-c", change.undo])
+    deploy(deployed, source, progress)
+    assert [line for line in _said(deployed, source, progress, deep=True) if "nothing to do" not in line] == []
