@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from provision import desired
-from provision.commands.verify import failures, pytest_command, read_report, word, write_junit
+from provision.commands.verify import failures, pytest_command, read_report, with_doors, word, write_junit
 from provision.errors import CommandError
 from provision.reach.keyfiles import KeyFiles
 
@@ -70,3 +70,11 @@ def test_the_report_has_a_suite_for_each_host(tmp_path):
 def test_a_report_that_can_not_be_written_is_said_with_its_path(tmp_path):
     with pytest.raises(CommandError, match=r"no/all\.xml can't be written"):
         write_junit(tmp_path / "no" / "all.xml", [])
+
+
+def test_verified_is_withheld_while_a_door_is_open_and_the_report_names_it():
+    assert word(with_doors(_read(PASSED), [])) == "verified: 2 checks"
+    open_ = with_doors(_read(PASSED), ["box: the firewall still lets in 198.51.100.9/32"])
+    assert word(open_) == "1 of 2 checks failed: 1 need what their lines say"
+    assert list(failures(open_.suite)) == ["operators_only: box: the firewall still lets in 198.51.100.9/32"]
+    assert (open_.suite.get("tests"), open_.suite.get("failures")) == ("2", "1")

@@ -31,12 +31,11 @@ def test_what_is_tried_aside_reads_its_own_files_and_not_those_in_force(tmp_path
     assert (aside / "sshd_config.d" / "10-jada.conf").read_text() == "old"
 
 
+WEAK = "hmac-sha1,hmac-sha2-256,umac-64@openssh.com"
+
+
 @pytest.mark.parametrize(
-    ("offered", "left"),
-    [
-        ("hmac-sha2-256,umac-128@openssh.com", []),
-        ("hmac-sha1,hmac-sha2-256,umac-64@openssh.com", ["hmac-sha1", "umac-64@openssh.com"]),
-    ],
+    ("offered", "left"), [("hmac-sha2-256,umac-128@openssh.com", []), (WEAK, ["hmac-sha1", "umac-64@openssh.com"])]
 )
 def test_what_was_to_be_taken_out_of_a_list_and_is_still_offered_is_named(offered, left):
     assert sshd.still_offered("macs hmac-sha1*,umac-64*", {"macs": offered}) == left
