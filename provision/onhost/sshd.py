@@ -29,8 +29,8 @@ rm -f {program}
 def put(path: Path, content: str, login: str, reload: Callable[[], None], undo_s: float = UNDO_S) -> None:
     """Put a drop-in in place of an older one, and `reload` sshd.
 
-    Raises `SystemStepFailed`, and then nothing was changed, where sshd does not accept it or would no longer let the login
-    user's certificates in.
+    Raises `SystemStepFailed`, and then nothing was changed, where sshd does not accept it or would no longer let the
+    login user's certificates in.
     """
     before = effective(ETC)
     with tempfile.TemporaryDirectory(prefix="jada-sshd-") as folder:
