@@ -36,6 +36,7 @@ def test_a_host_that_was_observed_whole_and_is_well_is_ok_in_every_row():
     rows = judge(WELL, LIMITS)
     assert {found.verdict for found in rows} == {Verdict.OK}, [r for r in rows if r.verdict != Verdict.OK]
     assert worst(rows).code == 0
+    assert not [found for found in rows if found.cure]
 
 
 RESTS_ON = {
