@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from provision.audit.observed import Door, NotKnown, Observed, Point
+from provision.audit.observed import Door, NotKnown, Observed, Point, Rest
 from provision.system.secrets import FOLDER
 from provision.thresholds import Thresholds
 from wire.types import Counted, SyncOutcome, SyncRun
@@ -168,14 +168,21 @@ def _services(seen: Observed, _limits: Thresholds) -> Judged:
     units, failed = seen.part("units"), seen.part("failed")
     if not units:
         raise NotKnown("no unit was looked at")
-    down = [
-        f"{name} is {state.get('ActiveState', 'unknown')}" for name, state in units.items() if _is_down(name, state)
-    ]
+    resting = () if seen.rest.unknown else seen.rest.value.units
+    wanted = {name: state for name, state in units.items() if name not in resting}
+    down = [f"{name} is {state.get('ActiveState', '?')}" for name, state in wanted.items() if _is_down(name, state)]
     down += [f"{name} failed" for name in failed if not any(name in one for one in down)]
     if down:
         return Verdict.BAD, "; ".join(down), "`fab logs --unit NAME` says why"
-    running = ", ".join(_short(name) for name in units if name != SYNC_UNIT)
-    return Verdict.OK, f"active: {running}; no unit of the host has failed", ""
+    running = ", ".join(_short(name) for name in wanted if name != SYNC_UNIT)
+    return Verdict.OK, f"active: {running or 'none, all are paused'}; no unit of the host has failed", ""
+
+
+def _rest(seen: Observed, _limits: Thresholds) -> Judged:
+    rest: Rest = seen.rest.get()
+    if rest.units:
+        return Verdict.LOOK, "; ".join(rest.lines), "`fab resume` lets them work again"
+    return Verdict.OK, "nothing is paused", ""
 
 
 def _is_down(name: str, state: dict[str, str]) -> bool:
@@ -435,6 +442,7 @@ RULES: dict[str, Rule] = {
     "uptime": _uptime,
     "services": _services,
     "restarts": _restarts,
+    "paused": _rest,
     "queue": _queue,
     "waiting": _waiting,
     "wellness": _wellness,

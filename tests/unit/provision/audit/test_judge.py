@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from provision.audit.judge import RULES, Verdict, judge, worst
-from provision.audit.observed import Door, Seen
+from provision.audit.observed import Door, Rest, Seen
 from provision.thresholds import Thresholds
 from tests.unit.provision.audit.conftest import (
     NOW,
@@ -50,6 +50,7 @@ RESTS_ON = {
     "uptime": without_part("host"),
     "services": without_part("failed"),
     "restarts": without_part("units"),
+    "paused": replace(WELL, rest=Seen(unknown="no plan was made")),
     "queue": without_part("ready"),
     "waiting": without_part("tasks"),
     "wellness": with_part("wellness", Wellness(well=False)),
@@ -194,6 +195,16 @@ def test_what_is_worse_is_said_with_a_cure(name, seen, verdict, said):
     assert found.verdict is verdict
     assert said in found.said
     assert found.cure
+
+
+def test_what_someone_paused_is_said_once_and_is_no_failure():
+    stopped = with_part("units", {**PARTS["units"], AGENT: unit(ActiveState="inactive")})
+    assert row(stopped, "services").verdict is Verdict.BAD
+    paused = replace(stopped, rest=Seen(Rest((AGENT,), ("jada-agent: paused by anna since noon",))))
+    assert row(paused, "services").verdict is Verdict.OK
+    assert "jada-agent" not in row(paused, "services").said
+    found = row(paused, "paused")
+    assert (found.verdict, "by anna" in found.said) == (Verdict.LOOK, True)
 
 
 def test_a_box_on_which_no_session_began_has_nothing_to_judge_there():
