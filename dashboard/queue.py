@@ -53,6 +53,7 @@ from wire.types import (
     HeartbeatReply,
     HostDay,
     Lease,
+    LeftWorkspace,
     Message,
     NewTask,
     NightlyBackup,
@@ -65,6 +66,7 @@ from wire.types import (
     SyncRun,
     Task,
     Wellness,
+    Workspace,
     require_small_files,
 )
 from wire.values import Invalid
@@ -239,7 +241,15 @@ class Queue:
             checkpoint=blobs[left].decode() if left else None,
             answers=record.answers,
             notes=record.notes,
+            workspace=record.workspace,
         )
+
+    def workspace(self, task_id: str) -> bytes:
+        """Return the archive of the workspace that a task's last session left. Raises `NotFound`."""
+        left = self.store.get(task_id).workspace
+        if left is None:
+            raise NotFound(f"task {task_id} has no workspace that travels")
+        return self.store.blobs([left.sha256])[left.sha256]
 
     def heartbeat(self, task_id: str, beat: Heartbeat) -> HeartbeatReply:
         """Renew a lease."""
@@ -261,10 +271,11 @@ class Queue:
         long = None if short is not None else end.result
         texts = {name: text.encode() for name, text in (("result", long), ("checkpoint", end.checkpoint)) if text}
         names = {name: digest(text) for name, text in texts.items()}
-        left = rules.Left(files=_infos(end.files), short_result=short, **names)
+        travels = end.workspace
+        left = rules.Left(files=_infos(end.files), short_result=short, workspace=_workspace(travels), **names)
         now = self.clock()
         move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
-        blobs = [*(file.content for file in end.files), *texts.values()]
+        blobs = [*(file.content for file in end.files), *texts.values(), *([travels.archive] if travels else [])]
         return self.task(self.store.change_by_session(session_id, move, blobs))
 
     def reply(self, task_id: str, reply: Reply, version: int, by: str = "") -> Task:
@@ -569,6 +580,12 @@ def _with_texts(record: Record, texts: Mapping[str, bytes]) -> Task:
     """Put a task's texts back; one that an earlier release kept in the record is there already."""
     kept = {"description": record.description, "result": record.result}
     return replace(record.task, **{name: texts[blob].decode() for name, blob in kept.items() if blob})
+
+
+def _workspace(left: LeftWorkspace | None) -> Workspace | None:
+    if left is None:
+        return None
+    return Workspace(sha256=digest(left.archive), size=len(left.archive), missing=left.missing)
 
 
 def _infos(files: Sequence[File]) -> tuple[FileInfo, ...]:
