@@ -161,6 +161,7 @@ class SessionSettings(Value, frozen=True, kw_only=True):
     usd_micros: int
     workspace: str
     mirrors: str = ""
+    away: tuple[str, ...] = ()
 
 
 def read(section: Any) -> Settings:

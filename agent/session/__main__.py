@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,6 +96,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     _begin(journal, claim, operator, workspace)
     _take_answers(journal, claim)
     _take_notes(journal, claim)
+    _tell_what_is_away(journal, settings.away)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
@@ -191,6 +192,16 @@ def _take_notes(journal: Journal, claim: Claim) -> None:
     for note in claim.notes[taken:]:
         text = f"[A person answers what you stopped at:]\n{note}"
         journal.append(EventKind.MESSAGE, {"content": [{"type": "text", "text": text}], "note": True})
+
+
+def _tell_what_is_away(journal: Journal, away: Sequence[str]) -> None:
+    """Journal what of the workspace did not come along to this host, once for each time that it moved."""
+    if not away:
+        return
+    text = "[jada: this task goes on on another host. Not in /workspace any more:\n- " + "\n- ".join(away) + "]"
+    said = {"content": [{"type": "text", "text": text}], "away": True}
+    if not any(event.data.get("away") and event.data["content"] == said["content"] for event in journal.events):
+        journal.append(EventKind.MESSAGE, said)
 
 
 def _key() -> Secret:
