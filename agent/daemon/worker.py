@@ -18,6 +18,7 @@ from agent.daemon.link import PAUSE_S, DashboardAway, Link
 from agent.daemon.outbox import STALE, Outbox, Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Child
+from agent.daemon.travel import Workspaces
 from agent.record import durable
 from agent.record.journal import JournalLocked
 from agent.settings import SessionSettings, Settings
@@ -58,7 +59,7 @@ class Daemon:
     """
 
     settings: Settings
-    workspaces: Path
+    workspaces: Workspaces
     outboxes: Outboxes
     link: Link
     day: Day
@@ -191,8 +192,6 @@ class Daemon:
             self.claim_key.used()
 
     def _write_folder(self, claim: Claim) -> Outbox:
-        workspace = self.workspaces / claim.task.id
-        workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
         outbox = self.outboxes.for_session(claim.session.id)
         if not claim.session.new:
             outbox.restore()
@@ -201,13 +200,20 @@ class Daemon:
             if len(self.day.used.sessions) >= self.settings.sessions_per_day:
                 raise _DayFull("the day's sessions are used up, and this one had not begun: it waits for the next day")
             self.day.begin(claim.session.id)
+        away = self.workspaces.arrive(
+            claim,
+            lambda: self.link(lambda client: client.workspace(claim.task.id)),
+            began=claim.checkpoint is not None or not outbox.is_empty,
+        )
+        workspace = self.workspaces.place(claim.task.id).resolve()
         durable.write(outbox.folder / "claim.json", claim)
         money = self._money(claim, outbox.spent())
         settings = SessionSettings(
             operator=self.settings,
             usd_micros=money,
-            workspace=str(workspace.resolve()),
-            mirrors=str(self.workspaces.resolve().with_name("mirrors")),
+            workspace=str(workspace),
+            mirrors=str(workspace.parent.with_name("mirrors")),
+            away=away,
         )
         durable.write(outbox.folder / "settings.json", settings)
         # Last: from here on the folder has an outcome to report, and a claim.json of this fence to go by.
@@ -301,6 +307,8 @@ class Daemon:
             self.breaker.open(end.reason)
         elif end.turns:
             self.breaker.close()
+        if outbox.progress.over:
+            self.outboxes.clear(outbox.progress.task)
         log.info("session %s: exit %d after %d turns, $%.4f. %s", outbox.id, end.exit, end.turns, end.usd_micros / 1e6,
                  end.reason)  # fmt: skip
         return True

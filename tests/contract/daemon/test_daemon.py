@@ -22,11 +22,16 @@ def test_a_claimed_task_is_worked_on_and_done(site, make):
     assert [daemon.step(), daemon.step()] == [True, False]
     done = site.client.task(task.id)
     assert (done.state, done.result, done.usd_micros_spent) == (State.DONE, "3 records", 2000)
-    assert [event.kind for event in site.client.events(site.folder().name)] == ["header", "settle", "settle", "end"]
+    assert [event.kind for event in site.client.events(site.client.sessions(task.id)[0].id)] == [
+        "header",
+        "settle",
+        "settle",
+        "end",
+    ]
 
 
 def test_a_session_gets_a_bare_environment_and_its_release(site, make):
-    site.add("turn")
+    site.add("turn stop")
     make().step()
     environment, cwd, _ = site.process()
     assert set(environment) - {"LC_CTYPE"} == {"PATH", "PYTHONPATH", "PYTHONUNBUFFERED"}
@@ -34,7 +39,7 @@ def test_a_session_gets_a_bare_environment_and_its_release(site, make):
 
 
 def test_a_session_hears_what_it_may_spend_and_where_it_works(site, make):
-    task = site.add("turn")
+    task = site.add("turn stop")
     daemon = make(usd_per_day=0.01, session_minutes=3)
     daemon.step()
     settings = durable.read(SessionSettings, site.folder() / "settings.json")
@@ -94,10 +99,10 @@ def test_when_the_days_dollars_are_spent_nothing_is_claimed(site, make):
 def test_a_cancelled_task_ends_its_session(site, make):
     task = site.add("hang")
     daemon = make()
-    with site.meanwhile(lambda: site.process() and site.client.cancel(task.id)):
+    pids = []
+    with site.meanwhile(lambda: pids.append(site.process()[2]) or site.client.cancel(task.id)):
         daemon.step()
-    pid = site.process()[2]
-    assert site.gone(pid)
+    assert site.gone(pids[0])
     assert site.client.task(task.id).state is State.CANCELLED
     assert site.client.sessions(task.id)[0].exit is Exit.FENCED
 

@@ -9,6 +9,7 @@ from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.link import Link
 from agent.daemon.outbox import Outboxes
+from agent.daemon.travel import Workspaces
 from agent.daemon.worker import Daemon
 from agent.record.journal import Journal
 from agent.settings import Settings
@@ -150,8 +151,8 @@ def host(tmp_path, clock, queue):
         link = Link(queue, lambda: clock.now)
         return Daemon(
             settings=Settings(**settings),
-            workspaces=tmp_path / "workspaces",
-            outboxes=Outboxes(tmp_path / "sessions", link),
+            workspaces=Workspaces(tmp_path / "workspaces"),
+            outboxes=Outboxes(tmp_path / "sessions", link, Workspaces(tmp_path / "workspaces")),
             link=link,
             day=Day(tmp_path / "state.json", lambda: host.today),
             claim_key=ClaimKey(tmp_path / "claim_key.json"),

@@ -2,16 +2,20 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from agent.daemon.link import DashboardAway
 from agent.daemon.outbox import Outbox, Outboxes
+from agent.daemon.travel import Workspaces
 from agent.record.journal import Journal, JournalLocked
 from wire.client import RequestRefused, Unreachable
 from wire.types import EventKind, Exit
 
 HEADER = (EventKind.HEADER, {})
+WORK = Workspaces(Path("/nonexistent"))
+"""No workspace is here, so none travels."""
 RESERVE = (EventKind.RESERVE, {"turn": 1, "usd_micros": 50, "hand_over": False})
 END = (EventKind.END, {"exit": 0, "reason": "", "turns": 1, "usd_micros": 20, "files": []})
 
@@ -195,13 +199,13 @@ def test_only_what_is_not_settled_is_left_oldest_first(host, queue):
 
 def test_what_was_set_aside_is_not_looked_at_again(outbox, host):
     assert outbox.set_aside().name == "S1.lost-4"
-    assert list(Outboxes(host.state / "sessions", outbox._link).unsettled()) == []
+    assert list(Outboxes(host.state / "sessions", outbox._link, WORK).unsettled()) == []
 
 
 def test_progress_outlives_the_daemon(outbox, queue):
     write(outbox, HEADER, RESERVE)
     outbox.deliver()
-    again = Outbox(outbox.folder, outbox._link)
+    again = Outbox(outbox.folder, outbox._link, WORK)
     assert again.progress == outbox.progress
     assert again.progress.acknowledged == 2
 
@@ -209,6 +213,7 @@ def test_progress_outlives_the_daemon(outbox, queue):
 RESTORE = """
 import os, pathlib, sys
 from agent.daemon.outbox import Outbox
+from agent.daemon.travel import Workspaces
 from wire.types import Event, EventKind
 synced = []
 def sync(fd):
@@ -216,7 +221,8 @@ def sync(fd):
     if len(synced) == int(sys.argv[2]):
         os.kill(os.getpid(), 9)
 os.fsync = sync
-Outbox(pathlib.Path(sys.argv[1]), lambda _: (Event(n=1, at="", kind=EventKind.HEADER),)).restore()
+link = lambda _: (Event(n=1, at="", kind=EventKind.HEADER),)
+Outbox(pathlib.Path(sys.argv[1]), link, Workspaces(pathlib.Path('/nonexistent'))).restore()
 """
 
 
