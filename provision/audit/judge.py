@@ -320,11 +320,13 @@ def _sync(seen: Observed, limits: Thresholds) -> Judged:
 
 
 def _token(seen: Observed, limits: Thresholds) -> Judged:
+    runs: tuple[SyncRun, ...] = seen.part("sync_runs").sync_runs
+    if runs and runs[0].outcome == SyncOutcome.OFF:
+        return Verdict.NONE, "the sync is not set up, and needs none", ""
     part = seen.part("token")
     age = seen.at.timestamp() - part["since"]
     kind = "a service account" if part["kind"] == "service_account" else "a consent"
     said = f"{kind}, {_long(timedelta(seconds=age))} old"
-    runs: tuple[SyncRun, ...] = seen.part("sync_runs").sync_runs
     if not runs or runs[0].outcome not in SUCCESSES:
         raise NotKnown(f"{said}; no run of the sync has used it with success lately")
     if runs[0].token_dies_at is None:
