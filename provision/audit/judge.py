@@ -9,6 +9,7 @@ from typing import Any
 
 from provision.audit.observed import Door, NotKnown, Observed, Point, Rest
 from provision.system.secrets import FOLDER
+from provision.system.units import SERVICES
 from provision.thresholds import Thresholds
 from wire.types import Counted, SyncOutcome, SyncRun
 
@@ -174,7 +175,7 @@ def _services(seen: Observed, _limits: Thresholds) -> Judged:
     down += [f"{name} failed" for name in failed if not any(name in one for one in down)]
     if down:
         return Verdict.BAD, "; ".join(down), "`fab logs --unit NAME` says why"
-    running = ", ".join(_short(name) for name in wanted if name != SYNC_UNIT)
+    running = ", ".join(_short(name) for name in wanted if name in SERVICES)
     return Verdict.OK, f"active: {running or 'none, all are paused'}; no unit of the host has failed", ""
 
 
@@ -186,12 +187,9 @@ def _rest(seen: Observed, _limits: Thresholds) -> Judged:
 
 
 def _is_down(name: str, state: dict[str, str]) -> bool:
-    if name == SYNC_UNIT:  # cron starts it, and it ends
+    if name not in SERVICES:  # the clock starts it, and it ends
         return state.get("LoadState") != "loaded" or state.get("Result") not in (None, "success")
     return state.get("ActiveState") != "active"
-
-
-SYNC_UNIT = "port-sheet-sync.service"
 
 
 def _restarts(seen: Observed, limits: Thresholds) -> Judged:

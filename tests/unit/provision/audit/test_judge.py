@@ -7,6 +7,7 @@ import pytest
 
 from provision.audit.judge import RULES, Verdict, judge, worst
 from provision.audit.observed import Door, Rest, Seen
+from provision.system.units import SERVICES, UNITS
 from provision.thresholds import Thresholds
 from tests.unit.provision.audit.conftest import (
     NOW,
@@ -195,6 +196,15 @@ def test_what_is_worse_is_said_with_a_cure(name, seen, verdict, said):
     assert found.verdict is verdict
     assert said in found.said
     assert found.cure
+
+
+def test_a_unit_that_ends_by_itself_is_well_at_rest_and_not_where_its_last_run_failed():
+    ending = [name for name in UNITS if name not in SERVICES]
+    assert ending
+    at_rest = {name: unit(ActiveState="inactive") for name in ending}
+    assert row(with_part("units", {**PARTS["units"], **at_rest}), "services").verdict is Verdict.OK
+    failed = {ending[0]: unit(ActiveState="failed", Result="exit-code")}
+    assert row(with_part("units", {**PARTS["units"], **failed}), "services").verdict is Verdict.BAD
 
 
 def test_what_someone_paused_is_said_once_and_is_no_failure():
