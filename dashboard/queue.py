@@ -1,5 +1,6 @@
 """What can be asked of the queue, by the API and by the page: each call is one move of `rules` on the store."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace as replace_foreseen
@@ -75,6 +76,8 @@ RECURRING = "recurring:"
 """What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
 MOST_A_DAY = 1000
 """Sessions of a day that are looked at: the most that a worker's setting allows."""
+MOST_GIVEN = 1000
+"""Claims whose keys are remembered: a worker asks again under one within seconds."""
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -91,7 +94,11 @@ class Queue:
         around: Beside | None = None,
     ) -> None:
         self.store = store
-        self._leases = Leases(settings.lease_s, boottime)
+        look_every_s = settings.lease_s / leases.LOOKS_A_LEASE if settings.table else leases.LOOK_EVERY_S
+        self._leases = Leases(settings.lease_s, boottime, look_every_s)
+        self._boottime, self._began = boottime, boottime()
+        self._given: dict[str, str] = {}
+        self._giving = threading.Lock()
         self.clock = clock
         self._settings = settings
         self._beside = around or Beside()
@@ -203,15 +210,32 @@ class Queue:
                 else:
                     if record.session and record.task.state is State.RUNNING:
                         self._leases.saw(record)
+                        self._note_given(key, record.task.id)
                         return self._claim(record, record.session)
                     tried.add(candidate.root)  # its budget is used up, and it waits for a user now
         return None
 
     def _held(self, key: str) -> Claim | None:
-        for record in self.store.running():
-            if record.claim_key == key and record.session:
+        """Return the claim that this key was given before, while its holder runs."""
+        for record in self._holding(key):
+            if record.claim_key == key and record.session and record.task.state is State.RUNNING:
                 return self._claim(record, record.session)
         return None
+
+    def _holding(self, key: str) -> Sequence[Record]:
+        """Return the records that a claim of this key may have changed: seldom all that runs, which may be much."""
+        with suppress(NotFound):
+            if task_id := self._given.get(key):
+                return [self.store.get(task_id)]
+        # By the process before this one, then not longer ago than a lease: after that another may have the task.
+        return self.store.running() if self._boottime() - self._began <= self._settings.lease_s else []
+
+    def _note_given(self, key: str | None, task_id: str) -> None:
+        if key:
+            with self._giving:
+                self._given[key] = task_id
+                if len(self._given) > MOST_GIVEN:
+                    del self._given[next(iter(self._given))]
 
     def _candidates(self, tried: set[str], by: rules.Claimant) -> list[Candidate]:
         lost = [

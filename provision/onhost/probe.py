@@ -59,7 +59,12 @@ def _newest_first(folder: Path) -> list[Path]:
 def _release_state(release: Path) -> dict[str, Any]:
     """The part of a manifest that a plan compares, and what of the release is not as the manifest says."""
     read = whole.manifest(release) or {"lock": "", "units": {}}
-    return {"lock": read["lock"], "units": read["units"], "damaged": whole.damage(release)}
+    return {
+        "lock": read["lock"],
+        "units": read["units"],
+        "damaged": whole.damage(release),
+        **({"origin": read["origin"]} if read.get("origin") else {}),
+    }
 
 
 def _units(names: list[str]) -> dict[str, dict[str, Any]]:

@@ -359,3 +359,17 @@ def test_words_effort_and_thinking_are_pinned_for_the_sessions_life(folder, clau
     for request in claude.requests:
         assert request["system"].endswith("Write German.")
         assert {name: request[name] for name in ("output_config", "thinking") if name in request} == sent
+
+
+def test_the_reference_folder_is_read_and_not_changed(folder, claude, tmp_path):
+    (tmp_path / "reference").mkdir()
+    (tmp_path / "reference" / "prices.csv").write_text("double,80")
+    folder.claim(reference=str(tmp_path / "reference"))
+    command = "cat /reference/prices.csv; echo x >/reference/prices.csv"
+    claude.plays = [[claude.use("bash", 1, command=command)], [claude.use("finish", 2, result="done")]]
+    assert folder.run() == Exit.FINISHED, folder.said
+    said = folder.events(EventKind.TOOL_RESULT)[0].data["content"]
+    assert said.startswith("double,80")
+    assert "Read-only file system" in said
+    assert (tmp_path / "reference" / "prices.csv").read_text() == "double,80"
+    assert "/reference holds material" in claude.requests[0]["system"]
