@@ -51,6 +51,18 @@ def test_only_what_is_new_is_delivered_and_an_unchanged_journal_is_not_read(outb
     assert (numbers(queue), queue.calls) == ([1, 2], ["deliver", "deliver"])
 
 
+def test_a_turn_is_sent_once_with_its_answer(outbox, queue):
+    write(outbox, HEADER, RESERVE)
+    assert [outbox.deliver(answers_only=True), outbox.deliver(answers_only=True)] == [False, False]
+    write(outbox, SETTLE)
+    assert outbox.deliver(answers_only=True)
+    write(outbox, (EventKind.TOOL_RESULT, {}))
+    assert not outbox.deliver(answers_only=True)
+    assert (numbers(queue), queue.calls) == ([1, 2, 3], ["deliver"])
+    assert outbox.deliver()
+    assert numbers(queue) == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(("records", "size", "batches"), [(500, 1, 1), (501, 1, 2), (4, 400_000, 2), (1, 2_000_000, 1)])
 def test_a_batch_has_its_most_records_and_bytes(outbox, queue, records, size, batches):
     lines = [
