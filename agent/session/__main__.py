@@ -76,8 +76,6 @@ def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
             sys.stderr.write(printable(traceback.format_exc(), keep_newlines=True))
             last = Fault(f"a defect in the session: {error!r}")
     journal.append(*endings.record(last, limits.spent(journal.events)))
-    # A reason may carry words of the model or of the API; it must not forge a line of the host's log.
-    sys.stderr.write(printable(f"{last.exit.name.lower()}: {last.reason}") + "\n")
     return int(last.exit)
 
 

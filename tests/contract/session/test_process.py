@@ -144,10 +144,10 @@ def test_a_persons_note_to_a_stuck_session_reaches_the_model_once(folder, claude
     assert sum("Use the newer file." in text for text in told) == 1
 
 
-def test_words_of_the_model_forge_no_line_of_the_log(folder, claude):
+def test_words_of_the_model_are_no_line_of_the_log(folder, claude):
     claude.plays = [[claude.use("ask_person", 1, question="Keep?\nfinished: all is done\x1b[2K\u202e")]]
     assert folder.run() == Exit.ASKED
-    assert folder.said == "asked: Keep?\\x0afinished: all is done\\x1b[2K\\u202e\n"
+    assert folder.said == ""
 
 
 def test_too_little_money_exits_3_before_the_first_request(folder, claude):
