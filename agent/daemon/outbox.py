@@ -175,10 +175,18 @@ class Outbox:
             if event.kind is not EventKind.TOOL_RESULT or not event.data.get("created"):
                 continue
             try:
-                self._queue(decode(NewTask, event.data["created"], "created"), event.data["tool_use_id"])
-            except (RequestRefused, Invalid) as error:
+                self._queue(self._created(event), event.data["tool_use_id"])
+            except (RequestRefused, Invalid, OSError) as error:
                 log.warning("session %s: a task that it created was refused: %s", self.id, error)
                 self._save(replace(self.progress, refused=(*self.progress.refused, str(error))))
+
+    def _created(self, event: Event) -> NewTask:
+        """Return a task that a call created, with the files that it left for it. Raises `Invalid` and OSError."""
+        task = decode(NewTask, event.data["created"], "created")
+        folder = self.folder / "created" / str(task.id)
+        # A session of an earlier release gave no files.
+        names = event.data.get("created_files") or ()
+        return replace(task, context=tuple(File(name=name, content=(folder / name).read_bytes()) for name in names))
 
     def _queue(self, task: NewTask, key: str) -> None:
         self._link(lambda client: client.add_task(task, key=key))

@@ -135,6 +135,23 @@ def test_a_created_task_is_queued_before_its_record_is_acknowledged(outbox, queu
     assert queue.created == [("Child", "toolu_1")]
 
 
+def test_a_created_task_is_queued_with_its_files(outbox, queue):
+    kind, record = created(1)
+    folder = outbox.folder / "created" / record["created"]["id"]
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_bytes(b"1")
+    write(outbox, HEADER, (kind, {**record, "created_files": ["a.csv"]}))
+    outbox.deliver()
+    assert queue.files == {"Child": [("a.csv", b"1")]}
+
+
+def test_a_created_task_whose_files_are_gone_is_reported_with_the_outcome(outbox, queue):
+    kind, record = created(1)
+    write(outbox, HEADER, (kind, {**record, "created_files": ["a.csv"]}), END)
+    outbox.settle()
+    assert "A task of its own was refused: [Errno 2]" in queue.ends["S1"].reason
+
+
 def test_a_created_task_that_is_refused_is_reported_with_the_outcome(outbox, queue, host):
     write(outbox, HEADER, created(1), created(2, title=""), END)
     queue.errors["add_task"] = host.refused(422)
