@@ -116,6 +116,17 @@ def require_nothing_opens(state, table):
             opening.opened(state, Settings(table=name), {"CREDENTIALS_DIRECTORY": str(state)}).close()
 
 
+def test_a_table_that_holds_half_a_queue_is_opened_from_nowhere_else(state, table, wire, tmp_path):
+    wire.faults.extend([*[None] * 9, kill])
+    with pytest.raises(Killed):
+        into_table(state, table)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "table_key").write_text("local:local\n")
+    with pytest.raises(Unready, match="is being moved into"):
+        opening.opened(elsewhere, Settings(table=setting(table)), {"CREDENTIALS_DIRECTORY": str(elsewhere)})
+
+
 def test_a_queue_that_went_into_a_table_and_back_is_the_same(state, table, tmp_path):
     counts = "5 tasks, 6 sessions, 6 journal records, 4 notices, 2 blobs, 2 sync runs were read back and are equal"
     assert counts in into_table(state, table)
