@@ -213,12 +213,22 @@ def test_what_the_table_did_not_keep_is_found_and_the_file_stays_the_queue(state
     assert "taken back" in into_file(state, table)
 
 
-def test_what_cannot_be_read_is_named_and_not_left_behind(state, table):
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        (f"UPDATE tasks SET record = 'x' WHERE id = '{3:026}'", f"{3:026} cannot be read"),
+        ("UPDATE notices SET record = 'x' WHERE target = 'mail'", "not moved, and would be lost: notice "),
+        ("UPDATE sync_runs SET record = 'x' WHERE n = 1", "not moved, and would be lost: sync run 1"),
+        ("UPDATE sessions SET record = 'x' WHERE id = 'S1'", "not moved, and would be lost: session S1"),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_not_left_behind(state, table, broken, named):
     with closing(sqlite3.connect(state / "queue.db")) as db, db:
-        db.execute("UPDATE tasks SET record = 'x' WHERE id = ?", (f"{3:026}",))
-    with pytest.raises(LookupError, match=f"{3:026} cannot be read"):
+        db.execute(broken)
+    with pytest.raises((LookupError, Unready), match=named):
         into_table(state, table)
     assert (state / "queue.db").exists()
+    assert TableSide(table).identity() is None
 
 
 def test_a_table_that_holds_another_queue_is_refused(state, table, tmp_path):
