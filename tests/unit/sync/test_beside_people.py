@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from sync.failure import SyncFailed
-from tests.people.desk import OURS, TAB, Desk, Killed
+from tests.people.desk import ACCOUNT, OURS, TAB, Desk, Killed
 
 SOURCE = {f"B{n}": (f"2026-05-1{n}", f"guest {n}", 100.5 + n) for n in range(1, 5)}
 
@@ -239,6 +239,8 @@ def test_what_would_not_keep_a_write_is_refused_by_name_before_anything_is_writt
     assert failed.value.kind == kind
     assert desk.cells() == before
     assert desk.titles == ["Others", "Bookings"]
+    # On the wire: the sheet was read and its shape asked for, and nothing else was sent.
+    assert set(desk.requests) == {"POST /values:batchGetByDataFilter", "GET"}
 
 
 @pytest.mark.parametrize(
@@ -320,6 +322,49 @@ def test_what_would_not_keep_a_write_is_refused_by_name_before_anything_is_writt
                 }
             }
         ],
+        [
+            {
+                "addProtectedRange": {
+                    "protectedRange": {"range": {"sheetId": TAB, "endColumnIndex": 5}, "warningOnly": True}
+                }
+            }
+        ],
+        [
+            {
+                "addProtectedRange": {
+                    "protectedRange": {"range": {"sheetId": TAB}, "editors": {"users": [ACCOUNT, "boss@hotel.example"]}}
+                }
+            }
+        ],
+        [
+            {
+                "mergeCells": {
+                    "range": {
+                        "sheetId": TAB,
+                        "startRowIndex": 1,
+                        "endRowIndex": 5,
+                        "startColumnIndex": 6,
+                        "endColumnIndex": 8,
+                    }
+                }
+            }
+        ],
+        [
+            {
+                "addTable": {
+                    "table": {
+                        "name": "Rooms",
+                        "range": {
+                            "sheetId": TAB,
+                            "startRowIndex": 8,
+                            "endRowIndex": 12,
+                            "startColumnIndex": 6,
+                            "endColumnIndex": 9,
+                        },
+                    }
+                }
+            }
+        ],
     ],
 )
 def test_what_people_do_with_a_sheet_is_worked_with(desk, requests):
@@ -339,6 +384,7 @@ def test_no_room_for_the_copy_is_said_before_anything_is_written(desk):
     with pytest.raises(SyncFailed) as failed:
         desk.sync(changed(B2="Ada"))
     assert (failed.value.kind, desk.cells() == before) == ("sheet_full", True)
+    assert desk.requests == ["POST /values:batchGetByDataFilter", "GET"]
 
 
 def test_an_empty_tab_is_filled_in_one_call_and_nothing_typed_meanwhile_is_lost(tmp_path):
