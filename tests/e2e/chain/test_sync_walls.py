@@ -6,7 +6,7 @@ import pytest
 
 from local.site import BOOKINGS
 from tests.e2e.chain.test_notify import SECRETS, receiver  # noqa: F401 - a fixture
-from tests.e2e.chain.test_sync import alarms, google, run_sync
+from tests.e2e.chain.test_sync import alarms, google
 from wire.types import SyncOutcome
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
@@ -63,7 +63,7 @@ def sourced(chain, receiver):  # noqa: F811 - the fixture
     limit(chain, "")
     chain.host(f"rm -f {PROGRAM} /var/lib/jada-sync/seen.json")
     chain.host("systemctl reset-failed port-sheet-sync; rm -f /var/lib/jada-notify/failed-*", check=False)
-    assert run_sync(chain) == 0
+    assert run(chain)
 
 
 def put(chain, path, text):
@@ -78,6 +78,11 @@ def limit(chain, lines):
     chain.host("systemctl daemon-reload")
 
 
+def run(chain):
+    """Start the unit as cron does, and wait for its end; return whether it succeeded."""
+    return chain.host("systemctl start port-sheet-sync.service && echo done", check=False).strip() == "done"
+
+
 def result(chain):
     return chain.host("systemctl show -P Result port-sheet-sync").strip()
 
@@ -89,10 +94,10 @@ def last_run(chain):
 
 def test_a_program_is_the_source_within_the_units_walls(chain, sourced):
     sourced(READS.format(url=chain.site.url(BOOKINGS)))
-    assert run_sync(chain) == 0
-    run, open_alarms = last_run(chain)
-    assert (run.outcome, open_alarms) == (SyncOutcome.UNCHANGED, [])
-    assert run.rows_read > 0
+    assert run(chain)
+    last, open_alarms = last_run(chain)
+    assert (last.outcome, open_alarms) == (SyncOutcome.UNCHANGED, [])
+    assert last.rows_read > 0
     seen = json.loads(chain.host("cat /var/lib/jada-sync/seen.json"))
     assert seen["uid"] == int(chain.host("id -u jada-sync"))
     assert set(seen["variables"]) <= {"PATH", "HOME", "LANG", "TZ", "LC_CTYPE", "PWD", "SHLVL", "_"}
@@ -103,17 +108,17 @@ def test_a_program_is_the_source_within_the_units_walls(chain, sourced):
 
 def test_a_program_that_eats_all_memory_is_taken_by_itself_and_reported(chain, sourced, receiver):  # noqa: F811
     sourced(EATS)
-    assert run_sync(chain, check=False) != 0
-    run, open_alarms = last_run(chain)
-    assert (run.error, len(open_alarms)) == ("bookings_command", 1)
-    assert "perhaps for want of memory" in run.cause
+    assert not run(chain)
+    last, open_alarms = last_run(chain)
+    assert (last.error, len(open_alarms)) == ("bookings_command", 1)
+    assert "perhaps for want of memory" in last.cause
     assert result(chain) == "exit-code"
     receiver.waits_for("want of memory")
 
 
 def test_a_sync_that_is_killed_for_want_of_memory_is_reported_by_systemd(chain, sourced, receiver):  # noqa: F811
     sourced(HANGS, "MemoryMax=24M\nMemorySwapMax=0")
-    assert run_sync(chain, check=False) != 0
+    assert not run(chain)
     assert result(chain) in ("oom-kill", "signal")
     (said,) = receiver.waits_for("Failed: port-sheet-sync.service")
     assert "oom-kill" in said["text"] or "signal" in said["text"]
@@ -121,10 +126,10 @@ def test_a_sync_that_is_killed_for_want_of_memory_is_reported_by_systemd(chain, 
 
 def test_a_sync_whose_source_hangs_is_ended_by_its_units_limit_and_reported(chain, sourced, receiver):  # noqa: F811
     sourced(HANGS, "TimeoutStartSec=15")
-    assert run_sync(chain, check=False) != 0
+    assert not run(chain)
     assert result(chain) == "timeout"
-    run, open_alarms = last_run(chain)
-    assert (run.error, len(open_alarms)) == ("stopped", 1)
+    last, open_alarms = last_run(chain)
+    assert (last.error, len(open_alarms)) == ("stopped", 1)
     receiver.waits_for("time limit of its unit")
 
 
@@ -134,15 +139,15 @@ def test_a_service_account_needs_no_consent(chain, receiver, tmp_path):  # noqa:
     (tmp_path / "port_sheet_token.json").write_text(json.dumps(key))
     try:
         chain.fab("secrets", "--from", str(tmp_path))
-        assert run_sync(chain, check=False) != 0
+        assert not run(chain)
         assert last_run(chain)[0].error == "sheet_forbidden"
         share = {"account": key["client_email"], "role": "writer"}
         assert google(chain, "POST", "/_local/spreadsheets/jada-bookings/share", json=share).status == 200
-        assert run_sync(chain) == 0
-        run, open_alarms = last_run(chain)
-        assert (run.outcome, run.token_dies_at, open_alarms) == (SyncOutcome.UNCHANGED, None, [])
+        assert run(chain)
+        last, open_alarms = last_run(chain)
+        assert (last.outcome, last.token_dies_at, open_alarms) == (SyncOutcome.UNCHANGED, None, [])
     finally:
         (tmp_path / "port_sheet_token.json").write_text(kept)
         chain.fab("secrets", "--from", str(tmp_path))
         chain.host("systemctl reset-failed port-sheet-sync; rm -f /var/lib/jada-notify/failed-*", check=False)
-        assert run_sync(chain) == 0
+        assert run(chain)
