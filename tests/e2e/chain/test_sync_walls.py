@@ -117,7 +117,7 @@ def test_a_program_that_eats_all_memory_is_taken_by_itself_and_reported(chain, s
 
 
 def test_a_sync_that_is_killed_for_want_of_memory_is_reported_by_systemd(chain, sourced, receiver):  # noqa: F811
-    sourced(HANGS, "MemoryMax=24M\nMemorySwapMax=0")
+    sourced(HANGS, "MemoryMax=8M\nMemorySwapMax=0")
     assert not run(chain)
     assert result(chain) in ("oom-kill", "signal")
     (said,) = receiver.waits_for("Failed: port-sheet-sync.service")
