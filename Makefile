@@ -8,7 +8,7 @@ export BOOKINGS
 # What root writes in a user's checkout would be root's.
 $(if $(SUDO_UID),$(eval export PYTHONDONTWRITEBYTECODE := 1))
 
-.PHONY: help demo down env clean-cache test unit check faults bench mutants tools docs dist real-check pictures
+.PHONY: help demo down env clean-cache test unit check faults bench scale mutants tools docs dist real-check pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,10 @@ bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a lo
 	@$(BIN)/python -m bench.lists
 	@$(BIN)/python -m bench.sync
 	@$(BIN)/python -m bench.worker
+
+scale: tools ## what several hosts over one table cost, what breaks first: measured on DynamoDB Local, then simulated
+	@$(BIN)/python -m bench.table
+	@$(BIN)/python -m bench.scale
 
 # From nothing each time: results of an earlier run would count for code that is gone.
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)

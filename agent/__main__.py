@@ -17,6 +17,7 @@ from agent.daemon.link import Link
 from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Process, Release
+from agent.daemon.travel import Workspaces
 from agent.daemon.unproven import Unproven
 from agent.daemon.worker import Daemon
 from agent.settings import read
@@ -53,11 +54,12 @@ def work(settings_path: Path, state: Path) -> None:
     # Short tries: a dashboard that hangs must hold up neither heartbeat nor watchdog; the daemon asks again itself.
     link = Link(Client(settings.dashboard_url, token, timeout_s=5, retries=1))
     release = Release.own()
+    workspaces = Workspaces(state / "workspaces")
     with Signals() as signals, os.fdopen(lock):
         Daemon(
             settings=settings,
-            workspaces=state / "workspaces",
-            outboxes=Outboxes(state / "sessions", link),
+            workspaces=workspaces,
+            outboxes=Outboxes(state / "sessions", link, workspaces),
             link=link,
             day=Day(state / "state.json", time.time),
             claim_key=ClaimKey(state / "claim_key.json"),

@@ -223,6 +223,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--dollars", type=float, default=1.0, help="the most it may cost (default: %(default)s)")
     parser.add_argument("--sessions", type=int, default=2, help="the most sessions (default: %(default)s)")
     parser.add_argument("--key-file", type=Path, help="a file with the API key (default: $ANTHROPIC_API_KEY)")
+    parser.add_argument(
+        "--egress-secrets",
+        type=Path,
+        metavar="FILE",
+        help="lines of `name = token` that [agent.egress] and repositories name",
+    )
     asked = parser.parse_args(arguments)
     try:
         return _run(asked)
@@ -250,6 +256,10 @@ def _run(asked: argparse.Namespace) -> int:
         kept = Path(credentials) / "anthropic_api_key"
         kept.touch(mode=0o600)
         kept.write_text(key, encoding="utf-8")
+        if asked.egress_secrets:
+            tokens = Path(credentials) / "egress_secrets"
+            tokens.touch(mode=0o600)
+            tokens.write_bytes(asked.egress_secrets.read_bytes())
         return work(todo, settings, Path(credentials))
 
 

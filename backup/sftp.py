@@ -40,10 +40,12 @@ class Sftp:
             "GlobalKnownHostsFile": "/dev/null",
             "ConnectTimeout": "30",
             "ServerAliveInterval": "30",
+            # Less hides why a login was refused; more says what is no error.
+            "LogLevel": "ERROR",
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         # -F: the configuration of whoever runs this must not lead elsewhere.
-        return ["sftp", "-q", "-b", "-", "-F", "/dev/null", *words, "-P", str(self.target.port), self._where()]
+        return ["sftp", "-b", "-", "-F", "/dev/null", *words, "-P", str(self.target.port), self._where()]
 
     def _where(self) -> str:
         return f"{self.target.user}@{self.target.host}"

@@ -55,7 +55,7 @@ class Model:
         made = self._answer(body, answers + 1)
         self.ended = time.perf_counter()
         if body.get("stream"):
-            return StreamingResponse(lines(made), media_type="text/event-stream")
+            return StreamingResponse(lines(made.model_dump(mode="json")), media_type="text/event-stream")
         return JSONResponse(made.model_dump(mode="json"))
 
     def _answer(self, body: dict[str, Any], turn: int) -> Message:

@@ -117,6 +117,10 @@ class Api:
         files = self._store.get(call.path["id"]).task.context
         return download(self._queue.file(files, call.path["name"]), call.path["name"])
 
+    def workspace(self, call: Call) -> Response:
+        """Send the workspace that a task's last session left, to a host that has it not."""
+        return Response(self._queue.workspace(call.path["id"]), media_type="application/octet-stream")
+
     def reply(self, call: Call) -> Response:
         """Take a user's answer to what waits."""
         version = _version(call.headers)

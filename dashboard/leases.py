@@ -13,6 +13,8 @@ from dashboard.record import Holder, Record
 
 LOOK_EVERY_S = 1.0
 """Seconds between two looks at all that runs: claims come more often than leases end."""
+LOOKS_A_LEASE = 4
+"""In a table, where each record that is looked at is paid for, and each host looks."""
 
 
 def boottime() -> float:
@@ -23,9 +25,10 @@ def boottime() -> float:
 class Leases:
     """What was seen of each holder, and since when; may be used from any thread."""
 
-    def __init__(self, ttl_s: float, clock: Callable[[], float] = boottime) -> None:
+    def __init__(self, ttl_s: float, clock: Callable[[], float] = boottime, look_every_s: float = LOOK_EVERY_S) -> None:
         """`ttl_s` is for what a release before this rule gave out: its records hold no time to live."""
         self._ttl_s = ttl_s
+        self._look_every_s = look_every_s
         self._clock = clock
         self._lock = threading.Lock()
         self._seen: dict[Holder, float] = {}
@@ -38,10 +41,10 @@ class Leases:
             self._seen[record.holder] = self._clock()
 
     def past(self, running: Callable[[], Iterable[Record]]) -> dict[Holder, Record]:
-        """Return the tasks whose lease is past; `running` reads those that run, and is asked once a second at most."""
+        """Return the tasks whose lease is past; `running` reads those that run, and is asked so often at most."""
         with self._lock:
             now = self._clock()
-            if self._looked_at is None or now - self._looked_at >= LOOK_EVERY_S:
+            if self._looked_at is None or now - self._looked_at >= self._look_every_s:
                 self._looked_at = now
                 self._look({record.holder: record for record in running()}, now)
             return self._past

@@ -1,5 +1,6 @@
 """What can be asked of the queue, by the API and by the page: each call is one move of `rules` on the store."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace as replace_foreseen
@@ -53,6 +54,7 @@ from wire.types import (
     HeartbeatReply,
     HostDay,
     Lease,
+    LeftWorkspace,
     Message,
     NewTask,
     NightlyBackup,
@@ -65,6 +67,7 @@ from wire.types import (
     SyncRun,
     Task,
     Wellness,
+    Workspace,
     require_small_files,
 )
 from wire.values import Invalid
@@ -73,6 +76,8 @@ RECURRING = "recurring:"
 """What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
 MOST_A_DAY = 1000
 """Sessions of a day that are looked at: the most that a worker's setting allows."""
+MOST_GIVEN = 1000
+"""Claims whose keys are remembered: a worker asks again under one within seconds."""
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -89,7 +94,11 @@ class Queue:
         around: Beside | None = None,
     ) -> None:
         self.store = store
-        self._leases = Leases(settings.lease_s, boottime)
+        look_every_s = settings.lease_s / leases.LOOKS_A_LEASE if settings.table else leases.LOOK_EVERY_S
+        self._leases = Leases(settings.lease_s, boottime, look_every_s)
+        self._boottime, self._began = boottime, boottime()
+        self._given: dict[str, str] = {}
+        self._giving = threading.Lock()
         self.clock = clock
         self._settings = settings
         self._beside = around or Beside()
@@ -201,15 +210,32 @@ class Queue:
                 else:
                     if record.session and record.task.state is State.RUNNING:
                         self._leases.saw(record)
+                        self._note_given(key, record.task.id)
                         return self._claim(record, record.session)
                     tried.add(candidate.root)  # its budget is used up, and it waits for a user now
         return None
 
     def _held(self, key: str) -> Claim | None:
-        for record in self.store.running():
-            if record.claim_key == key and record.session:
+        """Return the claim that this key was given before, while its holder runs."""
+        for record in self._holding(key):
+            if record.claim_key == key and record.session and record.task.state is State.RUNNING:
                 return self._claim(record, record.session)
         return None
+
+    def _holding(self, key: str) -> Sequence[Record]:
+        """Return the records that a claim of this key may have changed: seldom all that runs, which may be much."""
+        with suppress(NotFound):
+            if task_id := self._given.get(key):
+                return [self.store.get(task_id)]
+        # By the process before this one, then not longer ago than a lease: after that another may have the task.
+        return self.store.running() if self._boottime() - self._began <= self._settings.lease_s else []
+
+    def _note_given(self, key: str | None, task_id: str) -> None:
+        if key:
+            with self._giving:
+                self._given[key] = task_id
+                if len(self._given) > MOST_GIVEN:
+                    del self._given[next(iter(self._given))]
 
     def _candidates(self, tried: set[str], by: rules.Claimant) -> list[Candidate]:
         lost = [
@@ -239,7 +265,15 @@ class Queue:
             checkpoint=blobs[left].decode() if left else None,
             answers=record.answers,
             notes=record.notes,
+            workspace=record.workspace,
         )
+
+    def workspace(self, task_id: str) -> bytes:
+        """Return the archive of the workspace that a task's last session left. Raises `NotFound`."""
+        left = self.store.get(task_id).workspace
+        if left is None:
+            raise NotFound(f"task {task_id} has no workspace that travels")
+        return self.store.blobs([left.sha256])[left.sha256]
 
     def heartbeat(self, task_id: str, beat: Heartbeat) -> HeartbeatReply:
         """Renew a lease."""
@@ -261,10 +295,11 @@ class Queue:
         long = None if short is not None else end.result
         texts = {name: text.encode() for name, text in (("result", long), ("checkpoint", end.checkpoint)) if text}
         names = {name: digest(text) for name, text in texts.items()}
-        left = rules.Left(files=_infos(end.files), short_result=short, **names)
+        travels = end.workspace
+        left = rules.Left(files=_infos(end.files), short_result=short, workspace=_workspace(travels), **names)
         now = self.clock()
         move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
-        blobs = [*(file.content for file in end.files), *texts.values()]
+        blobs = [*(file.content for file in end.files), *texts.values(), *([travels.archive] if travels else [])]
         return self.task(self.store.change_by_session(session_id, move, blobs))
 
     def reply(self, task_id: str, reply: Reply, version: int, by: str = "") -> Task:
@@ -569,6 +604,12 @@ def _with_texts(record: Record, texts: Mapping[str, bytes]) -> Task:
     """Put a task's texts back; one that an earlier release kept in the record is there already."""
     kept = {"description": record.description, "result": record.result}
     return replace(record.task, **{name: texts[blob].decode() for name, blob in kept.items() if blob})
+
+
+def _workspace(left: LeftWorkspace | None) -> Workspace | None:
+    if left is None:
+        return None
+    return Workspace(sha256=digest(left.archive), size=len(left.archive), missing=left.missing)
 
 
 def _infos(files: Sequence[File]) -> tuple[FileInfo, ...]:

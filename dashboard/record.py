@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from wire.types import Answer, Budget, Session, State, Task
+from wire.types import Answer, Budget, Session, State, Task, Workspace
 from wire.values import Invalid, Written
 
 Clock = Callable[[], datetime]
@@ -105,14 +105,14 @@ class Holder(NamedTuple):
 class Record(Written, frozen=True, kw_only=True):
     """A task with all that decides its next move; small, and replaced as a whole in one write.
 
-    Large values are blobs, named by the SHA-256 of their content: `description`, `result`, `checkpoint`, and the
-    files that `task` lists; a short description or result stays in `task`. `granted` is what the record adds to its
-    family's budget: a root its own, a child only what a user granted it. `beat` grows with each heartbeat, and
-    `ttl_s` is how long its holder may be silent (see `dashboard.leases`); `claim_key` is that of the claim that
-    gave it out, and `claim_new` whether that began the session; `session` is the current or last one; `reserved`
-    the micro-dollars its running session may still spend; `ended_fence` the fence of the last recorded end;
-    `answers` and `notes` are a user's words to the current session; `digest` is that of the request that made the
-    task.
+    Large values are blobs, named by the SHA-256 of their content: `description`, `result`, `checkpoint`, the
+    `workspace` that travels, and the files that `task` lists; a short description or result stays in `task`.
+    `granted` is what the record adds to its family's budget: a root its own, a child only what a user granted it.
+    `beat` grows with each heartbeat, and `ttl_s` is how long its holder may be silent (see `dashboard.leases`);
+    `claim_key` is that of the claim that gave it out, and `claim_new` whether that began the session; `session` is
+    the current or last one; `reserved` the micro-dollars its running session may still spend; `ended_fence` the
+    fence of the last recorded end; `answers` and `notes` are a user's words to the current session; `digest` is
+    that of the request that made the task.
     """
 
     task: Task
@@ -131,6 +131,7 @@ class Record(Written, frozen=True, kw_only=True):
     description: str | None = None
     result: str | None = None
     checkpoint: str | None = None
+    workspace: Workspace | None = None
 
     @property
     def holder(self) -> "Holder":
@@ -140,7 +141,8 @@ class Record(Written, frozen=True, kw_only=True):
     @property
     def blobs(self) -> list[str]:
         """The names of all blobs that it needs."""
-        names = [self.description, self.result, self.checkpoint]
+        left = self.workspace.sha256 if self.workspace else None
+        names = [self.description, self.result, self.checkpoint, left]
         return [*(name for name in names if name), *(info.sha256 for info in (*self.task.context, *self.task.files))]
 
     @property

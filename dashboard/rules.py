@@ -45,6 +45,7 @@ from wire.types import (
     SyncOutcome,
     Task,
     Waiting,
+    Workspace,
 )
 from wire.values import Invalid, carried
 
@@ -253,6 +254,7 @@ class Left:
     result: str | None = None
     short_result: str | None = None
     checkpoint: str | None = None
+    workspace: Workspace | None = None
 
 
 def end(record: Record, session_id: str, end: SessionEnd, left: Left, now: datetime) -> Record:
@@ -266,6 +268,8 @@ def end(record: Record, session_id: str, end: SessionEnd, left: Left, now: datet
     settled = _settle(record, end, now)
     if left.checkpoint:
         settled = replace(settled, checkpoint=left.checkpoint)
+    if left.workspace:
+        settled = replace(settled, workspace=left.workspace)
     return settled if record.task.state is not State.RUNNING else _outcome(settled, end, left, now)
 
 
@@ -298,7 +302,8 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
     """The table of exits (see `wire.types.Exit`)."""
     match end.exit:
         case Exit.FINISHED:
-            return _with_what_is_left(_released(record, now, state=State.DONE), left)
+            done = replace(_released(record, now, state=State.DONE), workspace=None)  # no session goes on from it
+            return _with_what_is_left(done, left)
         case Exit.TURN_LIMIT if record.task.sessions_used >= record.task.budget.sessions:
             used = f"{record.task.sessions_used} of {record.task.budget.sessions}"
             return _wait_for_budget(record, now, f"Its sessions are used up: {used}. {end.reason}".strip())

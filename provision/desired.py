@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from provision.onhost import reserve
 from provision.onhost.areas import AREAS
 from provision.onhost.pauses import DROP_IN, DROP_INS
 from provision.reach import programs
@@ -58,6 +59,8 @@ GROUPS = ("jada-queue", "jada-operators")
 """Groups of the login user: to open the queue's sockets, and to be an operator there."""
 RECOVERY = "jada-recover.service"
 """What brings a host back at boot to the last proven release: with its program it is outside of all releases."""
+RESERVE = "jada-reserve.service"
+"""What keeps room on the disk for the queue after each boot."""
 NAMED = 6
 """How many things of a row are named in a line."""
 A_FOLDER = "a folder"
@@ -147,6 +150,7 @@ def _release() -> Iterator[Row]:
     yield from _accounts()
     yield from _memberships()
     yield from _links()
+    yield from _reserve()
     yield from _units()
     yield from _state()
 
@@ -178,7 +182,7 @@ def ours() -> Iterator[str]:
     """Yield what has a row of its own, and so is no stranger among the host's surroundings."""
     yield from LINKS
     yield from (file.path for file in system_files())
-    yield f"{SYSTEMD}/multi-user.target.wants/{RECOVERY}"
+    yield from (f"{SYSTEMD}/multi-user.target.wants/{unit}" for unit in (RECOVERY, RESERVE))
     yield from (f"{FOLDER}/{name}" for name in SECRETS)
     yield from (f"user {name}" for name in USERS)
     yield from (f"group {name}" for name in GROUPS)
@@ -205,10 +209,13 @@ def _is_as_wanted(row: Row, found: Any) -> bool:
 def system_files() -> tuple[ConfigFile, ...]:
     """Return every file of the system's that a deploy brings."""
     unit = (FILES / RECOVERY).read_text(encoding="utf-8")
+    at_boot = (FILES / RESERVE).read_text(encoding="utf-8")
     return (
         *config_files(),
         ConfigFile(f"{HOME}/recover.py", programs.standalone("recover"), "program"),
         ConfigFile(f"{SYSTEMD}/{RECOVERY}", unit, "boot unit"),
+        ConfigFile(f"{HOME}/reserve.py", programs.standalone("reserve"), "program"),
+        ConfigFile(f"{SYSTEMD}/{RESERVE}", at_boot, "boot unit"),
         *(ConfigFile(path, DROP_IN, "drop-in") for path in DROP_INS.values()),
     )
 
@@ -255,7 +262,8 @@ def _units_of_the_system() -> Iterator[Row]:
     runs = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "DropInPaths": []}
     yield Row("unit", "cron.service", runs, "unit", settled_by="package cron")
     boots = {"LoadState": "loaded", "UnitFileState": "enabled", "DropInPaths": [], "NeedDaemonReload": "no"}
-    yield Row("unit", RECOVERY, boots, "unit", settled_by=f"file {SYSTEMD}/{RECOVERY}")
+    for unit in (RECOVERY, RESERVE):
+        yield Row("unit", unit, boots, "unit", settled_by=f"file {SYSTEMD}/{unit}")
 
 
 def _package(name: str) -> Row:
@@ -290,6 +298,12 @@ def _memberships() -> Iterator[Row]:
 def _links() -> Iterator[Row]:
     for path, target in LINKS.items():
         yield Row("link", path, target, "link", release=True)
+
+
+def _reserve() -> Iterator[Row]:
+    # Absent where the file system keeps none for a group, as in a container.
+    why = "this file system keeps no part of itself for a group, or its device can't be reached from here"
+    yield Row("disk reserve", reserve.FOLDER, reserve.KEPT, "reserve", why, release=True, or_absent=True)
 
 
 def _units() -> Iterator[Row]:
@@ -406,6 +420,7 @@ SAID: Mapping[str, Callable[[list[Difference], str], Iterable[tuple[str, str]]]]
     "set right": lambda group, _: [("set right", f"owner and mode of {_names(group)}")],
     "join": lambda group, login: [("add", f"{login} to {_names(group)}: an operator of the queue")],
     "link": _say_links,
+    "reserve": lambda group, _: [("keep", f"room on the disk of {_names(group)} for the queue: {group[0].found}")],
     "account": lambda group, _: [("set right", f"the user {each.row.name}: {seen_instead(each)}") for each in group],
     "own": lambda group, _: [("set right", f"owner and mode of {seen_instead(each)}") for each in group],
     "unit": _say_units,

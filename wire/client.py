@@ -180,6 +180,10 @@ class Client:
         """Return a file that came with a task; raises `RequestRefused` 404."""
         return self._send("GET", self._address(routes.CONTEXT_FILE, id=task_id, name=name)).data
 
+    def workspace(self, task_id: str) -> bytes:
+        """Return the archive of the workspace that a task's last session left; raises `RequestRefused` 404."""
+        return self._send("GET", self._address(routes.WORKSPACE, id=task_id)).data
+
     def reply(self, task_id: str, reply: types.Reply, *, version: int) -> types.Task:
         """Answer what waits; `version` is the task that was read (If-Match): 412 when it has changed since."""
         return self._call(routes.REPLY, reply, headers={Header.IF_MATCH: f'"{version}"'}, id=task_id)

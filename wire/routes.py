@@ -85,6 +85,9 @@ CONTEXT_FILE: Route[bytes] = Route(
     name="context_file", method="GET", path="/v1/tasks/{id}/context/{name}", right=Right.OPERATOR, answer=None,
     errors=(404,),
 )  # fmt: skip
+WORKSPACE: Route[bytes] = Route(
+    name="workspace", method="GET", path="/v1/tasks/{id}/workspace", right=Right.AGENT, answer=None, errors=(404,),
+)  # fmt: skip
 REPLY = Route(
     name="reply", method="POST", path="/v1/tasks/{id}/answer", right=Right.OPERATOR, request=types.Reply,
     answer=types.Task, errors=(404, 409, 412, 428), headers=(Header.IF_MATCH,),
@@ -171,8 +174,8 @@ HEALTH = Route(name="health", method="GET", path="/healthz", right=Right.PUBLIC,
 READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, answer=types.Health)
 
 ROUTES: tuple[Route[object], ...] = (
-    ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT, DELIVER,
-    EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
+    ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, WORKSPACE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT,
+    DELIVER, EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
     SETTLE_MESSAGE, NOTIFICATIONS, INVITE, MAKE_TOKEN, TOKENS, REVOKE_TOKEN, PRESENT, TODAY, RATES, WELLNESS, METRICS,
     HEALTH, READY,
 )  # fmt: skip

@@ -282,8 +282,26 @@ class Answer(Written, frozen=True, kw_only=True):
     text: str
 
 
+class Workspace(Written, frozen=True, kw_only=True):
+    """A task's workspace as its last session left it: the SHA-256 of its archive, its bytes, and what was too large to
+    travel, in words.
+    """
+
+    sha256: str
+    size: int
+    missing: tuple[str, ...] = ()
+
+
+class LeftWorkspace(Written, frozen=True, kw_only=True):
+    """A workspace that travels to the host that goes on with it, and what of it does not."""
+
+    archive: Base64
+    missing: tuple[str, ...] = ()
+
+
 class Claim(Written, frozen=True, kw_only=True):
-    """A claimed task with all that its session needs; `checkpoint` is what the session before handed over.
+    """A claimed task with all that its session needs; `checkpoint` is what the session before handed over, `workspace`
+    what it left, for a host that has it not.
 
     `answers` and `notes` are all that a user said to this session, oldest first, those of earlier claims included: a
     note is a text to a task that was stuck or out of budget, an answer to no call.
@@ -296,6 +314,7 @@ class Claim(Written, frozen=True, kw_only=True):
     checkpoint: str | None = None
     answers: tuple[Answer, ...] = ()
     notes: tuple[str, ...] = ()
+    workspace: Workspace | None = None
 
 
 class Heartbeat(Written, frozen=True, kw_only=True):
@@ -335,7 +354,7 @@ class SessionEnd(Written, frozen=True, kw_only=True):
     """How a session's process ended: one write with the task's next state. Sent again, it changes nothing.
 
     `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit;
-    `host_wide`: what ended it is no fault of the task's and would meet every task.
+    `host_wide`: what ended it is no fault of the task's and would meet every task; `workspace`: for the next one.
     """
 
     fence: int
@@ -349,6 +368,7 @@ class SessionEnd(Written, frozen=True, kw_only=True):
     checkpoint: str | None = None
     not_before: str | None = None
     host_wide: bool = False
+    workspace: LeftWorkspace | None = None
 
 
 class Session(Written, frozen=True, kw_only=True):

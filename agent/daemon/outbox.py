@@ -5,6 +5,7 @@ an outcome changes nothing the second time. So a daemon that is killed anywhere 
 """
 
 import logging
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,16 +14,19 @@ from msgspec.structs import replace
 
 from agent.daemon.link import Link
 from agent.daemon.outcome import Progress, crashed, crashes, fault, outcome
+from agent.daemon.travel import Workspaces
 from agent.record import durable
 from agent.record.journal import Journal, JournalDamaged, read
 from agent.record.limits import spent
 from wire.client import RequestRefused
 from wire.disk import sync_folder
-from wire.types import Batch, Event, EventKind, File, NewTask, SessionEnd
+from wire.types import Batch, Event, EventKind, Exit, File, NewTask, SessionEnd
 from wire.values import Invalid, decode, dump
 
 _RECORDS, _BYTES = 500, 1_000_000
 """Most of one batch: it must be stored within the client's 5 s. A single larger record is a batch of its own."""
+OVER = (Exit.FINISHED, Exit.FENCED)
+"""Exits after which no session goes on with the task: done, or cancelled."""
 STALE = 409
 """The dashboard's answer to a fence that another claim has outrun, and to a gap between batches."""
 
@@ -32,13 +36,14 @@ log = logging.getLogger(__name__)
 class Outbox:
     """The folder of one session, and how far its delivery is. Raises `DashboardAway` and `RequestRefused`."""
 
-    def __init__(self, folder: Path, link: Link) -> None:
+    def __init__(self, folder: Path, link: Link, workspaces: Workspaces) -> None:
         self.folder = folder
         self.id = folder.name
         self._link = link
+        self._workspaces = workspaces
         self._journal = folder / "journal.jsonl"
         # No file has this size: a new outbox reads its journal at least once.
-        self._size = -1
+        self._size = self._looked_at = -1
         self.progress = durable.read(Progress, folder / "progress.json") or Progress(task="", fence=0, settled=True)
 
     def open(self, task: str, fence: int) -> None:
@@ -77,12 +82,19 @@ class Outbox:
         events = self._link(lambda client: client.events(self.id))
         durable.write_bytes(self._journal, b"".join(dump(event) + b"\n" for event in events))
 
-    def deliver(self, *, ended: bool = False) -> None:
-        """Send the records that are new, each after the tasks that it created; all of them once the process `ended`."""
+    def deliver(self, *, ended: bool = False, answers_only: bool = False) -> bool:
+        """Send the records that are new, each after the tasks that it created; all of them once the process `ended`.
+        With `answers_only` they wait until an answer of the model is among them. Return whether they were sent.
+        """
         # Asked every second: a journal of megabytes is read only when it has grown.
         size = self._journal.stat().st_size if self._journal.exists() else 0
-        if size == self._size and not ended:
-            return
+        if size == (self._looked_at if answers_only else self._size) and not ended:
+            return False
+        self._looked_at = size
+        if answers_only and not any(
+            event.kind is EventKind.SETTLE for event in read(self._journal, self.progress.acknowledged)
+        ):
+            return False
         try:
             self._deliver(self.progress.acknowledged, ended=ended)
         except RequestRefused as error:
@@ -92,6 +104,7 @@ class Outbox:
                 0, ended=ended
             )  # not a stale fence perhaps, but a store that was put back to an earlier day: it has a gap
         self._size = size
+        return True
 
     def settle(self) -> SessionEnd:
         """Send what is left and the outcome of a process that is gone; return it when it is acknowledged.
@@ -138,9 +151,13 @@ class Outbox:
             return self._report(fault(events, self.progress, f"its outcome was refused: {error}"))
 
     def _report(self, end: SessionEnd, events: Sequence[Event] = ()) -> SessionEnd:
+        over = end.exit in OVER
+        if not over:
+            taken = sum(len(file.content) for file in end.files)
+            end = replace(end, workspace=self._workspaces.leave(self.progress.task, taken))
         self._link(lambda client: client.end(self.id, end))
         # Only after the dashboard has it: a daemon killed in between reports again, which changes nothing.
-        progress = replace(self.progress, settled=True)
+        progress = replace(self.progress, settled=True, over=over)
         if events and crashed(events, progress):
             progress = replace(progress, crashes=crashes(events, progress), crashed_at=len(events))
         else:
@@ -158,10 +175,18 @@ class Outbox:
             if event.kind is not EventKind.TOOL_RESULT or not event.data.get("created"):
                 continue
             try:
-                self._queue(decode(NewTask, event.data["created"], "created"), event.data["tool_use_id"])
-            except (RequestRefused, Invalid) as error:
+                self._queue(self._created(event), event.data["tool_use_id"])
+            except (RequestRefused, Invalid, OSError) as error:
                 log.warning("session %s: a task that it created was refused: %s", self.id, error)
                 self._save(replace(self.progress, refused=(*self.progress.refused, str(error))))
+
+    def _created(self, event: Event) -> NewTask:
+        """Return a task that a call created, with the files that it left for it. Raises `Invalid` and OSError."""
+        task = decode(NewTask, event.data["created"], "created")
+        folder = self.folder / "created" / str(task.id)
+        # A session of an earlier release gave no files.
+        names = event.data.get("created_files") or ()
+        return replace(task, context=tuple(File(name=name, content=(folder / name).read_bytes()) for name in names))
 
     def _queue(self, task: NewTask, key: str) -> None:
         self._link(lambda client: client.add_task(task, key=key))
@@ -172,11 +197,14 @@ class Outbox:
 
 
 class Outboxes:
-    """All sessions of a host. What was seen settled is not read again until it is opened: the folders stay."""
+    """All sessions of a host. What was seen settled is not read again until it is opened; what is left of a task that
+    is over goes when that is delivered.
+    """
 
-    def __init__(self, sessions: Path, link: Link) -> None:
+    def __init__(self, sessions: Path, link: Link, workspaces: Workspaces) -> None:
         self._sessions = sessions
         self._link = link
+        self._workspaces = workspaces
         self._settled: set[str] = set()
         sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -185,18 +213,32 @@ class Outboxes:
         self._settled.discard(session)
         folder = self._sessions / session
         folder.mkdir(mode=0o700, exist_ok=True)
-        return Outbox(folder, self._link)
+        return Outbox(folder, self._link, self._workspaces)
 
     def unsettled(self) -> Iterator[Outbox]:
         """Yield those whose outcome is not acknowledged, oldest first."""
         names = (path.name for path in self._sessions.iterdir() if "." not in path.name)  # set aside ones have a dot
         # Session ids are ULIDs: their names sort by age.
         for name in sorted(set(names) - self._settled):
-            outbox = Outbox(self._sessions / name, self._link)
+            outbox = Outbox(self._sessions / name, self._link, self._workspaces)
             if not outbox.progress.settled:
                 yield outbox
+            elif outbox.progress.over:  # a daemon that was killed in between had no time to
+                self.clear(outbox.progress.task)
             else:
                 self._settled.add(name)
+
+    def clear(self, task: str) -> None:
+        """Remove what is left of a task that is over: workspace and sessions, all of which the queue has."""
+        for folder in [path for path in self._sessions.iterdir() if "." not in path.name]:
+            outbox = Outbox(folder, self._link, self._workspaces)
+            if outbox.progress.settled and outbox.progress.task == task:
+                # Last what says that it is over: after a kill the rest goes at the next start.
+                for path in sorted(folder.iterdir(), key=lambda path: path.name == "progress.json"):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                folder.rmdir()
+                self._settled.discard(folder.name)
+        self._workspaces.remove(task)
 
 
 def _sendable(events: Sequence[Event], *, ended: bool) -> list[Event]:

@@ -21,7 +21,8 @@ class Progress(Written, frozen=True, kw_only=True):
     `began_at` is the journal's last record at this claim and `usd_micros_before` what was spent then; `acknowledged`
     the last record delivered; `crashes` counts those in a row at record `crashed_at`; `stopped` says how the process
     ended, empty where its daemon ended before it; `cancelled`: its task was; `refused` are the session's
-    own tasks that the dashboard refused; `settled`: the outcome is acknowledged.
+    own tasks that the dashboard refused; `settled`: the outcome is acknowledged; `over`: the task is,
+    and nothing of it is needed here any more.
     """
 
     task: str
@@ -35,6 +36,7 @@ class Progress(Written, frozen=True, kw_only=True):
     cancelled: bool = False
     refused: tuple[str, ...] = ()
     settled: bool = False
+    over: bool = False
 
 
 def crashed(events: Sequence[Event], progress: Progress) -> bool:

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,8 +76,6 @@ def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
             sys.stderr.write(printable(traceback.format_exc(), keep_newlines=True))
             last = Fault(f"a defect in the session: {error!r}")
     journal.append(*endings.record(last, limits.spent(journal.events)))
-    # A reason may carry words of the model or of the API; it must not forge a line of the host's log.
-    sys.stderr.write(printable(f"{last.exit.name.lower()}: {last.reason}") + "\n")
     return int(last.exit)
 
 
@@ -96,17 +94,15 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     _begin(journal, claim, operator, workspace)
     _take_answers(journal, claim)
     _take_notes(journal, claim)
+    _tell_what_is_away(journal, settings.away)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
     until = partial(_until, ends, drain)
     wanted = rules(operator)
     proxy = Proxy(wanted, os.environ) if wanted else None
-    mirrors, shown = Path(settings.mirrors), {}
-    if operator.repositories:
-        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shown = {repositories.SHOWN: mirrors}
-    sandbox = Sandbox(workspace, operator.tools, clock, until, proxy=proxy, shown=shown)
+    mirrors = Path(settings.mirrors)
+    sandbox = Sandbox(workspace, operator.tools, clock, until, proxy=proxy, shown=_shown(operator, mirrors))
     copies = repositories.Repositories(
         sandbox,
         operator.repositories,
@@ -132,6 +128,19 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         clock=clock,
         ends=ends,
     )
+
+
+def _shown(settings: Settings, mirrors: Path) -> dict[str, Path]:
+    """Return the folders besides the workspace that tools may read: path inside → path here."""
+    shown = {}
+    if settings.repositories:
+        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shown[repositories.SHOWN] = mirrors
+    if settings.reference:
+        shown["/reference"] = Path(settings.reference)
+        if not shown["/reference"].is_dir():
+            raise SandboxUnavailable(f"agent.reference: {settings.reference} is no folder on this host: put it there")
+    return shown
 
 
 def _until(ends: float, drain: Drain) -> float:
@@ -191,6 +200,16 @@ def _take_notes(journal: Journal, claim: Claim) -> None:
     for note in claim.notes[taken:]:
         text = f"[A person answers what you stopped at:]\n{note}"
         journal.append(EventKind.MESSAGE, {"content": [{"type": "text", "text": text}], "note": True})
+
+
+def _tell_what_is_away(journal: Journal, away: Sequence[str]) -> None:
+    """Journal what of the workspace did not come along to this host, once for each time that it moved."""
+    if not away:
+        return
+    text = "[jada: this task goes on on another host. Not in /workspace any more:\n- " + "\n- ".join(away) + "]"
+    said = {"content": [{"type": "text", "text": text}], "away": True}
+    if not any(event.data.get("away") and event.data["content"] == said["content"] for event in journal.events):
+        journal.append(EventKind.MESSAGE, said)
 
 
 def _key() -> Secret:

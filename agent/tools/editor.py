@@ -36,6 +36,9 @@ def edit(sandbox: Sandbox, given: object) -> Result:
         why = "The disk is nearly full" if outcome.full else "The time was up"
         raise CallFailed(f"{why}; the file is as before, or changed as asked: look.")
     said = f"{text(outcome)}\n{OUT_OF_MEMORY}".lstrip() if outcome.memory else text(outcome)
+    if outcome.code != 0 and not said.strip():
+        # The API refuses an error result without a word, and with it the whole conversation.
+        said = f"The editor ended with exit code {outcome.code}, and said nothing: look at the file."
     return Result(said, is_error=outcome.code != 0)
 
 

@@ -4,6 +4,7 @@ SQLite goes on reading and writing after its files were deleted, renamed or cut:
 at them: closing a second descriptor in this process would drop SQLite's locks (sqlite.org/howtocorrupt.html, 2.2).
 """
 
+import functools
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -92,9 +93,28 @@ def mark(path: Path, store: str) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return the bytes that this user may still write there."""
+    """Return the bytes that this process may still write there: more than others, where the disk keeps some for it."""
+    room = os.statvfs(folder)
+    blocks = room.f_bfree if is_kept_for_us(folder.stat().st_dev, frozenset(os.getgroups())) else room.f_bavail
+    return blocks * room.f_frsize
+
+
+def free_for_all(folder: Path) -> int:
+    """Return the bytes that any program may still write there."""
     room = os.statvfs(folder)
     return room.f_bavail * room.f_frsize
+
+
+@functools.cache
+def is_kept_for_us(device: int, groups: frozenset[int], mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Whether ext4 keeps its reserve on a device for one of these groups, by the options of its mount (proc(5))."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        lines = [line.split() for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return False
+    options = {option for words in lines if words[2] == number for option in words[-1].split(",")}
+    return any(f"resgid={group}" in options for group in groups)
 
 
 def held_id(db: sqlite3.Connection) -> str | None:

@@ -782,7 +782,7 @@ class SqliteStore:
         pages = "SELECT page_count * page_size, freelist_count * page_size FROM"
         sql = f"{pages} pragma_page_count, pragma_freelist_count, pragma_page_size"
         size, unused = self._rows(sql)[0]
-        return Room(size=size, unused=unused, disk=files.free_bytes(self._path.parent))
+        return Room(size=size, unused=unused, disk=files.free_for_all(self._path.parent))
 
 
 def quick_check(db: sqlite3.Connection) -> str | None:

@@ -1,6 +1,7 @@
 """A script's reply as the vendor's own Message, cut where `max_tokens` says."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,22 @@ _LETTERS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool that the model wants called."""
+    """A tool that the model wants called; `id` is made where it is not given."""
 
     name: str
     input: dict[str, Any]
+    id: str | None = None
 
 
-Reply = tuple[str | Call, ...]
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A content block as a user wrote it."""
+
+    block: dict[str, Any]
+
+
+Part = str | Call | Raw
+Reply = tuple[Part, ...]
 """What a script answers: texts and calls, in their order."""
 
 
@@ -49,12 +59,27 @@ def blocks(reply: Reply, most: int, rng: random.Random) -> tuple[list[dict[str, 
     return made, False
 
 
+def stopped(content: list[dict[str, Any]], sequences: Sequence[str]) -> tuple[list[dict[str, Any]], str | None]:
+    """Cut blocks where a text has one of the request's stop sequences; return them, and which one it was."""
+    for at, block in enumerate(content):
+        text = block["text"] if block["type"] == "text" else ""
+        found = [(text.index(one), one) for one in sequences if one in text]
+        if found:
+            place, sequence = min(found)
+            kept = [{**block, "text": text[:place]}] if place else []
+            return [*content[:at], *kept], sequence
+    return content, None
+
+
 def message(
-    reply: Reply, body: dict[str, Any], cuts: list[usage.Prefix], cache: usage.Cache, rng: random.Random
-) -> Message:
-    """Answer a checked request with a script's reply, and charge for it."""
+    reply: Reply, body: dict[str, Any], cuts: list[usage.Prefix], cache: usage.Cache, rng: random.Random,
+    stop_reason: str | None = None,
+) -> Message:  # fmt: skip
+    """Answer a checked request with a script's reply, and charge for it; `stop_reason` where the script says one."""
     content, cut = blocks(reply, body["max_tokens"], rng)
+    content, sequence = stopped(content, body.get("stop_sequences") or ())
     called = any(block["type"] == "tool_use" for block in content)
+    natural = "stop_sequence" if sequence else "max_tokens" if cut else "tool_use" if called else "end_turn"
     return Message.model_validate(
         {
             "id": identify("msg", rng),
@@ -62,14 +87,16 @@ def message(
             "role": "assistant",
             "model": body["model"],
             "content": content,
-            "stop_reason": "max_tokens" if cut else "tool_use" if called else "end_turn",
-            "stop_sequence": None,
+            "stop_reason": stop_reason or natural,
+            "stop_sequence": sequence,
             "usage": cache.charge(cuts, sum(usage.tokens(block) for block in content)),
         }
     )
 
 
-def _block(part: str | Call, rng: random.Random) -> dict[str, Any]:
+def _block(part: Part, rng: random.Random) -> dict[str, Any]:
+    if isinstance(part, Raw):
+        return part.block
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    return {"type": "tool_use", "id": identify("toolu", rng), "name": part.name, "input": part.input}
+    return {"type": "tool_use", "id": part.id or identify("toolu", rng), "name": part.name, "input": part.input}

@@ -6,6 +6,8 @@ Two holes of the types are closed here: pydantic reads iterables lazily, and ign
 import functools
 from typing import Any
 
+from anthropic.types.beta import message_count_tokens_params as count_of_beta
+from anthropic.types.beta import message_create_params as of_beta
 from anthropic.types.message_count_tokens_params import MessageCountTokensParams
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming, MessageCreateParamsStreaming
 from jsonschema import Draft202012Validator, ValidationError
@@ -17,16 +19,20 @@ _FREE = ("InputSchemaTyped",)
 """A tool's input schema is any JSON schema: unknown keys are its author's."""
 
 
-def check_create(body: Any) -> None:
-    """Check the body of POST /v1/messages; raises `ApiError` 400, which names the field."""
+def check_create(body: Any, *, beta: bool = False) -> None:
+    """Check the body of POST /v1/messages, a beta client's by its own types; raises `ApiError` 400 with the field."""
     # Two types of the vendor's package: an error must name the field, not the type that was not meant.
     streaming = isinstance(body, dict) and body.get("stream") is True
-    _check(_validator(MessageCreateParamsStreaming if streaming else MessageCreateParamsNonStreaming), body)
+    if beta:
+        kinds = (of_beta.MessageCreateParamsNonStreaming, of_beta.MessageCreateParamsStreaming)
+    else:
+        kinds = (MessageCreateParamsNonStreaming, MessageCreateParamsStreaming)  # type: ignore[assignment]
+    _check(_validator(kinds[streaming]), body)
 
 
-def check_count(body: Any) -> None:
+def check_count(body: Any, *, beta: bool = False) -> None:
     """Check the body of POST /v1/messages/count_tokens; raises `ApiError` 400, which names the field."""
-    _check(_validator(MessageCountTokensParams), body)
+    _check(_validator(count_of_beta.MessageCountTokensParams if beta else MessageCountTokensParams), body)
 
 
 @functools.cache

@@ -3,15 +3,16 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from doubles.claude import models
+from doubles.claude import choice, media, models
 from doubles.claude.errors import ApiError, not_built
 
 LEAST_THINKING = 1024
 """Tokens of the smallest budget for thinking that the vendor takes."""
-_TEXTUAL = ("text", "thinking", "redacted_thinking", "tool_use", "tool_result")
+_KNOWN = ("text", "thinking", "redacted_thinking", "tool_use", "tool_result", *media.KINDS)
 _OURS = ("custom", "bash_20250124", "text_editor_20250124", "text_editor_20250429", "text_editor_20250728")
 
 
@@ -50,10 +51,10 @@ def merged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return turns
 
 
-def check(body: dict[str, Any]) -> list[dict[str, Any]]:
+def check(body: dict[str, Any], betas: Collection[str] = ()) -> list[dict[str, Any]]:
     """Check the rules of conversation and return its turns; raises `ApiError` 400 as the API, 501 for what we lack."""
     _check_tools(body)
-    _check_features(body)
+    _check_features(body, betas)
     turns = merged(body["messages"])
     _check_order(turns)
     for at, turn in enumerate(turns):
@@ -99,25 +100,29 @@ def _check_tools(body: dict[str, Any]) -> None:
         _refuse("tools: Tool names must be unique.")
 
 
-def _check_features(body: dict[str, Any]) -> None:
-    for key in ("container", "inference_geo", "speed", "stop_sequences", "diagnostics"):
+def _check_features(body: dict[str, Any], betas: Collection[str]) -> None:
+    for key in ("container", "inference_geo", "speed", "diagnostics"):
         if body.get(key):
             raise not_built(f"the parameter {key}")
     if (body.get("output_config") or {}).get("format"):
         raise not_built("output_config.format")
-    if body.get("tool_choice", {}).get("type", "auto") != "auto":
-        raise not_built("a tool_choice other than auto")
-    _check_numbers(body)
+    choice.check(body)
+    if any(not one.strip() for one in body.get("stop_sequences") or ()):
+        _refuse("stop_sequences: each stop sequence must contain non-whitespace")
+    _check_numbers(body, models.most_output(body["model"], betas))
 
 
-def _check_numbers(body: dict[str, Any]) -> None:
+def _check_numbers(body: dict[str, Any], bound: int) -> None:
     most = body.get("max_tokens")
     if most == 0:
         raise not_built("max_tokens 0 (warming the cache)")
-    if most is not None and most not in range(1, models.MOST_OUTPUT + 1):
-        _refuse(f"max_tokens: {most} is not between 1 and {models.MOST_OUTPUT}, the maximum for {body['model']}")
+    if most is not None and most < 1:
+        _refuse("max_tokens: Input should be greater than or equal to 1")
+    if most is not None and most > bound:
+        model = body["model"]
+        _refuse(f"max_tokens: {most} > {bound}, which is the maximum allowed number of output tokens for {model}")
     thinking = body.get("thinking", {})
-    budgets = range(LEAST_THINKING, most or models.MOST_OUTPUT)
+    budgets = range(LEAST_THINKING, most or bound)
     if thinking.get("type") == "enabled" and thinking["budget_tokens"] not in budgets:
         _refuse(f"thinking.budget_tokens: must be at least {LEAST_THINKING} and less than max_tokens")
 
@@ -139,8 +144,15 @@ def _check_blocks(at: int, turn: dict[str, Any]) -> None:
     for place, block in enumerate(turn["content"]):
         where = f"messages.{at}.content.{place}"
         inner = block.get("content", ()) if block["type"] == "tool_result" else ()
-        if block["type"] not in _TEXTUAL or any(p["type"] != "text" for p in inner if isinstance(p, dict)):
-            raise not_built(f"{where}: content other than text and tool calls")
+        parts = [part for part in inner if isinstance(part, dict)]
+        if block["type"] not in _KNOWN or any(part["type"] not in ("text", *media.KINDS) for part in parts):
+            raise not_built(f"{where}: content other than text, images, documents and tool calls")
+        if block["type"] in media.KINDS and turn["role"] != "user":
+            _refuse(f"{where}: `{block['type']}` blocks can't be in a message of the role {turn['role']}")
+        for shown in [each for each in (block, *parts) if each["type"] in media.KINDS]:
+            media.check(shown, where)
+        if block["type"] == "tool_result" and block.get("is_error") and not text(block).strip() and not parts:
+            _refuse(f"{where}.tool_result: content cannot be empty if `is_error` is true")
         if "thinking" in block["type"]:
             # Every thinking block is a forgery here: no script ever signed one.
             _refuse(f"{where}: Invalid `signature` in `thinking` block")

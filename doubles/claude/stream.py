@@ -1,10 +1,9 @@
 """A whole message as the events that the API streams, and as lines of server-sent events."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from anthropic.types import Message
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
@@ -12,23 +11,22 @@ _CHUNK = 48
 """Characters a delta: small enough that an answer arrives in pieces, and a cut falls inside it."""
 
 
-def events(message: Message) -> Iterator[dict[str, Any]]:
-    """Yield the events of one answer, from message_start to message_stop, as plain data."""
-    whole = message.model_dump(mode="json")
+def events(whole: Mapping[str, Any], dumps: Callable[[Any], str] = json.dumps) -> Iterator[dict[str, Any]]:
+    """Yield an answer's events, from message_start to message_stop, as plain data; `dumps` writes a call's input."""
     # The first event has the input's tokens already: a caller that is cut off knows what it owes at least.
     opened = {**whole, "content": [], "stop_reason": None, "usage": {**whole["usage"], "output_tokens": 1}}
     yield {"type": "message_start", "message": opened}
     for index, block in enumerate(whole["content"]):
-        yield from _block(index, block)
+        yield from _block(index, block, dumps)
     last = {key: whole[key] for key in ("stop_reason", "stop_sequence")}
     totals = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
     yield {"type": "message_delta", "delta": last, "usage": {key: whole["usage"][key] for key in totals}}
     yield {"type": "message_stop"}
 
 
-def lines(message: Message) -> Iterator[bytes]:
+def lines(whole: Mapping[str, Any]) -> Iterator[bytes]:
     """Yield the events as they go over the wire."""
-    for event in events(message):
+    for event in events(whole):
         yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
@@ -42,12 +40,12 @@ class BrokenOff(StreamingResponse):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _block(index: int, block: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _block(index: int, block: dict[str, Any], dumps: Callable[[Any], str]) -> Iterator[dict[str, Any]]:
     if block["type"] == "text":
         opened, kind, key, whole = {**block, "text": ""}, "text_delta", "text", block["text"]
     else:
         opened, kind, key = {**block, "input": {}}, "input_json_delta", "partial_json"
-        whole = json.dumps(block["input"])
+        whole = dumps(block["input"])
     yield {"type": "content_block_start", "index": index, "content_block": opened}
     for start in range(0, len(whole), _CHUNK):
         delta = {"type": kind, key: whole[start : start + _CHUNK]}

@@ -13,6 +13,8 @@ from typing import Any
 
 from anthropic.types import Usage
 
+from doubles.claude import media
+
 BYTES_A_TOKEN = 4
 LEAST_CACHED = 1024
 """Tokens below which the vendor caches nothing."""
@@ -34,6 +36,18 @@ def tokens(value: Any) -> int:
     return -(-len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) // BYTES_A_TOKEN)
 
 
+def cost(block: dict[str, Any]) -> int:
+    """Estimate the tokens of a block: an image's by its size, a PDF's by its pages, within a tool's result too."""
+    if block.get("type") in media.KINDS:
+        return media.tokens(block)
+    inner = block.get("content")
+    if block.get("type") == "tool_result" and isinstance(inner, list):
+        shown = [part for part in inner if part.get("type") in media.KINDS]
+        rest = [part for part in inner if part not in shown]
+        return tokens({**block, "content": rest}) + sum(map(media.tokens, shown))
+    return tokens(block)
+
+
 def prefixes(body: dict[str, Any], turns: list[dict[str, Any]]) -> list[Prefix]:
     """Cut a request where the cache can: after each tool, system block and content block, in this order."""
     system = body.get("system", ())
@@ -46,7 +60,7 @@ def prefixes(body: dict[str, Any], turns: list[dict[str, Any]]) -> list[Prefix]:
     for block in blocks:
         content = {key: value for key, value in block.items() if key != "cache_control"}
         digest.update(json.dumps(content, sort_keys=True).encode())
-        total += tokens({key: value for key, value in content.items() if key != "_"})
+        total += cost({key: value for key, value in content.items() if key != "_"})
         cuts.append(Prefix(digest.hexdigest(), total, _ttl(block.get("cache_control"))))
     automatic = _ttl(body.get("cache_control"))
     return [*cuts[:-1], Prefix(cuts[-1].key, cuts[-1].tokens, cuts[-1].ttl or automatic)]

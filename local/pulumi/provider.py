@@ -27,6 +27,7 @@ COMPUTED = {
     rules.STATIC_IP: "arn ipAddress supportCode",
     rules.ATTACHMENT: "ipAddress",
 }
+DEFAULT_REGION = "us-east-1"
 
 
 class Unknown(Exception):
@@ -55,7 +56,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """The engine's calls, in its order: configuration, then check, diff and one change for each resource."""
 
     def __init__(self) -> None:
-        self._resources: Mapping[str, resources.Resource] = {}
+        self._config: Mapping[str, Any] = {}
+        self._built: dict[str, Mapping[str, resources.Resource]] = {}
 
     def GetPluginInfo(self, _request: Any, _context: Any) -> plugin_pb2.PluginInfo:
         """Tell the version."""
@@ -80,7 +82,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         config = _config(request.args)
         if fault := rules.endpoint_fault(config):
             raise ValueError(f"endpoints {fault}")
-        self._resources = resources.all_resources(_client(config), resources.Polling())
+        self._config, self._built = config, {}
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     @answering
@@ -102,18 +104,23 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Make a resource, or in a preview foretell it."""
         token, inputs = _token(request.urn), replies.plain(request.properties)
         if request.preview:
-            foretold = inputs | dict.fromkeys(COMPUTED.get(token, "").split(), UNKNOWN)
+            foretold = self._placed(inputs) | dict.fromkeys(COMPUTED.get(token, "").split(), UNKNOWN)
             return provider_pb2.CreateResponse(properties=replies.struct(foretold))
-        resource_id = self._resources[token].create(inputs)
+        resource_id = self._resource(token, inputs).create(inputs)
         return provider_pb2.CreateResponse(id=resource_id, properties=self._outputs(token, resource_id, inputs))
 
     @answering
     def Read(self, request: Any) -> provider_pb2.ReadResponse:
         """Read a resource for a refresh or an import; what is gone has no id."""
-        found = self._resources[_token(request.urn)].read(request.id, replies.plain(request.inputs))
+        known = replies.plain(request.inputs)
+        # A state of before v7 has no region; one that was given stays an input.
+        placed = {**replies.plain(request.properties), **known}
+        found = self._resource(_token(request.urn), placed).read(request.id, known)
         if found is None:
             return provider_pb2.ReadResponse()
-        inputs, properties = replies.struct(found.inputs), replies.struct(found.outputs)
+        given = {rules.REGION: known[rules.REGION]} if known.get(rules.REGION) else {}
+        inputs = replies.struct(found.inputs | given)
+        properties = replies.struct(found.outputs | {rules.REGION: self._region(placed)})
         return provider_pb2.ReadResponse(id=found.resource_id, inputs=inputs, properties=properties)
 
     @answering
@@ -122,7 +129,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         token, new = _token(request.urn), replies.plain(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=replies.struct(replies.plain(request.olds) | new))
-        resource = self._resources[token]
+        resource = self._resource(token, new)
         if isinstance(resource, resources.Instance):
             resource.update(request.id, replies.plain(request.old_inputs), new)
         return provider_pb2.UpdateResponse(properties=self._outputs(token, request.id, new))
@@ -130,7 +137,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @answering
     def Delete(self, request: Any) -> Any:
         """Remove a resource."""
-        self._resources[_token(request.urn)].delete(request.id, replies.plain(request.properties))
+        was = replies.plain(request.properties)
+        self._resource(_token(request.urn), was).delete(request.id, was)
         return replies.EMPTY
 
     def Cancel(self, _request: Any, _context: Any) -> Any:
@@ -138,10 +146,24 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return replies.EMPTY
 
     def _outputs(self, token: str, resource_id: str, inputs: rules.Properties) -> Any:
-        found = self._resources[token].read(resource_id, inputs)
+        found = self._resource(token, inputs).read(resource_id, inputs)
         if found is None:
             raise ValueError(f"{resource_id} was made, and is gone: it was deleted meanwhile; run this again")
-        return replies.struct(found.outputs)
+        return replies.struct(self._placed(found.outputs | {rules.REGION: inputs.get(rules.REGION)}))
+
+    def _region(self, properties: rules.Properties) -> str:
+        """Where a resource is: as it says, or where the provider is."""
+        return str(properties.get(rules.REGION) or self._config.get(rules.REGION) or DEFAULT_REGION)
+
+    def _placed(self, properties: rules.Properties) -> dict[str, Any]:
+        return {**properties, rules.REGION: self._region(properties)}
+
+    def _resource(self, token: str, properties: rules.Properties) -> resources.Resource:
+        """The resource's type in its own region, each of which has a client of its own."""
+        region = self._region(properties)
+        if region not in self._built:
+            self._built[region] = resources.all_resources(_client(self._config, region), resources.Polling())
+        return self._built[region][token]
 
 
 def main() -> None:
@@ -162,11 +184,11 @@ def _config(struct: Any) -> dict[str, Any]:
     return {**config, "endpoints": json.loads(config.get("endpoints", "[]"))}
 
 
-def _client(config: Mapping[str, Any]) -> Any:
+def _client(config: Mapping[str, Any], region: str) -> Any:
     endpoint = next(e["lightsail"] for e in config["endpoints"] if e.get("lightsail"))
     return boto3.client(
         "lightsail",
-        region_name=config.get("region", "us-east-1"),
+        region_name=region,
         endpoint_url=endpoint,
         aws_access_key_id="local",
         aws_secret_access_key="local",

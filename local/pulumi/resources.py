@@ -66,7 +66,7 @@ class Resource(Protocol):
         """Return it as it is, or None when it is gone."""
 
     def delete(self, resource_id: str, inputs: Properties, /) -> None:
-        """Remove it; what is gone already is no error."""
+        """Remove it; whether it is an error that it is gone already depends on its type, as with the real provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,10 @@ class Instance:
     def update(self, resource_id: str, old: Properties, new: Properties) -> None:
         """Change address type and tags, each by its own call."""
         if old.get("ipAddressType") != new["ipAddressType"]:
-            self.client.set_ip_address_type(
+            answer = self.client.set_ip_address_type(
                 resourceType="Instance", resourceName=resource_id, ipAddressType=new["ipAddressType"]
             )
+            self._finish(resource_id, answer.get("operations", ()))
         before, after = old.get("tags") or {}, new.get("tags") or {}
         if gone := sorted(before.keys() - after.keys()):
             self.client.untag_resource(resourceName=resource_id, tagKeys=gone)
@@ -115,17 +116,18 @@ class Instance:
         """Disable what was there, then enable what is wanted: the hour can't be changed otherwise."""
         enabled = new.get("status") == "Enabled"
         if old and (not enabled or old.get("status") == "Enabled"):
-            self.client.disable_add_on(resourceName=name, addOnType=old["type"])
+            answer = self.client.disable_add_on(resourceName=name, addOnType=old["type"])
+            self._finish(name, answer.get("operations", ()))
         if enabled:
             hour = {"snapshotTimeOfDay": new["snapshotTime"]}
             request = {"addOnType": new["type"], "autoSnapshotAddOnRequest": hour}
-            self.client.enable_add_on(resourceName=name, addOnRequest=request)
+            answer = self.client.enable_add_on(resourceName=name, addOnRequest=request)
+            self._finish(name, answer.get("operations", ()))
 
     def delete(self, resource_id: str, _inputs: Properties, /) -> None:
-        """Delete it, its automatic snapshots too, and wait until its name is free."""
-        _unless_gone(lambda: self.client.delete_instance(instanceName=resource_id, forceDeleteAddOns=True))
-        if not self.polling.until(lambda: self._state(resource_id) is None):
-            raise Unfinished(resource_id, f"{resource_id} is still there after {self.polling.limit:.0f} s")
+        """Delete it, its automatic snapshots too, and wait for that operation; one that is gone is no error."""
+        answer = _unless_gone(lambda: self.client.delete_instance(instanceName=resource_id, forceDeleteAddOns=True))
+        self._finish(resource_id, (answer or {}).get("operations", ()))
 
     def _finish(self, name: str, operations: Sequence[Properties]) -> None:
         for begun in operations:
@@ -171,10 +173,19 @@ class Ports:
         return Found(resource_id, inputs, inputs)
 
     def delete(self, _resource_id: str, inputs: Properties, /) -> None:
-        """Close each opening, as the real provider does where `retain_on_delete` doesn't keep it from it."""
+        """Close each opening, as the real provider does where `retain_on_delete` doesn't keep it from that: all are
+        tried, and a host that is gone is an error.
+        """
+        refused = []
         for port in inputs["portInfos"]:
-            close = functools.partial(self.client.close_instance_public_ports, instanceName=inputs["instanceName"])
-            _unless_gone(functools.partial(close, portInfo=port))
+            try:
+                self.client.close_instance_public_ports(instanceName=inputs["instanceName"], portInfo=port)
+            except ClientError as error:
+                refused.append(str(error))
+        if refused:
+            raise ValueError(
+                f"unable to close public ports for instance {inputs['instanceName']}: {'; '.join(refused)}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +209,7 @@ class StaticIp:
         return Found(resource_id, inputs, inputs | _only(found, "arn", "ipAddress", "supportCode"))
 
     def delete(self, resource_id: str, _inputs: Properties, /) -> None:
-        """Release it."""
+        """Release it; one that is gone is no error."""
         _unless_gone(lambda: self.client.release_static_ip(staticIpName=resource_id))
 
 
@@ -227,8 +238,8 @@ class Attachment:
         return Found(resource_id, inputs, inputs | _only(found, "ipAddress"))
 
     def delete(self, resource_id: str, _inputs: Properties, /) -> None:
-        """Detach it from whatever it is on."""
-        _unless_gone(lambda: self.client.detach_static_ip(staticIpName=resource_id))
+        """Detach it from whatever it is on; one that is on nothing, or gone, is an error."""
+        self.client.detach_static_ip(staticIpName=resource_id)
 
 
 def all_resources(client: Any, polling: Polling) -> Mapping[str, Resource]:

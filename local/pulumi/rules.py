@@ -12,6 +12,10 @@ from urllib.parse import urlsplit
 Properties = Mapping[str, Any]
 
 
+REGION = "region"
+"""What every resource of v7 takes; left out, it is the provider's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A type of resource; what isn't in `in_place` replaces when it changes.
@@ -20,7 +24,7 @@ class Kind:
     """
 
     required: frozenset[str]
-    optional: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset({REGION})
     in_place: frozenset[str] = frozenset()
 
 
@@ -31,7 +35,7 @@ ATTACHMENT = "aws:lightsail/staticIpAttachment:StaticIpAttachment"
 KINDS = {
     INSTANCE: Kind(
         required=frozenset({"name", "availabilityZone", "blueprintId", "bundleId"}),
-        optional=frozenset({"addOn", "ipAddressType", "keyPairName", "userData", "tags"}),
+        optional=frozenset({"addOn", "ipAddressType", "keyPairName", "userData", "tags", REGION}),
         in_place=frozenset({"addOn", "ipAddressType", "tags"}),
     ),
     PORTS: Kind(required=frozenset({"instanceName", "portInfos"})),
@@ -65,6 +69,9 @@ def faults(token: str, inputs: Properties) -> dict[str, str]:
 def change(token: str, old: Properties, new: Properties) -> Change:
     """Compare inputs; an instance that keeps its name has to go before its successor can have it."""
     changed = frozenset(key for key in old.keys() | new.keys() if not _same(key, old.get(key), new.get(key)))
+    if REGION not in new:
+        # Left out it is computed: a resource stays where it is.
+        changed -= {REGION}
     replaces = changed - KINDS[token].in_place
     return Change(changed, replaces, delete_first=bool(replaces) and "name" in new and old.get("name") == new["name"])
 

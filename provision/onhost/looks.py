@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import surroundings, system, units, whole
+from provision.onhost import reserve, surroundings, system, units, whole
 
 UNIT = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 CONFIGURED = {
@@ -207,6 +207,7 @@ LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "link": each(_link),
     "rights": each(_rights),
     "login user's group": each(_membership),
+    "disk reserve": each(reserve.see),
     "account": each(_account),
     "state": each(_state),
     "sshd": _sshd,

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable, found, system, tree, units
+from provision.onhost import durable, found, reserve, system, tree, units
 from provision.onhost.errors import SystemStepFailed
 from provision.onhost.events import Events
 
@@ -156,6 +156,12 @@ def join(user: str, groups: Iterable[str]) -> None:
     run(["usermod", "-aG", ",".join(groups), user])
 
 
+def _reserve(group: list[Repair], _given: Given) -> Steps:
+    for repair in group:
+        path = repair["name"]
+        yield f"keep room on the disk of {path} for the queue", lambda path=path: reserve.keep(path)  # type: ignore[misc]
+
+
 def accounts(release: Path) -> None:
     """Make users and folders as the release says; what is there already stays, with its modes set right."""
     run(["systemd-sysusers", str(release / "etc/sysusers.d/jada.conf")])
@@ -175,6 +181,7 @@ REPAIRS: dict[str, Callable[[list[Repair], Given], Steps]] = {
     "set right": _set_right,
     "join": _join,
     "link": _link,
+    "reserve": _reserve,
     "account": _account,
     "own": _own,
     "unit": _unit,

@@ -127,18 +127,35 @@ REFUSED = {
     "empty text": ({"messages": [{"role": "user", "content": " "}]}, 400, "non-whitespace"),
     "no blocks": ({"messages": [{"role": "user", "content": []}]}, 400, "non-empty content"),
     "unknown role": ({"messages": [{"role": "bot", "content": "Hi"}]}, 400, "messages.0"),
-    "too many tokens": ({"max_tokens": 64_001}, 400, "max_tokens: 64001"),
+    "too many tokens": ({"max_tokens": 128_001}, 400, "max_tokens: 128001 > 128000"),
+    "too many tokens of a small model": (
+        {"model": "claude-haiku-5-5", "max_tokens": 64_001},
+        400,
+        "max_tokens: 64001 > 64000",
+    ),
     "no token": ({"max_tokens": -1}, 400, "max_tokens"),
     "same tool twice": ({"tools": [BASH, BASH]}, 400, "unique"),
     "unknown tool type": ({"tools": [{"type": "bash_2020", "name": "bash"}]}, 400, "tools.0"),
     "wrong tool name": ({"tools": [{**FINISH, "name": "a b"}]}, 400, "tools.0.name"),
     "server tool": ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, 501, "not built"),
-    "forced tool": ({"tools": [BASH], "tool_choice": {"type": "any"}}, 501, "tool_choice"),
-    "image": (
+    "a choice without tools": ({"tool_choice": {"type": "any"}}, 400, "while providing tools"),
+    "a choice that is not there": (
+        {"tools": [BASH], "tool_choice": {"type": "tool", "name": "x"}},
+        400,
+        "'x' not found",
+    ),
+    "a forced tool while it thinks": (
+        {"tools": [BASH], "tool_choice": {"type": "any"}, "thinking": {"type": "enabled", "budget_tokens": 1024}},
+        400,
+        "Thinking may not be enabled",
+    ),
+    "a stop sequence of white space": ({"stop_sequences": ["\n"]}, 400, "non-whitespace"),
+    "an image by its address": (
         {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "x"}}]}]},
         501,
-        "content other than text",
+        "a source of the type url",
     ),
+    "a parameter of a beta": ({"context_management": {"edits": []}}, 400, "Extra inputs are not permitted"),
     "too long": ({"messages": [{"role": "user", "content": "x" * 900_000}]}, 400, "prompt is too long"),
     "five markers": (
         {
@@ -155,7 +172,7 @@ REFUSED = {
 @pytest.mark.parametrize(("change", "status", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_the_real_one_refuses_is_refused(client, change, status, message):
     request = {**asking(), **change}
-    extra = {key: request.pop(key) for key in ("temperature",) if key in request}
+    extra = {key: request.pop(key) for key in ("temperature", "context_management") if key in request}
     got = refusal(client, **request, extra_body=extra)
     assert (got[0], message in got[2]) == (status, True), got
 
@@ -194,7 +211,11 @@ def test_neighbouring_messages_of_one_role_count_as_one(client):
         ({"anthropic-version": VERSION}, 401, "a key is required"),
         ({"x-api-key": "k"}, 400, "anthropic-version"),
         ({"x-api-key": "k", "anthropic-version": "2020-01-01"}, 501, "2020-01-01"),
-        ({"x-api-key": "k", "anthropic-version": VERSION, "anthropic-beta": "x-2026"}, 501, "beta"),
+        (
+            {"x-api-key": "k", "anthropic-version": VERSION, "anthropic-beta": "x-2026"},
+            400,
+            "Unexpected value(s) `x-2026`",
+        ),
     ],
 )
 def test_a_request_needs_its_headers(api, headers, status, message):

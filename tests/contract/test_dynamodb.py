@@ -10,6 +10,7 @@ from math import ceil
 import pytest
 from msgspec.structs import replace
 
+from bench import scale, table
 from dashboard import rules
 from dashboard.record import Busy, Conflict, FamilyBusy, Key, Move, NotClaimable, digest
 from dashboard.stores import NoticeFilter
@@ -106,6 +107,16 @@ def test_a_plain_task_and_a_long_one_cost_this_much(store, wire):
     # The figures of docs/scale.md.
     assert units(wire, plain) <= 12
     assert units(wire, long) <= 12 + 2 * (5 + 1)
+
+
+def test_the_simulation_goes_by_what_operations_really_take():
+    taken = table.measured(dynamo.client(dynamo.address()))
+    assert (taken["add"].writes, taken["claim"].writes, taken["end"].writes) == (scale.ADD, scale.CLAIM, scale.END)
+    assert (taken["heartbeat"].writes, taken["a batch of the journal"].writes) == (scale.BEAT, scale.BATCH)
+    assert taken["claim"].reads <= scale.ASK_READS + scale.CLAIM_READS
+    assert taken["end"].reads <= scale.END_READS
+    assert taken["a batch of the journal"].reads <= scale.BATCH_READS
+    assert taken["claim"].calls <= scale.CLAIM_CALLS
 
 
 def test_a_heartbeat_takes_one_unit_because_no_index_hears_of_it(store, wire):

@@ -6,13 +6,13 @@ socket, without an answer, and {"close": n} with what its connections came to. T
 
 import contextlib
 import ctypes
-import datetime as dt
 import ipaddress
 import json
 import os
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from agent.sandbox.egress.authority import Authority
 from agent.sandbox.egress.exchange import Allowance, Exchange, Outside
+from agent.sandbox.egress.identity import Identity
 from agent.sandbox.egress.mask import SHORTEST
 from agent.sandbox.egress.rules import METHODS, Place, Rule, Rules, git_header
 
@@ -31,7 +31,7 @@ AT_ONCE = 32
 """Connections of one call at a time; more wait."""
 _TOLD = 40
 """Connections of a call that are told one by one."""
-_END_S = 1.0
+_END_S, _ISSUE_S = 1.0, 15.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -111,7 +111,7 @@ def outside(asked: dict[str, Any], credentials: Path) -> Outside:
             secret = _secret(secrets, given["secret"])
             value = git_header(given["user"], secret)
             header = (b"authorization", value)
-            masked += [secret.encode(), value.partition(b" ")[2]]
+            masked += [secret.encode(), quote(secret, safe="").encode(), value.partition(b" ")[2]]
         rules.append(Rule(Place.read(given["at"]), METHODS, header, git=True))
     trust = ssl.create_default_context()
     try:
@@ -120,8 +120,17 @@ def outside(asked: dict[str, Any], credentials: Path) -> Outside:
     except OSError as error:
         raise Unusable(f"agent.egress.trust: {asked['trust']} can't be used: {error}") from error
     private = tuple(ipaddress.ip_network(text) for text in asked["private"])
-    authority = Authority(dt.datetime.now(dt.UTC))
-    return Outside(Rules(tuple(rules), private), authority, trust, tuple(masked), _resolve)
+    identity = _issued({rule.place.host for rule in rules})
+    return Outside(Rules(tuple(rules), private), identity, trust, tuple(masked), _resolve)
+
+
+def _issued(hosts: set[str]) -> Identity:
+    """Have a certificate made for all listed hosts, in a process that takes its 13 MB along."""
+    command = [sys.executable, "-m", "agent.sandbox.egress.authority", *sorted(hosts)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=_ISSUE_S)
+    if done.returncode:
+        raise Unusable(f"no certificate could be made: {done.stderr.decode(errors='replace').strip()[-300:]}")
+    return Identity(**json.loads(done.stdout))
 
 
 def _secrets(credentials: Path) -> dict[str, str]:
@@ -159,7 +168,7 @@ def serve(control: socket.socket, credentials: Path) -> int:
         control.send(json.dumps({"error": str(error)}).encode())
         return 1
     most = first["rules"]["megabytes"] << 20
-    control.send(json.dumps({"certificate": shared.authority.certificate.decode()}).encode())
+    control.send(json.dumps({"certificate": shared.identity.authority}).encode())
     admitted: dict[int, Admitted] = {}
     while True:
         message, fds, _, _ = socket.recv_fds(control, MESSAGE, 1)

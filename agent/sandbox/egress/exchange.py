@@ -13,7 +13,7 @@ from typing import Any
 
 import h11
 
-from agent.sandbox.egress.authority import Authority
+from agent.sandbox.egress.identity import Identity
 from agent.sandbox.egress.mask import Mask
 from agent.sandbox.egress.push import PushHead
 from agent.sandbox.egress.rules import Refused, Rule, Rules, is_push, plain_path
@@ -62,10 +62,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What all connections share: the rules, who signs, whom we trust, secrets to mask, and how a name is resolved."""
+    """What all connections share: the rules, who we are, whom we trust, secrets to mask, and how a name is resolved."""
 
     rules: Rules
-    authority: Authority
+    identity: Identity
     trust: ssl.SSLContext
     secrets: tuple[bytes, ...]
     resolve: Callable[[str, int], Iterable[str]]
@@ -111,7 +111,7 @@ class Exchange:
             raise Refused(asked.target.decode()[:_WORDS], "is not encrypted, and only https is let out")
         self.told.to = asked.target.decode()[:_WORDS]
         self._host, self._port = self._outside.rules.host(asked.target.decode())
-        self._client.begin_tls(self._outside.authority.context(self._host), self._host)
+        self._client.begin_tls(self._outside.identity.context(), self._host)
 
     def _request(self) -> bool:
         """Carry one request and its answer; return whether another may follow."""

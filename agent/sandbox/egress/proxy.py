@@ -24,9 +24,9 @@ class NoProxy(Exception):
 
 def rules(settings: Settings) -> dict[str, Any] | None:
     """Return what a proxy is told of the settings, as plain data; None where nothing may leave a sandbox."""
-    if settings.egress is None and not settings.repositories:
-        return None
     egress = settings.egress or Egress()
+    if not (egress.allow or egress.credentials or settings.repositories):
+        return None
     credentials = [encode(credential) for credential in egress.credentials.values()]
     repositories = [{**encode(each), "at": each.place} for each in settings.repositories.values()]
     return {**encode(egress), "credentials": credentials, "repositories": repositories}

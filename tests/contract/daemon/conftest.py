@@ -21,6 +21,7 @@ from agent.daemon.link import Link
 from agent.daemon.outbox import Outboxes
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Process, Release
+from agent.daemon.travel import Workspaces
 from agent.daemon.worker import Daemon
 from agent.settings import Settings
 from dashboard.app import create
@@ -47,6 +48,7 @@ told = folder / f"process-{claim['lease']['fence']}.json"
 told.with_suffix(".new").write_text(json.dumps([dict(os.environ), os.getcwd(), os.getpid()]))
 told.with_suffix(".new").rename(told)
 journal = Journal(folder / "journal.jsonl", time.time)
+work, seen = pathlib.Path(json.loads((folder / "settings.json").read_text())["workspace"]), None
 
 def leave(kind, code, reason="", **more):
     empty = {"result": None, "question": None, "checkpoint": None, "not_before": None, "files": []}
@@ -65,13 +67,28 @@ for move in claim["task"]["title"].split()[len(journal.events) - 1:]:
     elif move == "crash":
         journal.append("settle", {"turn": turn, "usd_micros": 1000, "message": {}, "usage": {}})
         os.kill(os.getpid(), signal.SIGKILL)
+    elif move.startswith(("write", "large")):
+        work.mkdir(exist_ok=True)
+        (work / "sub").mkdir(exist_ok=True)
+        if move == "large":
+            (work / "large.bin").write_bytes(bytes(10 * 1024 * 1024))
+        else:
+            (work / "notes.txt").write_text("again" if move == "write-again" else "notes")
+            (work / "sub" / "more.bin").write_bytes(bytes(range(256)))
+        journal.append("settle", {"turn": turn, "usd_micros": 1000, "message": {}, "usage": {}})
+    elif move == "stop":
+        leave("suspend", 4, "it waits")
+    elif move == "look":
+        there = [path for path in sorted(work.rglob("*")) if path.is_file()]
+        seen = {str(path.relative_to(work)): path.read_bytes().hex() for path in there}
+        journal.append("settle", {"turn": turn, "usd_micros": 1000, "message": {}, "usage": {}})
     elif move == "doomed":
         sys.exit(1)
     elif move == "hang":
         while not (folder / "go").exists():
             time.sleep(0.02)
         journal.append("settle", {"turn": turn, "usd_micros": 1000, "message": {}, "usage": {}})
-leave("end", 0, result=f"{len(journal.events)} records")
+leave("end", 0, result=json.dumps(seen) if seen is not None else f"{len(journal.events)} records")
 '''
 
 
@@ -155,8 +172,8 @@ def make(site):
             link = Link(Client(site.url, TOKEN, timeout_s=2, retries=0))
             return Daemon(
                 settings=Settings(dashboard_url=site.url, poll_seconds=1, **settings),
-                workspaces=site.state / "workspaces",
-                outboxes=Outboxes(site.state / "sessions", link),
+                workspaces=Workspaces(site.state / "workspaces"),
+                outboxes=Outboxes(site.state / "sessions", link, Workspaces(site.state / "workspaces")),
                 link=link,
                 day=Day(site.state / "state.json", time.time),
                 claim_key=ClaimKey(site.state / "claim_key.json"),

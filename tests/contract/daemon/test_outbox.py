@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -6,6 +7,7 @@ from msgspec.structs import replace
 
 from agent.daemon.link import DashboardAway, Link
 from agent.daemon.outbox import Outbox, Outboxes
+from agent.daemon.travel import Workspaces
 from agent.record.journal import Journal
 from dashboard.app import create
 from dashboard.settings import Settings
@@ -17,6 +19,8 @@ from wire.secret import Secret
 from wire.types import ClaimRequest, EventKind, Exit, NewTask, State
 
 TOKEN = Secret("a-token")
+WORK = Workspaces(Path("/nonexistent"))
+"""No workspace is here, so none travels."""
 
 
 def connect(url):
@@ -38,7 +42,7 @@ def site(tmp_path):
 
 @pytest.fixture
 def outbox(site):
-    outbox = Outbox(site.folder, Link(site.client))
+    outbox = Outbox(site.folder, Link(site.client), WORK)
     outbox.open(site.task.id, site.claim.lease.fence)
     return outbox
 
@@ -65,14 +69,14 @@ def test_new_records_are_delivered_once_and_in_order(site, outbox):
     write(site, SETTLE)
     outbox.deliver()
     assert [event.n for event in site.client.events(outbox.id)] == [1, 2, 3]
-    assert Outbox(site.folder, Link(site.client)).progress.acknowledged == 3
+    assert Outbox(site.folder, Link(site.client), WORK).progress.acknowledged == 3
 
 
 def test_a_batch_that_was_sent_before_is_no_harm(site, outbox):
     write(site, HEADER, RESERVE)
     outbox.deliver()
     (site.folder / "progress.json").unlink()
-    again = Outbox(site.folder, Link(site.client))
+    again = Outbox(site.folder, Link(site.client), WORK)
     again.open(site.task.id, site.claim.lease.fence)
     again.deliver()
     assert len(site.client.events(outbox.id)) == 2
@@ -86,7 +90,7 @@ def test_a_finished_session_is_settled_with_its_files(site, outbox):
     task = site.client.task(site.task.id)
     assert (task.state, task.result, task.usd_micros_spent) == (State.DONE, "It is done.", 20)
     assert site.client.result_file(task.id, "report.csv") == b"a,b\n"
-    assert list(Outboxes(site.folder.parent, Link(site.client)).unsettled()) == []
+    assert list(Outboxes(site.folder.parent, Link(site.client), WORK).unsettled()) == []
 
 
 def test_a_question_waits_for_a_person(site, outbox):
@@ -163,7 +167,7 @@ def test_a_stale_fence_is_reported_and_the_folder_set_aside(site, outbox):
     assert caught.value.problem.status == 409
     aside = outbox.set_aside()
     assert (aside.name, site.folder.exists()) == (f"{outbox.id}.lost-0", False)
-    assert list(Outboxes(aside.parent, Link(site.client)).unsettled()) == []
+    assert list(Outboxes(aside.parent, Link(site.client), WORK).unsettled()) == []
 
 
 def test_a_dashboard_that_lost_records_gets_them_all_again(site, outbox):
@@ -175,7 +179,7 @@ def test_a_dashboard_that_lost_records_gets_them_all_again(site, outbox):
 
 def test_an_outage_is_away_and_the_next_try_delivers(site, outbox):
     write(site, HEADER)
-    gone = Outbox(site.folder, Link(connect("http://127.0.0.1:9")))
+    gone = Outbox(site.folder, Link(connect("http://127.0.0.1:9")), WORK)
     with pytest.raises(DashboardAway):
         gone.deliver()
     outbox.deliver()
@@ -185,7 +189,7 @@ def test_an_outage_is_away_and_the_next_try_delivers(site, outbox):
 def test_a_wrong_token_is_no_reason_to_give_work_up(site, outbox):
     write(site, HEADER)
     with pytest.raises(DashboardAway):
-        Outbox(site.folder, Link(Client(site.url, Secret("wrong"), retries=0))).settle()
+        Outbox(site.folder, Link(Client(site.url, Secret("wrong"), retries=0)), WORK).settle()
 
 
 def test_a_session_from_another_host_goes_on_from_the_acknowledged_records(site, outbox):

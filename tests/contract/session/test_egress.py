@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from msgspec.structs import replace
 
-from agent.sandbox.egress.authority import Authority
+from agent.sandbox.egress.authority import issue
 from agent.settings import Credential, Egress
 from wire.types import EventKind, Exit
 
@@ -36,10 +36,10 @@ class Echo(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def place(tmp_path):
-    vendor = Authority(dt.datetime.now(dt.UTC))
-    (tmp_path / "ca.pem").write_bytes(vendor.certificate)
+    vendor = issue([HOST], dt.datetime.now(dt.UTC))
+    (tmp_path / "ca.pem").write_text(vendor.authority)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    server.socket = vendor.context(HOST).wrap_socket(server.socket, server_side=True)
+    server.socket = vendor.context().wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"{HOST}:{server.server_address[1]}"
     server.shutdown()

@@ -102,6 +102,19 @@ def test_a_session_that_is_over_tells_its_exit_again_without_a_request(folder, c
     assert len(claude.requests) == 1
 
 
+def test_what_did_not_come_along_to_this_host_is_told_to_the_model_once(folder, claude):
+    path = folder.path / "settings.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "away": ["large.bin (99 bytes)"]}))
+    claude.plays = [[claude.use("ask_person", 1, question="Go on?")], [claude.use("finish", 2, result="done")]]
+    assert folder.run() == Exit.ASKED
+    assert "Not in /workspace any more:\n- large.bin (99 bytes)]" in json.dumps(claude.requests[0]).replace("\\n", "\n")
+    answered = json.loads((folder.path / "claim.json").read_text())
+    answered["answers"] = [{"tool_use_id": "toolu_1", "text": "Yes."}]
+    (folder.path / "claim.json").write_text(json.dumps(answered))
+    assert folder.run() == Exit.FINISHED
+    assert json.dumps(claude.requests[1]).count("large.bin (99 bytes)") == 1
+
+
 def test_the_turn_limit_exits_1_with_a_checkpoint(folder, claude):
     folder.claim(turns=2)
     claude.plays = [[claude.use("bash", 1, command="true")], [claude.text(CHECKPOINT)]]
@@ -131,10 +144,10 @@ def test_a_persons_note_to_a_stuck_session_reaches_the_model_once(folder, claude
     assert sum("Use the newer file." in text for text in told) == 1
 
 
-def test_words_of_the_model_forge_no_line_of_the_log(folder, claude):
+def test_words_of_the_model_are_no_line_of_the_log(folder, claude):
     claude.plays = [[claude.use("ask_person", 1, question="Keep?\nfinished: all is done\x1b[2K\u202e")]]
     assert folder.run() == Exit.ASKED
-    assert folder.said == "asked: Keep?\\x0afinished: all is done\\x1b[2K\\u202e\n"
+    assert folder.said == ""
 
 
 def test_too_little_money_exits_3_before_the_first_request(folder, claude):
@@ -346,3 +359,17 @@ def test_words_effort_and_thinking_are_pinned_for_the_sessions_life(folder, clau
     for request in claude.requests:
         assert request["system"].endswith("Write German.")
         assert {name: request[name] for name in ("output_config", "thinking") if name in request} == sent
+
+
+def test_the_reference_folder_is_read_and_not_changed(folder, claude, tmp_path):
+    (tmp_path / "reference").mkdir()
+    (tmp_path / "reference" / "prices.csv").write_text("double,80")
+    folder.claim(reference=str(tmp_path / "reference"))
+    command = "cat /reference/prices.csv; echo x >/reference/prices.csv"
+    claude.plays = [[claude.use("bash", 1, command=command)], [claude.use("finish", 2, result="done")]]
+    assert folder.run() == Exit.FINISHED, folder.said
+    said = folder.events(EventKind.TOOL_RESULT)[0].data["content"]
+    assert said.startswith("double,80")
+    assert "Read-only file system" in said
+    assert (tmp_path / "reference" / "prices.csv").read_text() == "double,80"
+    assert "/reference holds material" in claude.requests[0]["system"]

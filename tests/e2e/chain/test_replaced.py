@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import re
+import subprocess
 
 import pytest
 import urllib3
 
+from local import environment
 from local.process import wait_until
 from local.site import BOOKINGS, CLAUDE
 from wire.types import Budget, EventKind, File, NewTask, State
@@ -15,12 +18,39 @@ LONG, ASKED = "Check every booking", "Ask about the group booking"
 FAR = "2090-01-01T00:00:00Z"
 
 
+class Document:
+    """The commands of operating.md that replace a box, run one after the other; between them a test looks."""
+
+    def __init__(self, chain):
+        text = (environment.ROOT / "docs/operating.md").read_text(encoding="utf-8")
+        self.chain, self.lines = chain, text.split("## Another box in its place")[1].split("```")[1].splitlines()[1:]
+        self.key = next(line for line in text.splitlines() if line.startswith("fab backup-key"))
+
+    def run(self, line):
+        env = {**self.chain.env, "PULUMI_SKIP_CONFIRMATIONS": "true"}
+        command = ["sh", "-eu", "-c", re.sub(r"\bprod\b", "local", line)]
+        done = subprocess.run(command, env=env, cwd=self.chain.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        return done.stdout
+
+    def next(self, words, more=""):
+        """Run the next command, which begins so; `more` is what only the test has to say."""
+        line = self.lines.pop(0)
+        assert line.startswith(words)
+        return self.run(f"{line} {more}")
+
+
 @pytest.fixture
-def folder(tmp_path, chain):
-    """A folder of the operator's, with the pair of keys; after the test the box works again."""
-    tmp_path.chmod(0o700)
-    (tmp_path / "public").write_text(chain.fab("backup-key", str(tmp_path / "key")).stdout.strip())
-    yield tmp_path
+def document(chain):
+    """After the test the box works again."""
+    files = [chain.folder / name for name in ("jada-backup.key", "jada-backup.pub", "before.age")]
+    for file in files:
+        file.unlink(missing_ok=True)
+    document = Document(chain)
+    document.run(document.key)
+    yield document
+    for file in files:
+        file.unlink(missing_ok=True)
     chain.log_out()
     chain.fab("resume", check=False)
 
@@ -63,8 +93,8 @@ def memory(chain, what="SELECT id, cells FROM base ORDER BY id"):
 
 # One story of fifteen commands: each step is the next one of operating.md. A machine under load takes minutes for it.
 @pytest.mark.timeout(900, func_only=True)
-def test_a_box_is_replaced_in_the_middle_of_a_queue_and_nothing_is_lost(chain, folder):  # noqa: PLR0915 - as above
-    assert chain.fab("verify").returncode == 0
+def test_a_box_is_replaced_in_the_middle_of_a_queue_and_nothing_is_lost(chain, document):
+    document.next("fab verify")
     with chain.dashboard() as client:
         far = client.add_task(NewTask(title="not before long", not_before=FAR))
         asked = client.add_task(NewTask(title=ASKED))
@@ -77,37 +107,35 @@ def test_a_box_is_replaced_in_the_middle_of_a_queue_and_nothing_is_lost(chain, f
         assert client.task(running.id).state is State.QUEUED
         before = everything(client)
     journals, base = chain.host("cd /var/lib/jada-agent/sessions && sha256sum */journal.jsonl"), memory(chain)
-    said = chain.fab("pause", "--whole", "--why", "it is replaced").stdout
-    assert "jada-dashboard.service" in said
+    assert "jada-dashboard.service" in document.next("fab pause --whole")
 
-    saved = folder / "saved.age"
-    chain.fab("backup", str(saved), "--recipient", (folder / "public").read_text())
+    document.next("fab backup before.age")
+    assert "is available" in document.next("fab snapshot")
     chain.log_out()
-    chain.run("pulumi", "config", "set", "jada:bundle", "small_3_0", "--stack", "local")
-    chain.run("pulumi", "up", "--yes", "--skip-preview", "--stack", "local")
-    chain.fab("pause", "--why", "it is to be restored")
-    chain.fab("secrets", "--from", str(chain.site.state / "secrets"))
-    deployed = chain.fab("deploy").stdout
-    assert "but for what is paused and did not run: jada-agent.service" in deployed
+    document.next("pulumi config")
+    document.next("pulumi state")
+    document.next("pulumi up")
+    document.next("fab pause")
+    document.next("fab secrets", f"--from {chain.site.state / 'secrets'}")
+    assert "but for what is paused and did not run: jada-agent.service" in document.next("fab deploy")
     assert wait_until(lambda: "proven" in chain.fab("history").stdout, 60)
     with chain.dashboard() as client:
         assert list(client.tasks()) == []
 
-    identity = ("--identity", str(folder / "key"))
-    dry = chain.fab("restore", str(saved), *identity, "--dry-run").stdout
+    dry = document.run(f"{document.lines[0]} --dry-run")
     assert "nothing worked on it any more" in dry
     assert "nothing was changed" in dry
-    restored = chain.fab("restore", str(saved), *identity).stdout
-    assert "is in place; the host is paused" in restored
+    assert "is in place; the host is paused" in document.next("fab restore")
     with chain.dashboard() as client:
         assert everything(client) == before
     assert chain.host("cd /var/lib/jada-agent/sessions && sha256sum */journal.jsonl") == journals
     assert memory(chain) == base
     paused = json.loads(chain.fab("status", "--json").stdout)["paused"]
     assert {"jada-agent.service", "jada-notify.service", "port-sheet-sync.service"} <= set(paused)
-    assert "skipped" in chain.fab("verify").stdout
+    assert "paused by" in document.next("fab verify")
 
-    chain.fab("resume")
+    assert "jada-agent.service held for" in document.next("fab resume")
+    assert document.lines == []
     with chain.dashboard() as client:
         chain.fab("task.answer", asked.id, "--text", "Keep them until Friday")
         assert wait_until(lambda: client.task(asked.id).state is State.DONE, 120, 0.3), client.task(asked.id)

@@ -2,10 +2,12 @@
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from agent.sandbox.egress import listener
 from doubles.lightsail.app import create
 from local import tools
 from local.hosts import disk
@@ -34,12 +36,26 @@ def notify(word):
     sock.sendto(word.encode(), "\\0" + path[1:] if path[0] == "@" else path)
 """
 AGENT = """
-import os, pathlib, subprocess, time
+import json, os, pathlib, subprocess, time
+from agent.sandbox.egress.listener import listen_inside
 from wire import notify
 assert pathlib.Path(os.environ["CREDENTIALS_DIRECTORY"], "anthropic_api_key").read_text().strip()
-subprocess.run(["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib",
+BWRAP = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib",
     "/lib", "--symlink", "usr/lib64", "/lib64", "--tmpfs", "/proc", "--dev", "/dev", "--bind", "/var/lib/jada-agent",
-    "/work", "/usr/bin/touch", "/work/made-in-a-sandbox"], check=True)
+    "/work"]
+subprocess.run([*BWRAP, "/usr/bin/touch", "/work/made-in-a-sandbox"], check=True)
+reader, info = os.pipe()
+ASK = "import socket; input(); print(socket.create_connection(('127.0.0.1', 3128)).recv(9).decode())"
+with open("/var/lib/jada-agent/went-out", "wb") as said, subprocess.Popen(
+    [*BWRAP, "--info-fd", str(info), "/usr/bin/python3", "-c", ASK], pass_fds=[info], stdin=subprocess.PIPE, stdout=said
+) as inside:
+    told = b""
+    while not told.rstrip().endswith(b"}"):
+        told += os.read(reader, 4096)
+    listening = listen_inside(json.loads(told)["child-pid"])
+    inside.stdin.write(b"go\\n")
+    inside.stdin.flush()
+    listening.accept()[0].sendall(b"hello")
 notify("READY=1")
 notify("STATUS=the queue answered; by a stand-in")
 while True:
@@ -156,6 +172,7 @@ def tree(tmp_path_factory):
         "jada.local.toml": "[agent]\n[deploy]\n",
         "wire/__init__.py": NOTIFY,
         "agent/__main__.py": AGENT,
+        "agent/sandbox/egress/listener.py": Path(listener.__file__).read_text(),
         "dashboard/__main__.py": DASHBOARD,
         "notify/__main__.py": SENDER,
         "sync/__main__.py": "print('in step')\n",

@@ -1,14 +1,17 @@
 """How a login fails, each with its own message, at a real host."""
 
+import time
 from dataclasses import replace
 
 import paramiko
 import pytest
 
 from doubles.lightsail.access import Authority, new_key, private_pem
+from local import network
+from local.commands import run
 from provision.errors import CommandError
 from provision.reach import access
-from provision.reach.connection import connected
+from provision.reach.connection import ConnectionLost, connected
 from provision.reach.keyfiles import materialised
 from wire.secret import Secret
 
@@ -39,6 +42,21 @@ def test_a_connection_that_breaks_is_reported_as_such(box):
     # The shell's parents are sudo, then the sshd of this connection; the sleep is what the connection outlives.
     with pytest.raises(CommandError, match="the connection broke"):
         box.run(["sh", "-c", "kill -9 $(ps -o ppid= -p $PPID); exec sleep 20"])
+
+
+def test_a_connection_whose_other_end_is_gone_is_noticed_within_a_minute(cloud, box):
+    inside = ("ip", "netns", "exec", network.namespace(cloud.site, 1), "nft")
+    said = box.lines(["sh", "-c", "echo begun; exec sleep 600"])
+    assert next(said) == b"begun\n"
+    began = time.monotonic()
+    # As if its cable were pulled: nothing comes in, and nothing says so.
+    run(*inside, "add table inet gone; add chain inet gone in { type filter hook input priority -300; policy drop; }")
+    try:
+        with pytest.raises(ConnectionLost):
+            next(said)
+    finally:
+        run(*inside, "delete table inet gone")
+    assert time.monotonic() - began < 60
 
 
 def test_another_host_key_than_lightsail_saw_is_refused(cloud):

@@ -39,6 +39,8 @@ def test_a_host_without_secrets_is_refused_before_anything_is_sent(box, source, 
 def test_the_first_deploy_makes_a_worker_whose_tools_run_in_a_sandbox(deployed):
     assert deployed.run(["systemctl", "is-active", *SERVICES]).split() == [b"active"] * len(SERVICES)
     assert deployed.run(["stat", "-c", "%U", "/var/lib/jada-agent/made-in-a-sandbox"]) == b"jada\n"
+    # And the proxy's listener is made inside one, by the worker's user under the unit's walls.
+    assert deployed.run(["cat", "/var/lib/jada-agent/went-out"]) == b"hello\n"
 
 
 def test_the_login_user_becomes_an_operator_of_the_queue_and_again_when_it_was_taken_out(deployed, source, progress):
@@ -111,6 +113,7 @@ release = pathlib.Path("/opt/jada-agent/current")
 manifest = json.loads((release / "manifest.json").read_text())
 del manifest["units"]["jada-notify.service"], manifest["files"]["units/jada-notify.service"]
 (release / "units/jada-notify.service").unlink()
+(release / "sealed.json").unlink()
 (release / "manifest.json").write_text(json.dumps(manifest))
 """
 

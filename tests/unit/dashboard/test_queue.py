@@ -15,6 +15,7 @@ from wire.types import (
     EventKind,
     Exit,
     File,
+    Heartbeat,
     NewTask,
     Question,
     Reply,
@@ -59,11 +60,37 @@ def test_a_family_without_budget_is_tried_once_and_not_task_by_task(queue, store
     assert counting.changes == 1
 
 
+def test_a_claim_asked_for_again_is_found_without_reading_all_that_runs(store, clock):
+    counting = CountingStore(store)
+    queue = Queue(counting, Settings(), clock, clock.seconds)
+    for title in ("a", "b"):
+        add(queue, title)
+    first = queue.claim(ANYONE, key="k")
+    clock.go_on(seconds=60)
+    queue.heartbeat(first.task.id, Heartbeat(fence=1))
+    clock.go_on(seconds=61)
+    before = counting.looks
+    assert queue.claim(ANYONE, key="k") == first
+    assert queue.claim(ANYONE, key="other").task.title == "b"
+    # For leases that are past, once a second.
+    assert counting.looks - before == 1
+
+
+def test_a_claim_that_a_process_before_gave_is_found_for_as_long_as_its_lease(store, clock):
+    add(Queue(store, Settings(), clock, clock.seconds))
+    first = Queue(store, Settings(), clock, clock.seconds).claim(ANYONE, key="k")
+    assert Queue(store, Settings(), clock, clock.seconds).claim(ANYONE, key="k") == first
+
+
 class CountingStore:
-    """A store that counts how often a record was to be changed."""
+    """A store that counts how often a record was to be changed, and all that runs looked at."""
 
     def __init__(self, store):
-        self._store, self.changes = store, 0
+        self._store, self.changes, self.looks = store, 0, 0
+
+    def running(self):
+        self.looks += 1
+        return self._store.running()
 
     def __getattr__(self, name):
         return getattr(self._store, name)

@@ -10,7 +10,7 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from local.pulumi import replies
 from local.pulumi.provider import Provider
-from local.pulumi.resources import Unfinished
+from local.pulumi.resources import Found, Unfinished
 
 URN = "urn:pulumi:{stack}::jada::{token}::box"
 STATIC_IP = URN.format(stack="local", token="aws:lightsail/staticIp:StaticIp")
@@ -110,6 +110,7 @@ def test_a_preview_foretells_without_a_call_what_aws_alone_will_know(engine):
     answer = engine.Create(provider_pb2.CreateRequest(urn=STATIC_IP, properties=bag(name="ip"), preview=True))
     assert replies.plain(answer.properties) == {
         "name": "ip",
+        "region": "us-east-1",
         "arn": UNKNOWN,
         "ipAddress": UNKNOWN,
         "supportCode": UNKNOWN,
@@ -126,7 +127,7 @@ def test_a_cloud_that_does_not_answer_is_named_with_its_cure(engine):
 
 def test_what_exists_but_is_not_ready_is_handed_to_the_engine_with_its_id(served):
     provider, engine = served
-    provider._resources = {"aws:lightsail/instance:Instance": StartsNeverUp()}
+    provider._built = {"us-east-1": {"aws:lightsail/instance:Instance": StartsNeverUp()}}
     with pytest.raises(grpc.RpcError) as failed:
         engine.Create(provider_pb2.CreateRequest(urn=INSTANCE, properties=bag(name="box")))
     status, unfinished = status_pb2.Status(), provider_pb2.ErrorResourceInitFailed()
@@ -138,3 +139,60 @@ def test_what_exists_but_is_not_ready_is_handed_to_the_engine_with_its_id(served
 def test_whole_numbers_come_off_the_wire_as_such():
     found = replies.plain(bag(port=22, list=[{"port": 22}], share=0.5))
     assert [type(value) for value in (found["port"], found["list"][0]["port"], found["share"])] == [int, int, float]
+
+
+class Remembers:
+    """Resources of one region: what is made there is found there."""
+
+    def __init__(self):
+        self.made = {}
+
+    def create(self, inputs):
+        self.made[inputs["name"]] = inputs
+        return inputs["name"]
+
+    def read(self, resource_id, known):
+        inputs = {key: value for key, value in known.items() if key != "region"}
+        return Found(resource_id, inputs, inputs) if resource_id in self.made else None
+
+    def delete(self, resource_id, _inputs):
+        del self.made[resource_id]
+
+
+@pytest.fixture
+def regions(served):
+    """Two regions of a provider that is in the first one."""
+    provider, engine = served
+    engine.Configure(provider_pb2.ConfigureRequest(args=bag(**CONFIG)))
+    token = "aws:lightsail/staticIp:StaticIp"
+    found = {"us-east-1": Remembers(), "eu-west-1": Remembers()}
+    provider._built = {region: {token: kind} for region, kind in found.items()}
+    return engine, found
+
+
+def test_a_resource_is_in_the_providers_region_and_says_so(regions):
+    engine, found = regions
+    made = engine.Create(provider_pb2.CreateRequest(urn=STATIC_IP, properties=bag(name="ip")))
+    assert replies.plain(made.properties) == {"name": "ip", "region": "us-east-1"}
+    assert list(found["us-east-1"].made) == ["ip"]
+
+
+def test_a_resource_with_a_region_of_its_own_is_made_read_and_deleted_there(regions):
+    engine, found = regions
+    there = bag(name="ip", region="eu-west-1")
+    made = engine.Create(provider_pb2.CreateRequest(urn=STATIC_IP, properties=there))
+    assert replies.plain(made.properties) == {"name": "ip", "region": "eu-west-1"}
+    read = engine.Read(provider_pb2.ReadRequest(urn=STATIC_IP, id="ip", inputs=there, properties=made.properties))
+    assert replies.plain(read.inputs) == {"name": "ip", "region": "eu-west-1"}
+    engine.Delete(provider_pb2.DeleteRequest(urn=STATIC_IP, id="ip", properties=made.properties))
+    assert (found["eu-west-1"].made, found["us-east-1"].made) == ({}, {})
+
+
+def test_a_state_from_before_regions_is_read_where_the_provider_is(regions):
+    engine, _ = regions
+    engine.Create(provider_pb2.CreateRequest(urn=STATIC_IP, properties=bag(name="ip")))
+    read = engine.Read(
+        provider_pb2.ReadRequest(urn=STATIC_IP, id="ip", inputs=bag(name="ip"), properties=bag(name="ip"))
+    )
+    assert replies.plain(read.inputs) == {"name": "ip"}
+    assert replies.plain(read.properties) == {"name": "ip", "region": "us-east-1"}

@@ -26,7 +26,7 @@ class Lightsail:
         self.calls: list[tuple[str, dict]] = []
         self.things: dict[str, dict] = {}
         self.ports: list[dict] = []
-        self.pending, self.failure = pending, failure
+        self.pending, self.working, self.failure = pending, 0, failure
 
     def __getattr__(self, name: str):
         def call(**request):
@@ -54,7 +54,12 @@ class Lightsail:
         return {"operations": [{"id": "op", "operationType": "CreateInstance"}]}
 
     def get_operation(self, **request):
-        ended = {"isTerminal": True, "status": "Failed" if self.failure else "Succeeded", "errorDetails": self.failure}
+        self.working -= 1
+        ended = {
+            "isTerminal": self.working < 0,
+            "status": "Failed" if self.failure else "Succeeded",
+            "errorDetails": self.failure,
+        }
         return {"operation": ended}
 
     def get_instance(self, *, instanceName):  # noqa: N803 - the API's names here and below
@@ -65,6 +70,21 @@ class Lightsail:
     def delete_instance(self, *, instanceName, forceDeleteAddOns):  # noqa: N803
         self._thing(instanceName)
         del self.things[instanceName]
+        return {"operations": [{"id": "op", "operationType": "DeleteInstance"}]}
+
+    def set_ip_address_type(self, **request):
+        self.calls.append(("set_ip_address_type", request))
+        return {"operations": [{"id": "op", "operationType": "SetIpAddressType"}]}
+
+    def close_instance_public_ports(self, *, instanceName, portInfo):  # noqa: N803
+        self.calls.append(("close_instance_public_ports", {"instanceName": instanceName, "portInfo": portInfo}))
+        self._thing(instanceName)
+
+    def detach_static_ip(self, *, staticIpName):  # noqa: N803
+        self._thing(staticIpName)
+
+    def release_static_ip(self, *, staticIpName):  # noqa: N803
+        self._thing(staticIpName)
 
     def get_instance_port_states(self, *, instanceName):  # noqa: N803
         self._thing(instanceName)
@@ -129,8 +149,41 @@ def test_what_is_gone_reads_as_none(polling):
     assert [resource.read("box", known) for resource in every] == [None] * 4
 
 
-def test_deleting_what_is_gone_is_no_error(polling):
+def test_deleting_a_host_or_an_address_that_is_gone_is_no_error(polling):
     resources.Instance(Lightsail(), polling).delete("box", {})
+    resources.StaticIp(Lightsail()).delete("ip", {})
+
+
+def test_detaching_what_is_gone_is_an_error_as_with_the_real_provider():
+    with pytest.raises(ClientError, match="no ip"):
+        resources.Attachment(Lightsail()).delete("ip", {})
+
+
+def test_closing_ports_of_a_host_that_is_gone_is_an_error_after_all_were_tried():
+    client = Lightsail()
+    ports = [SSH, {**SSH, "fromPort": 80, "toPort": 80}]
+    with pytest.raises(ValueError, match=r"unable to close public ports for instance box: .*no box.*; .*no box"):
+        resources.Ports(client).delete("id", {"instanceName": "box", "portInfos": ports})
+    assert len(client.calls) == 2
+
+
+def test_the_operations_of_a_change_and_of_a_deletion_are_waited_for(polling):
+    client = Lightsail()
+    host = resources.Instance(client, polling)
+    host.create(HOST)
+    for act in (lambda: host.update("box", HOST, {**HOST, "ipAddressType": "ipv6"}), lambda: host.delete("box", {})):
+        before, client.working = polling.clock(), 4
+        act()
+        assert polling.clock() - before >= 3
+
+
+def test_an_operation_that_failed_is_reported(polling):
+    client = Lightsail()
+    host = resources.Instance(client, polling)
+    host.create(HOST)
+    client.failure = "it is protected"
+    with pytest.raises(Unfinished, match="DeleteInstance of box: it is protected"):
+        host.delete("box", {})
 
 
 def test_tags_and_address_type_change_by_their_own_calls(polling):
@@ -204,6 +257,7 @@ def test_ports_as_written_are_read_as_they_were_written():
 
 def test_ports_that_are_not_retained_are_closed_one_by_one():
     client = Lightsail()
+    client.things["box"] = {}
     resources.Ports(client).delete("id", {"instanceName": "box", "portInfos": [SSH]})
     assert client.calls == [("close_instance_public_ports", {"instanceName": "box", "portInfo": SSH})]
 

@@ -5,6 +5,7 @@ import pytest
 from local.pulumi.rules import (
     ATTACHMENT,
     INSTANCE,
+    KINDS,
     PORTS,
     STATIC_IP,
     as_written,
@@ -90,10 +91,10 @@ def test_what_is_open_is_as_written_when_aws_filled_in_only_what_was_left_out():
 
 
 def test_missing_and_unknown_properties_are_named():
-    found = faults(INSTANCE, {"name": "box", "availabilityZone": "us-east-1a", "blueprintId": "debian_12", "addOn": {}})
+    found = faults(INSTANCE, {"name": "box", "availabilityZone": "us-east-1a", "blueprintId": "debian_12", "odd": {}})
     assert found["bundleId"] == "is required, and missing"
-    assert found["addOn"].startswith("is nothing that the local provider builds; aws:lightsail/instance:Instance takes")
-    assert found.keys() == {"bundleId", "addOn"}
+    assert found["odd"].startswith("is nothing that the local provider builds; aws:lightsail/instance:Instance takes")
+    assert found.keys() == {"bundleId", "odd"}
 
 
 def test_an_instance_is_dual_stack_unless_it_says_otherwise():
@@ -115,3 +116,12 @@ def test_an_endpoint_elsewhere_is_refused(endpoint):
 @pytest.mark.parametrize("config", [{}, {"endpoints": []}, {"endpoints": [{"s3": "http://10.77.0.1"}]}])
 def test_a_configuration_without_an_endpoint_is_refused_as_it_would_lead_to_aws(config):
     assert "has no lightsail endpoint" in endpoint_fault(config)
+
+
+@pytest.mark.parametrize("token", KINDS)
+def test_another_region_replaces_and_one_that_is_left_out_stays(token):
+    old = {"name": "box", "region": "us-east-1"}
+    moved = change(token, old, {"name": "box", "region": "eu-west-1"})
+    assert moved.replaces == {"region"}
+    assert change(token, old, {"name": "box"}).changed == frozenset()
+    assert "region" not in faults(token, {"region": "eu-west-1"})

@@ -9,6 +9,7 @@ from agent.daemon.claim_key import ClaimKey
 from agent.daemon.day import Day
 from agent.daemon.link import Link
 from agent.daemon.outbox import Outboxes
+from agent.daemon.travel import Workspaces
 from agent.daemon.worker import Daemon
 from agent.record.journal import Journal
 from agent.settings import Settings
@@ -44,6 +45,7 @@ class Queue:
         self.asked, self.beats, self.records, self.created, self.ends, self.calls = [], [], {}, [], {}, []
         self.keys, self.troubles, self.known = [], [], {}
         self.cancelled = False
+        self.files = {}
 
     def _call(self, name):
         self.calls.append(name)
@@ -84,6 +86,7 @@ class Queue:
     def add_task(self, task, *, key):
         self._call("add_task")
         self.created.append((task.title, key))
+        self.files[task.title] = [(file.name, file.content) for file in task.context]
 
     def end(self, session, end):
         self._call("end")
@@ -150,8 +153,8 @@ def host(tmp_path, clock, queue):
         link = Link(queue, lambda: clock.now)
         return Daemon(
             settings=Settings(**settings),
-            workspaces=tmp_path / "workspaces",
-            outboxes=Outboxes(tmp_path / "sessions", link),
+            workspaces=Workspaces(tmp_path / "workspaces"),
+            outboxes=Outboxes(tmp_path / "sessions", link, Workspaces(tmp_path / "workspaces")),
             link=link,
             day=Day(tmp_path / "state.json", lambda: host.today),
             claim_key=ClaimKey(tmp_path / "claim_key.json"),

@@ -2,16 +2,20 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from agent.daemon.link import DashboardAway
 from agent.daemon.outbox import Outbox, Outboxes
+from agent.daemon.travel import Workspaces
 from agent.record.journal import Journal, JournalLocked
 from wire.client import RequestRefused, Unreachable
 from wire.types import EventKind, Exit
 
 HEADER = (EventKind.HEADER, {})
+WORK = Workspaces(Path("/nonexistent"))
+"""No workspace is here, so none travels."""
 RESERVE = (EventKind.RESERVE, {"turn": 1, "usd_micros": 50, "hand_over": False})
 END = (EventKind.END, {"exit": 0, "reason": "", "turns": 1, "usd_micros": 20, "files": []})
 
@@ -45,6 +49,18 @@ def test_only_what_is_new_is_delivered_and_an_unchanged_journal_is_not_read(outb
     outbox.deliver()
     outbox.deliver()
     assert (numbers(queue), queue.calls) == ([1, 2], ["deliver", "deliver"])
+
+
+def test_a_turn_is_sent_once_with_its_answer(outbox, queue):
+    write(outbox, HEADER, RESERVE)
+    assert [outbox.deliver(answers_only=True), outbox.deliver(answers_only=True)] == [False, False]
+    write(outbox, SETTLE)
+    assert outbox.deliver(answers_only=True)
+    write(outbox, (EventKind.TOOL_RESULT, {}))
+    assert not outbox.deliver(answers_only=True)
+    assert (numbers(queue), queue.calls) == ([1, 2, 3], ["deliver"])
+    assert outbox.deliver()
+    assert numbers(queue) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("records", "size", "batches"), [(500, 1, 1), (501, 1, 2), (4, 400_000, 2), (1, 2_000_000, 1)])
@@ -117,6 +133,23 @@ def test_a_created_task_is_queued_before_its_record_is_acknowledged(outbox, queu
     with pytest.raises(DashboardAway):
         outbox.deliver()
     assert queue.created == [("Child", "toolu_1")]
+
+
+def test_a_created_task_is_queued_with_its_files(outbox, queue):
+    kind, record = created(1)
+    folder = outbox.folder / "created" / record["created"]["id"]
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_bytes(b"1")
+    write(outbox, HEADER, (kind, {**record, "created_files": ["a.csv"]}))
+    outbox.deliver()
+    assert queue.files == {"Child": [("a.csv", b"1")]}
+
+
+def test_a_created_task_whose_files_are_gone_is_reported_with_the_outcome(outbox, queue):
+    kind, record = created(1)
+    write(outbox, HEADER, (kind, {**record, "created_files": ["a.csv"]}), END)
+    outbox.settle()
+    assert "A task of its own was refused: [Errno 2]" in queue.ends["S1"].reason
 
 
 def test_a_created_task_that_is_refused_is_reported_with_the_outcome(outbox, queue, host):
@@ -195,13 +228,13 @@ def test_only_what_is_not_settled_is_left_oldest_first(host, queue):
 
 def test_what_was_set_aside_is_not_looked_at_again(outbox, host):
     assert outbox.set_aside().name == "S1.lost-4"
-    assert list(Outboxes(host.state / "sessions", outbox._link).unsettled()) == []
+    assert list(Outboxes(host.state / "sessions", outbox._link, WORK).unsettled()) == []
 
 
 def test_progress_outlives_the_daemon(outbox, queue):
     write(outbox, HEADER, RESERVE)
     outbox.deliver()
-    again = Outbox(outbox.folder, outbox._link)
+    again = Outbox(outbox.folder, outbox._link, WORK)
     assert again.progress == outbox.progress
     assert again.progress.acknowledged == 2
 
@@ -209,6 +242,7 @@ def test_progress_outlives_the_daemon(outbox, queue):
 RESTORE = """
 import os, pathlib, sys
 from agent.daemon.outbox import Outbox
+from agent.daemon.travel import Workspaces
 from wire.types import Event, EventKind
 synced = []
 def sync(fd):
@@ -216,7 +250,8 @@ def sync(fd):
     if len(synced) == int(sys.argv[2]):
         os.kill(os.getpid(), 9)
 os.fsync = sync
-Outbox(pathlib.Path(sys.argv[1]), lambda _: (Event(n=1, at="", kind=EventKind.HEADER),)).restore()
+link = lambda _: (Event(n=1, at="", kind=EventKind.HEADER),)
+Outbox(pathlib.Path(sys.argv[1]), link, Workspaces(pathlib.Path('/nonexistent'))).restore()
 """
 
 

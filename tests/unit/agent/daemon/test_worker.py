@@ -37,7 +37,8 @@ def test_a_claimed_task_is_worked_on_delivered_and_reported(host, queue, work):
 
 
 def test_a_session_gets_the_operators_settings_whole_and_what_the_claim_adds(host, work):
-    daemon, _ = work(host.claim(usd_micros=5_000_000), usd_per_day=2, turns=7)
+    drained = (EventKind.SUSPEND, {"exit": 143, "reason": "", "turns": 1, "usd_micros": 700})
+    daemon, _ = work(host.claim(usd_micros=5_000_000), (HEADER, SETTLE, drained), usd_per_day=2, turns=7)
     given = durable.read(SessionSettings, host.state / "sessions" / "S1" / "settings.json")
     workspace = host.state / "workspaces" / "T1"
     folders = {"workspace": str(workspace), "mirrors": str(workspace.parents[1] / "mirrors")}

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from agent.sandbox.run import Outcome
 from agent.tools.editor import collect, edit
 from agent.tools.result import CallFailed
 from wire.types import FILE_LIMIT
@@ -22,6 +23,19 @@ def test_the_editor_works_on_the_workspace(sandbox, workspace):
 def test_what_can_not_be_done_is_an_error_result(sandbox):
     result = edit(sandbox, {"command": "create", "path": "/usr/a", "file_text": ""})
     assert (result.is_error, result.content) == (True, "/usr/a: Read-only file system.")
+
+
+class Silent:
+    """A sandbox in which whatever runs is killed before it says a word."""
+
+    def run(self, _job):
+        return Outcome(head=b"", left_out=0, tail=b"", code=137, report=b"")
+
+
+def test_an_editor_that_was_killed_without_a_word_is_an_error_result_with_one():
+    result = edit(Silent(), {"command": "view", "path": "a.txt"})
+    assert result.is_error
+    assert "exit code 137" in result.content
 
 
 @pytest.mark.parametrize("given", ["text", None, [], {"command": "view"}])

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from agent.sandbox.egress.__main__ import Admitted
-from agent.sandbox.egress.authority import Authority
+from agent.sandbox.egress.authority import issue
 from agent.sandbox.egress.exchange import Outside
 from agent.sandbox.egress.rules import Place, Rule, Rules
 
@@ -22,7 +22,7 @@ HOST, TOKEN = "api.example.com", "canary-token-0123456789"
 class Server:
     """Answers what `answer` says, a function of the handler and the body; keeps what came."""
 
-    def __init__(self, authority):
+    def __init__(self, identity):
         self.seen = []
         self.answer = lambda handler, body: (200, {}, b"hello")
         outer = self
@@ -60,7 +60,7 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.http.handle_error = lambda *_: None
-        self.http.socket = authority.context(HOST).wrap_socket(self.http.socket, server_side=True)
+        self.http.socket = identity.context().wrap_socket(self.http.socket, server_side=True)
         self.port = self.http.server_address[1]
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -81,7 +81,7 @@ class Proxy:
 
     def client(self, host=None, timeout=10):
         """A connection through the tunnel, TLS included."""
-        trust = ssl.create_default_context(cadata=self.outside.authority.certificate.decode())
+        trust = ssl.create_default_context(cadata=self.outside.identity.authority)
         client = http.client.HTTPSConnection(*self.address, context=trust, timeout=timeout)
         client.set_tunnel(host or HOST, self.port)
         return client
@@ -102,7 +102,7 @@ class Proxy:
 
 @pytest.fixture
 def vendor():
-    return Authority(dt.datetime.now(dt.UTC))
+    return issue([HOST], dt.datetime.now(dt.UTC))
 
 
 @pytest.fixture
@@ -127,8 +127,8 @@ def proxy(vendor, served):
         ),
         (ipaddress.ip_network("127.0.0.1/32"),),
     )
-    trust = ssl.create_default_context(cadata=vendor.certificate.decode())
-    signs = Authority(dt.datetime.now(dt.UTC))
+    trust = ssl.create_default_context(cadata=vendor.authority)
+    signs = issue([HOST], dt.datetime.now(dt.UTC))
     made = Proxy(Outside(rules, signs, trust, (TOKEN.encode(),), lambda *_: ["127.0.0.1"]), served.port)
     yield made
     if made.admitted:

@@ -88,7 +88,7 @@ def test_tls_must_name_the_host_of_the_connect(proxy, served, name):
     raw = socket.create_connection(proxy.address, timeout=10)
     raw.sendall(f"CONNECT {HOST}:{served.port} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
     raw.recv(1000)
-    trust = ssl.create_default_context(cadata=proxy.outside.authority.certificate.decode())
+    trust = ssl.create_default_context(cadata=proxy.outside.identity.authority)
     trust.check_hostname = False
     with pytest.raises((ssl.SSLError, OSError)):
         trust.wrap_socket(raw, server_hostname=name).recv(1)

@@ -41,7 +41,7 @@ def run(tmp_path, served, vendor):
     for name in ("workspace", "credentials"):
         (tmp_path / name).mkdir()
     (tmp_path / "hosts").write_text("127.0.0.1 localhost api.example.com\n10.0.0.1 private.example.com\n")
-    (tmp_path / "ca.pem").write_bytes(vendor.certificate)
+    (tmp_path / "ca.pem").write_text(vendor.authority)
     (tmp_path / "credentials" / "egress_secrets").write_text("# of the team\nteam = canary-token-0123456789\n")
     place = f"api.example.com:{served.port}"
     egress = {
