@@ -25,26 +25,36 @@ class Progress:
     `aside` is for commands whose output is the point: steps and notes go to standard error, and only slow steps.
     """
 
-    def __init__(self, console: Console | None = None, *, aside: bool = False) -> None:
+    def __init__(self, console: Console | None = None, *, aside: bool = False, name: str = "") -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._steps = Console(highlight=False, soft_wrap=True, stderr=True) if aside else self.console
         self._aside = aside
         self._status: Status | None = None
+        self._name = name
+
+    def named(self, name: str) -> "Progress":
+        """Return the same, for one of several things under way at once: its lines begin with a name."""
+        other = Progress(self.console, aside=self._aside, name=name)
+        other._steps = self._steps
+        return other
+
+    def _line(self, text: str) -> str:
+        return _line(f"{self._name}: {text}" if self._name and not text.startswith(self._name) else text)
 
     def say(self, text: str, style: str = "") -> None:
         """Print one line."""
-        self.console.print(_line(text), style=style or None)
+        self.console.print(self._line(text), style=style or None)
 
     def note(self, text: str) -> None:
         """Print one line that is no part of the output that the command is for."""
-        self._steps.print(_line(text))
+        self._steps.print(self._line(text))
 
     def done(self, text: str, seconds: float) -> None:
         """Print that a step is done; its seconds when they were many."""
         if seconds >= SLOW_S:
-            self._steps.print(f"  [green]✓[/] {_line(text)}  [dim]{seconds:.1f} s[/]")
+            self._steps.print(f"  [green]✓[/] {self._line(text)}  [dim]{seconds:.1f} s[/]")
         elif not self._aside:
-            self._steps.print(f"  [green]✓[/] {_line(text)}")
+            self._steps.print(f"  [green]✓[/] {self._line(text)}")
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -54,7 +64,7 @@ class Progress:
             with self._under_way(text):
                 yield
         except BaseException:
-            self._steps.print(f"  [red]✗[/] {_line(text)}  [dim]{time.monotonic() - began:.1f} s[/]")
+            self._steps.print(f"  [red]✗[/] {self._line(text)}  [dim]{time.monotonic() - began:.1f} s[/]")
             raise
         self.done(text, time.monotonic() - began)
 
@@ -78,12 +88,13 @@ class Progress:
 
     @contextmanager
     def _under_way(self, text: str) -> Iterator[None]:
-        if self._steps.is_terminal:
-            with self._steps.status(_line(text)) as self._status:
+        # One line can move at a time: of several things none does.
+        if self._steps.is_terminal and not self._name:
+            with self._steps.status(self._line(text)) as self._status:
                 yield
             self._status = None
             return
-        timer = threading.Timer(SLOW_S, self._steps.print, [f"  … {_line(text)}"])
+        timer = threading.Timer(SLOW_S, self._steps.print, [f"  … {self._line(text)}"])
         timer.daemon = True
         timer.start()
         try:

@@ -1,10 +1,13 @@
 """What a command acts on: a stack's hosts, its settings file, and how each host is reached."""
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from provision import stack_file
 from provision.progress import Progress
@@ -29,17 +32,31 @@ class Target:
         """Return the host of that name, or all."""
         return inventories.choose(self.inventory, name)
 
+    def lightsail(self) -> Any:
+        """Return the stack's Lightsail API, for any thread: made once, which takes a third of a second."""
+        with _making:
+            return _client(self.inventory)
+
     def access(self, name: str | None, progress: Progress) -> access.Access:
         """Ask Lightsail for access to the host of that name, or the first."""
         host = inventories.single(self.inventory, name)
         with progress.step(f"{host.name}: ask Lightsail for a temporary certificate"):
-            return access.obtain(access.client(self.inventory), host, access.utc_now())
+            return access.obtain(self.lightsail(), host, access.utc_now())
 
     @contextmanager
     def connected(self, name: str | None, progress: Progress) -> Iterator[Host]:
         """Log in to the host of that name, or the first."""
         with connected(self.access(name, progress), self.source.settings.connect_s) as host:
             yield host
+
+
+_making = threading.Lock()
+"""boto3 makes one client at a time; what it made may be used by several threads."""
+
+
+@cache
+def _client(inventory: inventories.Inventory) -> Any:
+    return access.client(inventory)
 
 
 def load_target(stack: str | None, environ: Mapping[str, str] = os.environ, root: Path = ROOT) -> Target:

@@ -7,7 +7,9 @@ from functools import partial
 
 from invoke.context import Context
 
+from provision.commands import fleet
 from provision.commands.options import EACH_HOST, ONE_HOST, task
+from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach import access
 from provision.reach.inventory import Inventory, require_one_queue
@@ -26,18 +28,37 @@ def deploy(_context: Context, *, stack: str | None = None, host: str | None = No
     It ends when the release has held for 10 s (deployed). The host itself watches on until it is proven, 75 s after the
     switch; until then its worker takes no task. The connection may break, and Ctrl-C may end this command: the host
     finishes what it began, or undoes it.
+
+    Of several hosts the first is deployed alone, then the others at the same time; a failure stops those that have not
+    begun.
     """
     progress = Progress()
     target = load_target(stack)
     require_one_queue(target.inventory, target.source.table, target.source.file.name)
-    for each in target.hosts(host):
-        began = time.monotonic()
-        again = partial(target.connected, each.name, progress)
-        errand = Errand(run=installer.new_run(), who=who(target.inventory), detach=detach, again=again)
-        with target.connected(each.name, progress) as box:
-            word = deployment.deploy(box, target.source, progress, errand)
-        said = word or "nothing changed, nothing restarted"
-        progress.say(f"{each.name}: {said}  ({time.monotonic() - began:.1f} s)", "bold")
+    names = [each.name for each in target.hosts(host)]
+    builder, began, by = deployment.Builder(target.source), time.monotonic(), who(target.inventory)
+
+    def bring(name: str) -> str:
+        told = fleet.progress_of(name, names, progress)
+        errand = Errand(run=installer.new_run(), who=by, detach=detach, again=partial(target.connected, name, told))
+        with target.connected(name, told) as box:
+            return deployment.deploy(box, target.source, told, errand, builder) or "nothing changed, nothing restarted"
+
+    try:
+        # The first one alone: what is wrong with a release is not learnt on all hosts at once.
+        outcomes = fleet.on_each(names, bring, first_alone=True)
+    except KeyboardInterrupt:
+        raise CommandError(
+            "stopped here; a host whose installer has begun goes on by itself",
+            "`fab attach --host NAME` says how it is",
+        ) from None
+    if len(names) == 1:
+        fleet.require_all(outcomes)
+        progress.say(f"{names[0]}: {outcomes[0].value}  ({time.monotonic() - began:.1f} s)", "bold")
+        return
+    for line in fleet.table(outcomes, str):
+        progress.say(line, "bold")
+    fleet.require_all(outcomes)
 
 
 @task(help=ONE_HOST, example="fab attach --stack prod")

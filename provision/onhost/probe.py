@@ -59,12 +59,21 @@ def _newest_first(folder: Path) -> list[Path]:
 def _release_state(release: Path) -> dict[str, Any]:
     """The part of a manifest that a plan compares, and what of the release is not as the manifest says."""
     read = whole.manifest(release) or {"lock": "", "units": {}}
-    return {"lock": read["lock"], "units": read["units"], "damaged": whole.damage(release)}
+    return {
+        "lock": read["lock"],
+        "units": read["units"],
+        "damaged": whole.damage(release),
+        **({"origin": read["origin"]} if read.get("origin") else {}),
+    }
 
 
 def _units(names: list[str]) -> dict[str, dict[str, Any]]:
     shown = units.shown_all(names, UNIT_PROPERTIES)
     return {
-        unit: {**state, "release": units.running_release(unit), "stale_secrets": units.stale_secrets(unit)}
+        unit: {
+            **state,
+            "release": units.release_of(state["MainPID"] or "0"),
+            "stale_secrets": units.stale_secrets(unit),
+        }
         for unit, state in shown.items()
     }

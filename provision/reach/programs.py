@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ PROGRAM = (
 )
 
 
+@cache
 def packed() -> bytes:
     """Return all programs as a zip that Python runs as the installer: the same bytes for the same source."""
     out = io.BytesIO()

@@ -47,8 +47,10 @@ def collect(root: Path, settings: Path, lock: str, sbom: bytes = b"") -> Bundle:
     return Bundle(hashlib.sha256(named).hexdigest()[:12], lock, files, units)
 
 
-def manifest(bundle: Bundle) -> bytes:
-    """Return the manifest that lies in the release: its id, its environment's key, each file's SHA-256."""
+def manifest(bundle: Bundle, origin: Mapping[str, Any] | None = None) -> bytes:
+    """Return the manifest that lies in the release: its id, its environment's key, each file's SHA-256, and its
+    `origin`, which is no part of what its id is made from.
+    """
     content = {
         "id": bundle.id,
         "lock": bundle.lock,
@@ -56,15 +58,16 @@ def manifest(bundle: Bundle) -> bytes:
         "units": bundle.units,
         # The worker says in its status that its poll was answered: one of a release from before does not.
         "polls": True,
+        **({"origin": origin} if origin else {}),
     }
     return json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def archive(bundle: Bundle) -> bytes:
+def archive(bundle: Bundle, origin: Mapping[str, Any] | None = None) -> bytes:
     """Return the release as a tar.gz, the same bytes for the same content: no times, no owners, sorted."""
     out = io.BytesIO()
     with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
-        for name, content in [*bundle.files.items(), ("manifest.json", manifest(bundle))]:
+        for name, content in [*bundle.files.items(), ("manifest.json", manifest(bundle, origin))]:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             info.mode = 0o644

@@ -1,6 +1,7 @@
 """A deploy, as its steps: probe, build, plan, upload, install. Each host by itself; safe to run again at any point."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from provision.errors import CommandError
 from provision.onhost import pauses
 from provision.progress import Progress
 from provision.reach.connection import Host
-from provision.release import bundle, installer, plan, wheels
+from provision.release import bundle, diffs, installer, origin, plan, wheels
 from provision.release.installer import Errand
 from provision.settings import Settings
 from provision.system import notify
@@ -45,19 +46,68 @@ class Prepared:
     plan: plan.Plan
     bundle: bundle.Bundle
     wheelhouse: wheels.Wheelhouse
+    origin: dict[str, Any] | None = None
 
 
-def prepare(host: Host, source: Source, progress: Progress) -> Prepared:
+class Builder:
+    """Builds releases of a source: once for hosts of the same platform, also for those that are prepared at once."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._built: dict[wheels.Platform, tuple[bundle.Bundle, wheels.Wheelhouse]] = {}
+
+    def build(self, platform: wheels.Platform) -> tuple[bundle.Bundle, wheels.Wheelhouse]:
+        """Return the release for a platform, with the wheels of its environment."""
+        with self._lock:
+            if platform not in self._built:
+                house = wheels.wheelhouse_for(self._source.root, platform)
+                built = bundle.collect(self._source.root, self._source.file, house.key, house.sbom)
+                self._built[platform] = built, house
+            return self._built[platform]
+
+
+def prepare(host: Host, source: Source, progress: Progress, builder: Builder | None = None) -> Prepared:
     """Look at the host, build the release for it, and compare the two."""
     with progress.step(f"{host.name}: look at the host"):
         probed = plan.read_probe(host.program("probe", plan.probe_request(source.packages)))
     if source.tested:
         require_notifications(source, probed)
     with progress.step("build the release"):
-        wheelhouse = wheels.wheelhouse_for(source.root, wheels.Platform(probed.python, probed.machine, probed.glibc))
-        built = bundle.collect(source.root, source.file, wheelhouse.key, wheelhouse.sbom)
+        platform = wheels.Platform(probed.python, probed.machine, probed.glibc)
+        built, wheelhouse = (builder or Builder(source)).build(platform)
     made = plan.make(probed, built, source.settings.keep_releases, source.packages, off=source.off)
-    return Prepared(made, built, wheelhouse)
+    running = probed.releases.get(probed.current or "", {}).get("origin")
+    if made.switch and running:
+        made = replace(made, older=origin.older(source.root, running))
+    came_from = origin.of(source.root) if made.upload else None
+    return Prepared(made, built, wheelhouse, came_from)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a plan changes in texts, and files of code by their folder."""
+
+    texts: tuple[diffs.Diff, ...]
+    code: tuple[str, ...]
+
+
+def changed_texts(host: Host, prepared: Prepared) -> Changes:
+    """Ask the host for the texts that a plan changes, and compare; nothing is asked where none does."""
+    made = prepared.plan
+    written = {each.row.name: each.row.give for each in made.repairs if each.row.repair == "write"}
+    # A program is one long line.
+    shown = {path: give["content"] for path, give in written.items() if give["kind"] != "program"}
+    if not shown and not made.upload:
+        return Changes((), ())
+    asked = {"files": [*shown], "release": made.upload and made.seen is not None, "shown": diffs.SHOWN}
+    there = host.program("texts", asked)
+    files = [diffs.of_text(path, there["files"][path], content) for path, content in shown.items()]
+    if not asked["release"]:
+        return Changes(tuple(files), ())
+    release = diffs.of_release(there["digests"], there["texts"], prepared.bundle.files)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in prepared.bundle.files.items()}
+    return Changes((*files, *release), tuple(diffs.counted(there["digests"], digests)))
 
 
 def plan_lines(made: plan.Plan) -> Iterator[str]:
@@ -83,14 +133,16 @@ def require_notifications(source: Source, probed: plan.Probed) -> None:
     raise CommandError(f"{source.file.name}: {cause}", f'{cure}, or set deploy.notify = "none" to go without')
 
 
-def deploy(host: Host, source: Source, progress: Progress, errand: Errand | None = None) -> str | None:
+def deploy(
+    host: Host, source: Source, progress: Progress, errand: Errand | None = None, builder: Builder | None = None
+) -> str | None:
     """Bring a host to what the work tree says; return its word for that, None when nothing changed.
 
     Raises `CommandError`.
     """
     errand = errand or Errand()
     with installer.before_the_start(host.name):
-        prepared = prepare(host, source, progress)
+        prepared = prepare(host, source, progress, builder)
         for line in plan_lines(prepared.plan):
             progress.say(f"    {line}")
         if prepared.plan.nothing:
@@ -159,7 +211,7 @@ def upload(host: Host, prepared: Prepared, progress: Progress) -> dict[str, Any]
             wheels.fetch(prepared.wheelhouse)
         sent["wheels"] = _send(host, "wheels", wheels.archive(prepared.wheelhouse), progress)
     if prepared.plan.upload:
-        sent["archive"] = _send(host, "release", bundle.archive(prepared.bundle), progress)
+        sent["archive"] = _send(host, "release", bundle.archive(prepared.bundle, prepared.origin), progress)
     return sent
 
 

@@ -71,6 +71,7 @@ class Plan:
     paused: Mapping[str, Mapping[str, Any]]
     keep: tuple[str, ...]
     missing: tuple[HostSecret, ...]
+    older: str | None = None
 
     @property
     def switch(self) -> bool:
@@ -168,6 +169,8 @@ def _tree_changes(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def lines(plan: Plan) -> Iterator[str]:
     """Say a plan, one line for each thing that will change."""
+    if plan.older:
+        yield f"beware   {plan.older}"
     if plan.nothing:
         yield f"nothing to do: release {plan.release} is current and runs"
     for action, what in changes(plan):

@@ -18,6 +18,20 @@ from provision.release import plan
 from provision.target import load_target
 
 
+def pytest_addoption(parser):
+    parser.addoption("--package", action="append", default=[], help="a package that the stack's settings ask for")
+
+
+def pytest_generate_tests(metafunc):
+    if "row" in metafunc.fixturenames:
+        rows = desired.of_any_blueprint(_packages(metafunc.config))
+        metafunc.parametrize("row", rows, ids=[row.id for row in rows])
+
+
+def _packages(config):
+    return config.getoption("package", None) or []
+
+
 def pytest_configure(config):
     if not config.getoption("hosts", None) or config.getoption("ssh_config"):
         return
@@ -46,16 +60,22 @@ def probed(request):
     name = request.config.getoption("hosts").removeprefix("ssh://")
     ssh = ["ssh", "-F", str(request.config.getoption("ssh_config")), "-o", "ControlMaster=auto"]
     command = [*ssh, "-o", "ControlPersist=60s", name, "sudo", "-n", "python3", "-I", "-"]
-    asked = programs.call("probe", plan.probe_request(deep=True))
+    asked = programs.call("probe", plan.probe_request(_packages(request.config), deep=True))
     done = subprocess.run(command, input=asked, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return plan.read_probe(json.loads(done.stdout))
 
 
 @pytest.fixture(scope="session")
-def differing(probed):
+def rows(request, probed):
+    """The rows of the host's system."""
+    return desired.table(probed.os, _packages(request.config))
+
+
+@pytest.fixture(scope="session")
+def differing(rows, probed):
     """The rows of the table that are not as they should be: id → what was seen."""
-    return {each.row.id: each for each in desired.differences(desired.table(probed.os), probed.found)}
+    return {each.row.id: each for each in desired.differences(rows, probed.found)}
 
 
 @pytest.fixture(scope="module")

@@ -61,6 +61,8 @@ def alarm(client):
     return next((task for task in client.tasks() if task.dedupe_key == "alarm:off-box"), None)
 
 
+# Two deploys and three backups; a machine under load takes minutes for them.
+@pytest.mark.timeout(600, func_only=True)
 def test_it_arrives_whole_and_a_failure_is_an_alarm_until_the_next_one_arrives(chain, target):
     word = night(chain)
     assert word["failed"] == ""

@@ -113,6 +113,7 @@ release = pathlib.Path("/opt/jada-agent/current")
 manifest = json.loads((release / "manifest.json").read_text())
 del manifest["units"]["jada-notify.service"], manifest["files"]["units/jada-notify.service"]
 (release / "units/jada-notify.service").unlink()
+(release / "sealed.json").unlink()
 (release / "manifest.json").write_text(json.dumps(manifest))
 """
 

@@ -1,10 +1,13 @@
 """`fab verify` against a real host: it passes, and says what a hand changed."""
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
+from doubles.lightsail.access import new_key, public_line
 from provision.commands import secrets, verify
+from provision.errors import CommandError
 from provision.reach.connection import connected
 from provision.reach.keyfiles import materialised
 from provision.target import ROOT
@@ -25,6 +28,15 @@ def test_a_deployed_host_passes(cloud, deployed):
     """
     code, said = _verified(cloud, "-k", "not (queues_socket or pages_socket)")
     assert code == 0, said
+
+
+def test_with_another_host_key_it_stops_at_once_with_one_message(cloud, deployed):
+    algorithm, blob = public_line(new_key()).split()[:2]
+    wrong = replace(cloud.access(), host_keys=((algorithm, blob),))
+    with materialised(wrong) as keys, pytest.raises(CommandError) as refused:
+        verify.log_in(keys, wrong, 15)
+    assert "shows another host key" in refused.value.cause
+    assert "don't log in" in refused.value.cure
 
 
 CHANGES = {

@@ -380,8 +380,8 @@ def test_a_target_that_is_new_hears_of_what_waits_as_one_that_was_never_told(wai
 
 
 def test_a_new_target_hears_under_the_facts_own_id_and_of_the_latest_fact(waits):
-    earlier, latest = told(waits, "mail", id="T.question.1"), told(waits, "mail", id="T.question.7")
-    (made,) = outgoing.caught_up(waits, earlier + latest, ("mail", "chat"), 50.0)
+    held = [told(waits, "mail", id=f"T.question.{version}")[0] for version in (1, 4, 7)]
+    (made,) = outgoing.caught_up(waits, held, ("mail", "chat"), 50.0)
     assert (made.id, made.target) == ("T.question.7", "chat")
 
 

@@ -4,7 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.settings import Notify, Recurring, Settings, Template, WorkLimits, endpoint, read, work_limits, zone
+from dashboard.settings import (
+    Notify,
+    OffBox,
+    Recurring,
+    Settings,
+    Template,
+    WorkLimits,
+    endpoint,
+    off_box,
+    read,
+    work_limits,
+    zone,
+)
 from wire import settings_file
 from wire.values import Invalid
 
@@ -134,3 +146,10 @@ def test_a_recurring_task_names_the_templates_that_there_are(tmp_path, templates
 def test_a_template_with_too_long_a_description_is_refused_by_its_key():
     with pytest.raises(Invalid, match=r"^description: "):
         Template(title="t", description="x" * 2_000_000)
+
+
+def test_what_is_known_of_the_backup_is_what_its_section_says_or_its_defaults():
+    assert off_box({}) == OffBox()
+    assert off_box({"target": "sftp://u@h", "alarm_hours": 9, "hour": 4}) == OffBox(target="sftp://u@h", alarm_hours=9)
+    with pytest.raises(Invalid, match=r"backup\.alarm_hours: must be a whole number"):
+        off_box({"alarm_hours": "many"})

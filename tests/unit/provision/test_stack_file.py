@@ -34,6 +34,8 @@ def test_the_shipped_files_pass(name):
         ("[dashboard]\nlease_s = 'x'", "dashboard.lease_s: must be a whole number"),
         ("[dashboard]\nport = 8765", "dashboard.port: is gone"),
         ("[sync]\nx = 1", "sync.x: unknown"),
+        ("[backup]\nx = 1", "backup.x: unknown"),
+        ("[audit]\nx = 1", "audit.x: unknown"),
         ("[deplyo]\n", "deplyo: unknown; known are agent, sync, dashboard, notify, backup, deploy"),
         ("[deploy", "is not valid TOML"),
     ],
@@ -88,6 +90,16 @@ def test_a_file_without_a_section_has_its_defaults_and_says_who_is_notified(file
     sync = "[sync]\nenabled = false\n"
     found = stack_file.load(file(f'{sync}[dashboard.notify]\ntargets = ["mail", "chat"]\n'))
     assert (found.deploy.keep_releases, found.targets) == (3, ("mail", "chat"))
+    assert (found.packages, found.table) == ((), "")
+
+
+def test_what_the_host_needs_for_a_repository_and_where_the_queue_is_are_known(file):
+    repository = '[agent.repositories.site]\naddress = "https://git.example/site.git"\npackages = ["make"]\n'
+    egress = '[agent.egress]\nallow = ["git.example"]\n'
+    table = '[dashboard]\ntable = "us-east-1/jada-queue"\n'
+    found = stack_file.load(file(f"[sync]\nenabled = false\n{egress}{repository}{table}"))
+    assert "make" in found.packages
+    assert found.table == "us-east-1/jada-queue"
 
 
 def test_a_file_without_a_sync_is_asked_for_it(file):
