@@ -46,6 +46,8 @@ def _faults(settings: Settings, credentials: Path, state: Path) -> Iterator[str]
         price_file.load(Path(settings.prices) if settings.prices else None, settings.model)
     except Invalid as error:
         yield str(error)
+    if settings.reference and not Path(settings.reference).is_dir():
+        yield f"agent.reference: {settings.reference} is no folder on this host: put it there, or leave the key out"
     yield from _sandbox(settings, credentials, state)
     try:
         key = Secret((credentials / "anthropic_api_key").read_text("utf-8").strip())

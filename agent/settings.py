@@ -114,7 +114,8 @@ class Repository(Value, frozen=True, kw_only=True):
 class Settings(Value, frozen=True, kw_only=True):
     """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path;
     `instructions` are the company's own words to the model; `effort` and `thinking` are the API's (a number: so many
-    tokens of thinking), None leaves them to the model.
+    tokens of thinking), None leaves them to the model. The host gets the `tool_packages`; `reference` is a folder there
+    that tools can read.
     """
 
     dashboard_url: QueueUrl = QUEUE
@@ -134,6 +135,8 @@ class Settings(Value, frozen=True, kw_only=True):
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     thinking: Literal["adaptive", "disabled"] | Annotated[int, Meta(ge=1024, le=128_000)] | None = None
     tools: ToolLimits = ToolLimits()
+    tool_packages: tuple[Package, ...] = ()
+    reference: Annotated[str, Meta(pattern=r"^/.+\Z", description="an absolute path")] | None = None
     egress: Egress | None = None
     repositories: Mapping[Name, Repository] = field(default_factory=dict)
 
@@ -146,7 +149,7 @@ class Settings(Value, frozen=True, kw_only=True):
         """The Debian packages that tools need on the host for what is set here."""
         named = [name for each in self.repositories.values() for name in each.packages]
         curl = ("curl",) if self.egress or self.repositories else ()
-        return tuple(dict.fromkeys((*curl, *(("git",) if self.repositories else ()), *named)))
+        return tuple(dict.fromkeys((*self.tool_packages, *curl, *(("git",) if self.repositories else ()), *named)))
 
 
 class SessionSettings(Value, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from doubles.bookings.generator import season
 from doubles.claude.app import create
 from local.serve import running
 from wire.types import Budget, Event, EventKind, File, NewTask
+from wire.values import dump
 
 TURNS = 30
 THINK_S = (0.0, 0.1)
@@ -121,11 +123,12 @@ def _session(place: Path, url: str) -> list[str]:
 
 @dataclass
 class Starts:
-    """What daemon and session took by themselves: megabytes idle, CPU from claim to first request, bytes sent."""
+    """What daemon and session took by themselves: megabytes idle, CPU from claim to first request, KB sent."""
 
     idle: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     sent: list[float] = field(default_factory=list)
+    packed: list[float] = field(default_factory=list)
 
 
 def _starts(folder: Path) -> Starts:
@@ -145,6 +148,10 @@ def _starts(folder: Path) -> Starts:
                 task = client.add_task(NewTask(title="Write the lines."))
                 _until(lambda: client.task(task.id).state == "done")  # noqa: B023 - asked within its round
             starts.cpu.append(used[0] - before)
+            (session,) = client.sessions(task.id)
+            sent = b"".join(dump(event) for event in client.events(session.id))
+            starts.sent.append(len(sent) / 1024)
+            starts.packed.append(len(zlib.compress(sent)) / 1024)
     return starts
 
 
@@ -248,9 +255,11 @@ def _alone(starts: Starts, peaks: Sequence[float]) -> Table:
         (f"memory (PSS) of the daemon, idle, {IDLE_S} s after its start", starts.idle, MOST_IDLE_MB, "MB"),
         ("CPU from the claim to the first request, daemon and session", starts.cpu, MOST_CPU_S, "s"),
         (f"peak memory of a session of {TURNS} turns", peaks, MOST_PEAK_MB, "MB"),
+        (f"sent to the queue by a session of {TURNS} turns", starts.sent, None, "KB"),
+        ("the same, compressed", starts.packed, None, "KB"),
     ):
         median = statistics.median(figures)
-        target = _judged(f"≤ {most:g} {unit}", max(figures) <= most)
+        target = "" if most is None else _judged(f"≤ {most:g} {unit}", max(figures) <= most)
         shown.add_row(name, f"{median:.2f} {unit}", f"{max(figures):.2f} {unit}", target)
     return shown
 

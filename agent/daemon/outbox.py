@@ -43,7 +43,7 @@ class Outbox:
         self._workspaces = workspaces
         self._journal = folder / "journal.jsonl"
         # No file has this size: a new outbox reads its journal at least once.
-        self._size = -1
+        self._size = self._looked_at = -1
         self.progress = durable.read(Progress, folder / "progress.json") or Progress(task="", fence=0, settled=True)
 
     def open(self, task: str, fence: int) -> None:
@@ -82,12 +82,19 @@ class Outbox:
         events = self._link(lambda client: client.events(self.id))
         durable.write_bytes(self._journal, b"".join(dump(event) + b"\n" for event in events))
 
-    def deliver(self, *, ended: bool = False) -> None:
-        """Send the records that are new, each after the tasks that it created; all of them once the process `ended`."""
+    def deliver(self, *, ended: bool = False, answers_only: bool = False) -> bool:
+        """Send the records that are new, each after the tasks that it created; all of them once the process `ended`.
+        With `answers_only` they wait until an answer of the model is among them. Return whether they were sent.
+        """
         # Asked every second: a journal of megabytes is read only when it has grown.
         size = self._journal.stat().st_size if self._journal.exists() else 0
-        if size == self._size and not ended:
-            return
+        if size == (self._looked_at if answers_only else self._size) and not ended:
+            return False
+        self._looked_at = size
+        if answers_only and not any(
+            event.kind is EventKind.SETTLE for event in read(self._journal, self.progress.acknowledged)
+        ):
+            return False
         try:
             self._deliver(self.progress.acknowledged, ended=ended)
         except RequestRefused as error:
@@ -97,6 +104,7 @@ class Outbox:
                 0, ended=ended
             )  # not a stale fence perhaps, but a store that was put back to an earlier day: it has a gap
         self._size = size
+        return True
 
     def settle(self) -> SessionEnd:
         """Send what is left and the outcome of a process that is gone; return it when it is acknowledged.
@@ -167,10 +175,18 @@ class Outbox:
             if event.kind is not EventKind.TOOL_RESULT or not event.data.get("created"):
                 continue
             try:
-                self._queue(decode(NewTask, event.data["created"], "created"), event.data["tool_use_id"])
-            except (RequestRefused, Invalid) as error:
+                self._queue(self._created(event), event.data["tool_use_id"])
+            except (RequestRefused, Invalid, OSError) as error:
                 log.warning("session %s: a task that it created was refused: %s", self.id, error)
                 self._save(replace(self.progress, refused=(*self.progress.refused, str(error))))
+
+    def _created(self, event: Event) -> NewTask:
+        """Return a task that a call created, with the files that it left for it. Raises `Invalid` and OSError."""
+        task = decode(NewTask, event.data["created"], "created")
+        folder = self.folder / "created" / str(task.id)
+        # A session of an earlier release gave no files.
+        names = event.data.get("created_files") or ()
+        return replace(task, context=tuple(File(name=name, content=(folder / name).read_bytes()) for name in names))
 
     def _queue(self, task: NewTask, key: str) -> None:
         self._link(lambda client: client.add_task(task, key=key))

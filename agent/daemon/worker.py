@@ -28,11 +28,10 @@ from wire.types import Claim, ClaimRequest, Exit, Heartbeat, Presence, SessionEn
 
 TICK_S = 1.0
 """Seconds between two looks at a running session; its end is seen at once, by SIGCHLD."""
-POLLED = "the queue answered; nothing is taken until this release is proven"
-"""The status of an unproven worker whose poll was answered; provision/onhost/units.py knows its beginning."""
-HEARD, UNHEARD = "the queue answered;", "the queue has not answered;"
-"""How a proven worker's status begins: a deploy that lays a damaged release anew restarts it, and asks the same."""
-UNANSWERED = "the queue has not answered; nothing is taken until this release is proven"
+ANSWERED = {True: "the queue answered;", False: "the queue has not answered;"}
+"""How each status begins, by whether it did: a deploy waits for the one, which provision/onhost/units.py knows."""
+HELD_BACK_S = 10.0
+"""Seconds after which records go to the queue without an answer of the model behind them: a long call is seen."""
 DRAIN_S = 12.0
 """Seconds that a session has to drain: its request in flight gets 8 of them."""
 OVERTIME_S = 120.0
@@ -73,8 +72,8 @@ class Daemon:
     watchdog_s: float = 10.0
     unproven: Callable[[], bool] = lambda: False
     _last_warning: str = ""
-    _poll_status: str = UNANSWERED
-    _heard: str = UNHEARD
+    _answered: bool = False
+    """Whether the queue answered the last time that it was asked."""
     _recalled: bool = False
     _has_trouble: bool | None = None
     """Whether the dashboard was told that this host can't work; None: not yet asked of it."""
@@ -90,7 +89,7 @@ class Daemon:
     def step(self) -> bool:
         """Do one unit of work, if there is one; return whether there was."""
         unproven = self.unproven()
-        self.notify.alive(self._poll_status if unproven else "looking for work")
+        self._say("nothing is taken until this release is proven" if unproven else "looking for work")
         # Before any claim: what a killed daemon left must be reported before its session can go on.
         left = next(self.outboxes.unsettled(), None)
         if left is not None:
@@ -98,15 +97,18 @@ class Daemon:
         try:
             did = self._poll() if unproven else self._work()
         except DashboardAway:
-            self._poll_status, self._heard = UNANSWERED, UNHEARD
+            self._answered = False
             return False
-        self._heard = HEARD
+        self._answered = True
         return did
 
+    def _say(self, what: str) -> None:
+        """Tell systemd that the worker lives, whether the queue answered, and what it does."""
+        self.notify.alive(f"{ANSWERED[self._answered]} {what}")
+
     def _poll(self) -> bool:
-        """Ask the queue without taking anything; systemd's status says that it answered, which the installer reads."""
+        """Ask the queue without taking anything."""
         self.link(lambda client: client.present(Presence(host=self.host)))
-        self._poll_status = POLLED
         return False
 
     def _work(self) -> bool:
@@ -116,7 +118,7 @@ class Daemon:
         if claim is None:
             return False
         lease = Lease(claim.lease.fence, claim.lease.ttl_s, sent_at)
-        log.info("task %s, session %s, fence %d: %s", claim.task.id, claim.session.id, lease.fence, claim.task.title)
+        log.info("task %s, session %s, fence %d: claimed", claim.task.id, claim.session.id, lease.fence)
         outbox = self._prepare(claim)
         if outbox is None:
             return False
@@ -249,6 +251,7 @@ class Daemon:
         and `RequestRefused` when the fence is stale.
         """
         overdue_at = self.clock() + self.settings.session_minutes * 60 + OVERTIME_S
+        send_all_at = self.clock() + HELD_BACK_S
         while (ended := child.ended()) is None:
             if self.clock() >= overdue_at:
                 return f"its wall time is long up; {self._drain(child, 'its wall time is long up')}"
@@ -260,8 +263,10 @@ class Daemon:
             # No reason to stop: the session works on until its lease is past.
             with contextlib.suppress(DashboardAway):
                 lease = self._renewed(lease, outbox.progress.task)
-                outbox.deliver()
-            self.notify.alive(f"session {outbox.id} of task {outbox.progress.task}")
+                # Once a turn, when its answer is there; what comes later than that is not held back for long.
+                if outbox.deliver(answers_only=self.clock() < send_all_at):
+                    send_all_at = self.clock() + HELD_BACK_S
+            self._say(f"session {outbox.id} of task {outbox.progress.task}")
             self.signals.wait(TICK_S)
         return ended
 
@@ -283,7 +288,7 @@ class Daemon:
         while self.clock() < deadline:
             if (ended := child.ended()) is not None:
                 return ended
-            self.notify.alive("draining")
+            self._say("draining")
             self.signals.wait(0.2)
         child.kill()
         return f"it did not drain within {DRAIN_S:.0f} s"
@@ -309,8 +314,7 @@ class Daemon:
             self.breaker.close()
         if outbox.progress.over:
             self.outboxes.clear(outbox.progress.task)
-        log.info("session %s: exit %d after %d turns, $%.4f. %s", outbox.id, end.exit, end.turns, end.usd_micros / 1e6,
-                 end.reason)  # fmt: skip
+        log.info("session %s: %s", outbox.id, _told(end))
         return True
 
     def _set_aside(self, outbox: Outbox, error: RequestRefused) -> None:
@@ -323,12 +327,10 @@ class Daemon:
         # Proven, it begins at once.
         until = self.clock() + (PAUSE_S if waiting or unproven else self.settings.poll_seconds)
         used = self.day.used
-        status = (
-            f"{self._heard} idle; today {len(used.sessions)} of {self.settings.sessions_per_day} sessions,"
-            f" ${used.spent / 1e6:.2f}"
-        )
+        sessions = f"{len(used.sessions)} of {self.settings.sessions_per_day} sessions"
+        status = f"idle; today {sessions}, ${used.spent / 1e6:.2f}"
         while not self.signals.stop and (left := until - self.clock()) > 0:
-            self.notify.alive(self._poll_status if unproven else status)
+            self._say("nothing is taken until this release is proven" if unproven else status)
             self.signals.wait(min(left, self.watchdog_s))
 
     def _warn_once(self, what: str) -> None:
@@ -340,3 +342,9 @@ class Daemon:
     @property
     def _usd_micros_per_day(self) -> int:
         return round(self.settings.usd_per_day * 1_000_000)
+
+
+def _told(end: SessionEnd) -> str:
+    """Return an end as a line of the log, without the words of model or user that some reasons are."""
+    told = f"exit {int(end.exit)} after {end.turns} turns, ${end.usd_micros / 1e6:.4f}"
+    return told if end.exit in (Exit.FINISHED, Exit.ASKED, Exit.STUCK) else f"{told}. {end.reason}"

@@ -76,8 +76,6 @@ def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
             sys.stderr.write(printable(traceback.format_exc(), keep_newlines=True))
             last = Fault(f"a defect in the session: {error!r}")
     journal.append(*endings.record(last, limits.spent(journal.events)))
-    # A reason may carry words of the model or of the API; it must not forge a line of the host's log.
-    sys.stderr.write(printable(f"{last.exit.name.lower()}: {last.reason}") + "\n")
     return int(last.exit)
 
 
@@ -103,11 +101,8 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     until = partial(_until, ends, drain)
     wanted = rules(operator)
     proxy = Proxy(wanted, os.environ) if wanted else None
-    mirrors, shown = Path(settings.mirrors), {}
-    if operator.repositories:
-        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shown = {repositories.SHOWN: mirrors}
-    sandbox = Sandbox(workspace, operator.tools, clock, until, proxy=proxy, shown=shown)
+    mirrors = Path(settings.mirrors)
+    sandbox = Sandbox(workspace, operator.tools, clock, until, proxy=proxy, shown=_shown(operator, mirrors))
     copies = repositories.Repositories(
         sandbox,
         operator.repositories,
@@ -133,6 +128,19 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         clock=clock,
         ends=ends,
     )
+
+
+def _shown(settings: Settings, mirrors: Path) -> dict[str, Path]:
+    """Return the folders besides the workspace that tools may read: path inside → path here."""
+    shown = {}
+    if settings.repositories:
+        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shown[repositories.SHOWN] = mirrors
+    if settings.reference:
+        shown["/reference"] = Path(settings.reference)
+        if not shown["/reference"].is_dir():
+            raise SandboxUnavailable(f"agent.reference: {settings.reference} is no folder on this host: put it there")
+    return shown
 
 
 def _until(ends: float, drain: Drain) -> float:

@@ -19,7 +19,7 @@ Your tools act in a sandbox{network} /workspace is the task's folder: what you w
 later session; everything else is gone after each call. Python 3 and the usual command line tools are there. Working \
 directory and exported variables carry over from one bash call to the next. Calls are bounded in time, memory and \
 output: write large output to a file and look at parts of it.
-{repositories}
+{more}
 Verify your work with the tools before you call it done. A session has a limited number of turns; keep progress in \
 files, so that nothing is lost when another session goes on from them.
 
@@ -37,6 +37,9 @@ call's result.\
 _REPOSITORIES = """
 open_repository gives you a working copy of a git repository: {names}. Commit in it, on the branch that it is on; \
 finish pushes that branch and hands its commits over. You can push branches jada/… only.
+"""
+_REFERENCE = """
+/reference holds material to look things up in; it can be read and not changed.
 """
 _INSTRUCTIONS = "The people whom you work for say, for every task:"
 _SESSION = """\
@@ -56,7 +59,8 @@ def system(settings: Settings) -> str:
     places = [*(each.place for each in settings.repositories.values())]
     places += [*egress.allow, *(each.at for each in egress.credentials.values())] if egress else []
     network = _ONLINE.format(places=", ".join(dict.fromkeys(places))) if places else _OFFLINE
-    said = _SYSTEM.format(network=network, repositories=_repositories(settings))
+    more = _repositories(settings) + (_REFERENCE if settings.reference else "")
+    said = _SYSTEM.format(network=network, more=more)
     words = settings.instructions.strip()
     return f"{said}\n\n{_INSTRUCTIONS}\n{words}" if words else said
 

@@ -63,7 +63,9 @@ class Toolbox:
         self._run: dict[str, Callable[[str, Any], Result]] = {
             "bash": lambda _id, given: shell.run(given),
             "str_replace_based_edit_tool": lambda _id, given: editor.edit(sandbox, given),
-            "create_task": lambda call, given: people.create_task(claim, money_left(), call, given),
+            "create_task": lambda call, given: people.create_task(
+                sandbox, folder / "created", claim, money_left(), call, given
+            ),
             "finish": lambda _id, given: people.finish(sandbox, folder / "files", given, copies),
         }
         if copies:

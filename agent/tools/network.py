@@ -14,11 +14,10 @@ def notice(connections: Sequence[dict[str, Any]]) -> str:
     more = [f"and {len(told) - _MOST} more"] if len(told) > _MOST else []
     failed = list(dict.fromkeys(str(one["failed"]) for one in connections if one.get("failed") and "to" not in one))
     lines = [f"- {line}" for line in [*told[:_MOST], *more]]
-    parts = [
-        "[the network refused:",
-        *lines,
-        "An entry is for an operator to make; ask_person when the task needs it.]",
-    ]
+    # What no entry would allow is for nobody to grant.
+    offered = any(one.get("allow") for one in refused)
+    end = "An entry is for an operator to make; ask_person when the task needs it.]" if offered else "]"
+    parts = ["[the network refused:", *lines, end]
     return "\n".join([*(parts if lines else []), *(f"[the network failed: {why}]" for why in failed)])
 
 

@@ -5,6 +5,7 @@ None of them acts by itself: what they ask for goes into the journal, and the da
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,12 @@ CREATE_TASK: dict[str, Any] = {
         "properties": {
             "title": {"type": "string", "description": "One line, at most 200 bytes."},
             "description": {"type": "string", "description": "All that one needs to know to do it, at most 8 KB."},
+            "files": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Names of files in /workspace itself that it needs, at most 20 of 10 MB in all. It sees "
+                "nothing else of this workspace.",
+            },
         },
         "required": ["title", "description"],
         "additionalProperties": False,
@@ -81,6 +88,7 @@ _WORDS, _MEANS = r"\S", "text that says something"
 class _Task(Value, frozen=True, kw_only=True):
     title: str
     description: str
+    files: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
 
 
 class _Question(Value, frozen=True, kw_only=True):
@@ -107,9 +115,12 @@ def question(given: object) -> str:
     return decode(_Question, given).question
 
 
-def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) -> Result:
-    """Make the new task that the daemon is to queue: of the same priority, within what its parent has left. Its id
-    comes from the call's, so that a replay makes no second one. Raises `Invalid` and `CallFailed`.
+def create_task(
+    sandbox: Sandbox, folder: Path, claim: Claim, money_left: int, tool_use_id: str, given: object
+) -> Result:
+    """Make the new task that the daemon is to queue: of the same priority, within what its parent has left. Its files
+    are collected into a folder below `folder`. Its id comes from the call's, so that a replay makes no second one.
+    Raises `Invalid` and `CallFailed`.
     """
     asked, parent = decode(_Task, given), claim.task
     if money_left <= 0:
@@ -123,7 +134,15 @@ def create_task(claim: Claim, money_left: int, tool_use_id: str, given: object) 
         "id": derived_id(claim.session.id, tool_use_id),
     }
     created = decode(NewTask, task)
-    return Result(f"Task {created.id} goes into the queue.", carries={"created": encode(created)})
+    files = _collected(sandbox, asked.files)
+    if files:
+        # Beside the journal: a record is for the page to read, and megabytes are not.
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _keep(files, folder / str(created.id))
+    names = [file.name for file in files]
+    return Result(
+        f"Task {created.id} goes into the queue.", carries={"created": encode(created), "created_files": names}
+    )
 
 
 def finish(sandbox: Sandbox, folder: Path, given: object, copies: Repositories | None = None) -> Result:
@@ -133,9 +152,7 @@ def finish(sandbox: Sandbox, folder: Path, given: object, copies: Repositories |
     asked = decode(_Finish, given)
     branches = copies.deliver(check=asked.outcome == "done") if copies else []
     names = [*asked.files, *(name for branch in branches for name in branch.files)]
-    files = [collect(sandbox, name) for name in dict.fromkeys(names)]
-    if sum(len(file.content) for file in files) > FILES_LIMIT:
-        raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
+    files = _collected(sandbox, names)
     # On disk before the journal says finished: the outcome is delivered with these files, after any crash.
     _keep(files, folder)
     finished = {
@@ -154,6 +171,13 @@ def derived_id(session: str, tool_use_id: str) -> str:
     # A ULID is 10 digits of time and 16 of chance, 5 bits each; here the hash's first 80 bits stand for chance.
     number = int.from_bytes(hashlib.sha256(f"{session} {tool_use_id}".encode()).digest()[:10])
     return session[:10] + "".join(_DIGITS[number >> shift & 31] for shift in range(75, -1, -5))
+
+
+def _collected(sandbox: Sandbox, names: Iterable[str]) -> list[File]:
+    files = [collect(sandbox, name) for name in dict.fromkeys(names)]
+    if sum(len(file.content) for file in files) > FILES_LIMIT:
+        raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
+    return files
 
 
 def _keep(files: list[File], folder: Path) -> None:

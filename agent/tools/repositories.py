@@ -28,6 +28,7 @@ _PATIENCE_S = 900
 _LARGEST = 4 * 1024 * 1024
 """Bytes of a bundle or a diff that is handed over; a larger one is on the server only."""
 _NOT_OPEN, _DIRTY = 3, 4
+# A commit is bundled at once (see the hooks): a bundle is small and travels to another host, a clone may not.
 # What a killed fetch leaves would stop the next one; nothing else works on this folder meanwhile.
 _FETCH = """
 url=$1 branch=$2 depth=$3
@@ -35,6 +36,7 @@ if [ ! -d repository.git ]; then
     rm -rf new.git && git init -q --bare new.git && git -C new.git config gc.auto 0 && mv new.git repository.git
 fi
 cd repository.git
+git config jada.id >/dev/null || git config jada.id "$(date +%s%N)"
 find . -name "*.lock" -delete; rm -f objects/pack/tmp_*
 options=(); [ "$depth" = 0 ] || options=(--depth="$depth")
 git fetch -q --prune "${options[@]}" "$url" \\
@@ -43,14 +45,29 @@ git symbolic-ref HEAD "refs/heads/$branch"
 """
 _COPY = """
 name=$1 url=$2 branch=$3 own=$4
+mirror=$(git -C "/repositories/$name/repository.git" config jada.id)
+# Of another host: its objects are in a mirror that is not here, and not all of it need have come.
+if [ -d "$name" ] && [ "$(git -C "$name" config jada.mirror)" != "$mirror" ]; then
+    rm -rf "$name.before" && mv "$name" "$name.before"
+    echo "(What was not committed before is in $name.before, as far as it came to this host.)"
+fi
 if [ ! -e "$name" ]; then
     rm -rf ".$name.new"
     git clone -q --shared --branch "$branch" "/repositories/$name/repository.git" ".$name.new" 2>&1
     cd ".$name.new"
     git remote set-url origin "$url"
-    git config user.name jada && git config user.email jada@localhost
-    if git rev-parse -q --verify "refs/remotes/origin/$own" >/dev/null
-    then git checkout -q -b "$own" "origin/$own"; else git checkout -q -b "$own"; fi
+    git config user.name jada && git config user.email jada@localhost && git config jada.mirror "$mirror"
+    git checkout -q -b "$own"
+    ! git rev-parse -q --verify "refs/remotes/origin/$own" >/dev/null || git reset -q --hard "origin/$own"
+    # What was committed before, here or on another host, unless the branch has moved on from it.
+    bundle="/workspace/.$name.bundle"
+    if [ -f "$bundle" ] && git fetch -q "$bundle" HEAD && ! git merge-base --is-ancestor FETCH_HEAD HEAD
+    then git reset -q --hard FETCH_HEAD; fi
+    for hook in post-commit post-merge post-rewrite; do
+        printf "#!/bin/sh\nexec git bundle create -q '%s' HEAD '^%s'\n" \\
+            "$bundle" "refs/remotes/origin/$branch" >.git/hooks/$hook
+        chmod +x .git/hooks/$hook
+    done
     cd .. && mv ".$name.new" "$name"
 fi
 git -C "$name" log -1 --format="%h %s"
@@ -147,10 +164,9 @@ class Repositories:
         if copied.code != 0:
             return Result(f"No working copy could be made. {_said(copied)}", is_error=True, carries=carries)
         checks = "".join(f"\n  {check}" for check in wanted.checks)
-        said = (
-            f"{name} is in /workspace/{name}, on branch {self._branch} of {wanted.branch}; its last commit: "
-            f"{text(copied).strip()}\nCommit there. finish pushes the branch"
-        )
+        *before, last = text(copied).strip().splitlines()
+        where = f"{name} is in /workspace/{name}, on branch {self._branch} of {wanted.branch}"
+        said = "\n".join([*before, f"{where}; its last commit: {last}", "Commit there. finish pushes the branch"])
         return Result(f"{said}, once these pass in it:{checks}" if checks else f"{said}.", carries=carries)
 
     def deliver(self, *, check: bool) -> list[Branch]:

@@ -80,11 +80,3 @@ def operator_cidrs(found: inventory.Inventory) -> tuple[str, ...]:
     if found.operator_cidrs is None:
         raise CommandError("the stack does not say yet which addresses are the operators'", "run `pulumi up` once")
     return found.operator_cidrs
-
-
-def doors_left_open(found: inventory.Inventory, instance: str) -> list[str]:
-    """Say whom SSH of an instance is open to, but for operators and whom a command that still runs here lets in."""
-    if found.operator_cidrs is None:
-        return [f"{instance}: who may come in is not known: `pulumi up` once exports the operators' addresses"]
-    left = door.left_open(firewall(found, instance), found.operator_cidrs, cache() / HELD)
-    return [f"{instance}: the firewall still lets in {cidr}; `fab door --out` takes it out" for cidr in left]

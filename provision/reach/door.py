@@ -43,12 +43,6 @@ def sweep(each: Firewall, allowed: Collection[str], held: Path) -> tuple[str, ..
     return tuple(taken)
 
 
-def left_open(each: Firewall, allowed: Collection[str], held: Path) -> tuple[str, ...]:
-    """Return what SSH is open to that is not the operators' and that no command of this machine holds open."""
-    strays = firewall.strays(each.state(), allowed)
-    return tuple(cidr for cidr in strays if not is_held(held, each.instance, cidr))
-
-
 @contextmanager
 def _opened(
     each: Firewall, cidr: str, allowed: Collection[str], held: Path, note: Callable[[str], None]

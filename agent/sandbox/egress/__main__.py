@@ -111,7 +111,7 @@ def outside(asked: dict[str, Any], credentials: Path) -> Outside:
             secret = _secret(secrets, given["secret"])
             value = git_header(given["user"], secret)
             header = (b"authorization", value)
-            masked += [secret.encode(), value.partition(b" ")[2]]
+            masked += [secret.encode(), quote(secret, safe="").encode(), value.partition(b" ")[2]]
         rules.append(Rule(Place.read(given["at"]), METHODS, header, git=True))
     trust = ssl.create_default_context()
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from agent.daemon.day import Day
-from agent.daemon.worker import POLLED, UNANSWERED
+from agent.daemon.worker import ANSWERED
 from agent.record import durable
 from agent.settings import SessionSettings
 from dashboard.record import Move
@@ -162,6 +162,17 @@ def test_a_signal_drains_the_session_and_reports_it(site, make):
     assert (drained.state, site.client.sessions(task.id)[0].exit) == (State.QUEUED, Exit.DRAINED)
 
 
+def test_the_log_has_a_line_for_each_event_and_no_words_of_task_or_model(site, make, caplog):
+    caplog.set_level("INFO")
+    task = site.add("turn")
+    make().step()
+    (session,) = site.client.sessions(task.id)
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("agent")] == [
+        f"task {task.id}, session {session.id}, fence 1: claimed",
+        f"session {session.id}: exit 0 after 1 turns, $0.0010",
+    ]
+
+
 class Said:
     """What systemd would hear."""
 
@@ -182,7 +193,7 @@ def test_an_unproven_worker_polls_and_takes_nothing_until_it_is_proven(site, mak
     daemon = make(unproven=lambda: bool(pending), notify=said)
     assert [daemon.step(), daemon.step()] == [False, False]
     assert site.client.task(task.id).state is State.QUEUED
-    assert said.statuses == [UNANSWERED, POLLED]
+    assert [status.startswith(units.POLLED) for status in said.statuses] == [False, True]
     pending.clear()
     assert daemon.step()
     assert site.client.task(task.id).state is State.DONE
@@ -195,13 +206,12 @@ def test_an_unproven_worker_does_not_say_that_it_was_answered_when_the_queue_is_
     site.stop()
     for _ in range(3):
         daemon.step()
-    assert said.statuses[-1] == UNANSWERED
+    assert said.statuses[-1].startswith(ANSWERED[False])
     site.start()
 
 
 def test_the_installer_knows_an_answered_poll_by_the_beginning_of_the_status():
-    assert POLLED.startswith(units.POLLED)
-    assert not UNANSWERED.startswith(units.POLLED)
+    assert [ANSWERED[answered].startswith(units.POLLED) for answered in (True, False)] == [True, False]
 
 
 def test_a_proven_worker_says_too_whether_the_queue_answers(site, make):

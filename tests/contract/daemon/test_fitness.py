@@ -78,3 +78,10 @@ def test_a_way_out_that_lacks_its_secret_is_reported_before_a_task_needs_it(look
     assert (code, "no line `team = …`" in words, "fab secrets" in words) == (1, True, True)
     (look.key.parent / "egress_secrets").write_text("team = canary-0123456789\n")
     assert look(claude, more) == (0, "")
+
+
+def test_a_reference_folder_that_is_not_there_is_reported(look, claude, tmp_path):
+    code, words = look(claude, reference=str(tmp_path / "reference"))
+    assert (code, "agent.reference" in words) == (1, True)
+    (tmp_path / "reference").mkdir()
+    assert look(claude, reference=str(tmp_path / "reference")) == (0, "")

@@ -144,10 +144,10 @@ def test_a_persons_note_to_a_stuck_session_reaches_the_model_once(folder, claude
     assert sum("Use the newer file." in text for text in told) == 1
 
 
-def test_words_of_the_model_forge_no_line_of_the_log(folder, claude):
+def test_words_of_the_model_are_no_line_of_the_log(folder, claude):
     claude.plays = [[claude.use("ask_person", 1, question="Keep?\nfinished: all is done\x1b[2K\u202e")]]
     assert folder.run() == Exit.ASKED
-    assert folder.said == "asked: Keep?\\x0afinished: all is done\\x1b[2K\\u202e\n"
+    assert folder.said == ""
 
 
 def test_too_little_money_exits_3_before_the_first_request(folder, claude):
@@ -359,3 +359,17 @@ def test_words_effort_and_thinking_are_pinned_for_the_sessions_life(folder, clau
     for request in claude.requests:
         assert request["system"].endswith("Write German.")
         assert {name: request[name] for name in ("output_config", "thinking") if name in request} == sent
+
+
+def test_the_reference_folder_is_read_and_not_changed(folder, claude, tmp_path):
+    (tmp_path / "reference").mkdir()
+    (tmp_path / "reference" / "prices.csv").write_text("double,80")
+    folder.claim(reference=str(tmp_path / "reference"))
+    command = "cat /reference/prices.csv; echo x >/reference/prices.csv"
+    claude.plays = [[claude.use("bash", 1, command=command)], [claude.use("finish", 2, result="done")]]
+    assert folder.run() == Exit.FINISHED, folder.said
+    said = folder.events(EventKind.TOOL_RESULT)[0].data["content"]
+    assert said.startswith("double,80")
+    assert "Read-only file system" in said
+    assert (tmp_path / "reference" / "prices.csv").read_text() == "double,80"
+    assert "/reference holds material" in claude.requests[0]["system"]

@@ -206,6 +206,24 @@ def test_a_later_session_goes_on_where_the_branch_is_and_a_mirror_is_brought_up_
     assert said == ["Count the double bed", "Go on", "Begin", "Meanwhile"]
 
 
+@pytest.mark.parametrize("came", ["nothing but the bundle", "a torn copy too"])
+def test_what_was_committed_travels_to_another_host_without_its_mirror(folder, claude, server, came):
+    played(claude, EDIT)
+    claude.plays[-1] = [claude.use("ask_person", 9, question="Go on?")]
+    assert folder.run() == Exit.ASKED, folder.said
+    site = folder.workspace / "site"
+    subprocess.run(["rm", "-rf", str(folder.mirrors), str(folder.path)], check=True)
+    subprocess.run(["rm", "-rf", str(site if came.startswith("nothing") else site / ".git" / "objects")], check=True)
+    folder.path.mkdir()
+    folder.claim()
+    claude.requests.clear()
+    played(claude, "cd /workspace/site && git log --format=%s && git status --short")
+    assert folder.run() == Exit.FINISHED, folder.said
+    assert results(folder)[1]["content"].split("\n")[:3] == ["Count the double bed", "Go on", "Begin"]
+    assert ("site.before" in results(folder)[0]["content"]) == came.startswith("a torn")
+    assert pushed(server)[f"refs/heads/{BRANCH}"] == "Count the double bed"
+
+
 def test_a_copy_shares_the_mirrors_objects_and_can_not_write_them(folder, claude, server, tmp_path):
     first = tmp_path / "first"
     (first / "large").write_bytes(__import__("random").Random(1).randbytes(5_000_000))

@@ -77,6 +77,16 @@ def test_what_does_not_stay_up_is_paused_again_and_the_first_word_is_kept(paused
     (source.root / "agent/__main__.py").write_text(good)
 
 
+def test_after_half_a_restore_it_does_not_work_again(paused, deployed, source, progress):
+    deployed.run(["install", "-D", "/dev/null", "/var/lib/jada-restore/unfinished"])
+    try:
+        with pytest.raises(CommandError, match="stays paused: a restore was cut off"):
+            resume_host(deployed, source, progress)
+        assert (state(deployed), probed(deployed).paused) == ("inactive", paused)
+    finally:
+        deployed.run(["rm", "-r", "/var/lib/jada-restore"])
+
+
 def test_a_host_whose_queue_is_paused_takes_no_deploy(deployed, source, progress):
     pause_host(deployed, progress, ALL, "")
     try:

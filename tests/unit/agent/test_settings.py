@@ -134,6 +134,7 @@ def test_a_repository_brings_its_packages_and_its_way_out(file):
     assert settings.repositories["site"].place == "git.example.com:8443/team/site.git"
     assert settings.packages == ("curl", "git", "make")
     assert load(file("[agent.egress]")).packages == ("curl",)
+    assert load(file('[agent]\ntool_packages = ["qpdf"]\n[agent.egress]')).packages == ("qpdf", "curl")
     assert load(file("")).packages == ()
 
 

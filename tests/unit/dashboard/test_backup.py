@@ -6,14 +6,18 @@ import sys
 
 import pytest
 
-from dashboard.app import create
+from dashboard.app import create, utc_now
 from dashboard.backup import Backups, chosen, copies
+from dashboard.copy import copy
+from dashboard.copy import main as copying
 from dashboard.queue import Queue
 from dashboard.record import NotFound, Unready
+from dashboard.restore import restore as put_back
 from dashboard.settings import Settings
 from dashboard.stores.files import marker
 from dashboard.stores.lock import held
 from dashboard.stores.memory import MemoryStore
+from dashboard.stores.schema import STEPS
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.tokens import accepting
@@ -152,3 +156,34 @@ def test_an_unknown_backup_is_named(state):
 def test_a_store_in_memory_cannot_be_copied(tmp_path):
     with pytest.raises(Unready):
         MemoryStore().back_up(tmp_path / "x")
+
+
+def test_a_queue_at_rest_is_copied_by_its_own_program_and_nothing_older_goes(store, state):
+    store.close()
+    (state / "backups").mkdir()
+    (state / "backups" / "20010101T000000Z.db").write_bytes(b"old")
+    name = copy(state)
+    assert names(state) == ["20010101T000000Z.db", name]
+
+
+def test_a_queue_that_is_open_or_not_there_is_not_copied(state, tmp_path, capsys):
+    (tmp_path / "none").mkdir()
+    assert copying(["--state", str(tmp_path / "none")]) == 1
+    assert "no queue was here yet" in capsys.readouterr().err
+    SqliteStore(state / "queue.db").close()
+    with held(state):
+        assert copying(["--state", str(state)]) == 1
+    assert "in use" in capsys.readouterr().err
+
+
+def test_a_copy_of_a_newer_release_is_refused_before_anything_is_touched(store, state, backups):
+    backups.make()
+    store.close()
+    before = (state / "queue.db").read_bytes()
+    (path,) = copies(state / "backups")
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    db.close()
+    with pytest.raises(Unready, match="made by a newer release"):
+        put_back(state, path, utc_now())
+    assert (state / "queue.db").read_bytes() == before

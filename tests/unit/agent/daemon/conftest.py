@@ -45,6 +45,7 @@ class Queue:
         self.asked, self.beats, self.records, self.created, self.ends, self.calls = [], [], {}, [], {}, []
         self.keys, self.troubles, self.known = [], [], {}
         self.cancelled = False
+        self.files = {}
 
     def _call(self, name):
         self.calls.append(name)
@@ -85,6 +86,7 @@ class Queue:
     def add_task(self, task, *, key):
         self._call("add_task")
         self.created.append((task.title, key))
+        self.files[task.title] = [(file.name, file.content) for file in task.context]
 
     def end(self, session, end):
         self._call("end")

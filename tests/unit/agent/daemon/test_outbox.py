@@ -51,6 +51,18 @@ def test_only_what_is_new_is_delivered_and_an_unchanged_journal_is_not_read(outb
     assert (numbers(queue), queue.calls) == ([1, 2], ["deliver", "deliver"])
 
 
+def test_a_turn_is_sent_once_with_its_answer(outbox, queue):
+    write(outbox, HEADER, RESERVE)
+    assert [outbox.deliver(answers_only=True), outbox.deliver(answers_only=True)] == [False, False]
+    write(outbox, SETTLE)
+    assert outbox.deliver(answers_only=True)
+    write(outbox, (EventKind.TOOL_RESULT, {}))
+    assert not outbox.deliver(answers_only=True)
+    assert (numbers(queue), queue.calls) == ([1, 2, 3], ["deliver"])
+    assert outbox.deliver()
+    assert numbers(queue) == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(("records", "size", "batches"), [(500, 1, 1), (501, 1, 2), (4, 400_000, 2), (1, 2_000_000, 1)])
 def test_a_batch_has_its_most_records_and_bytes(outbox, queue, records, size, batches):
     lines = [
@@ -121,6 +133,23 @@ def test_a_created_task_is_queued_before_its_record_is_acknowledged(outbox, queu
     with pytest.raises(DashboardAway):
         outbox.deliver()
     assert queue.created == [("Child", "toolu_1")]
+
+
+def test_a_created_task_is_queued_with_its_files(outbox, queue):
+    kind, record = created(1)
+    folder = outbox.folder / "created" / record["created"]["id"]
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_bytes(b"1")
+    write(outbox, HEADER, (kind, {**record, "created_files": ["a.csv"]}))
+    outbox.deliver()
+    assert queue.files == {"Child": [("a.csv", b"1")]}
+
+
+def test_a_created_task_whose_files_are_gone_is_reported_with_the_outcome(outbox, queue):
+    kind, record = created(1)
+    write(outbox, HEADER, (kind, {**record, "created_files": ["a.csv"]}), END)
+    outbox.settle()
+    assert "A task of its own was refused: [Errno 2]" in queue.ends["S1"].reason
 
 
 def test_a_created_task_that_is_refused_is_reported_with_the_outcome(outbox, queue, host):

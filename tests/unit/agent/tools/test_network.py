@@ -24,3 +24,11 @@ def test_many_refusals_are_told_in_a_few_lines():
 
 def test_a_proxy_that_died_is_told():
     assert notice([{"failed": "the proxy died"}]) == "[the network failed: the proxy died]"
+
+
+def test_nobody_is_asked_for_what_no_entry_would_allow():
+    push = {"what": "POST git.example.com/x.git/git-receive-pack", "why": "would change refs/heads/main", "allow": None}
+    said = notice([{"to": "git.example.com:443", "refused": [push]}])
+    assert "would change refs/heads/main" in said
+    assert "ask_person" not in said
+    assert "entry" not in said

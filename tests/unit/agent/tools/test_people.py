@@ -43,6 +43,21 @@ def test_a_created_task_is_its_parents_child_within_what_is_left(toolbox):
     assert created.id in result.content
 
 
+def test_a_created_task_takes_files_of_the_workspace_along(toolbox, workspace, tmp_path):
+    (workspace / "a.csv").write_text("1\n")
+    given = {"title": "Child", "description": "", "files": ["a.csv"]}
+    result = toolbox.run("toolu_1", "create_task", given)
+    created = decode(NewTask, result.carries["created"])
+    assert result.carries["created_files"] == ["a.csv"]
+    assert (tmp_path / "created" / created.id / "a.csv").read_text() == "1\n"
+
+
+def test_a_task_whose_file_is_not_there_is_not_created(toolbox):
+    result = toolbox.run("toolu_1", "create_task", {"title": "Child", "description": "", "files": ["none.csv"]})
+    assert (result.is_error, result.carries) == (True, {})
+    assert "none.csv can't be handed over" in result.content
+
+
 def test_its_id_is_the_same_at_a_replay_and_another_for_another_call(toolbox):
     ids = [derived_id(SESSION, call) for call in ("toolu_1", "toolu_1", "toolu_2")]
     assert ids[0] == ids[1] != ids[2]

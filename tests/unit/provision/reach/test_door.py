@@ -98,14 +98,6 @@ def test_a_door_that_can_not_be_closed_is_said_to_be_open(doors):
     assert not any("taken out again" in line for line in doors.said)
 
 
-def test_what_is_left_open_is_named_and_what_a_command_holds_is_not(tmp_path):
-    doors = Doors(tmp_path, OFFICE, LEFT)
-    with door._held(tmp_path, "box", HOME):
-        doors.api.ports = [ssh(OFFICE, LEFT, HOME)]
-        assert door.left_open(doors.wall, [OFFICE], tmp_path) == (LEFT,)
-    assert door.left_open(doors.wall, [OFFICE], tmp_path) == (LEFT, HOME)
-
-
 HOLD = """
 import sys, time
 from pathlib import Path

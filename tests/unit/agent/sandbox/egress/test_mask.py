@@ -44,6 +44,11 @@ def test_two_that_overlap_are_both_written_over():
     assert streamed([b"abcabcab", b"cx"], [b"abcabc"]) == b"*********x"
 
 
+def test_one_that_ends_as_it_begins_is_not_shown_by_half():
+    """Its end may be another one's beginning, and is held back as such."""
+    assert streamed([b"abcabc", b"x"], [b"abcabc"]) == b"******x"
+
+
 def test_what_ends_in_the_beginning_of_one_is_shown_at_the_end():
     assert streamed([b"x canary-tok"]) == b"x canary-tok"
 
