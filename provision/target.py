@@ -32,11 +32,16 @@ class Target:
         """Return the host of that name, or all."""
         return inventories.choose(self.inventory, name)
 
+    def lightsail(self) -> Any:
+        """Return the stack's Lightsail API, for any thread: made once, which takes a third of a second."""
+        with _making:
+            return _client(self.inventory)
+
     def access(self, name: str | None, progress: Progress) -> access.Access:
         """Ask Lightsail for access to the host of that name, or the first."""
         host = inventories.single(self.inventory, name)
         with progress.step(f"{host.name}: ask Lightsail for a temporary certificate"):
-            return access.obtain(_lightsail(self.inventory), host, access.utc_now())
+            return access.obtain(self.lightsail(), host, access.utc_now())
 
     @contextmanager
     def connected(self, name: str | None, progress: Progress) -> Iterator[Host]:
@@ -47,12 +52,6 @@ class Target:
 
 _making = threading.Lock()
 """boto3 makes one client at a time; what it made may be used by several threads."""
-
-
-def _lightsail(inventory: inventories.Inventory) -> Any:
-    """Return the stack's Lightsail API, made once: that takes a third of a second of this machine's time."""
-    with _making:
-        return _client(inventory)
 
 
 @cache

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,16 @@ from xml.etree import ElementTree as ET
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from provision.commands import fleet
+from provision.commands import admission, fleet
 from provision.commands.options import EACH_HOST, task
 from provision.errors import CommandError
 from provision.progress import Progress
+from provision.reach import firewall
 from provision.reach.access import Access
 from provision.reach.connection import connected
+from provision.reach.door import is_held
 from provision.reach.keyfiles import KeyFiles, materialised
+from provision.release.wheels import cache
 from provision.target import Target, load_target
 
 JUNIT = "write the checks of all hosts to a file, as JUnit XML for a CI"
@@ -81,7 +85,10 @@ def word(verdict: Verdict) -> str:
 def _verify(target: Target, access: Access, keys: KeyFiles, *, quiet: bool) -> Verdict:
     log_in(keys, access, target.source.settings.connect_s)
     try:
-        return run(keys, target.source.root, target.source.packages, quiet=quiet)
+        wall = firewall.Firewall(target.lightsail(), keys.name, time.sleep)
+        allowed, doors = admission.operator_cidrs(target.inventory), cache() / admission.HELD
+        more = firewall_cases(wall.state(), allowed, lambda cidr: is_held(doors, keys.name, cidr))
+        return run(keys, target.source.root, target.source.packages, [*more], quiet=quiet)
     finally:
         # Otherwise the connection would outlive the key files.
         subprocess.run(keys.ssh("-O", "exit", "{host}"), capture_output=True, check=False)
@@ -105,8 +112,13 @@ def pytest_command(keys: KeyFiles, extra: Sequence[str] = ()) -> list[str]:
     ]
 
 
-def run(keys: KeyFiles, root: Path, packages: Sequence[str] = (), *, quiet: bool = False) -> Verdict:
-    """Run the checks, all of them read-only; raises `CommandError` where they can't be run."""
+def run(
+    keys: KeyFiles, root: Path, packages: Sequence[str] = (), more: Sequence[ET.Element] = (), *, quiet: bool = False
+) -> Verdict:
+    """Run the checks, all of them read-only, and say those that were made already, `more`.
+
+    Raises `CommandError` where they can't be run.
+    """
     with tempfile.TemporaryDirectory(prefix="jada-verify-") as folder:
         report = Path(folder, "junit.xml")
         extra = [f"--junitxml={report}", *(f"--package={name}" for name in packages)]
@@ -116,26 +128,47 @@ def run(keys: KeyFiles, root: Path, packages: Sequence[str] = (), *, quiet: bool
             raise CommandError(
                 f"the checks of {keys.name} could not be run (pytest {done.returncode}){said}", "see above"
             )
-        verdict = read_report(report.read_text(encoding="utf-8"), keys.name)
-    if quiet and verdict.failed:
-        for line in failures(verdict.suite):
+        verdict = read_report(report.read_text(encoding="utf-8"), keys.name, more)
+    shown = verdict.suite if quiet else more
+    if verdict.failed:
+        for line in failures(shown):
             sys.stdout.write(f"{keys.name}: {line}\n")
     return verdict
 
 
-def read_report(text: str, name: str) -> Verdict:
-    """Read pytest's report of one host, whose suite gets the host's name."""
+def firewall_cases(state: firewall.State, allowed: Sequence[str], held: Callable[[str], bool]) -> Iterator[ET.Element]:
+    """Yield the checks of what Lightsail lets in, which a host can't see; an address that a command holds is let be."""
+    strays = [cidr for cidr in firewall.strays(state, allowed) if not held(cidr)]
+    told = {
+        "ssh_is_open_to_operators_only": (strays, "left open, not in operator-cidrs", "`fab door --out` takes it out"),
+        "ssh_is_open_to_each_operator": (
+            firewall.absent(state, allowed), "closed to an operator's address", "`pulumi up --refresh` opens it"
+        ),
+        "no_other_port_is_open": (firewall.others(state), "open besides", "`pulumi up --refresh` closes it"),
+    }  # fmt: skip
+    for name, (wrong, what, cure) in told.items():
+        case = ET.Element("testcase", classname="firewall", name=name)
+        if wrong:
+            ET.SubElement(case, "failure", message=f"{what}: {', '.join(wrong)}; {cure}")
+        yield case
+
+
+def read_report(text: str, name: str, more: Iterable[ET.Element] = ()) -> Verdict:
+    """Read pytest's report of one host, whose suite gets the host's name and `more` checks."""
     suite = next(ET.fromstring(text).iter("testsuite"))  # noqa: S314 - pytest wrote it just now
     suite.set("name", name)
+    suite.extend(more)
     cases = [*suite.iter("testcase")]
     broken = [case for case in cases if _why(case) is not None]
     come_back = sum(COMES_BACK in (_why(case) or "") for case in broken)
+    suite.set("tests", str(len(cases)))
+    suite.set("failures", str(len(broken) - int(suite.get("errors", "0"))))
     return Verdict(len(cases), len(broken), come_back, suite)
 
 
-def failures(suite: ET.Element) -> Iterator[str]:
+def failures(cases: Iterable[ET.Element]) -> Iterator[str]:
     """Say each failed check in a line."""
-    for case in suite.iter("testcase"):
+    for case in cases:
         why = _why(case)
         if why is not None:
             yield f"{case.get('name')}: {why.splitlines()[0] if why else ''}"

@@ -24,7 +24,14 @@ MOVING = (
     *("/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"),
     # Written by programs of the system from what is elsewhere.
     *("/etc/.pwd.lock", "/etc/.updated", "/etc/ld.so.cache", "/etc/mtab", "/etc/adjtime", "/etc/ssl/certs"),
-    *("/etc/alternatives", "/etc/udev/hwdb.bin", "/etc/apparmor.d/cache", "/etc/rc*.d", "/root/.ssh/known_hosts*"),
+    *(
+        "/etc/ca-certificates.conf*",
+        "/etc/alternatives",
+        "/etc/udev/hwdb.bin",
+        "/etc/apparmor.d/cache",
+        "/etc/rc*.d",
+        "/root/.ssh/known_hosts*",
+    ),
     # What a deploy moved aside.
     "*.moved-[0-9]*",
 )

@@ -70,6 +70,10 @@ def _release_state(release: Path) -> dict[str, Any]:
 def _units(names: list[str]) -> dict[str, dict[str, Any]]:
     shown = units.shown_all(names, UNIT_PROPERTIES)
     return {
-        unit: {**state, "release": units.running_release(unit), "stale_secrets": units.stale_secrets(unit)}
+        unit: {
+            **state,
+            "release": units.release_of(state["MainPID"] or "0"),
+            "stale_secrets": units.stale_secrets(unit),
+        }
         for unit, state in shown.items()
     }

@@ -10,9 +10,10 @@ import hashlib
 import hmac
 import os
 import pwd
+import re
 import stat
 import subprocess
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +31,9 @@ def area(name: str, ours: Collection[str]) -> Seen:
     """Describe all that is in an area, but for what has a row of its own."""
     others = [pattern for other, patterns in AREAS.items() if other != name for pattern in patterns]
     is_rest = name == [*AREAS][-1]
-    skipped = [*MOVING, *(others if is_rest else ())]
+    patterns = [*MOVING, *(others if is_rest else ())]
+    # One expression: on some 1,500 paths a pattern at a time takes ten times as long.
+    skipped = re.compile("|".join(map(fnmatch.translate, patterns)))
     packaged = _as_packaged(STATUS.stat().st_mtime_ns) if STATUS.exists() else {}
     found = {path: _described(path, packaged) for root in _roots(name) for path in _walk(root, ours, skipped)}
     return {path: how for path, how in found.items() if how}
@@ -45,8 +48,8 @@ def _roots(name: str) -> Iterator[str]:
             yield pattern
 
 
-def _walk(path: str, ours: Collection[str], skipped: Iterable[str]) -> Iterator[str]:
-    if path in ours or any(fnmatch.fnmatch(path, pattern) for pattern in skipped):
+def _walk(path: str, ours: Collection[str], skipped: re.Pattern[str]) -> Iterator[str]:
+    if path in ours or skipped.match(path):
         return
     yield path
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - 1,500 of them: no objects

@@ -66,8 +66,13 @@ def main_pid(unit: str) -> str:
 
 def running_release(unit: str) -> str | None:
     """Return the release from which a unit runs, by its working folder: the kernel says so, whatever `current` says."""
+    return release_of(main_pid(unit))
+
+
+def release_of(pid: str) -> str | None:
+    """Return the release from which a process runs."""
     try:
-        folder = Path(f"/proc/{main_pid(unit)}/cwd").readlink()
+        folder = Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
         return None
     parts = folder.relative_to(RELEASES).parts if folder.is_relative_to(RELEASES) else ()

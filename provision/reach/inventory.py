@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from provision.early import EARLY
 from provision.errors import CommandError
 from wire.values import Invalid, Value, decode
 
@@ -98,7 +99,7 @@ def engine(root: Path, environ: Mapping[str, str]) -> str:
 
 def _pulumi(words: Sequence[str], stack: str, root: Path, environ: Mapping[str, str]) -> str:
     try:
-        done = subprocess.run(
+        done = EARLY.take(words, root, environ) or subprocess.run(
             ["pulumi", *words], cwd=root, env=dict(environ), capture_output=True, text=True, check=False
         )
     except FileNotFoundError:

@@ -6,8 +6,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from provision import desired
-from provision.commands.verify import failures, pytest_command, read_report, word, write_junit
+from provision.commands.verify import failures, firewall_cases, pytest_command, read_report, word, write_junit
 from provision.errors import CommandError
+from provision.reach.firewall import Opening
 from provision.reach.keyfiles import KeyFiles
 
 ROOT = Path(__file__).parents[4]
@@ -59,6 +60,28 @@ def test_what_the_table_says_of_a_row_that_comes_back_is_counted_so():
     said = desired.told(desired.Difference(row, None))
     case = f'<testcase name="x"><failure message="{said}"/></testcase>'
     assert _read(case).come_back == 1
+
+
+def _walls(cidrs, allowed, held=()):
+    opening = Opening("tcp", 22, 22, tuple(cidrs))
+    return _read(
+        PASSED, *(ET.tostring(case).decode() for case in firewall_cases((opening,), allowed, held.__contains__))
+    )
+
+
+def test_what_lightsail_lets_in_is_checked_too():
+    assert word(_walls(["192.0.2.1/32"], ["192.0.2.1/32"])) == "verified: 4 checks"
+    left = _walls(["192.0.2.1/32", "198.51.100.7/32"], ["192.0.2.1/32"])
+    (line,) = failures(left.suite)
+    assert "left open, not in operator-cidrs: 198.51.100.7/32; `fab door --out`" in line
+    assert word(_walls(["192.0.2.1/32", "198.51.100.7/32"], ["192.0.2.1/32"], ["198.51.100.7/32"])).startswith(
+        "verified"
+    )
+
+
+def test_an_operator_who_is_shut_out_is_named():
+    (line,) = failures(_walls(["192.0.2.1/32"], ["192.0.2.1/32", "192.0.2.2/32"]).suite)
+    assert "closed to an operator's address: 192.0.2.2/32" in line
 
 
 def test_the_report_has_a_suite_for_each_host(tmp_path):
