@@ -100,6 +100,7 @@ def measured(client: Any) -> dict[str, Taken]:
     both = NewTask(title="Count them again", dedupe_key="count")
     found["add with both keys"] = meter.of(lambda: made.add(both, "0b7e6f2e-6a5c-4f0e-9d2b-2f1f0c9a7a11"))
     found["a look of the watch"] = meter.of(made.look)
+    found["a look of the sender"] = meter.of(made.due_messages)
     overview = Overview(made, WorkLimits())
     found["the front page's figures"] = meter.of(overview.figures)
     return found

@@ -64,6 +64,7 @@ class Lists:
             indexed_from=found.indexed_from,
             recurring=() if typed or asked.get("cursor") else self._recurrences.listed(),
             most=bulk.MOST,
+            searches=self._store.searches,
         )
 
     def _found(self, query: TasksQuery, limit: int) -> tuple[list[Task], Listing]:

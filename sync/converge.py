@@ -185,8 +185,25 @@ class Converge:
             )
             raise SyncFailed("sheet_moved", cause, "delete them there; the next run fills the tab")
         if title is not None:
-            self._sheet.load(title, (row.cells for row in rows))
+            self._require_no_load_under_way()
+            self._history.keep_load(self._tab or 0, self._outside.now())
+            try:
+                self._sheet.load(title, (row.cells for row in rows))
+            except SyncFailed as failed:
+                # Of these Google says itself that nothing was done.
+                if isinstance(failed, Refused) or failed.kind == "sheets_quota":
+                    self._history.forget_load()
+                raise
+            self._history.forget_load()
             self._loaded = True
+
+    def _require_no_load_under_way(self) -> None:
+        """Refuse to append all rows while they may still come: both would be there. Raises `SyncFailed`."""
+        sent = self._history.load(self._tab or 0)
+        if sent and self._outside.now() - sent < _LATE:
+            cause = f"the first load of the sheet, sent at {sent:%H:%M:%S} UTC, got no answer: Google may still do it"
+            cure = f"nothing to do: a run after {sent + _LATE:%H:%M} UTC finds the rows there, or sends them again"
+            raise SyncFailed("sheets_unreachable", cause, cure)
 
     def _batches(
         self, cells: Sequence[Target], rows: tuple[NewRow, ...], table: Table, ours: Sequence[Row], shape: Shape

@@ -116,6 +116,19 @@ class History:
         """Keep the tab's id: it outlives the tab's title."""
         self._keep("tab", json.dumps({"spreadsheet": spreadsheet, "title": title, "id": tab}))
 
+    def keep_load(self, tab: int, at: datetime) -> None:
+        """Keep that all rows are being appended to a tab. On disk when this returns."""
+        self._keep("load", json.dumps({"tab": tab, "at": at.isoformat()}))
+
+    def load(self, tab: int) -> datetime | None:
+        """Return when a load of a tab began whose end is not known."""
+        noted = json.loads(self._note("load") or "{}")
+        return _time(noted["at"]) if noted.get("tab") == tab else None
+
+    def forget_load(self) -> None:
+        """The load is over, or was never carried out."""
+        self._db.execute("DELETE FROM note WHERE name = 'load'")
+
     def begin(self, batch: Batch, at: datetime) -> int:
         """Keep a batch before it is sent, and return its number. On disk when this returns."""
         data = msgspec.json.encode(batch)

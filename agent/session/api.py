@@ -33,7 +33,8 @@ class Api:
         self._clock = clock
 
     def ask(self, parameters: dict[str, Any], arrived: Callable[[list[dict[str, Any]]], None]) -> dict[str, Any]:
-        """Return the whole answer as plain data; `arrived` gets its raw events in batches, as they come.
+        """Return the whole answer as plain data; `arrived` gets its raw events in batches, as they come, but not those
+        at the end of a whole answer.
 
         Raises `Rejected`, and `Cut` with what the answer can have cost; a drain whose grace was not enough cuts too.
         """

@@ -48,6 +48,7 @@ class MemoryStore:
 
     unclean = False
     refused = 0
+    searches = True
 
     def __init__(self, *, targets: Sequence[str] = ()) -> None:
         # Re-entrant: `change` and `deliver` call the store's own readers while they hold it.

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from dashboard.stores.journal import Chunk, Used
 from wire.types import Event, Session, SyncRun
 from wire.values import Invalid, dump, read
 
+T = TypeVar("T")
 Batches = tuple[tuple[Event, ...], ...]
 
 
@@ -127,7 +128,10 @@ class FileSide:
         keys = self._db.execute("SELECT key, digest FROM keys WHERE task = ? ORDER BY key", (task_id,))
         names = [name for (name,) in self._db.execute("SELECT id FROM sessions WHERE task = ? ORDER BY id", (task_id,))]
         latest = record.session.id if record.session else None
-        notices = sqlite._told(self._db, task_id)
+        notices = [
+            _strictly(Notice, text, f"notice {name}")
+            for text, name in self._db.execute(sqlite._NOTICES + "task = ?", (task_id,))
+        ]
         return WholeTask(
             record=record,
             budget=self._store.budget(task_id) if record.root == task_id else None,
@@ -144,10 +148,10 @@ class FileSide:
 
     def rest(self) -> Rest:
         """Read what belongs to no task."""
-        runs = [text for (text,) in self._db.execute("SELECT record FROM sync_runs ORDER BY n")]
+        runs = self._db.execute("SELECT record, n FROM sync_runs ORDER BY n")
         held = self._db.execute("SELECT value FROM meta WHERE key = 'targets'").fetchone()
         return Rest(
-            runs=tuple(run for text in runs for run in _readable(text)),
+            runs=tuple(_strictly(SyncRun, text, f"sync run {n}") for text, n in runs),
             marks=self._store.marks(""),
             targets=tuple(msgspec.json.decode(held[0])) if held else (),
             spent=self._store.spent(""),
@@ -199,11 +203,12 @@ def _put_journal(db: sqlite3.Connection, session_id: str, batches: Batches) -> N
         db.execute(sqlite._DELIVERY, (session_id, *row))
 
 
-def _readable(text: str) -> list[SyncRun]:
+def _strictly(kind: type[T], text: str, name: str) -> T:
+    """Read what is moved: where a store passes over what it cannot read, a move would lose it."""
     try:
-        return [read(SyncRun, text)]
-    except Invalid:
-        return []
+        return read(kind, text)
+    except Invalid as error:
+        raise Unready(f"what cannot be read is not moved, and would be lost: {name} ({error})") from error
 
 
 def move(source: Side, target: Side) -> Counted:
@@ -213,6 +218,8 @@ def move(source: Side, target: Side) -> Counted:
     for task_id in ids:
         target.put(source.task(task_id))
     target.put_rest(source.rest(), ids)
+    # Once more: what was passed over is known now.
+    _require_readable(source)
     return require_same(source, target)
 
 

@@ -130,6 +130,8 @@ class SqliteStore:
     be free for `prove`. `bounds`: how many tasks a listing looks through.
     """
 
+    searches = True
+
     def __init__(
         self,
         path: Path,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bench import scale, table
 from dashboard import rules
-from dashboard.record import Busy, Conflict, FamilyBusy, Key, Move, NotClaimable, digest
+from dashboard.record import Busy, Conflict, FamilyBusy, Key, Move, NotClaimable, Unready, digest
 from dashboard.stores import NoticeFilter
 from dashboard.stores.dynamodb import layout
 from dashboard.stores.dynamodb.store import DynamoStore
@@ -247,6 +247,14 @@ def test_a_write_between_ours_and_its_lost_answer_does_not_make_ours_fail(store,
     wire.faults.append(beaten)
     assert beat(store, held).beat == 1
     assert store.get(held.task.id).beat == 2
+
+
+def test_a_table_that_keeps_no_write_is_not_proven(store, wire):
+    store.prove()
+    wire.faults.append(lambda _carry_out: dynamo.answer("{}"))
+    with pytest.raises(Unready, match="cannot be read back"):
+        store.prove()
+    store.prove()
 
 
 # Several hosts.

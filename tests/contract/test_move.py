@@ -116,6 +116,17 @@ def require_nothing_opens(state, table):
             opening.opened(state, Settings(table=name), {"CREDENTIALS_DIRECTORY": str(state)}).close()
 
 
+def test_a_table_that_holds_half_a_queue_is_opened_from_nowhere_else(state, table, wire, tmp_path):
+    wire.faults.extend([*[None] * 9, kill])
+    with pytest.raises(Killed):
+        into_table(state, table)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "table_key").write_text("local:local\n")
+    with pytest.raises(Unready, match="is being moved into"):
+        opening.opened(elsewhere, Settings(table=setting(table)), {"CREDENTIALS_DIRECTORY": str(elsewhere)})
+
+
 def test_a_queue_that_went_into_a_table_and_back_is_the_same(state, table, tmp_path):
     counts = "5 tasks, 6 sessions, 6 journal records, 4 notices, 2 blobs, 2 sync runs were read back and are equal"
     assert counts in into_table(state, table)
@@ -202,12 +213,22 @@ def test_what_the_table_did_not_keep_is_found_and_the_file_stays_the_queue(state
     assert "taken back" in into_file(state, table)
 
 
-def test_what_cannot_be_read_is_named_and_not_left_behind(state, table):
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        (f"UPDATE tasks SET record = 'x' WHERE id = '{3:026}'", f"{3:026} cannot be read"),
+        ("UPDATE notices SET record = 'x' WHERE target = 'mail'", "not moved, and would be lost: notice "),
+        ("UPDATE sync_runs SET record = 'x' WHERE n = 1", "not moved, and would be lost: sync run 1"),
+        ("UPDATE sessions SET record = 'x' WHERE id = 'S1'", "not moved, and would be lost: session S1"),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_not_left_behind(state, table, broken, named):
     with closing(sqlite3.connect(state / "queue.db")) as db, db:
-        db.execute("UPDATE tasks SET record = 'x' WHERE id = ?", (f"{3:026}",))
-    with pytest.raises(LookupError, match=f"{3:026} cannot be read"):
+        db.execute(broken)
+    with pytest.raises((LookupError, Unready), match=named):
         into_table(state, table)
     assert (state / "queue.db").exists()
+    assert TableSide(table).identity() is None
 
 
 def test_a_table_that_holds_another_queue_is_refused(state, table, tmp_path):

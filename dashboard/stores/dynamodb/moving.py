@@ -67,7 +67,7 @@ class TableSide:
 
     def damaged(self) -> list[str]:
         """Return what was set aside."""
-        return self._store.damaged()
+        return [*self._store.damaged(), *(f"notice {name}" for name in sorted(self._outbox.broken))]
 
     def task(self, task_id: str) -> WholeTask:
         """Read a task."""

@@ -95,6 +95,7 @@ class DynamoStore:
 
     unclean = False
     refused = 0
+    searches = False
 
     def __init__(
         self,

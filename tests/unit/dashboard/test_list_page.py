@@ -10,6 +10,7 @@ from dashboard import bulk, list_page
 from dashboard.app import create
 from dashboard.settings import Recurring, Settings, Template
 from dashboard.stores.listing import Bounds
+from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.browser import Browser
@@ -31,6 +32,21 @@ def site(tmp_path, token):
     with running(create(store, accepting(token), RECURRING, clock=lambda: NOW)) as url:
         yield Browser(url, token), Client(url, token)
     store.close()
+
+
+class Unsearched(MemoryStore):
+    """A store without an index of words or costs."""
+
+    searches = False
+
+
+@pytest.mark.parametrize(("kind", "offers"), [(MemoryStore, True), (Unsearched, False)])
+def test_the_page_offers_what_its_store_can_list(token, kind, offers):
+    with running(create(kind(), accepting(token), clock=lambda: NOW)) as url:
+        page = BeautifulSoup(Browser(url, token)("GET", "/tasks").data, "html.parser")
+    assert bool(page.find("input", {"name": "words"})) is offers
+    assert bool(page.find("option", {"value": "cost"})) is offers
+    assert page.find("option", {"value": "oldest"})
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """People and the sync in one sheet: each fault that was seen, as its smallest scenario."""
 
+import contextlib
+
 import pytest
 
 from sync.failure import SyncFailed
-from tests.people.desk import OURS, TAB, Desk, Killed
+from tests.people.desk import ACCOUNT, OURS, TAB, Desk, Killed
 
 SOURCE = {f"B{n}": (f"2026-05-1{n}", f"guest {n}", 100.5 + n) for n in range(1, 5)}
 
@@ -237,6 +239,8 @@ def test_what_would_not_keep_a_write_is_refused_by_name_before_anything_is_writt
     assert failed.value.kind == kind
     assert desk.cells() == before
     assert desk.titles == ["Others", "Bookings"]
+    # On the wire: the sheet was read and its shape asked for, and nothing else was sent.
+    assert set(desk.requests) == {"POST /values:batchGetByDataFilter", "GET"}
 
 
 @pytest.mark.parametrize(
@@ -318,6 +322,49 @@ def test_what_would_not_keep_a_write_is_refused_by_name_before_anything_is_writt
                 }
             }
         ],
+        [
+            {
+                "addProtectedRange": {
+                    "protectedRange": {"range": {"sheetId": TAB, "endColumnIndex": 5}, "warningOnly": True}
+                }
+            }
+        ],
+        [
+            {
+                "addProtectedRange": {
+                    "protectedRange": {"range": {"sheetId": TAB}, "editors": {"users": [ACCOUNT, "boss@hotel.example"]}}
+                }
+            }
+        ],
+        [
+            {
+                "mergeCells": {
+                    "range": {
+                        "sheetId": TAB,
+                        "startRowIndex": 1,
+                        "endRowIndex": 5,
+                        "startColumnIndex": 6,
+                        "endColumnIndex": 8,
+                    }
+                }
+            }
+        ],
+        [
+            {
+                "addTable": {
+                    "table": {
+                        "name": "Rooms",
+                        "range": {
+                            "sheetId": TAB,
+                            "startRowIndex": 8,
+                            "endRowIndex": 12,
+                            "startColumnIndex": 6,
+                            "endColumnIndex": 9,
+                        },
+                    }
+                }
+            }
+        ],
     ],
 )
 def test_what_people_do_with_a_sheet_is_worked_with(desk, requests):
@@ -337,6 +384,7 @@ def test_no_room_for_the_copy_is_said_before_anything_is_written(desk):
     with pytest.raises(SyncFailed) as failed:
         desk.sync(changed(B2="Ada"))
     assert (failed.value.kind, desk.cells() == before) == ("sheet_full", True)
+    assert desk.requests == ["POST /values:batchGetByDataFilter", "GET"]
 
 
 def test_an_empty_tab_is_filled_in_one_call_and_nothing_typed_meanwhile_is_lost(tmp_path):
@@ -351,6 +399,62 @@ def test_an_empty_tab_is_filled_in_one_call_and_nothing_typed_meanwhile_is_lost(
     desk.sync(SOURCE)
     assert in_step(desk, SOURCE)
     assert [desk.tab.rows[0][c].value for c in range(5)] == list(OURS)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("comes", [1, 2, 3, 100])
+def test_a_first_load_that_comes_late_is_there_once(tmp_path, killed, comes):
+    """It can't begin with a copy: nothing is sent again while it may come."""
+    desk = Desk(tmp_path)
+
+    def lose():
+        if desk.requests[-1].endswith(":append"):
+            desk.delay(comes)
+            desk.before = lambda: None
+            raise Killed if killed else SyncFailed("sheets_unreachable", "x", "y", wait_s=1)
+
+    desk.before = lose
+    for _ in range(3):
+        with contextlib.suppress(SyncFailed, Killed):
+            desk.sync(SOURCE)
+    desk.later(minutes=10)
+    desk.sync(SOURCE)
+    assert in_step(desk, SOURCE)
+    assert len(desk.rows()) == len(SOURCE)
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_first_load_without_an_answer_is_sent_again_only_by_a_later_run(tmp_path, done):
+    desk = Desk(tmp_path)
+
+    def lose():
+        if desk.requests[-1].endswith(":append"):
+            desk.before = desk.after = lambda: None
+            raise SyncFailed("sheets_down", "x", "y", wait_s=1)
+
+    if done:
+        desk.after = lose
+        desk.sync(SOURCE)
+    else:
+        desk.before = lose
+        for _ in range(2):
+            with pytest.raises(SyncFailed, match="sheets_unreachable: cause: the first load of the sheet, sent at"):
+                desk.sync(SOURCE)
+        desk.later(minutes=30)
+        desk.sync(SOURCE)
+    assert in_step(desk, SOURCE)
+    assert sum(request.endswith(":append") for request in desk.requests) == 2 - done
+
+
+def test_a_first_load_that_google_refused_is_sent_again_at_once(tmp_path):
+    desk = Desk(tmp_path)
+    protect = {"addProtectedRange": {"protectedRange": {"protectedRangeId": 5, "range": {"sheetId": TAB}}}}
+    once(desk, lambda: desk.do(protect), "POST /values/%27Bookings%27:append")
+    with pytest.raises(SyncFailed, match="sheet_protected"):
+        desk.sync(SOURCE)
+    desk.do({"deleteProtectedRange": {"protectedRangeId": 5}})
+    desk.sync(SOURCE)
+    assert in_step(desk, SOURCE)
 
 
 def test_a_stray_that_cannot_be_found_again_is_reported_until_someone_has_looked(desk):
