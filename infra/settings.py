@@ -22,8 +22,8 @@ REGIONS = (
     "ap-southeast-3", "ap-southeast-5", "ap-northeast-1", "ap-northeast-2", "sa-east-1",
 )
 # fmt: on
-BLUEPRINTS = ("debian_12",)
-"""The images for which `provision` has packages."""
+BLUEPRINTS = ("debian_12", "debian_13")
+"""The images that `provision` has a row for."""
 # The last digit differs by region: micro_3_0 in us-east-1, micro_3_1 in ap-south-1.
 BUNDLE = r"(nano|micro|small|medium|large|xlarge|2xlarge)_3_[0-9]"
 # The API's ResourceName, less the letters beyond ASCII that a host name can't hold.

@@ -12,7 +12,7 @@ import urllib3.exceptions
 
 from local import account, cloud, demo, environment, hosts, locks, network, proxy, tools
 from local.commands import CommandFailed
-from local.hosts.image import cache
+from local.hosts.image import SUITES, cache
 from local.network import AddressesTaken
 from local.site import Site, add_options, chosen
 from local.steps import StepFailed, Steps
@@ -121,7 +121,8 @@ def _tools(_site: Site, _args: argparse.Namespace) -> None:
         tools.browser(steps)
         tools.dynamodb(steps)
         tools.engine(steps)
-        tools.image(steps)
+        for blueprint in SUITES:
+            tools.image(steps, blueprint)
 
 
 def _down(site: Site, _args: argparse.Namespace) -> None:

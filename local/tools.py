@@ -15,7 +15,7 @@ from pathlib import Path
 
 from local import proxy
 from local.account import Account, typed
-from local.hosts.image import KEYRING, cache, digest, image_command, image_folder
+from local.hosts.image import KEYRING, USUAL, cache, digest, image_command, image_folder
 from local.steps import StepFailed, Steps
 
 PACKAGES = {
@@ -179,15 +179,15 @@ def _toolchain(old_go: str, steps: Steps) -> Path:
     return target / "go"
 
 
-def image(steps: Steps) -> Path:
-    """Return the root file system that the local Lightsail starts its Debian hosts from."""
-    target = image_folder()
+def image(steps: Steps, blueprint: str = USUAL) -> Path:
+    """Return the root file system that the local Lightsail starts hosts of a blueprint from."""
+    target = image_folder(blueprint)
     with _whole(target) as half:
         if half is not None:
             steps.tell("building a Debian root file system (a minute, once)")
             # It becomes the hosts' root folder, whatever the umask took from its mode.
             half.chmod(0o755)
-            steps.run("image", image_command(half))
+            steps.run("image", image_command(half, blueprint))
     return target
 
 

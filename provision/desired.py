@@ -238,7 +238,11 @@ def _sshd_in_force() -> Iterator[Row]:
     wanted = {name.lower(): value for name, value in settings.items()}
     for name, value in wanted.items():
         cure = "another file of /etc/ssh sets it first (`grep -ri` there finds it): remove that line, then `fab deploy`"
-        yield Row("sshd", name, value, cure=cure, settled_by=by)
+        if value.startswith("-"):
+            # A list from which this is taken out: each release of sshd has its own.
+            yield Row("sshd still offers", f"{name} {value[1:]}", [], cure=cure, settled_by=by)
+        else:
+            yield Row("sshd", name, value, cure=cure, settled_by=by)
     # One that was not reloaded does what its files said before.
     give = {"unit": "ssh.service", "commands": [["sshd", "-t"], ["systemctl", "reload", "ssh"]]}
     cure = "reloaded now it would do what another file says: mend that first, then `fab deploy` reloads it"

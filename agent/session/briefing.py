@@ -45,7 +45,7 @@ _INSTRUCTIONS = "The people whom you work for say, for every task:"
 _SESSION = """\
 Today is {today} (UTC). This session has {turns} turns; each answer of yours is one. Calls that do not need each \
 other's results go out together, in one answer.
-A task that you create sees its own title and description, and nothing else: neither this conversation nor these files.
+A task that you create sees its own title and description and the files that you give it, and nothing else of this one.
 Where something is not said and a choice is easily undone, choose, and say so in the result. Ask where a wrong choice \
 would cost money, reach people outside, or lose what can't be restored.\
 """

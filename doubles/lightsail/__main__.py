@@ -12,7 +12,7 @@ from doubles.lightsail.app import create
 from doubles.lightsail.catalog import ZONES
 from local import serve
 from local.hosts import obstacles
-from local.hosts.image import image_folder
+from local.hosts.image import SUITES, USUAL, image_folder
 from local.site import LIGHTSAIL
 
 
@@ -24,7 +24,10 @@ def main() -> None:
     if not (given.image / "etc").is_dir():
         sys.exit(f"lightsail: {given.image} holds no root file system for hosts: build one there, or pass --image.")
     site = serve.site("lightsail", given)
-    app = create(site.state, given.image, site, region=given.region, old_certificates=given.old_certificates)
+    # `make test` builds them all: the usual one is enough for a demo.
+    built = {name: folder for name in SUITES if (folder := image_folder(name)).is_dir()}
+    images = built | {USUAL: given.image}
+    app = create(site.state, images, site, region=given.region, old_certificates=given.old_certificates)
     serve.run("lightsail", app, given)
 
 

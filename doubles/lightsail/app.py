@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -31,6 +31,7 @@ from doubles.lightsail.jobs import Jobs
 from doubles.lightsail.ledger import Ledger
 from doubles.lightsail.store import Store
 from local import hosts
+from local.hosts.image import USUAL
 from local.site import Site
 
 LOG = logging.getLogger(__name__)
@@ -39,18 +40,21 @@ _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/lightsail/aws4_request
 
 def create(
     state: Path,
-    image: Path,
+    image: Path | Mapping[str, Path],
     site: Site,
     *,
     region: str = "us-east-1",
     old_certificates: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Starlette:
-    """Make the application of a site, its records in `state`, hosts from `image`. It acts on its `state.cloud`."""
+    """Make the application of a site, its records in `state`, hosts from `image`: the usual blueprint's, or each one's.
+    It acts on its `state.cloud`.
+    """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     store, claim = Store(state / "lightsail.sqlite"), Claim()
     authority = Authority.at(state / "ca.pem", old=old_certificates)
-    cloud = Cloud(site, image, region, store, authority, claim, clock)
+    images = {USUAL: image} if isinstance(image, Path) else image
+    cloud = Cloud(site, images, region, store, authority, claim, clock)
     jobs, faults, ledger = Jobs(cloud), Faults(Fault), Ledger(store)
 
     @contextlib.asynccontextmanager

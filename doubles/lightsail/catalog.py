@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 _CATALOG = tomllib.loads(Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8"))
-STARTABLE = "debian_12"
-"""The blueprint of which this double has an image."""
 BUNDLES: dict[str, dict[str, Any]] = _CATALOG["bundles"]
 BLUEPRINTS: dict[str, str] = _CATALOG["blueprints"]
 """The name of each, by its id."""

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -28,10 +28,10 @@ LAST = 250
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One region of one account on this machine. `image` is the file system that instances start from."""
+    """One region of one account on this machine. `images`: blueprint → the file system its instances start from."""
 
     site: Site
-    image: Path
+    images: Mapping[str, Path]
     region: str
     store: Store
     authority: Authority

@@ -6,12 +6,15 @@ from pathlib import Path
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """Debian's own archive keys, which Ubuntu lacks until its package debian-archive-keyring is there."""
+SUITES = {"debian_12": "bookworm", "debian_13": "trixie"}
+"""Blueprint → Debian's name of what it is made of."""
+USUAL = "debian_12"
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "python3"),
     *("sudo", "iproute2", "procps", "ca-certificates", "less"),
 )
 """What a Debian image of Lightsail holds and this project touches; nothing that a deploy should have to install."""
-ARCHIVE = ("bubblewrap", "cron")
+ARCHIVE = ("bubblewrap", "cron", "unattended-upgrades")
 """Packages in the image's cache, not installed: for apt inside a host they stand for the mirror it can't reach."""
 
 
@@ -20,13 +23,13 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jada"
 
 
-def image_folder() -> Path:
-    """Where the image is, or will be once it is built; another recipe has another folder."""
-    return cache() / "images" / f"debian_12-{digest(*image_command(Path('ROOT')))}"
+def image_folder(blueprint: str = USUAL) -> Path:
+    """Where a blueprint's image is, or will be once it is built; another recipe has another folder."""
+    return cache() / "images" / f"{blueprint}-{digest(*image_command(Path('ROOT'), blueprint))}"
 
 
-def image_command(root: Path) -> list[str]:
-    """The command that builds the image; it keeps the package lists, so that apt inside finds ARCHIVE."""
+def image_command(root: Path, blueprint: str = USUAL) -> list[str]:
+    """The command that builds an image; it keeps the package lists, so that apt inside finds ARCHIVE."""
     hooks = (
         'chroot "$1" apt-get clean',
         f'chroot "$1" apt-get install -y -q --no-install-recommends --download-only {" ".join(ARCHIVE)}',
@@ -37,7 +40,7 @@ def image_command(root: Path) -> list[str]:
         *("mmdebstrap", "--variant=minbase", "--skip=cleanup/apt", f"--keyring={KEYRING}"),
         f"--include={','.join(PACKAGES)}",
         *(f"--customize-hook={hook}" for hook in hooks),
-        *("bookworm", str(root)),
+        *(SUITES[blueprint], str(root)),
     ]
 
 

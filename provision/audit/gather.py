@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provision.audit.observed import Door, Observed, Point, Seen
+from provision.audit.observed import Door, Observed, Point, Rest, Seen
 from provision.audit.report import SPAN
 from provision.errors import CommandError
 from provision.progress import Progress
@@ -80,7 +80,7 @@ def observe(box: Host, place: Place, progress: Progress, now: datetime) -> Obser
         with progress.step(f"{box.name}: look at the host"):
             parts = _parts(box, place)
         with progress.step(f"{box.name}: compare it with what a deploy would bring"):
-            drift = _seen(lambda: _drift(box, place))
+            made = _seen(lambda: _plan(box, place))
         with progress.step(f"{box.name}: ask Lightsail for its metrics and its firewall"):
             instance, metrics, doors = asked.result()
     return Observed(
@@ -94,7 +94,8 @@ def observe(box: Host, place: Place, progress: Progress, now: datetime) -> Obser
         held=_held(place, box.name, doors),
         cidrs=_cidrs(place.inventory),
         parts=parts,
-        drift=drift,
+        drift=made if made.unknown else Seen(_changes(made.value)),
+        rest=made if made.unknown else Seen(Rest(tuple(made.value.paused), tuple(plan.pause_lines(made.value.paused)))),
     )
 
 
@@ -169,10 +170,13 @@ def _part(name: str, answered: Mapping[str, Any]) -> Seen:
         return Seen(unknown=f"the queue's answer can't be read: {error}")
 
 
-def _drift(box: Host, place: Place) -> list[tuple[str, str]]:
+def _plan(box: Host, place: Place) -> plan.Plan:
     # Who is notified has a row of its own; and its steps are part of this one.
     source = replace(place.source, tested=False)
-    made = deployment.prepare(box, source, Progress(aside=True)).plan
+    return deployment.prepare(box, source, Progress(aside=True)).plan
+
+
+def _changes(made: plan.Plan) -> list[tuple[str, str]]:
     return [*plan.changes(made), *(("need", f"the secret {secret.name}") for secret in made.missing)]
 
 

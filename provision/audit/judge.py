@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from provision.audit.observed import Door, NotKnown, Observed, Point
+from provision.audit.observed import Door, NotKnown, Observed, Point, Rest
 from provision.system.secrets import FOLDER
+from provision.system.units import SERVICES
 from provision.thresholds import Thresholds
 from wire.types import Counted, SyncOutcome, SyncRun
 
@@ -168,23 +169,27 @@ def _services(seen: Observed, _limits: Thresholds) -> Judged:
     units, failed = seen.part("units"), seen.part("failed")
     if not units:
         raise NotKnown("no unit was looked at")
-    down = [
-        f"{name} is {state.get('ActiveState', 'unknown')}" for name, state in units.items() if _is_down(name, state)
-    ]
+    resting = () if seen.rest.unknown else seen.rest.value.units
+    wanted = {name: state for name, state in units.items() if name not in resting}
+    down = [f"{name} is {state.get('ActiveState', '?')}" for name, state in wanted.items() if _is_down(name, state)]
     down += [f"{name} failed" for name in failed if not any(name in one for one in down)]
     if down:
         return Verdict.BAD, "; ".join(down), "`fab logs --unit NAME` says why"
-    running = ", ".join(_short(name) for name in units if name != SYNC_UNIT)
-    return Verdict.OK, f"active: {running}; no unit of the host has failed", ""
+    running = ", ".join(_short(name) for name in wanted if name in SERVICES)
+    return Verdict.OK, f"active: {running or 'none, all are paused'}; no unit of the host has failed", ""
+
+
+def _rest(seen: Observed, _limits: Thresholds) -> Judged:
+    rest: Rest = seen.rest.get()
+    if rest.units:
+        return Verdict.LOOK, "; ".join(rest.lines), "`fab resume` lets them work again"
+    return Verdict.OK, "nothing is paused", ""
 
 
 def _is_down(name: str, state: dict[str, str]) -> bool:
-    if name == SYNC_UNIT:  # cron starts it, and it ends
+    if name not in SERVICES:  # the clock starts it, and it ends
         return state.get("LoadState") != "loaded" or state.get("Result") not in (None, "success")
     return state.get("ActiveState") != "active"
-
-
-SYNC_UNIT = "port-sheet-sync.service"
 
 
 def _restarts(seen: Observed, limits: Thresholds) -> Judged:
@@ -313,11 +318,13 @@ def _sync(seen: Observed, limits: Thresholds) -> Judged:
 
 
 def _token(seen: Observed, limits: Thresholds) -> Judged:
+    runs: tuple[SyncRun, ...] = seen.part("sync_runs").sync_runs
+    if runs and runs[0].outcome == SyncOutcome.OFF:
+        return Verdict.NONE, "the sync is not set up, and needs none", ""
     part = seen.part("token")
     age = seen.at.timestamp() - part["since"]
     kind = "a service account" if part["kind"] == "service_account" else "a consent"
     said = f"{kind}, {_long(timedelta(seconds=age))} old"
-    runs: tuple[SyncRun, ...] = seen.part("sync_runs").sync_runs
     if not runs or runs[0].outcome not in SUCCESSES:
         raise NotKnown(f"{said}; no run of the sync has used it with success lately")
     if runs[0].token_dies_at is None:
@@ -435,6 +442,7 @@ RULES: dict[str, Rule] = {
     "uptime": _uptime,
     "services": _services,
     "restarts": _restarts,
+    "paused": _rest,
     "queue": _queue,
     "waiting": _waiting,
     "wellness": _wellness,

@@ -48,11 +48,20 @@ class Door:
         return f"{self.protocol}/{ports} from {', '.join(self.sources) or 'nowhere'}"
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What someone paused: the units, and who did it when, in lines."""
+
+    units: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """All that was observed of a host. `parts` are by the names of `onhost/checkup.py`, metrics by Lightsail's; `cidrs`
     are the operators' addresses, as the stack says, `held` those that a command of this machine has let in for as long
-    as it runs, as this one does by --door; `drift` has (action, what) for each thing a deploy would change.
+    as it runs, as this one does by --door; `drift` has (action, what) for each thing a deploy would change, `rest` what
+    is paused.
     """
 
     host: str
@@ -66,6 +75,7 @@ class Observed:
     cidrs: Seen = field(default_factory=lambda: Seen(unknown="the stack does not say whose addresses are let in"))
     parts: Mapping[str, Seen] = field(default_factory=dict)
     drift: Seen = field(default_factory=lambda: Seen(unknown="no plan was made"))
+    rest: Seen = field(default_factory=lambda: Seen(unknown="no plan was made"))
 
     def part(self, name: str) -> Any:
         """Return a part that was seen on the host; raises `NotKnown`."""

@@ -69,6 +69,8 @@ def attach(_context: Context, stack: str | None = None, host: str | None = None)
     with target.connected(host, progress) as box:
         errand = Errand(again=partial(target.connected, box.name, progress))
         said = installer.follow(box, None, progress, errand, until_deployed=False)
+        # This login came after whatever a deploy did to sshd before it.
+        deployment.confirm_way_in(box.name, progress, errand)
         progress.say(f"{box.name}: {said}", "bold")
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import reserve, surroundings, system, units, whole
+from provision.onhost import reserve, sshd, surroundings, system, units, whole
 
 UNIT = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 CONFIGURED = {
@@ -131,8 +131,13 @@ def _unit(names: Iterable[str], ours: Collection[str]) -> dict[str, dict[str, An
 
 
 def _sshd(names: Iterable[str]) -> dict[str, str | None]:
-    settings = system.sshd_settings()
+    settings = sshd.effective(sshd.ETC)
     return {name: settings.get(name) for name in names}
+
+
+def _sshd_offered(names: Iterable[str]) -> dict[str, list[str]]:
+    settings = sshd.effective(sshd.ETC)
+    return {name: sshd.still_offered(name, settings) for name in names}
 
 
 def _journald(names: Iterable[str]) -> dict[str, str | None]:
@@ -211,6 +216,7 @@ LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "account": each(_account),
     "state": each(_state),
     "sshd": _sshd,
+    "sshd still offers": _sshd_offered,
     "journald": _journald,
     "in force": each(_in_force),
     "sshd offers": each(_offers),

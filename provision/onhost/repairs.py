@@ -51,10 +51,10 @@ def _install(group: list[Repair], _given: Given) -> Steps:
     yield f"install {', '.join(names(group))}", lambda: system.install(names(group))
 
 
-def _write(group: list[Repair], _given: Given) -> Steps:
+def _write(group: list[Repair], given: Given) -> Steps:
     for repair in group:
         file = {"path": repair["name"], **repair["give"]}
-        yield f"write {repair['name']}", lambda file=file: system.write(file)  # type: ignore[misc]
+        yield f"write {repair['name']}", lambda file=file: system.write(file, given.login)  # type: ignore[misc]
 
 
 def _set_right(group: list[Repair], _given: Given) -> Steps:

@@ -6,25 +6,17 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable
+from provision.onhost import durable, sshd
 from provision.onhost.errors import SystemStepFailed
 
 LOADED = Path("/opt/jada-agent/loaded.json")
 """When daemons were made to read their files."""
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
-SSHD_KEPT = (
-    "trustedusercakeys",
-    "casignaturealgorithms",
-    "port",
-    "allowusers",
-    "allowgroups",
-    "authorizedprincipalsfile",
-)
-"""What sshd's effective settings must not lose: without them no operator gets in again."""
 
 
 def wait_until_ready() -> None:
@@ -44,36 +36,15 @@ def install(names: list[str]) -> None:
         raise SystemStepFailed(f"apt-get can't install {' '.join(names)}: {_end(done)}")
 
 
-def write(file: dict[str, Any]) -> None:
-    """Put a configuration file in place and make its program read it; `kind` says how, and what must survive."""
-    APPLIED[file["kind"]](Path(file["path"]), file["content"])
-
-
-def _sshd(path: Path, content: str) -> None:
-    """Take the drop-in back unless sshd accepts it and still lets certificates in."""
-    before, old = sshd_settings(), path.read_text(encoding="utf-8") if path.exists() else None
-    durable.write(path, content.encode(), 0o644)
-    tested = subprocess.run(["sshd", "-t"], capture_output=True, text=True, check=False)
-    # A drop-in without the CA's algorithm is valid to `sshd -t`, and locks everyone out.
-    lost = [key for key in SSHD_KEPT if sshd_settings().get(key) != before.get(key)]
-    if tested.returncode or lost:
-        if old is None:
-            path.unlink()
-        else:
-            durable.write(path, old.encode(), 0o644)
-        raise SystemStepFailed(
-            f"{path} would lock us out and was taken back: {tested.stderr.strip() or ', '.join(lost)}"
-        )
-    load("ssh.service", [["systemctl", "reload", "ssh"]])
-
-
-def sshd_settings() -> dict[str, str]:
-    """Return what sshd would do by its files, as it says itself."""
-    try:
-        shown = subprocess.run(["sshd", "-T"], capture_output=True, text=True, check=False).stdout
-    except FileNotFoundError:
-        return {}
-    return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
+def write(file: dict[str, Any], login: str) -> None:
+    """Put a configuration file in place and make its program read it; `kind` says how, and what must survive: `login`'s
+    way in, of all things.
+    """
+    if file["kind"] == "sshd":
+        reload = partial(load, "ssh.service", [["systemctl", "reload", "ssh"]])
+        sshd.put(Path(file["path"]), file["content"], login, reload)
+    else:
+        APPLIED[file["kind"]](Path(file["path"]), file["content"])
 
 
 def _journald(path: Path, content: str) -> None:
@@ -103,6 +74,15 @@ def _loaded() -> dict[str, float]:
     return read if isinstance(read, dict) else {}
 
 
+def _apt_settings(path: Path, content: str) -> None:
+    """Settings of apt, which reads them at each run; what it can't read would end every later one."""
+    durable.write(path, content.encode(), 0o644)
+    done = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        path.unlink()
+        raise SystemStepFailed(f"apt does not take {path}, which was taken back: {_end(done)}")
+
+
 def _program(path: Path, content: str) -> None:
     durable.write(path, content.encode(), 0o600)
 
@@ -122,7 +102,7 @@ def _drop_in(path: Path, content: str) -> None:
 
 
 APPLIED: dict[str, Callable[[Path, str], None]] = {
-    "sshd": _sshd,
+    "apt": _apt_settings,
     "journald": _journald,
     "program": _program,
     "boot unit": _boot_unit,

@@ -155,7 +155,20 @@ def deploy(
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.
         orders["notify"] = notify.command(f"{HOME}/releases/{prepared.plan.release}", "--unless-tested")
-    return install(host, orders, progress, errand)
+    word = install(host, orders, progress, errand)
+    if not errand.detach and any(
+        each.row.look == "file" and each.row.give["kind"] == "sshd" for each in prepared.plan.differing
+    ):
+        confirm_way_in(host.name, progress, errand)
+    return word
+
+
+def confirm_way_in(name: str, progress: Progress, errand: Errand) -> None:
+    """Log in anew, after sshd got other settings, so that the host keeps them; raises `CommandError`."""
+    if errand.again is None:
+        return
+    with progress.step(f"{name}: log in anew, which keeps sshd's new settings"), errand.again() as fresh:
+        fresh.program("confirm", {})
 
 
 def health(source: Source) -> plan.Health:

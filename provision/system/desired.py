@@ -8,10 +8,12 @@ from provision.errors import CommandError
 
 FILES = Path(__file__).parent / "files"
 PACKAGES = {
-    "debian_12": ("bubblewrap", "cron"),
-    "ubuntu_24_04": ("bubblewrap", "cron"),
+    "debian_12": ("bubblewrap", "cron", "unattended-upgrades"),
+    "debian_13": ("bubblewrap", "cron", "unattended-upgrades"),
 }
-"""Packages that a blueprint's image lacks, or may lack: the sandbox of the tools, and cron."""
+"""The blueprints that a worker was verified on, and the packages that their images lack, or may lack: the sandbox of
+the tools, cron, and what installs security updates. docs/operating.md says what a row needs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def config_files() -> tuple[ConfigFile, ...]:
     """Return the configuration files of every host."""
     return (
         ConfigFile("/etc/ssh/sshd_config.d/10-jada.conf", _source("sshd.conf"), "sshd"),
+        ConfigFile("/etc/apt/apt.conf.d/52jada-updates", _source("updates.conf"), "apt"),
         ConfigFile("/etc/systemd/journald.conf.d/50-jada.conf", _source("journald.conf"), "journald"),
     )
 

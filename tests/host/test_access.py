@@ -30,10 +30,28 @@ def test_nothing_waits_for_datagrams_beyond_loopback(out):
         ("permitrootlogin", "no"),
         ("permitemptypasswords", "no"),
         ("x11forwarding", "no"),
+        ("allowusers", "admin"),
     ],
 )
 def test_sshd_is_hardened(out, setting, value):
     assert f"{setting} {value}" in out("sshd", "-T").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("setting", "weak"),
+    [("macs", "hmac-sha1"), ("macs", "umac-64"), ("kexalgorithms", "nistp"), ("hostkeyalgorithms", "ecdsa")],
+)
+def test_sshd_offers_nothing_weak(out, setting, weak):
+    (offered,) = (line for line in out("sshd", "-T").splitlines() if line.startswith(f"{setting} "))
+    assert weak not in offered
+
+
+def test_security_updates_are_installed_once_a_day(out):
+    settings = out("apt-config", "dump")
+    assert 'APT::Periodic::Unattended-Upgrade "1";' in settings
+    assert 'APT::Periodic::Update-Package-Lists "1";' in settings
+    assert "label=Debian-Security" in settings
+    assert out("systemctl", "is-enabled", "apt-daily-upgrade.timer").strip() == "enabled"
 
 
 def test_sshd_trusts_the_certificates_authority(out):

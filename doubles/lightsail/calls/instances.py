@@ -7,7 +7,7 @@ from doubles.lightsail.calls.answers import identity, location, operation, page,
 from doubles.lightsail.calls.ports import DEFAULT_PORTS, info
 from doubles.lightsail.calls.snapshots import add_ons
 from doubles.lightsail.calls.tags import read
-from doubles.lightsail.catalog import BLUEPRINTS, BUNDLES, STARTABLE, ZONES
+from doubles.lightsail.catalog import BLUEPRINTS, BUNDLES, ZONES
 from doubles.lightsail.cloud import Cloud, new_id
 from doubles.lightsail.errors import failure, invalid, not_built
 from doubles.lightsail.records import STATES, Instance
@@ -108,8 +108,9 @@ def _require_valid(cloud: Cloud, request: dict[str, Any], names: list[str]) -> N
         raise invalid(f"bundleId must be one of {', '.join(BUNDLES)}, not {request['bundleId']}.")
     if request["blueprintId"] not in BLUEPRINTS:
         raise invalid(f"blueprintId must be one of {', '.join(BLUEPRINTS)}, not {request['blueprintId']}.")
-    if request["blueprintId"] != STARTABLE:
-        raise failure(f"There is no image of {request['blueprintId']}: the local Lightsail starts only {STARTABLE}.")
+    if request["blueprintId"] not in cloud.images:
+        known = ", ".join(cloud.images)
+        raise failure(f"There is no image of {request['blueprintId']}: this local Lightsail starts only {known}.")
     if request.get("ipAddressType") == "ipv6":
         raise not_built("CreateInstances' ipAddressType ipv6")
 
@@ -133,7 +134,7 @@ def _created(cloud: Cloud, name: str, request: dict[str, Any]) -> dict[str, Any]
         ports=DEFAULT_PORTS,
         address_type=request.get("ipAddressType", "dualstack"),
         tags=read(request.get("tags", ())),
-        image=str(cloud.image),
+        image=str(cloud.images[request["blueprintId"]]),
     )
     return _begin(cloud, instance, "create", "CreateInstance")["operations"][0]  # type: ignore[no-any-return]  # JSON
 

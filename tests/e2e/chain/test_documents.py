@@ -24,6 +24,7 @@ DOCUMENTS = (
     "docs/google.md",
     "docs/start.md",
     "docs/real-check.md",
+    "docs/ci.md",
 )
 DEMO = "sudo make demo        # the whole chain: a host behind its firewall, three tasks, the sheet, the proof"
 NOT_HERE = {

@@ -11,6 +11,7 @@ from agent.sandbox.egress import listener
 from doubles.lightsail.app import create
 from local import tools
 from local.hosts import disk
+from local.hosts.image import SUITES, USUAL, image_folder
 from local.process import wait_until
 from local.serve import running
 from local.site import Site
@@ -143,7 +144,8 @@ class Cloud:
 def cloud():
     with temporary_site() as site:
         image = tools.image(Steps(site.state / "logs", Console(file=io.StringIO())))
-        with running(create(site.state, image, site)) as url:
+        images = {name: image_folder(name) for name in SUITES} | {USUAL: image}
+        with running(create(site.state, images, site)) as url:
             made = Cloud(site, url, access.client(inventory.Inventory(region="us-east-1", endpoint=url)))
             made.api.create_instances(
                 instanceNames=[NAME],
@@ -159,6 +161,8 @@ def cloud():
 @pytest.fixture
 def box(cloud):
     with connected(cloud.access(), 15) as host:
+        # A new login, as the one by which `fab deploy` keeps sshd's settings.
+        host.program("confirm", {})
         yield host
 
 

@@ -43,7 +43,7 @@ def test_ssh_opens_to_the_world_only_when_said_outright():
         ("region", None, "is missing: the AWS region"),
         ("availability-zone", "eu-west-1a", "must lie in jada:region, as us-east-1a"),
         ("availability-zone", "us-east-1", "must lie in jada:region"),
-        ("blueprint", "debian_11", "must be one of debian_12"),
+        ("blueprint", "debian_11", "must be one of debian_12, debian_13"),
         ("bundle", "micro", "must be a Linux plan such as micro_3_0"),
         ("bundle", "micro_win_3_0", "must be a Linux plan"),
         ("hosts", "[]", "names no host"),

@@ -94,7 +94,7 @@ def test_what_a_killed_process_left_does_not_stand_in_the_way(workspace):
 def test_a_session_is_told_the_date_its_turns_and_what_its_subtasks_see():
     said = told()
     assert "Today is 2026-11-29 (UTC). This session has 30 turns" in said
-    assert "sees its own title and description, and nothing else" in said
+    assert "sees its own title and description and the files that you give it, and nothing else" in said
     assert "2026" not in system(Settings())
 
 

@@ -27,7 +27,7 @@ def key():
 def cloud(tmp_path, key):
     store = Store(tmp_path / "store.sqlite")
     site = Site("jadau", 78, tmp_path)
-    yield Cloud(site, Path("/other-image"), "us-east-1", store, Authority(key), Claim(), lambda: 100.0)
+    yield Cloud(site, {"debian_12": Path("/other-image")}, "us-east-1", store, Authority(key), Claim(), lambda: 100.0)
     store.close()
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provision.audit.observed import Door, Observed, Point, Seen
+from provision.audit.observed import Door, Observed, Point, Rest, Seen
 from provision.system.units import UNITS
 from wire.types import Counted, Notifications, SessionRates, SessionsOfDay, SyncOutcome, SyncRun, SyncRunList, Wellness
 
@@ -83,6 +83,7 @@ WELL = Observed(
     cidrs=Seen(("203.0.113.0/24",)),
     parts={name: Seen(found) for name, found in PARTS.items()},
     drift=Seen([]),
+    rest=Seen(Rest()),
 )
 
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from provision.audit.judge import RULES, Verdict, judge, worst
-from provision.audit.observed import Door, Seen
+from provision.audit.observed import Door, Rest, Seen
+from provision.system.units import SERVICES, UNITS
 from provision.thresholds import Thresholds
 from tests.unit.provision.audit.conftest import (
     NOW,
@@ -36,6 +37,7 @@ def test_a_host_that_was_observed_whole_and_is_well_is_ok_in_every_row():
     rows = judge(WELL, LIMITS)
     assert {found.verdict for found in rows} == {Verdict.OK}, [r for r in rows if r.verdict != Verdict.OK]
     assert worst(rows).code == 0
+    assert not [found for found in rows if found.cure]
 
 
 RESTS_ON = {
@@ -49,6 +51,7 @@ RESTS_ON = {
     "uptime": without_part("host"),
     "services": without_part("failed"),
     "restarts": without_part("units"),
+    "paused": replace(WELL, rest=Seen(unknown="no plan was made")),
     "queue": without_part("ready"),
     "waiting": without_part("tasks"),
     "wellness": with_part("wellness", Wellness(well=False)),
@@ -195,6 +198,25 @@ def test_what_is_worse_is_said_with_a_cure(name, seen, verdict, said):
     assert found.cure
 
 
+def test_a_unit_that_ends_by_itself_is_well_at_rest_and_not_where_its_last_run_failed():
+    ending = [name for name in UNITS if name not in SERVICES]
+    assert ending
+    at_rest = {name: unit(ActiveState="inactive") for name in ending}
+    assert row(with_part("units", {**PARTS["units"], **at_rest}), "services").verdict is Verdict.OK
+    failed = {ending[0]: unit(ActiveState="failed", Result="exit-code")}
+    assert row(with_part("units", {**PARTS["units"], **failed}), "services").verdict is Verdict.BAD
+
+
+def test_what_someone_paused_is_said_once_and_is_no_failure():
+    stopped = with_part("units", {**PARTS["units"], AGENT: unit(ActiveState="inactive")})
+    assert row(stopped, "services").verdict is Verdict.BAD
+    paused = replace(stopped, rest=Seen(Rest((AGENT,), ("jada-agent: paused by anna since noon",))))
+    assert row(paused, "services").verdict is Verdict.OK
+    assert "jada-agent" not in row(paused, "services").said
+    found = row(paused, "paused")
+    assert (found.verdict, "by anna" in found.said) == (Verdict.LOOK, True)
+
+
 def test_a_box_on_which_no_session_began_has_nothing_to_judge_there():
     idle = with_part("rates", replace_periods(begun=0, hits=0))
     assert row(idle, "sessions").verdict is Verdict.NONE
@@ -210,7 +232,9 @@ def replace_periods(**figures):
 
 
 def test_a_sync_that_is_not_set_up_is_no_news():
-    assert row(with_part("sync_runs", runs(run(900, SyncOutcome.OFF))), "sync").verdict is Verdict.NONE
+    off = with_part("sync_runs", runs(run(900, SyncOutcome.OFF)))
+    without = replace(off, parts={**off.parts, "token": Seen(unknown="there is no secret port_sheet_token.json")})
+    assert {row(without, name).verdict for name in ("sync", "token")} == {Verdict.NONE}
 
 
 def test_an_outcome_that_this_release_does_not_know_is_no_success():

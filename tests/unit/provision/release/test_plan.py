@@ -49,7 +49,7 @@ def test_an_answer_that_no_probe_gives_is_refused_where_it_is_wrong(worker):
 
 def test_a_fresh_host_gets_everything(fresh, bundle):
     made = plan.make(fresh, bundle, 3)
-    assert _names(made, "install") == ["bubblewrap", "cron"]
+    assert _names(made, "install") == ["bubblewrap", "cron", "unattended-upgrades"]
     assert _names(made, "write") == [file.path for file in system_files()]
     assert (made.make_venv, made.upload, made.switch) == (True, True, True)
     assert _names(made, "link") == [*desired.LINKS]
@@ -194,7 +194,11 @@ def test_orders_carry_what_the_installer_reads(fresh, bundle):
         "prove": False, "after": None, "digest": plan.digest(made), "login": "admin", "ours": [*desired.ours()],
         "health": {"url": "unix:/run/q.sock", "seconds": 60, "steady_s": 10, "proven_s": 75},
     }  # fmt: skip
-    assert [each["name"] for each in system if each["repair"] == "install"] == ["bubblewrap", "cron"]
+    assert [each["name"] for each in system if each["repair"] == "install"] == [
+        "bubblewrap",
+        "cron",
+        "unattended-upgrades",
+    ]
     written = [(each["name"], each["give"]) for each in system if each["repair"] == "write"]
     assert written == [(file.path, {"content": file.content, "kind": file.kind}) for file in system_files()]
     assert {each["name"]: each["want"] for each in repairs if each["repair"] == "link"} == desired.LINKS
@@ -216,7 +220,7 @@ def test_a_row_that_no_deploy_brings_back_says_what_to_do():
 def test_a_plan_says_each_thing_that_will_change(fresh, bundle):
     said = list(plan.lines(plan.make(fresh, bundle, 3)))
     assert said == [
-        "will install    bubblewrap, cron",
+        "will install    bubblewrap, cron, unattended-upgrades",
         *(f"will write      {file.path}" for file in system_files()),
         "will build      the Python environment lock1, offline",
         "will upload     release release1",
@@ -390,9 +394,14 @@ def test_going_back_stops_what_the_release_does_not_have_and_restarts_what_diffe
 
 
 def test_packages_that_settings_ask_for_are_looked_at_and_installed(fresh, bundle):
-    assert plan.probe_request(["git"])["looks"]["package"] == ["bubblewrap", "cron", "git"]
+    assert plan.probe_request(["git"])["looks"]["package"] == ["bubblewrap", "cron", "unattended-upgrades", "git"]
     made = plan.make(fresh, bundle, 3, ["git", "cron"])
-    assert [each.row.name for each in made.differing if each.row.look == "package"] == ["bubblewrap", "cron", "git"]
+    assert [each.row.name for each in made.differing if each.row.look == "package"] == [
+        "bubblewrap",
+        "cron",
+        "unattended-upgrades",
+        "git",
+    ]
 
 
 def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
@@ -406,3 +415,27 @@ def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
     )
     ordered = plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)
     assert "jada-agent.service" not in [*ordered["healthy"], *ordered["restart"]]
+
+
+def test_a_unit_that_a_hand_changed_restarts_and_says_how(worker, bundle, seeing):
+    unit = {**worker.found["unit"][AGENT], "DropInPaths": ["/etc/systemd/system/jada-agent.service.d/x.conf"]}
+    made = plan.make(seeing(worker, "unit", {AGENT: unit}), bundle, 3)
+    assert _names(made, "unit") == [AGENT]
+    assert list(made.restart) == [AGENT]
+    assert made.restart[AGENT].endswith("jada-agent.service.d/x.conf, and not none")
+
+
+def test_a_unit_that_holds_another_copy_of_a_secret_restarts(worker, bundle):
+    made = plan.make(_with_unit(worker, AGENT, stale_secrets=["anthropic_api_key"]), bundle, 3)
+    assert dict(made.restart) == {AGENT: "anthropic_api_key changed since it started"}
+
+
+def test_surroundings_that_a_hand_changed_are_named_and_nothing_is_done_about_them(worker, bundle, seeing):
+    made = plan.make(seeing(worker, "area", {"sudo": {"/etc/sudoers.d/x": "is new"}}), bundle, 3)
+    assert made.nothing
+    assert [each.row.id for each in made.named] == ["area sudo"]
+
+
+def test_a_host_of_an_earlier_release_is_recorded_once(worker, bundle, seeing):
+    made = plan.make(seeing(worker, "area", {"sudo": None}), bundle, 3)
+    assert list(plan.lines(made)) == ["will record     what else is on the host, to tell later what a hand has changed"]

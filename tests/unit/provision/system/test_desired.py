@@ -2,17 +2,23 @@ import hashlib
 
 import pytest
 
+from infra import settings as infra
+from local.hosts import image
 from provision.errors import CommandError
 from provision.system import desired
 
 
-def test_each_known_system_gets_the_sandbox_and_cron():
-    for blueprint in ("debian_12", "ubuntu_24_04"):
-        assert set(desired.packages(blueprint)) == {"bubblewrap", "cron"}
+@pytest.mark.parametrize("blueprint", desired.PACKAGES)
+def test_each_known_system_gets_the_sandbox_cron_and_security_updates(blueprint):
+    assert set(desired.packages(blueprint)) == {"bubblewrap", "cron", "unattended-upgrades"}
+
+
+def test_the_blueprints_of_the_program_of_a_host_and_of_the_local_images_are_the_same():
+    assert {*infra.BLUEPRINTS} == {*desired.PACKAGES} == {*image.SUITES}
 
 
 def test_an_unknown_system_is_refused_with_the_known_ones():
-    with pytest.raises(CommandError, match="debian_12, ubuntu_24_04"):
+    with pytest.raises(CommandError, match="debian_12, debian_13"):
         desired.packages("amzn_2023")
 
 

@@ -1,0 +1,70 @@
+"""sshd's settings at a real host: what would lock everyone out is not put there, or is taken back by itself."""
+
+import pytest
+
+from local.process import wait_until
+from provision.errors import CommandError
+from provision.reach import programs
+from provision.reach.connection import connected
+
+pytestmark = pytest.mark.root
+PATH = "/etc/ssh/sshd_config.d/10-jada.conf"
+PUT = """
+from pathlib import Path
+from provision.onhost import system
+from functools import partial
+reload = partial(system.load, "ssh.service", [["systemctl", "reload", "ssh"]])
+sshd.put(Path({path!r}), {content!r}, "admin", reload, undo_s={undo_s})
+"""
+
+
+def put(box, content, undo_s=600):
+    packed = programs.base64.b64encode(programs.packed()).decode()
+    text = programs.LOAD.format(packed=packed, name="sshd") + PUT.format(path=PATH, content=content, undo_s=undo_s)
+    box.run(["python3", "-I", "-"], text.encode())
+
+
+def in_place(box):
+    return box.run(["cat", PATH]).decode()
+
+
+def lets_in(cloud):
+    try:
+        with connected(cloud.access(), 5):
+            return True
+    except CommandError:
+        return False
+
+
+@pytest.fixture
+def before(deployed):
+    """What a deploy put there, which a login confirmed; it is there again afterwards."""
+    deployed.program("confirm", {})
+    text = in_place(deployed)
+    yield text
+    put(deployed, text)
+    deployed.program("confirm", {})
+
+
+@pytest.mark.parametrize(
+    "line", ["Nonsense yes", "AllowUsers nobody", "CASignatureAlgorithms -ssh-rsa,ssh-ed25519", "Port 2222"]
+)
+def test_what_sshd_refuses_or_would_shut_the_operators_out_is_never_in_force(deployed, before, line):
+    with pytest.raises(CommandError, match="would lock us out, and was not put there"):
+        put(deployed, f"{before}{line}\n" if line != "AllowUsers nobody" else f"{line}\n")
+    assert in_place(deployed) == before
+
+
+def test_what_locks_everyone_out_all_the_same_is_taken_back_without_a_login(cloud, deployed, before):
+    put(deployed, f"{before}DenyUsers admin\n", undo_s=8)
+    assert not lets_in(cloud)
+    assert wait_until(lambda: lets_in(cloud), seconds=40)
+    assert in_place(deployed) == before
+
+
+def test_what_a_new_login_confirms_stays(cloud, deployed, before):
+    put(deployed, f"{before}ClientAliveInterval 77\n", undo_s=5)
+    with connected(cloud.access(), 5) as fresh:
+        assert fresh.program("confirm", {}) == {"confirmed": True}
+        assert b"jada-sshd-undo" not in fresh.run(["systemctl", "list-timers", "--no-legend"])
+    assert "ClientAliveInterval 77" in in_place(deployed)
