@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from agent.sandbox.egress.authority import issue
 from agent.settings import Credential, Egress
 from wire.types import EventKind, Exit
 
-from .test_process import Folder
+from .test_process import Folder, until
 
 pytestmark = pytest.mark.root
 HOST, TOKEN = "api.example.com", "canary-token-0123456789"
@@ -87,3 +88,18 @@ def test_a_host_that_lacks_the_secret_costs_no_task(folder, claude):
     assert folder.run() == Exit.UNAVAILABLE
     assert folder.last.data["host_wide"]
     assert "fab secrets" in folder.last.data["reason"]
+
+
+def test_a_killed_session_takes_its_proxy_along(folder, claude):
+    claude.plays = [[claude.use("bash", 1, command="sleep 60")]]
+    session = folder.start()
+
+    def proxies():
+        children = Path(f"/proc/{session.pid}/task/{session.pid}/children").read_text().split()
+        return [pid for pid in children if b"agent.sandbox.egress" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    until(proxies)
+    (proxy,) = proxies()
+    session.kill()
+    session.communicate()
+    until(lambda: not Path(f"/proc/{proxy}").exists())

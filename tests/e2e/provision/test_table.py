@@ -3,6 +3,8 @@
 import pytest
 
 from provision import desired
+from provision.commands.accept import take
+from provision.errors import CommandError
 from provision.release import plan
 from provision.release.deploy import deploy, prepare
 from tests.e2e.provision.changes import CHANGES
@@ -46,3 +48,16 @@ def test_nothing_that_a_hand_changes_is_unseen_and_each_is_brought_back_or_undon
             deployed.run(["sh", "-c", change.undo])
     deploy(deployed, source, progress)
     assert [line for line in _said(deployed, source, progress, deep=True) if "nothing to do" not in line] == []
+
+
+def test_what_was_changed_on_purpose_is_taken_for_right_and_named_no_more(deployed, source, progress):
+    deployed.run(["sh", "-c", "echo '# on purpose' >/etc/cron.d/ours"])
+    try:
+        assert take(deployed, "area cron") == {"/etc/cron.d/ours": "is new"}
+        assert [each.row.id for each in prepare(deployed, source, progress).plan.named] == []
+        assert take(deployed, "area cron") == {}
+    finally:
+        deployed.run(["rm", "/etc/cron.d/ours"])
+        take(deployed, "area cron")
+    with pytest.raises(CommandError, match="is no row that can be accepted; those are area cron, "):
+        take(deployed, "package cron")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 
 import pytest
@@ -14,7 +15,7 @@ def release(tmp_path):
     venv, folder = tmp_path / "venvs" / "lock", tmp_path / "releases" / "r1"
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").write_text("a program")
-    (venv / whole.MARK).write_text(whole.listing(venv))
+    (venv / whole.MARK).write_bytes(whole.mark(venv))
     (folder / "app").mkdir(parents=True)
     (folder / "app" / "a.py").write_text("a = 1")
     digest = hashlib.sha256(b"a = 1").hexdigest()
@@ -72,3 +73,53 @@ def test_the_mark_of_a_release_from_before_says_no_more_than_it_can(release):
     assert whole.is_whole_venv(venv)
     shutil.rmtree(venv / "bin")
     assert not whole.is_whole_venv(venv)
+
+
+def test_the_mark_of_an_earlier_release_is_a_listing_alone(release):
+    venv = release / "venv"
+    (venv / whole.MARK).write_text(whole.older_listing(venv))
+    assert whole.is_whole_venv(venv)
+    (venv / "bin" / "python").write_text("another program")
+    assert not whole.is_whole_venv(venv)
+
+
+def test_a_file_of_an_environment_that_changed_is_found_although_size_and_times_are_as_before(release):
+    program = release / "venv" / "bin" / "python"
+    was = program.stat()
+    program.write_text("A program")
+    os.utime(program, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert not whole.is_whole_venv(release / "venv")
+
+
+def test_a_file_that_was_only_touched_is_no_difference(release):
+    program = release / "venv" / "bin" / "python"
+    os.utime(program, ns=(1, 1))
+    assert whole.is_whole_venv(release / "venv")
+    assert whole.is_whole_venv(release / "venv", fully=True)
+
+
+def test_in_full_an_environment_is_read_whatever_its_listing_says(release):
+    venv = release / "venv"
+    (venv / "bin" / "python").write_text("another program")
+    mark = {**json.loads((venv / whole.MARK).read_text()), "listing": whole.listing(venv)}
+    (venv / whole.MARK).write_text(json.dumps(mark))
+    assert whole.is_whole_venv(venv)
+    assert not whole.is_whole_venv(venv, fully=True)
+
+
+@pytest.mark.parametrize(
+    ("do", "named"),
+    [
+        (lambda release: (release / "app" / "b.py").write_text("b = 1"), "app/b.py"),
+        (lambda release: (release / "app" / "a.pyc").write_text("other"), "app/a.pyc"),
+        (lambda release: (release / "app" / "a.py").chmod(0o666), "app/a.py"),
+        (lambda release: (release / "app" / "a.pyc").unlink(), "app/a.pyc"),
+    ],
+    ids=["added", "compiled anew", "open to all", "taken out"],
+)
+def test_what_is_not_as_a_sealed_release_was_finished_is_named(release, do, named):
+    (release / "app" / "a.pyc").write_text("compiled")
+    (release / whole.SEAL).write_bytes(whole.seal(release))
+    assert whole.damage(release) == []
+    do(release)
+    assert whole.damage(release) == [named]

@@ -415,3 +415,27 @@ def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
     )
     ordered = plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)
     assert "jada-agent.service" not in [*ordered["healthy"], *ordered["restart"]]
+
+
+def test_a_unit_that_a_hand_changed_restarts_and_says_how(worker, bundle, seeing):
+    unit = {**worker.found["unit"][AGENT], "DropInPaths": ["/etc/systemd/system/jada-agent.service.d/x.conf"]}
+    made = plan.make(seeing(worker, "unit", {AGENT: unit}), bundle, 3)
+    assert _names(made, "unit") == [AGENT]
+    assert list(made.restart) == [AGENT]
+    assert made.restart[AGENT].endswith("jada-agent.service.d/x.conf, and not none")
+
+
+def test_a_unit_that_holds_another_copy_of_a_secret_restarts(worker, bundle):
+    made = plan.make(_with_unit(worker, AGENT, stale_secrets=["anthropic_api_key"]), bundle, 3)
+    assert dict(made.restart) == {AGENT: "anthropic_api_key changed since it started"}
+
+
+def test_surroundings_that_a_hand_changed_are_named_and_nothing_is_done_about_them(worker, bundle, seeing):
+    made = plan.make(seeing(worker, "area", {"sudo": {"/etc/sudoers.d/x": "is new"}}), bundle, 3)
+    assert made.nothing
+    assert [each.row.id for each in made.named] == ["area sudo"]
+
+
+def test_a_host_of_an_earlier_release_is_recorded_once(worker, bundle, seeing):
+    made = plan.make(seeing(worker, "area", {"sudo": None}), bundle, 3)
+    assert list(plan.lines(made)) == ["will record     what else is on the host, to tell later what a hand has changed"]
