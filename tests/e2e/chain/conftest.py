@@ -54,6 +54,12 @@ class Chain:
             self._host = self._login.enter_context(target.connected(None, Progress(aside=True)))
         return self._host.run(["sh", "-c", command if check else f"{command}\n:"]).decode()
 
+    def remove_secrets(self, *names):
+        """Take optional secrets from the host again; that they are gone is then right, not a change by hand."""
+        self.host("rm " + " ".join(f"/home/jada/secrets/{name}" for name in names))
+        for name in names:
+            self.fab("accept", f"secret {name}")
+
     def log_out(self):
         """Forget the login, before what ends it."""
         self._login.close()

@@ -34,7 +34,8 @@ def told(chain, tmp_path_factory):
         chain.fab("secrets", "--from", str(secrets))
         with edited(chain, "targets = []", 'targets = ["hook"]'):
             yield folder
-        chain.host(f"rm {SECRETS}/notify_targets {SECRETS}/heartbeat_url; systemctl restart jada-notify")
+        chain.remove_secrets("notify_targets", "heartbeat_url")
+        chain.host("systemctl restart jada-notify")
     finally:
         process.terminate()
         process.wait()

@@ -57,7 +57,7 @@ def receiver(chain, tmp_path_factory):
         chain.host(f"sed -i '{edits}' $(readlink -f /etc/jada/jada.toml)")
         chain.host("systemctl restart jada-dashboard jada-notify")
         yield made
-        chain.host(f"rm {SECRETS}/notify_targets")
+        chain.remove_secrets("notify_targets")
         chain.fab("deploy")
         chain.host("systemctl restart jada-notify")
     finally:
