@@ -83,10 +83,11 @@ def named(block):
     return f"{block.document}: {block.first[:40]}"
 
 
-STATE, ADOPT, CONSENT = only("REGION="), only("P=aws="), only("fab reauth")
+STATE, ROLE = only("REGION="), only("aws iam create-role")
+ADOPT, CONSENT = only("P=aws="), only("fab reauth")
 REPLACE = only("fab pause --whole")
 LOOK, GIVE, REHEARSE = only("fab dashboard  "), only("fab task.add --title"), only("make real-check REHEARSE=1")
-BY_HAND = (STATE, ADOPT, CONSENT, LOOK, GIVE, REHEARSE, REPLACE)
+BY_HAND = (STATE, ROLE, ADOPT, CONSENT, LOOK, GIVE, REHEARSE, REPLACE)
 """Blocks that a test of their own runs: they wait for someone, or are a story (test_replaced.py)."""
 PLAIN = [block for block in ALL if block.first not in NOT_HERE and block not in BY_HAND]
 
@@ -101,12 +102,15 @@ def test_what_is_not_run_is_in_the_documents():
     assert set(NOT_HERE) <= {block.first for block in ALL}
 
 
-def test_aws_knows_each_call_and_each_word_of_those_that_make_the_state(tmp_path):
+@pytest.mark.parametrize("block", [STATE, ROLE], ids=named)
+def test_aws_knows_each_call_and_each_word_of_those_that_act_on_an_account(block, tmp_path):
     (tmp_path / "aws").write_text(AWS.format(aws=environment.ROOT / ".venv" / "bin" / "aws"))
     (tmp_path / "aws").chmod(0o755)
     login = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **login}
-    done = subprocess.run(["sh", "-eu", "-c", STATE.text], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "-eu", "-c", block.text], env=env, cwd=environment.ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -16,7 +16,7 @@ useradd --create-home --shell /usr/sbin/nologin keeper
 install -d -m 0700 -o keeper -g keeper /home/keeper/.ssh
 echo '{key}' >/home/keeper/.ssh/authorized_keys
 chown keeper:keeper /home/keeper/.ssh/authorized_keys
-printf 'Match User keeper\\n  ForceCommand internal-sftp\\n' >/etc/ssh/sshd_config.d/05-keeper.conf
+printf 'AllowUsers keeper\\nMatch User keeper\\n  ForceCommand internal-sftp\\n' >/etc/ssh/sshd_config.d/05-keeper.conf
 sshd -t && systemctl reload ssh
 cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub
 """

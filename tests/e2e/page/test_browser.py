@@ -165,7 +165,7 @@ def test_an_alarm_offers_its_cure_and_nothing_that_does_not_help(scene, open_pag
     url, client, _ = scene("trouble")
     page = open_page(url, client)
     alarm = page.locator("#waiting .alarm")
-    expect(alarm.locator(".cure")).to_contain_text("authorise again on your machine")
+    expect(alarm.locator(".cure")).to_contain_text("re-authenticate: fab reauth")
     expect(alarm.locator("button, input")).to_have_count(0)
     page.get_by_role("link", name="The booking sheet is out of step").first.click()
     expect(page.locator("main")).not_to_contain_text("Cancel this task")

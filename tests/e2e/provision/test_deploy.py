@@ -223,7 +223,7 @@ def test_an_sshd_drop_in_that_would_lock_everyone_out_is_taken_back(cloud, deplo
     file = ConfigFile("/etc/ssh/sshd_config.d/00-wrong.conf", f"{line}\n", "sshd")
     plan = replace(prepare(deployed, source, progress).plan, differing=(Difference(file_row(file), None),))
     health = Health("unix:/run/jada-dashboard/queue.sock", 10, 1, 2)
-    with pytest.raises(CommandError, match="would lock us out and was taken back"):
+    with pytest.raises(CommandError, match="would lock us out, and was not put there"):
         install(deployed, orders(plan, health, wheels=None, archive=None), progress, Errand())
     assert b"00-wrong" not in deployed.run(["ls", "/etc/ssh/sshd_config.d"])
     with connected(cloud.access(), 15) as again:
