@@ -76,7 +76,7 @@ def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("agent", "import os", "raise SystemExit('no way')\nimport os"), "did not start.*no way"),
+        (("agent", "import json", "raise SystemExit('no way')\nimport json"), "did not start.*no way"),
         (("dashboard", "response(200)", "response(500 if 'ready' in self.path else 200)"), "HTTP Error 500"),
     ],
     ids=["one that does not start", "one that is never ready"],
@@ -85,6 +85,7 @@ def test_a_broken_release_is_taken_back_and_the_last_proven_one_serves(deployed,
     part, old, new = change
     file, current = source.root / part / "__main__.py", deployed.run(["readlink", "/opt/jada-agent/current"])
     whole = file.read_text()
+    assert old in whole
     file.write_text(whole.replace(old, new, 1))
     try:
         with pytest.raises(CommandError, match=f"(?s){said}.*last proven release, .*, is back and healthy"):
