@@ -1,19 +1,24 @@
 import pytest
 import urllib3
-from google.oauth2.credentials import Credentials
 
 from doubles.google.app import create
 from local.serve import running
 from sync.api import Api
 from sync.batch import Batch, NewRow, Target, entered
+from sync.credentials import Access
 from sync.failure import SyncFailed
 from sync.plan import Row
 from sync.settings import Settings
 from sync.sheet import Sheet
+from wire.secret import Secret
 
 COLUMNS = ("id", "arrival", "rate")
 HTTP = urllib3.PoolManager()
 TITLE = "People's"
+
+
+def unasked():
+    raise AssertionError("the token's hour is not over")
 
 
 class Desk:
@@ -32,7 +37,7 @@ class Desk:
             sheets_url=f"{url}/v4/spreadsheets",
             columns=columns,
         )
-        self.sheet = Sheet(Api(settings, Credentials(token=token)), settings)
+        self.sheet = Sheet(Api(settings, Access(Secret(token), unasked)), settings)
 
     def read(self):
         return self.sheet.read(7)
@@ -137,5 +142,5 @@ def test_a_header_of_ours_that_is_missing_or_doubled_is_named(desk, place, text,
 def test_no_answer_is_reported_by_name_and_may_pass(desk):
     settings = Settings(bookings_url="http://b", spreadsheet_id="x", sheets_url="http://127.0.0.1:9")
     with pytest.raises(SyncFailed) as failed:
-        Sheet(Api(settings, Credentials(token="t")), settings).read(0)
+        Sheet(Api(settings, Access(Secret("t"), unasked)), settings).read(0)
     assert (failed.value.kind, failed.value.wait_s > 0) == ("sheets_unreachable", True)

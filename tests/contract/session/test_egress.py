@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from agent.sandbox.egress.authority import issue
 from agent.settings import Credential, Egress
+from local.process import Process
 from wire.types import EventKind, Exit
 
 from .test_process import Folder, until
@@ -102,4 +103,4 @@ def test_a_killed_session_takes_its_proxy_along(folder, claude):
     (proxy,) = proxies()
     session.kill()
     session.communicate()
-    until(lambda: not Path(f"/proc/{proxy}").exists())
+    until(lambda: Process.find(int(proxy)) is None)

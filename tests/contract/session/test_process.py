@@ -333,7 +333,7 @@ def test_no_task_fails_where_no_sandbox_can_be_made(folder):
 def test_a_host_without_room_for_a_record_fails_no_task(folder, claude):
     """On a file system of 64 KB, mounted for this process alone."""
     claude.plays = [[claude.text("x" * 40_000), claude.use("bash", 1, command="true")]]
-    small = 'mount -t tmpfs -o size=64k none $0 && cp -r $0.kept/. $0 && exec "$@"'
+    small = 'mount -t tmpfs -o size=64k none $0 && cp -r $0.kept/. $0 && "$@"; x=$?; cat $0/journal.jsonl >&2; exit $x'
     folder.path.rename(f"{folder.path}.kept")
     folder.path.mkdir()
     folder.before = ["unshare", "--mount", "sh", "-c", small, str(folder.path)]
