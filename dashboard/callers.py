@@ -8,7 +8,7 @@ import os
 import pwd
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from wire.routes import Right
 
@@ -66,8 +66,9 @@ def known() -> Callers:
     return Callers(_uid(AGENT), _uid(SYNC), _uid(SENDER), operators, partial(_members, OPERATORS))
 
 
+@lru_cache(maxsize=64)
 def user_name(uid: int) -> str:
-    """Return how a user of this host is called."""
+    """Return how a user of this host is called. Looked up once: it reads a file, and each call asks for it."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
