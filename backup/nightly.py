@@ -4,7 +4,6 @@ Its last word is kept in a file that the dashboard reads: what it shows, and whe
 target was seen to hold.
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from backup import settings as options
 from backup import sftp
 from backup.make import Failed
 from backup.settings import Settings
+from wire.disk import replace_file
 from wire.types import NightlyBackup
 from wire.values import Invalid, dump, read
 
@@ -52,13 +52,7 @@ def status(folder: Path) -> NightlyBackup | None:
 
 def keep_status(folder: Path, word: NightlyBackup) -> None:
     """Keep how it went, for the dashboard, whose user is another."""
-    half = folder / f".{STATUS}.half"
-    with half.open("wb") as out:
-        out.write(dump(word))
-        out.flush()
-        os.fsync(out.fileno())
-    half.chmod(0o644)
-    half.replace(folder / STATUS)
+    replace_file(folder / STATUS, dump(word), 0o644)
 
 
 def send(

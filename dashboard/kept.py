@@ -4,10 +4,10 @@ They are not in the queue: a backup that is put back must not bring back who was
 """
 
 import logging
-import os
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from wire.disk import replace_file
 from wire.values import Invalid, dump, read
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class Kept(Generic[T]):
     def keep(self, value: T) -> None:
         """Take another value, once it is on disk. Raises OSError."""
         if self._file:
-            _replace(self._file, dump(value))
+            replace_file(self._file, dump(value))
         self.value = value
 
 
@@ -37,18 +37,3 @@ def _load(file: Path, empty: T) -> T:
         # Nobody gets in by what can't be read, and the queue goes on.
         log.error("%s can't be read and counts as empty: %s", file, error)  # noqa: TRY400 - its text says it all
         return empty
-
-
-def _replace(file: Path, content: bytes) -> None:
-    new = file.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -12,7 +12,7 @@ from dashboard.record import Lost
 from dashboard.settings import Settings
 from dashboard.stores import Store
 from dashboard.stores.sqlite import SqliteStore
-from wire.disk import sync_folder
+from wire.disk import replace_file
 from wire.secret import Secret
 from wire.values import Invalid
 
@@ -76,9 +76,4 @@ def mark(state: Path, table: str, identity: str) -> None:
     if held.split()[-1] != identity:
         raise Lost(f"the table {table} is another queue than the one that was here, of {held.split()[0]}", NO_TABLE)
     if not path.exists() or held != wanted:
-        half = path.with_name(f"{TABLE}.half")
-        half.write_text(f"{wanted}\n", encoding="utf-8")
-        with half.open("rb") as file:
-            os.fsync(file.fileno())
-        half.replace(path)
-        sync_folder(state)
+        replace_file(path, f"{wanted}\n".encode())

@@ -33,6 +33,7 @@ from sync.credentials import SCOPE, TIMEOUT_S, TOKEN_FILE, Access
 from sync.failure import Exit, SyncFailed
 from sync.loopback import InputEnded, Loopback, Silent, listening
 from sync.walls import SECRETS, SETTINGS, STATE
+from wire.disk import sync_folder
 from wire.secret import Secret
 from wire.settings_file import load
 from wire.terminal import printable
@@ -257,11 +258,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
             # Also after Ctrl-C: the file holds a live token.
             Path(name).unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         cause = f"the token could not be written to {path}: {error.strerror}"
         raise SyncFailed(

@@ -1,7 +1,6 @@
 """What a run says: lines for the journal, and the sync run that is reported to the dashboard."""
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from sync.plan import DUPLICATE, REMOVED, Change, Plan
 from sync.run import Done
 from sync.source.bookings import Aside
 from wire.client import Client, RequestRefused, Unreachable
+from wire.disk import replace_file
 from wire.types import SyncOutcome, SyncRun
 from wire.values import dump
 
@@ -93,12 +93,7 @@ def send(client: Client, run: SyncRun) -> bool:
 
 def write(folder: Path, run: SyncRun) -> None:
     """Keep the report on the disk, for whoever looks while the dashboard is away. Raises `OSError`."""
-    half = folder / f".{FILE}.half"
-    with half.open("wb") as file:
-        file.write(dump(run) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(folder / FILE)
+    replace_file(folder / FILE, dump(run) + b"\n", 0o644)
 
 
 def _changed(plan: Plan) -> list[Change]:

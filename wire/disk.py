@@ -1,4 +1,4 @@
-"""What is on disk for good: a new name outlives a power cut only once its folder is synced."""
+"""What is on disk for good, and whole at any moment: written beside, synced, renamed, and the folder synced."""
 
 import os
 from pathlib import Path
@@ -11,3 +11,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace a file. A power cut leaves the old one or the new one."""
+    # In the same folder: a rename across file systems is no single step.
+    fresh = path.with_name(f".{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask took, or a cut-off write left
+        file.write(content)
+        file.flush()
+        # Before the rename: otherwise a power cut may leave the new name without its content.
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    # The rename itself is not safe from a power cut until its folder is on disk.
+    sync_folder(path.parent)

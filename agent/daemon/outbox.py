@@ -19,7 +19,7 @@ from agent.record import durable
 from agent.record.journal import Journal, JournalDamaged, read
 from agent.record.limits import spent
 from wire.client import RequestRefused
-from wire.disk import sync_folder
+from wire.disk import replace_file, sync_folder
 from wire.types import Batch, Event, EventKind, Exit, File, NewTask, SessionEnd
 from wire.values import Invalid, decode, dump
 
@@ -80,7 +80,7 @@ class Outbox:
         if self._journal.exists():
             return
         events = self._link(lambda client: client.events(self.id))
-        durable.write_bytes(self._journal, b"".join(dump(event) + b"\n" for event in events))
+        replace_file(self._journal, b"".join(dump(event) + b"\n" for event in events))
 
     def deliver(self, *, ended: bool = False, answers_only: bool = False) -> bool:
         """Send the records that are new, each after the tasks that it created; all of them once the process `ended`.

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from sync.source.bookings import ASK, odd
 from sync.source.fields import value_at
 from sync.source.settings import Exchange
 from sync.source.web import Web, require_ok
+from wire.disk import replace_file
 from wire.secret import Secret
 
 FILE = "source-token.json"
@@ -98,10 +98,4 @@ class Tokens:
 
     def _keep(self, kept: Kept) -> None:
         text = json.dumps({name: getattr(kept, name) for name in Kept.__dataclass_fields__})
-        half = self.folder / f".{FILE}.half"
-        half.unlink(missing_ok=True)
-        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(self.folder / FILE)
+        replace_file(self.folder / FILE, text.encode())
