@@ -1,7 +1,7 @@
 """Look at a host and at what Lightsail says of it: one login, a handful of calls. What fails is kept as not known."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provision.audit.observed import Door, Observed, Point, Rest, Seen
+from provision.audit.observed import Observed, Point, Rest, Seen
 from provision.audit.report import SPAN
 from provision.errors import CommandError
 from provision.progress import Progress
-from provision.reach import aws_errors
+from provision.reach import aws_errors, firewall
 from provision.reach import door as door_of_ours
 from provision.reach.connection import Host
 from provision.reach.inventory import Inventory
@@ -103,7 +103,7 @@ def _of_lightsail(place: Place, name: str, now: datetime) -> tuple[Seen, dict[st
     api = place.lightsail
     state = _seen(lambda: api.get_instance(instanceName=name)["instance"]["state"]["name"])
     metrics = {metric: _seen(partial(_metric, api, name, metric, now)) for metric in METRICS}
-    doors = _seen(lambda: _doors(api.get_instance_port_states(instanceName=name)["portStates"]))
+    doors = _seen(lambda: firewall.state_of(api.get_instance_port_states(instanceName=name)))
     return state, metrics, doors
 
 
@@ -123,21 +123,8 @@ def _metric(api: Any, name: str, metric: str, now: datetime) -> list[Point]:
     return sorted(found, key=lambda point: point.at)
 
 
-def _doors(states: Iterable[Mapping[str, Any]]) -> list[Door]:
-    return [
-        Door(
-            str(state["protocol"]),
-            int(state["fromPort"]),
-            int(state["toPort"]),
-            (*state.get("cidrs", ()), *state.get("ipv6Cidrs", ()), *state.get("cidrListAliases", ())),
-        )
-        for state in states
-        if state.get("state") == "open"
-    ]
-
-
 def _held(place: Place, name: str, doors: Seen) -> tuple[str, ...]:
-    found: list[Door] = [] if doors.unknown is not None else doors.value
+    found: firewall.State = () if doors.unknown is not None else doors.value
     sources = {source for door in found for source in door.sources}
     return tuple(sorted(source for source in sources if door_of_ours.is_held(place.held, name, source)))
 

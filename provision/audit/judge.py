@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from provision.audit.observed import Door, NotKnown, Observed, Point, Rest
+from provision.audit.observed import NotKnown, Observed, Point, Rest
+from provision.reach.firewall import State
 from provision.system.secrets import FOLDER
 from provision.system.units import SERVICES
 from provision.thresholds import Thresholds
@@ -357,14 +358,13 @@ def _drift(seen: Observed, _limits: Thresholds) -> Judged:
     return Verdict.LOOK, f"a deploy would {told}{more}", "`fab plan` says all of it, `fab deploy` brings it back"
 
 
-SSH = ("tcp", 22, 22)
 WORLD = {"0.0.0.0/0", "::/0"}
 
 
 def _doors(seen: Observed, _limits: Thresholds) -> Judged:
-    doors: Sequence[Door] = seen.doors.get()
+    doors: State = seen.doors.get()
     open_to_all = [door for door in doors if WORLD & set(door.sources)]
-    others = [door for door in doors if (door.protocol, door.first, door.last) != SSH and door.sources]
+    others = [door for door in doors if not door.is_ssh and door.sources]
     if open_to_all or others:
         named = "; ".join(map(str, dict.fromkeys([*open_to_all, *others])))
         return Verdict.BAD, f"open beside the operators' SSH: {named}", "`pulumi refresh`, then `pulumi up` close it"

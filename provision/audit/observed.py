@@ -34,21 +34,6 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """Ports that the firewall lets in, and from where."""
-
-    protocol: str
-    first: int
-    last: int
-    sources: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """Write it as people do."""
-        ports = f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
-        return f"{self.protocol}/{ports} from {', '.join(self.sources) or 'nowhere'}"
-
-
-@dataclass(frozen=True, slots=True)
 class Rest:
     """What someone paused: the units, and who did it when, in lines."""
 

@@ -41,6 +41,11 @@ class Opening:
         """Whether this is the opening that infra makes and a door is added to."""
         return (self.protocol, self.first, self.last) == ("tcp", SSH, SSH)
 
+    def __str__(self) -> str:
+        """Write it as people do."""
+        ports = f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+        return f"{self.protocol}/{ports} from {', '.join(self.sources) or 'nowhere'}"
+
     def request(self) -> dict[str, Any]:
         """Return it as the API's PortInfo, without its empty lists."""
         lists = {"cidrs": self.cidrs, "ipv6Cidrs": self.ipv6_cidrs, "cidrListAliases": self.aliases}

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provision.audit.observed import Door, Observed, Point, Rest, Seen
+from provision.audit.observed import Observed, Point, Rest, Seen
+from provision.reach.firewall import Opening
 from provision.system.units import UNITS
 from wire.types import Counted, Notifications, SessionRates, SessionsOfDay, SyncOutcome, SyncRun, SyncRunList, Wellness
 
@@ -79,7 +80,7 @@ WELL = Observed(
     hours=24,
     instance=Seen("running"),
     metrics={name: Seen(found) for name, found in METRICS.items()},
-    doors=Seen([Door("tcp", 22, 22, ("203.0.113.7/32",))]),
+    doors=Seen([Opening("tcp", 22, 22, ("203.0.113.7/32",))]),
     cidrs=Seen(("203.0.113.0/24",)),
     parts={name: Seen(found) for name, found in PARTS.items()},
     drift=Seen([]),

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from provision.audit.judge import RULES, Verdict, judge, worst
-from provision.audit.observed import Door, Rest, Seen
+from provision.audit.observed import Rest, Seen
+from provision.reach.firewall import Opening
 from provision.system.units import SERVICES, UNITS
 from provision.thresholds import Thresholds
 from tests.unit.provision.audit.conftest import (
@@ -176,9 +177,19 @@ WORSE = [
         "8 ×: HTTP Error 400",
     ),
     ("drift", replace(WELL, drift=Seen([("write", "/etc/x")])), Verdict.LOOK, "a deploy would write /etc/x"),
-    ("doors", replace(WELL, doors=Seen([Door("tcp", 80, 80, ("0.0.0.0/0",))])), Verdict.BAD, "tcp/80 from 0.0.0.0/0"),
-    ("doors", replace(WELL, doors=Seen([Door("tcp", 22, 22, ("::/0",))])), Verdict.BAD, "tcp/22 from ::/0"),
-    ("doors", replace(WELL, doors=Seen([Door("tcp", 22, 22, ("198.51.100.1/32",))])), Verdict.BAD, "198.51.100.1/32"),
+    (
+        "doors",
+        replace(WELL, doors=Seen([Opening("tcp", 80, 80, ("0.0.0.0/0",))])),
+        Verdict.BAD,
+        "tcp/80 from 0.0.0.0/0",
+    ),
+    ("doors", replace(WELL, doors=Seen([Opening("tcp", 22, 22, ("::/0",))])), Verdict.BAD, "tcp/22 from ::/0"),
+    (
+        "doors",
+        replace(WELL, doors=Seen([Opening("tcp", 22, 22, ("198.51.100.1/32",))])),
+        Verdict.BAD,
+        "198.51.100.1/32",
+    ),
     (
         "updates",
         with_part("updates", {**PARTS["updates"], "pending": ["ssl", "vim"], "security": ["ssl"]}),
@@ -254,7 +265,7 @@ def test_a_task_that_is_not_due_yet_is_not_held_against_the_queue():
 
 
 def test_a_door_that_this_command_holds_open_is_no_stranger():
-    mine = replace(WELL, doors=Seen([Door("tcp", 22, 22, ("203.0.113.7/32", "198.51.100.1/32"))]))
+    mine = replace(WELL, doors=Seen([Opening("tcp", 22, 22, ("203.0.113.7/32", "198.51.100.1/32"))]))
     assert row(mine, "doors").verdict is Verdict.BAD
     assert row(replace(mine, held=("198.51.100.1/32",)), "doors").verdict is Verdict.OK
 
