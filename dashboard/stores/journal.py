@@ -66,6 +66,13 @@ def _chunk(events: Sequence[Event], texts: Sequence[bytes]) -> Chunk:
     return Chunk(events[0].n, events[-1].n, content, used(events))
 
 
+def total(series: Sequence[Used]) -> Used:
+    """Return what deliveries, in their order, come to; `tokens` are the last that are known."""
+    tokens = [each.tokens for each in series if each.tokens is not None]
+    turns, usd_micros = sum(each.turns for each in series), sum(each.usd_micros for each in series)
+    return Used(turns, usd_micros, tokens[-1] if tokens else None)
+
+
 def used(events: Iterable[Event]) -> Used:
     """Count settled turns, what they cost, and the context of the last."""
     settled = [event.data for event in events if event.kind is EventKind.SETTLE]

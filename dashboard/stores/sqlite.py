@@ -598,10 +598,7 @@ class SqliteStore:
 
     def used(self, session_id: str) -> Used:
         """Return what a session used so far by its delivered journal."""
-        series = self.series(session_id)
-        known = [used.tokens for used in series if used.tokens is not None]
-        turns, usd_micros = sum(used.turns for used in series), sum(used.usd_micros for used in series)
-        return Used(turns, usd_micros, known[-1] if known else None)
+        return journal.total(self.series(session_id))
 
     def series(self, session_id: str) -> list[Used]:
         """Return what a session used, delivery by delivery."""

@@ -643,10 +643,7 @@ class DynamoStore:
 
     def used(self, session_id: str) -> Used:
         """Return what a session used so far by its delivered journal."""
-        series = self.series(session_id)
-        tokens = [used.tokens for used in series if used.tokens is not None]
-        turns, usd_micros = sum(used.turns for used in series), sum(used.usd_micros for used in series)
-        return Used(turns, usd_micros, tokens[-1] if tokens else None)
+        return journal.total(self.series(session_id))
 
     def series(self, session_id: str) -> list[Used]:
         """Return what a session used, delivery by delivery."""
