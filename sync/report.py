@@ -93,7 +93,7 @@ def send(client: Client, run: SyncRun) -> bool:
 
 def write(folder: Path, run: SyncRun) -> None:
     """Keep the report on the disk, for whoever looks while the dashboard is away. Raises `OSError`."""
-    replace_file(folder / FILE, dump(run) + b"\n", 0o644)
+    replace_file(folder / FILE, dump(run) + b"\n")
 
 
 def _changed(plan: Plan) -> list[Change]:

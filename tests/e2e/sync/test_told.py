@@ -16,7 +16,9 @@ import pytest
 def test_a_failure_ends_with_the_code_of_its_class_and_is_kept_on_the_disk(filled, where, fault, code):
     filled.fault(getattr(filled, where), **fault)
     assert filled.run().returncode == code
-    kept = json.loads((filled.folder / "state" / "report.json").read_text())
+    report = filled.folder / "state" / "report.json"
+    assert report.stat().st_mode & 0o777 == 0o600
+    kept = json.loads(report.read_text())
     assert (kept["outcome"], kept["error"]) == ("failed", filled.report().error)
 
 
