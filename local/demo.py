@@ -49,6 +49,8 @@ TASKS = (
 )
 LONG = TASKS[1].title
 """The one in whose middle a host is lost, where there are several."""
+SECOND = "larger batches now"
+"""What the script says in that task's second session only."""
 ANSWER = "Keep them until Friday, then release."
 
 
@@ -128,10 +130,12 @@ def _on_several(site: Site, choice: Choice, env: dict[str, str], steps: Steps) -
         _dashboard(site, env, steps.operator, first) as client,
     ):
         if choice.claude != "real":
-            loss.hold(site, LONG)
+            loss.hold(site, SECOND)
         queued = _queued(site, client)
         long = next(task for task in queued if task.title == LONG)
-        middle = loss.wait_for_middle(client, long)
+        # The script's second session has the files of the first one, which ended in order; how many a real model needs
+        # is its own matter.
+        middle = loss.wait_for_middle(client, long, 1 if choice.claude == "real" else 2)
         named = _hostnames(site, env, steps)
         lost = named[middle.host]
         steps.tell(f"{lost} works on “{LONG}”: {middle.records} records of it are in the table")

@@ -13,8 +13,8 @@ from local.steps import StepFailed
 from wire.client import Client
 from wire.types import EventKind, Session, Task
 
-MIDDLE = 6
-"""So many answers of the model are acknowledged when the host goes; the task has thirty."""
+MIDDLE = 3
+"""So many answers of the model are acknowledged when the host goes; the script's second session has seven."""
 LIMIT_S = 180
 
 
@@ -28,7 +28,7 @@ class Middle:
 
 
 def hold(site: Site, match: str) -> None:
-    """Let Claude's double keep silent at the turn after the middle, so that the session cannot end before the loss."""
+    """Let Claude's double keep silent after the middle of the session that says `match`: it can't end before the loss."""
     _order(site, "POST", {"hold": True, "times": 1, "match": match, "turn": MIDDLE + 1})
 
 
@@ -37,12 +37,12 @@ def release(site: Site) -> None:
     _order(site, "DELETE")
 
 
-def wait_for_middle(client: Client, task: Task) -> Middle:
-    """Return once so many answers of a task's session are acknowledged. Raises `StepFailed`."""
+def wait_for_middle(client: Client, task: Task, number: int) -> Middle:
+    """Return once so many answers of the `number`-th session of a task are acknowledged. Raises `StepFailed`."""
     found: list[Middle] = []
 
     def reached() -> bool:
-        for session in _at_work(client, task):
+        for session in _at_work(client, task, number):
             events = client.events(session.id)
             if sum(event.kind is EventKind.SETTLE for event in events) >= MIDDLE:
                 found.append(Middle(session.id, session.host, len(events)))
@@ -92,8 +92,8 @@ def start(site: Site, name: str) -> None:
         raise StepFailed(f"{name} does not run again after 120 s")
 
 
-def _at_work(client: Client, task: Task) -> Sequence[Session]:
-    return [session for session in client.sessions(task.id) if session.exit is None]
+def _at_work(client: Client, task: Task, number: int) -> Sequence[Session]:
+    return [session for session in client.sessions(task.id)[number - 1 : number] if session.exit is None]
 
 
 def _order(site: Site, method: str, fault: dict[str, object] | None = None) -> None:
