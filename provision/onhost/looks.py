@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import reserve, sshd, surroundings, system, units, whole
+from provision.onhost import reserve, sshd, surroundings, units, whole
 
 UNIT = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 CONFIGURED = {
