@@ -23,6 +23,7 @@ from dashboard.hold import OUTBOX, WATCH
 from dashboard.leases import Leases
 from dashboard.proof import Proof
 from dashboard.record import (
+    OVER,
     Busy,
     Clock,
     Conflict,
@@ -46,6 +47,7 @@ from dashboard.settings import Settings, zone
 from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
 from wire.types import (
+    FILE_LIMIT,
     Acknowledged,
     Act,
     Batch,
@@ -72,8 +74,10 @@ from wire.types import (
     Session,
     SessionEnd,
     State,
+    Subtask,
     SyncRun,
     Task,
+    Waited,
     Wellness,
     Workspace,
     require_small_files,
@@ -88,6 +92,9 @@ MOST_A_DAY = 1000
 """Sessions of a day that are looked at: the most that a worker's setting allows."""
 MOST_GIVEN = 1000
 """Claims whose keys are remembered: a worker asks again under one within seconds."""
+UNWOKEN = (Busy, Full, Unready, NotFound, Conflict)
+"""Why a task that waits may not be woken at once: it is tried again at the watch's next look."""
+NO_SUBTASK = "there is no such subtask of this task: it may have been refused when it was created"
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -280,7 +287,70 @@ class Queue:
             answers=record.answers,
             notes=record.notes,
             workspace=record.workspace,
+            waited=self._waited(record),
+            can_wait=True,
         )
+
+    def _waited(self, record: Record) -> Waited | None:
+        """Put together what became of the subtasks that a session waited for; their files as far as there is room."""
+        if record.wait is None:
+            return None
+        room, ended = FILE_LIMIT, []
+        for name in record.wait.tasks:
+            subtask = self._subtask(name, record.task.id, room)
+            room -= sum(len(file.content) for file in subtask.files)
+            ended.append(subtask)
+        return Waited(tool_use_id=record.wait.tool_use_id, subtasks=tuple(ended))
+
+    def _subtask(self, task_id: str, parent: str, room: int) -> Subtask:
+        child = self._child(task_id, parent)
+        if child is None:
+            return Subtask(id=task_id, title="", state=State.FAILED, reason=NO_SUBTASK)
+        task = self.task(child)
+        taken: list[FileInfo] = []
+        for info in task.files:
+            if sum(each.size for each in taken) + info.size <= room:
+                taken.append(info)
+        contents = self.store.blobs([info.sha256 for info in taken])
+        return Subtask(
+            id=task.id,
+            title=task.title,
+            state=task.state,
+            reason=task.reason or "",
+            result=task.result or "",
+            files=tuple(File(name=info.name, content=contents[info.sha256]) for info in taken),
+            left_out=tuple(info for info in task.files if info not in taken),
+        )
+
+    def _child(self, task_id: str, parent: str) -> Record | None:
+        """Return a task's own child; None for what is not there, cannot be read, or is another's."""
+        with suppress(NotFound):
+            record = self.store.get(task_id)
+            return record if record.task.parent == parent else None
+        return None
+
+    def _wake(self, task_id: str) -> None:
+        """Let a task that waits for subtasks go on as far as they are over.
+
+        Two writes, each of which looks for the other's: the end of a subtask for its parent, the beginning of a wait
+        for the subtasks. What a crash leaves between them is found by the watch (decision 0073).
+        """
+        parent = self.store.get(task_id)
+        children = {name: self._child(name, task_id) for name in parent.task.waits_for}
+        over = {name for name, child in children.items() if child is None or child.task.state in OVER}
+        now = self.clock()
+        if over:
+            self.store.change(task_id, Move(lambda record, _: rules.wake(record, over, now)))
+
+    def _wake_after(self, record: Record) -> None:
+        """Wake whom a change concerns: what began to wait, or the parent of what is over. Its failure is the watch's to
+        mend: the change itself is written.
+        """
+        with suppress(*UNWOKEN):
+            if record.task.waits_for:
+                self._wake(record.task.id)
+            elif record.task.parent and record.task.state in OVER:
+                self._wake(record.task.parent)
 
     def workspace(self, task_id: str) -> bytes:
         """Return the archive of the workspace that a task's last session left. Raises `NotFound`."""
@@ -314,7 +384,10 @@ class Queue:
         now = self.clock()
         move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
         blobs = [*(file.content for file in end.files), *texts.values(), *([travels.archive] if travels else [])]
-        return self.task(self.store.change_by_session(session_id, move, blobs))
+        record = self.store.change_by_session(session_id, move, blobs)
+        shown = self.task(record)
+        self._wake_after(record)
+        return shown
 
     def reply(self, task_id: str, reply: Reply, version: int, by: str = "") -> Task:
         """Take a user's answer; a text that came too late is kept as a note to the session before it is refused."""
@@ -407,7 +480,9 @@ class Queue:
 
     def _change(self, task_id: str, change: Callable[[Record], Record], act: Act) -> Task:
         move = Move(lambda record, _: acts.signed(record, change(record), act))
-        return self.task(self.store.change(task_id, move))
+        record = self.store.change(task_id, move)
+        self._wake_after(record)
+        return self.task(record)
 
     def report(self, run: SyncRun) -> None:
         """Keep a sync run; what it says of the sync's health raises or closes alarms in the same write."""
@@ -446,6 +521,9 @@ class Queue:
             if not self._watch_all(now):
                 return
         self.store.catch_up(self._notify.targets, now.timestamp())
+        for parent in self.store.waiting_parents():
+            with suppress(*UNWOKEN):
+                self._wake(parent.task.id)
 
     def _watch_all(self, now: datetime) -> bool:
         """Watch what is of all hosts, where this one has the watch; return whether it had it to the end."""

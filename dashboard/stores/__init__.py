@@ -179,6 +179,9 @@ class Store(Protocol):
     def running(self) -> list[Record]:
         """Return all that runs: as many as there are holders."""
 
+    def waiting_parents(self) -> list[Record]:
+        """Return the tasks that wait for subtasks, found by when they are due."""
+
     def relatives(self, root: str) -> list[Record]:
         """Return the unfinished tasks of a family, but its root."""
 

@@ -190,6 +190,11 @@ class MemoryStore:
         with self._lock:
             return [record for record in self._records.values() if record.task.state is State.RUNNING]
 
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        with self._lock:
+            return [record for record in self._records.values() if record.task.waits_for]
+
     def relatives(self, root: str) -> list[Record]:
         """Return a family's unfinished members but its root."""
         with self._lock:

@@ -23,6 +23,7 @@ from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
+    UNTIL_SUBTASKS,
     BudgetChange,
     Busy,
     Damaged,
@@ -35,6 +36,7 @@ from dashboard.record import (
     Record,
     Unready,
     digest,
+    moment,
 )
 from dashboard.stores import (
     ALL_TASKS,
@@ -427,6 +429,12 @@ class SqliteStore:
     def running(self) -> list[Record]:
         """Return what runs."""
         return self._readable("SELECT id, record FROM tasks INDEXED BY running WHERE state = 'running'")
+
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        sql = "SELECT id, record FROM tasks INDEXED BY timed WHERE ready_at = ? AND state = 'queued'"
+        never = moment(UNTIL_SUBTASKS, "not_before").timestamp()
+        return [record for record in self._readable(sql, never) if record.task.waits_for]
 
     def relatives(self, root: str) -> list[Record]:
         """Return a family's unfinished members but its root."""

@@ -23,6 +23,7 @@ from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
     UNFINISHED,
+    UNTIL_SUBTASKS,
     Busy,
     Damaged,
     FamilyBudget,
@@ -34,6 +35,7 @@ from dashboard.record import (
     NotFound,
     Record,
     Unready,
+    moment,
 )
 from dashboard.stores import (
     ALL_TASKS,
@@ -458,6 +460,13 @@ class DynamoStore:
         ids = [each["ls"] for key in shards(State.RUNNING.value) for each in self._table.query(key, index=STATES)]
         found = self._records(sorted(ids)).values()
         return [record for record in found if record.task.state is State.RUNNING]
+
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        never = layout.seconds(moment(UNTIL_SUBTASKS, "not_before").timestamp())
+        found = [each for key in shards("due") for each in self._table.query(key, index=QUEUE, first=never)]
+        records = self._records(_candidate(each).id for each in found).values()
+        return [record for record in records if record.task.waits_for]
 
     def census(self, now: float) -> Census:
         """Return how many tasks are in each state, and which have waited longest."""
