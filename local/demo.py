@@ -150,7 +150,7 @@ def _on_several(site: Site, choice: Choice, env: dict[str, str], steps: Steps) -
             done = _finished(client, queued, steps)
             if not (told := loss.told(client, middle)):
                 raise StepFailed("the session that went on was not told that its first host was lost")
-            steps.tell(f"the model was told: {told.partition('. ')[0].lstrip('[')}.")
+            steps.tell(f"the model was told: {told.partition('. ')[0].removeprefix('[jada: ')}.")
             bill = _bill(client, done)
     with steps.step(f"return: {lost} is started again"):
         loss.start(site, lost)

@@ -28,7 +28,7 @@ class Middle:
 
 
 def hold(site: Site, match: str) -> None:
-    """Let Claude's double keep silent after the middle of the session that says `match`: it can't end before the loss."""
+    """Let Claude's double keep silent after the middle of the session that says `match`: it can't end before."""
     _order(site, "POST", {"hold": True, "times": 1, "match": match, "turn": MIDDLE + 1})
 
 
