@@ -750,6 +750,21 @@ class HostDay(Written, frozen=True, kw_only=True):
     usd_micros: dict[str, int]
 
 
+class HostReport(Written, frozen=True, kw_only=True):
+    """What a host's dashboard says of it: when its worker was heard of, what is wrong there, how many processes wait
+    for its processors (the load of the last minute), and what is free on its disk. `at` is its own time of day.
+    """
+
+    host: str
+    beat: int = 0
+    at: str = ""
+    worker_seen: str | None = None
+    wrong: tuple[str, ...] = ()
+    load: float | None = None
+    cpus: int | None = None
+    free_mb: int | None = None
+
+
 class Counted(Written, frozen=True, kw_only=True):
     """Sessions that began within the last so many hours: how many came to their end, finished, used up their turns
     (`hits`), were ended by a full context (`early`), or failed; `sureness` says how far the rate of hits is a figure.
