@@ -66,6 +66,7 @@ faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scena
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m local tools
+	@$(BIN)/python -m tests.faults.fleet --faults 500
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 
 bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, sync and worker beside peers
