@@ -44,6 +44,8 @@ _AGAIN = "start it again"
 _PROMPT = "Open this address in a browser, sign in as the account that may edit the sheet, and allow:\n\n{url}\n\n"
 _SYNC = ("systemctl", "start", "port-sheet-sync.service")
 _RUNS = 2
+_ELSEWHERE, _ELSEWHERE_S = 24, 15
+"""Runs that may find the sync at another host, and the pause between them: longer than a lease with what follows it."""
 """Starts of the sync: a run that began before the new token was there proves nothing."""
 
 
@@ -283,11 +285,19 @@ def _start_sync() -> None:
         raise SyncFailed("sync_not_started", f"the sync could not be started: {error.strerror}", cure) from error
 
 
-def _synced(since: datetime, start: Callable[[], None], state: Path) -> SyncRun:
+def _synced(
+    since: datetime, start: Callable[[], None], state: Path, pause: Callable[[float], None] = time.sleep
+) -> SyncRun:
     """Run the sync until a run that began after `since` has ended, and return its report. Raises `SyncFailed`."""
-    for _ in range(_RUNS):
+    runs = elsewhere = 0
+    while runs < _RUNS and elsewhere < _ELSEWHERE:
         start()
         run = _latest(state)
+        if run and run.outcome is SyncOutcome.ELSEWHERE:
+            elsewhere += 1
+            pause(_ELSEWHERE_S)
+            continue
+        runs += 1
         # Cron's run may have begun with the old token: starting it only waited for its end.
         if run and datetime.fromisoformat(run.started_at) >= since.replace(microsecond=0):
             if run.outcome not in (SyncOutcome.CHANGED, SyncOutcome.UNCHANGED):
