@@ -35,6 +35,7 @@ from dashboard.record import (
     digest,
     moment,
 )
+from dashboard.roles import Roles
 from dashboard.settings import Settings, zone
 from dashboard.stores import ALL_TASKS, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
@@ -94,6 +95,7 @@ class Queue:
         around: Beside | None = None,
     ) -> None:
         self.store = store
+        self.roles = Roles(store, boottime)
         look_every_s = settings.lease_s / leases.LOOKS_A_LEASE if settings.table else leases.LOOK_EVERY_S
         self._leases = Leases(settings.lease_s, boottime, look_every_s)
         self._boottime, self._began = boottime, boottime()

@@ -244,7 +244,7 @@ def _sshd_in_force() -> Iterator[Row]:
         else:
             yield Row("sshd", name, value, cure=cure, settled_by=by)
     # One that was not reloaded does what its files said before.
-    give = {"unit": "ssh.service", "commands": [["sshd", "-t"], ["systemctl", "reload", "ssh"]]}
+    give = {"commands": [["sshd", "-t"], ["systemctl", "reload", "ssh"]]}
     cure = "reloaded now it would do what another file says: mend that first, then `fab deploy` reloads it"
     row = Row("in force", "ssh.service", want=True, repair="reload", give=give, cure=cure, settled_by=by)
     yield replace(row, waits_for="sshd")
@@ -257,8 +257,7 @@ def _journald_in_force() -> Iterator[Row]:
     for name, value in settings.items():
         cure = "a later file of /etc/systemd/journald.conf.d sets it: remove that line, and restart systemd-journald"
         yield Row("journald", name, value, cure=cure, settled_by=by)
-    commands = [["systemctl", "restart", "systemd-journald"], ["journalctl", "--flush"]]
-    give = {"unit": "systemd-journald.service", "commands": commands}
+    give = {"commands": [["systemctl", "restart", "systemd-journald"], ["journalctl", "--flush"]]}
     yield Row("in force", "systemd-journald.service", want=True, repair="reload", give=give, settled_by=by)
 
 

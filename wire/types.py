@@ -509,6 +509,55 @@ class SyncRun(Written, frozen=True, kw_only=True):
     token_dies_at: str | None = None
 
 
+class TakeLease(Request, frozen=True, kw_only=True):
+    """Ask for the sync's lease: among all hosts of one queue one sync writes the sheet. `holder` names what can run
+    only once at a time (a host, where a lock keeps its runs apart): it gets its own lease again at once, under a new
+    fence. For `ttl_s` after a beat the holder may begin requests, each of at most `request_s`.
+    """
+
+    holder: Line
+    ttl_s: Annotated[int, Meta(ge=5, le=3600)]
+    request_s: Annotated[int, Meta(ge=0, le=3600)]
+
+
+class RoleLease(Written, frozen=True, kw_only=True):
+    """Who has the lease. `held`: the one who asked, for `ttl_s` from before the request was sent; else `holder` has it,
+    and asking again later is all there is to do.
+    """
+
+    held: bool
+    holder: str
+    fence: int
+    ttl_s: int
+
+
+class Beat(Written, frozen=True, kw_only=True):
+    """The holder of this fence lives, or, at a release, lets go."""
+
+    fence: int
+
+
+class Keep(Written, frozen=True, kw_only=True):
+    """A content of the sync, to be kept in place of `version`: 0 where there is none yet."""
+
+    fence: int
+    version: int
+    content: Base64
+
+
+class KeptVersion(Written, frozen=True, kw_only=True):
+    """The version that is kept now."""
+
+    version: int
+
+
+class KeptContent(Written, frozen=True, kw_only=True):
+    """What is kept, in its version."""
+
+    version: int
+    content: Base64
+
+
 class TaskList(Written, frozen=True, kw_only=True):
     """Tasks in the order asked for; the `Link` header names the next page. A page may hold fewer tasks than asked for,
     or none, and name a next one all the same: so far was looked.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from dashboard import outgoing, rules
+from dashboard import hold, outgoing, rules
+from dashboard.hold import Hold, HoldMove
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -28,11 +29,13 @@ from dashboard.stores import (
     MOST_NOTICES,
     AlarmMove,
     Candidate,
+    Kept,
     Listing,
     NoticeFilter,
     Sort,
     TaskFilter,
     journal,
+    replaces,
     require_answerable,
     words,
 )
@@ -64,6 +67,8 @@ class MemoryStore:
         self._spent: dict[str, Used] = {}
         self._runs: list[SyncRun] = []
         self._notices: dict[tuple[str, str], Notice] = {}
+        self._roles: dict[str, Hold] = {}
+        self._kept: dict[tuple[str, str], Kept] = {}
         self._targets = targets
         self._caught_up: frozenset[str] = frozenset()
 
@@ -344,6 +349,31 @@ class MemoryStore:
             self._marks.pop(name, None)
             if text is not None:
                 self._marks[name] = text
+
+    def roles(self) -> dict[str, Hold]:
+        """Return all roles."""
+        with self._lock:
+            return dict(self._roles)
+
+    def change_role(self, role: str, move: HoldMove) -> Hold:
+        """Replace a role's hold."""
+        with self._lock:
+            self._roles[role] = move(self._roles.get(role))
+            return self._roles[role]
+
+    def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
+        """Keep a content under a role's name."""
+        with self._lock:
+            hold.require_current(role, self._roles.get(role), fence)
+            held = self._kept.get((role, name))
+            if replaces(name, held and (held.version, digest(held.content)), version, digest(content)):
+                self._kept[role, name] = Kept(version + 1, content)
+            return version + 1
+
+    def kept(self, role: str, name: str) -> Kept | None:
+        """Return what is kept under a role's name."""
+        with self._lock:
+            return self._kept.get((role, name))
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""

@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from dashboard import outgoing, rules
+from dashboard import hold, outgoing, rules
+from dashboard.hold import Hold, HoldMove
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -40,6 +41,7 @@ from dashboard.stores import (
     MOST_NOTICES,
     AlarmMove,
     Candidate,
+    Kept,
     Listing,
     NoticeFilter,
     Sort,
@@ -48,6 +50,7 @@ from dashboard.stores import (
     files,
     journal,
     listing,
+    replaces,
     require_answerable,
     retention,
 )
@@ -710,6 +713,35 @@ class SqliteStore:
             else:
                 db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"{_MARK}{name}", text))
 
+    def roles(self) -> dict[str, Hold]:
+        """Return all roles."""
+        return {role: read(Hold, text) for role, text in self._rows("SELECT role, record FROM roles")}
+
+    def change_role(self, role: str, move: HoldMove) -> Hold:
+        """Replace a role's hold in one write."""
+        with self._writing() as db:
+            old = _hold(db, role)
+            new = move(old)
+            if new != old:
+                db.execute("INSERT OR REPLACE INTO roles (role, record) VALUES (?, ?)", (role, dump(new).decode()))
+            return new
+
+    def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
+        """Keep a content under a role's name, in one write with the look at its fence."""
+        with self._writing(grows=True) as db:
+            hold.require_current(role, _hold(db, role), fence)
+            held = db.execute("SELECT version, sha256 FROM kept WHERE role = ? AND name = ?", (role, name)).fetchone()
+            sha256 = digest(content)
+            if replaces(name, held, version, sha256):
+                sql = "INSERT OR REPLACE INTO kept (role, name, version, sha256, content) VALUES (?, ?, ?, ?, ?)"
+                db.execute(sql, (role, name, version + 1, sha256, content))
+            return version + 1
+
+    def kept(self, role: str, name: str) -> Kept | None:
+        """Return what is kept under a role's name."""
+        rows = self._rows("SELECT version, content FROM kept WHERE role = ? AND name = ?", role, name)
+        return Kept(rows[0][0], bytes(rows[0][1])) if rows else None
+
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""
         tasks, journals = self._prune_tasks(before.tasks), self._prune_journals(before.journals)
@@ -899,6 +931,11 @@ def _found(db: sqlite3.Connection, record: Record, key: Key | None) -> Found:
 def _same_work(db: sqlite3.Connection, record: Record) -> Record | None:
     key = record.task.dedupe_key
     return None if key is None else _record(db, f"dedupe_key = ? AND {_UNFINISHED}", key)
+
+
+def _hold(db: sqlite3.Connection, role: str) -> Hold | None:
+    row = db.execute("SELECT record FROM roles WHERE role = ?", (role,)).fetchone()
+    return read(Hold, row[0]) if row else None
 
 
 def _columns(record: Record) -> tuple[object, ...]:

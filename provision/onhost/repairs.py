@@ -141,8 +141,8 @@ def _moved_aside(path: Path) -> str | None:
 def _reload(group: list[Repair], _given: Given) -> Steps:
     for repair in group:
         yield (
-            f"make {repair['give']['unit']} read its files again",
-            partial(system.load, repair["give"]["unit"], repair["give"]["commands"]),
+            f"make {repair['name']} read its files again",
+            partial(system.load, repair["give"]["commands"]),
         )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from dashboard import outgoing, rules
+from dashboard.hold import Hold, HoldMove
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -38,6 +39,7 @@ from dashboard.stores import (
     ALL_TASKS,
     AlarmMove,
     Candidate,
+    Kept,
     Listing,
     NoticeFilter,
     Sort,
@@ -52,8 +54,10 @@ from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, Write, batches, 
 from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.journals import Cuts, Journals, cuts, require_session
 from dashboard.stores.dynamodb.layout import QUEUE, STATES, shards, task_key
-from dashboard.stores.dynamodb.outbox import Kept, Outbox, by_name
+from dashboard.stores.dynamodb.outbox import Kept as KeptNotice
+from dashboard.stores.dynamodb.outbox import Outbox, by_name
 from dashboard.stores.dynamodb.pruning import Pruning
+from dashboard.stores.dynamodb.roles import Roles
 from dashboard.stores.dynamodb.table import Table
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import first_id, read_cursor
@@ -112,6 +116,7 @@ class DynamoStore:
         self._blobs = Blobs(table)
         self._journals = Journals(table)
         self._outbox = Outbox(table)
+        self._roles = Roles(table)
         self._pruning = Pruning(table, self._blobs, self._journals, self._records, self._note_spent)
 
     def close(self) -> None:
@@ -722,7 +727,7 @@ class DynamoStore:
             if self._posted(wanted, found):
                 return
 
-    def _posted(self, notices: Sequence[Notice], found: Iterable[Kept]) -> bool:
+    def _posted(self, notices: Sequence[Notice], found: Iterable[KeptNotice]) -> bool:
         held = by_name(found)
         unknown = [notice for notice in notices if (notice.id, notice.target) not in held]
         held |= by_name(self._outbox.kept(unknown))
@@ -750,6 +755,22 @@ class DynamoStore:
                 return
 
     # The store itself.
+
+    def roles(self) -> dict[str, Hold]:
+        """Return all roles."""
+        return self._roles.all()
+
+    def change_role(self, role: str, move: HoldMove) -> Hold:
+        """Replace a role's hold in one write."""
+        return self._roles.change(role, move)
+
+    def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
+        """Keep a content under a role's name."""
+        return self._roles.keep(role, fence, name, content, version)
+
+    def kept(self, role: str, name: str) -> Kept | None:
+        """Return what is kept under a role's name."""
+        return self._roles.kept(role, name)
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""
