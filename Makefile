@@ -64,6 +64,7 @@ check: tools ## lint, types, architecture, units, shell
 faults: tools ## 3,000 kills of the queue, 2,000 scenarios of people beside the sync, sixty deploys that something ends
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.people --scenarios 2000
+	@$(BIN)/python -m tests.people --scenarios 300 --hosts
 	@$(BIN)/python -m local tools
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 

@@ -13,7 +13,6 @@ import sqlite3
 import sys
 import time
 import tomllib
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +25,7 @@ from sync import away, changes, credentials, diff, report, sample, walls
 from sync.failure import Exit, SyncFailed, memory_failure
 from sync.held import Elsewhere, catch_up, holding
 from sync.history import Busy, History, opened, require_memory
-from sync.lease import Shared
+from sync.lease import Shared, holder
 from sync.run import Context, Done, Preview, preview, prove_writable, secret, sync
 from sync.settings import STATE, Settings, read
 from sync.source import read as source
@@ -67,7 +66,9 @@ def main(arguments: Sequence[str] | None = None, now: Callable[[], datetime] = u
     except (Invalid, tomllib.TOMLDecodeError) as error:
         return _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
     if options.explain or options.looked:
-        return _explain(options.explain, options.state) if options.explain else _close_strays(settings, secrets, options)
+        return (
+            _explain(options.explain, options.state) if options.explain else _close_strays(settings, secrets, options)
+        )
     if options.first or options.writable:
         return (_show_first if options.first else _prove_writable)(settings, secrets, options)
     if not settings.enabled:
@@ -134,7 +135,7 @@ def _attempt(
         with opened(state, (*settings.columns, STATE)) as history:
             context = Context(settings, secrets, history, options.now, time.sleep, state, options.plan)
             try:
-                return _held(what, context, options)
+                return _alone(what, context, options)
             except Elsewhere as elsewhere:
                 return elsewhere
             except SyncFailed as failed:
@@ -150,7 +151,7 @@ def _attempt(
         return SyncFailed("sync_fault", cause, "report it with the lines above this one")
 
 
-def _held(what: Callable[[Context], Found], context: Context, options: argparse.Namespace) -> Found:
+def _alone(what: Callable[[Context], Found], context: Context, options: argparse.Namespace) -> Found:
     """Do it, with several hosts as the one that has the sync. What was settled is kept for readers in any case."""
     history = context.history
 
@@ -163,7 +164,7 @@ def _held(what: Callable[[Context], Found], context: Context, options: argparse.
             return what(context)
         # Before another host's memory takes the place of this one: what a killed run left is nowhere else.
         keep()
-        store = _shared(context.settings, context.secrets)
+        store = _shared(context.settings, context.secrets, context.state)
         if options.dry_run:
             catch_up(store, history)
             return what(context)
@@ -172,10 +173,9 @@ def _held(what: Callable[[Context], Found], context: Context, options: argparse.
         return what(dataclasses.replace(context, ready=held.ready))
 
 
-def _shared(settings: Settings, secrets: Path) -> Shared:
-    # A name for this run only; quickly, for a lease does not wait.
-    client = _dashboard(settings, secrets, retries=1)
-    return Shared(client, f"{socket.gethostname()}/{uuid.uuid4().hex[:8]}")
+def _shared(settings: Settings, secrets: Path, state: Path) -> Shared:
+    # Few tries: a lease does not wait.
+    return Shared(_dashboard(settings, secrets, retries=1), holder(state))
 
 
 def _boottime() -> float:
@@ -244,10 +244,12 @@ def _close_strays(settings: Settings, secrets: Path, options: argparse.Namespace
     try:
         # Opening makes what is not there, and of a memory that is new nothing would be open.
         require_memory(state)
-        with opened(state, (*settings.columns, STATE)) as history:
-            with holding(_shared(settings, secrets), history, _boottime) if options.is_shared else contextlib.nullcontext():
-                strays = history.strays()
-                history.close_strays(strays, [], utc_now())
+        with contextlib.ExitStack() as stack:
+            history = stack.enter_context(opened(state, (*settings.columns, STATE)))
+            if options.is_shared:
+                stack.enter_context(holding(_shared(settings, secrets, state), history, _boottime))
+            strays = history.strays()
+            history.close_strays(strays, [], utc_now())
     except SyncFailed as failed:
         return _print_failure(failed)
     except (sqlite3.Error, OSError) as error:

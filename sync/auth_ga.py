@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,9 +45,9 @@ _AGAIN = "start it again"
 _PROMPT = "Open this address in a browser, sign in as the account that may edit the sheet, and allow:\n\n{url}\n\n"
 _SYNC = ("systemctl", "start", "port-sheet-sync.service")
 _RUNS = 2
-_ELSEWHERE, _ELSEWHERE_S = 24, 15
-"""Runs that may find the sync at another host, and the pause between them: longer than a lease with what follows it."""
 """Starts of the sync: a run that began before the new token was there proves nothing."""
+_ELSEWHERE, _ELSEWHERE_S = 24, 15
+"""Starts that may find the sync at another host, and the pause between: in all longer than a lease that was left."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

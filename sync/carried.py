@@ -182,6 +182,10 @@ def _put(db: sqlite3.Connection, tab: str, found: Rows) -> None:
     names = ", ".join(found.columns[place] for place in places)
     marks = ", ".join("?" * len(places))
     db.executemany(f"DELETE FROM {tab} WHERE {key} = ?", [(each,) for each in found.gone])  # noqa: S608 - likewise
+    # They differ from the image here too: what is sent next holds them again.
+    place = found.columns.index(key)
+    touched = [(tab, each) for each in (*found.gone, *(row[place] for row in found.rows))]
+    db.executemany("INSERT INTO touched (tab, key) VALUES (?, ?)", touched)
     values: Sequence[tuple[_Value, ...]] = [tuple(row[place] for place in places) for row in found.rows]
     db.executemany(f"REPLACE INTO {tab} ({names}) VALUES ({marks})", values)  # noqa: S608 - likewise
 

@@ -140,7 +140,7 @@ class Held:
 
 @contextlib.contextmanager
 def holding(store: Store, history: History, boottime: Callable[[], float]) -> Iterator[Held]:
-    """Hold the sync for a while. Raises as `Held` and its `end` do; a failure meanwhile is not hidden by a second one."""
+    """Hold the sync for a while. Raises as `Held` and its `end` do; a failure meanwhile is not hidden by another."""
     held = Held(store, history, boottime)
     try:
         yield held

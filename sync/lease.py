@@ -1,23 +1,40 @@
 """The store of `sync.held` by the dashboard of this host: its lease for the sync, and what it keeps for it."""
 
 import http
+import secrets
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from sync.failure import SyncFailed
 from sync.held import GOOGLE_S, Elsewhere, Grant
 from wire.client import Client, RequestRefused, Unreachable
+from wire.disk import replace_file
 from wire.types import Keep, TakeLease
 
 TTL_S = 120
-"""For how long a holder may be silent: a request needs a bit more than half of it, and it is renewed before each write."""
+"""For how long a holder may be silent: a request needs a bit more than half of it."""
 _CURE = "see `fab status`; the next run tries again. Without the lease two hosts could write at once, so none does"
+
+_FILE = "host"
 
 A = TypeVar("A")
 
 
+def holder(state: Path) -> str:
+    """Return this host's name, with what tells it from a namesake. Raises `OSError`.
+
+    Of a host, not of a run: the memory's lock keeps its runs apart, and one that follows a killed one need not wait.
+    """
+    path = state / _FILE
+    if not path.exists():
+        replace_file(path, secrets.token_hex(4).encode())
+    return f"{socket.gethostname()}/{path.read_text(encoding='utf-8')}"
+
+
 class Shared:
-    """What the hosts share. `holder` names this run only: one that was killed has the lease until its time is over."""
+    """What the hosts share."""
 
     def __init__(self, client: Client, holder: str) -> None:
         self._client, self._holder = client, holder

@@ -83,8 +83,7 @@ def off(now: datetime) -> SyncRun:
 
 def elsewhere(started: datetime, now: datetime, why: SyncFailed) -> SyncRun:
     """Make what stays on the disk of a run that found the sync at another host: that one reports to the dashboard."""
-    times = {"started_at": _text(started), "finished_at": _text(now)}
-    return SyncRun(**times, outcome=SyncOutcome.ELSEWHERE, cause=why.cause)
+    return SyncRun(started_at=_text(started), finished_at=_text(now), outcome=SyncOutcome.ELSEWHERE, cause=why.cause)
 
 
 def send(client: Client, run: SyncRun) -> bool:

@@ -81,12 +81,11 @@ class Desk:
         live = {key: (key, *cells) for key, cells in source.items()}
         known = Policy(arrival=1, **policy)
         settings = msgspec.structs.replace(self.settings, conflicts="sheet" if known.sheet_wins else "source")
-        with opened(self.folders[host], OURS) as history:
-            with contextlib.ExitStack() as stack:
-                ready = self._ready(stack, history, host)
-                outside = Outside(self._time, self.pauses.append, self._new_id)
-                work = Converge(Sheet(partial(self._call, ready), settings), history, outside, settings)
-                return work.run(lambda rows, base: diff(live, rows, base, known), live.keys())
+        with opened(self.folders[host], OURS) as history, contextlib.ExitStack() as stack:
+            call = partial(self.call, ready=self._ready(stack, history, host))
+            outside = Outside(self._time, self.pauses.append, self._new_id)
+            work = Converge(Sheet(call, settings), history, outside, settings)
+            return work.run(lambda rows, base: diff(live, rows, base, known), live.keys())
 
     def _ready(self, stack, history, host):
         if not self.shared:
@@ -133,7 +132,8 @@ class Desk:
         self._ids += 1
         return self._ids
 
-    def _call(self, ready, method, path="", query=None, body=None):
+    def call(self, method, path="", query=None, body=None, ready=lambda path: None):
+        """One call of the sync, which makes sure by `ready` that it may send it."""
         self.first()
         ready(path)
         self.requests.append(f"{method} {path}".strip())
