@@ -28,8 +28,9 @@ class Api:
     `ready` is asked before a call of a path is sent, each time, and may refuse it.
     """
 
-    def __init__(self, settings: Settings, access: Access, ready: Callable[[str], None] = lambda _: None) -> None:
-        self._access, self._ready = access, ready
+    def __init__(self, settings: Settings, access: Access, ready: Callable[[str], None] | None = None) -> None:
+        self._access = access
+        self._ready = ready or (lambda _: None)
         # No retries here: after a write that got no answer the sheet must be read before anything is sent again.
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
         self._url = f"{settings.sheets_url.rstrip('/')}/{settings.spreadsheet_id}"

@@ -35,17 +35,23 @@ CREATE TRIGGER IF NOT EXISTS keep_gone BEFORE DELETE ON base BEGIN
 END;
 """
 
+_JUDGED, _WATCHED = 1, 2
+"""What a batch is beyond sent."""
 _ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A batch that was sent, when, and whether it was judged by its copy."""
+    """A batch that was sent, when, and whether it was judged by its copy.
+
+    `is_watched`: it is taken for never carried out; only its copy would say that it was, after all.
+    """
 
     number: int
     at: datetime
     batch: Batch
     judged: bool
+    is_watched: bool = False
 
 
 class Busy(SyncFailed):
@@ -178,9 +184,19 @@ class History:
         """Return the batches that were begun and are not over, the oldest first."""
         rows = self._db.execute("SELECT number, at, data, judged FROM batch ORDER BY number")
         return [
-            Begun(number, datetime.fromisoformat(at), msgspec.json.decode(data, type=Batch), bool(judged))
+            Begun(
+                number,
+                datetime.fromisoformat(at),
+                msgspec.json.decode(data, type=Batch),
+                judged == _JUDGED,
+                judged == _WATCHED,
+            )
             for number, at, data, judged in rows
         ]
+
+    def watch(self, number: int) -> None:
+        """A batch is taken for never carried out; another host that stood still may send it all the same."""
+        self._db.execute("UPDATE batch SET judged = ? WHERE number = ?", (_WATCHED, number))
 
     def forget(self, number: int) -> None:
         """A batch is over: its copy is gone, or it was never carried out."""

@@ -37,7 +37,7 @@ class Context:
     state: Path = Path()
     expected: str = ""
     """The name of the plan that a dry run printed, if only that may be written."""
-    ready: Callable[[str], None] = lambda _: None
+    ready: Callable[[str], None] | None = None
     """What must be so before each call of the spreadsheet, by its path: with several hosts, the sync's lease."""
     new_id: Callable[[], int] = _random_id
 
@@ -122,7 +122,7 @@ def _sides(context: Context) -> tuple[Bookings, Sheet, credentials.Token]:
 
 
 def _converge(context: Context, sheet: Sheet) -> Converge:
-    outside = Outside(context.now, context.pause, context.new_id)
+    outside = Outside(context.now, context.pause, context.new_id, is_shared=context.ready is not None)
     return Converge(sheet, context.history, outside, context.settings)
 
 

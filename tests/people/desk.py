@@ -83,7 +83,7 @@ class Desk:
         settings = msgspec.structs.replace(self.settings, conflicts="sheet" if known.sheet_wins else "source")
         with opened(self.folders[host], OURS) as history, contextlib.ExitStack() as stack:
             call = partial(self.call, ready=self._ready(stack, history, host))
-            outside = Outside(self._time, self.pauses.append, self._new_id)
+            outside = Outside(self._time, self.pauses.append, self._new_id, is_shared=bool(self.shared))
             work = Converge(Sheet(call, settings), history, outside, settings)
             return work.run(lambda rows, base: diff(live, rows, base, known), live.keys())
 

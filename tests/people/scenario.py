@@ -45,10 +45,10 @@ _FATES = st.one_of(
 )
 _FLEET_FATES = st.one_of(
     _FATES,
-    st.sampled_from(["stands still", "store before", "store after"]),
+    st.sampled_from(["stands still", "stands still sending", "store before", "store after"]),
 )
-"""The host stands still before it makes sure that it may send a request, for half an hour, and another host has a run;
-or the store that the hosts share fails once, before or after it did what was asked."""
+"""The host stands still for half an hour, before it makes sure that it may send a request or after it, and another host
+has a run; or the store that the hosts share fails once, before or after it did what was asked."""
 _ONE = st.just(())
 _WHEN = st.sampled_from([0, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9])
 """Before which request; the third is the first write of a run that was not disturbed."""
@@ -198,14 +198,20 @@ class _Play:
         fate = next((fate for when, fate in self.scenario.fates if when == n), "none")
         if fate.startswith("store "):
             self.desk.shared.faults.append(fate.removeprefix("store "))
-        if fate == "stands still" and not self._still:
-            self._still = True
-            self.desk.later(minutes=30)
-            self.takeovers += 1
-            # People go on beside the other host too, but nothing more befalls it.
-            after, self.desk.after = self.desk.after, lambda: None
-            self._ran((self.scenario.hosts[(self.runs - 1) % len(self.scenario.hosts)] + 1) % 3)
-            self.desk.after = after
+        if fate == "stands still":
+            self._meanwhile()
+
+    def _meanwhile(self):
+        """Half an hour passes, and another host has a run."""
+        if self._still:
+            return
+        self._still = True
+        self.desk.later(minutes=30)
+        self.takeovers += 1
+        # People go on beside the other host too, but nothing more befalls it.
+        after, self.desk.after = self.desk.after, lambda: None
+        self._ran((self.scenario.hosts[(self.runs - 1) % len(self.scenario.hosts)] + 1) % 3)
+        self.desk.after = after
 
     def _act(self):
         n = len(self.desk.requests) - self._first
@@ -215,6 +221,8 @@ class _Play:
         how, _, after = self._fate().rpartition("late ")
         if after.isdecimal():
             self.desk.delay(int(after))
+        if self._fate() == "stands still sending":
+            self._meanwhile()
         if self._fate() == "kill before" or how == "kill ":
             raise Killed
         if self._fate() == "lose before" or after.isdecimal():

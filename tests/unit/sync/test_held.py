@@ -155,3 +155,50 @@ def test_an_image_that_does_not_fit_is_told_and_nothing_is_written(desk):
         desk.sync(CHANGED, B)
     assert "memory-a" in failed.value.cause
     assert rates(desk) == [80, 70]
+
+
+def stands_still_sending(desk, source, **span):
+    """The first host made sure that it may write, and then stood still while the other had a run; then it wrote."""
+
+    def freeze():
+        if desk.requests[-1].endswith(":batchUpdate"):
+            desk.before = lambda: None
+            desk.later(**span)
+            desk.sync(CHANGED, B)
+
+    desk.before = freeze
+    with pytest.raises(Elsewhere):
+        desk.sync(source, A)
+
+
+@pytest.mark.parametrize("span", [{"minutes": 10}, {"hours": 5}])
+def test_the_one_write_that_a_frozen_host_still_sends_is_found_by_its_copy_and_put_right(desk, span):
+    stands_still_sending(desk, SOURCE | {"B1": ("2026-05-13", "Ada", 1)}, **span)
+    assert rates(desk) == [1, 70]
+    desk.later(minutes=30)
+    desk.sync(CHANGED, B)
+    assert rates(desk) == [90, 70]
+    assert [title for title in desk.titles if title.startswith(".jada")] == []
+
+
+def test_what_such_a_write_took_from_a_user_is_told(desk):
+    desk.after = lambda: desk.requests[-1].startswith("POST /values") and desk.type(1, 3, 4711)
+    stands_still_sending(desk, SOURCE | {"B1": ("2026-05-13", "Ada", 1)}, hours=5)
+    desk.after = lambda: None
+    desk.later(minutes=30)
+    desk.sync(CHANGED, B)
+    assert 4711 in {each.was for each in desk.told()} or 4711 in rates(desk)
+
+
+def test_a_batch_that_never_came_is_looked_for_a_day_and_no_longer(desk):
+    killed(desk, A, CHANGED, at=3)
+    desk.later(minutes=30)
+    desk.sync(CHANGED, B)
+    desk.requests.clear()
+    desk.sync(CHANGED, B)
+    assert desk.requests == ["GET", "POST /values:batchGetByDataFilter"]
+    desk.later(hours=24)
+    desk.sync(CHANGED, B)
+    desk.requests.clear()
+    desk.sync(CHANGED, B)
+    assert desk.requests == ["POST /values:batchGetByDataFilter"]
