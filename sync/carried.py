@@ -29,8 +29,8 @@ CREATE TRIGGER IF NOT EXISTS touch_{tab}_{what} AFTER {what} ON {tab} BEGIN
     INSERT OR IGNORE INTO touched (tab, key) VALUES ('{tab}', {which}.{key});
 END;
 """
-_MUCH = 24 * 1024
-"""Bytes of rows from which on a new image costs less: each later step sends all rows since the image once more."""
+_MUCH, _SHARE = 16 * 1024, 16
+"""Bytes of rows, and their share of an image, from which on a new image costs less than sending them at each step."""
 _IMAGES = ("memory-a", "memory-b")
 """In turn: the one that the rows in the store stand on is not written over."""
 
@@ -107,7 +107,7 @@ def image(db: sqlite3.Connection) -> tuple[Kept, bytes]:
 
 def wants_image(kept: Kept, encoded: int) -> bool:
     """Whether rows of so many bytes are better sent as a new image, once."""
-    return encoded > max(_MUCH, kept.size // 8)
+    return encoded > max(_MUCH, kept.size // _SHARE)
 
 
 def encode(kept: Kept) -> bytes:

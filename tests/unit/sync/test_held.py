@@ -202,3 +202,30 @@ def test_a_batch_that_never_came_is_looked_for_a_day_and_no_longer(desk):
     desk.requests.clear()
     desk.sync(CHANGED, B)
     assert desk.requests == ["POST /values:batchGetByDataFilter"]
+
+
+def test_a_lease_that_took_long_to_renew_has_no_time_left_for_a_write(desk):
+    """Its time counts from before the renewal was asked for."""
+    renew = desk.shared.renew
+    desk.shared.renew = lambda fence: renew(fence) and (desk.later(seconds=60) or True)
+    with pytest.raises(SyncFailed, match="lease_short"):
+        desk.sync(CHANGED, A)
+    assert [each for each in desk.requests if each.endswith(":batchUpdate")] == []
+
+
+def test_while_a_write_may_still_come_the_lease_is_not_let_go(desk):
+    """Four tries that got no answer, and a run that ended by its failure."""
+
+    def lose():
+        if desk.requests[-1].endswith(":batchUpdate"):
+            raise SyncFailed("sheets_unreachable", "x", "y", wait_s=1)
+
+    desk.before = lose
+    with pytest.raises(SyncFailed, match="sheets_unreachable"):
+        desk.sync(CHANGED, A)
+    desk.before = lambda: None
+    with pytest.raises(Elsewhere):
+        desk.sync(CHANGED, B)
+    desk.later(minutes=6)
+    desk.sync(CHANGED, B)
+    assert rates(desk) == [90, 70]
