@@ -1,6 +1,8 @@
 """What can be asked of the queue, by the API and by the page: each call is one move of `rules` on the store."""
 
+import logging
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace as replace_foreseen
@@ -15,6 +17,9 @@ from dashboard.beside import Beside
 from dashboard.bulk import Action, Answered, Bulk, Foreseen, foreseen
 from dashboard.direct import Direct
 from dashboard.disk import DiskWatch
+from dashboard.duties import Duties
+from dashboard.fleet import Fleet
+from dashboard.hold import OUTBOX, WATCH
 from dashboard.leases import Leases
 from dashboard.proof import Proof
 from dashboard.record import (
@@ -35,10 +40,11 @@ from dashboard.record import (
     Unready,
     digest,
     moment,
+    stamp,
 )
 from dashboard.roles import Roles
 from dashboard.settings import Settings, zone
-from dashboard.stores import ALL_TASKS, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
 from wire.types import (
     FILE_LIMIT,
@@ -56,6 +62,7 @@ from wire.types import (
     Heartbeat,
     HeartbeatReply,
     HostDay,
+    HostReport,
     Lease,
     LeftWorkspace,
     Message,
@@ -76,6 +83,8 @@ from wire.types import (
     require_small_files,
 )
 from wire.values import Invalid
+
+log = logging.getLogger(__name__)
 
 RECURRING = "recurring:"
 """What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
@@ -102,7 +111,11 @@ class Queue:
         around: Beside | None = None,
     ) -> None:
         self.store = store
+        self._beside = around or Beside()
+        self._host = self._beside.host if settings.table else ""
         self.roles = Roles(store, boottime)
+        self.duties = Duties(self.roles, f"{self._host}/{uuid.uuid4().hex[:8]}" if settings.table else None, boottime)
+        self.fleet = Fleet(store, self._host if settings.table else None, settings, boottime)
         look_every_s = settings.lease_s / leases.LOOKS_A_LEASE if settings.table else leases.LOOK_EVERY_S
         self._leases = Leases(settings.lease_s, boottime, look_every_s)
         self._boottime, self._began = boottime, boottime()
@@ -110,7 +123,6 @@ class Queue:
         self._giving = threading.Lock()
         self.clock = clock
         self._settings = settings
-        self._beside = around or Beside()
         self._sync_rested: datetime | None = None
         self._started = clock()
         # Of this process's life only: after a restart a worker has its minutes to be heard of.
@@ -400,7 +412,13 @@ class Queue:
         now = self.clock()
         cancelled = self._change(task_id, partial(rules.cancel, now=now), acts.act(by, Deed.CANCELLED, now))
         self._cancel_subtasks(task_id, by)
+        self._forget(cancelled)
         return cancelled
+
+    def _forget(self, cancelled: Task) -> None:
+        """Wait no longer for a silent host whose alarm was cancelled."""
+        if cancelled.dedupe_key and cancelled.dedupe_key.startswith(watch.HOST):
+            self.fleet.forget(cancelled.dedupe_key.removeprefix(watch.HOST))
 
     def _cancel_subtasks(self, task_id: str, by: str) -> None:
         """Cancel what a cancelled task has made: only after it, because then it gets no new ones."""
@@ -453,6 +471,7 @@ class Queue:
             task = self._change(task_id, lambda record: bulk.applied_as_read(record, version, now), act)
             if bulk.action is Action.CANCEL:
                 self._cancel_subtasks(task_id, by)
+                self._forget(task)
         except NotFound:
             return Answered(id=task_id, title="", after=None, why="it is not there any more")
         except (StaleVersion, Conflict) as error:
@@ -492,25 +511,68 @@ class Queue:
             self._direct.over(now)
 
     def _look(self, now: datetime, backup_failed: str | None, *, refused: bool) -> None:
-        last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
-        latest, room = runs[0] if runs else None, self.store.room()
         self._leases.past(self.store.running)
-        paused = self._beside.paused()
-        alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
-        if self._sync_rests(paused, now):
-            alarms.pop(watch.SYNC, None)
-        if beside.BACKUP not in paused:
-            kept, off_box = self._beside.backup(), self._beside.off_box
-            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now)
-        alarms |= watch.unreadable(self.store.damaged(), self._new_id(), now)
-        alarms |= watch.backed_up(backup_failed, self._new_id(), now)
-        if room:
-            alarms |= watch.disk(room.disk, self._new_id(), now, self._settings, refused=refused)
-        self.store.alarm(alarms)
+        own = self._own_alarms(now, backup_failed, refused=refused)
+        if self.duties.is_alone:
+            self.store.alarm({**self._alarms_of_all(now), **own})
+        else:
+            self.store.alarm(own)
+            self.fleet.tell(self._report(now), now)
+            if not self._watch_all(now):
+                return
         self.store.catch_up(self._notify.targets, now.timestamp())
         for parent in self.store.waiting_parents():
             with suppress(*UNWOKEN):
                 self._wake(parent.task.id)
+
+    def _watch_all(self, now: datetime) -> bool:
+        """Watch what is of all hosts, where this one has the watch; return whether it had it to the end."""
+        self.duties.is_new = False
+        under = self.duties.under(WATCH)
+        if under is None:
+            return False
+        try:
+            self.store.alarm(self._alarms_of_all(now), under=under)
+        except Conflict as error:
+            log.warning("%s", error)
+            self.duties.lose(WATCH)
+            return False
+        return True
+
+    def _alarms_of_all(self, now: datetime) -> dict[str, AlarmMove]:
+        last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
+        latest = runs[0] if runs else None
+        alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
+        if self._sync_rests(self._beside.paused(), now):
+            alarms.pop(watch.SYNC, None)
+        silent = {each.report.host: each.report.at if each.is_silent else None for each in self.fleet.heard()}
+        alarms |= watch.silent(silent, self._new_id, now)
+        return {**alarms, **watch.unreadable(self.store.damaged(), self._new_id(), now)}
+
+    def _own_alarms(self, now: datetime, backup_failed: str | None, *, refused: bool) -> dict[str, AlarmMove]:
+        """What only this host can see: its disk and its backups."""
+        alarms = watch.backed_up(backup_failed, self._new_id(), now) if self.duties.is_alone else {}
+        if beside.BACKUP not in self._beside.paused():
+            kept, off_box = self._beside.backup(), self._beside.off_box
+            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now, self._host)
+        room, free = self.store.room(), self._beside.free_bytes()
+        if room:
+            alarms |= watch.disk(room.disk, self._new_id(), now, self._settings, refused=refused)
+        elif free is not None and not self.duties.is_alone:
+            alarms |= watch.host_disk(free, self._host, self._new_id(), now, self._settings)
+        return alarms
+
+    def _report(self, now: datetime) -> HostReport:
+        """What this host says of itself."""
+        (load, cpus), free = self._beside.load(), self._beside.free_bytes()
+        return HostReport(
+            host=self._host,
+            worker_seen=stamp(self._worker_seen) if self._worker_heard else None,
+            wrong=(*beside.lines(self._beside.paused()), *self._own_complaints(now)),
+            load=load,
+            cpus=cpus,
+            free_mb=None if free is None else free // watch.MB,
+        )
 
     def _untrusted(self, *, refused: bool) -> str | None:
         """Say why what is written may not be found again, though it could be written; a full disk has its alarm."""
@@ -524,8 +586,8 @@ class Queue:
 
     @property
     def has_news(self) -> bool:
-        """Whether a write just found no room, which the watch has not seen: it need not wait for its next look."""
-        return self._disk.has_news
+        """Whether a write just found no room, or the watch was just taken over: it need not wait for its next look."""
+        return self._disk.has_news or self.duties.is_new
 
     def due_messages(self) -> list[Message]:
         """Return the messages that are due, one for each target at most; the same ones again until they are settled."""
@@ -533,17 +595,24 @@ class Queue:
         served = {message.target for message in direct}
         try:
             self._settle_unkept()
-            kept = self._due_kept()
+            kept = self._due_kept() if self.duties.has(OUTBOX) else []
         except (Full, Unready):
             # These can be told all the same.
             if not direct:
                 raise
             kept = []
+        except Conflict as error:
+            log.warning("%s", error)
+            self.duties.lose(OUTBOX)
+            kept = []
         fresh = [message for message in kept if (message.id, message.target) not in self._unkept]
         return [*direct, *(message for message in fresh if message.target not in served)]
 
     def _due_kept(self) -> list[Message]:
-        now = self.clock()
+        """What the outbox has. Over a table one at a time: the sender asks again before it begins with the next, and so
+        begins none after another host may have the outbox.
+        """
+        now, under = self.clock(), self.duties.under(OUTBOX)
         seconds = now.timestamp()
         quiet = outgoing.is_quiet(now.astimezone(zone(self._notify.time_zone)), self._notify.quiet)
         lately = self.store.sent_lately(seconds - outgoing.WINDOW_S)
@@ -555,9 +624,10 @@ class Queue:
         # Most looks find nothing to change: only then is it decided again, inside a write.
         found = self.store.notices(due)
         if move(found):
-            self.store.change_notices(due, move)
+            self.store.change_notices(due, move, under)
             found = self.store.notices(due)
-        return outgoing.messages(found, self._policy)
+        messages = outgoing.messages(found, self._policy)
+        return messages if self.duties.is_alone else messages[:1] if self.duties.has(OUTBOX) else []
 
     def settle_message(self, delivery: Delivery) -> None:
         """Keep how a try to deliver a message ended; settled again, it finds nothing to change."""
@@ -618,14 +688,19 @@ class Queue:
         return Wellness(well=not said, complaints=said)
 
     def _complaints(self, success: SyncRun | None) -> tuple[str, ...]:
-        paused, now, said = self._beside.paused(), self.clock(), list(wellness.hampered(self._troubles))
+        paused, now = self._beside.paused(), self.clock()
+        said = [*self._own_complaints(now), *self.fleet.complaints()]
         # What rests, because it is paused, is not complained of.
-        if beside.WORKER not in paused:
-            said += wellness.worker_complaints(self._worker_seen, now, self._settings)
         if not self._sync_rests(paused, now):
             latest = next(iter(self.store.sync_runs(limit=1)), None)
             said += wellness.sync_complaints(success, latest, self._started, now, self._settings)
         return tuple(said)
+
+    def _own_complaints(self, now: datetime) -> list[str]:
+        said = [*wellness.hampered(self._troubles)]
+        if beside.WORKER not in self._beside.paused():
+            said += wellness.worker_complaints(self._worker_seen, now, self._settings)
+        return said
 
     def _sync_rests(self, paused: Mapping[str, str], now: datetime) -> bool:
         """Whether the sync is paused, or was so lately that a run which proves it is not late yet."""

@@ -8,6 +8,7 @@ import http
 import socket
 import urllib.parse
 import uuid
+import zlib
 from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
 
@@ -15,13 +16,17 @@ import urllib3
 
 from wire import routes, types
 from wire.addresses import needs_token
-from wire.routes import Header, Route
+from wire.routes import GZIP, UNPACKED_LIMIT, Header, Route
 from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")
 JOINED_LIMIT = 64 * 1024
 """Bytes of a request that is sent in one piece."""
+
+
+PACKED_FROM = 300
+"""Bytes from which on a request is packed: of less, gzip's own frame would take back what is won."""
 
 
 class Unreachable(Exception):
@@ -92,6 +97,8 @@ class Client:
         self, url: str, token: Secret | None = None, *, operator: str = "", timeout_s: float = 10, retries: int = 3
     ) -> None:
         self._url = url.rstrip("/")
+        # Until an answer of this dashboard said so: the release before reads no packed request.
+        self._takes_packed = False
         self._headers = {"Accept": "application/json"}
         if operator:
             self._headers[Header.OPERATOR] = urllib.parse.quote(operator)
@@ -334,7 +341,8 @@ class Client:
         self, route: Route[A], asked: object = None, *, headers: dict[Header, str] | None = None, **path: str
     ) -> A:
         query, body = (asked, None) if route.query else (None, asked)
-        return _answer(route, self._send(route.method, self._address(route, query, **path), body, headers))
+        send = self._send_packed if route.packed else self._send
+        return _answer(route, send(route.method, self._address(route, query, **path), body, headers))
 
     def _address(self, route: Route[A], query: object = None, **path: str) -> str:
         # A slash in a value would lead to another route.
@@ -345,17 +353,44 @@ class Client:
     def _send(
         self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None
     ) -> urllib3.BaseHTTPResponse:
-        sent = {**self._headers, **{str(name): value for name, value in (headers or {}).items()}}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
         payload = None if body is None else dump(body)
+        return _accepted(self._request(method, address, payload, headers))
+
+    def _send_packed(
+        self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request, packed where the dashboard is known to take that and something is won by it."""
+        payload = dump(body)
+        response = None
+        if self._takes_packed and PACKED_FROM <= len(payload) <= UNPACKED_LIMIT:
+            # By zlib itself: the module gzip would cost the idle daemon memory.
+            response = self._request(method, address, zlib.compress(payload, wbits=31), headers, GZIP)
+        if response is None or response.status in _UNREADABLE:  # the release before, put back meanwhile
+            response = self._request(method, address, payload, headers)
+        self._takes_packed = GZIP in response.headers.get("Accept-Encoding", "")
+        return _accepted(response)
+
+    def _request(
+        self, method: str, address: str, payload: bytes | None, headers: dict[Header, str] | None, coding: str = ""
+    ) -> urllib3.BaseHTTPResponse:
+        sent = {**self._headers, **{str(name): value for name, value in (headers or {}).items()}}
+        if payload is not None:
+            sent["Content-Type"] = "application/json"
+        if coding:
+            sent["Content-Encoding"] = coding
         try:
-            response = self._pool.request(method, self._prefix + address, body=payload, headers=sent)
+            return self._pool.request(method, self._prefix + address, body=payload, headers=sent)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
-        if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise _refusal(response)
-        return response
+
+
+_UNREADABLE = (http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+
+def _accepted(response: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
+    if response.status >= http.HTTPStatus.BAD_REQUEST:
+        raise _refusal(response)
+    return response
 
 
 def _answer(route: Route[A], response: urllib3.BaseHTTPResponse) -> A:

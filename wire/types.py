@@ -516,12 +516,15 @@ class TokenList(Written, frozen=True, kw_only=True):
 
 
 class SyncOutcome(OpenWord, enum.StrEnum):
-    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet."""
+    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet;
+    `elsewhere`: another host has the sync, and reports.
+    """
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     FAILED = "failed"
     OFF = "off"
+    ELSEWHERE = "elsewhere"
 
 
 class SyncRun(Written, frozen=True, kw_only=True):
@@ -748,6 +751,21 @@ class HostDay(Written, frozen=True, kw_only=True):
 
     day: str
     usd_micros: dict[str, int]
+
+
+class HostReport(Written, frozen=True, kw_only=True):
+    """What a host's dashboard says of it: when its worker was heard of, what is wrong there, how many processes wait
+    for its processors (the load of the last minute), and what is free on its disk. `at` is its own time of day.
+    """
+
+    host: str
+    beat: int = 0
+    at: str = ""
+    worker_seen: str | None = None
+    wrong: tuple[str, ...] = ()
+    load: float | None = None
+    cpus: int | None = None
+    free_mb: int | None = None
 
 
 class Counted(Written, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from dashboard.hold import Hold, HoldMove
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import Conflict, FamilyBudget, Key, Move, Record
 from dashboard.stores import words
@@ -200,8 +200,10 @@ class Store(Protocol):
     def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Do the same to the task that a session belongs to."""
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
-        """Move the open alarms of these dedupe keys and keep a sync run, in one write."""
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
+        """Move the open alarms of these dedupe keys and keep a sync run, in one write, `under` a role's fence where one
+        is given; then raises `Conflict` for a stale one.
+        """
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests; raises `NotFound` for one that is not held."""
@@ -300,8 +302,8 @@ class Store(Protocol):
     def notices(self, which: NoticeFilter) -> list[Notice]:
         """Return notices of the outbox. `change` and `alarm` write them with what they tell of (`outgoing.news`)."""
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
-        """Replace or add the notices that `move` makes of those found, in one write."""
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
+        """Replace or add the notices that `move` makes of those found, in one write, `under` a fence like `alarm`."""
 
     def sent_lately(self, since: float) -> Mapping[str, int]:
         """Return how many messages each target got since a time, by those of its notices that were sent."""

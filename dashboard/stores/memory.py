@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from dashboard import hold, outgoing, rules
-from dashboard.hold import Hold, HoldMove
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -251,9 +251,14 @@ class MemoryStore:
             version=old.version + 1,
         )
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def _require(self, under: Under | None) -> None:
+        if under:
+            hold.require_current(under.role, self._roles.get(under.role), under.fence)
+
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
         with self._lock:
+            self._require(under)
             moved = [(old, move(old)) for old, move in ((self._unfinished(key), move) for key, move in moves.items())]
             if run:
                 self._runs.append(run)
@@ -462,9 +467,10 @@ class MemoryStore:
                 self._post(outgoing.caught_up(record, held, new, now))
             self._caught_up = frozenset(targets)
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices in one write."""
         with self._lock:
+            self._require(under)
             self._post(move(self.notices(which)))
 
     def _post(self, notices: Iterable[Notice]) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import msgspec
 
 from dashboard import hold, outgoing, rules
-from dashboard.hold import Hold, HoldMove
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -487,10 +487,11 @@ class SqliteStore:
                 _change_budget(db, old.root, moved.budget)
             return moved.record
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
 
         def write(db: sqlite3.Connection) -> None:
+            _require(db, under)
             if run:
                 record = dump(run).decode()
                 db.execute("INSERT INTO sync_runs (outcome, record) VALUES (?, ?)", (run.outcome.value, record))
@@ -666,10 +667,11 @@ class SqliteStore:
                 self._note_damaged("notice", name)
         return found
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices in one write."""
 
         def write(db: sqlite3.Connection) -> None:
+            _require(db, under)
             where, values = _meant(which)
             _post(db, move(_legible(db.execute(_NOTICES + where, values))))
 
@@ -944,6 +946,11 @@ def _same_work(db: sqlite3.Connection, record: Record) -> Record | None:
 def _hold(db: sqlite3.Connection, role: str) -> Hold | None:
     row = db.execute("SELECT record FROM roles WHERE role = ?", (role,)).fetchone()
     return read(Hold, row[0]) if row else None
+
+
+def _require(db: sqlite3.Connection, under: Under | None) -> None:
+    if under:
+        hold.require_current(under.role, _hold(db, under.role), under.fence)
 
 
 def _columns(record: Record) -> tuple[object, ...]:

@@ -29,8 +29,8 @@ LEAVE, FOLLOW, UNDO = "l", "f", "u"
 @dataclass(frozen=True, slots=True)
 class Errand:
     """How a deploy is carried out: `run`, its name on the host; `who` began it; `detach`: don't wait for its end;
-    `again` logs in once more when the connection breaks, for at most `again_s`; `ask` puts a question to the operator
-    who sits at a terminal.
+    `again` logs in once more when the connection breaks, for at most `again_s`. `proven`: wait until that, not only
+    until it is deployed. `ask` puts a question to the operator who sits at a terminal.
     """
 
     run: str = ""
@@ -38,6 +38,7 @@ class Errand:
     detach: bool = False
     again: Callable[[], AbstractContextManager[Host]] | None = None
     again_s: float = 120.0
+    proven: bool = False
     ask: Callable[[str], str] | None = None
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from dashboard import outgoing, rules
-from dashboard.hold import Hold, HoldMove
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -399,10 +399,11 @@ class DynamoStore:
             raise NotFound(f"no session {session_id}")
         return item
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
         for _ in self._table.tries():
             nonce = _nonce()
+            fenced = self._roles.require(under)
             keys = {key: layout.work_key(key) for key in moves}
             seen = self._table.get_all(keys.values())
             held = self._all_held(item["task"] for item in seen.values())
@@ -418,7 +419,7 @@ class DynamoStore:
                 else:
                     moved = Move(lambda _, __, new=new: new).applied(old)  # type: ignore[misc]
                     writes += self._changes(held[name], moved, nonce, None)
-            if self._written(writes, nonce):
+            if self._written([*writes, *fenced] if writes else [], nonce):
                 return
 
     def _run_writes(self, run: SyncRun) -> list[Write]:
@@ -728,20 +729,21 @@ class DynamoStore:
         """Return notices of the outbox."""
         return [kept.notice for kept in self._outbox.found(which)]
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices, some dozens in each write: each of them stands by itself."""
         for _ in self._table.tries():
+            fenced = self._roles.require(under)
             found = self._outbox.found(which)
             wanted = [*move([kept.notice for kept in found])]
-            if self._posted(wanted, found):
+            if self._posted(wanted, found, fenced):
                 return
 
-    def _posted(self, notices: Sequence[Notice], found: Iterable[KeptNotice]) -> bool:
+    def _posted(self, notices: Sequence[Notice], found: Iterable[KeptNotice], fenced: Sequence[Write] = ()) -> bool:
         held = by_name(found)
         unknown = [notice for notice in notices if (notice.id, notice.target) not in held]
         held |= by_name(self._outbox.kept(unknown))
         writes = self._outbox.written(notices, held)
-        return all(self._written(some, _nonce()) for some in batches(writes, MOST_WRITES))
+        return all(self._written([*some, *fenced], _nonce()) for some in batches(writes, MOST_WRITES))
 
     def sent_lately(self, since: float) -> Mapping[str, int]:
         """Return how many messages each target got since a time."""
