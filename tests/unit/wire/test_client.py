@@ -10,7 +10,9 @@ from dashboard import server
 from dashboard.app import create
 from dashboard.callers import Callers
 from dashboard.stores.memory import MemoryStore
-from wire.client import JOINED_LIMIT, Client, RequestRefused, Unreachable, _Connection
+from wire.client import Client, RequestRefused, Unreachable
+from wire.exchange import JOINED_LIMIT
+from wire.tcp import _Connection
 from wire.types import File, NewTask
 
 
@@ -37,25 +39,31 @@ def test_head_and_body_are_sent_at_once_unless_they_are_large(body, pieces):
 @pytest.fixture
 def path(tmp_path):
     """A queue's socket."""
-    path = tmp_path / "queue.sock"
+    return tmp_path / "queue.sock"
+
+
+@pytest.fixture
+def running(path):
+    """The queue that answers there."""
     listener = server.listen_locally(path)
     listener.listen()
     callers = Callers(operators=frozenset({os.geteuid()}))
     running = server.Server(server.config(create(MemoryStore(), callers=callers)))
     thread = threading.Thread(target=running.run, args=([listener],))
     thread.start()
-    yield path
+    yield running
     running.should_exit = True
     thread.join()
 
 
-def test_over_a_socket_no_token_is_needed_and_connections_are_kept(path):
+def test_over_a_socket_no_token_is_needed_and_connections_are_kept(running, path):
     client = Client(f"unix:{path}")
     added = [client.add_task(NewTask(title=f"task {number}")).id for number in range(60)]
     assert [task.id for task in client.tasks()] == added[::-1]
-    assert client._pool.num_connections == 1
+    assert len(running.server_state.connections) == 1
 
 
+@pytest.mark.usefixtures("running")
 def test_over_a_socket_refusals_and_files_are_the_same(path):
     client = Client(f"unix:{path}", retries=0)
     with pytest.raises(RequestRefused, match="404"):
