@@ -4,8 +4,8 @@ All are tried again within bounds, by the way there (`wire.exchange`); what stil
 `RequestRefused` (the dashboard said no, with its problem document).
 """
 
-import os
 import urllib.parse
+import uuid
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
@@ -65,7 +65,7 @@ class Client:
 
         Without one, a new one is made for this call: an answer that was lost makes no second task.
         """
-        return self._call(routes.ADD_TASK, task, headers={Header.IDEMPOTENCY_KEY: key or os.urandom(16).hex()})
+        return self._call(routes.ADD_TASK, task, headers={Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())})
 
     def task(self, task_id: str) -> types.Task:
         """Return one task; raises `RequestRefused` 404."""
@@ -147,7 +147,7 @@ class Client:
 
         The same `key` gives the same claim again while its lease holds; without one, a new one is made for this call.
         """
-        headers = {Header.IDEMPOTENCY_KEY: key or os.urandom(16).hex()}
+        headers = {Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())}
         response = self._send("POST", self._address(routes.CLAIM), request, headers)
         return None if response.status == NO_CONTENT else _answer(routes.CLAIM, response)
 

@@ -3,7 +3,7 @@ before the folder of its session stood, is asked for again under the same key: t
 session.
 """
 
-import os
+import uuid
 from pathlib import Path
 
 from agent.record import durable
@@ -25,7 +25,7 @@ class ClaimKey:
         """Return the key that is kept; a new one, once it is on disk, where there is none."""
         kept = durable.read(_Kept, self._path)
         if kept is None:
-            kept = _Kept(key=os.urandom(16).hex())
+            kept = _Kept(key=str(uuid.uuid4()))
             durable.write(self._path, kept)
         return kept.key
 
