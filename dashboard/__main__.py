@@ -32,7 +32,9 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     try:
         settings, limits = load(args.settings, "dashboard", read), load(args.settings, "agent", work_limits)
-        beside = Beside(PAUSES, NIGHTLY, load(args.settings, "backup", off_box))
+        beside = Beside(
+            PAUSES, NIGHTLY, load(args.settings, "backup", off_box), host=socket.gethostname(), state=args.state
+        )
         with held(args.state), contextlib.ExitStack() as listening:
             listeners = [listening.enter_context(each) for each in _listeners(settings)]
             return _run(args.state, settings, limits, listeners, beside)

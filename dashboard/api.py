@@ -5,6 +5,7 @@ touches the store runs in a thread.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from dashboard.backup import Backups
 from dashboard.callers import PUBLIC, UID, Caller, Callers, user_name
 from dashboard.forms import whole
 from dashboard.guard import check_origin
+from dashboard.hold import SYNC, Hold
 from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
@@ -76,6 +78,7 @@ class Api:
         self._sign_ins = sign_ins
         self._tokens = tokens
         self._store = queue.store
+        self._roles = queue.roles
         self._overview = overview
 
     def add_task(self, call: Call) -> Response:
@@ -170,6 +173,38 @@ class Api:
     def sync_runs(self, _call: Call) -> Response:
         """List the latest sync runs."""
         return _json(types.SyncRunList(sync_runs=tuple(self._store.sync_runs())))
+
+    def take_lease(self, call: Call) -> Response:
+        """Give the sync's lease to who asks for it, or say who has it."""
+        asked: types.TakeLease = call.asked
+        return _lease(self._roles.take(SYNC, asked.holder, asked.ttl_s, asked.request_s), asked.holder)
+
+    def renew_lease(self, call: Call) -> Response:
+        """Keep that the sync's holder lives."""
+        held = self._roles.renew(SYNC, call.asked.fence)
+        return _lease(held, held.holder)
+
+    def release_lease(self, call: Call) -> Response:
+        """Take the sync's lease back from its holder."""
+        self._roles.release(SYNC, call.asked.fence)
+        return _json(call.asked)
+
+    def kept(self, call: Call) -> Response:
+        """Show what the sync keeps under a name."""
+        found = self._store.kept(SYNC, _kept_name(call))
+        if found is None:
+            raise NotFound(f"nothing is kept under {call.path['name']}")
+        return _json(types.KeptContent(version=found.version, content=found.content))
+
+    def keep(self, call: Call) -> Response:
+        """Keep a content of the sync."""
+        asked: types.Keep = call.asked
+        types.require_small_files("keep", (types.File(name="content", content=asked.content),))
+        return _json(
+            types.KeptVersion(
+                version=self._store.keep(SYNC, asked.fence, _kept_name(call), asked.content, asked.version)
+            )
+        )
 
     def back_up(self, _call: Call) -> Response:
         """Make a backup."""
@@ -353,6 +388,19 @@ def _event_list(chunks: Iterable[Sequence[Readable]]) -> Iterator[bytes]:
             yield between + b",".join(events)
             between = b","
     yield b"]" + (b',"unreadable":' + dump(broken) if broken else b"") + b"}"
+
+
+def _lease(held: Hold, asker: str | None) -> Response:
+    is_held = held.holder == asker
+    return _json(types.RoleLease(held=is_held, holder=held.holder or "", fence=held.fence, ttl_s=held.ttl_s))
+
+
+def _kept_name(call: Call) -> str:
+    """The name of a kept content; raises `NotFound` for one that none can have."""
+    name = call.path["name"]
+    if not re.fullmatch(types.FILE_NAME, name):
+        raise NotFound(f"nothing can be kept under {name!r}: {types.FILE_NAME}")
+    return name
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -174,6 +174,7 @@ class Page:
         shown = [self._shown(session) for session in sessions]
         shown[-1:] = [replace(latest, passage=self._passage(latest.session.id)) for latest in shown[-1:]]
         left = record.checkpoint
+        children = [child.task for child in self._store.children(record, limit=CHILDREN)]
         return self._render(
             request,
             "task.html",
@@ -184,7 +185,8 @@ class Page:
             diffs=self._diffs(task),
             sessions=shown,
             subtasks=len(self._queue.subtasks(record)),
-            children=[child.task for child in self._store.children(record, limit=CHILDREN)],
+            children=children,
+            titles={child.id: child.title for child in children},
             has_checkpoint=left is not None,
             checkpoint=self._store.blobs([left])[left].decode() if left else None,
             seen_parts=_seen(self._task_digests(record)),

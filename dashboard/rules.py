@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from dashboard.record import (
     NOTHING,
     UNFINISHED,
+    UNTIL_SUBTASKS,
     Conflict,
     FamilyBudget,
     FamilyBusy,
@@ -29,6 +30,7 @@ from dashboard.record import (
 )
 from wire.types import (
     SESSIONS_LIMIT,
+    SUBTASKS_LIMIT,
     USD_MICROS_LIMIT,
     Answer,
     Budget,
@@ -44,12 +46,13 @@ from wire.types import (
     State,
     SyncOutcome,
     Task,
+    Wait,
     Waiting,
     Workspace,
 )
 from wire.values import Invalid, carried
 
-SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.FAULT, Exit.UNAVAILABLE, Exit.DRAINED})
+SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.SUBTASKS, Exit.FAULT, Exit.UNAVAILABLE, Exit.DRAINED})
 """After these exits the session goes on at the next claim, under its id: only a hand-over makes way for a new one."""
 SUCCESSES = frozenset({SyncOutcome.UNCHANGED, SyncOutcome.CHANGED})
 """Outcomes that prove the sheet in step; one that only another release knows proves nothing."""
@@ -295,7 +298,7 @@ def _settle(record: Record, end: SessionEnd, now: datetime) -> Record:
     )
     settled = replace(changed(record, now, usd_micros_spent=spent), session=ended, reserved=0, ended_fence=end.fence)
     # A user's words were to this session; those that come from now on are to the next.
-    return settled if ended.suspended else replace(settled, answers=(), notes=())
+    return settled if ended.suspended else replace(settled, answers=(), notes=(), wait=None)
 
 
 def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Record:  # noqa: C901, PLR0911 - a case for each exit
@@ -311,6 +314,8 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             raise Invalid("question", "missing: exit 2 says that a user was asked")
         case Exit.ASKED if end.question is not None:
             return _wait_for_user(record, now, Need.QUESTION, end.question.text, end.question.tool_use_id)
+        case Exit.SUBTASKS:
+            return _wait_for_subtasks(record, end.wait, now)
         case Exit.BUDGET:
             reason = end.reason or "The session used up its dollars or its time."
             return _wait_for_budget(record, now, reason)
@@ -328,6 +333,21 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             return _released(record, now, state=State.QUEUED, reason=end.reason)
     unknown = f"Its session ended by exit {int(end.exit)}, which this release does not know; its journal is kept."
     return _wait_for_user(record, now, Need.STUCK, f"{unknown} {end.reason}".strip())
+
+
+def _wait_for_subtasks(record: Record, wait: Wait | None, now: datetime) -> Record:
+    if wait is None or not 1 <= len(wait.tasks) <= SUBTASKS_LIMIT:
+        raise Invalid("wait", f"must name 1 to {SUBTASKS_LIMIT} subtasks: exit 6 says that the task waits for them")
+    waits = {"not_before": UNTIL_SUBTASKS, "waits_for": tuple(dict.fromkeys(wait.tasks))}
+    return replace(_released(record, now, state=State.QUEUED, **waits), wait=wait)
+
+
+def wake(record: Record, over: Collection[str], now: datetime) -> Record:
+    """Let a task wait no longer for subtasks that are over; after the last of them it is due."""
+    left = tuple(task for task in record.task.waits_for if task not in over)
+    if left == record.task.waits_for:
+        return record
+    return changed(record, now, waits_for=left) if left else _released(record, now, state=State.QUEUED)
 
 
 def _with_what_is_left(record: Record, left: Left) -> Record:
@@ -500,7 +520,7 @@ def _wait_for_user(record: Record, now: datetime, kind: Need, text: str, tool_us
 
 def _released(record: Record, now: datetime, **changes: Any) -> Record:
     """Let go of the lease, the reservation and what was waited for, and change the task."""
-    rest = {"waiting": None, "not_before": None, **changes}
+    rest = {"waiting": None, "not_before": None, "waits_for": (), **changes}
     return replace(changed(record, now, **rest), reserved=0, ttl_s=None, claim_key=None)
 
 

@@ -109,7 +109,8 @@ def _failed(options: argparse.Namespace) -> int:
 def _send_all(message: Message) -> int:
     results = direct.send_all(_targets(), message, send)
     for name, result in results.items():
-        _log.info("%s to %s: %s", message.id, name, result.answer)
+        level = logging.INFO if result.delivered else logging.WARNING
+        _log.log(level, "%s to %s: %s", message.id, name, result.answer)
     return 0 if any(result.delivered for result in results.values()) else 1
 
 

@@ -49,19 +49,20 @@ class Heartbeat:
         try:
             wellness = self._client.wellness()
         except Unreachable as error:
-            self._note(f"none was sent: {error}")
+            self._note(f"none was sent: {error}", taken=False)
             return
         except RequestRefused as error:
-            self._note(self._call("/fail", error.problem.detail))
+            self._call("/fail", error.problem.detail)
             return
         said = "\n".join(wellness.complaints)
-        self._note(self._call("" if wellness.well else "/fail", said))
+        self._call("" if wellness.well else "/fail", said)
 
-    def _call(self, end: str, body: str) -> str:
-        return call(self._url, end, body)[1]
+    def _call(self, end: str, body: str) -> None:
+        taken, answer = call(self._url, end, body)
+        self._note(answer, taken=taken)
 
-    def _note(self, answer: str) -> None:
+    def _note(self, answer: str, *, taken: bool) -> None:
         """Log an answer when it is another one than the last."""
         if answer != self._answer:
-            log.info("heartbeat: %s", answer)
+            log.log(logging.INFO if taken else logging.WARNING, "heartbeat: %s", answer)
         self._answer = answer

@@ -47,7 +47,8 @@ class Sender:
         for message in due:
             result = self._sent(message)
             said = "delivered" if result.delivered else "not delivered, to be tried again"
-            log.info("%s to %s: %s (%s)", message.id, message.target, said, result.answer)
+            level = logging.INFO if result.delivered else logging.WARNING
+            log.log(level, "%s to %s: %s (%s)", message.id, message.target, said, result.answer)
             # Only now: a sender that is killed before sends it once more, under the same id.
             self._client.settle_message(
                 Delivery(id=message.id, target=message.target, delivered=result.delivered, answer=result.answer)

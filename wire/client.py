@@ -171,6 +171,33 @@ class Client:
         """Return the latest sync runs, newest first."""
         return self._call(routes.SYNC_RUNS).sync_runs
 
+    def take_lease(self, asked: types.TakeLease) -> types.RoleLease:
+        """Ask for the sync's lease: `held` says whether it was given. Its time counts from before this call."""
+        return self._call(routes.TAKE_LEASE, asked)
+
+    def renew_lease(self, fence: int) -> types.RoleLease:
+        """Keep the sync's lease alive; raises `RequestRefused` 409 when another has it: stop, and write nothing."""
+        return self._call(routes.RENEW_LEASE, types.Beat(fence=fence))
+
+    def release_lease(self, fence: int) -> types.Beat:
+        """Let go of the sync's lease, so that no one need wait for its end; one that was lost is let alone."""
+        return self._call(routes.RELEASE_LEASE, types.Beat(fence=fence))
+
+    def kept(self, name: str) -> types.KeptContent | None:
+        """Return what the sync keeps under a name; None where nothing is kept yet."""
+        try:
+            return self._call(routes.KEPT, name=name)
+        except RequestRefused as error:
+            if error.problem.status == http.HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def keep(self, name: str, keep: types.Keep) -> types.KeptVersion:
+        """Keep a content in place of a version, whole or not at all; sent again, it finds that it was done. Raises
+        `RequestRefused` 409 when the fence is stale, or when that version is not the one that is kept.
+        """
+        return self._call(routes.KEEP, keep, name=name)
+
     def back_up(self) -> types.Backup:
         """Make a backup now; returns once it is whole and checked."""
         return self._call(routes.BACK_UP)

@@ -129,6 +129,25 @@ REPORT = Route(
     status=201,
 )  # fmt: skip
 SYNC_RUNS = Route(name="sync_runs", method="GET", path="/v1/sync-runs", right=Right.OPERATOR, answer=types.SyncRunList)
+TAKE_LEASE = Route(
+    name="take_lease", method="POST", path="/v1/sync/lease", right=Right.SYNC, request=types.TakeLease,
+    answer=types.RoleLease,
+)  # fmt: skip
+RENEW_LEASE = Route(
+    name="renew_lease", method="POST", path="/v1/sync/lease/renew", right=Right.SYNC, request=types.Beat,
+    answer=types.RoleLease, errors=(409,),
+)  # fmt: skip
+RELEASE_LEASE = Route(
+    name="release_lease", method="POST", path="/v1/sync/lease/release", right=Right.SYNC, request=types.Beat,
+    answer=types.Beat,
+)  # fmt: skip
+KEPT = Route(
+    name="kept", method="GET", path="/v1/sync/kept/{name}", right=Right.SYNC, answer=types.KeptContent, errors=(404,)
+)
+KEEP = Route(
+    name="keep", method="POST", path="/v1/sync/kept/{name}", right=Right.SYNC, request=types.Keep,
+    answer=types.KeptVersion, errors=(404, 409),
+)  # fmt: skip
 BACK_UP = Route(
     name="back_up", method="POST", path="/v1/backups", right=Right.OPERATOR, answer=types.Backup, status=201
 )
@@ -175,7 +194,7 @@ READY = Route(name="ready", method="GET", path="/readyz", right=Right.PUBLIC, an
 
 ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, WORKSPACE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT,
-    DELIVER, EVENTS, END, REPORT, SYNC_RUNS, BACK_UP, BACKUPS, TEMPLATES, RECURRING, DUE_MESSAGES,
-    SETTLE_MESSAGE, NOTIFICATIONS, INVITE, MAKE_TOKEN, TOKENS, REVOKE_TOKEN, PRESENT, TODAY, RATES, WELLNESS, METRICS,
-    HEALTH, READY,
+    DELIVER, EVENTS, END, REPORT, SYNC_RUNS, TAKE_LEASE, RENEW_LEASE, RELEASE_LEASE, KEPT, KEEP, BACK_UP, BACKUPS,
+    TEMPLATES, RECURRING, DUE_MESSAGES, SETTLE_MESSAGE, NOTIFICATIONS, INVITE, MAKE_TOKEN, TOKENS, REVOKE_TOKEN,
+    PRESENT, TODAY, RATES, WELLNESS, METRICS, HEALTH, READY,
 )  # fmt: skip

@@ -39,6 +39,8 @@ OVERTIME_S = 120.0
 that hangs or was stopped would hold the worker for ever.
 """
 
+LOUD = {Exit.FAULT: logging.ERROR, Exit.UNAVAILABLE: logging.WARNING}
+"""Endings that are told with more than the usual level: an audit counts the journal's lines by it."""
 log = logging.getLogger(__name__)
 
 
@@ -314,7 +316,7 @@ class Daemon:
             self.breaker.close()
         if outbox.progress.over:
             self.outboxes.clear(outbox.progress.task)
-        log.info("session %s: %s", outbox.id, _told(end))
+        log.log(LOUD.get(end.exit, logging.INFO), "session %s: %s", outbox.id, _told(end))
         return True
 
     def _set_aside(self, outbox: Outbox, error: RequestRefused) -> None:

@@ -22,7 +22,7 @@ from agent.record.journal import Journal, JournalDamaged, JournalLocked
 from agent.record.times import rfc3339
 from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
-from agent.session import briefing, endings, request
+from agent.session import briefing, endings, request, subtasks
 from agent.session.drain import Drain
 from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
@@ -93,6 +93,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     ends = clock() + operator.session_minutes * 60
     _begin(journal, claim, operator, workspace)
     _take_answers(journal, claim)
+    _take_subtasks(journal, claim)
     _take_notes(journal, claim)
     _tell_what_is_away(journal, settings.away)
     header = request.header(journal.events)
@@ -157,13 +158,14 @@ def _api(url: str, key: Secret, drain: Drain) -> Asks:
 def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:
     """Write what pins the session for its life, and what the model reads first; each once."""
     briefing.lay_out(claim.context, workspace)
+    briefing.lay_out(subtasks.files(claim), workspace)
     kinds = {event.kind for event in journal.events}
     if EventKind.HEADER not in kinds:
         header = {
             "task": {"id": claim.task.id, "title": claim.task.title},
             "model": settings.model,
             "system": briefing.system(settings),
-            "tools": catalog.definitions(settings),
+            "tools": catalog.definitions(settings, can_wait=claim.can_wait),
             "max_tokens": settings.max_tokens,
             **_modes(settings),
             "limits": {"turns": settings.turns, "hand_over_tokens": settings.hand_over_tokens},
@@ -192,6 +194,17 @@ def _take_answers(journal: Journal, claim: Claim) -> None:
     for given in claim.answers:
         if given.tool_use_id in waiting:
             journal.append(EventKind.ANSWER, encode(given))
+
+
+def _take_subtasks(journal: Journal, claim: Claim) -> None:
+    """Journal what became of the subtasks that the open call waits for, as its result; what an earlier call waited for
+    has its own.
+    """
+    answer = request.last_answer(journal.events)
+    waiting = {call.id for call in answer.open_calls} if answer else set()
+    if claim.waited and claim.waited.tool_use_id in waiting:
+        said = {"tool_use_id": claim.waited.tool_use_id, "content": subtasks.told(claim.waited), "is_error": False}
+        journal.append(EventKind.TOOL_RESULT, said)
 
 
 def _take_notes(journal: Journal, claim: Claim) -> None:

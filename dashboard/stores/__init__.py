@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
-from dashboard.record import FamilyBudget, Key, Move, Record
+from dashboard.record import Conflict, FamilyBudget, Key, Move, Record
 from dashboard.stores import words
 from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
@@ -96,6 +97,26 @@ class NoticeFilter:
     message: str | None = None
 
 
+class Kept(NamedTuple):
+    """What a role's holder keeps under a name; `version` grows by one with each write of it."""
+
+    version: int
+    content: bytes
+
+
+def replaces(name: str, held: tuple[int, str] | None, version: int, sha256: str) -> bool:
+    """Whether a content is to be written in place of a version; `held` are the version and the hash of what is kept.
+
+    False: it is there already, because an answer was lost. Raises `Conflict` where another was written.
+    """
+    if held == (version + 1, sha256):
+        return False
+    now = held[0] if held else 0
+    if now != version:
+        raise Conflict(f"{name} was kept in version {now} meanwhile, and this would replace {version}: read it again")
+    return True
+
+
 class Store(Protocol):
     """Tasks, their families' budgets, blobs, sessions with their journals, sync runs.
 
@@ -158,6 +179,9 @@ class Store(Protocol):
     def running(self) -> list[Record]:
         """Return all that runs: as many as there are holders."""
 
+    def waiting_parents(self) -> list[Record]:
+        """Return the tasks that wait for subtasks, found by when they are due."""
+
     def relatives(self, root: str) -> list[Record]:
         """Return the unfinished tasks of a family, but its root."""
 
@@ -176,8 +200,10 @@ class Store(Protocol):
     def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Do the same to the task that a session belongs to."""
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
-        """Move the open alarms of these dedupe keys and keep a sync run, in one write."""
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
+        """Move the open alarms of these dedupe keys and keep a sync run, in one write, `under` a role's fence where one
+        is given; then raises `Conflict` for a stale one.
+        """
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests; raises `NotFound` for one that is not held."""
@@ -234,6 +260,26 @@ class Store(Protocol):
     def mark(self, name: str, text: str | None) -> None:
         """Keep a small text under a name, or, by None, no more."""
 
+    def roles(self) -> dict[str, Hold]:
+        """Return all roles that ever had a holder, as they are now."""
+
+    def change_role(self, role: str, move: HoldMove) -> Hold:
+        """Replace a role's hold in one write, by a move of `dashboard.hold`; return what it is then.
+
+        Of two that take a role at once one gets it; raises what `move` raises. A fence never comes again.
+        """
+
+    def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
+        """Keep a content of up to some megabytes under a role's name, in place of its `version`, which is 0 where
+        there is none yet; return the version that it has now. The whole content or the one before is kept, never half.
+
+        Raises `Conflict` for a fence that is not the current holder's, and for a version that is not the one that is
+        kept; sent again with the same content, it finds that it was done.
+        """
+
+    def kept(self, role: str, name: str) -> Kept | None:
+        """Return what is kept under a role's name, with its version; reading needs no fence."""
+
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes, and the blobs that nothing names any more.
 
@@ -256,8 +302,8 @@ class Store(Protocol):
     def notices(self, which: NoticeFilter) -> list[Notice]:
         """Return notices of the outbox. `change` and `alarm` write them with what they tell of (`outgoing.news`)."""
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
-        """Replace or add the notices that `move` makes of those found, in one write."""
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
+        """Replace or add the notices that `move` makes of those found, in one write, `under` a fence like `alarm`."""
 
     def sent_lately(self, since: float) -> Mapping[str, int]:
         """Return how many messages each target got since a time, by those of its notices that were sent."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from dashboard import outgoing, rules
+from dashboard import hold, outgoing, rules
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -28,11 +29,13 @@ from dashboard.stores import (
     MOST_NOTICES,
     AlarmMove,
     Candidate,
+    Kept,
     Listing,
     NoticeFilter,
     Sort,
     TaskFilter,
     journal,
+    replaces,
     require_answerable,
     words,
 )
@@ -64,6 +67,8 @@ class MemoryStore:
         self._spent: dict[str, Used] = {}
         self._runs: list[SyncRun] = []
         self._notices: dict[tuple[str, str], Notice] = {}
+        self._roles: dict[str, Hold] = {}
+        self._kept: dict[tuple[str, str], Kept] = {}
         self._targets = targets
         self._caught_up: frozenset[str] = frozenset()
 
@@ -185,6 +190,11 @@ class MemoryStore:
         with self._lock:
             return [record for record in self._records.values() if record.task.state is State.RUNNING]
 
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        with self._lock:
+            return [record for record in self._records.values() if record.task.waits_for]
+
     def relatives(self, root: str) -> list[Record]:
         """Return a family's unfinished members but its root."""
         with self._lock:
@@ -241,9 +251,14 @@ class MemoryStore:
             version=old.version + 1,
         )
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def _require(self, under: Under | None) -> None:
+        if under:
+            hold.require_current(under.role, self._roles.get(under.role), under.fence)
+
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
         with self._lock:
+            self._require(under)
             moved = [(old, move(old)) for old, move in ((self._unfinished(key), move) for key, move in moves.items())]
             if run:
                 self._runs.append(run)
@@ -345,6 +360,31 @@ class MemoryStore:
             if text is not None:
                 self._marks[name] = text
 
+    def roles(self) -> dict[str, Hold]:
+        """Return all roles."""
+        with self._lock:
+            return dict(self._roles)
+
+    def change_role(self, role: str, move: HoldMove) -> Hold:
+        """Replace a role's hold."""
+        with self._lock:
+            self._roles[role] = move(self._roles.get(role))
+            return self._roles[role]
+
+    def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
+        """Keep a content under a role's name."""
+        with self._lock:
+            hold.require_current(role, self._roles.get(role), fence)
+            held = self._kept.get((role, name))
+            if replaces(name, held and (held.version, digest(held.content)), version, digest(content)):
+                self._kept[role, name] = Kept(version + 1, content)
+            return version + 1
+
+    def kept(self, role: str, name: str) -> Kept | None:
+        """Return what is kept under a role's name."""
+        with self._lock:
+            return self._kept.get((role, name))
+
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""
         with self._lock:
@@ -427,9 +467,10 @@ class MemoryStore:
                 self._post(outgoing.caught_up(record, held, new, now))
             self._caught_up = frozenset(targets)
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices in one write."""
         with self._lock:
+            self._require(under)
             self._post(move(self.notices(which)))
 
     def _post(self, notices: Iterable[Notice]) -> None:

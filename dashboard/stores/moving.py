@@ -11,9 +11,10 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from dashboard.hold import Hold
 from dashboard.outgoing import Notice
 from dashboard.record import FamilyBudget, Key, Record, Unready, digest
-from dashboard.stores import journal, sqlite
+from dashboard.stores import Kept, journal, sqlite
 from dashboard.stores.journal import Chunk, Used
 from wire.types import Event, Session, SyncRun
 from wire.values import Invalid, dump, read
@@ -43,14 +44,16 @@ class WholeTask:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What belongs to no task: sync runs from the oldest on, marks, the targets that were caught up with, and what each
-    day cost.
+    """What belongs to no task: sync runs from the oldest on, marks, the targets that were caught up with, what each day
+    cost, and who holds which role, with what its holders keep under their names.
     """
 
     runs: tuple[SyncRun, ...]
     marks: Mapping[str, str]
     targets: tuple[str, ...]
     spent: Mapping[str, Used]
+    roles: Mapping[str, Hold] = field(default_factory=dict)
+    kept: Mapping[tuple[str, str], Kept] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -155,6 +158,11 @@ class FileSide:
             marks=self._store.marks(""),
             targets=tuple(msgspec.json.decode(held[0])) if held else (),
             spent=self._store.spent(""),
+            roles=self._store.roles(),
+            kept={
+                (role, name): Kept(version, bytes(content))
+                for role, name, version, content in self._db.execute("SELECT role, name, version, content FROM kept")
+            },
         )
 
     def put(self, task: WholeTask) -> None:
@@ -186,6 +194,10 @@ class FileSide:
             db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
             spent = [(day, used.turns, used.usd_micros) for day, used in rest.spent.items()]
             db.executemany("INSERT INTO spent (day, turns, usd_micros) VALUES (?, ?, ?)", spent)
+            holds = [(role, dump(hold).decode()) for role, hold in rest.roles.items()]
+            db.executemany("INSERT INTO roles (role, record) VALUES (?, ?)", holds)
+            kept = [(*at, each.version, digest(each.content), each.content) for at, each in rest.kept.items()]
+            db.executemany("INSERT INTO kept (role, name, version, sha256, content) VALUES (?, ?, ?, ?, ?)", kept)
 
 
 def chunks(batches: Batches) -> list[Chunk]:
@@ -239,7 +251,7 @@ def require_same(source: Side, target: Side) -> Counted:
         counted.add(whole)
     rest = source.rest()
     if rest != target.rest():
-        raise Unready("sync runs, marks or what days cost came out otherwise than they are")
+        raise Unready("sync runs, marks, what days cost or what the sync keeps came out otherwise than they are")
     _require_readable(source)
     counted.runs = len(rest.runs)
     return counted

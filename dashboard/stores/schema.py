@@ -223,6 +223,16 @@ _ASIDE = """
 """Rows other than tasks that could not be read: those of `kind` session or notice, by their ids."""
 
 
+_ROLES = """
+    CREATE TABLE roles (role TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE kept (
+        role TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, content BLOB NOT NULL,
+        PRIMARY KEY (role, name)
+    )
+"""
+"""Who holds which role, and what its holders keep. With rowids: rows of megabytes do not belong into an index."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -288,6 +298,7 @@ STEPS = (
     _apply(_SPENT),
     _lists,
     _apply(_ASIDE),
+    _apply(_ROLES),
 )
 
 

@@ -18,10 +18,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from dashboard import outgoing, rules
+from dashboard import hold, outgoing, rules
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
+    UNTIL_SUBTASKS,
     BudgetChange,
     Busy,
     Damaged,
@@ -34,12 +36,14 @@ from dashboard.record import (
     Record,
     Unready,
     digest,
+    moment,
 )
 from dashboard.stores import (
     ALL_TASKS,
     MOST_NOTICES,
     AlarmMove,
     Candidate,
+    Kept,
     Listing,
     NoticeFilter,
     Sort,
@@ -48,6 +52,7 @@ from dashboard.stores import (
     files,
     journal,
     listing,
+    replaces,
     require_answerable,
     retention,
 )
@@ -425,6 +430,12 @@ class SqliteStore:
         """Return what runs."""
         return self._readable("SELECT id, record FROM tasks INDEXED BY running WHERE state = 'running'")
 
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        sql = "SELECT id, record FROM tasks INDEXED BY timed WHERE ready_at = ? AND state = 'queued'"
+        never = moment(UNTIL_SUBTASKS, "not_before").timestamp()
+        return [record for record in self._readable(sql, never) if record.task.waits_for]
+
     def relatives(self, root: str) -> list[Record]:
         """Return a family's unfinished members but its root."""
         sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
@@ -476,10 +487,11 @@ class SqliteStore:
                 _change_budget(db, old.root, moved.budget)
             return moved.record
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
 
         def write(db: sqlite3.Connection) -> None:
+            _require(db, under)
             if run:
                 record = dump(run).decode()
                 db.execute("INSERT INTO sync_runs (outcome, record) VALUES (?, ?)", (run.outcome.value, record))
@@ -655,10 +667,11 @@ class SqliteStore:
                 self._note_damaged("notice", name)
         return found
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices in one write."""
 
         def write(db: sqlite3.Connection) -> None:
+            _require(db, under)
             where, values = _meant(which)
             _post(db, move(_legible(db.execute(_NOTICES + where, values))))
 
@@ -709,6 +722,35 @@ class SqliteStore:
                 db.execute("DELETE FROM meta WHERE key = ?", (f"{_MARK}{name}",))
             else:
                 db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"{_MARK}{name}", text))
+
+    def roles(self) -> dict[str, Hold]:
+        """Return all roles."""
+        return {role: read(Hold, text) for role, text in self._rows("SELECT role, record FROM roles")}
+
+    def change_role(self, role: str, move: HoldMove) -> Hold:
+        """Replace a role's hold in one write."""
+        with self._writing() as db:
+            old = _hold(db, role)
+            new = move(old)
+            if new != old:
+                db.execute("INSERT OR REPLACE INTO roles (role, record) VALUES (?, ?)", (role, dump(new).decode()))
+            return new
+
+    def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
+        """Keep a content under a role's name, in one write with the look at its fence."""
+        with self._writing(grows=True) as db:
+            hold.require_current(role, _hold(db, role), fence)
+            held = db.execute("SELECT version, sha256 FROM kept WHERE role = ? AND name = ?", (role, name)).fetchone()
+            sha256 = digest(content)
+            if replaces(name, held, version, sha256):
+                sql = "INSERT OR REPLACE INTO kept (role, name, version, sha256, content) VALUES (?, ?, ?, ?, ?)"
+                db.execute(sql, (role, name, version + 1, sha256, content))
+            return version + 1
+
+    def kept(self, role: str, name: str) -> Kept | None:
+        """Return what is kept under a role's name."""
+        rows = self._rows("SELECT version, content FROM kept WHERE role = ? AND name = ?", role, name)
+        return Kept(rows[0][0], bytes(rows[0][1])) if rows else None
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""
@@ -899,6 +941,16 @@ def _found(db: sqlite3.Connection, record: Record, key: Key | None) -> Found:
 def _same_work(db: sqlite3.Connection, record: Record) -> Record | None:
     key = record.task.dedupe_key
     return None if key is None else _record(db, f"dedupe_key = ? AND {_UNFINISHED}", key)
+
+
+def _hold(db: sqlite3.Connection, role: str) -> Hold | None:
+    row = db.execute("SELECT record FROM roles WHERE role = ?", (role,)).fetchone()
+    return read(Hold, row[0]) if row else None
+
+
+def _require(db: sqlite3.Connection, under: Under | None) -> None:
+    if under:
+        hold.require_current(under.role, _hold(db, under.role), under.fence)
 
 
 def _columns(record: Record) -> tuple[object, ...]:

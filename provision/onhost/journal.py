@@ -7,8 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-ERROR = 3
-"""The priority from which on systemd's journal counts a line as an error; most programs' lines all have 6."""
+ERROR, WARNING = 3, 4
+"""The priorities from which on the journal counts a line as an error or a warning; most programs' lines have 6."""
+SAID = re.compile(r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) (?:\w+(?:\.\w+)+: )?")
+"""How a line begins whose program says its level: the level, and the name of the logger, which may hold any word."""
+OOM = "killed by the OOM killer"
+"""What systemd says with less than a warning, and is one."""
 WORDS = re.compile(
     r"error|exception|traceback|\bfail(?:ed|ure|s)?\b|fatal|denied|refused|timed?[ -]?out|no space|out of memory"
     r"|oom[-_ ]kill|segfault|killed|unreachable|panic|critical",
@@ -67,7 +71,7 @@ def summed(lines: Iterable[bytes]) -> dict[str, Any]:
         count += 1
         at = entry["at"]
         first = at if first is None else min(first, at)
-        if not is_error(entry["text"], entry["priority"]):
+        if not is_error(entry["text"], entry["priority"], of_systemd=entry["of_systemd"]):
             continue
         pattern = normal(entry["text"])
         if pattern in found:
@@ -104,15 +108,24 @@ def _entries(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
                 "at": int(read["__REALTIME_TIMESTAMP"]) / 1e6,
                 "text": text,
                 "priority": int(read.get("PRIORITY") or 6),
+                "of_systemd": read.get("SYSLOG_IDENTIFIER") == "systemd",
                 "unit": "kernel" if read.get("_TRANSPORT") == "kernel" else str(unit),
             }
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
 
 
-def is_error(text: str, priority: int) -> bool:
-    """Whether a line tells of an error."""
-    return priority <= ERROR or bool(WORDS.search(HARMLESS.sub("", text)))
+def is_error(text: str, priority: int, *, of_systemd: bool = False) -> bool:
+    """Whether a line tells of an error: by its level where its program says one, otherwise by its words."""
+    if of_systemd:
+        # It tells of a file that is not there yet, or no longer, in the words of an error.
+        return priority <= WARNING or OOM in text
+    said = SAID.match(text)
+    if priority <= ERROR or (said and said["level"] in ("ERROR", "CRITICAL")):
+        return True
+    if said and said["level"] != "WARNING":
+        return False
+    return bool(WORDS.search(HARMLESS.sub("", text[said.end() :] if said else text)))
 
 
 def normal(text: str) -> str:

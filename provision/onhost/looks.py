@@ -8,11 +8,12 @@ import stat
 import subprocess
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import reserve, sshd, surroundings, system, units, whole
+from provision.onhost import reserve, sshd, surroundings, swap, units, whole
 
 UNIT = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 CONFIGURED = {
@@ -20,6 +21,10 @@ CONFIGURED = {
     "systemd-journald.service": ("/etc/systemd/journald.conf", "/etc/systemd/journald.conf.d"),
 }
 """Daemon → what it reads when it starts or is reloaded, and not when that changes."""
+PID_FILES = {"ssh.service": ("/run/sshd.pid",)}
+"""Daemon → where it writes its process id once it has read its files, at its start and at each reload: systemd forgets
+reloads when it reads its units anew, as deploys make it.
+"""
 STATE_NAMED = 20
 
 
@@ -151,16 +156,20 @@ def _in_force(unit: str) -> bool:
     """Whether a daemon has read its files since they last changed."""
     # Not the time that a file shows: that one can be set back.
     changed = max((path.lstat().st_ctime for path in _configuration(CONFIGURED[unit])), default=0.0)
-    state = units.shown(unit, "ExecMainStartTimestamp", "ExecReload", unix=True)
-    times = re.findall(r"@(\d+)", " ".join([state.get("ExecMainStartTimestamp", ""), _reloaded(state)]))
-    # Whole seconds are all that systemd says; and it forgets a reload when it reads its units anew, as deploys make it.
-    known = [*(float(time) + 1 for time in times), system.loaded_at(unit)]
-    return max(known) >= changed
+    return max([_started(unit), *(_written(path, unit) for path in PID_FILES.get(unit, ()))]) >= changed
 
 
-def _reloaded(state: Mapping[str, str]) -> str:
-    found = re.search(r"start_time=\[([^]]*)\]", state.get("ExecReload", ""))
-    return found[1] if found else ""
+def _started(unit: str) -> float:
+    shown = units.shown(unit, "ExecMainStartTimestamp", exact=True).get("ExecMainStartTimestamp")
+    return datetime.strptime(shown, "%a %Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC).timestamp() if shown else 0.0
+
+
+def _written(path: str, unit: str) -> float:
+    """When the daemon that runs wrote its process id; another process that wrote its own there says nothing of it."""
+    with suppress(OSError, ValueError):
+        if Path(path).read_text(encoding="ascii").strip() == units.main_pid(unit):
+            return Path(path).stat().st_ctime
+    return 0.0
 
 
 def _configuration(paths: Iterable[str]) -> Iterator[Path]:
@@ -213,6 +222,7 @@ LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "rights": each(_rights),
     "login user's group": each(_membership),
     "disk reserve": each(reserve.see),
+    "swap file": each(swap.see),
     "account": each(_account),
     "state": each(_state),
     "sshd": _sshd,

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable, found, reserve, system, tree, units
+from provision.onhost import durable, found, reserve, swap, system, tree, units
 from provision.onhost.errors import SystemStepFailed
 from provision.onhost.events import Events
 
@@ -141,8 +141,8 @@ def _moved_aside(path: Path) -> str | None:
 def _reload(group: list[Repair], _given: Given) -> Steps:
     for repair in group:
         yield (
-            f"make {repair['give']['unit']} read its files again",
-            partial(system.load, repair["give"]["unit"], repair["give"]["commands"]),
+            f"make {repair['name']} read its files again",
+            partial(system.load, repair["give"]["commands"]),
         )
 
 
@@ -160,6 +160,11 @@ def _reserve(group: list[Repair], _given: Given) -> Steps:
     for repair in group:
         path = repair["name"]
         yield f"keep room on the disk of {path} for the queue", lambda path=path: reserve.keep(path)  # type: ignore[misc]
+
+
+def _swap(group: list[Repair], _given: Given) -> Steps:
+    for repair in group:
+        yield f"make the swap file {repair['name']} of {swap.SIZE >> 20} MB", partial(swap.make, repair["name"])
 
 
 def accounts(release: Path) -> None:
@@ -182,6 +187,7 @@ REPAIRS: dict[str, Callable[[list[Repair], Given], Steps]] = {
     "join": _join,
     "link": _link,
     "reserve": _reserve,
+    "swap": _swap,
     "account": _account,
     "own": _own,
     "unit": _unit,

@@ -1,10 +1,8 @@
 """The host's own state, brought forward: packages and configuration files. Nothing of it is ever rolled back."""
 
-import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,8 +11,6 @@ from typing import Any
 from provision.onhost import durable, sshd
 from provision.onhost.errors import SystemStepFailed
 
-LOADED = Path("/opt/jada-agent/loaded.json")
-"""When daemons were made to read their files."""
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
 
@@ -41,7 +37,7 @@ def write(file: dict[str, Any], login: str) -> None:
     way in, of all things.
     """
     if file["kind"] == "sshd":
-        reload = partial(load, "ssh.service", [["systemctl", "reload", "ssh"]])
+        reload = partial(load, [["systemctl", "reload", "ssh"]])
         sshd.put(Path(file["path"]), file["content"], login, reload)
     else:
         APPLIED[file["kind"]](Path(file["path"]), file["content"])
@@ -49,29 +45,15 @@ def write(file: dict[str, Any], login: str) -> None:
 
 def _journald(path: Path, content: str) -> None:
     durable.write(path, content.encode(), 0o644)
-    load("systemd-journald.service", [["systemctl", "restart", "systemd-journald"], ["journalctl", "--flush"]])
+    load([["systemctl", "restart", "systemd-journald"], ["journalctl", "--flush"]])
 
 
-def load(unit: str, commands: list[list[str]]) -> None:
-    """Make a daemon read its files by commands, and keep when it did: systemd forgets that."""
+def load(commands: list[list[str]]) -> None:
+    """Make a daemon read its files by commands."""
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemStepFailed(f"{' '.join(command)}: {_end(done)}")
-    durable.write(LOADED, json.dumps({**_loaded(), unit: time.time()}).encode(), 0o600)
-
-
-def loaded_at(unit: str) -> float:
-    """Return when a deploy made a daemon read its files last."""
-    return float(_loaded().get(unit, 0))
-
-
-def _loaded() -> dict[str, float]:
-    try:
-        read = json.loads(LOADED.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return read if isinstance(read, dict) else {}
 
 
 def _apt_settings(path: Path, content: str) -> None:

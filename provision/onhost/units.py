@@ -199,9 +199,9 @@ def journal(unit: str, lines: int = 15) -> str:
     return "\n".join(f"    {line}" for line in said.splitlines())
 
 
-def shown(unit: str, *names: str, unix: bool = False) -> dict[str, str]:
-    """Return properties of a unit as systemd has them; `unix`: times as @SECONDS."""
-    style = ["--timestamp=unix"] if unix else []
+def shown(unit: str, *names: str, exact: bool = False) -> dict[str, str]:
+    """Return properties of a unit as systemd has them; `exact`: times in UTC, with microseconds."""
+    style = ["--timestamp=us+utc"] if exact else []
     command = ["systemctl", "show", unit, f"--property={','.join(names)}", *style]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
+from dashboard import hold, opening, rules
 from dashboard import move as program
-from dashboard import opening, rules
 from dashboard.record import Key, Lost, Move, Unready, digest
 from dashboard.settings import Settings
 from dashboard.stores.dynamodb.moving import TableSide
@@ -73,6 +73,9 @@ def stock(path):
             store.alarm({}, SyncRun(started_at=str(n), finished_at=str(n), outcome=outcome))
         store.mark("recurring:season", "2026-05-13T12:00:00Z")
         store.catch_up(("mail", "chat"), SECONDS)
+        store.change_role("sync", hold.take("sync", "box", 60, 30))
+        for version in range(2):
+            store.keep("sync", 1, "base", bytes(range(256)) * 3000, version)
 
 
 @pytest.fixture
@@ -134,6 +137,8 @@ def test_a_queue_that_went_into_a_table_and_back_is_the_same(state, table, tmp_p
     assert counts in into_file(state, table)
     before, after = FileSide(tmp_path / "before" / "queue.db"), FileSide(state / "queue.db")
     require_same(before, after)
+    (kept,) = after.rest().kept.values()
+    assert kept.version == 2
     assert before.identity == after.identity
 
 

@@ -8,7 +8,7 @@ import pytest
 import urllib3
 
 from agent.daemon import day, outcome
-from dashboard import outgoing, record
+from dashboard import hold, outgoing, record
 from dashboard.app import create
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
@@ -26,7 +26,7 @@ AT = "2026-05-13T12:00:00Z"
 
 
 def values(base):
-    modules = (types, record, outgoing, day, outcome)
+    modules = (types, record, outgoing, hold, day, outcome)
     classes = (value for module in modules for value in vars(module).values() if isinstance(value, type))
     return sorted({cls for cls in classes if issubclass(cls, base) and cls is not base}, key=lambda cls: cls.__name__)
 

@@ -23,6 +23,8 @@ from wire.types import (
     Exit,
     File,
     Heartbeat,
+    Keep,
+    KeptContent,
     Need,
     NewTask,
     Presence,
@@ -32,6 +34,7 @@ from wire.types import (
     State,
     SyncOutcome,
     SyncRun,
+    TakeLease,
 )
 
 TOKEN = Secret("a-token-of-the-tests")
@@ -183,6 +186,29 @@ def test_a_failed_sync_raises_an_alarm_that_a_success_closes(client):
     client.report(good)
     assert client.task(alarm.id).state is State.DONE
     assert client.sync_runs() == (good, failed)
+
+
+def test_one_sync_at_a_time_has_the_lease_and_keeps_its_state(client):
+    asked = TakeLease(holder="box-1", ttl_s=60, request_s=30)
+    lease = client.take_lease(asked)
+    assert (lease.held, lease.fence, lease.ttl_s) == (True, 1, 60)
+    other = client.take_lease(TakeLease(holder="box-2", ttl_s=60, request_s=30))
+    assert (other.held, other.holder) == (False, "box-1")
+    assert client.renew_lease(1).held
+    assert client.kept("base") is None
+    content = bytes(range(256)) * 4000
+    assert client.keep("base", Keep(fence=1, version=0, content=content)).version == 1
+    assert client.kept("base") == KeptContent(version=1, content=content)
+    assert status(client.keep, "base", Keep(fence=1, version=5, content=b"")) == 409
+    client.release_lease(1)
+    assert status(client.renew_lease, 1) == status(client.keep, "base", Keep(fence=1, version=1, content=b"")) == 409
+    assert client.take_lease(TakeLease(holder="box-2", ttl_s=60, request_s=30)).fence == 2
+
+
+def test_what_cannot_be_a_kept_contents_name_is_not_found(client):
+    client.take_lease(TakeLease(holder="h", ttl_s=60, request_s=0))
+    assert status(client.keep, "../base", Keep(fence=1, version=0, content=b"")) == 404
+    assert status(client.keep, "base#1", Keep(fence=1, version=0, content=b"")) == 404
 
 
 def test_a_failed_task_is_a_message_until_it_is_settled(client):

@@ -11,6 +11,8 @@ only so many writes a second under one key; a heartbeat changes no key of either
     B#sha256    HEAD, generation#n, REF#task   a blob, its parts where it is large, and who named it
     K#key W#key KEY                        which task an Idempotency-Key made, and which does the work of a dedupe key
     N#task      id#target                  a notice;  M#message  pk#sk  is where to find those of a message
+    ROLES       role                       who holds it;  KEPT  role#name  is what its holder keeps there, the content
+    KEPT#role#name  generation#n           in parts
     RUNS        n                          sync runs;  MARKS, ASIDE, SWEEP, CONFIG  small things by name
 """
 

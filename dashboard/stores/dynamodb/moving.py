@@ -12,6 +12,7 @@ from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, delete, put, upd
 from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.journals import Journals, cuts
 from dashboard.stores.dynamodb.outbox import Outbox, items_of
+from dashboard.stores.dynamodb.roles import Roles
 from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from dashboard.stores.journal import Used
@@ -32,10 +33,12 @@ class TableSide:
     _blobs: Blobs = field(init=False)
     _journals: Journals = field(init=False)
     _outbox: Outbox = field(init=False)
+    _roles: Roles = field(init=False)
 
     def __post_init__(self) -> None:
         """Read it as a store does."""
         self._store = DynamoStore(self.table)
+        self._roles = Roles(self.table)
         self._blobs, self._journals, self._outbox = Blobs(self.table), Journals(self.table), Outbox(self.table)
 
     def begin(self, identity: str) -> None:
@@ -133,6 +136,8 @@ class TableSide:
             marks=self._store.marks(""),
             targets=tuple(targets["names"]) if targets else (),
             spent=self._store.spent(""),
+            roles=self._roles.all(),
+            kept={at: kept for at in self._roles.names() if (kept := self._roles.kept(*at))},
         )
 
     def put_rest(self, rest: Rest, tasks: Sequence[str]) -> None:
@@ -155,3 +160,4 @@ class TableSide:
             if used.turns or used.usd_micros:
                 items[layout.spent_key(EARLIER, day)] = {"t": used.turns, "u": used.usd_micros}
         self.table.put_all(items)
+        self._roles.put(rest.roles, rest.kept)

@@ -17,6 +17,7 @@ from dashboard.stores.dynamodb.blobs import Blobs
 from dashboard.stores.dynamodb.items import Item, Key, batches, delete, put
 from dashboard.stores.dynamodb.journals import Journals
 from dashboard.stores.dynamodb.layout import STATES, shards, task_key
+from dashboard.stores.dynamodb.roles import NOTE, Roles
 from dashboard.stores.dynamodb.table import Table
 from dashboard.stores.retention import FINISHED, OVER, Before, Freed
 from wire.types import State, SyncRun
@@ -36,6 +37,7 @@ class Pruning:
         self._table = table
         self._blobs = blobs
         self._journals = journals
+        self._roles = Roles(table)
         self._records = records
         self._note_spent = note_spent
 
@@ -91,6 +93,10 @@ class Pruning:
         sizes: list[int] = []
         for item in [*self._table.query("SWEEP")]:
             kind, name = item["sk"].split("#", 1)
+            if kind == NOTE:
+                if self._roles.swept(name, item):
+                    self._table.delete_all([Key("SWEEP", item["sk"])])
+                continue
             sizes += self._sweep_task(name, item) if kind == "task" else self._sweep_blob(*name.split("#", 1))
             self._table.delete_all([Key("SWEEP", item["sk"])])
         return sizes

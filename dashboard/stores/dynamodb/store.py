@@ -18,10 +18,12 @@ from typing import Any
 import msgspec
 
 from dashboard import outgoing, rules
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
     UNFINISHED,
+    UNTIL_SUBTASKS,
     Busy,
     Damaged,
     FamilyBudget,
@@ -33,11 +35,13 @@ from dashboard.record import (
     NotFound,
     Record,
     Unready,
+    moment,
 )
 from dashboard.stores import (
     ALL_TASKS,
     AlarmMove,
     Candidate,
+    Kept,
     Listing,
     NoticeFilter,
     Sort,
@@ -52,8 +56,10 @@ from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, Write, batches, 
 from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.journals import Cuts, Journals, cuts, require_session
 from dashboard.stores.dynamodb.layout import QUEUE, STATES, shards, task_key
-from dashboard.stores.dynamodb.outbox import Kept, Outbox, by_name
+from dashboard.stores.dynamodb.outbox import Kept as KeptNotice
+from dashboard.stores.dynamodb.outbox import Outbox, by_name
 from dashboard.stores.dynamodb.pruning import Pruning
+from dashboard.stores.dynamodb.roles import Roles
 from dashboard.stores.dynamodb.table import Table
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import first_id, read_cursor
@@ -112,6 +118,7 @@ class DynamoStore:
         self._blobs = Blobs(table)
         self._journals = Journals(table)
         self._outbox = Outbox(table)
+        self._roles = Roles(table)
         self._pruning = Pruning(table, self._blobs, self._journals, self._records, self._note_spent)
 
     def close(self) -> None:
@@ -392,10 +399,11 @@ class DynamoStore:
             raise NotFound(f"no session {session_id}")
         return item
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
         for _ in self._table.tries():
             nonce = _nonce()
+            fenced = self._roles.require(under)
             keys = {key: layout.work_key(key) for key in moves}
             seen = self._table.get_all(keys.values())
             held = self._all_held(item["task"] for item in seen.values())
@@ -411,7 +419,7 @@ class DynamoStore:
                 else:
                     moved = Move(lambda _, __, new=new: new).applied(old)  # type: ignore[misc]
                     writes += self._changes(held[name], moved, nonce, None)
-            if self._written(writes, nonce):
+            if self._written([*writes, *fenced] if writes else [], nonce):
                 return
 
     def _run_writes(self, run: SyncRun) -> list[Write]:
@@ -452,6 +460,13 @@ class DynamoStore:
         ids = [each["ls"] for key in shards(State.RUNNING.value) for each in self._table.query(key, index=STATES)]
         found = self._records(sorted(ids)).values()
         return [record for record in found if record.task.state is State.RUNNING]
+
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        never = layout.seconds(moment(UNTIL_SUBTASKS, "not_before").timestamp())
+        found = [each for key in shards("due") for each in self._table.query(key, index=QUEUE, first=never)]
+        records = self._records(_candidate(each).id for each in found).values()
+        return [record for record in records if record.task.waits_for]
 
     def census(self, now: float) -> Census:
         """Return how many tasks are in each state, and which have waited longest."""
@@ -714,20 +729,21 @@ class DynamoStore:
         """Return notices of the outbox."""
         return [kept.notice for kept in self._outbox.found(which)]
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices, some dozens in each write: each of them stands by itself."""
         for _ in self._table.tries():
+            fenced = self._roles.require(under)
             found = self._outbox.found(which)
             wanted = [*move([kept.notice for kept in found])]
-            if self._posted(wanted, found):
+            if self._posted(wanted, found, fenced):
                 return
 
-    def _posted(self, notices: Sequence[Notice], found: Iterable[Kept]) -> bool:
+    def _posted(self, notices: Sequence[Notice], found: Iterable[KeptNotice], fenced: Sequence[Write] = ()) -> bool:
         held = by_name(found)
         unknown = [notice for notice in notices if (notice.id, notice.target) not in held]
         held |= by_name(self._outbox.kept(unknown))
         writes = self._outbox.written(notices, held)
-        return all(self._written(some, _nonce()) for some in batches(writes, MOST_WRITES))
+        return all(self._written([*some, *fenced], _nonce()) for some in batches(writes, MOST_WRITES))
 
     def sent_lately(self, since: float) -> Mapping[str, int]:
         """Return how many messages each target got since a time."""
@@ -750,6 +766,22 @@ class DynamoStore:
                 return
 
     # The store itself.
+
+    def roles(self) -> dict[str, Hold]:
+        """Return all roles."""
+        return self._roles.all()
+
+    def change_role(self, role: str, move: HoldMove) -> Hold:
+        """Replace a role's hold in one write."""
+        return self._roles.change(role, move)
+
+    def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
+        """Keep a content under a role's name."""
+        return self._roles.keep(role, fence, name, content, version)
+
+    def kept(self, role: str, name: str) -> Kept | None:
+        """Return what is kept under a role's name."""
+        return self._roles.kept(role, name)
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""

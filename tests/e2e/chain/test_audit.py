@@ -68,6 +68,8 @@ def test_a_usual_day_has_a_verdict_in_every_row_by_one_login(chain):
     young = re.compile("Lightsail has no .* of the last 2 hours yet")
     for name in ("CPU", "burst capacity"):
         assert found[name]["verdict"] in {"ok", "look"} or young.search(found[name]["seen"])
+    # A first deploy, and a dashboard that starts, are no errors.
+    assert not [one for one in told["errors"] if re.search("uvicorn|Failed to open", one["pattern"])]
     assert code == {"ok": 0, "none": 0, "look": 2, "not known": 3, "bad": 4}[told["verdict"]]
 
 

@@ -34,15 +34,14 @@ _PASSWORDS = (
     "echo 'PasswordAuthentication yes' >/etc/ssh/sshd_config.d/00-y.conf; systemctl reload ssh; sleep 1.1;"
     "rm /etc/ssh/sshd_config.d/00-y.conf"
 )
-_LOADED = "/opt/jada-agent/loaded.json"
 
 CHANGES = {
-    # first: what comes later makes systemd forget when sshd was reloaded
+    # what daemons do, whatever their files say
     "an sshd that was not reloaded": Change(_PASSWORDS, "in force ssh.service"),
     "an sshd that offers passwords": Change(
-        f"""printf '{{"ssh.service": 9e9}}' >{_LOADED}""",
+        "touch /run/sshd.pid",
         "sshd offers 127.0.0.1: it is publickey,password",
-        f"rm {_LOADED}; systemctl restart ssh",
+        "systemctl restart ssh",
         deep=True,
     ),
     # packages and updates
@@ -62,7 +61,6 @@ CHANGES = {
     "our journald file's mode": Change("chmod 666 /etc/systemd/journald.conf.d/50-jada.conf", "50-jada.conf"),
     "the recovery's owner": Change("chown jada /opt/jada-agent/recover.py", "recover.py"),
     "the recovery's unit": Change(f"systemctl disable jada-recover; rm {UNITS}/jada-recover.service", "jada-recover"),
-    # what daemons do, whatever their files say
     "a drop-in before ours": _file("/etc/ssh/sshd_config.d/00-x.conf", "sshd permitrootlogin", "PermitRootLogin yes"),
     "a match of users": _appended("/etc/ssh/sshd_config", "area ssh: /etc/ssh/sshd_config", "Match User admin"),
     "a journal in memory": _file(

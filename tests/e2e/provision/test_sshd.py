@@ -6,14 +6,16 @@ from local.process import wait_until
 from provision.errors import CommandError
 from provision.reach import programs
 from provision.reach.connection import connected
+from tests.e2e.provision.host import probed
 
 pytestmark = pytest.mark.root
 PATH = "/etc/ssh/sshd_config.d/10-jada.conf"
+MAIN = ["systemctl", "show", "ssh", "--property=MainPID", "--value"]
 PUT = """
 from pathlib import Path
 from provision.onhost import system
 from functools import partial
-reload = partial(system.load, "ssh.service", [["systemctl", "reload", "ssh"]])
+reload = partial(system.load, [["systemctl", "reload", "ssh"]])
 sshd.put(Path({path!r}), {content!r}, "admin", reload, undo_s={undo_s})
 """
 
@@ -68,3 +70,24 @@ def test_what_a_new_login_confirms_stays(cloud, deployed, before):
         assert fresh.program("confirm", {}) == {"confirmed": True}
         assert b"jada-sshd-undo" not in fresh.run(["systemctl", "list-timers", "--no-legend"])
     assert "ClientAliveInterval 77" in in_place(deployed)
+
+
+def has_read(box):
+    return probed(box).found["in force"]["ssh.service"]
+
+
+def test_a_reload_by_a_hand_is_known_though_systemd_forgot_it(deployed):
+    deployed.run(["touch", PATH])
+    assert not has_read(deployed)
+    deployed.run(["sh", "-c", "systemctl reload ssh && systemctl daemon-reload"])
+    assert wait_until(lambda: has_read(deployed), seconds=10)
+
+
+def test_another_sshd_that_was_started_proves_nothing_of_the_one_that_serves(deployed):
+    deployed.run(["touch", PATH])
+    deployed.run(["/usr/sbin/sshd", "-p", "2222"])
+    other = ["sh", "-c", "cat /run/sshd.pid || true"]
+    assert wait_until(lambda: deployed.run(other) not in (b"", deployed.run(MAIN)), seconds=10)
+    assert not has_read(deployed)
+    deployed.run(["sh", "-c", "kill $(cat /run/sshd.pid); systemctl reload ssh"])
+    assert wait_until(lambda: has_read(deployed), seconds=10)

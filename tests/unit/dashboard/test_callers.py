@@ -50,9 +50,10 @@ def test_what_each_may(uid, rights):
     assert KNOWN.rights(uid) == rights
 
 
-def test_the_sync_can_report_runs_and_nothing_else():
+def test_the_sync_can_report_runs_and_hold_what_is_its_own_and_nothing_else():
     rights = KNOWN.rights(SYNC)
-    assert {route.name for route in ROUTES if route.right in rights} == {"report", "health", "ready"}
+    own = {"report", "take_lease", "renew_lease", "release_lease", "kept", "keep"}
+    assert {route.name for route in ROUTES if route.right in rights} == {*own, "health", "ready"}
 
 
 def test_the_agent_is_no_operator_whatever_groups_it_is_in():

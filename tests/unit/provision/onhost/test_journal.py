@@ -54,10 +54,31 @@ def test_a_status_tells_two_errors_apart():
         ("finished with 0 errors, no failures", 6, False),
         ("Out of memory: Killed process 7", 5, True),
         ("no space left on device", 6, True),
+        ("INFO uvicorn.error: Started server process [882]", 6, False),
+        ("INFO the dashboard was unreachable and answers again", 6, False),
+        ("WARNING uvicorn.error: Invalid HTTP request received.", 6, False),
+        ("WARNING failed: the queue is unreachable", 6, True),
+        ("ERROR uvicorn.error: no such word here", 6, True),
+        ("CRITICAL ended by what was not foreseen", 6, True),
+        ("INFORMATION denied", 6, True),
     ],
 )
 def test_an_error_is_known_by_its_priority_or_its_words(text, priority, counts):
     assert journal.is_error(text, priority) is counts
+
+
+@pytest.mark.parametrize(
+    ("text", "priority", "counts"),
+    [
+        ("x.service: Failed to open /etc/systemd/system/x.service: No such file or directory", 5, False),
+        ("x.service: Failed with result 'exit-code'.", 4, True),
+        ("Failed to start x.service - x.", 3, True),
+        ("x.service: A process of this unit has been killed by the OOM killer.", 5, True),
+    ],
+)
+def test_systemds_lines_are_errors_by_their_level(text, priority, counts):
+    told = journal.summed([line(text, priority=str(priority), SYSLOG_IDENTIFIER="systemd")])
+    assert bool(told["patterns"]) is counts
 
 
 def test_many_kinds_of_errors_are_bounded_and_the_rest_is_counted():
