@@ -65,6 +65,7 @@ faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scena
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m tests.people --scenarios 2000
+	@$(BIN)/python -m tests.people --scenarios 300 --hosts
 	@$(BIN)/python -m local tools
 	@$(BIN)/python -m tests.faults.fleet --faults 500
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
