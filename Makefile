@@ -61,7 +61,7 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scenarios of people beside the sync, sixty deploys that something ends
+faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scenarios of people beside the sync, 500 faults of three hosts, sixty deploys that something ends
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m tests.people --scenarios 2000

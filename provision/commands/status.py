@@ -1,4 +1,4 @@
-"""`fab status`: how a host is: its units, its release, the queue and the last sync."""
+"""`fab status`: how hosts are: units and release of each, their queue and the last sync."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,8 @@ from typing import Any
 
 from invoke.context import Context
 
-from provision.commands.options import JSON, ONE_HOST, task
+from provision.commands import fleet
+from provision.commands.options import EACH_HOST, JSON, task
 from provision.commands.queue import queue_client
 from provision.progress import Progress, print_json
 from provision.release import plan
@@ -16,28 +17,66 @@ from provision.target import load_target
 from wire.types import Notifications, SyncRun, Task
 
 
-@task(help={**ONE_HOST, **JSON}, example="fab status")
+@task(help={**EACH_HOST, **JSON}, example="fab status")
 def status(_context: Context, *, json: bool = False, stack: str | None = None, host: str | None = None) -> None:
-    """Show a host's units and release, its queue, and its last sync."""
+    """Show units and release of each host, their queue, and the last sync. Of several hosts JSON has a list."""
     progress = Progress(aside=True)
     target = load_target(stack)
-    with target.connected(host, progress) as box:
-        name, probed = box.name, plan.read_probe(box.program("probe", plan.probe_request()))
+    names = [each.name for each in target.hosts(host)]
+
+    def look(name: str) -> Probed:
+        with target.connected(name, fleet.progress_of(name, names, progress)) as box:
+            return plan.read_probe(box.program("probe", plan.probe_request()))
+
+    outcomes = fleet.on_each(names, look)
+    if len(names) == 1:
+        fleet.require_all(outcomes)
     if not json:
-        for line in (f"host       {name}", *host_lines(probed)):
+        for line in hosts_lines(outcomes):
             progress.say(line)
-    if probed.current is None:
-        if json:
-            print_json(as_data(name, probed, None, ()))
-        return
-    with queue_client(stack, host) as client:
-        tasks, runs, told = list(client.tasks()), client.sync_runs(), client.notifications()
+    # They have one queue: any host that has a release knows it all.
+    asked = next((each.host for each in outcomes if each.value and each.value.current), None)
+    tasks: list[Task] | None = None
+    runs: tuple[SyncRun, ...] = ()
+    if asked:
+        with queue_client(stack, asked) as client:
+            tasks, runs, told = list(client.tasks()), client.sync_runs(), client.notifications()
+        if not json:
+            for line in (*queue_lines(tasks, runs), notification_line(told)):
+                progress.say(line)
     if json:
-        print_json(as_data(name, probed, tasks, runs))
-        return
-    for line in queue_lines(tasks, runs):
-        progress.say(line)
-    progress.say(notification_line(told))
+        print_json(all_as_data(outcomes, tasks, runs))
+    fleet.require_all(outcomes)
+
+
+def hosts_lines(outcomes: Sequence[fleet.Outcome]) -> Iterator[str]:
+    """Say how each host is; one that can't be looked at, why."""
+    for each in outcomes:
+        yield f"host       {each.host}"
+        if each.value:
+            yield from host_lines(each.value)
+        else:
+            yield f"           {each.error.cause if each.error else fleet.NOT_BEGUN}"
+
+
+def all_as_data(
+    outcomes: Sequence[fleet.Outcome], tasks: Sequence[Task] | None, runs: Sequence[SyncRun]
+) -> dict[str, Any]:
+    """Return all that for a program: of one host as ever, of several each in a list beside what they share."""
+    found = [
+        as_data(each.host, each.value, tasks, runs)
+        if each.value
+        else {"host": each.host, "error": each.error.cause if each.error else fleet.NOT_BEGUN}
+        for each in outcomes
+    ]
+    if len(found) == 1:
+        return found[0]
+    own = ("host", "release", "paused", "units", "error")
+    shared = next((each for each in found if "units" in each), {})
+    return {
+        "hosts": [{key: each[key] for key in own if key in each} for each in found],
+        **{key: value for key, value in shared.items() if key not in own},
+    }
 
 
 def as_data(name: str, probed: Probed, tasks: Sequence[Task] | None, runs: Sequence[SyncRun]) -> dict[str, Any]:

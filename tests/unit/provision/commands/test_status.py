@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 from provision.commands import status
+from provision.commands.fleet import Outcome
+from provision.errors import CommandError
 from wire.types import Budget, Notifications, State, SyncOutcome, SyncRun, Task
 
 
@@ -43,3 +45,22 @@ def test_who_is_notified_is_said_and_what_did_not_reach_them():
     assert line(Notifications(targets=("mail", "chat"))) == "notified   mail, chat; nothing unsent"
     late = Notifications(targets=("mail",), unsent=2, oldest="2026-05-13T12:00:00Z", answer="mail: refused")
     assert line(late) == "notified   mail; 2 unsent, the oldest since 2026-05-13T12:00:00Z  mail: refused"
+
+
+AWAY = CommandError("jada-2 does not answer", "look")
+
+
+def test_of_several_hosts_each_is_described_and_one_that_is_away_named(worker):
+    said = list(status.hosts_lines([Outcome("jada-1", worker), Outcome("jada-2", error=AWAY)]))
+    assert said[:2] == ["host       jada-1", "release    release1"]
+    assert said[-2:] == ["host       jada-2", "           jada-2 does not answer"]
+
+
+def test_for_a_program_one_host_is_as_ever_and_several_share_their_queue(worker):
+    tasks = [_task(1, State.DONE)]
+    one = status.all_as_data([Outcome("jada-1", worker)], tasks, [])
+    assert (one["host"], one["tasks"]) == ("jada-1", {"done": 1})
+    both = status.all_as_data([Outcome("jada-2", error=AWAY), Outcome("jada-1", worker)], tasks, [])
+    assert both["hosts"][0] == {"host": "jada-2", "error": "jada-2 does not answer"}
+    assert both["hosts"][1]["release"] == "release1"
+    assert (both["tasks"], "tasks" in both["hosts"][1]) == ({"done": 1}, False)
