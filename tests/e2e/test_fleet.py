@@ -55,13 +55,13 @@ def finished(client, task, seconds=120):
 
 
 @contextlib.contextmanager
-def changed(chain, part, text):
+def changed(chain, part, file, text):
     """Inside the block the tree that is deployed has another text at the end of a file of a part."""
     folder = chain.folder / part
     source = folder.resolve()
     folder.unlink()
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "__init__.py").write_text((folder / "__init__.py").read_text() + text)
+    (folder / file).write_text((folder / file).read_text() + text)
     try:
         yield
     finally:
@@ -101,7 +101,7 @@ def test_a_broken_release_is_stopped_at_the_first_host_and_the_others_serve(chai
     good = settings.read_text()
     settings.write_text(good.replace("health_s = 60", "health_s = 15"))
     try:
-        with changed(chain, "dashboard", "raise SystemExit('broken')\n"):
+        with changed(chain, "dashboard", "server.py", "raise SystemExit('broken')\n"):
             refused = chain.fab("deploy", check=False)
     finally:
         settings.write_text(good)
@@ -118,7 +118,7 @@ def test_a_broken_release_is_stopped_at_the_first_host_and_the_others_serve(chai
 
 def test_a_release_rolls_host_by_host_while_the_others_work_on(chain):
     before = releases(chain)
-    with changed(chain, "wire", "# another release\n"), chain.dashboard() as client:
+    with changed(chain, "wire", "__init__.py", "# another release\n"), chain.dashboard() as client:
         done = []
         deploy = threading.Thread(target=lambda: done.append(chain.fab("deploy", check=False)))
         deploy.start()
