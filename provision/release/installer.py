@@ -26,7 +26,8 @@ PAUSE_S = 2.0
 @dataclass(frozen=True, slots=True)
 class Errand:
     """How a deploy is carried out: `run`, its name on the host; `who` began it; `detach`: don't wait for its end;
-    `again` logs in once more when the connection breaks, for at most `again_s`.
+    `again` logs in once more when the connection breaks, for at most `again_s`. `proven`: wait until that, not only
+    until it is deployed.
     """
 
     run: str = ""
@@ -34,6 +35,7 @@ class Errand:
     detach: bool = False
     again: Callable[[], AbstractContextManager[Host]] | None = None
     again_s: float = 120.0
+    proven: bool = False
 
 
 class Interrupted(CommandError):
