@@ -20,7 +20,9 @@ from dashboard import api, leases, page
 from dashboard.backup import Backups
 from dashboard.beside import Beside
 from dashboard.callers import Callers
+from dashboard.duties import EVERY_S, Duties
 from dashboard.guard import Guard, is_for_machines
+from dashboard.hold import WATCH
 from dashboard.live import Live
 from dashboard.overview import Overview
 from dashboard.queue import Queue
@@ -30,6 +32,7 @@ from dashboard.retention import Retention
 from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
 from dashboard.stores import Store
+from dashboard.templating import Compiled
 from dashboard.tokens import Tokens
 from wire.values import Invalid
 
@@ -62,16 +65,17 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     limits: WorkLimits | None = None,
     access: Path | None = None,
     beside: Beside | None = None,
+    templates: Compiled | None = None,
 ) -> Starlette:
     """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
     one, that ends with the process. `beside` is what the host keeps beside the queue. `limits` are the worker's, for
-    the page; `state.live` has the pages' streams.
+    the page; `state.live` has the pages' streams. `templates` are those that are compiled already.
     """
     settings = settings or Settings()
-    queue = Queue(store, settings, clock, boottime, beside)
+    queue = Queue(store, settings, clock, boottime, beside, limits)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
     recurrences = Recurrences(queue, settings)
@@ -83,17 +87,20 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
             # After a crash a page may be half written: readyz refuses once that is found.
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
         beside.append(asyncio.create_task(_index(store)))
+        if settings.table:
+            beside.append(asyncio.create_task(_hold(queue.duties)))
         if settings.recurring:
             beside.append(asyncio.create_task(_recur(recurrences, min(RECUR_S, settings.watch_s))))
         yield
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
+        await run_in_threadpool(queue.duties.close)
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
     tokens = tokens or Tokens(None, clock)
     overview = Overview(queue, limits or WorkLimits())
-    shown = page.Page(queue, sign_ins, overview, recurrences)
+    shown = page.Page(queue, sign_ins, overview, recurrences, templates=templates)
     streams = Live(shown.news)
     callers = callers or Callers()
 
@@ -113,7 +120,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
-    application.state.live = streams
+    application.state.live, application.state.queue = streams, queue
     return application
 
 
@@ -144,6 +151,16 @@ async def _recur(recurrences: Recurrences, every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
+async def _hold(duties: Duties) -> None:
+    """Keep this host's part of what one host does for all; what fails lapses by itself, and is tried again."""
+    while True:
+        try:
+            await run_in_threadpool(duties.keep)
+        except Exception:
+            log.exception("what this host does for all could not be held; it tries again in %s s", EVERY_S)
+        await asyncio.sleep(EVERY_S)
+
+
 async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:
     """Let the watch look again and again; its failure is logged and must not end it."""
     while True:
@@ -171,4 +188,5 @@ def _look(queue: Queue, copies: Backups, retention: Retention) -> None:
         failed = str(error)
     queue.look(failed)
     # Last: what it deletes is in the night's backup, and its failure holds no alarm up.
-    retention.prune_if_due()
+    if queue.duties.has(WATCH):
+        retention.prune_if_due()

@@ -4,6 +4,8 @@ Others write these files; here they are only read, each time anew.
 """
 
 import json
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +20,23 @@ PAUSES, NIGHTLY = Path("/opt/jada-agent/paused"), Path("/var/lib/jada-backup/nig
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The folder that names paused units, the backup's file, and what the settings say of it; nothing without."""
+    """The folder that names paused units, the backup's file, and what the settings say of it; nothing without. `host`
+    is how this host is called among several, `state` a folder on the disk that its worker writes to.
+    """
 
     pauses: Path | None = None
     nightly: Path | None = None
     off_box: OffBox = field(default_factory=OffBox)
+    host: str = ""
+    state: Path | None = None
+
+    def free_bytes(self) -> int | None:
+        """Return what is free on the host's disk."""
+        return shutil.disk_usage(self.state).free if self.state else None
+
+    def load(self) -> tuple[float, int]:
+        """Return the load of the last minute, and how many processors there are."""
+        return round(os.getloadavg()[0], 2), os.cpu_count() or 1
 
     def paused(self) -> dict[str, str]:
         """Return the paused units, each with by whom, since when and why."""

@@ -5,6 +5,7 @@ moves on, and times to live; there is no time of day in it (decision 0033). `das
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from dashboard.record import Conflict
 from wire.values import Written
@@ -23,6 +24,13 @@ class Hold(Written, frozen=True, kw_only=True):
     beat: int = 0
     ttl_s: int
     request_s: int = 0
+
+
+class Under(NamedTuple):
+    """A role and a fence of it: a write that carries them is refused, by `Conflict`, once another has the role."""
+
+    role: str
+    fence: int
 
 
 HoldMove = Callable[[Hold | None], Hold]

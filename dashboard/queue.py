@@ -1,9 +1,11 @@
 """What can be asked of the queue, by the API and by the page: each call is one move of `rules` on the store."""
 
+import logging
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace as replace_foreseen
+from dataclasses import replace as replace_value
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -13,11 +15,17 @@ from ulid import ULID
 from dashboard import acts, beside, leases, outgoing, requests, rules, watch, wellness
 from dashboard.beside import Beside
 from dashboard.bulk import Action, Answered, Bulk, Foreseen, foreseen
+from dashboard.caps import DayUse, caps
+from dashboard.daily import CapMet, Daily
 from dashboard.direct import Direct
 from dashboard.disk import DiskWatch
+from dashboard.duties import Duties
+from dashboard.fleet import Fleet
+from dashboard.hold import OUTBOX, WATCH
 from dashboard.leases import Leases
 from dashboard.proof import Proof
 from dashboard.record import (
+    OVER,
     Busy,
     Clock,
     Conflict,
@@ -34,12 +42,14 @@ from dashboard.record import (
     Unready,
     digest,
     moment,
+    stamp,
 )
 from dashboard.roles import Roles
-from dashboard.settings import Settings, zone
-from dashboard.stores import ALL_TASKS, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
+from dashboard.settings import Settings, WorkLimits, zone
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
 from wire.types import (
+    FILE_LIMIT,
     Acknowledged,
     Act,
     Batch,
@@ -54,6 +64,7 @@ from wire.types import (
     Heartbeat,
     HeartbeatReply,
     HostDay,
+    HostReport,
     Lease,
     LeftWorkspace,
     Message,
@@ -65,13 +76,17 @@ from wire.types import (
     Session,
     SessionEnd,
     State,
+    Subtask,
     SyncRun,
     Task,
+    Waited,
     Wellness,
     Workspace,
     require_small_files,
 )
 from wire.values import Invalid
+
+log = logging.getLogger(__name__)
 
 RECURRING = "recurring:"
 """What the dedupe keys of recurring tasks begin with, and the marks of what was dealt with."""
@@ -79,6 +94,9 @@ MOST_A_DAY = 1000
 """Sessions of a day that are looked at: the most that a worker's setting allows."""
 MOST_GIVEN = 1000
 """Claims whose keys are remembered: a worker asks again under one within seconds."""
+UNWOKEN = (Busy, Full, Unready, NotFound, Conflict)
+"""Why a task that waits may not be woken at once: it is tried again at the watch's next look."""
+NO_SUBTASK = "there is no such subtask of this task: it may have been refused when it was created"
 INLINE = 1024
 """Bytes of a text that stays in its record: a blob of its own would cost a claim or an end two pages more to write."""
 
@@ -93,9 +111,15 @@ class Queue:
         clock: Clock,
         boottime: Callable[[], float] = leases.boottime,
         around: Beside | None = None,
+        limits: WorkLimits | None = None,
     ) -> None:
         self.store = store
+        self._beside = around or Beside()
+        self._host = self._beside.host if settings.table else ""
         self.roles = Roles(store, boottime)
+        self.duties = Duties(self.roles, f"{self._host}/{uuid.uuid4().hex[:8]}" if settings.table else None, boottime)
+        self.daily = Daily(store, caps(settings.fleet, limits, is_shared=bool(settings.table)), clock)
+        self.fleet = Fleet(store, self._host if settings.table else None, settings, boottime)
         look_every_s = settings.lease_s / leases.LOOKS_A_LEASE if settings.table else leases.LOOK_EVERY_S
         self._leases = Leases(settings.lease_s, boottime, look_every_s)
         self._boottime, self._began = boottime, boottime()
@@ -103,7 +127,6 @@ class Queue:
         self._giving = threading.Lock()
         self.clock = clock
         self._settings = settings
-        self._beside = around or Beside()
         self._sync_rested: datetime | None = None
         self._started = clock()
         # Of this process's life only: after a restart a worker has its minutes to be heard of.
@@ -200,21 +223,37 @@ class Queue:
                 if candidate.root in tried:
                     continue
                 try:
-                    record = self._claimed(candidate.id, by)
-                except FamilyBusy:
-                    tried.add(candidate.root)
-                except NotClaimable:
-                    tried.add(candidate.id)
-                except Damaged:
-                    self.store.set_aside(candidate.id)
-                    # A lost holder's task is still among those seen a second ago: it would be tried for ever.
-                    tried.add(candidate.id)
-                else:
-                    if record.session and record.task.state is State.RUNNING:
-                        self._leases.saw(record)
-                        self._note_given(key, record.task.id)
-                        return self._claim(record, record.session)
-                    tried.add(candidate.root)  # its budget is used up, and it waits for a user now
+                    record = self._tried(candidate, by, tried)
+                except CapMet:
+                    if by.suspended_only:
+                        return None
+                    # The day's sessions may be used up, and its dollars not: what was suspended goes on.
+                    by = replace_value(by, suspended_only=True)
+                    break
+                if record and record.session:
+                    self._leases.saw(record)
+                    self._note_given(key, record.task.id)
+                    return self._claim(record, record.session)
+        return None
+
+    def _tried(self, candidate: Candidate, by: rules.Claimant, tried: set[str]) -> Record | None:
+        """Return a task that was claimed; where it cannot be, note it or its family among those `tried`."""
+        try:
+            record = self._claimed(candidate.id, by)
+        except CapMet:
+            raise
+        except FamilyBusy:
+            tried.add(candidate.root)
+        except NotClaimable:
+            tried.add(candidate.id)
+        except Damaged:
+            self.store.set_aside(candidate.id)
+            # A lost holder's task is still among those seen a second ago: it would be tried for ever.
+            tried.add(candidate.id)
+        else:
+            if record.task.state is State.RUNNING:
+                return record
+            tried.add(candidate.root)  # its budget is used up, and it waits for a user now
         return None
 
     def _held(self, key: str) -> Claim | None:
@@ -250,10 +289,39 @@ class Queue:
         return sorted([*lost, *self.store.candidates(now, suspended_only=by.suspended_only, without=tried, limit=4)])
 
     def _claimed(self, task_id: str, by: rules.Claimant) -> Record:
-        now = self.clock()
-        return self.store.change(
-            task_id, Move(lambda record, budget: rules.claim(record, budget, by, now), needs_budget=True)
+        if not self.daily.most.are_set:
+            return self._begun(task_id, by)[1]
+        day, taken = self.daily.take(self.store.get(task_id))
+        bounded = replace_value(
+            by, day=day, most_usd_micros=taken.usd_micros, resumes_only=by.suspended_only or not taken.sessions
         )
+        try:
+            before, record = self._begun(task_id, bounded)
+        except (NotClaimable, Damaged):
+            self.daily.give_back(day, taken)
+            raise
+        is_running = record.task.state is State.RUNNING
+        used = DayUse(record.claim_new, record.reserved) if is_running else DayUse(0, 0)
+        # What a holder that was lost had taken is this claim's, or free: what it spent comes with its journal.
+        held = before.reserved if before.day == day else 0
+        if not held:
+            self.daily.give_back(before.day, DayUse(0, before.reserved))
+        # In one move: between two, another claim could take what is in use.
+        left = DayUse(taken.sessions - used.sessions, taken.usd_micros + held - used.usd_micros)
+        self.daily.give_back(day, left)
+        return record
+
+    def _begun(self, task_id: str, by: rules.Claimant) -> tuple[Record, Record]:
+        """Claim a task; return it as it was, and as it is."""
+        now = self.clock()
+        seen: list[Record] = []
+
+        def move(record: Record, budget: FamilyBudget) -> Record:
+            seen.append(record)
+            return rules.claim(record, budget, by, now)
+
+        record = self.store.change(task_id, Move(move, needs_budget=True))
+        return seen[-1], record
 
     def _claim(self, record: Record, session: Session) -> Claim:
         """Put together what the holder needs; what is read beside the record cannot change while it holds the task."""
@@ -268,7 +336,70 @@ class Queue:
             answers=record.answers,
             notes=record.notes,
             workspace=record.workspace,
+            waited=self._waited(record),
+            can_wait=True,
         )
+
+    def _waited(self, record: Record) -> Waited | None:
+        """Put together what became of the subtasks that a session waited for; their files as far as there is room."""
+        if record.wait is None:
+            return None
+        room, ended = FILE_LIMIT, []
+        for name in record.wait.tasks:
+            subtask = self._subtask(name, record.task.id, room)
+            room -= sum(len(file.content) for file in subtask.files)
+            ended.append(subtask)
+        return Waited(tool_use_id=record.wait.tool_use_id, subtasks=tuple(ended))
+
+    def _subtask(self, task_id: str, parent: str, room: int) -> Subtask:
+        child = self._child(task_id, parent)
+        if child is None:
+            return Subtask(id=task_id, title="", state=State.FAILED, reason=NO_SUBTASK)
+        task = self.task(child)
+        taken: list[FileInfo] = []
+        for info in task.files:
+            if sum(each.size for each in taken) + info.size <= room:
+                taken.append(info)
+        contents = self.store.blobs([info.sha256 for info in taken])
+        return Subtask(
+            id=task.id,
+            title=task.title,
+            state=task.state,
+            reason=task.reason or "",
+            result=task.result or "",
+            files=tuple(File(name=info.name, content=contents[info.sha256]) for info in taken),
+            left_out=tuple(info for info in task.files if info not in taken),
+        )
+
+    def _child(self, task_id: str, parent: str) -> Record | None:
+        """Return a task's own child; None for what is not there, cannot be read, or is another's."""
+        with suppress(NotFound):
+            record = self.store.get(task_id)
+            return record if record.task.parent == parent else None
+        return None
+
+    def _wake(self, task_id: str) -> None:
+        """Let a task that waits for subtasks go on as far as they are over.
+
+        Two writes, each of which looks for the other's: the end of a subtask for its parent, the beginning of a wait
+        for the subtasks. What a crash leaves between them is found by the watch (decision 0073).
+        """
+        parent = self.store.get(task_id)
+        children = {name: self._child(name, task_id) for name in parent.task.waits_for}
+        over = {name for name, child in children.items() if child is None or child.task.state in OVER}
+        now = self.clock()
+        if over:
+            self.store.change(task_id, Move(lambda record, _: rules.wake(record, over, now)))
+
+    def _wake_after(self, record: Record) -> None:
+        """Wake whom a change concerns: what began to wait, or the parent of what is over. Its failure is the watch's to
+        mend: the change itself is written.
+        """
+        with suppress(*UNWOKEN):
+            if record.task.waits_for:
+                self._wake(record.task.id)
+            elif record.task.parent and record.task.state in OVER:
+                self._wake(record.task.parent)
 
     def workspace(self, task_id: str) -> bytes:
         """Return the archive of the workspace that a task's last session left. Raises `NotFound`."""
@@ -300,9 +431,21 @@ class Queue:
         travels = end.workspace
         left = rules.Left(files=_infos(end.files), short_result=short, workspace=_workspace(travels), **names)
         now = self.clock()
-        move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
+        seen: list[Record] = []
+
+        def change(record: Record, _: FamilyBudget) -> Record:
+            seen.append(record)
+            return rules.end(record, session_id, end, left, now)
+
         blobs = [*(file.content for file in end.files), *texts.values(), *([travels.archive] if travels else [])]
-        return self.task(self.store.change_by_session(session_id, move, blobs))
+        record = self.store.change_by_session(session_id, Move(change), blobs)
+        before = seen[-1]
+        spent = record.task.usd_micros_spent - before.task.usd_micros_spent
+        if record.ended_fence != before.ended_fence:
+            self.daily.give_back(before.day, DayUse(0, before.reserved - spent))
+        shown = self.task(record)
+        self._wake_after(record)
+        return shown
 
     def reply(self, task_id: str, reply: Reply, version: int, by: str = "") -> Task:
         """Take a user's answer; a text that came too late is kept as a note to the session before it is refused."""
@@ -327,7 +470,13 @@ class Queue:
         now = self.clock()
         cancelled = self._change(task_id, partial(rules.cancel, now=now), acts.act(by, Deed.CANCELLED, now))
         self._cancel_subtasks(task_id, by)
+        self._forget(cancelled)
         return cancelled
+
+    def _forget(self, cancelled: Task) -> None:
+        """Wait no longer for a silent host whose alarm was cancelled."""
+        if cancelled.dedupe_key and cancelled.dedupe_key.startswith(watch.HOST):
+            self.fleet.forget(cancelled.dedupe_key.removeprefix(watch.HOST))
 
     def _cancel_subtasks(self, task_id: str, by: str) -> None:
         """Cancel what a cancelled task has made: only after it, because then it gets no new ones."""
@@ -366,7 +515,7 @@ class Queue:
                 found = foreseen(record, bulk, now)
                 goes_with_it = found.after is not None and bulk.action is Action.CANCEL
                 subtasks = [other.task for other in self.subtasks(record)] if goes_with_it else []
-                seen.append(replace_foreseen(found, subtasks=subtasks))
+                seen.append(replace_value(found, subtasks=subtasks))
         return seen
 
     def apply(self, bulk: Bulk, versions: Mapping[str, int], by: str = "") -> list[Answered]:
@@ -380,6 +529,7 @@ class Queue:
             task = self._change(task_id, lambda record: bulk.applied_as_read(record, version, now), act)
             if bulk.action is Action.CANCEL:
                 self._cancel_subtasks(task_id, by)
+                self._forget(task)
         except NotFound:
             return Answered(id=task_id, title="", after=None, why="it is not there any more")
         except (StaleVersion, Conflict) as error:
@@ -387,8 +537,18 @@ class Queue:
         return Answered(id=task_id, title=task.title, after=task)
 
     def _change(self, task_id: str, change: Callable[[Record], Record], act: Act) -> Task:
-        move = Move(lambda record, _: acts.signed(record, change(record), act))
-        return self.task(self.store.change(task_id, move))
+        seen: list[Record] = []
+
+        def move(record: Record, _: FamilyBudget) -> Record:
+            seen.append(record)
+            return acts.signed(record, change(record), act)
+
+        record = self.store.change(task_id, Move(move))
+        before = seen[-1]
+        if before.reserved and not record.reserved:
+            self.daily.give_back(before.day, DayUse(0, before.reserved))
+        self._wake_after(record)
+        return self.task(record)
 
     def report(self, run: SyncRun) -> None:
         """Keep a sync run; what it says of the sync's health raises or closes alarms in the same write."""
@@ -417,22 +577,68 @@ class Queue:
             self._direct.over(now)
 
     def _look(self, now: datetime, backup_failed: str | None, *, refused: bool) -> None:
-        last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
-        latest, room = runs[0] if runs else None, self.store.room()
         self._leases.past(self.store.running)
-        paused = self._beside.paused()
+        own = self._own_alarms(now, backup_failed, refused=refused)
+        if self.duties.is_alone:
+            self.store.alarm({**self._alarms_of_all(now), **own})
+        else:
+            self.store.alarm(own)
+            self.fleet.tell(self._report(now), now)
+            if not self._watch_all(now):
+                return
+        self.store.catch_up(self._notify.targets, now.timestamp())
+        for parent in self.store.waiting_parents():
+            with suppress(*UNWOKEN):
+                self._wake(parent.task.id)
+
+    def _watch_all(self, now: datetime) -> bool:
+        """Watch what is of all hosts, where this one has the watch; return whether it had it to the end."""
+        self.duties.is_new = False
+        under = self.duties.under(WATCH)
+        if under is None:
+            return False
+        try:
+            self.store.alarm(self._alarms_of_all(now), under=under)
+        except Conflict as error:
+            log.warning("%s", error)
+            self.duties.lose(WATCH)
+            return False
+        return True
+
+    def _alarms_of_all(self, now: datetime) -> dict[str, AlarmMove]:
+        last, runs = self.store.last_success(), self.store.sync_runs(limit=1)
+        latest = runs[0] if runs else None
         alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
-        if self._sync_rests(paused, now):
+        if self._sync_rests(self._beside.paused(), now):
             alarms.pop(watch.SYNC, None)
-        if beside.BACKUP not in paused:
+        silent = {each.report.host: each.report.at if each.is_silent else None for each in self.fleet.heard()}
+        alarms |= watch.silent(silent, self._new_id, now)
+        return {**alarms, **watch.unreadable(self.store.damaged(), self._new_id(), now)}
+
+    def _own_alarms(self, now: datetime, backup_failed: str | None, *, refused: bool) -> dict[str, AlarmMove]:
+        """What only this host can see: its disk and its backups."""
+        alarms = watch.backed_up(backup_failed, self._new_id(), now) if self.duties.is_alone else {}
+        if beside.BACKUP not in self._beside.paused():
             kept, off_box = self._beside.backup(), self._beside.off_box
-            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now)
-        alarms |= watch.unreadable(self.store.damaged(), self._new_id(), now)
-        alarms |= watch.backed_up(backup_failed, self._new_id(), now)
+            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now, self._host)
+        room, free = self.store.room(), self._beside.free_bytes()
         if room:
             alarms |= watch.disk(room.disk, self._new_id(), now, self._settings, refused=refused)
-        self.store.alarm(alarms)
-        self.store.catch_up(self._notify.targets, now.timestamp())
+        elif free is not None and not self.duties.is_alone:
+            alarms |= watch.host_disk(free, self._host, self._new_id(), now, self._settings)
+        return alarms
+
+    def _report(self, now: datetime) -> HostReport:
+        """What this host says of itself."""
+        (load, cpus), free = self._beside.load(), self._beside.free_bytes()
+        return HostReport(
+            host=self._host,
+            worker_seen=stamp(self._worker_seen) if self._worker_heard else None,
+            wrong=(*beside.lines(self._beside.paused()), *self._own_complaints(now)),
+            load=load,
+            cpus=cpus,
+            free_mb=None if free is None else free // watch.MB,
+        )
 
     def _untrusted(self, *, refused: bool) -> str | None:
         """Say why what is written may not be found again, though it could be written; a full disk has its alarm."""
@@ -446,8 +652,8 @@ class Queue:
 
     @property
     def has_news(self) -> bool:
-        """Whether a write just found no room, which the watch has not seen: it need not wait for its next look."""
-        return self._disk.has_news
+        """Whether a write just found no room, or the watch was just taken over: it need not wait for its next look."""
+        return self._disk.has_news or self.duties.is_new
 
     def due_messages(self) -> list[Message]:
         """Return the messages that are due, one for each target at most; the same ones again until they are settled."""
@@ -455,17 +661,24 @@ class Queue:
         served = {message.target for message in direct}
         try:
             self._settle_unkept()
-            kept = self._due_kept()
+            kept = self._due_kept() if self.duties.has(OUTBOX) else []
         except (Full, Unready):
             # These can be told all the same.
             if not direct:
                 raise
             kept = []
+        except Conflict as error:
+            log.warning("%s", error)
+            self.duties.lose(OUTBOX)
+            kept = []
         fresh = [message for message in kept if (message.id, message.target) not in self._unkept]
         return [*direct, *(message for message in fresh if message.target not in served)]
 
     def _due_kept(self) -> list[Message]:
-        now = self.clock()
+        """What the outbox has. Over a table one at a time: the sender asks again before it begins with the next, and so
+        begins none after another host may have the outbox.
+        """
+        now, under = self.clock(), self.duties.under(OUTBOX)
         seconds = now.timestamp()
         quiet = outgoing.is_quiet(now.astimezone(zone(self._notify.time_zone)), self._notify.quiet)
         lately = self.store.sent_lately(seconds - outgoing.WINDOW_S)
@@ -477,9 +690,10 @@ class Queue:
         # Most looks find nothing to change: only then is it decided again, inside a write.
         found = self.store.notices(due)
         if move(found):
-            self.store.change_notices(due, move)
+            self.store.change_notices(due, move, under)
             found = self.store.notices(due)
-        return outgoing.messages(found, self._policy)
+        messages = outgoing.messages(found, self._policy)
+        return messages if self.duties.is_alone else messages[:1] if self.duties.has(OUTBOX) else []
 
     def settle_message(self, delivery: Delivery) -> None:
         """Keep how a try to deliver a message ended; settled again, it finds nothing to change."""
@@ -540,14 +754,19 @@ class Queue:
         return Wellness(well=not said, complaints=said)
 
     def _complaints(self, success: SyncRun | None) -> tuple[str, ...]:
-        paused, now, said = self._beside.paused(), self.clock(), list(wellness.hampered(self._troubles))
+        paused, now = self._beside.paused(), self.clock()
+        said = [*self._own_complaints(now), *self.fleet.complaints()]
         # What rests, because it is paused, is not complained of.
-        if beside.WORKER not in paused:
-            said += wellness.worker_complaints(self._worker_seen, now, self._settings)
         if not self._sync_rests(paused, now):
             latest = next(iter(self.store.sync_runs(limit=1)), None)
             said += wellness.sync_complaints(success, latest, self._started, now, self._settings)
         return tuple(said)
+
+    def _own_complaints(self, now: datetime) -> list[str]:
+        said = [*wellness.hampered(self._troubles)]
+        if beside.WORKER not in self._beside.paused():
+            said += wellness.worker_complaints(self._worker_seen, now, self._settings)
+        return said
 
     def _sync_rests(self, paused: Mapping[str, str], now: datetime) -> bool:
         """Whether the sync is paused, or was so lately that a run which proves it is not late yet."""

@@ -46,6 +46,10 @@ class Roles:
         self._note(taken)
         return taken
 
+    def is_open(self, held: Hold, now: float) -> bool:
+        """Whether a role that was just looked at can be taken by any: released, or past."""
+        return held.holder is None or self._is_past(held, now)
+
     def _is_past(self, held: Hold, now: float) -> bool:
         with self._lock:
             at, since = self._seen[held.role]

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from dashboard.record import (
     NOTHING,
     UNFINISHED,
+    UNTIL_SUBTASKS,
     Conflict,
     FamilyBudget,
     FamilyBusy,
@@ -29,6 +30,7 @@ from dashboard.record import (
 )
 from wire.types import (
     SESSIONS_LIMIT,
+    SUBTASKS_LIMIT,
     USD_MICROS_LIMIT,
     Answer,
     Budget,
@@ -44,12 +46,13 @@ from wire.types import (
     State,
     SyncOutcome,
     Task,
+    Wait,
     Waiting,
     Workspace,
 )
 from wire.values import Invalid, carried
 
-SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.FAULT, Exit.UNAVAILABLE, Exit.DRAINED})
+SUSPENDED = frozenset({Exit.ASKED, Exit.BUDGET, Exit.STUCK, Exit.SUBTASKS, Exit.FAULT, Exit.UNAVAILABLE, Exit.DRAINED})
 """After these exits the session goes on at the next claim, under its id: only a hand-over makes way for a new one."""
 SUCCESSES = frozenset({SyncOutcome.UNCHANGED, SyncOutcome.CHANGED})
 """Outcomes that prove the sheet in step; one that only another release knows proves nothing."""
@@ -135,7 +138,8 @@ def _child(record: Record, found: Found) -> Record:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimant:
     """Who claims, and with what: `session_id` is used when the task needs a new session; `past` are the holders whose
-    lease is past, as the server has seen.
+    lease is past, as the server has seen. `day` is that of whose caps it takes, where there are any: no more than
+    `most_usd_micros`, and, `resumes_only`, no session.
     """
 
     host: str
@@ -144,6 +148,9 @@ class Claimant:
     suspended_only: bool = False
     key: str | None = None
     past: Mapping[Holder, Record] = field(default_factory=dict)
+    day: str | None = None
+    most_usd_micros: int | None = None
+    resumes_only: bool = False
 
 
 def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> Record:
@@ -151,7 +158,7 @@ def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> 
 
     The session reserves what the task and its family have left. Raises `NotClaimable`, and `FamilyBusy`.
     """
-    if not is_claimable(record, now, by.past) or (by.suspended_only and not record.goes_on):
+    if not is_claimable(record, now, by.past) or ((by.suspended_only or by.resumes_only) and not record.goes_on):
         raise NotClaimable
     own = record.task.budget.usd_micros - record.task.usd_micros_spent
     # What an earlier holder of this very task reserved is its own again.
@@ -162,6 +169,11 @@ def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> 
     shortage = _shortage(record, budget, money)
     if shortage:
         return _wait_for_budget(record, now, shortage)
+    if by.most_usd_micros is not None:
+        # What an earlier holder took of this day is its own again, too.
+        money = min(money, by.most_usd_micros + (record.reserved if record.day == by.day else 0))
+        if money <= 0:
+            raise NotClaimable
     return _start(record, by, money, now)
 
 
@@ -213,6 +225,7 @@ def _start(record: Record, by: Claimant, money: int, now: datetime) -> Record:
         ttl_s=by.ttl_s,
         claim_key=by.key,
         claim_new=new,
+        day=by.day,
     )
 
 
@@ -295,7 +308,7 @@ def _settle(record: Record, end: SessionEnd, now: datetime) -> Record:
     )
     settled = replace(changed(record, now, usd_micros_spent=spent), session=ended, reserved=0, ended_fence=end.fence)
     # A user's words were to this session; those that come from now on are to the next.
-    return settled if ended.suspended else replace(settled, answers=(), notes=())
+    return settled if ended.suspended else replace(settled, answers=(), notes=(), wait=None)
 
 
 def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Record:  # noqa: C901, PLR0911 - a case for each exit
@@ -311,6 +324,8 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             raise Invalid("question", "missing: exit 2 says that a user was asked")
         case Exit.ASKED if end.question is not None:
             return _wait_for_user(record, now, Need.QUESTION, end.question.text, end.question.tool_use_id)
+        case Exit.SUBTASKS:
+            return _wait_for_subtasks(record, end.wait, now)
         case Exit.BUDGET:
             reason = end.reason or "The session used up its dollars or its time."
             return _wait_for_budget(record, now, reason)
@@ -328,6 +343,21 @@ def _outcome(record: Record, end: SessionEnd, left: Left, now: datetime) -> Reco
             return _released(record, now, state=State.QUEUED, reason=end.reason)
     unknown = f"Its session ended by exit {int(end.exit)}, which this release does not know; its journal is kept."
     return _wait_for_user(record, now, Need.STUCK, f"{unknown} {end.reason}".strip())
+
+
+def _wait_for_subtasks(record: Record, wait: Wait | None, now: datetime) -> Record:
+    if wait is None or not 1 <= len(wait.tasks) <= SUBTASKS_LIMIT:
+        raise Invalid("wait", f"must name 1 to {SUBTASKS_LIMIT} subtasks: exit 6 says that the task waits for them")
+    waits = {"not_before": UNTIL_SUBTASKS, "waits_for": tuple(dict.fromkeys(wait.tasks))}
+    return replace(_released(record, now, state=State.QUEUED, **waits), wait=wait)
+
+
+def wake(record: Record, over: Collection[str], now: datetime) -> Record:
+    """Let a task wait no longer for subtasks that are over; after the last of them it is due."""
+    left = tuple(task for task in record.task.waits_for if task not in over)
+    if left == record.task.waits_for:
+        return record
+    return changed(record, now, waits_for=left) if left else _released(record, now, state=State.QUEUED)
 
 
 def _with_what_is_left(record: Record, left: Left) -> Record:
@@ -500,7 +530,7 @@ def _wait_for_user(record: Record, now: datetime, kind: Need, text: str, tool_us
 
 def _released(record: Record, now: datetime, **changes: Any) -> Record:
     """Let go of the lease, the reservation and what was waited for, and change the task."""
-    rest = {"waiting": None, "not_before": None, **changes}
+    rest = {"waiting": None, "not_before": None, "waits_for": (), **changes}
     return replace(changed(record, now, **rest), reserved=0, ttl_s=None, claim_key=None)
 
 

@@ -9,13 +9,16 @@ from wire.types import Act, Deed, Exit, Session, State, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that happened: when, what, why; `kind` is its mark's class, `session` where more of it stands."""
+    """One thing that happened: when, what, why; `kind` is its mark's class, `session` where more of it stands, `tasks`
+    whom it concerns.
+    """
 
     at: str
     title: str
     text: str = ""
     kind: str = "plain"
     session: str | None = None
+    tasks: tuple[str, ...] = ()
 
 
 _KINDS = {
@@ -51,6 +54,9 @@ def steps(task: Task, sessions: Sequence[Session]) -> list[Step]:
     elif task.state in _ENDS:
         title, kind = _ENDS[task.state]
         told.append(Step(at=task.updated_at, title=title, kind=kind))
+    elif task.state is State.QUEUED and task.waits_for:
+        title = words.subtasks(len(task.waits_for)).capitalize()
+        told.append(Step(at=task.updated_at, title=title, kind="waits", tasks=task.waits_for))
     elif task.state is State.QUEUED and task.not_before:
         told.append(Step(at=task.not_before, title="Goes on, not before then"))
     return sorted(told, key=lambda step: step.at)

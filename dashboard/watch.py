@@ -6,9 +6,12 @@ because a run failed or none succeeded for too long; `alarm:token` that Google's
 `alarm:records` that records of the booking system could not be used; `alarm:damaged` that records of the queue were set
 aside, because they cannot be read; `alarm:backup` that the night's backup failed; `alarm:off-box` that none arrives at
 its target; `alarm:disk` that the queue's disk is full, or will be soon; `alarm:worker:HOST` that a worker can't work.
+
+Over a table each host watches what is its own, `alarm:off-box:HOST` and `alarm:disk:HOST`; the rest, and
+`alarm:host:HOST` for one that is silent, is watched by the host that has the watch (`dashboard.duties`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dashboard import rules
@@ -23,7 +26,7 @@ PREFIX = "alarm:"
 WORKER = f"{PREFIX}worker:"
 SYNC, TOKEN, RECORDS = f"{PREFIX}sync", f"{PREFIX}token", f"{PREFIX}records"
 DAMAGED, BACKUP, DISK = f"{PREFIX}damaged", f"{PREFIX}backup", f"{PREFIX}disk"
-OFF_BOX = f"{PREFIX}off-box"
+OFF_BOX, HOST = f"{PREFIX}off-box", f"{PREFIX}host:"
 MB = 1024 * 1024
 
 
@@ -113,12 +116,56 @@ def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, Alarm
     return {BACKUP: _raised(BACKUP, "The queue has no backup of this night", text, new_id, now)}
 
 
+def host_disk(free: int, host: str, new_id: str, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
+    """Return the move of the alarm about the disk of one of several hosts, whose queue is not on it."""
+    key, least = f"{DISK}:{host}", settings.least_free_mb * MB
+    if free >= least:
+        return {key: _closed("There is room on the disk again.", now)} if free >= least * 5 // 4 else {}
+    below = min(2 ** (free // MB).bit_length(), settings.least_free_mb)
+    text = (
+        f"Cause: less than {below} MB are free on the disk of {host}.\nSoon its worker begins nothing, and what its "
+        "sessions write is refused; the queue is in the table, and loses nothing.\n"
+        f"Cure: make room on {host}; `fab ssh --command 'df -h; sudo du -xh / | sort -h | tail'` says where it went."
+    )
+    return {key: _raised(key, f"The disk of {host} is nearly full", text, new_id, now)}
+
+
+def silent(hosts: Mapping[str, str | None], new_id: NewId, now: datetime) -> dict[str, AlarmMove]:
+    """Return the moves of the alarms about silent hosts, by their names: when each last spoke, None for one that is not
+    silent.
+    """
+    moves = {}
+    for host, at in hosts.items():
+        key = f"{HOST}{host}"
+        if at is None:
+            moves[key] = _closed("The host is heard of again.", now)
+            continue
+        text = (
+            f"The last word of its dashboard is of {at}.\nCause: the host is down, cut off, or its dashboard does not "
+            "run. Its tasks go on on other hosts once their leases are past.\n"
+            f"Cure: look at it with `fab ssh`, or restart it. If {host} is gone for good, cancel this alarm: then "
+            "nothing waits for it any more."
+        )
+        moves[key] = _raised(key, f"The host {host} is silent", text, new_id(), now)
+    return moves
+
+
 def off_box(
-    backup: NightlyBackup | None, settings: OffBox, started: datetime, new_id: str, now: datetime
+    backup: NightlyBackup | None, settings: OffBox, started: datetime, new_id: str, now: datetime, host: str = ""
 ) -> dict[str, AlarmMove]:
-    """Return the move of the alarm about the backup that is sent to a target each night."""
+    """Return the move of the alarm about the backup that is sent to a target each night, of one `host` of several."""
+    if host:
+        # Of the time before there were several: its host has one of its own now.
+        gone = {OFF_BOX: _closed("Each host has an alarm of its own now.", now)}
+        return gone | _off_box(f"{OFF_BOX}:{host}", f" ({host})", backup, settings, started, new_id, now)
+    return _off_box(OFF_BOX, "", backup, settings, started, new_id, now)
+
+
+def _off_box(  # noqa: PLR0913, PLR0917 - see above
+    key: str, where: str, backup: NightlyBackup | None, settings: OffBox, started: datetime, new_id: str, now: datetime
+) -> dict[str, AlarmMove]:
     if not settings.target:
-        return {OFF_BOX: _closed("No target is set any more.", now)}
+        return {key: _closed("No target is set any more.", now)}
     sent_at = backup.sent_at if backup else None
     since = max(started, moment(sent_at, "sent_at")) if sent_at else started
     late = now - since > timedelta(hours=settings.alarm_hours)
@@ -131,12 +178,12 @@ def off_box(
             "No backup arrives",
         )
     else:
-        return {OFF_BOX: _closed("A backup is at the target.", now)} if sent_at else {}
+        return {key: _closed("A backup is at the target.", now)} if sent_at else {}
     cure = (
         "mend that; it is tried again each hour. `fab ssh --command 'sudo systemctl start jada-backup'` tries at once"
     )
     text = f"Cause: {cause}.\n{last}\nCure: {cure}, `fab logs --unit jada-backup` has its words."
-    return {OFF_BOX: _raised(OFF_BOX, title, text, new_id, now)}
+    return {key: _raised(key, f"{title}{where}", text, new_id, now)}
 
 
 def _off_at(latest: SyncRun | None) -> list[datetime]:

@@ -18,6 +18,7 @@ EXITS = {
     Exit.ASKED: "waits: asked a user",
     Exit.BUDGET: "waits: used up its dollars or its time",
     Exit.STUCK: "waits: refused, or stuck",
+    Exit.SUBTASKS: "suspended: waits for subtasks",
     Exit.FENCED: "stopped: cancelled, or claimed again elsewhere",
     Exit.FAULT: "failed by our own fault",
     Exit.UNAVAILABLE: "suspended: the model's API was unavailable",
@@ -38,6 +39,7 @@ OUTCOMES = {
     SyncOutcome.CHANGED: "sheet brought up to date",
     SyncOutcome.FAILED: "failed",
     SyncOutcome.OFF: "not set up yet",
+    SyncOutcome.ELSEWHERE: "another host has the sync",
 }
 
 
@@ -117,6 +119,13 @@ NEEDS = {
     Need.STUCK: "It is stuck",
     Need.ALARM: "Alarm",
 }
+
+
+def subtasks(count: int) -> str:
+    """Say for how many subtasks a task waits."""
+    return f"waits for {count} subtask{'' if count == 1 else 's'}"
+
+
 _ACTS = {Need.QUESTION: "Answer", Need.BUDGET: "Grant more", Need.STUCK: "Tell it how to go on"}
 
 
@@ -212,5 +221,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "iso": iso,
     "outcome": _in_words(OUTCOMES),
     "session_end": session_end,
+    "subtasks": subtasks,
 }
 """What the templates call."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from provision.onhost import reserve
+from provision.onhost import reserve, swap
 from provision.onhost.areas import AREAS
 from provision.onhost.pauses import DROP_IN, DROP_INS
 from provision.reach import programs
@@ -61,6 +61,9 @@ RECOVERY = "jada-recover.service"
 """What brings a host back at boot to the last proven release: with its program it is outside of all releases."""
 RESERVE = "jada-reserve.service"
 """What keeps room on the disk for the queue after each boot."""
+SWAP = "jada-swap.service"
+"""What swaps to the file again after each boot."""
+BOOT_UNITS = (RECOVERY, RESERVE, SWAP)
 NAMED = 6
 """How many things of a row are named in a line."""
 A_FOLDER = "a folder"
@@ -139,6 +142,7 @@ def common() -> tuple[Row, ...]:
 
 def _system() -> Iterator[Row]:
     yield from map(file_row, system_files())
+    yield from _swap()
     yield from _sshd_in_force()
     yield from _journald_in_force()
     yield from _units_of_the_system()
@@ -182,7 +186,8 @@ def ours() -> Iterator[str]:
     """Yield what has a row of its own, and so is no stranger among the host's surroundings."""
     yield from LINKS
     yield from (file.path for file in system_files())
-    yield from (f"{SYSTEMD}/multi-user.target.wants/{unit}" for unit in (RECOVERY, RESERVE))
+    yield from (f"{SYSTEMD}/multi-user.target.wants/{unit}" for unit in BOOT_UNITS)
+    yield swap.FILE
     yield from (f"{FOLDER}/{name}" for name in SECRETS)
     yield from (f"user {name}" for name in USERS)
     yield from (f"group {name}" for name in GROUPS)
@@ -208,14 +213,13 @@ def _is_as_wanted(row: Row, found: Any) -> bool:
 
 def system_files() -> tuple[ConfigFile, ...]:
     """Return every file of the system's that a deploy brings."""
-    unit = (FILES / RECOVERY).read_text(encoding="utf-8")
-    at_boot = (FILES / RESERVE).read_text(encoding="utf-8")
     return (
         *config_files(),
-        ConfigFile(f"{HOME}/recover.py", programs.standalone("recover"), "program"),
-        ConfigFile(f"{SYSTEMD}/{RECOVERY}", unit, "boot unit"),
-        ConfigFile(f"{HOME}/reserve.py", programs.standalone("reserve"), "program"),
-        ConfigFile(f"{SYSTEMD}/{RESERVE}", at_boot, "boot unit"),
+        *(
+            ConfigFile(f"{HOME}/{name}.py", programs.standalone(name), "program")
+            for name in ("recover", "reserve", "swap")
+        ),
+        *(ConfigFile(f"{SYSTEMD}/{unit}", (FILES / unit).read_text("utf-8"), "boot unit") for unit in BOOT_UNITS),
         *(ConfigFile(path, DROP_IN, "drop-in") for path in DROP_INS.values()),
     )
 
@@ -231,6 +235,11 @@ def _settings(kind: str) -> tuple[str, dict[str, str]]:
     file = next(file for file in config_files() if file.kind == kind)
     lines = [line.replace("=", " ", 1).split(" ", 1) for line in file.content.splitlines() if line[:1].isalpha()]
     return f"file {file.path}", {words[0]: words[1] for words in lines}
+
+
+def _swap() -> Iterator[Row]:
+    why = "more than 2 GB of memory, other swap, no room for a file, or a kernel that takes none, as in a container"
+    yield Row("swap file", swap.FILE, swap.IN_USE, "swap", why, or_absent=True)
 
 
 def _sshd_in_force() -> Iterator[Row]:
@@ -265,7 +274,7 @@ def _units_of_the_system() -> Iterator[Row]:
     runs = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "DropInPaths": []}
     yield Row("unit", "cron.service", runs, "unit", settled_by="package cron")
     boots = {"LoadState": "loaded", "UnitFileState": "enabled", "DropInPaths": [], "NeedDaemonReload": "no"}
-    for unit in (RECOVERY, RESERVE):
+    for unit in BOOT_UNITS:
         yield Row("unit", unit, boots, "unit", settled_by=f"file {SYSTEMD}/{unit}")
 
 
@@ -424,6 +433,9 @@ SAID: Mapping[str, Callable[[list[Difference], str], Iterable[tuple[str, str]]]]
     "join": lambda group, login: [("add", f"{login} to {_names(group)}: an operator of the queue")],
     "link": _say_links,
     "reserve": lambda group, _: [("keep", f"room on the disk of {_names(group)} for the queue: {group[0].found}")],
+    "swap": lambda group, _: [
+        ("make", f"a swap file {each.row.name} of {swap.SIZE >> 20} MB: {each.found}") for each in group
+    ],
     "account": lambda group, _: [("set right", f"the user {each.row.name}: {seen_instead(each)}") for each in group],
     "own": lambda group, _: [("set right", f"owner and mode of {seen_instead(each)}") for each in group],
     "unit": _say_units,

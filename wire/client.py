@@ -1,27 +1,28 @@
 """The dashboard's REST API as calls: what the daemon, the sync and the operator use.
 
-Reads and idempotent writes are retried by urllib3 within bounds; what still fails is `Unreachable` (no answer) or
+All are tried again within bounds, by the way there (`wire.exchange`); what still fails is `Unreachable` (no answer) or
 `RequestRefused` (the dashboard said no, with its problem document).
 """
 
-import http
-import socket
 import urllib.parse
 import uuid
+import zlib
 from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
-
-import urllib3
+from typing import Literal, TypeVar
 
 from wire import routes, types
 from wire.addresses import needs_token
-from wire.routes import Header, Route
+from wire.exchange import Answer, NoAnswer, Way
+from wire.routes import GZIP, UNPACKED_LIMIT, Header, Route
 from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")
-JOINED_LIMIT = 64 * 1024
-"""Bytes of a request that is sent in one piece."""
+NO_CONTENT, BAD_REQUEST, NOT_FOUND = 204, 400, 404
+
+
+PACKED_FROM = 300
+"""Bytes from which on a request is packed: of less, gzip's own frame would take back what is won."""
 
 
 class Unreachable(Exception):
@@ -36,50 +37,6 @@ class RequestRefused(Exception):
         self.problem = problem
 
 
-class _Connection(urllib3.connection.HTTPConnection):
-    """Sends a request's head and its body at once: each by itself would wake the dashboard for half a request."""
-
-    _held: list[bytes] | None = None
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request."""
-        held: list[bytes] = []
-        self._held = held
-        super().request(*args, **kwargs)
-        self._held = None
-        # Joining copies: files of megabytes go as they are.
-        for part in [b"".join(held)] if sum(len(part) for part in held) <= JOINED_LIMIT else held:
-            self.send(part)
-
-    def send(self, data: Any) -> None:
-        """Send bytes, or hold them until their request is whole."""
-        if self._held is None:
-            super().send(data)
-        else:
-            self._held.append(data)
-
-
-class _UnixConnection(_Connection):
-    """The same over a Unix socket."""
-
-    def __init__(self, *args: Any, path: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._path = path
-
-    def _new_conn(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(self.timeout)
-        try:
-            connection.connect(self._path)
-        except TimeoutError as error:
-            connection.close()
-            raise urllib3.exceptions.ConnectTimeoutError(self, f"{self._path} takes no connection") from error
-        except OSError as error:
-            connection.close()
-            raise urllib3.exceptions.NewConnectionError(self, f"{self._path}: {error.strerror}") from error
-        return connection
-
-
 class Client:
     """Calls to one dashboard, a method for each of `wire.routes`: at `unix:PATH`, or at an address with a token. What
     an operator does is kept under the name `operator`.
@@ -92,33 +49,23 @@ class Client:
         self, url: str, token: Secret | None = None, *, operator: str = "", timeout_s: float = 10, retries: int = 3
     ) -> None:
         self._url = url.rstrip("/")
+        # Until an answer of this dashboard said so: the release before reads no packed request.
+        self._takes_packed = False
         self._headers = {"Accept": "application/json"}
         if operator:
             self._headers[Header.OPERATOR] = urllib.parse.quote(operator)
         if token:
             self._headers["Authorization"] = f"Bearer {token.reveal()}"
-        retry = urllib3.Retry(
-            total=retries,
-            backoff_factor=0.2,
-            status_forcelist=(502, 503, 504),
-            # POST too: every write of this API may be sent twice.
-            allowed_methods=None,
-            # The last answer is wanted itself, for its problem document.
-            raise_on_status=False,
-            # A proxy that asks for minutes would hold up heartbeats: callers pause by themselves.
-            respect_retry_after_header=False,
-        )
-        # Not a PoolManager: it reads the address and looks for the host's pool anew with each call.
-        if not needs_token(self._url):
-            path = self._url.removeprefix("unix:")
-            self._pool = urllib3.HTTPConnectionPool("localhost", timeout=timeout_s, retries=retry, path=path)
-            self._pool.ConnectionCls = _UnixConnection
-            self._prefix = ""
-            return
-        self._pool = urllib3.connection_from_url(self._url, timeout=timeout_s, retries=retry)
-        self._prefix = urllib.parse.urlsplit(self._url).path
-        if self._pool.scheme == "http":
-            self._pool.ConnectionCls = _Connection
+        if needs_token(self._url):
+            # Only here: what runs on the queue's own host does without urllib3, which doubles an idle daemon's memory.
+            from wire.tcp import OverTcp  # noqa: PLC0415
+
+            self._way: Way = OverTcp(self._url, timeout_s, retries)
+        else:
+            # Only here: an operator's machine has no httptools.
+            from wire.unix import OverUnix  # noqa: PLC0415
+
+            self._way = OverUnix(self._url.removeprefix("unix:"), timeout_s, retries)
 
     def add_task(self, task: types.NewTask, *, key: str | None = None) -> types.Task:
         """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again.
@@ -151,7 +98,7 @@ class Client:
         while address:
             response = self._send("GET", address)
             yield from _answer(routes.TASKS, response).tasks
-            address = _next(response.headers.get("Link"))
+            address = _next(response.headers.get("link"))
 
     def sessions(self, task_id: str) -> tuple[types.Session, ...]:
         """Return a task's sessions, oldest first."""
@@ -209,7 +156,7 @@ class Client:
         """
         headers = {Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())}
         response = self._send("POST", self._address(routes.CLAIM), request, headers)
-        return None if response.status == http.HTTPStatus.NO_CONTENT else _answer(routes.CLAIM, response)
+        return None if response.status == NO_CONTENT else _answer(routes.CLAIM, response)
 
     def heartbeat(self, task_id: str, beat: types.Heartbeat) -> types.HeartbeatReply:
         """Renew a lease; raises `RequestRefused` 409 when the fence is stale."""
@@ -248,7 +195,7 @@ class Client:
         try:
             return self._call(routes.KEPT, name=name)
         except RequestRefused as error:
-            if error.problem.status == http.HTTPStatus.NOT_FOUND:
+            if error.problem.status == NOT_FOUND:
                 return None
             raise
 
@@ -334,7 +281,8 @@ class Client:
         self, route: Route[A], asked: object = None, *, headers: dict[Header, str] | None = None, **path: str
     ) -> A:
         query, body = (asked, None) if route.query else (None, asked)
-        return _answer(route, self._send(route.method, self._address(route, query, **path), body, headers))
+        send = self._send_packed if route.packed else self._send
+        return _answer(route, send(route.method, self._address(route, query, **path), body, headers))
 
     def _address(self, route: Route[A], query: object = None, **path: str) -> str:
         # A slash in a value would lead to another route.
@@ -342,23 +290,48 @@ class Client:
         asked = urllib.parse.urlencode(encode(query)) if query is not None else ""
         return route.path.format(**quoted) + (f"?{asked}" if asked else "")
 
-    def _send(
-        self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None
-    ) -> urllib3.BaseHTTPResponse:
-        sent = {**self._headers, **{str(name): value for name, value in (headers or {}).items()}}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
+    def _send(self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None) -> Answer:
         payload = None if body is None else dump(body)
+        return _accepted(self._request(method, address, payload, headers))
+
+    def _send_packed(
+        self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None
+    ) -> Answer:
+        """Send a request, packed where the dashboard is known to take that and something is won by it."""
+        payload = dump(body)
+        response = None
+        if self._takes_packed and PACKED_FROM <= len(payload) <= UNPACKED_LIMIT:
+            # By zlib itself: the module gzip would cost the idle daemon memory.
+            response = self._request(method, address, zlib.compress(payload, wbits=31), headers, GZIP)
+        if response is None or response.status in _UNREADABLE:  # the release before, put back meanwhile
+            response = self._request(method, address, payload, headers)
+        self._takes_packed = GZIP in response.headers.get("accept-encoding", "")
+        return _accepted(response)
+
+    def _request(
+        self, method: str, address: str, payload: bytes | None, headers: dict[Header, str] | None, coding: str = ""
+    ) -> Answer:
+        sent = {**self._headers, **{str(name): value for name, value in (headers or {}).items()}}
+        if payload is not None:
+            sent["Content-Type"] = "application/json"
+        if coding:
+            sent["Content-Encoding"] = coding
         try:
-            response = self._pool.request(method, self._prefix + address, body=payload, headers=sent)
-        except urllib3.exceptions.HTTPError as error:
+            return self._way.request(method, address, payload, sent)
+        except NoAnswer as error:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
-        if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise _refusal(response)
-        return response
 
 
-def _answer(route: Route[A], response: urllib3.BaseHTTPResponse) -> A:
+_UNREADABLE = (400, 415)
+
+
+def _accepted(response: Answer) -> Answer:
+    if response.status >= BAD_REQUEST:
+        raise _refusal(response)
+    return response
+
+
+def _answer(route: Route[A], response: Answer) -> A:
     """Read an answer, leniently: it may come from a newer dashboard. What is none at all is no answer."""
     if route.answer is None:
         raise TypeError(f"{route.name} answers with bytes")
@@ -368,8 +341,8 @@ def _answer(route: Route[A], response: urllib3.BaseHTTPResponse) -> A:
         raise Unreachable(f"the dashboard's answer cannot be read: {error}") from error
 
 
-def _refusal(response: urllib3.BaseHTTPResponse) -> Exception:
-    if response.headers.get("Content-Type", "").startswith("application/problem+json"):
+def _refusal(response: Answer) -> Exception:
+    if response.headers.get("content-type", "").startswith("application/problem+json"):
         try:
             return RequestRefused(read(types.Problem, response.data))
         except Invalid as error:

@@ -21,6 +21,8 @@ DESCRIPTION_LIMIT = 8 * 1024
 """Bytes of a task's description; what is longer belongs in a context file."""
 FILE_LIMIT = 10 * 1024 * 1024
 """Bytes of one context or result file."""
+SUBTASKS_LIMIT = 20
+"""Subtasks that a task waits for at once."""
 SESSIONS_LIMIT = 100
 USD_MICROS_LIMIT = 1_000_000_000
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -96,6 +98,7 @@ class Exit(OpenWord, enum.IntEnum):
     BUDGET = 3
     STUCK = 4
     FENCED = 5
+    SUBTASKS = 6
     FAULT = 70
     UNAVAILABLE = 75
     DRAINED = 143
@@ -203,6 +206,13 @@ class Waiting(Written, frozen=True, kw_only=True):
     lacks: Budget | None = None
 
 
+class Wait(Written, frozen=True, kw_only=True):
+    """A `wait_for_tasks` call of this id: the session goes on when these subtasks of its task are over."""
+
+    tool_use_id: str
+    tasks: tuple[str, ...]
+
+
 class Deed(OpenWord, enum.StrEnum):
     """What a user did to a task."""
 
@@ -226,7 +236,8 @@ class Act(Written, frozen=True, kw_only=True):
 
 class Task(Written, frozen=True, kw_only=True):
     """A task as the store has it. `version` grows with each change (its ETag), `fence` with each claim; `acts` are what
-    users did to it, the latest ones, oldest first.
+    users did to it, the latest ones, oldest first; one that is queued and `waits_for` subtasks is due when these are
+    over.
     """
 
     id: str
@@ -251,6 +262,7 @@ class Task(Written, frozen=True, kw_only=True):
     reason: str | None = None
     acts: tuple[Act, ...] = ()
     labels: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
 
 
 class ClaimRequest(Request, frozen=True, kw_only=True):
@@ -299,9 +311,31 @@ class LeftWorkspace(Written, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
 
 
+class Subtask(Written, frozen=True, kw_only=True):
+    """How a subtask ended that its maker waited for: state, reason where it failed, result and files; those that are
+    `left_out` are too large to come along.
+    """
+
+    id: str
+    title: str
+    state: State
+    reason: str = ""
+    result: str = ""
+    files: tuple[File, ...] = ()
+    left_out: tuple[FileInfo, ...] = ()
+
+
+class Waited(Written, frozen=True, kw_only=True):
+    """What became of the subtasks that the `wait_for_tasks` call of this id waited for."""
+
+    tool_use_id: str
+    subtasks: tuple[Subtask, ...]
+
+
 class Claim(Written, frozen=True, kw_only=True):
     """A claimed task with all that its session needs; `checkpoint` is what the session before handed over, `workspace`
-    what it left, for a host that has it not.
+    what it left, for a host that has it not; `waited` what it waited for last; `can_wait`: this queue knows how a task
+    waits for its subtasks.
 
     `answers` and `notes` are all that a user said to this session, oldest first, those of earlier claims included: a
     note is a text to a task that was stuck or out of budget, an answer to no call.
@@ -315,6 +349,8 @@ class Claim(Written, frozen=True, kw_only=True):
     answers: tuple[Answer, ...] = ()
     notes: tuple[str, ...] = ()
     workspace: Workspace | None = None
+    waited: Waited | None = None
+    can_wait: bool = False
 
 
 class Heartbeat(Written, frozen=True, kw_only=True):
@@ -354,7 +390,8 @@ class SessionEnd(Written, frozen=True, kw_only=True):
     """How a session's process ended: one write with the task's next state. Sent again, it changes nothing.
 
     `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit;
-    `host_wide`: what ended it is no fault of the task's and would meet every task; `workspace`: for the next one.
+    `host_wide`: what ended it is no fault of the task's and would meet every task; `workspace`: for the next one;
+    `wait`: for which subtasks.
     """
 
     fence: int
@@ -369,6 +406,7 @@ class SessionEnd(Written, frozen=True, kw_only=True):
     not_before: str | None = None
     host_wide: bool = False
     workspace: LeftWorkspace | None = None
+    wait: Wait | None = None
 
 
 class Session(Written, frozen=True, kw_only=True):
@@ -478,12 +516,15 @@ class TokenList(Written, frozen=True, kw_only=True):
 
 
 class SyncOutcome(OpenWord, enum.StrEnum):
-    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet."""
+    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet;
+    `elsewhere`: another host has the sync, and reports.
+    """
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     FAILED = "failed"
     OFF = "off"
+    ELSEWHERE = "elsewhere"
 
 
 class SyncRun(Written, frozen=True, kw_only=True):
@@ -710,6 +751,21 @@ class HostDay(Written, frozen=True, kw_only=True):
 
     day: str
     usd_micros: dict[str, int]
+
+
+class HostReport(Written, frozen=True, kw_only=True):
+    """What a host's dashboard says of it: when its worker was heard of, what is wrong there, how many processes wait
+    for its processors (the load of the last minute), and what is free on its disk. `at` is its own time of day.
+    """
+
+    host: str
+    beat: int = 0
+    at: str = ""
+    worker_seen: str | None = None
+    wrong: tuple[str, ...] = ()
+    load: float | None = None
+    cpus: int | None = None
+    free_mb: int | None = None
 
 
 class Counted(Written, frozen=True, kw_only=True):

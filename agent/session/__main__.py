@@ -24,7 +24,7 @@ from agent.record.journal import Journal, JournalDamaged, JournalLocked
 from agent.record.times import rfc3339
 from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
-from agent.session import briefing, endings, request
+from agent.session import briefing, endings, request, subtasks
 from agent.session.drain import Drain
 from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
@@ -118,6 +118,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     )
     _first_message(journal, claim, operator.turns, viewer)
     _take_answers(journal, claim)
+    _take_subtasks(journal, claim)
     _take_notes(journal, claim)
     _tell_what_is_away(journal, settings.away)
     sandbox.prepare()
@@ -169,12 +170,13 @@ def _api(url: str, key: Secret, drain: Drain) -> Asks:
 def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:
     """Lay out the workspace, and write what pins the session for its life, once."""
     briefing.lay_out(claim.context, workspace)
+    briefing.lay_out(subtasks.files(claim), workspace)
     if not any(event.kind is EventKind.HEADER for event in journal.events):
         header = {
             "task": {"id": claim.task.id, "title": claim.task.title},
             "model": settings.model,
             "system": briefing.system(settings),
-            "tools": catalog.definitions(settings),
+            "tools": catalog.definitions(settings, can_wait=claim.can_wait),
             "max_tokens": settings.max_tokens,
             **_modes(settings),
             "limits": {"turns": settings.turns, "hand_over_tokens": settings.hand_over_tokens},
@@ -226,6 +228,17 @@ def _take_answers(journal: Journal, claim: Claim) -> None:
     for given in claim.answers:
         if given.tool_use_id in waiting:
             journal.append(EventKind.ANSWER, encode(given))
+
+
+def _take_subtasks(journal: Journal, claim: Claim) -> None:
+    """Journal what became of the subtasks that the open call waits for, as its result; what an earlier call waited for
+    has its own.
+    """
+    answer = request.last_answer(journal.events)
+    waiting = {call.id for call in answer.open_calls} if answer else set()
+    if claim.waited and claim.waited.tool_use_id in waiting:
+        said = {"tool_use_id": claim.waited.tool_use_id, "content": subtasks.told(claim.waited), "is_error": False}
+        journal.append(EventKind.TOOL_RESULT, said)
 
 
 def _take_notes(journal: Journal, claim: Claim) -> None:

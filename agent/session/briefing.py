@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.session import subtasks
 from agent.session.request import Block, cut
 from agent.settings import Settings
 from wire.types import Claim, File
@@ -79,6 +80,9 @@ def first_message(claim: Claim, today: str, turns: int, shown: Sequence[str] = (
     parts = [f"Task: {claim.task.title}", claim.task.description.strip(), _files(claim.context)]
     if shown:
         parts.append(f"Shown here: {'; '.join(shown)}.")
+    if claim.waited:
+        told = cut(subtasks.told(claim.waited), _CHECKPOINT)
+        parts.append(f"An earlier session waited for subtasks of this task. {told}")
     if claim.checkpoint:
         parts.append(
             "An earlier session worked on this task and left this checkpoint; its files are in /workspace.\n\n"

@@ -35,6 +35,12 @@ class Asked(Ending):
     exit = Exit.ASKED
 
 
+class AwaitsSubtasks(Ending):
+    """The model waits for tasks that it created: `wait`."""
+
+    exit = Exit.SUBTASKS
+
+
 class OutOfBudget(Ending):
     """Dollars or wall time are used up; the session goes on when the user grants more."""
 
@@ -75,7 +81,7 @@ def record(ending: Ending, spent: Spent) -> tuple[EventKind, dict[str, Any]]:
         "reason": ending.reason,
         "turns": spent.turns,
         "usd_micros": spent.usd_micros,
-        **{name: ending.handed.get(name) for name in ("result", "question", "checkpoint", "not_before")},
+        **{name: ending.handed.get(name) for name in ("result", "question", "wait", "checkpoint", "not_before")},
         "files": ending.handed.get("files", []),
         "host_wide": ending.handed.get("host_wide", False),
     }

@@ -13,15 +13,17 @@ from agent.record import limits, media
 from agent.record.journal import Journal
 from agent.record.limits import Limits
 from agent.record.prices import Prices
-from agent.session import checkpoint, request
+from agent.session import checkpoint, request, subtasks
 from agent.session.drain import Drain
-from agent.session.endings import Asked, Drained, Finished, HandedOver, OutOfBudget, Stuck
+from agent.session.endings import Asked, AwaitsSubtasks, Drained, Finished, HandedOver, OutOfBudget, Stuck
 from agent.session.received import UNREADABLE
 from agent.session.request import Answer, Block, Call
 from agent.session.retries import Cut, Rejected, Retries
-from agent.tools.catalog import REPEATABLE, Toolbox, refusal
+from agent.tools import people
+from agent.tools.catalog import PAUSES, REPEATABLE, Toolbox, refusal
 from agent.tools.result import Result
 from wire.types import EventKind
+from wire.values import Invalid
 
 INTERRUPTED = "interrupted, outcome unknown: it may have run in part or in full; look before you run it again"
 _CUT_OFF = "not run: the answer was cut off at its limit of tokens; answer in smaller steps"
@@ -67,19 +69,19 @@ class Session:
             self._ask()
 
     def _act(self, answer: Answer) -> None:
-        """Give every call of an answer its result, in order; a question waits for the others'."""
+        """Give every call of an answer its result, in order; what suspends the session waits for the others'."""
         if answer.message["stop_reason"] == "refusal":
             return self._after_refusal(answer)
         if answer.message["stop_reason"] == "model_context_window_exceeded":
             raise HandedOver("the context window is full", checkpoint=checkpoint.from_journal(self.journal.events))
-        question = None
+        pause = None
         for call in answer.open_calls:
-            if call.name == "ask_person" and not _refused(answer, call):
-                question = {"tool_use_id": call.id, "text": call.input["question"]}
+            if call.name in PAUSES and not _refused(answer, call):
+                pause = call
             else:
                 self._record(call, self._result(answer, call), last=call == answer.open_calls[-1])
-        if question:
-            raise Asked(question["text"], question=question)
+        if pause:
+            self._pause(pause)
         self._end_if_finished()
         if not answer.calls and not answer.followed:
             self._nudge()
@@ -97,6 +99,18 @@ class Session:
             started = {"tool_use_id": call.id, "name": call.name, "input": call.input}
             self.journal.append(EventKind.TOOL_STARTED, started)
         return self.tools.run(call.id, call.name, call.input)
+
+    def _pause(self, call: Call) -> None:
+        """Suspend the session at a call that is answered from outside; one that waits for nothing has its result."""
+        if call.name == "ask_person":
+            question = call.input["question"]
+            raise Asked(question, question={"tool_use_id": call.id, "text": question})
+        try:
+            tasks = subtasks.awaited(self.journal.events, call.id, people.waited_for(call.input))
+        except Invalid as error:
+            return self._record(call, Result(str(error), is_error=True), last=True)
+        several = "a subtask" if len(tasks) == 1 else f"{len(tasks)} subtasks"
+        raise AwaitsSubtasks(f"waits for {several}", wait={"tool_use_id": call.id, "tasks": tasks})
 
     def _record(self, call: Call, result: Result, *, last: bool) -> None:
         notice = limits.notice(self.journal.events, self.limits) if last else ""

@@ -25,22 +25,30 @@ REPEATABLE = frozenset(("create_task", "finish", repositories.NAME))
 """Calls that leave nothing half-done outside the journal: an interrupted one is simply run again."""
 
 
-def definitions(settings: Settings) -> list[dict[str, Any]]:
-    """Return the tools of a session under these settings."""
+PAUSES: dict[str, Callable[[object], object]] = {
+    "ask_person": people.question,
+    "wait_for_tasks": people.waited_for,
+}
+"""Calls that suspend the session, once the others of their answer have results, and what reads their input."""
+
+
+def definitions(settings: Settings, *, can_wait: bool = False) -> list[dict[str, Any]]:
+    """Return the tools of a session under these settings; `can_wait`: its queue knows how tasks wait for others."""
     names = [*settings.repositories]
-    return [*DEFINITIONS, repositories.definition(names)] if names else DEFINITIONS
+    waits = [people.WAIT] if can_wait else []
+    return [*DEFINITIONS, *waits, *([repositories.definition(names)] if names else [])]
 
 
 def refusal(name: str, given: object, at: int, names: Sequence[str]) -> str | None:
     """Say why call number `at` of an answer that calls `names` can't be run, None when it can."""
     if name == "finish" and len(names) > 1:
         return "finish must be the only call of an answer: look at the other results first."
-    if name != "ask_person":
+    if name not in PAUSES:
         return None
-    if "ask_person" in names[:at]:
-        return "One question at a time: ask this one after the other is answered."
+    if not PAUSES.keys().isdisjoint(names[:at]):
+        return "One at a time: call this one when the other has its answer."
     try:
-        people.question(given)
+        PAUSES[name](given)
     except Invalid as error:
         return str(error)
     return None
@@ -78,7 +86,7 @@ class Toolbox:
         it, and stands when the model has thought.
         """
         if name not in self._run:
-            return Result(f"There is no tool {name}; there are {', '.join([*self._run, 'ask_person'])}.", is_error=True)
+            return Result(f"There is no tool {name}; there are {', '.join([*self._run, *PAUSES])}.", is_error=True)
         try:
             result = self._run[name](tool_use_id, given)
         except (CallFailed, Invalid) as error:

@@ -16,7 +16,7 @@ from agent.tools.editor import collect
 from agent.tools.repositories import Repositories
 from agent.tools.result import CallFailed, Result
 from wire.disk import sync_folder
-from wire.types import DESCRIPTION_LIMIT, Claim, File, NewTask, require_short
+from wire.types import DESCRIPTION_LIMIT, SUBTASKS_LIMIT, Claim, File, Id, NewTask, require_short
 from wire.values import Invalid, Value, decode, encode
 
 CREATE_TASK: dict[str, Any] = {
@@ -35,6 +35,28 @@ CREATE_TASK: dict[str, Any] = {
             },
         },
         "required": ["title", "description"],
+        "additionalProperties": False,
+    },
+}
+WAIT: dict[str, Any] = {
+    "name": "wait_for_tasks",
+    "description": (
+        "Wait until tasks that you created are over, however long that takes: this session rests meanwhile and costs "
+        "nothing. The result says how each ended, with its result; files that it handed over are then in /workspace. "
+        "Create all that can be worked on independently first, then wait for all at once."
+    ),
+    "input_schema": {
+        "type": "object",
+        "properties": {
+            "tasks": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "maxItems": SUBTASKS_LIMIT,
+                "description": "Their ids, as create_task gave them. Without any: all that this session created and "
+                "has not waited for yet.",
+            },
+        },
         "additionalProperties": False,
     },
 }
@@ -98,6 +120,10 @@ class _Question(Value, frozen=True, kw_only=True):
         require_short("question", self.question)
 
 
+class _Wait(Value, frozen=True, kw_only=True):
+    tasks: Annotated[tuple[Id, ...], Meta(max_length=SUBTASKS_LIMIT)] = ()
+
+
 class _Finish(Value, frozen=True, kw_only=True):
     result: Annotated[str, Meta(max_length=64 * 1024, pattern=_WORDS, description=_MEANS)]
     files: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
@@ -113,6 +139,11 @@ class _Finish(Value, frozen=True, kw_only=True):
 def question(given: object) -> str:
     """Return what ask_person is to ask; raises `Invalid`."""
     return decode(_Question, given).question
+
+
+def waited_for(given: object) -> list[str]:
+    """Return the ids that wait_for_tasks names, none for all that were created; raises `Invalid`."""
+    return [*dict.fromkeys(decode(_Wait, given).tasks)]
 
 
 def create_task(

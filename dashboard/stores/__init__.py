@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from dashboard.hold import Hold, HoldMove
+from dashboard.caps import DayMove, DayUse
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import Conflict, FamilyBudget, Key, Move, Record
 from dashboard.stores import words
@@ -179,6 +180,9 @@ class Store(Protocol):
     def running(self) -> list[Record]:
         """Return all that runs: as many as there are holders."""
 
+    def waiting_parents(self) -> list[Record]:
+        """Return the tasks that wait for subtasks, found by when they are due."""
+
     def relatives(self, root: str) -> list[Record]:
         """Return the unfinished tasks of a family, but its root."""
 
@@ -197,8 +201,10 @@ class Store(Protocol):
     def change_by_session(self, session_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
         """Do the same to the task that a session belongs to."""
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
-        """Move the open alarms of these dedupe keys and keep a sync run, in one write."""
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
+        """Move the open alarms of these dedupe keys and keep a sync run, in one write, `under` a role's fence where one
+        is given; then raises `Conflict` for a stale one.
+        """
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests; raises `NotFound` for one that is not held."""
@@ -275,6 +281,14 @@ class Store(Protocol):
     def kept(self, role: str, name: str) -> Kept | None:
         """Return what is kept under a role's name, with its version; reading needs no fence."""
 
+    def day(self, day: str) -> DayUse | None:
+        """Return what is used of a day's caps, a day like 2026-05-13; None where nothing was counted."""
+
+    def change_day(self, day: str, move: DayMove) -> tuple[DayUse | None, DayUse]:
+        """Replace what is used of a day by a move of `dashboard.caps`, in one write; return it before and after. Moves
+        that race come one after the other.
+        """
+
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes, and the blobs that nothing names any more.
 
@@ -297,8 +311,8 @@ class Store(Protocol):
     def notices(self, which: NoticeFilter) -> list[Notice]:
         """Return notices of the outbox. `change` and `alarm` write them with what they tell of (`outgoing.news`)."""
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
-        """Replace or add the notices that `move` makes of those found, in one write."""
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
+        """Replace or add the notices that `move` makes of those found, in one write, `under` a fence like `alarm`."""
 
     def sent_lately(self, since: float) -> Mapping[str, int]:
         """Return how many messages each target got since a time, by those of its notices that were sent."""

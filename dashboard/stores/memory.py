@@ -8,7 +8,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from dashboard import hold, outgoing, rules
-from dashboard.hold import Hold, HoldMove
+from dashboard.caps import DayMove, DayUse
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -69,6 +70,7 @@ class MemoryStore:
         self._notices: dict[tuple[str, str], Notice] = {}
         self._roles: dict[str, Hold] = {}
         self._kept: dict[tuple[str, str], Kept] = {}
+        self._days: dict[str, DayUse] = {}
         self._targets = targets
         self._caught_up: frozenset[str] = frozenset()
 
@@ -190,6 +192,11 @@ class MemoryStore:
         with self._lock:
             return [record for record in self._records.values() if record.task.state is State.RUNNING]
 
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        with self._lock:
+            return [record for record in self._records.values() if record.task.waits_for]
+
     def relatives(self, root: str) -> list[Record]:
         """Return a family's unfinished members but its root."""
         with self._lock:
@@ -246,9 +253,14 @@ class MemoryStore:
             version=old.version + 1,
         )
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def _require(self, under: Under | None) -> None:
+        if under:
+            hold.require_current(under.role, self._roles.get(under.role), under.fence)
+
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
         with self._lock:
+            self._require(under)
             moved = [(old, move(old)) for old, move in ((self._unfinished(key), move) for key, move in moves.items())]
             if run:
                 self._runs.append(run)
@@ -375,6 +387,18 @@ class MemoryStore:
         with self._lock:
             return self._kept.get((role, name))
 
+    def day(self, day: str) -> DayUse | None:
+        """Return what is used of a day."""
+        with self._lock:
+            return self._days.get(day)
+
+    def change_day(self, day: str, move: DayMove) -> tuple[DayUse | None, DayUse]:
+        """Replace what is used of a day."""
+        with self._lock:
+            old = self._days.get(day)
+            self._days[day] = move(old)
+            return old, self._days[day]
+
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""
         with self._lock:
@@ -457,9 +481,10 @@ class MemoryStore:
                 self._post(outgoing.caught_up(record, held, new, now))
             self._caught_up = frozenset(targets)
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices in one write."""
         with self._lock:
+            self._require(under)
             self._post(move(self.notices(which)))
 
     def _post(self, notices: Iterable[Notice]) -> None:

@@ -19,10 +19,12 @@ from typing import Any, Literal
 import msgspec
 
 from dashboard import hold, outgoing, rules
-from dashboard.hold import Hold, HoldMove
+from dashboard.caps import DayMove, DayUse
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
+    UNTIL_SUBTASKS,
     BudgetChange,
     Busy,
     Damaged,
@@ -35,6 +37,7 @@ from dashboard.record import (
     Record,
     Unready,
     digest,
+    moment,
 )
 from dashboard.stores import (
     ALL_TASKS,
@@ -428,6 +431,12 @@ class SqliteStore:
         """Return what runs."""
         return self._readable("SELECT id, record FROM tasks INDEXED BY running WHERE state = 'running'")
 
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        sql = "SELECT id, record FROM tasks INDEXED BY timed WHERE ready_at = ? AND state = 'queued'"
+        never = moment(UNTIL_SUBTASKS, "not_before").timestamp()
+        return [record for record in self._readable(sql, never) if record.task.waits_for]
+
     def relatives(self, root: str) -> list[Record]:
         """Return a family's unfinished members but its root."""
         sql = f"SELECT id, record FROM tasks INDEXED BY children WHERE root = ? AND root <> id AND {_UNFINISHED}"  # noqa: S608 - ours
@@ -479,10 +488,11 @@ class SqliteStore:
                 _change_budget(db, old.root, moved.budget)
             return moved.record
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
 
         def write(db: sqlite3.Connection) -> None:
+            _require(db, under)
             if run:
                 record = dump(run).decode()
                 db.execute("INSERT INTO sync_runs (outcome, record) VALUES (?, ?)", (run.outcome.value, record))
@@ -658,10 +668,11 @@ class SqliteStore:
                 self._note_damaged("notice", name)
         return found
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices in one write."""
 
         def write(db: sqlite3.Connection) -> None:
+            _require(db, under)
             where, values = _meant(which)
             _post(db, move(_legible(db.execute(_NOTICES + where, values))))
 
@@ -741,6 +752,21 @@ class SqliteStore:
         """Return what is kept under a role's name."""
         rows = self._rows("SELECT version, content FROM kept WHERE role = ? AND name = ?", role, name)
         return Kept(rows[0][0], bytes(rows[0][1])) if rows else None
+
+    def day(self, day: str) -> DayUse | None:
+        """Return what is used of a day."""
+        rows = self._rows("SELECT sessions, usd_micros FROM days WHERE day = ?", day)
+        return DayUse(*rows[0]) if rows else None
+
+    def change_day(self, day: str, move: DayMove) -> tuple[DayUse | None, DayUse]:
+        """Replace what is used of a day in one write."""
+        with self._writing() as db:
+            row = db.execute("SELECT sessions, usd_micros FROM days WHERE day = ?", (day,)).fetchone()
+            old = DayUse(*row) if row else None
+            new = move(old)
+            if new != old:
+                db.execute("INSERT OR REPLACE INTO days (day, sessions, usd_micros) VALUES (?, ?, ?)", (day, *new))
+            return old, new
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""
@@ -936,6 +962,11 @@ def _same_work(db: sqlite3.Connection, record: Record) -> Record | None:
 def _hold(db: sqlite3.Connection, role: str) -> Hold | None:
     row = db.execute("SELECT record FROM roles WHERE role = ?", (role,)).fetchone()
     return read(Hold, row[0]) if row else None
+
+
+def _require(db: sqlite3.Connection, under: Under | None) -> None:
+    if under:
+        hold.require_current(under.role, _hold(db, under.role), under.fence)
 
 
 def _columns(record: Record) -> tuple[object, ...]:

@@ -395,7 +395,7 @@ def _updates(seen: Observed, limits: Thresholds) -> Judged:
     secure, pending = part["security"], part["pending"]
     said = f"{len(secure)} security updates and {len(pending) - len(secure)} others wait; lists {_long(fetched)} old"
     named = f" ({', '.join(secure[:4])}{', …' if len(secure) > 4 else ''})" if secure else ""
-    cure = "`fab ssh --command 'apt-get upgrade'`, when no task runs"
+    cure = "`fab ssh --command 'sudo unattended-upgrade'` installs the security updates now, when no task runs"
     return _rising(len(secure), limits.security_updates), said + named, cure
 
 

@@ -11,6 +11,7 @@ ENDINGS = {
     types.Exit.ASKED: "asked you",
     types.Exit.BUDGET: "reached its budget",
     types.Exit.STUCK: "got stuck",
+    types.Exit.SUBTASKS: "rests until its subtasks are over",
     types.Exit.FENCED: "ended: the task was cancelled or went to another",
     types.Exit.FAULT: "failed by our fault",
     types.Exit.UNAVAILABLE: "ended: Claude's API was not there",
@@ -52,7 +53,10 @@ def _asked(item: types.Task) -> Iterator[str]:
     yield f"priority {item.priority}, budget {item.budget.sessions} sessions and {dollars(item.budget.usd_micros)}"
     if item.labels:
         yield f"labels: {' '.join(item.labels)}"
-    if item.not_before:
+    if item.waits_for:
+        yield f"waits for {len(item.waits_for)} subtask{'' if len(item.waits_for) == 1 else 's'}:"
+        yield from (f"    fab task.show {name}" for name in item.waits_for)
+    elif item.not_before:
         yield f"not before {item.not_before}"
     if item.parent:
         yield f"made by task {item.parent}"

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import reserve, sshd, surroundings, units, whole
+from provision.onhost import reserve, sshd, surroundings, swap, units, whole
 
 UNIT = ("LoadState", "ActiveState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 CONFIGURED = {
@@ -222,6 +222,7 @@ LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "rights": each(_rights),
     "login user's group": each(_membership),
     "disk reserve": each(reserve.see),
+    "swap file": each(swap.see),
     "account": each(_account),
     "state": each(_state),
     "sshd": _sshd,

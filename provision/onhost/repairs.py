@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable, found, reserve, system, tree, units
+from provision.onhost import durable, found, reserve, swap, system, tree, units
 from provision.onhost.errors import SystemStepFailed
 from provision.onhost.events import Events
 
@@ -162,6 +162,11 @@ def _reserve(group: list[Repair], _given: Given) -> Steps:
         yield f"keep room on the disk of {path} for the queue", lambda path=path: reserve.keep(path)  # type: ignore[misc]
 
 
+def _swap(group: list[Repair], _given: Given) -> Steps:
+    for repair in group:
+        yield f"make the swap file {repair['name']} of {swap.SIZE >> 20} MB", partial(swap.make, repair["name"])
+
+
 def accounts(release: Path) -> None:
     """Make users and folders as the release says; what is there already stays, with its modes set right."""
     run(["systemd-sysusers", str(release / "etc/sysusers.d/jada.conf")])
@@ -182,6 +187,7 @@ REPAIRS: dict[str, Callable[[list[Repair], Given], Steps]] = {
     "join": _join,
     "link": _link,
     "reserve": _reserve,
+    "swap": _swap,
     "account": _account,
     "own": _own,
     "unit": _unit,

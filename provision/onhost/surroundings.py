@@ -154,10 +154,10 @@ def secret(name: str, _ours: Collection[str]) -> Seen:
     return {name: fingerprint(path.read_bytes())} if path.is_file() else {}
 
 
-def swap(_name: str, _ours: Collection[str]) -> Seen:
-    """Say what memory is swapped to."""
+def swap(_name: str, ours: Collection[str]) -> Seen:
+    """Say what memory is swapped to, besides the file that a deploy made."""
     lines = Path("/proc/swaps").read_text(encoding="utf-8").splitlines()[1:]
-    return {words[0]: f"{words[1]} {words[2]}" for words in map(str.split, lines)}
+    return {words[0]: f"{words[1]} {words[2]}" for words in map(str.split, lines) if words[0] not in ours}
 
 
 def held(_name: str, _ours: Collection[str]) -> Seen:

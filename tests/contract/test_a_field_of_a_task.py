@@ -138,5 +138,5 @@ def test_what_a_task_has_beyond_what_was_asked_for_is_shown_too():
     kept_by_the_queue = {field.encode_name for field in known_fields(Task)} - set(FIELDS)
     assert kept_by_the_queue == {
         *("state", "version", "created_at", "updated_at", "fence", "sessions_used", "usd_micros_spent"),
-        *("result", "files", "waiting", "reason", "acts"),
+        *("result", "files", "waiting", "reason", "acts", "waits_for"),
     }, "a field that the queue keeps: show it on the page and in fab task.show, then say it here"

@@ -5,13 +5,13 @@ from contextlib import closing, suppress
 
 import pytest
 
-from dashboard import hold
+from dashboard import hold, outgoing, watch
 from dashboard.record import Conflict
 from dashboard.roles import Roles
-from dashboard.stores import Kept
+from dashboard.stores import Kept, NoticeFilter
 from dashboard.stores.retention import Before
 from tests import dynamo
-from tests.contract.test_stores import made
+from tests.contract.test_stores import NOW, made
 
 
 class Boottime:
@@ -129,6 +129,34 @@ def test_of_contents_that_race_for_a_version_one_is_kept(store):
     with ThreadPoolExecutor(8) as pool:
         ((number, version),) = [each for each in pool.map(keep, range(8)) if each]
     assert store.kept("sync", "base") == Kept(version, b"%d" % number)
+
+
+def test_alarms_and_notices_are_written_under_a_fence_that_is_current_only(store):
+    fresh, stale = hold.Under("watch", 2), hold.Under("watch", 1)
+    store.change_role("watch", hold.take("watch", "a", 20, 0))
+    store.change_role("watch", hold.take("watch", "b", 20, 0, past=(1, 0)))
+    moves = watch.unreadable(["something"], "0" * 26, NOW)
+    post = [
+        outgoing.Notice(
+            id="n",
+            target="mail",
+            task="0" * 26,
+            kind="failed",
+            title="t",
+            text="x",
+            at="2026-05-13T12:00:00Z",
+            due_at=1.0,
+        )
+    ]
+    with pytest.raises(Conflict, match="b has it now"):
+        store.alarm(moves, under=stale)
+    with pytest.raises(Conflict, match="b has it now"):
+        store.change_notices(NoticeFilter(due=2.0), lambda _: post, stale)
+    assert (store.tasks(), store.notices(NoticeFilter(due=2.0))) == ([], [])
+    store.alarm(moves, under=fresh)
+    store.change_notices(NoticeFilter(due=2.0), lambda _: post, fresh)
+    assert [record.task.dedupe_key for record in store.tasks()] == ["alarm:damaged"]
+    assert store.notices(NoticeFilter(due=2.0)) == post
 
 
 def test_retention_keeps_what_is_kept(store):

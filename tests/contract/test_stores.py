@@ -34,6 +34,7 @@ from wire.types import (
     State,
     SyncOutcome,
     SyncRun,
+    Wait,
 )
 from wire.values import Invalid
 
@@ -1011,3 +1012,32 @@ def test_what_is_deleted_is_no_longer_found_by_words(indexed):
     assert find(indexed, "task") == [2]
     add(indexed, 1)
     assert sorted(find(indexed, "task")) == [1, 2]
+
+
+def waits_for(store, number, *children):
+    """A task that waits for some of others."""
+    parent = add(store, number)
+    running = claim(store, parent, f"S{number}")
+    return end(store, running, Exit.SUBTASKS, wait=Wait(tool_use_id="toolu_1", tasks=children))
+
+
+def test_a_task_that_waits_for_subtasks_is_no_candidate_until_it_is_woken(store):
+    add(store, 9, not_before="2098-12-31T23:59:59Z")  # a user's own far day is no wait
+    parent = waits_for(store, 1, "A", "B")
+    assert parent.task.state is State.QUEUED
+    assert parent.reserved == 0
+    assert ids(store) == ids(store, suspended_only=True) == []
+    assert [record.task.waits_for for record in store.waiting_parents()] == [("A", "B")]
+    change(store, parent.task.id, rules.wake, {"A"})
+    assert ids(store) == []
+    assert [record.task.waits_for for record in store.waiting_parents()] == [("B",)]
+    change(store, parent.task.id, rules.wake, {"A", "B"})
+    assert ids(store) == ids(store, suspended_only=True) == [1]
+    assert store.waiting_parents() == []
+    assert store.get(parent.task.id).wait.tasks == ("A", "B")
+
+
+def test_a_cancelled_task_waits_no_longer(store):
+    parent = waits_for(store, 1, "A")
+    assert change(store, parent.task.id, rules.cancel).task.waits_for == ()
+    assert store.waiting_parents() == []

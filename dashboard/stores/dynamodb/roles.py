@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dashboard import hold
-from dashboard.hold import Hold, HoldMove
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.record import Busy, digest
 from dashboard.stores import Kept, replaces
 from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, Key, Write, check, delete, put
@@ -49,12 +49,19 @@ class Roles:
                 return new
         raise Busy("unreachable")
 
+    def require(self, under: Under | None) -> list[Write]:
+        """Return the condition that a fence is current, for a transaction; raises `Conflict` where it is not now."""
+        if under is None:
+            return []
+        item = self._table.get(_role(under.role))
+        hold.require_current(under.role, read(Hold, item["rec"]) if item else None, under.fence)
+        return [_current(*under)]
+
     def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
         """Keep a content under a role's name."""
         sha256 = digest(content)
         for _ in self._table.tries():
-            item = self._table.get(_role(role))
-            hold.require_current(role, read(Hold, item["rec"]) if item else None, fence)
+            self.require(Under(role, fence))
             before = self._table.get(_head(role, name))
             if not replaces(name, (before["version"], before["sha256"]) if before else None, version, sha256):
                 return version + 1
@@ -72,7 +79,7 @@ class Roles:
         self._table.write(put(note, {"fence": fence, "parts": len(parts)}))
         self._table.put_all({_part(role, name, generation, n): {"data": part} for n, part in enumerate(parts)})
         writes = [
-            check(_role(role), {"fence": fence, "held": PRESENT}),
+            _current(role, fence),
             put(_head(role, name), head, {"gen": before["gen"]} if before else NEW),
             delete(note),
             *_left(role, name, before, fence),
@@ -131,6 +138,10 @@ class Roles:
             self._table.put_all({_part(role, name, generation, n): {"data": part} for n, part in enumerate(parts)})
             head = {"version": each.version, "sha256": digest(each.content), "gen": generation, "parts": len(parts)}
             self._table.put_all({_head(role, name): head})
+
+
+def _current(role: str, fence: int) -> Write:
+    return check(_role(role), {"fence": fence, "held": PRESENT})
 
 
 def _written(new: Hold, before: Item | None, nonce: str) -> Item:

@@ -18,11 +18,13 @@ from typing import Any
 import msgspec
 
 from dashboard import outgoing, rules
-from dashboard.hold import Hold, HoldMove
+from dashboard.caps import DayMove, DayUse
+from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
     UNFINISHED,
+    UNTIL_SUBTASKS,
     Busy,
     Damaged,
     FamilyBudget,
@@ -34,6 +36,7 @@ from dashboard.record import (
     NotFound,
     Record,
     Unready,
+    moment,
 )
 from dashboard.stores import (
     ALL_TASKS,
@@ -397,10 +400,11 @@ class DynamoStore:
             raise NotFound(f"no session {session_id}")
         return item
 
-    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None) -> None:
+    def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
         for _ in self._table.tries():
             nonce = _nonce()
+            fenced = self._roles.require(under)
             keys = {key: layout.work_key(key) for key in moves}
             seen = self._table.get_all(keys.values())
             held = self._all_held(item["task"] for item in seen.values())
@@ -416,7 +420,7 @@ class DynamoStore:
                 else:
                     moved = Move(lambda _, __, new=new: new).applied(old)  # type: ignore[misc]
                     writes += self._changes(held[name], moved, nonce, None)
-            if self._written(writes, nonce):
+            if self._written([*writes, *fenced] if writes else [], nonce):
                 return
 
     def _run_writes(self, run: SyncRun) -> list[Write]:
@@ -457,6 +461,13 @@ class DynamoStore:
         ids = [each["ls"] for key in shards(State.RUNNING.value) for each in self._table.query(key, index=STATES)]
         found = self._records(sorted(ids)).values()
         return [record for record in found if record.task.state is State.RUNNING]
+
+    def waiting_parents(self) -> list[Record]:
+        """Return what waits for subtasks."""
+        never = layout.seconds(moment(UNTIL_SUBTASKS, "not_before").timestamp())
+        found = [each for key in shards("due") for each in self._table.query(key, index=QUEUE, first=never)]
+        records = self._records(_candidate(each).id for each in found).values()
+        return [record for record in records if record.task.waits_for]
 
     def census(self, now: float) -> Census:
         """Return how many tasks are in each state, and which have waited longest."""
@@ -719,20 +730,21 @@ class DynamoStore:
         """Return notices of the outbox."""
         return [kept.notice for kept in self._outbox.found(which)]
 
-    def change_notices(self, which: NoticeFilter, move: NoticesMove) -> None:
+    def change_notices(self, which: NoticeFilter, move: NoticesMove, under: Under | None = None) -> None:
         """Replace or add notices, some dozens in each write: each of them stands by itself."""
         for _ in self._table.tries():
+            fenced = self._roles.require(under)
             found = self._outbox.found(which)
             wanted = [*move([kept.notice for kept in found])]
-            if self._posted(wanted, found):
+            if self._posted(wanted, found, fenced):
                 return
 
-    def _posted(self, notices: Sequence[Notice], found: Iterable[KeptNotice]) -> bool:
+    def _posted(self, notices: Sequence[Notice], found: Iterable[KeptNotice], fenced: Sequence[Write] = ()) -> bool:
         held = by_name(found)
         unknown = [notice for notice in notices if (notice.id, notice.target) not in held]
         held |= by_name(self._outbox.kept(unknown))
         writes = self._outbox.written(notices, held)
-        return all(self._written(some, _nonce()) for some in batches(writes, MOST_WRITES))
+        return all(self._written([*some, *fenced], _nonce()) for some in batches(writes, MOST_WRITES))
 
     def sent_lately(self, since: float) -> Mapping[str, int]:
         """Return how many messages each target got since a time."""
@@ -771,6 +783,26 @@ class DynamoStore:
     def kept(self, role: str, name: str) -> Kept | None:
         """Return what is kept under a role's name."""
         return self._roles.kept(role, name)
+
+    def day(self, day: str) -> DayUse | None:
+        """Return what is used of a day."""
+        item = self._table.get(Place("DAYS", day))
+        return DayUse(item["n"], item["u"]) if item else None
+
+    def change_day(self, day: str, move: DayMove) -> tuple[DayUse | None, DayUse]:
+        """Replace what is used of a day, on the condition that it is what was read."""
+        for _ in self._table.tries():
+            item = self._table.get(Place("DAYS", day))
+            old = DayUse(item["n"], item["u"]) if item else None
+            new = move(old)
+            if new == old:
+                return old, new
+            nonce = _nonce()
+            kept = {"n": new.sessions, "u": new.usd_micros, "v": item["v"] + 1 if item else 1}
+            kept["w"] = [*(item or {}).get("w", ()), nonce][-NONCES:]
+            if self._table.write(put(Place("DAYS", day), kept, {"v": item["v"]} if item else NEW), nonce):
+                return old, new
+        raise Busy("unreachable")
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""

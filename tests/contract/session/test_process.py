@@ -19,7 +19,7 @@ from agent.settings import SessionSettings, Settings
 from doubles.claude.app import create
 from local.serve import running
 from tests.papers import pdf, png
-from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Task
+from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Subtask, Task, Waited
 from wire.values import encode
 
 SESSION = "01JD3Q0000000000000000000A"
@@ -38,7 +38,10 @@ class Folder:
         self.before: list[str] = []
         self.claim()
 
-    def claim(self, title="Count the beds", answers=(), notes=(), context=(), usd_micros=5_000_000, **settings):
+    def claim(
+        self, title="Count the beds", answers=(), notes=(), context=(), usd_micros=5_000_000, *,
+        waited=None, can_wait=False, **settings,
+    ):  # fmt: skip
         """Write what the daemon writes at a claim."""
         times = {"created_at": "2026-11-21T00:00:00Z", "updated_at": "2026-11-21T00:00:00Z"}
         task = {"id": "01JD3Q00000000000000000000", "title": title, "description": "", "priority": 5, "version": 1}
@@ -49,6 +52,8 @@ class Folder:
             answers=answers,
             notes=notes,
             context=context,
+            waited=waited,
+            can_wait=can_wait,
         )
         (self.path / "claim.json").write_text(json.dumps(encode(claim)))
         self.settings = replace(self.settings, **settings)
@@ -132,6 +137,27 @@ def test_a_question_exits_2_and_the_answer_goes_on_in_the_same_session(folder, c
     assert folder.run() == Exit.FINISHED
     assert claude.requests[1]["messages"][-1]["content"][0]["content"] == "Keep it."
     assert len(folder.events(EventKind.ANSWER)) == 1
+
+
+def test_a_wait_exits_6_and_goes_on_with_results_and_files_of_the_subtasks(folder, claude):
+    folder.claim(can_wait=True)
+    claude.plays = [
+        [claude.use("create_task", 1, title="Sum", description="Sum it up."), claude.use("wait_for_tasks", 2)],
+        [claude.use("bash", 3, command="cat *-sum.txt")],
+        [claude.use("finish", 4, result="summed")],
+    ]
+    assert folder.run() == Exit.SUBTASKS
+    assert "wait_for_tasks" in [tool["name"] for tool in claude.requests[0]["tools"]]
+    (child,) = folder.last.data["wait"]["tasks"]
+    ended = Subtask(
+        id=child, title="Sum", state=State.DONE, result="42", files=(File(name="sum.txt", content=b"4711"),)
+    )
+    folder.claim(can_wait=True, waited=Waited(tool_use_id="toolu_2", subtasks=(ended,)))
+    assert folder.run() == Exit.FINISHED
+    created, waited = claude.requests[1]["messages"][-1]["content"]
+    assert child in created["content"]
+    assert f"Task {child} Sum: done.\nIts result:\n42" in waited["content"]
+    assert claude.requests[2]["messages"][-1]["content"][0]["content"].strip() == "4711"
 
 
 def test_a_persons_note_to_a_stuck_session_reaches_the_model_once(folder, claude):

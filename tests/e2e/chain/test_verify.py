@@ -1,68 +1,76 @@
-"""`fab verify` passes on what was deployed, and names what a hand has changed."""
+"""`fab verify` passes on what was deployed, and each of its checks fails when what it looks at is broken."""
 
+import ast
 import contextlib
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
-pytestmark = [pytest.mark.root, pytest.mark.chain]
+from local.hosts import disk
+from tests.e2e.chain.breakages import BATCHES, BREAKAGES
 
-CHANGES = {
-    "a secret's mode": (
-        "chmod 644 /home/jada/secrets/bookings_token",
-        "chmod 600 /home/jada/secrets/bookings_token",
-        "test_each_secret_is_for_root_only",
-        "bookings_token",
-    ),
-    "a unit that does not run": (
-        "systemctl disable --now port-sheet-sync.service; systemctl stop jada-dashboard",
-        (
-            "ln -sfn /opt/jada-agent/current/units/port-sheet-sync.service /etc/systemd/system/;"
-            " systemctl daemon-reload; systemctl start jada-dashboard"
-        ),
-        "test_services_run_and_start_at_boot[{host}jada-dashboard.service]",
-        "jada-dashboard",
-    ),
-    "a unit's file": (
-        "echo \\# >> $(readlink -f /etc/systemd/system/jada-agent.service)",
-        'sed -i "$ d" $(readlink -f /etc/systemd/system/jada-agent.service)',
-        "test_units_are_the_ones_of_the_release[{host}jada-agent.service]",
-        "jada-agent.service",
-    ),
-    "the cron line": (
-        'sed -i "s,/30,/31," $(readlink -f /etc/cron.d/port-sheet-sync)',
-        'sed -i "s,/31,/30," $(readlink -f /etc/cron.d/port-sheet-sync)',
-        "test_cron_starts_the_sync_every_half_hour_and_does_nothing_else",
-        "port-sheet-sync",
-    ),
-    "a port": (
-        "systemd-run --unit=open-door --collect python3 -m http.server 8097 --bind 0.0.0.0",
-        "systemctl stop open-door",
-        "test_only_ssh_listens_beyond_loopback",
-        "8097",
-    ),
-}
-"""What a hand changes → how, how it is undone, the check that fails, and what it names."""
+pytestmark = [pytest.mark.root, pytest.mark.chain]
+HOST = "ssh://jada-orchestrator"
+SUDOER = "etc/sudoers.d/90-cloud-init-users"
+BECOMES_ROOT = "test_the_login_user_becomes_root_without_a_password"
+OF_THE_TABLE = "test_as_desired"
+"""One check for all rows of the table: tests/e2e/provision/test_table.py changes those by hand."""
 
 
 def test_a_deployed_host_passes(chain):
     assert " passed" in chain.fab("verify").stdout
 
 
+def _failed(chain, report):
+    """Run `fab verify`, and return the checks that failed, by name and parameter, and what it printed."""
+    done = chain.fab("verify", "--junit", str(report), check=False)
+    cases = [case for case in ET.parse(report).iter("testcase") if {each.tag for each in case} & {"failure", "error"}]
+    names = [case.get("name").replace(f"{HOST}-", "").replace(f"[{HOST}]", "") for case in cases]
+    assert (done.returncode != 0) is bool(names)
+    return {name for name in names if not name.startswith(OF_THE_TABLE)}, done.stdout
+
+
 @pytest.fixture(scope="module")
-def verdict(chain):
-    """What `fab verify` says when all of it was changed: one run for all, because each takes its seconds."""
-    with contextlib.ExitStack() as undoes:
-        for do, undo, *_ in CHANGES.values():
-            undoes.callback(chain.host, undo)
-            chain.host(do)
-        return chain.fab("verify", check=False)
+def seen(chain, tmp_path_factory):
+    """What failed in each batch of breakages: one run for all of one, because each takes its seconds."""
+    report, seen = tmp_path_factory.mktemp("verify") / "junit.xml", []
+    for batch in BATCHES:
+        with contextlib.ExitStack() as undoes:
+            for breakage in batch.values():
+                undoes.callback(chain.host, breakage.undo)
+                chain.host(breakage.do)
+            seen.append(_failed(chain, report)[0])
+    return seen
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_what_a_hand_changed_is_named(verdict, change):
-    *_, check, named = CHANGES[change]
-    check = check.format(host="ssh://jada-orchestrator-")
-    assert verdict.returncode != 0
-    failed = [line for line in verdict.stdout.splitlines() if line.startswith("FAILED")]
-    assert any(check in line for line in failed), verdict.stdout
-    assert named in verdict.stdout
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_each_check_fails_when_what_it_looks_at_is_broken(seen, name):
+    failed = next(failed for failed, batch in zip(seen, BATCHES, strict=True) if name in batch)
+    unseen = [check for check in BREAKAGES[name].fails if not any(each.startswith(check) for each in failed)]
+    assert not unseen, sorted(failed)
+
+
+def test_no_check_fails_for_what_another_looks_at(seen):
+    for failed, batch in zip(seen, BATCHES, strict=True):
+        declared = tuple(check for breakage in batch.values() for check in breakage.fails)
+        assert [each for each in failed if not each.startswith(declared)] == []
+
+
+def test_each_hand_written_check_has_a_breakage():
+    files = [ast.parse(path.read_text()) for path in Path("tests/host").glob("test_*.py")]
+    checks = {each.name for file in files for each in file.body if getattr(each, "name", "").startswith("test_")}
+    broken = {check.partition("[")[0] for breakage in BREAKAGES.values() for check in breakage.fails}
+    assert checks == {*broken, BECOMES_ROOT, OF_THE_TABLE}
+
+
+def test_a_login_user_who_does_not_become_root_is_named(chain, tmp_path):
+    """By itself, for no other check can be made then; it is undone from outside of the host."""
+    path = disk.mounted(chain.site.state / "lightsail" / "hosts" / "jada-orchestrator") / SUDOER
+    chain.log_out()
+    path.rename(path.with_name("aside~"))
+    try:
+        failed, _ = _failed(chain, tmp_path / "junit.xml")
+    finally:
+        path.with_name("aside~").rename(path)
+    assert BECOMES_ROOT in failed

@@ -39,63 +39,6 @@ def test_with_another_host_key_it_stops_at_once_with_one_message(cloud, deployed
     assert "don't log in" in refused.value.cure
 
 
-CHANGES = {
-    "a secret's mode": (
-        "chmod 644 /home/jada/secrets/bookings_token",
-        "chmod 600 /home/jada/secrets/bookings_token",
-        "test_each_secret_is_for_root_only",
-        "bookings_token",
-    ),
-    "a unit": (
-        (
-            "cp /opt/jada-agent/current/units/jada-agent.service /tmp/u && sed -i s/WatchdogSec=60/WatchdogSec=99/ "
-            "/opt/jada-agent/current/units/jada-agent.service"
-        ),
-        "cp /tmp/u /opt/jada-agent/current/units/jada-agent.service",
-        "test_units_are_the_ones_of_the_release",
-        "jada-agent.service",
-    ),
-    "a unit's drop-in": (
-        (
-            "mkdir -p /etc/systemd/system/jada-agent.service.d && echo '[Service]' > "
-            "/etc/systemd/system/jada-agent.service.d/x.conf && systemctl daemon-reload"
-        ),
-        "rm -r /etc/systemd/system/jada-agent.service.d && systemctl daemon-reload",
-        "test_no_unit_was_changed_by_hand",
-        "jada-agent.service",
-    ),
-    "a cron line": (
-        "cp /etc/cron.d/port-sheet-sync /tmp/c && sed -i 's,^[*]/30,*/5,' $(readlink -f /etc/cron.d/port-sheet-sync)",
-        "cp /tmp/c $(readlink -f /etc/cron.d/port-sheet-sync)",
-        "test_cron_starts_the_sync_every_half_hour_and_does_nothing_else",
-        "",
-    ),
-    "a port": (
-        (
-            "systemd-run --unit=open-port python3 -m http.server 8080 && "
-            "until ss -Hltn | grep -q :8080; do sleep 0.1; done"
-        ),
-        "systemctl stop open-port",
-        "test_only_ssh_listens_beyond_loopback",
-        "8080",
-    ),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_what_a_hand_changed_is_found_and_named(cloud, deployed, change):
-    done, undone, test, what = CHANGES[change]
-    deployed.run(["sh", "-c", done])
-    try:
-        code, said = _verified(cloud, "-k", test)
-    finally:
-        deployed.run(["sh", "-c", undone])
-    assert code == 1
-    failed = next(line for line in said.splitlines() if line.startswith("FAILED"))
-    assert test in failed
-    assert what in said
-
-
 def test_a_changed_secret_restarts_only_its_readers_and_is_nowhere_to_be_read(cloud, deployed):
     canary = "canary-7f3a9"
     answer = secrets.send(deployed, {"anthropic_api_key": Secret(canary + "\n")})

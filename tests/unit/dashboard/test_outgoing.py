@@ -343,10 +343,10 @@ class FullStore(MemoryStore):
 
     is_full = False
 
-    def change_notices(self, which, move):
+    def change_notices(self, which, move, under=None):
         if self.is_full:
             raise Full("no room")
-        super().change_notices(which, move)
+        super().change_notices(which, move, under)
 
 
 def test_a_delivery_that_cannot_be_kept_is_not_sent_again_and_is_kept_later(clock):

@@ -57,3 +57,9 @@ def test_a_users_answer_is_a_step_at_its_place_with_its_words():
         ("Answered by Bob", "room 12"),
         ("Session 2 began on box", ""),
     ]
+
+
+def test_what_waits_for_subtasks_names_them():
+    last = story.steps(task(not_before="2098-12-31T23:59:59Z", waits_for=("A", "B")), [session(1, Exit.SUBTASKS)])[-1]
+    assert (last.title, last.kind, last.tasks) == ("Waits for 2 subtasks", "waits", ("A", "B"))
+    assert last.at == "2026-05-13T14:00:00Z"

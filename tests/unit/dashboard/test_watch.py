@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from dashboard import watch
 from dashboard.queue import Queue
 from dashboard.record import Conflict, stamp
 from dashboard.settings import Settings
@@ -205,3 +206,13 @@ def test_a_sync_that_is_not_set_up_raises_no_alarm_and_freshness_counts_from_its
     clock.go_on(minutes=2)
     queue.look()
     assert [alarm.dedupe_key for alarm in alarms()] == ["alarm:sync"]
+
+
+def test_the_disk_of_one_of_several_hosts_has_an_alarm_of_its_own(store, alarms, clock):
+    least = Settings().least_free_mb * watch.MB
+    store.alarm(watch.host_disk(least - 1, "box-2", "0" * 26, clock(), Settings()))
+    assert [alarm.dedupe_key for alarm in alarms()] == ["alarm:disk:box-2"]
+    store.alarm(watch.host_disk(least, "box-2", "1" * 26, clock(), Settings()))
+    assert len(alarms()) == 1
+    store.alarm(watch.host_disk(least * 5 // 4, "box-2", "2" * 26, clock(), Settings()))
+    assert alarms() == []

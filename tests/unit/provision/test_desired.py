@@ -55,6 +55,16 @@ def test_surroundings_are_recorded_once_and_then_named():
     assert _differing((CRON, {})) == ()
 
 
+def test_a_host_with_little_memory_gets_swap_in_a_line_of_the_plan():
+    (row,) = (row for row in desired.common() if row.look == "swap file")
+    assert _differing((row, None)) == ()
+    assert _differing((row, "in use")) == ()
+    (differing,) = _differing((row, "914 MB of memory, and no swap"))
+    said = [*desired.changes([differing], "admin")]
+    assert said == [("make", "a swap file /swapfile of 1024 MB: 914 MB of memory, and no swap")]
+    assert "/swapfile" in desired.ours()
+
+
 def test_what_was_not_looked_at_is_no_difference():
     assert differences([FILE], {}) == ()
 

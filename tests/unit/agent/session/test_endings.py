@@ -22,6 +22,6 @@ def test_only_a_session_that_is_over_ends_and_all_others_are_suspended(kind):
 
 def test_the_record_has_all_its_fields_whatever_is_handed_over():
     _, data = endings.record(endings.Finished("done", result="r", files=["a"]), Spent(1, 1))
-    numbers, handed = {"exit", "turns", "usd_micros"}, {"result", "question", "checkpoint", "files"}
+    numbers, handed = {"exit", "turns", "usd_micros"}, {"result", "question", "wait", "checkpoint", "files"}
     assert set(data) == numbers | handed | {"reason", "not_before", "host_wide"}
     assert (data["result"], data["files"], data["checkpoint"]) == ("r", ["a"], None)

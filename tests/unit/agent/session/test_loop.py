@@ -194,6 +194,58 @@ def test_a_second_question_and_a_finish_beside_others_get_error_results(lives):
     assert lives.tools.ran == []
 
 
+TASKS = [f"01KRGKAHG0E073R7GREH4AHP7{n}" for n in range(3)]
+
+
+def creating(lives, tasks):
+    """Let `create_task` carry these ids, one call after the other."""
+    ids = iter(tasks)
+    lives.tools.run = lambda _id, name, _given: Result(
+        f"{name} ran", carries={"created": {"id": next(ids)}} if name == "create_task" else {}
+    )
+
+
+def test_a_wait_suspends_the_session_for_all_that_it_created_once_the_others_have_results(lives):
+    creating(lives, TASKS)
+    ending = lives.live([lives.said(*(lives.use("create_task", n) for n in (1, 2)), lives.use("wait_for_tasks", "w"))])
+    assert (ending.exit, ending.reason) == (Exit.SUBTASKS, "waits for 2 subtasks")
+    last = lives.events()[-1]
+    assert (last.kind, last.data["wait"]) == (EventKind.SUSPEND, {"tool_use_id": "toolu_w", "tasks": TASKS[:2]})
+
+
+def test_a_second_wait_is_for_what_was_created_since(lives):
+    creating(lives, TASKS)
+    lives.live([lives.said(lives.use("create_task", 1), lives.use("wait_for_tasks", "w"))])
+    lives.add(EventKind.TOOL_RESULT, {"tool_use_id": "toolu_w", "content": "over", "is_error": False})
+    ending = lives.live([lives.said(lives.use("create_task", 2)), lives.said(lives.use("wait_for_tasks", "v"))])
+    assert ending.handed["wait"] == {"tool_use_id": "toolu_v", "tasks": TASKS[1:2]}
+    assert [block["content"] for block in lives.api.requests[0]["messages"][2]["content"]] == [
+        "create_task ran",
+        "over",
+    ]
+
+
+def test_without_news_it_waits_on_and_makes_no_request(lives):
+    creating(lives, TASKS)
+    lives.live([lives.said(lives.use("create_task", 1), lives.use("wait_for_tasks", "w"))])
+    assert lives.live([]).handed["wait"]["tasks"] == TASKS[:1]
+    assert lives.api.requests == []
+
+
+def test_named_tasks_are_waited_for_and_a_wait_for_nothing_has_an_error_result(lives):
+    ending = lives.live(
+        [
+            lives.said(lives.use("wait_for_tasks", "v")),
+            lives.said(lives.use("wait_for_tasks", "x", tasks=["no id"])),
+            lives.said(lives.use("wait_for_tasks", "w", tasks=[TASKS[2]])),
+        ]
+    )
+    assert ending.handed["wait"]["tasks"] == [TASKS[2]]
+    assert results(lives)["toolu_v"]["is_error"]
+    assert "created none" in results(lives)["toolu_v"]["content"]
+    assert "tasks[0]" in results(lives)["toolu_x"]["content"]
+
+
 def test_a_whole_answer_in_the_journal_is_never_asked_for_again(lives):
     lives.live([finish(lives, result="42")])
     lives.cut_behind(EventKind.SETTLE)

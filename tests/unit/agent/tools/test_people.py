@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from agent.tools.catalog import DEFINITIONS, Toolbox, refusal
+from agent.settings import Settings
+from agent.tools.catalog import DEFINITIONS, Toolbox, definitions, refusal
 from agent.tools.people import derived_id
 from wire.types import ULID, AskedBudget, Budget, Claim, Grant, Lease, NewTask, State, Task
 from wire.values import decode
@@ -117,11 +118,14 @@ def test_a_wrong_call_is_an_error_result_that_says_why(toolbox, name, given, rea
         (["finish"], []),
         (["finish", "bash"], [0]),
         (["ask_person", "finish", "ask_person"], [1, 2]),
+        (["create_task", "wait_for_tasks"], []),
+        (["wait_for_tasks", "wait_for_tasks"], [1]),
+        (["wait_for_tasks", "ask_person"], [1]),
     ],
 )
 def test_what_goes_together_in_one_answer(names, refused):
-    given = {"question": "Keep?"}
-    assert [at for at, name in enumerate(names) if refusal(name, given, at, names)] == refused
+    given = {"ask_person": {"question": "Keep?"}}
+    assert [at for at, name in enumerate(names) if refusal(name, given.get(name, {}), at, names)] == refused
 
 
 def test_a_question_without_words_is_refused():
@@ -136,6 +140,12 @@ def test_every_tool_has_its_definition():
         "ask_person",
         "finish",
     ]
+
+
+@pytest.mark.parametrize("can_wait", [True, False])
+def test_waiting_is_offered_only_where_the_queue_knows_of_it(can_wait):
+    names = [tool["name"] for tool in definitions(Settings(), can_wait=can_wait)]
+    assert ("wait_for_tasks" in names) is can_wait
 
 
 @pytest.mark.parametrize("outcome", ["partly", "not_possible"])

@@ -1,0 +1,99 @@
+"""What each host says of itself to the others over one table, and which of them is silent.
+
+A host's dashboard writes its report at each look of its watch, as a mark of the store. Its time of day is for people
+only: another dashboard counts by its own clock since when it has seen no newer report.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashboard.record import stamp
+from dashboard.settings import Settings
+from dashboard.stores import Store
+from wire.types import HostReport
+from wire.values import Invalid, dump, read
+
+PREFIX = "host:"
+"""Before a host's name: the name of its mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A host's last report, and for how many seconds nothing newer was seen."""
+
+    report: HostReport
+    for_s: float
+    is_silent: bool
+
+
+class Fleet:
+    """See the module. `host` is this one's name; None: there is only one dashboard, which needs no reports."""
+
+    def __init__(self, store: Store, host: str | None, settings: Settings, boottime: Callable[[], float]) -> None:
+        self._store = store
+        self._host = host
+        self._silent_s = settings.worker_minutes * 60
+        self._boottime = boottime
+        self._lock = threading.Lock()
+        self._seen: dict[str, tuple[HostReport, float]] = {}
+        self._beat = 0
+
+    def tell(self, report: HostReport, now: datetime) -> None:
+        """Write this host's report, and read those of all."""
+        if self._host is None:
+            return
+        self._beat += 1
+        report = HostReport(
+            host=self._host,
+            beat=self._beat,
+            at=stamp(now),
+            worker_seen=report.worker_seen,
+            wrong=report.wrong,
+            load=report.load,
+            cpus=report.cpus,
+            free_mb=report.free_mb,
+        )
+        self._store.mark(f"{PREFIX}{self._host}", dump(report).decode())
+        self._look(self._store.marks(PREFIX))
+
+    def _look(self, marks: Mapping[str, str]) -> None:
+        now = self._boottime()
+        reports = {name.removeprefix(PREFIX): report for name, text in marks.items() if (report := _read(text))}
+        with self._lock:
+            known = self._seen
+            self._seen = {
+                name: known[name] if name in known and known[name][0] == report else (report, now)
+                for name, report in reports.items()
+            }
+
+    def heard(self) -> list[Heard]:
+        """Return what each host last said, as it was at the last look, by name."""
+        now = self._boottime()
+        with self._lock:
+            seen = sorted(self._seen.items())
+        return [Heard(report, now - since, now - since > self._silent_s) for _, (report, since) in seen]
+
+    def complaints(self) -> Iterator[str]:
+        """Yield what is wrong on the other hosts, and which of them are silent."""
+        for each in self.heard():
+            if each.report.host == self._host:
+                continue
+            if each.is_silent:
+                yield f"the host {each.report.host} was last heard of at {each.report.at}"
+            else:
+                yield from (f"{each.report.host}: {said}" for said in each.report.wrong)
+
+    def forget(self, host: str) -> None:
+        """Know a host no more, until it speaks again."""
+        self._store.mark(f"{PREFIX}{host}", None)
+        with self._lock:
+            self._seen.pop(host, None)
+
+
+def _read(text: str) -> HostReport | None:
+    try:
+        return read(HostReport, text)
+    except Invalid:
+        return None

@@ -1,0 +1,276 @@
+"""Two dashboards over one table: what must be one is done by one, and goes on when its host is lost."""
+
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard import hold
+from dashboard.app import create
+from dashboard.beside import Beside
+from dashboard.record import Conflict
+from dashboard.settings import Notify, OffBox, Settings
+from dashboard.stores import NoticeFilter, TaskFilter
+from dashboard.stores.dynamodb.store import DynamoStore
+from dashboard.stores.dynamodb.table import Table
+from local.serve import running
+from tests import dynamo
+from tests.tokens import accepting
+from wire.client import Client
+from wire.secret import Secret
+from wire.types import ClaimRequest, Delivery, Exit, NewTask, Presence, SessionEnd, State
+
+TOKEN = Secret("a-token-of-the-tests")
+TARGETS = ("mail", "chat")
+SETTINGS = Settings(
+    table="us-east-1/jada-queue",
+    notify=Notify(targets=TARGETS, remind_hours=0),
+    freshness_minutes=65,
+    worker_minutes=15,
+)
+
+
+class Clocks:
+    """The time of day and the time since the boot, of both hosts; they stand until they are moved."""
+
+    def __init__(self):
+        self.seconds = 5000.0
+
+    def boottime(self):
+        return self.seconds
+
+    def now(self):
+        return datetime(2026, 5, 13, 12, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+
+class Host:
+    """A dashboard over the table; `step` is what its loops do by themselves."""
+
+    def __init__(self, name, store, clocks, **around):
+        self.name, self.store = name, store
+        self.app = create(
+            store, accepting(TOKEN), SETTINGS, clocks.now, boottime=clocks.boottime, beside=Beside(host=name, **around)
+        )
+        self.queue = self.app.state.queue
+
+    def step(self):
+        self.queue.duties.keep()
+        self.queue.look()
+
+    def messages(self):
+        return [(message.target, message.id) for message in self.queue.due_messages()]
+
+
+@pytest.fixture
+def clocks():
+    return Clocks()
+
+
+@pytest.fixture
+def wire():
+    return dynamo.Wire()
+
+
+@pytest.fixture
+def fleet(clocks, wire):
+    """Makes hosts over one table."""
+    made = dynamo.client(dynamo.address())
+    wire.watch(made)
+    name = dynamo.new_table(made)
+
+    def begin(host, **around):
+        return Host(host, DynamoStore(Table(made, name, pause=lambda _: None), targets=TARGETS), clocks, **around)
+
+    return begin
+
+
+@pytest.fixture
+def hosts(fleet):
+    """The first has the roles."""
+    pair = fleet("box-1"), fleet("box-2")
+    for host in pair:
+        host.step()
+    return pair
+
+
+def alarms(host):
+    return {task.dedupe_key: task for task in host.queue.tasks(TaskFilter(state=State.NEEDS_YOU))}
+
+
+def fail_a_task(host):
+    task, _ = host.queue.add(NewTask(title="t"))
+    claim = host.queue.claim(ClaimRequest(host=host.name))
+    host.queue.end(claim.session.id, SessionEnd(fence=claim.lease.fence, exit=Exit.FAULT, reason="no bwrap"))
+    return task.id
+
+
+def live_on(host, clocks, seconds, every=6):
+    """Let time go by on a host, whose loops go on; each step of its watch comes as often as the renewals."""
+    for _ in range(seconds // every):
+        clocks.seconds += every
+        host.step()
+
+
+def settle(host, message):
+    target, name = message
+    host.queue.settle_message(Delivery(id=name, target=target, delivered=True, answer="accepted"))
+
+
+def test_one_of_two_has_the_outbox_and_gives_out_a_message_at_a_time(hosts):
+    first, second = hosts
+    fail_a_task(second)
+    assert second.messages() == []
+    (message,) = first.messages()
+    assert first.messages() == [message]
+    settle(first, message)
+    (other,) = first.messages()
+    assert {message[0], other[0]} == {*TARGETS}
+    settle(first, other)
+    assert first.messages() == []
+
+
+def test_messages_go_on_under_their_ids_a_minute_after_their_host_is_lost(hosts, clocks):
+    first, second = hosts
+    fail_a_task(first)
+    (lost,) = first.messages()
+    live_on(second, clocks, 54)
+    assert second.messages() == []
+    live_on(second, clocks, 12)
+    assert second.messages() == [lost]
+    # The first was only frozen; it gives out nothing, and what it had sent may still be settled with it.
+    assert first.messages() == []
+    settle(first, lost)
+    assert [target for target, _ in second.messages()] == [next(t for t in TARGETS if t != lost[0])]
+
+
+def test_a_host_that_lives_on_keeps_what_it_has(hosts, clocks):
+    first, second = hosts
+    fail_a_task(first)
+    for _ in range(14):
+        clocks.seconds += 6
+        first.step()
+        second.step()
+    assert (len(first.messages()), second.messages()) == (1, [])
+
+
+def test_alarms_go_on_when_the_watchs_host_is_lost(hosts, clocks):
+    _, second = hosts
+    clocks.seconds += 66 * 60
+    second.step()
+    assert "alarm:sync" in alarms(second)
+    assert alarms(second)["alarm:host:box-1"].title == "The host box-1 is silent"
+
+
+def test_an_ended_dashboard_lets_the_watch_go_at_once_and_the_outbox_not(hosts, clocks):
+    first, second = hosts
+    first.queue.duties.close()
+    second.step()
+    assert second.queue.duties.has(hold.WATCH)
+    assert not second.queue.duties.has(hold.OUTBOX)
+    live_on(second, clocks, 66)
+    assert second.queue.duties.has(hold.OUTBOX)
+
+
+def test_a_frozen_watch_that_wakes_writes_nothing_and_gives_its_role_up(hosts, clocks):
+    first, second = hosts
+    clocks.seconds += 10
+    stale = first.queue.duties.under(hold.WATCH)
+    clocks.seconds += 66 * 60
+    second.step()
+    second.queue.cancel(alarms(second)["alarm:sync"].id)
+    with pytest.raises(Conflict, match="box-2"):
+        first.store.alarm(first.queue._alarms_of_all(clocks.now()), under=stale)
+    with pytest.raises(Conflict, match="box-2"):
+        first.store.change_notices(NoticeFilter(due=9e9), lambda found: found, hold.Under("outbox", 1))
+    assert "alarm:sync" not in alarms(second)
+    first.step()
+    assert not first.queue.duties.has(hold.WATCH)
+    assert second.queue.duties.has(hold.WATCH)
+
+
+def test_a_watch_that_is_lost_between_its_look_and_its_write_is_refused(hosts, clocks, wire):
+    first, second = hosts
+    clocks.seconds += 65 * 60
+    first.queue.duties._note(hold.WATCH, 1, clocks.seconds)  # its process stood still, and its clock with it
+    taken = second.store.change_role("watch", hold.take("watch", second.queue.duties.holder, 20, 0, past=(1, 0)))
+    assert taken.holder == second.queue.duties.holder
+    first.queue.look()
+    assert "alarm:sync" not in alarms(first)
+    assert not first.queue.duties.has(hold.WATCH)
+
+
+def test_a_holder_that_cannot_reach_the_table_does_nothing_once_its_time_is_over(hosts, clocks):
+    first, _ = hosts
+    fail_a_task(first)
+    clocks.seconds += 19
+    assert len(first.messages()) == 1
+    clocks.seconds += 1
+    assert first.messages() == []
+    first.step()
+    assert len(first.messages()) == 1
+
+
+def test_each_host_tells_of_its_own_disk_and_backup_and_worker(fleet, clocks, tmp_path):
+    (tmp_path / "nightly.json").write_text('{"tried_at": "2026-05-13T12:00:00Z", "failed": "no route"}')
+    first, second = fleet("box-1"), fleet("box-2", nightly=tmp_path / "nightly.json", off_box=OffBox(target="s3:x"))
+    for host in (first, second):
+        host.step()
+    second.queue.present(Presence(host="box-2", trouble="bwrap is missing"))
+    assert first.queue.duties.has(hold.WATCH)
+    found = alarms(first)
+    assert {"alarm:off-box:box-2", "alarm:worker:box-2"} <= {*found}
+    assert "alarm:off-box:box-1" not in found
+    assert found["alarm:off-box:box-2"].title == "The backup could not be sent off the box (box-2)"
+
+
+def test_one_hosts_trouble_makes_none_of_the_dashboards_say_that_all_is_well(hosts, clocks):
+    first, second = hosts
+    for host in hosts:
+        host.queue.present(Presence(host=host.name))
+        host.step()
+    assert first.queue.wellness().well
+    second.queue.present(Presence(host="box-2", trouble="bwrap is missing"))
+    second.step()
+    first.step()
+    assert first.queue.wellness().complaints == ("box-2: the worker on box-2 can't work: bwrap is missing",)
+
+
+def test_a_silent_host_is_told_of_until_it_speaks_or_is_given_up(hosts, clocks):
+    first, second = hosts
+    first.step()
+
+    def fall_silent():
+        clocks.seconds += 15 * 60 + 1
+        first.queue.present(Presence(host="box-1"))
+        first.step()
+
+    fall_silent()
+    assert "alarm:host:box-2" in alarms(first)
+    assert "the host box-2 was last heard of" in first.queue.wellness().complaints[0]
+    second.step()
+    first.step()
+    assert "alarm:host:box-2" not in alarms(first)
+    fall_silent()
+    first.queue.cancel(alarms(first)["alarm:host:box-2"].id)
+    first.step()
+    assert "alarm:host:box-2" not in alarms(first)
+    assert first.queue.wellness().well
+
+
+@contextmanager
+def served(host):
+    with running(host.app) as url:
+        yield Client(url, TOKEN, retries=0)
+
+
+def test_over_http_the_loops_hold_the_roles_and_another_host_has_nothing_to_do(fleet):
+    first, second = fleet("box-1"), fleet("box-2")
+    first.queue.duties.keep()
+    with served(first) as here, served(second) as there, closing(first.store), closing(second.store):
+        here.add_task(NewTask(title="t"))
+        claim = there.claim(ClaimRequest(host="box-2"))
+        there.end(claim.session.id, SessionEnd(fence=claim.lease.fence, exit=Exit.FAULT, reason="no bwrap"))
+        assert there.due_messages() == ()
+        (message,) = here.due_messages()
+        assert claim.task.id in message.id
+    assert not first.queue.duties.has(hold.WATCH)
