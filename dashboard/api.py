@@ -6,6 +6,7 @@ touches the store runs in a thread.
 
 import logging
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from dashboard import lists, metrics, openapi
 from dashboard.backup import Backups
 from dashboard.callers import PUBLIC, UID, Caller, Callers, user_name
 from dashboard.forms import whole
-from dashboard.guard import check_origin
+from dashboard.guard import check_origin, too_long
 from dashboard.hold import SYNC, Hold
 from dashboard.overview import Overview
 from dashboard.queue import Queue
@@ -34,7 +35,7 @@ from dashboard.stores.journal import Readable, Unreadable
 from dashboard.tokens import Tokens, rights
 from wire import routes as table
 from wire import types, values
-from wire.routes import Header, Right
+from wire.routes import GZIP, UNPACKED_LIMIT, Header, Right
 from wire.values import Invalid, decode_query, dump, encode, parse, read
 
 T = TypeVar("T")
@@ -321,10 +322,36 @@ def _endpoint(
         method = "GET" if request.method == "HEAD" else request.method
         route = by_method[method]
         caller = _caller(request, route, tokens, callers)
-        asked = _asked(route, await request.body(), request.query_params)
-        return await run_in_threadpool(handlers[method], Call(request.path_params, request.headers, asked, caller))
+        body = await request.body()
+        if route.packed and (coding := request.headers.get("Content-Encoding")):
+            body = await run_in_threadpool(_unpacked, body, coding)
+        asked = _asked(route, body, request.query_params)
+        call = Call(request.path_params, request.headers, asked, caller)
+        response = await run_in_threadpool(handlers[method], call)
+        if route.packed:
+            response.headers.update(TAKES_PACKED)
+        return response
 
     return endpoint
+
+
+TAKES_PACKED = {"Accept-Encoding": GZIP}
+
+
+def _unpacked(body: bytes, coding: str) -> bytes:
+    """Unpack a request, no further than it may be long: a few bytes can stand for a thousand times as many."""
+    if coding != GZIP:
+        raise HTTPException(415, f"the content coding {coding} is not read here, {GZIP} is", TAKES_PACKED)
+    unpacker = zlib.decompressobj(wbits=31)  # gzip, nothing else
+    try:
+        plain = unpacker.decompress(body, UNPACKED_LIMIT + 1)
+    except zlib.error as error:
+        raise HTTPException(400, f"the body is no {GZIP}: {error}") from error
+    if len(plain) > UNPACKED_LIMIT:
+        raise too_long(UNPACKED_LIMIT, "unpacked")
+    if not unpacker.eof or unpacker.unused_data:
+        raise HTTPException(400, f"the body is no whole {GZIP}")
+    return plain
 
 
 def _caller(request: Request, route: table.Route[object], tokens: Tokens, callers: Callers) -> Caller:

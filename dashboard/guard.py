@@ -120,9 +120,9 @@ def check_length(headers: Headers) -> None:
         raise too_long()
 
 
-def too_long() -> HTTPException:
-    """Return the refusal of a body over the limit."""
-    return HTTPException(413, f"the body is too large: at most {BODY_LIMIT} bytes, all files together")
+def too_long(most: int = BODY_LIMIT, which: str = "all files together") -> HTTPException:
+    """Return the refusal of a body over a limit."""
+    return HTTPException(413, f"the body is too large: at most {most} bytes, {which}")
 
 
 def check_origin(request: Request) -> None:

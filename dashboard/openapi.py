@@ -25,6 +25,7 @@ _MEANINGS = {
     409: "the state forbids it, or the fence is stale",
     412: "the task has changed since it was read",
     413: "the body is too large",
+    415: "the body has a content coding other than gzip",
     421: "the host name is none of this machine's loopback",
     422: "a value is refused; `field` names it",
     428: "If-Match is missing",

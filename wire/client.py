@@ -6,18 +6,23 @@ All are tried again within bounds, by the way there (`wire.exchange`); what stil
 
 import urllib.parse
 import uuid
+import zlib
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
 from wire import routes, types
 from wire.addresses import needs_token
 from wire.exchange import Answer, NoAnswer, Way
-from wire.routes import Header, Route
+from wire.routes import GZIP, UNPACKED_LIMIT, Header, Route
 from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")
-NO_CONTENT, BAD_REQUEST = 204, 400
+NO_CONTENT, BAD_REQUEST, NOT_FOUND = 204, 400, 404
+
+
+PACKED_FROM = 300
+"""Bytes from which on a request is packed: of less, gzip's own frame would take back what is won."""
 
 
 class Unreachable(Exception):
@@ -44,6 +49,8 @@ class Client:
         self, url: str, token: Secret | None = None, *, operator: str = "", timeout_s: float = 10, retries: int = 3
     ) -> None:
         self._url = url.rstrip("/")
+        # Until an answer of this dashboard said so: the release before reads no packed request.
+        self._takes_packed = False
         self._headers = {"Accept": "application/json"}
         if operator:
             self._headers[Header.OPERATOR] = urllib.parse.quote(operator)
@@ -188,7 +195,7 @@ class Client:
         try:
             return self._call(routes.KEPT, name=name)
         except RequestRefused as error:
-            if error.problem.status == http.HTTPStatus.NOT_FOUND:
+            if error.problem.status == NOT_FOUND:
                 return None
             raise
 
@@ -274,7 +281,8 @@ class Client:
         self, route: Route[A], asked: object = None, *, headers: dict[Header, str] | None = None, **path: str
     ) -> A:
         query, body = (asked, None) if route.query else (None, asked)
-        return _answer(route, self._send(route.method, self._address(route, query, **path), body, headers))
+        send = self._send_packed if route.packed else self._send
+        return _answer(route, send(route.method, self._address(route, query, **path), body, headers))
 
     def _address(self, route: Route[A], query: object = None, **path: str) -> str:
         # A slash in a value would lead to another route.
@@ -283,17 +291,44 @@ class Client:
         return route.path.format(**quoted) + (f"?{asked}" if asked else "")
 
     def _send(self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None) -> Answer:
-        sent = {**self._headers, **{str(name): value for name, value in (headers or {}).items()}}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
         payload = None if body is None else dump(body)
+        return _accepted(self._request(method, address, payload, headers))
+
+    def _send_packed(
+        self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None
+    ) -> Answer:
+        """Send a request, packed where the dashboard is known to take that and something is won by it."""
+        payload = dump(body)
+        response = None
+        if self._takes_packed and PACKED_FROM <= len(payload) <= UNPACKED_LIMIT:
+            # By zlib itself: the module gzip would cost the idle daemon memory.
+            response = self._request(method, address, zlib.compress(payload, wbits=31), headers, GZIP)
+        if response is None or response.status in _UNREADABLE:  # the release before, put back meanwhile
+            response = self._request(method, address, payload, headers)
+        self._takes_packed = GZIP in response.headers.get("accept-encoding", "")
+        return _accepted(response)
+
+    def _request(
+        self, method: str, address: str, payload: bytes | None, headers: dict[Header, str] | None, coding: str = ""
+    ) -> Answer:
+        sent = {**self._headers, **{str(name): value for name, value in (headers or {}).items()}}
+        if payload is not None:
+            sent["Content-Type"] = "application/json"
+        if coding:
+            sent["Content-Encoding"] = coding
         try:
-            answer = self._way.request(method, address, payload, sent)
+            return self._way.request(method, address, payload, sent)
         except NoAnswer as error:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
-        if answer.status >= BAD_REQUEST:
-            raise _refusal(answer)
-        return answer
+
+
+_UNREADABLE = (400, 415)
+
+
+def _accepted(response: Answer) -> Answer:
+    if response.status >= BAD_REQUEST:
+        raise _refusal(response)
+    return response
 
 
 def _answer(route: Route[A], response: Answer) -> A:

@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 from wire import types
 
 A_co = TypeVar("A_co", covariant=True)
+GZIP = "gzip"
+UNPACKED_LIMIT = 4 * 1024 * 1024
+"""Bytes that a packed request may unpack to; a larger one is sent as it is."""
 
 
 class Right(enum.StrEnum):
@@ -37,7 +40,8 @@ class Route(Generic[A_co]):
     """One call. `name` is the client's method and the dashboard's handler; `answer` None: bytes of a file.
 
     `errors` are the statuses that it can end in, besides those of every route (see `every`); `may_be_empty`: 204
-    instead of an answer; `media` is the type of a file's bytes.
+    instead of an answer; `media` is the type of a file's bytes; `packed`: its request may come with
+    `Content-Encoding: gzip`, as its answers say by `Accept-Encoding` (RFC 7694).
     """
 
     name: str
@@ -52,12 +56,13 @@ class Route(Generic[A_co]):
     headers: tuple[Header, ...] = ()
     may_be_empty: bool = False
     media: str = "application/octet-stream"
+    packed: bool = False
 
     @property
     def every(self) -> tuple[int, ...]:
         """All its error statuses: also those of the caller, of any body, of the store, and of a foreign host name."""
         of_token = () if self.right is Right.PUBLIC else (401, 403)
-        of_body = (400, 413) if self.request else ()
+        of_body = (400, 413, *((415,) if self.packed else ())) if self.request else ()
         of_value = (422,) if self.request or self.query else ()
         of_write = (507,) if self.method in ("POST", "PATCH") or self.name == "ready" else ()
         of_store = () if self.name == "health" else (503, *of_write)
@@ -114,7 +119,7 @@ HEARTBEAT = Route(
 )  # fmt: skip
 DELIVER = Route(
     name="deliver", method="POST", path="/v1/sessions/{id}/events", right=Right.AGENT, request=types.Batch,
-    answer=types.Acknowledged, errors=(404, 409),
+    answer=types.Acknowledged, errors=(404, 409), packed=True,
 )  # fmt: skip
 EVENTS = Route(
     name="events", method="GET", path="/v1/sessions/{id}/events", right=Right.AGENT, query=types.EventsQuery,

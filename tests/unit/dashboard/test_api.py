@@ -1,15 +1,22 @@
 """What clients other than ours may send, and what they are told."""
 
 import base64
+import gzip
 import http.client
 import json
+import tracemalloc
+import zlib
 from urllib.parse import urlsplit
 
 import pytest
 import urllib3
+from starlette.exceptions import HTTPException
 
+from dashboard.api import _unpacked
 from dashboard.guard import BODY_LIMIT
-from wire.types import ClaimRequest, NewTask
+from wire.routes import UNPACKED_LIMIT
+from wire.types import Batch, ClaimRequest, Event, EventKind, NewTask
+from wire.values import dump
 
 TASK = "0" * 26
 
@@ -207,3 +214,57 @@ def test_a_context_file_is_handed_out_to_be_saved(call):
     assert response.data == b"<b>"
     assert response.headers["Content-Disposition"] == 'attachment; filename="a.html"'
     assert response.headers["Content-Type"] == "application/octet-stream"
+
+
+PACKED = {"Content-Encoding": "gzip"}
+
+
+@pytest.fixture
+def deliver(url, client, token):
+    """Send a body as a session's records; returns status, headers and what is said."""
+    client.add_task(NewTask(title="t"))
+    held = client.claim(ClaimRequest(host="h"))
+    address = f"{url}/v1/sessions/{held.session.id}/events"
+
+    def send(body, **headers):
+        headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json", **headers}
+        return urllib3.request("POST", address, body=body, headers=headers, retries=False)
+
+    return send
+
+
+def test_packed_records_are_read_and_the_answer_says_that_they_are_taken(deliver):
+    batch = dump(Batch(fence=1, events=(Event(n=1, at="2026-05-13T12:00:00Z", kind=EventKind.MESSAGE),)))
+    answer = deliver(gzip.compress(batch), **PACKED)
+    assert (answer.status, answer.json()) == (200, {"n": 1})
+    assert answer.headers["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "status", "said"),
+    [
+        (gzip.compress(b" " * (UNPACKED_LIMIT + 1)), "gzip", 413, "unpacked"),
+        (gzip.compress(b" " * 60_000_000, 1), "gzip", 413, "unpacked"),
+        (gzip.compress(b"{}")[:-4], "gzip", 400, "no whole gzip"),
+        (gzip.compress(b"{}") + b"more", "gzip", 400, "no whole gzip"),
+        (zlib.compress(b"{}"), "gzip", 400, "no gzip"),
+        (b"{}", "gzip", 400, "no gzip"),
+        (b"{}", "br", 415, "coding br"),
+        (gzip.compress(b"{"), "gzip", 400, "body"),
+    ],
+    ids=["too-long", "bomb", "cut-off", "trailing", "zlib", "plain", "brotli", "no-json"],
+)
+def test_what_is_packed_wrongly_or_unpacks_to_too_much_is_refused(deliver, body, coding, status, said):
+    answer = deliver(body, **{"Content-Encoding": coding})
+    assert answer.status == status
+    assert said in answer.json()["detail"]
+
+
+def test_a_bomb_is_unpacked_no_further_than_the_limit():
+    bomb = gzip.compress(b" " * 60_000_000, 1)
+    tracemalloc.start()
+    with pytest.raises(HTTPException):
+        _unpacked(bomb, "gzip")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * UNPACKED_LIMIT

@@ -1,19 +1,27 @@
 """How a request is put on the wire; what the calls do stands in tests/contract/test_wire.py."""
 
+import gzip
+import json
 import os
 import socket
 import threading
 
 import pytest
+from msgspec.structs import replace
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from dashboard import server
 from dashboard.app import create
 from dashboard.callers import Callers
 from dashboard.stores.memory import MemoryStore
+from local.serve import running
 from wire.client import Client, RequestRefused, Unreachable
 from wire.exchange import JOINED_LIMIT
+from wire.routes import UNPACKED_LIMIT
+from wire.secret import Secret
 from wire.tcp import _Connection
-from wire.types import File, NewTask
+from wire.types import Batch, ClaimRequest, Event, EventKind, File, NewTask
 
 
 class Socket:
@@ -43,27 +51,27 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def running(path):
+def queue(path):
     """The queue that answers there."""
     listener = server.listen_locally(path)
     listener.listen()
     callers = Callers(operators=frozenset({os.geteuid()}))
-    running = server.Server(server.config(create(MemoryStore(), callers=callers)))
-    thread = threading.Thread(target=running.run, args=([listener],))
+    serving = server.Server(server.config(create(MemoryStore(), callers=callers)))
+    thread = threading.Thread(target=serving.run, args=([listener],))
     thread.start()
-    yield running
-    running.should_exit = True
+    yield serving
+    serving.should_exit = True
     thread.join()
 
 
-def test_over_a_socket_no_token_is_needed_and_connections_are_kept(running, path):
+def test_over_a_socket_no_token_is_needed_and_connections_are_kept(queue, path):
     client = Client(f"unix:{path}")
     added = [client.add_task(NewTask(title=f"task {number}")).id for number in range(60)]
     assert [task.id for task in client.tasks()] == added[::-1]
-    assert len(running.server_state.connections) == 1
+    assert len(queue.server_state.connections) == 1
 
 
-@pytest.mark.usefixtures("running")
+@pytest.mark.usefixtures("queue")
 def test_over_a_socket_refusals_and_files_are_the_same(path):
     client = Client(f"unix:{path}", retries=0)
     with pytest.raises(RequestRefused, match="404"):
@@ -83,3 +91,83 @@ def test_a_socket_behind_which_nothing_answers_ends_in_time(tmp_path):
         silent.listen()
         with pytest.raises(Unreachable, match="timed out"):
             Client(f"unix:{tmp_path}/silent.sock", retries=0, timeout_s=0.2).health()
+
+
+BATCH = Batch(
+    fence=1,
+    events=tuple(
+        Event(n=n, at="2026-05-13T12:00:00Z", kind=EventKind.TOOL_RESULT, data={"content": "room 12, 129.00 " * 20})
+        for n in range(1, 11)
+    ),
+)
+
+
+class Old:
+    """A dashboard of the release before: it reads plain JSON only, and says nothing of what it takes; one that `says`
+    so reads packed records too.
+    """
+
+    def __init__(self):
+        self.codings, self.says = [], False
+
+    async def __call__(self, scope, receive, send):
+        request = Request(scope, receive)
+        self.codings.append(request.headers.get("content-encoding"))
+        try:
+            body = await request.body()
+            plain = gzip.decompress(body) if self.says and self.codings[-1] else body
+            last = json.loads(plain)["events"][-1]["n"]
+        except ValueError:
+            await JSONResponse({"title": "no JSON", "status": 400}, 400, media_type="application/problem+json")(
+                scope, receive, send
+            )
+            return
+        headers = {"Accept-Encoding": "gzip"} if self.says else {}
+        await JSONResponse({"n": last}, headers=headers)(scope, receive, send)
+
+
+@pytest.mark.usefixtures("queue")
+def test_records_are_packed_as_soon_as_the_dashboard_said_that_it_takes_that(path):
+    client = Client(f"unix:{path}", retries=0)
+    sent = sending(client)
+    client.add_task(NewTask(title="t"))
+    held = client.claim(ClaimRequest(host="h"))
+    assert client.deliver(held.session.id, BATCH).n == 10
+    more = replace(BATCH, events=tuple(replace(event, n=event.n + 10) for event in BATCH.events))
+    assert client.deliver(held.session.id, more).n == 20
+    plain, packed = (body for address, body in sent if address.endswith("/events"))
+    assert len(packed) < len(plain) / 5
+    assert client.events(held.session.id)[10:] == more.events
+
+
+def sending(client):
+    """The addresses and bodies of a client's requests, noted on their way."""
+    sent, request = [], client._way.request
+    client._way.request = lambda method, address, body, headers: (
+        sent.append((address, body)) or request(method, address, body, headers)
+    )
+    return sent
+
+
+def test_a_small_batch_and_a_very_large_one_are_sent_as_they_are():
+    old = Old()
+    old.says = True
+    with running(old) as url:
+        client = Client(url, Secret("t"), retries=0)
+        large = replace(BATCH.events[0], n=2, data={"content": "x" * (UNPACKED_LIMIT + 1)})
+        for events in (BATCH.events, BATCH.events[:1], (replace(BATCH.events[0], data={}),), (large,)):
+            client.deliver("S", Batch(fence=1, events=events))
+    assert old.codings == [None, "gzip", None, None]
+
+
+def test_the_release_before_gets_plain_records_also_when_it_is_put_back():
+    old = Old()
+    with running(old) as url:
+        client = Client(url, Secret("t"), retries=0)
+        client.deliver("S", BATCH)
+        old.says = True
+        client.deliver("S", BATCH)
+        old.says = False
+        assert client.deliver("S", BATCH).n == 10  # packed, refused, sent again
+        client.deliver("S", BATCH)
+    assert old.codings == [None, None, "gzip", None, None]
