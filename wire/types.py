@@ -516,12 +516,15 @@ class TokenList(Written, frozen=True, kw_only=True):
 
 
 class SyncOutcome(OpenWord, enum.StrEnum):
-    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet."""
+    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet;
+    `elsewhere`: another host has the sync, and reports.
+    """
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     FAILED = "failed"
     OFF = "off"
+    ELSEWHERE = "elsewhere"
 
 
 class SyncRun(Written, frozen=True, kw_only=True):
