@@ -91,7 +91,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     the page; `state.live` has the pages' streams. `templates` are those that are compiled already.
     """
     settings = settings or Settings()
-    queue = Queue(store, settings, clock, boottime, beside)
+    queue = Queue(store, settings, clock, boottime, beside, limits)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
     recurrences = Recurrences(queue, settings)
