@@ -1,4 +1,4 @@
-"""`fab status`: how hosts are: units and release of each, their queue and the last sync."""
+"""`fab status`: how a host is: its units, its release, the queue and the last sync."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,77 +6,40 @@ from typing import Any
 
 from invoke.context import Context
 
-from provision.commands import fleet
-from provision.commands.options import EACH_HOST, JSON, task
+from provision.commands.options import JSON, ONE_HOST, task
 from provision.commands.queue import queue_client
 from provision.progress import Progress, print_json
 from provision.release import plan
 from provision.release.plan import Probed
 from provision.system.units import SERVICES
 from provision.target import load_target
-from wire.types import Notifications, SyncRun, Task
+from wire.client import Client, RequestRefused
+from wire.types import HostDayUse, HostList, HostStanding, Notifications, SyncRun, Task
 
 
-@task(help={**EACH_HOST, **JSON}, example="fab status")
+@task(help={**ONE_HOST, **JSON}, example="fab status")
 def status(_context: Context, *, json: bool = False, stack: str | None = None, host: str | None = None) -> None:
-    """Show units and release of each host, their queue, and the last sync. Of several hosts JSON has a list."""
+    """Show a host's units and release, its queue, and its last sync."""
     progress = Progress(aside=True)
     target = load_target(stack)
-    names = [each.name for each in target.hosts(host)]
-
-    def look(name: str) -> Probed:
-        with target.connected(name, fleet.progress_of(name, names, progress)) as box:
-            return plan.read_probe(box.program("probe", plan.probe_request()))
-
-    outcomes = fleet.on_each(names, look)
-    if len(names) == 1:
-        fleet.require_all(outcomes)
+    with target.connected(host, progress) as box:
+        name, probed = box.name, plan.read_probe(box.program("probe", plan.probe_request()))
     if not json:
-        for line in hosts_lines(outcomes):
+        for line in (f"host       {name}", *host_lines(probed)):
             progress.say(line)
-    # They have one queue: any host that has a release knows it all.
-    asked = next((each.host for each in outcomes if each.value and each.value.current), None)
-    tasks: list[Task] | None = None
-    runs: tuple[SyncRun, ...] = ()
-    if asked:
-        with queue_client(stack, asked) as client:
-            tasks, runs, told = list(client.tasks()), client.sync_runs(), client.notifications()
-        if not json:
-            for line in (*queue_lines(tasks, runs), notification_line(told)):
-                progress.say(line)
+    if probed.current is None:
+        if json:
+            print_json(as_data(name, probed, None, ()))
+        return
+    with queue_client(stack, host) as client:
+        tasks, runs, told = list(client.tasks()), client.sync_runs(), client.notifications()
+        fleet = _fleet(client)
     if json:
-        print_json(all_as_data(outcomes, tasks, runs))
-    fleet.require_all(outcomes)
-
-
-def hosts_lines(outcomes: Sequence[fleet.Outcome]) -> Iterator[str]:
-    """Say how each host is; one that can't be looked at, why."""
-    for each in outcomes:
-        yield f"host       {each.host}"
-        if each.value:
-            yield from host_lines(each.value)
-        else:
-            yield f"           {each.error.cause if each.error else fleet.NOT_BEGUN}"
-
-
-def all_as_data(
-    outcomes: Sequence[fleet.Outcome], tasks: Sequence[Task] | None, runs: Sequence[SyncRun]
-) -> dict[str, Any]:
-    """Return all that for a program: of one host as ever, of several each in a list beside what they share."""
-    found = [
-        as_data(each.host, each.value, tasks, runs)
-        if each.value
-        else {"host": each.host, "error": each.error.cause if each.error else fleet.NOT_BEGUN}
-        for each in outcomes
-    ]
-    if len(found) == 1:
-        return found[0]
-    own = ("host", "release", "paused", "units", "error")
-    shared = next((each for each in found if "units" in each), {})
-    return {
-        "hosts": [{key: each[key] for key in own if key in each} for each in found],
-        **{key: value for key, value in shared.items() if key not in own},
-    }
+        print_json({**as_data(name, probed, tasks, runs), "hosts": fleet})
+        return
+    for line in (*queue_lines(tasks, runs), *fleet_lines(fleet)):
+        progress.say(line)
+    progress.say(notification_line(told))
 
 
 def as_data(name: str, probed: Probed, tasks: Sequence[Task] | None, runs: Sequence[SyncRun]) -> dict[str, Any]:
@@ -117,6 +80,53 @@ def queue_lines(tasks: Sequence[Task], runs: Sequence[SyncRun]) -> Iterator[str]
     yield f"last sync  {last.finished_at}  {last.outcome.value}: {figures}"
     if last.cause:
         yield f"           {last.cause}; {last.cure}"
+
+
+def _fleet(client: Client) -> HostList:
+    """Ask for the queue's hosts; a dashboard of an earlier release does not know."""
+    try:
+        return client.hosts()
+    except RequestRefused:
+        return HostList()
+
+
+def fleet_lines(fleet: HostList) -> Iterator[str]:
+    """Say how each host of the queue stands, where there are several, and what today took in all."""
+    if len(fleet.hosts) < 2:
+        return
+    for each in fleet.hosts:
+        yield f"on         {each.host}: {'; '.join(_host_words(each))}"
+        yield from (f"           runs {run.task}  {run.title}" for run in each.running)
+        yield from (f"           wrong: {said}" for said in each.wrong)
+    yield f"today      {_day(fleet.today)} on all hosts{_caps(fleet)}"
+
+
+def _host_words(one: HostStanding) -> Iterator[str]:
+    if one.silent:
+        yield f"SILENT since {one.heard_at}"
+    elif one.heard_at:
+        yield f"heard of at {one.heard_at}"
+    if one.load is not None:
+        yield f"load {one.load:.2f} of {one.cpus}"
+    if one.free_mb is not None:
+        yield f"{one.free_mb} MB free"
+    if one.roles:
+        yield f"does for all {', '.join(one.roles)}"
+    yield f"{_day(one.today)} today"
+
+
+def _day(used: HostDayUse) -> str:
+    return f"{used.sessions} session{'' if used.sessions == 1 else 's'}, ${used.usd_micros / 1_000_000:.2f}"
+
+
+def _caps(fleet: HostList) -> str:
+    if fleet.taken is None:
+        return ""
+    sessions = f" of {fleet.sessions_per_day} sessions" if fleet.sessions_per_day else " sessions"
+    usd = f" of ${fleet.usd_micros_per_day / 1_000_000:.2f}" if fleet.usd_micros_per_day else ""
+    return (
+        f"; taken of the caps for all: {fleet.taken.sessions}{sessions}, ${fleet.taken.usd_micros / 1_000_000:.2f}{usd}"
+    )
 
 
 def _restarts(state: dict[str, Any]) -> int:

@@ -1,9 +1,18 @@
 from dataclasses import replace
 
 from provision.commands import status
-from provision.commands.fleet import Outcome
-from provision.errors import CommandError
-from wire.types import Budget, Notifications, State, SyncOutcome, SyncRun, Task
+from wire.types import (
+    Budget,
+    HostDayUse,
+    HostList,
+    HostStanding,
+    Notifications,
+    RunningOn,
+    State,
+    SyncOutcome,
+    SyncRun,
+    Task,
+)
 
 
 def _task(number, state):
@@ -47,20 +56,22 @@ def test_who_is_notified_is_said_and_what_did_not_reach_them():
     assert line(late) == "notified   mail; 2 unsent, the oldest since 2026-05-13T12:00:00Z  mail: refused"
 
 
-AWAY = CommandError("jada-2 does not answer", "look")
-
-
-def test_of_several_hosts_each_is_described_and_one_that_is_away_named(worker):
-    said = list(status.hosts_lines([Outcome("jada-1", worker), Outcome("jada-2", error=AWAY)]))
-    assert said[:2] == ["host       jada-1", "release    release1"]
-    assert said[-2:] == ["host       jada-2", "           jada-2 does not answer"]
-
-
-def test_for_a_program_one_host_is_as_ever_and_several_share_their_queue(worker):
-    tasks = [_task(1, State.DONE)]
-    one = status.all_as_data([Outcome("jada-1", worker)], tasks, [])
-    assert (one["host"], one["tasks"]) == ("jada-1", {"done": 1})
-    both = status.all_as_data([Outcome("jada-2", error=AWAY), Outcome("jada-1", worker)], tasks, [])
-    assert both["hosts"][0] == {"host": "jada-2", "error": "jada-2 does not answer"}
-    assert both["hosts"][1]["release"] == "release1"
-    assert (both["tasks"], "tasks" in both["hosts"][1]) == ({"done": 1}, False)
+def test_several_hosts_are_described_with_their_load_what_runs_where_and_today_in_all():
+    one = HostStanding(
+        host="box-1", heard_at="2026-05-13T12:00:00Z", load=0.5, cpus=2, free_mb=9000, roles=("outbox", "watch"),
+        running=(RunningOn(task="T1", title="Prices"),), today=HostDayUse(sessions=1, usd_micros=250_000),
+    )  # fmt: skip
+    two = HostStanding(host="box-2", heard_at="2026-05-13T11:00:00Z", silent=True, wrong=("the worker is away",))
+    used = HostDayUse(sessions=1, usd_micros=250_000)
+    fleet = HostList(hosts=(one, two), today=used, taken=used, sessions_per_day=15, usd_micros_per_day=30_000_000)
+    assert list(status.fleet_lines(fleet)) == [
+        (
+            "on         box-1: heard of at 2026-05-13T12:00:00Z; load 0.50 of 2; 9000 MB free;"
+            " does for all outbox, watch; 1 session, $0.25 today"
+        ),
+        "           runs T1  Prices",
+        "on         box-2: SILENT since 2026-05-13T11:00:00Z; 0 sessions, $0.00 today",
+        "           wrong: the worker is away",
+        "today      1 session, $0.25 on all hosts; taken of the caps for all: 1 of 15 sessions, $0.25 of $30.00",
+    ]
+    assert list(status.fleet_lines(HostList(hosts=(one,), today=used))) == []
