@@ -261,6 +261,10 @@ class Api:
         """Say what the queue knows of a host's day."""
         return _json(self._queue.today(call.path["host"]))
 
+    def hosts(self, _call: Call) -> Response:
+        """Say how each host stands."""
+        return _json(self._overview.hosts())
+
     def rates(self, _call: Call) -> Response:
         """Say how sessions ended."""
         return _json(self._overview.counted())

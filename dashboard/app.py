@@ -32,6 +32,7 @@ from dashboard.retention import Retention
 from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
 from dashboard.stores import Store
+from dashboard.templating import Compiled
 from dashboard.tokens import Tokens
 from wire.values import Invalid
 
@@ -64,16 +65,17 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     limits: WorkLimits | None = None,
     access: Path | None = None,
     beside: Beside | None = None,
+    templates: Compiled | None = None,
 ) -> Starlette:
     """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
     one, that ends with the process. `beside` is what the host keeps beside the queue. `limits` are the worker's, for
-    the page; `state.live` has the pages' streams.
+    the page; `state.live` has the pages' streams. `templates` are those that are compiled already.
     """
     settings = settings or Settings()
-    queue = Queue(store, settings, clock, boottime, beside)
+    queue = Queue(store, settings, clock, boottime, beside, limits)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
     recurrences = Recurrences(queue, settings)
@@ -98,7 +100,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
     tokens = tokens or Tokens(None, clock)
     overview = Overview(queue, limits or WorkLimits())
-    shown = page.Page(queue, sign_ins, overview, recurrences)
+    shown = page.Page(queue, sign_ins, overview, recurrences, templates=templates)
     streams = Live(shown.news)
     callers = callers or Callers()
 
