@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 
 # Refusals name the command that was typed. Files go through the environment, because their names may hold quotes.
-export JADA_TYPED := $(if $(SUDO_UID),sudo )make$(if $(MAKECMDGOALS), $(MAKECMDGOALS))$(if $(findstring command,$(origin JADA_OCTET)), JADA_OCTET=$(JADA_OCTET))$(if $(CLAUDE), CLAUDE=$(CLAUDE))$(if $(BOOKINGS), BOOKINGS=$(BOOKINGS))
+export JADA_TYPED := $(if $(SUDO_UID),sudo )make$(if $(MAKECMDGOALS), $(MAKECMDGOALS))$(if $(findstring command,$(origin JADA_OCTET)), JADA_OCTET=$(JADA_OCTET))$(if $(CLAUDE), CLAUDE=$(CLAUDE))$(if $(BOOKINGS), BOOKINGS=$(BOOKINGS))$(if $(HOSTS), HOSTS=$(HOSTS))
 export BOOKINGS
 # What root writes in a user's checkout would be root's.
 $(if $(SUDO_UID),$(eval export PYTHONDONTWRITEBYTECODE := 1))
@@ -16,8 +16,8 @@ help: ## this list
 tools:
 	@local/bootstrap
 
-demo: tools ## the whole chain on this machine; BOOKINGS=FILE your own bookings, CLAUDE=real the real API
-	@$(BIN)/python -m local demo $(if $(BOOKINGS),--bookings "$$BOOKINGS") $(if $(CLAUDE),--claude '$(CLAUDE)')
+demo: tools ## the whole chain on this machine; BOOKINGS=FILE your own bookings, CLAUDE=real the real API; HOSTS=3 several over one queue
+	@$(BIN)/python -m local demo $(if $(HOSTS),--hosts '$(HOSTS)') $(if $(BOOKINGS),--bookings "$$BOOKINGS") $(if $(CLAUDE),--claude '$(CLAUDE)')
 
 # Without the bootstrap's checks: what is up must come down on a full disk too.
 down: ## end the demo; nothing of it is left behind
@@ -65,6 +65,7 @@ faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scena
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m tests.people --scenarios 2000
+	@$(BIN)/python -m tests.people --scenarios 300 --hosts
 	@$(BIN)/python -m local tools
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 

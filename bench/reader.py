@@ -2,6 +2,7 @@
 
 import re
 import time
+from urllib.parse import urlencode
 
 from wire.client import Client
 
@@ -12,13 +13,11 @@ class Reader:
     """Loads pages of one dashboard; `cookie` is what its sign-in gave."""
 
     def __init__(self, client: Client) -> None:
-        self._pool = client._pool  # noqa: SLF001 - the page has no client of its own
+        self._way = client._way  # noqa: SLF001 - the page has no client of its own
         code = client.invite("bench").path.rpartition("/")[2]
-        fields = {"code": code}
-        answer = self._pool.request(
-            "POST", "/sign-in", fields=fields, encode_multipart=False, headers={"Origin": ORIGIN}, redirect=False
-        )
-        found = re.match(r"[^;]+", answer.headers.get("Set-Cookie", ""))
+        headers = {"Origin": ORIGIN, "Content-Type": "application/x-www-form-urlencoded"}
+        answer = self._way.request("POST", "/sign-in", urlencode({"code": code}).encode(), headers)
+        found = re.match(r"[^;]+", answer.headers.get("set-cookie", ""))
         if not found:
             raise RuntimeError(f"signing in was answered by {answer.status}")
         self.cookie = found[0]
@@ -26,7 +25,7 @@ class Reader:
     def look(self, path: str) -> tuple[float, int]:
         """Load a page; return its milliseconds and bytes."""
         began = time.perf_counter()
-        answer = self._pool.request("GET", path, headers={"Cookie": self.cookie}, redirect=False)
+        answer = self._way.request("GET", path, None, {"Cookie": self.cookie})
         took = (time.perf_counter() - began) * 1000
         if answer.status != 200:
             raise RuntimeError(f"{path} cannot be read: {answer.status}")

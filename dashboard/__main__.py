@@ -14,6 +14,7 @@ from dashboard.opening import opened
 from dashboard.record import Busy, Lost, Unready
 from dashboard.settings import Settings, WorkLimits, endpoint, off_box, read, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
+from dashboard.templating import compiled_apart
 from dashboard.tokens import Tokens
 from wire import log
 from wire.settings_file import load
@@ -55,6 +56,8 @@ def _listeners(settings: Settings) -> Iterator[socket.socket]:
 
 
 def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[socket.socket], beside: Beside) -> int:
+    # Before the store, whose threads and open files a child should not have.
+    templates = compiled_apart()
     store = opened(state, settings)
     tokens = Tokens(state / "tokens.json", app.utc_now)
     application = app.create(
@@ -67,6 +70,7 @@ def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[so
         access=state,
         limits=limits,
         beside=beside,
+        templates=templates,
     )
     server.serve(application, listeners, application.state.live.close)
     store.close()

@@ -15,13 +15,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard import api, leases, page
 from dashboard.backup import Backups
 from dashboard.beside import Beside
 from dashboard.callers import Callers
+from dashboard.calls import Calls
 from dashboard.duties import EVERY_S, Duties
-from dashboard.guard import Guard, is_for_machines
+from dashboard.guard import Guard, admit, is_for_machines
 from dashboard.hold import WATCH
 from dashboard.live import Live
 from dashboard.overview import Overview
@@ -32,6 +34,7 @@ from dashboard.retention import Retention
 from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
 from dashboard.stores import Store
+from dashboard.templating import Compiled
 from dashboard.tokens import Tokens
 from wire.values import Invalid
 
@@ -52,6 +55,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Application(Starlette):
+    """The whole, in front of which plain calls are answered."""
+
+    calls: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the application's life."""
+        await self.calls(scope, receive, send)
+
+    async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is no plain call."""
+        await super().__call__(scope, receive, send)
+
+
 def create(  # noqa: PLR0913 - what a test replaces is an argument
     store: Store,
     tokens: Tokens | None = None,
@@ -64,16 +81,17 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     limits: WorkLimits | None = None,
     access: Path | None = None,
     beside: Beside | None = None,
-) -> Starlette:
+    templates: Compiled | None = None,
+) -> Application:
     """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
     one, that ends with the process. `beside` is what the host keeps beside the queue. `limits` are the worker's, for
-    the page; `state.live` has the pages' streams.
+    the page; `state.live` has the pages' streams. `templates` are those that are compiled already.
     """
     settings = settings or Settings()
-    queue = Queue(store, settings, clock, boottime, beside)
+    queue = Queue(store, settings, clock, boottime, beside, limits)
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
     recurrences = Recurrences(queue, settings)
@@ -98,7 +116,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
     tokens = tokens or Tokens(None, clock)
     overview = Overview(queue, limits or WorkLimits())
-    shown = page.Page(queue, sign_ins, overview, recurrences)
+    shown = page.Page(queue, sign_ins, overview, recurrences, templates=templates)
     streams = Live(shown.news)
     callers = callers or Callers()
 
@@ -106,11 +124,9 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         return api.answer_problem(error) if is_for_machines(request) else shown.error(request, error)
 
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
-    application = Starlette(
-        routes=[
-            *api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers),
-            *page.routes(shown, streams),
-        ],
+    calls = api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers)
+    application = Application(
+        routes=[*calls, *page.routes(shown, streams)],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),
@@ -118,6 +134,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
+    application.calls = Calls(application.whole, calls, admit)
     application.state.live, application.state.queue = streams, queue
     return application
 

@@ -9,11 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
-import jinja2
 from anyio import CapacityLimiter, to_thread
 from markupsafe import Markup
 from starlette.datastructures import UploadFile
@@ -23,7 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from ulid import ULID
 
-from dashboard import assets, forms, live, rules, story, transcript, words
+from dashboard import assets, forms, live, rules, story, templating, transcript, words
 from dashboard.api import download, problem
 from dashboard.forms import Form, Refusal, Upload
 from dashboard.guard import require_own_form
@@ -37,7 +35,6 @@ from dashboard.signin import COOKIE, SignIns, Visitor
 from wire.types import FileInfo, Session, Task
 from wire.values import Invalid
 
-TEMPLATES = Path(__file__).parent / "templates"
 TASKS, CHILDREN = 8, 100
 """Latest tasks on the front page, and how many of those that a task made."""
 TRANSCRIPT = 128 * 1024
@@ -77,6 +74,7 @@ class Page:
         overview: Overview,
         recurrences: Recurrences,
         random: Callable[[int], bytes] = secrets.token_bytes,
+        templates: templating.Compiled | None = None,
     ) -> None:
         self._queue = queue
         self._sign_ins = sign_ins
@@ -85,10 +83,7 @@ class Page:
         self._overview = overview
         self._recurrences = recurrences
         self.lists = Lists(queue, recurrences, self._render)
-        loader = jinja2.FileSystemLoader(TEMPLATES)
-        # Escaped, because nearly all of it is text of others: it must not act in the operator's browser.
-        self._jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-        self._jinja.filters |= words.FILTERS
+        self._jinja = templating.environment(templates)
         self._jinja.globals |= {"STATES": words.STATES, "UNFINISHED": UNFINISHED, "MARKS": words.MARKS}
         self._jinja.globals |= {
             "PAGES": PAGES,
@@ -131,6 +126,7 @@ class Page:
                 "today.html", today=ours.today(), rates=ours.rates(), limits=ours.limits, off_box=ours.off_box()
             ),
             "sync": self._part("sync.html", sync=ours.sync()),
+            **({"hosts": self._part("hosts.html", fleet=ours.hosts())} if ours.has_hosts else {}),
         }
 
     def _quick(self) -> dict[str, str]:

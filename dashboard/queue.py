@@ -5,7 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace as replace_foreseen
+from dataclasses import replace as replace_value
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -15,11 +15,14 @@ from ulid import ULID
 from dashboard import acts, beside, leases, outgoing, requests, rules, watch, wellness
 from dashboard.beside import Beside
 from dashboard.bulk import Action, Answered, Bulk, Foreseen, foreseen
+from dashboard.caps import DayUse, caps
+from dashboard.daily import CapMet, Daily
 from dashboard.direct import Direct
 from dashboard.disk import DiskWatch
 from dashboard.duties import Duties
 from dashboard.fleet import Fleet
 from dashboard.hold import OUTBOX, WATCH
+from dashboard.hosts import Heard
 from dashboard.leases import Leases
 from dashboard.proof import Proof
 from dashboard.record import (
@@ -43,7 +46,7 @@ from dashboard.record import (
     stamp,
 )
 from dashboard.roles import Roles
-from dashboard.settings import Settings, zone
+from dashboard.settings import Settings, WorkLimits, zone
 from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
 from wire.types import (
@@ -109,12 +112,14 @@ class Queue:
         clock: Clock,
         boottime: Callable[[], float] = leases.boottime,
         around: Beside | None = None,
+        limits: WorkLimits | None = None,
     ) -> None:
         self.store = store
         self._beside = around or Beside()
         self._host = self._beside.host if settings.table else ""
         self.roles = Roles(store, boottime)
         self.duties = Duties(self.roles, f"{self._host}/{uuid.uuid4().hex[:8]}" if settings.table else None, boottime)
+        self.daily = Daily(store, caps(settings.fleet, limits, is_shared=bool(settings.table)), clock)
         self.fleet = Fleet(store, self._host if settings.table else None, settings, boottime)
         look_every_s = settings.lease_s / leases.LOOKS_A_LEASE if settings.table else leases.LOOK_EVERY_S
         self._leases = Leases(settings.lease_s, boottime, look_every_s)
@@ -219,21 +224,37 @@ class Queue:
                 if candidate.root in tried:
                     continue
                 try:
-                    record = self._claimed(candidate.id, by)
-                except FamilyBusy:
-                    tried.add(candidate.root)
-                except NotClaimable:
-                    tried.add(candidate.id)
-                except Damaged:
-                    self.store.set_aside(candidate.id)
-                    # A lost holder's task is still among those seen a second ago: it would be tried for ever.
-                    tried.add(candidate.id)
-                else:
-                    if record.session and record.task.state is State.RUNNING:
-                        self._leases.saw(record)
-                        self._note_given(key, record.task.id)
-                        return self._claim(record, record.session)
-                    tried.add(candidate.root)  # its budget is used up, and it waits for a user now
+                    record = self._tried(candidate, by, tried)
+                except CapMet:
+                    if by.suspended_only:
+                        return None
+                    # The day's sessions may be used up, and its dollars not: what was suspended goes on.
+                    by = replace_value(by, suspended_only=True)
+                    break
+                if record and record.session:
+                    self._leases.saw(record)
+                    self._note_given(key, record.task.id)
+                    return self._claim(record, record.session)
+        return None
+
+    def _tried(self, candidate: Candidate, by: rules.Claimant, tried: set[str]) -> Record | None:
+        """Return a task that was claimed; where it cannot be, note it or its family among those `tried`."""
+        try:
+            record = self._claimed(candidate.id, by)
+        except CapMet:
+            raise
+        except FamilyBusy:
+            tried.add(candidate.root)
+        except NotClaimable:
+            tried.add(candidate.id)
+        except Damaged:
+            self.store.set_aside(candidate.id)
+            # A lost holder's task is still among those seen a second ago: it would be tried for ever.
+            tried.add(candidate.id)
+        else:
+            if record.task.state is State.RUNNING:
+                return record
+            tried.add(candidate.root)  # its budget is used up, and it waits for a user now
         return None
 
     def _held(self, key: str) -> Claim | None:
@@ -269,10 +290,39 @@ class Queue:
         return sorted([*lost, *self.store.candidates(now, suspended_only=by.suspended_only, without=tried, limit=4)])
 
     def _claimed(self, task_id: str, by: rules.Claimant) -> Record:
-        now = self.clock()
-        return self.store.change(
-            task_id, Move(lambda record, budget: rules.claim(record, budget, by, now), needs_budget=True)
+        if not self.daily.most.are_set:
+            return self._begun(task_id, by)[1]
+        day, taken = self.daily.take(self.store.get(task_id))
+        bounded = replace_value(
+            by, day=day, most_usd_micros=taken.usd_micros, resumes_only=by.suspended_only or not taken.sessions
         )
+        try:
+            before, record = self._begun(task_id, bounded)
+        except (NotClaimable, Damaged):
+            self.daily.give_back(day, taken)
+            raise
+        is_running = record.task.state is State.RUNNING
+        used = DayUse(record.claim_new, record.reserved) if is_running else DayUse(0, 0)
+        # What a holder that was lost had taken is this claim's, or free: what it spent comes with its journal.
+        held = before.reserved if before.day == day else 0
+        if not held:
+            self.daily.give_back(before.day, DayUse(0, before.reserved))
+        # In one move: between two, another claim could take what is in use.
+        left = DayUse(taken.sessions - used.sessions, taken.usd_micros + held - used.usd_micros)
+        self.daily.give_back(day, left)
+        return record
+
+    def _begun(self, task_id: str, by: rules.Claimant) -> tuple[Record, Record]:
+        """Claim a task; return it as it was, and as it is."""
+        now = self.clock()
+        seen: list[Record] = []
+
+        def move(record: Record, budget: FamilyBudget) -> Record:
+            seen.append(record)
+            return rules.claim(record, budget, by, now)
+
+        record = self.store.change(task_id, Move(move, needs_budget=True))
+        return seen[-1], record
 
     def _claim(self, record: Record, session: Session) -> Claim:
         """Put together what the holder needs; what is read beside the record cannot change while it holds the task."""
@@ -382,9 +432,18 @@ class Queue:
         travels = end.workspace
         left = rules.Left(files=_infos(end.files), short_result=short, workspace=_workspace(travels), **names)
         now = self.clock()
-        move = Move(lambda record, _: rules.end(record, session_id, end, left, now))
+        seen: list[Record] = []
+
+        def change(record: Record, _: FamilyBudget) -> Record:
+            seen.append(record)
+            return rules.end(record, session_id, end, left, now)
+
         blobs = [*(file.content for file in end.files), *texts.values(), *([travels.archive] if travels else [])]
-        record = self.store.change_by_session(session_id, move, blobs)
+        record = self.store.change_by_session(session_id, Move(change), blobs)
+        before = seen[-1]
+        spent = record.task.usd_micros_spent - before.task.usd_micros_spent
+        if record.ended_fence != before.ended_fence:
+            self.daily.give_back(before.day, DayUse(0, before.reserved - spent))
         shown = self.task(record)
         self._wake_after(record)
         return shown
@@ -457,7 +516,7 @@ class Queue:
                 found = foreseen(record, bulk, now)
                 goes_with_it = found.after is not None and bulk.action is Action.CANCEL
                 subtasks = [other.task for other in self.subtasks(record)] if goes_with_it else []
-                seen.append(replace_foreseen(found, subtasks=subtasks))
+                seen.append(replace_value(found, subtasks=subtasks))
         return seen
 
     def apply(self, bulk: Bulk, versions: Mapping[str, int], by: str = "") -> list[Answered]:
@@ -479,8 +538,16 @@ class Queue:
         return Answered(id=task_id, title=task.title, after=task)
 
     def _change(self, task_id: str, change: Callable[[Record], Record], act: Act) -> Task:
-        move = Move(lambda record, _: acts.signed(record, change(record), act))
-        record = self.store.change(task_id, move)
+        seen: list[Record] = []
+
+        def move(record: Record, _: FamilyBudget) -> Record:
+            seen.append(record)
+            return acts.signed(record, change(record), act)
+
+        record = self.store.change(task_id, Move(move))
+        before = seen[-1]
+        if before.reserved and not record.reserved:
+            self.daily.give_back(before.day, DayUse(0, before.reserved))
         self._wake_after(record)
         return self.task(record)
 
@@ -562,11 +629,18 @@ class Queue:
             alarms |= watch.host_disk(free, self._host, self._new_id(), now, self._settings)
         return alarms
 
+    def heard(self) -> list[Heard]:
+        """Return what each host last said; where there is one dashboard, what it would say now."""
+        if not self.duties.is_alone:
+            return self.fleet.heard()
+        now = self.clock()
+        return [Heard(replace(self._report(now), at=stamp(now)), 0, is_silent=False)] if self._beside.host else []
+
     def _report(self, now: datetime) -> HostReport:
         """What this host says of itself."""
         (load, cpus), free = self._beside.load(), self._beside.free_bytes()
         return HostReport(
-            host=self._host,
+            host=self._beside.host,
             worker_seen=stamp(self._worker_seen) if self._worker_heard else None,
             wrong=(*beside.lines(self._beside.paused()), *self._own_complaints(now)),
             load=load,

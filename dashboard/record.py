@@ -118,7 +118,8 @@ class Record(Written, frozen=True, kw_only=True):
     `claim_key` is that of the claim that gave it out, and `claim_new` whether that began the session; `session` is
     the current or last one; `reserved` the micro-dollars its running session may still spend; `ended_fence` the
     fence of the last recorded end; `answers` and `notes` are a user's words to the current session, and `wait` is what
-    it waits or waited for last; `digest` is that of the request that made the task.
+    it waits or waited for last; `day` is that of which its last claim took its session
+    and dollars, where all hosts together have a cap; `digest` is that of the request that made the task.
     """
 
     task: Task
@@ -134,6 +135,7 @@ class Record(Written, frozen=True, kw_only=True):
     answers: tuple[Answer, ...] = ()
     notes: tuple[str, ...] = ()
     wait: Wait | None = None
+    day: str | None = None
     digest: str = ""
     description: str | None = None
     result: str | None = None

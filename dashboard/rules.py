@@ -138,7 +138,8 @@ def _child(record: Record, found: Found) -> Record:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimant:
     """Who claims, and with what: `session_id` is used when the task needs a new session; `past` are the holders whose
-    lease is past, as the server has seen.
+    lease is past, as the server has seen. `day` is that of whose caps it takes, where there are any: no more than
+    `most_usd_micros`, and, `resumes_only`, no session.
     """
 
     host: str
@@ -147,6 +148,9 @@ class Claimant:
     suspended_only: bool = False
     key: str | None = None
     past: Mapping[Holder, Record] = field(default_factory=dict)
+    day: str | None = None
+    most_usd_micros: int | None = None
+    resumes_only: bool = False
 
 
 def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> Record:
@@ -154,7 +158,7 @@ def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> 
 
     The session reserves what the task and its family have left. Raises `NotClaimable`, and `FamilyBusy`.
     """
-    if not is_claimable(record, now, by.past) or (by.suspended_only and not record.goes_on):
+    if not is_claimable(record, now, by.past) or ((by.suspended_only or by.resumes_only) and not record.goes_on):
         raise NotClaimable
     own = record.task.budget.usd_micros - record.task.usd_micros_spent
     # What an earlier holder of this very task reserved is its own again.
@@ -165,6 +169,11 @@ def claim(record: Record, budget: FamilyBudget, by: Claimant, now: datetime) -> 
     shortage = _shortage(record, budget, money)
     if shortage:
         return _wait_for_budget(record, now, shortage)
+    if by.most_usd_micros is not None:
+        # What an earlier holder took of this day is its own again, too.
+        money = min(money, by.most_usd_micros + (record.reserved if record.day == by.day else 0))
+        if money <= 0:
+            raise NotClaimable
     return _start(record, by, money, now)
 
 
@@ -216,6 +225,7 @@ def _start(record: Record, by: Claimant, money: int, now: datetime) -> Record:
         ttl_s=by.ttl_s,
         claim_key=by.key,
         claim_new=new,
+        day=by.day,
     )
 
 

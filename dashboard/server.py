@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import uvicorn
+import uvicorn.config
+import uvicorn.server
 from starlette.types import ASGIApp
 
 from dashboard.connections import Connection, look
@@ -20,14 +21,14 @@ SEND_BUFFER = 64 * 1024
 """Bytes of an answer that the kernel takes from us before its reader does."""
 
 
-class Server(uvicorn.Server):
+class Server(uvicorn.server.Server):
     """uvicorn that tells systemd when it serves and that it lives, looks at its connections each second, and ends its
     streams first of all when it is to end.
     """
 
     def __init__(
         self,
-        config: uvicorn.Config,
+        config: uvicorn.config.Config,
         before_end: Callable[[], None] = lambda: None,
         systemd: Notify = SILENT,
         watchdog_s: float = 0,
@@ -110,9 +111,9 @@ def serve(application: ASGIApp, listeners: list[socket.socket], before_end: Call
     asyncio.run(server.serve(sockets=listeners))
 
 
-def config(application: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:
+def config(application: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.config.Config:
     """Return what uvicorn is given."""
-    return uvicorn.Config(
+    return uvicorn.config.Config(
         application,
         loop="asyncio",
         http=connection,
@@ -122,6 +123,8 @@ def config(application: ASGIApp, connection: type[Connection] = Connection) -> u
         # uvicorn's own configuration would give its lines another form than ours.
         log_config=None,
         server_header=False,
+        # Who calls is known by the socket or a token, never by what a header says of them.
+        proxy_headers=False,
         # Longer than any pause between two looks of the notifier: at uvicorn's own 5 s, which are also that pause, a
         # request meets the closing of its connection about once a minute, and is lost with a warning.
         timeout_keep_alive=75,

@@ -88,6 +88,15 @@ class Recurring(Value, frozen=True, kw_only=True):
         require_zone(self.time_zone)
 
 
+class FleetCaps(Value, frozen=True, kw_only=True):
+    """What all hosts over one table together may use of a UTC day: 0 is no cap beside each host's own, and what is left
+    out is the worker's limit for a host, which then holds for all.
+    """
+
+    sessions_per_day: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    usd_per_day: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+
+
 Days = Annotated[int, Meta(ge=0, le=3650)]
 
 
@@ -124,6 +133,7 @@ class Settings(Value, frozen=True, kw_only=True):
     worker_minutes: Annotated[int, Meta(ge=1, le=24 * 60)] = 15
     sign_in_days: Annotated[int, Meta(ge=1, le=90)] = 7
     notify: Notify = Notify()
+    fleet: FleetCaps = FleetCaps()
     templates: dict[Name, Template] = msgspec.field(default_factory=dict)
     recurring: dict[Name, Recurring] = msgspec.field(default_factory=dict)
 

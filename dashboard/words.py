@@ -39,6 +39,7 @@ OUTCOMES = {
     SyncOutcome.CHANGED: "sheet brought up to date",
     SyncOutcome.FAILED: "failed",
     SyncOutcome.OFF: "not set up yet",
+    SyncOutcome.ELSEWHERE: "another host has the sync",
 }
 
 

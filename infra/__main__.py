@@ -36,7 +36,7 @@ def _provider(chosen: settings.Settings) -> aws.Provider:
     return aws.Provider(
         "aws",
         region=chosen.region,
-        endpoints=[aws.ProviderEndpointArgs(lightsail=chosen.endpoint)],
+        endpoints=[aws.ProviderEndpointArgs(lightsail=chosen.endpoint, dynamodb=chosen.table_endpoint)],
         # Each of these would call AWS itself.
         skip_credentials_validation=True,
         skip_metadata_api_check=True,

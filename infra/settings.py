@@ -31,7 +31,7 @@ HOST = r"[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
 # fmt: off
 KEYS = (
     "region", "availability-zone", "blueprint", "bundle", "hosts", "ip-address-type", "operator-cidrs",
-    "snapshot-time", "ssh-open-to-world", "static-ip", "table", "tags", "endpoint",
+    "snapshot-time", "ssh-open-to-world", "static-ip", "table", "tags", "endpoint", "table-endpoint",
 )
 # fmt: on
 
@@ -46,7 +46,7 @@ class InvalidSetting(Exception):
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the program builds from. CIDRs are in their canonical form, sorted; `snapshot_time` is empty for no
-    automatic snapshots, `endpoint` None but for local.
+    automatic snapshots, `endpoint` and `table_endpoint` None but for local.
     """
 
     stack: str
@@ -63,6 +63,7 @@ class Settings:
     tags: Mapping[str, str]
     endpoint: str | None
     table: str | None = None
+    table_endpoint: str | None = None
 
     @property
     def protect(self) -> bool:
@@ -77,13 +78,14 @@ def read(stack: str, config: Mapping[str, str], environment: Mapping[str, str]) 
     region = _choice("region", _required(given, "region", "the AWS region of the hosts, such as us-east-1"), REGIONS)
     ip_address_type = _choice("ip-address-type", given.get("ip-address-type", "ipv4"), ("ipv4", "dualstack"))
     v4, v6 = _operator_cidrs(given, ip_address_type)
+    table = _table(given.get("table"))
     return Settings(
         stack=stack,
         region=region,
         availability_zone=_zone(given.get("availability-zone", f"{region}a"), region),
         blueprint=_choice("blueprint", given.get("blueprint", BLUEPRINTS[0]), BLUEPRINTS),
         bundle=_bundle(given.get("bundle", "micro_3_0")),
-        hosts=_hosts(_texts("hosts", given.get("hosts", '["jada-orchestrator"]'))),
+        hosts=_hosts(_texts("hosts", given.get("hosts", '["jada-orchestrator"]')), table, stack),
         ip_address_type=ip_address_type,
         operator_cidrs=v4,
         operator_ipv6_cidrs=v6,
@@ -92,7 +94,8 @@ def read(stack: str, config: Mapping[str, str], environment: Mapping[str, str]) 
         static_ip=_flag("static-ip", given.get("static-ip", "true")),
         tags={"project": "jada", "stack": stack, **_tags(given.get("tags", "{}"))},
         endpoint=endpoint,
-        table=_table(stack, given.get("table")),
+        table=table,
+        table_endpoint=_table_endpoint(stack, table, given.get("table-endpoint")),
     )
 
 
@@ -113,7 +116,7 @@ def _own_keys(config: Mapping[str, str]) -> dict[str, str]:
 
 def _endpoint(stack: str, endpoint: str | None, environment: Mapping[str, str]) -> str | None:
     if stack == LOCAL:
-        return _local_endpoint(endpoint)
+        return _on_this_machine("endpoint", endpoint)
     if endpoint is not None:
         raise InvalidSetting(
             "endpoint", f"stack {stack!r} is a real one and talks to AWS itself; only 'local' may set this"
@@ -126,11 +129,18 @@ def _endpoint(stack: str, endpoint: str | None, environment: Mapping[str, str]) 
     return None
 
 
-def _local_endpoint(endpoint: str | None) -> str:
+def _table_endpoint(stack: str, table: str | None, endpoint: str | None) -> str | None:
+    """Where the table of stack local is; that stack may have the address without a table."""
+    if stack != LOCAL:
+        if endpoint is not None:
+            raise InvalidSetting("table-endpoint", f"stack {stack!r} is a real one: its table is in AWS itself")
+        return None
+    return _on_this_machine("table-endpoint", endpoint) if table or endpoint else None
+
+
+def _on_this_machine(key: str, endpoint: str | None) -> str:
     if endpoint is None:
-        raise InvalidSetting(
-            "endpoint", "stack 'local' never runs against AWS; set the address of this machine's cloud"
-        )
+        raise InvalidSetting(key, "stack 'local' never runs against AWS; set the address of this machine's cloud")
     url = urlsplit(endpoint)
     try:
         address = ipaddress.ip_address(url.hostname or "")
@@ -138,7 +148,7 @@ def _local_endpoint(endpoint: str | None) -> str:
         address = None
     if url.scheme != "http" or address is None or not address.is_private:
         raise InvalidSetting(
-            "endpoint", f"must be http:// and a private or loopback address, as http://10.77.0.1:8700, not {endpoint!r}"
+            key, f"must be http:// and a private or loopback address, as http://10.77.0.1:8700, not {endpoint!r}"
         )
     return endpoint
 
@@ -186,7 +196,7 @@ def _bundle(bundle: str) -> str:
     return bundle
 
 
-def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+def _hosts(names: tuple[str, ...], table: str | None, stack: str) -> tuple[str, ...]:
     if not names:
         raise InvalidSetting("hosts", 'names no host; write at least one, as ["jada-orchestrator"]')
     for name in names:
@@ -197,17 +207,21 @@ def _hosts(names: tuple[str, ...]) -> tuple[str, ...]:
         if f"{name}-ip" in names:
             # Lightsail keeps one list of names for hosts and addresses.
             raise InvalidSetting("hosts", f"'{name}-ip' is the name of {name}'s static IP; choose another")
-    if len(names) > 1:
+    if len(names) > 1 and table is None:
         # Each would have its own queue, page and limits, and all would write to the one sheet.
-        raise InvalidSetting("hosts", f"names {len(names)} hosts, and there is no queue yet that hosts share: name one")
+        why = f"names {len(names)} hosts, which need a queue that they share: set jada:table too, or name one"
+        raise InvalidSetting("hosts", why)
+    if len(names) > 1 and stack != LOCAL:
+        why = (
+            f"names {len(names)} hosts, and the sync, the watch and what is sent are not held by a lease yet: name one"
+        )
+        raise InvalidSetting("hosts", why)
     return names
 
 
-def _table(stack: str, name: str | None) -> str | None:
+def _table(name: str | None) -> str | None:
     if name is None:
         return None
-    if stack == LOCAL:
-        raise InvalidSetting("table", "the local cloud has no DynamoDB: only a real stack has a table")
     if not re.fullmatch(r"[A-Za-z0-9_.-]{3,55}", name):
         raise InvalidSetting(
             "table", f"{name!r} is no name of a table: 3 to 55 letters, digits, dots, hyphens, underscores"

@@ -1,9 +1,11 @@
 """The queue's table in DynamoDB, and the user that may use it and nothing else.
 
-Its key is not made here: whatever Pulumi makes is in its state. `fab table-key` makes it.
+Its key is not made here: whatever Pulumi makes is in its state. `fab table-key` makes it. Stack local has the table
+only: DynamoDB Local takes any key, and knows neither users nor tags, backups or encryption.
 """
 
 import json
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -28,8 +30,25 @@ INDEXES = {"queue": ("rq", "rs", ("ro", "go")), "states": ("lk", "ls", ())}
 
 def make(name: str, settings: Settings, provider: aws.Provider) -> dict[str, pulumi.Input[str]]:
     """Declare table and user; return their line in the inventory."""
-    kept = pulumi.ResourceOptions(provider=provider, protect=settings.protect)
-    table = aws.dynamodb.Table(
+    if settings.table_endpoint:
+        return {"name": _table(name, settings, provider).name, "endpoint": settings.table_endpoint}
+    table = _table(
+        name,
+        settings,
+        provider,
+        # Its backup: to any second of the last 35 days.
+        point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
+        # Under a key of this account's, whose use CloudTrail shows.
+        server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
+        # In AWS itself, beside Pulumi's own protection: a console deletes it as little.
+        deletion_protection_enabled=settings.protect,
+        tags=dict(settings.tags),
+    )
+    return {"name": table.name, "user": _user(name, table, settings, provider)}
+
+
+def _table(name: str, settings: Settings, provider: aws.Provider, **safety: Any) -> aws.dynamodb.Table:
+    return aws.dynamodb.Table(
         name,
         name=name,
         billing_mode="PAY_PER_REQUEST",
@@ -51,15 +70,13 @@ def make(name: str, settings: Settings, provider: aws.Provider) -> dict[str, pul
             )
             for index, (hashed, sorted_by, carried) in INDEXES.items()
         ],
-        # Its backup: to any second of the last 35 days.
-        point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
-        # Under a key of this account's, whose use CloudTrail shows.
-        server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
-        # In AWS itself, beside Pulumi's own protection: a console deletes it as little.
-        deletion_protection_enabled=settings.protect,
-        tags=dict(settings.tags),
-        opts=kept,
+        opts=pulumi.ResourceOptions(provider=provider, protect=settings.protect),
+        **safety,
     )
+
+
+def _user(name: str, table: aws.dynamodb.Table, settings: Settings, provider: aws.Provider) -> pulumi.Output[str]:
+    kept = pulumi.ResourceOptions(provider=provider, protect=settings.protect)
     user = aws.iam.User(f"{name}-hosts", name=f"{name}-hosts", tags=dict(settings.tags), opts=kept)
     aws.iam.UserPolicy(
         f"{name}-hosts",
@@ -68,7 +85,8 @@ def make(name: str, settings: Settings, provider: aws.Provider) -> dict[str, pul
         policy=table.arn.apply(policy),
         opts=pulumi.ResourceOptions(provider=provider),
     )
-    return {"name": table.name, "user": user.name}
+    made: pulumi.Output[str] = user.name
+    return made
 
 
 def policy(arn: str) -> str:

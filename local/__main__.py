@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -54,6 +55,10 @@ def _arguments() -> argparse.Namespace:
         "--claude", choices=["double", "real"], default="double",
         help="who plays the model; 'real' needs ANTHROPIC_API_KEY and costs money",
     )  # fmt: skip
+    shown.add_argument(
+        "--hosts", type=_hosts, default=1, metavar="N",
+        help="how many hosts; several share one queue in DynamoDB Local, and one of them is lost at work (default: 1)",
+    )  # fmt: skip
     shown.set_defaults(command=_demo)
     commands.add_parser("down", help="remove all of it; only the tools' cache stays").set_defaults(command=_down)
     ready = commands.add_parser("tools", help="install and build what demo and tests need, into the cache")
@@ -63,6 +68,12 @@ def _arguments() -> argparse.Namespace:
     env = commands.add_parser("env", help='print shell lines: eval "$(make env)"')
     env.set_defaults(command=_env)
     return parser.parse_args()
+
+
+def _hosts(text: str) -> int:
+    if not re.fullmatch("[1-9]", text):
+        raise argparse.ArgumentTypeError(f"a number of hosts is from 1 to 9, not {text!r}")
+    return int(text)
 
 
 def _demo(site: Site, args: argparse.Namespace) -> None:
@@ -78,7 +89,8 @@ def _demo(site: Site, args: argparse.Namespace) -> None:
     # Before minutes of building; a machine without `ip` gets it among the tools, and is asked again then.
     if shutil.which("ip"):
         network.require_addresses(site)
-    choice = demo.Choice(str(args.bookings.resolve()) if args.bookings else None, args.claude, site.octet)
+    bookings = str(args.bookings.resolve()) if args.bookings else None
+    choice = demo.Choice(bookings, args.claude, site.octet, args.hosts)
     # Shared, because a test holds its site's octet over several demos.
     with locks.site(site), locks.octet(site, shared=True):
         demo.require_consent(site, choice, os.environ, input if sys.stdin.isatty() else None)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from local import hosts, network
+from local import dynamodb, hosts, network
 from local.process import Process, wait_until
 from local.serve import health
-from local.site import BOOKINGS, CLAUDE, GOOGLE, LIGHTSAIL, Site, record_octet
+from local.site import BOOKINGS, CLAUDE, DYNAMODB, GOOGLE, LIGHTSAIL, Site, record_octet
 from local.steps import StepFailed
 
 PORTS = {"lightsail": LIGHTSAIL, "claude": CLAUDE, "google": GOOGLE, "bookings": BOOKINGS}
@@ -40,6 +40,25 @@ def start(site: Site, programs: Mapping[str, Sequence[str]]) -> None:
             raise StepFailed(f"{name} ended at its start:\n{_tail(site, name)}")
 
 
+def start_database(site: Site, library: Path) -> None:
+    """Start DynamoDB Local, from the `library` of its files, where it does not answer; the network must be up.
+
+    What it acknowledged is in its folder, also after it was killed. Raises `StepFailed`.
+    """
+    name = "dynamodb"
+    if Process.recorded(_pid(site, name)) and dynamodb.answers(site.cloud_address, DYNAMODB):
+        return
+    folder = site.state / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    server = dynamodb.command(library, folder, DYNAMODB)
+    _run(site, name, ["nsenter", f"--net=/run/netns/{site.edge}", "--", *server], folder, dynamodb.surroundings(folder))
+    answered = wait_until(
+        lambda: dynamodb.answers(site.cloud_address, DYNAMODB) or not _runs(site, name), dynamodb.STARTS_WITHIN_S
+    )
+    if not answered or not _runs(site, name):
+        raise StepFailed(f"DynamoDB Local does not answer on {site.url(DYNAMODB)}:\n{_tail(site, name)}")
+
+
 def stop(site: Site) -> None:
     """Remove all of this cloud: doubles, hosts, network and state. From whatever state it is in; twice is fine."""
     # The doubles first: a Lightsail that still runs would start its hosts again.
@@ -50,12 +69,16 @@ def stop(site: Site) -> None:
 
 
 def _start(site: Site, name: str, port: int, program: Sequence[str]) -> None:
+    _run(site, name, command(site, name, port, program), Path(__file__).parent.parent)
+
+
+def _run(site: Site, name: str, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
+    """Start a part that outlives this program, in place of the one that may run."""
     if process := Process.recorded(_pid(site, name)):
         process.end()
     with _log(site, name).open("ab") as log:
         child = subprocess.Popen(
-            command(site, name, port, program), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True, cwd=Path(__file__).parent.parent,
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=folder, env=env,
         )  # fmt: skip
     if process := Process.find(child.pid):
         process.record(_pid(site, name))

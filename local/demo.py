@@ -15,7 +15,7 @@ from pathlib import Path
 
 import urllib3
 
-from local import closing, cloud, environment, tools
+from local import closing, cloud, environment, loss, tools
 from local.account import Account, typed
 from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE, Site
@@ -47,16 +47,28 @@ TASKS = (
         description="A group has not confirmed. Ask a person whether to keep its rooms or to release them; report it.",
     ),
 )
+LONG = TASKS[1].title
+"""The one in whose middle a host is lost, where there are several."""
+SECOND = "larger batches now"
+"""What the script says in that task's second session only."""
 ANSWER = "Keep them until Friday, then release."
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a demo was asked for: a bookings file or the generated season, the double or the real API, its network."""
+    """What a demo was asked for: a bookings file or the generated season, the double or the real API, its network, how
+    many hosts.
+    """
 
     bookings: str | None
     claude: str
     octet: int = Site().octet
+    hosts: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The hosts' names, where they are several."""
+        return tuple(f"jada-{number + 1}" for number in range(self.hosts)) if self.hosts > 1 else ()
 
 
 def run(site: Site, choice: Choice, steps: Steps) -> None:
@@ -64,11 +76,16 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps)
         engine, image = tools.engine(steps), tools.image(steps)
+        database = tools.dynamodb(steps) if choice.names else None
     env = _shell(site, engine, steps.operator)
     with steps.step("cloud: Lightsail, Claude, Google and the booking system on this machine"):
         _cloud(site, choice, image, steps)
         environment.record_engine(site, engine)
-    with steps.step("pulumi up: the box, its static IP and its firewall"):
+        if database:
+            steps.tell("and DynamoDB Local, AWS's own, for the queue that the hosts share")
+            cloud.start_database(site, database)
+    made = f"{choice.hosts} boxes, each with static IP and firewall, and a table" if choice.names else ONE_BOX
+    with steps.step(f"pulumi up: {made}"):
         _pulumi_state(site, steps.operator)
         select = ["pulumi", "stack", "select", "--create", "local"]
         steps.run("stack", select, env=env, cwd=environment.project(site), as_operator=True)
@@ -77,18 +94,84 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
     with steps.step("fab secrets: four secrets, over SSH, to a folder that only root reads"):
         _secrets(site, choice, steps.operator)
         _fab(site, steps, env, "secrets", "--from", str(site.state / "secrets"))
-    with steps.step("fab deploy: first the system, then a release"):
+    if choice.names:
+        with steps.step("fab table-key: each host gets the key to the table"):
+            _fab(site, steps, env, "table-key")
+    with steps.step(f"fab deploy: first the system, then a release{HOST_BY_HOST if choice.names else ''}"):
         _fab(site, steps, env, "deploy")
-    with _dashboard(site, env, steps.operator) as client:
-        with steps.step("work: three tasks, through the queue, on the host"):
-            done = _work(site, client, steps)
-        with steps.step("sync: the bookings into the sheet, and a second run that writes nothing"):
-            _sync(site, client, env, steps)
-        bill = [(task, len(client.sessions(task.id))) for task in done]
-    with steps.step("fab verify: the host, proven over the same SSH"):
-        steps.tell(_fab(site, steps, env, "verify").strip().splitlines()[-1])
+    bill = _on_several(site, choice, env, steps) if choice.names else _on_one(site, env, steps)
+    with steps.step(f"fab verify: {'each' if choice.names else 'the'} host, proven over the same SSH"):
+        for line in _fab(site, steps, env, "verify").strip().splitlines()[-choice.hosts :]:
+            steps.tell(line)
     _remember(site, choice)
     steps.console.print(_closing(site, choice, bill, steps), soft_wrap=True)
+
+
+ONE_BOX = "the box, its static IP and its firewall"
+HOST_BY_HOST = "; the first host alone, then the others"
+Bill = list[tuple[Task, int]]
+
+
+def _on_one(site: Site, env: dict[str, str], steps: Steps) -> Bill:
+    """Have the one host work and sync; return each task with its number of sessions."""
+    with _dashboard(site, env, steps.operator) as client:
+        with steps.step("work: three tasks, through the queue, on the host"):
+            done = _finished(client, _queued(site, client), steps)
+        with steps.step("sync: the bookings into the sheet, and a second run that writes nothing"):
+            _sync(site, client, env, steps)
+        return _bill(client, done)
+
+
+def _on_several(site: Site, choice: Choice, env: dict[str, str], steps: Steps) -> Bill:
+    """Have several hosts work over one table, lose one in the middle of a session, and see the session go on."""
+    first = choice.names[0]
+    with (
+        steps.step("work: three tasks in one queue; each host takes what it finds"),
+        _dashboard(site, env, steps.operator, first) as client,
+    ):
+        if choice.claude != "real":
+            loss.hold(site, SECOND)
+        queued = _queued(site, client)
+        long = next(task for task in queued if task.title == LONG)
+        # The script's second session has the files of the first one, which ended in order; how many a real model needs
+        # is its own matter.
+        middle = loss.wait_for_middle(client, long, 1 if choice.claude == "real" else 2)
+        named = _hostnames(site, env, steps)
+        lost = named[middle.host]
+        steps.tell(f"{lost} works on “{LONG}”: {middle.records} records of it are in the table")
+    other = next(name for name in choice.names if name != lost)
+    with steps.step(f"loss: the power of {lost} is cut in the middle of that session"):
+        loss.cut_power(site, lost)
+        loss.release(site)
+        steps.tell(f"{lost} is down, and stays down; {other} is asked from here on")
+        with _dashboard(site, env, steps.operator, other) as client:
+            successor, seconds = loss.wait_for_successor(client, long, middle)
+            steps.tell(f"{named[successor]} goes on with the same session, {seconds:.0f} s later")
+            done = _finished(client, queued, steps)
+            if not (told := loss.told(client, middle)):
+                raise StepFailed("the session that went on was not told that its first host was lost")
+            steps.tell(f"the model was told: {told.partition('. ')[0].removeprefix('[jada: ')}.")
+            bill = _bill(client, done)
+    with steps.step(f"return: {lost} is started again"):
+        loss.start(site, lost)
+        _fab(site, steps, env, "ssh", "--host", lost, "--command", "sudo systemctl is-system-running --wait")
+    with (
+        steps.step("sync: the bookings into the sheet, and a second run that writes nothing"),
+        _dashboard(site, env, steps.operator, first) as client,
+    ):
+        _sync(site, client, env, steps, first)
+    return bill
+
+
+def _hostnames(site: Site, env: dict[str, str], steps: Steps) -> dict[str, str]:
+    """Return each host's name in Pulumi by the one that it has itself, which Lightsail makes of its private address."""
+    asked = ["pulumi", "stack", "output", "inventory", "--json", "--stack", "local"]
+    said = steps.run("inventory", asked, env=env, cwd=environment.project(site), as_operator=True)
+    return {f"ip-{each['private_address'].replace('.', '-')}": each["name"] for each in json.loads(said)["hosts"]}
+
+
+def _bill(client: Client, done: list[Task]) -> Bill:
+    return [(task, len(client.sessions(task.id))) for task in done]
 
 
 def require_consent(site: Site, choice: Choice, environ: Mapping[str, str], ask: Callable[[str], str] | None) -> None:
@@ -108,7 +191,8 @@ def require_consent(site: Site, choice: Choice, environ: Mapping[str, str], ask:
 
 def _words(choice: Choice) -> str:
     bookings = f"the bookings of {choice.bookings}" if choice.bookings else "the generated season"
-    return f"{bookings} and {'the real Claude' if choice.claude == 'real' else 'a script as Claude'}"
+    hosts = f", on {choice.hosts} hosts" if choice.names else ""
+    return f"{bookings} and {'the real Claude' if choice.claude == 'real' else 'a script as Claude'}{hosts}"
 
 
 def _shell(site: Site, engine: Path, operator: Account | None) -> dict[str, str]:
@@ -163,7 +247,7 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
         "bookings": ["doubles.bookings", *(["--file", choice.bookings] if choice.bookings else [])],
     }
     cloud.start(site, programs)
-    environment.make_project(site, steps.operator)
+    environment.make_project(site, steps.operator, choice.names)
     steps.logs = site.state / "logs"
     _post(f"{site.url(GOOGLE)}/_local/spreadsheets", {"id": SHEET, "title": "Port bookings", "sheet": "Bookings"})
 
@@ -198,8 +282,8 @@ def _fab(site: Site, steps: Steps, env: dict[str, str], task: str, *args: str) -
 
 
 @contextlib.contextmanager
-def _dashboard(site: Site, env: dict[str, str], operator: Account | None) -> Iterator[Client]:
-    """Open the operator's own tunnel to the host's dashboard and yield a client of its REST API."""
+def _dashboard(site: Site, env: dict[str, str], operator: Account | None, host: str | None = None) -> Iterator[Client]:
+    """Open the operator's own tunnel to a host's dashboard and yield a client of its REST API."""
     log = (site.state / "logs" / "tunnel.log").open("wb")
     identity = operator.identity() if operator else {}
     with log, tempfile.TemporaryDirectory() as name:
@@ -216,6 +300,7 @@ def _dashboard(site: Site, env: dict[str, str], operator: Account | None) -> Ite
             str(_free_port()),
             "--socket",
             f"{folder}/queue.sock",
+            *(["--host", host] if host else []),
         ]
         place = environment.project(site)
         with subprocess.Popen(command, env=env, cwd=place, stdout=log, stderr=log, **identity) as tunnel:
@@ -235,16 +320,20 @@ def _healthy(client: Client) -> bool:
         return False
 
 
-def _work(site: Site, client: Client, steps: Steps) -> list[Task]:
-    """Queue the three tasks, answer the one that asks, and wait until all are done."""
+def _queued(site: Site, client: Client) -> list[Task]:
+    """Queue the three tasks."""
     token = (site.state / "secrets" / "bookings_token").read_text(encoding="utf-8").strip()
     bookings = File(name="bookings.csv", content=_get(f"{site.url(BOOKINGS)}/v1/bookings.csv", token))
     contexts: tuple[tuple[File, ...], ...] = ((bookings,), (bookings,), ())
     budget = AskedBudget(sessions=10, usd_micros=5_000_000)
-    queued = [
+    return [
         client.add_task(NewTask(title=t.title, description=t.description, context=files, budget=budget))
         for t, files in zip(TASKS, contexts, strict=True)
     ]
+
+
+def _finished(client: Client, queued: list[Task], steps: Steps) -> list[Task]:
+    """Answer the task that asks, and wait until all are done."""
     shown: dict[str, State] = {}
     deadline = time.monotonic() + TASK_LIMIT_S
     while time.monotonic() < deadline:
@@ -275,10 +364,11 @@ def _progress(client: Client, task: Task, shown: dict[str, State], steps: Steps)
         client.reply(task.id, Reply(text=ANSWER), version=task.version)
 
 
-def _sync(site: Site, client: Client, env: dict[str, str], steps: Steps) -> None:
+def _sync(site: Site, client: Client, env: dict[str, str], steps: Steps, host: str | None = None) -> None:
     """Start the sync's unit twice, as cron does, and require "unchanged" of its second report."""
     for expected in ((SyncOutcome.CHANGED, SyncOutcome.UNCHANGED), (SyncOutcome.UNCHANGED,)):
-        _fab(site, steps, env, "ssh", "--command", "sudo systemctl start port-sheet-sync.service")
+        where = ["--host", host] if host else []
+        _fab(site, steps, env, "ssh", *where, "--command", "sudo systemctl start port-sheet-sync.service")
         run = client.sync_runs()[0]
         steps.tell(f"{run.outcome}: {run.rows_read} bookings read, {run.added} added, {run.changed} changed")
         if run.outcome not in expected:

@@ -1,19 +1,23 @@
 """The environment in which `pulumi`, `fab`, `aws` and `pytest` act on the local cloud, as a value."""
 
+import json
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local import proxy
 from local.account import Account, typed
-from local.site import LIGHTSAIL, Site
+from local.site import DYNAMODB, LIGHTSAIL, Site
 from local.steps import StepFailed
 
 ROOT = Path(__file__).parent.parent
 SHIMS = Path(__file__).parent / "pulumi" / "bin"
 PULUMI_STATE = "pulumi"
+TABLE = "jada-queue"
+"""The table of a stack with several hosts."""
+LEASE_S = 20
 _ENGINE = "engine"
 _MADE_FOR = ROOT / ".venv" / "made-for"
 
@@ -24,18 +28,19 @@ _HIDDEN = (".git", *_SETTINGS)
 def project(site: Site) -> Path:
     """Return the folder in which `pulumi` and `fab` act on the site.
 
-    It is the work tree for the octet that its settings are written for; for another, a folder made by `make_project`.
+    It is the work tree for what its settings say; for another octet, or several hosts, a folder made by `make_project`.
     """
-    return ROOT if site.octet == Site().octet else site.state / "project"
+    made = site.state / "project"
+    return made if site.octet != Site().octet or made.is_dir() else ROOT
 
 
-def make_project(site: Site, owner: Account | None = None) -> None:
+def make_project(site: Site, owner: Account | None = None, names: Sequence[str] = ()) -> None:
     """Make the folder `project` returns, if it is not the work tree: all of that by links, its settings readdressed.
 
-    It is `owner`'s, who works there.
+    It is `owner`'s, who works there. `names` are the hosts' where there are several.
     """
-    folder = project(site)
-    if folder == ROOT:
+    folder = site.state / "project"
+    if site.octet == Site().octet and not names:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -44,9 +49,21 @@ def make_project(site: Site, owner: Account | None = None) -> None:
             (folder / path.name).symlink_to(path)
     for name in _SETTINGS:
         text = (ROOT / name).read_text(encoding="utf-8")
+        text = several(text, names) if names else text
         (folder / name).write_text(text.replace(f"10.{Site().octet}.", f"10.{site.octet}."), encoding="utf-8")
     if owner:
         owner.give(folder)
+
+
+def several(text: str, names: Sequence[str]) -> str:
+    """Return one of the two settings files for hosts of these names over one table."""
+    hosts = f"config:\n  jada:hosts: {json.dumps(list(names))}\n  jada:table: {TABLE}\n"
+    table = f'table = "{Site().url(DYNAMODB)}/{TABLE}"\n'
+    # A lost host's task is another's after this long: in a demo nobody waits two minutes for it.
+    changes = {"config:\n": hosts, 'table = ""\n': table, "lease_s = 120\n": f"lease_s = {LEASE_S}\n"}
+    for old, new in changes.items():
+        text = text.replace(f"\n{old}", f"\n{new}")
+    return text
 
 
 def variables(site: Site, engine: Path, path: str, no_proxy: str = "") -> dict[str, str]:

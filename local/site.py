@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-LIGHTSAIL, CLAUDE, GOOGLE, BOOKINGS = 8700, 8701, 8702, 8703
-"""The doubles' ports, inside the cloud's own network namespace: nothing else on the machine can hold them."""
+LIGHTSAIL, CLAUDE, GOOGLE, BOOKINGS, DYNAMODB = 8700, 8701, 8702, 8703, 8704
+"""Ports of the doubles and of DynamoDB Local, inside the cloud's own network namespace: nothing else on the machine can
+hold them.
+"""
 
 
 @dataclass(frozen=True, slots=True)

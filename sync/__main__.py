@@ -1,11 +1,14 @@
 """`python -m sync`: one run; its outcome goes to the journal, to the disk, to the dashboard and into the exit code."""
 
 import argparse
+import contextlib
+import dataclasses
 import gc
 import json
 import logging
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import time
@@ -16,16 +19,20 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from sync import away, changes, credentials, diff, report, sample, walls
 from sync.failure import Exit, SyncFailed, memory_failure
+from sync.held import Elsewhere, catch_up, holding
 from sync.history import Busy, History, opened, require_memory
+from sync.lease import Shared, holder
 from sync.run import Context, Done, Preview, preview, prove_writable, secret, sync
 from sync.settings import STATE, Settings, read
 from sync.source import read as source
 from wire import log
 from wire.addresses import needs_token
 from wire.client import Client
-from wire.settings_file import load
+from wire.settings_file import sections
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -40,7 +47,8 @@ _log = logging.getLogger("sync")
 
 
 def main(arguments: Sequence[str] | None = None, now: Callable[[], datetime] = utc_now) -> int:
-    """Run once. Returns 0 only when the sheet was proven to be in step; or, with --dry-run, when the plan was printed.
+    """Run once. Returns 0 only when the sheet was proven to be in step, or another host has the sync; or, with
+    --dry-run, when the plan was printed.
 
     Anything else prints one line with its cause and its cure to stderr; `Exit` says what each code means.
     """
@@ -54,11 +62,13 @@ def main(arguments: Sequence[str] | None = None, now: Callable[[], datetime] = u
     # systemd sets it for LoadCredential=; by hand it is a folder with the same files.
     secrets = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
     try:
-        settings = _settings(options.settings)
+        settings, options.is_shared = _settings(options.settings)
     except (Invalid, tomllib.TOMLDecodeError) as error:
         return _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
     if options.explain or options.looked:
-        return _explain(options.explain, options.state) if options.explain else _close_strays(options.state, settings)
+        return (
+            _explain(options.explain, options.state) if options.explain else _close_strays(settings, secrets, options)
+        )
     if options.first or options.writable:
         return (_show_first if options.first else _prove_writable)(settings, secrets, options)
     if not settings.enabled:
@@ -93,8 +103,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _settings(path: Path) -> Settings:
-    return read(tomllib.load(sys.stdin.buffer).get("sync", {})) if str(path) == "-" else load(path, "sync", read)
+def _settings(path: Path) -> tuple[Settings, bool]:
+    """Return the sync's settings, and whether other hosts may have the sync: where the queue is in a table."""
+    found = tomllib.load(sys.stdin.buffer) if str(path) == "-" else sections(path)
+    queue = found.get("dashboard", {})
+    return read(found.get("sync", {})), bool(isinstance(queue, dict) and queue.get("table"))
 
 
 def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
@@ -102,6 +115,10 @@ def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
     outcome = _attempt(sync, settings, secrets, options)
     if isinstance(outcome, Busy):  # no outcome of its own: the other run reports
         return _print_failure(outcome)
+    if isinstance(outcome, Elsewhere):
+        _log.info("%s; %s", outcome.cause, outcome.cure)
+        _keep(lambda: report.write(options.state, report.elsewhere(started, options.now(), outcome)))
+        return Exit.IN_STEP
     if isinstance(outcome, Done):
         _print_done(outcome, settings)
     code = _print_failure(outcome) if isinstance(outcome, SyncFailed) else Exit.IN_STEP
@@ -118,12 +135,12 @@ def _attempt(
         with opened(state, (*settings.columns, STATE)) as history:
             context = Context(settings, secrets, history, options.now, time.sleep, state, options.plan)
             try:
-                return what(context)
+                return _alone(what, context, options)
+            except Elsewhere as elsewhere:
+                return elsewhere
             except SyncFailed as failed:
                 _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
                 return failed
-            finally:
-                _keep_changes(history, settings, state, options.now())
     except Busy as busy:
         return busy
     except (sqlite3.Error, OSError) as error:
@@ -132,6 +149,37 @@ def _attempt(
         _log.exception("unforeseen")
         cause = f"the sync itself is at fault: {type(error).__name__}: {error}"
         return SyncFailed("sync_fault", cause, "report it with the lines above this one")
+
+
+def _alone(what: Callable[[Context], Found], context: Context, options: argparse.Namespace) -> Found:
+    """Do it, with several hosts as the one that has the sync. What was settled is kept for readers in any case."""
+    history = context.history
+
+    def keep() -> None:
+        _keep_changes(history, context.settings, context.state, options.now())
+
+    with contextlib.ExitStack() as stack:
+        if not options.is_shared:
+            stack.callback(keep)
+            return what(context)
+        # Before another host's memory takes the place of this one: what a killed run left is nowhere else.
+        keep()
+        store = _shared(context.settings, context.secrets, context.state)
+        if options.dry_run:
+            catch_up(store, history)
+            return what(context)
+        held = stack.enter_context(holding(store, history, _boottime))
+        stack.callback(keep)
+        return what(dataclasses.replace(context, ready=held.ready))
+
+
+def _shared(settings: Settings, secrets: Path, state: Path) -> Shared:
+    # Few tries: a lease does not wait.
+    return Shared(_dashboard(settings, secrets, retries=1), holder(state))
+
+
+def _boottime() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _keep_changes(history: History, settings: Settings, state: Path, at: datetime) -> None:
@@ -191,11 +239,15 @@ def _prove_writable(settings: Settings, secrets: Path, options: argparse.Namespa
     return 0
 
 
-def _close_strays(state: Path, settings: Settings) -> int:
+def _close_strays(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
+    state: Path = options.state
     try:
         # Opening makes what is not there, and of a memory that is new nothing would be open.
         require_memory(state)
-        with opened(state, (*settings.columns, STATE)) as history:
+        with contextlib.ExitStack() as stack:
+            history = stack.enter_context(opened(state, (*settings.columns, STATE)))
+            if options.is_shared:
+                stack.enter_context(holding(_shared(settings, secrets, state), history, _boottime))
             strays = history.strays()
             history.close_strays(strays, [], utc_now())
     except SyncFailed as failed:
@@ -243,6 +295,8 @@ def _report(
     started, options, outage = where
     state, now = options.state, options.now
     run = report.sync_run(outcome, (started, now()), _dies_at(settings, secrets))
+    if options.is_shared and run.cause:
+        run = replace(run, cause=f"on {socket.gethostname()}: {run.cause}")
     if isinstance(outcome, Done):
         met = changes.met(outcome.plan, outcome.aside, (*settings.columns, STATE), now())
         _keep(lambda: changes.append(state, met))
@@ -265,9 +319,9 @@ def _report(
     return outage.tell(run, now())
 
 
-def _dashboard(settings: Settings, secrets: Path) -> Client:
+def _dashboard(settings: Settings, secrets: Path, *, retries: int = 3) -> Client:
     url = settings.dashboard_url
-    return Client(url, secret(secrets, "dashboard_token") if needs_token(url) else None)
+    return Client(url, secret(secrets, "dashboard_token") if needs_token(url) else None, retries=retries)
 
 
 def _report_off(settings: Settings, secrets: Path, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """The Sheets API over HTTP, one spreadsheet: a call answers JSON, or fails by its name."""
 
 import http
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,10 +23,14 @@ class Refused(SyncFailed):
 
 
 class Api:
-    """Calls one spreadsheet. After a failure with `wait_s` a write may have happened all the same."""
+    """Calls one spreadsheet. After a failure with `wait_s` a write may have happened all the same.
 
-    def __init__(self, settings: Settings, access: Access) -> None:
+    `ready` is asked before a call of a path is sent, each time, and may refuse it.
+    """
+
+    def __init__(self, settings: Settings, access: Access, ready: Callable[[str], None] | None = None) -> None:
         self._access = access
+        self._ready = ready or (lambda _: None)
         # No retries here: after a write that got no answer the sheet must be read before anything is sent again.
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
         self._url = f"{settings.sheets_url.rstrip('/')}/{settings.spreadsheet_id}"
@@ -38,10 +42,12 @@ class Api:
         """Call `method` on a path below the spreadsheet. Raises `SyncFailed`; it is `Refused` when nothing was done."""
         url = self._url + path + (f"?{urlencode(query)}" if query else "")
         try:
+            self._ready(path)
             status, data = self._sent(method, url, body)
             if status == http.HTTPStatus.UNAUTHORIZED:
                 # The access token's hour is over, or it was taken away in the middle of the run: a refresh tells which.
                 self._access.renew()
+                self._ready(path)
                 status, data = self._sent(method, url, body)
         except urllib3.exceptions.HTTPError as error:
             raise transport_failure("sheets", error) from error

@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ _PROMPT = "Open this address in a browser, sign in as the account that may edit 
 _SYNC = ("systemctl", "start", "port-sheet-sync.service")
 _RUNS = 2
 """Starts of the sync: a run that began before the new token was there proves nothing."""
+_ELSEWHERE, _ELSEWHERE_S = 24, 15
+"""Starts that may find the sync at another host, and the pause between: in all longer than a lease that was left."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -283,11 +286,19 @@ def _start_sync() -> None:
         raise SyncFailed("sync_not_started", f"the sync could not be started: {error.strerror}", cure) from error
 
 
-def _synced(since: datetime, start: Callable[[], None], state: Path) -> SyncRun:
+def _synced(
+    since: datetime, start: Callable[[], None], state: Path, pause: Callable[[float], None] = time.sleep
+) -> SyncRun:
     """Run the sync until a run that began after `since` has ended, and return its report. Raises `SyncFailed`."""
-    for _ in range(_RUNS):
+    runs = elsewhere = 0
+    while runs < _RUNS and elsewhere < _ELSEWHERE:
         start()
         run = _latest(state)
+        if run and run.outcome is SyncOutcome.ELSEWHERE:
+            elsewhere += 1
+            pause(_ELSEWHERE_S)
+            continue
+        runs += 1
         # Cron's run may have begun with the old token: starting it only waited for its end.
         if run and datetime.fromisoformat(run.started_at) >= since.replace(microsecond=0):
             if run.outcome not in (SyncOutcome.CHANGED, SyncOutcome.UNCHANGED):

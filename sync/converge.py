@@ -39,16 +39,22 @@ _REFUSED = 3
 """Refusals one after another: the sheet may have changed under the first of them."""
 _LATE = timedelta(minutes=5)
 """How long a write may be on its way after its answer was lost: Google ends each call after 180 s."""
+_STOOD_STILL = timedelta(days=1)
+"""How long a host may stand still between its last look at its lease and the sending of a write."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the work has of the outside: the time, how to wait, and ids for copies that no tab has."""
+    """What the work has of the outside: the time, how to wait, and ids for copies that no tab has.
+
+    `is_shared`: other hosts write to the sheet at other times.
+    """
 
     now: Callable[[], datetime]
     pause: Callable[[float], None]
     new_id: Callable[[], int]
+    is_shared: bool = False
 
 
 class Converge:
@@ -260,7 +266,9 @@ class Converge:
         return tuple(cells.get(place, cell) for place, cell in enumerate(old))
 
     def _delete(self, number: int, copy: int) -> None:
-        others = [b for b in self._history.batches() if b.batch.copy == copy and b.number != number]
+        others = [
+            b for b in self._history.batches() if b.batch.copy == copy and b.number != number and not b.is_watched
+        ]
         # An older batch of this id may still be on its way: while the copy stands, it is refused.
         if any(self._may_come(each) for each in others):
             return
@@ -270,8 +278,9 @@ class Converge:
             # It is gone already: by a user, or by the same call before.
             if "No grid with id" not in refused.said:
                 raise
-        for each in (number, *(b.number for b in others)):
-            self._history.forget(each)
+        self._history.forget(number)
+        for each in others:
+            self._let_go(each)
 
     def _replay(self) -> None:
         """See to batches that were sent and are not over: by the copy that each of them would have made."""
@@ -285,8 +294,10 @@ class Converge:
             elif there:
                 keys = {row.key for row in each.batch.added} | {target.key for target in each.batch.targets}
                 self._judge(each.number, each.batch, self._sheet.met(each.batch), keys)
-            elif each.judged:
+            elif each.judged or (each.is_watched and self._outside.now() - each.at >= _STOOD_STILL):
                 self._history.forget(each.number)
+            elif each.is_watched:
+                continue
             elif each.batch.copy not in copies:
                 # Not carried out, or not yet: its id is taken by the next batch, so that only one of them ever is.
                 self._gone.append(each)
@@ -300,7 +311,7 @@ class Converge:
         met = [(each, *self._traces(each.batch, table)) for each in self._gone]
         for each, done, new in met:
             if not (done or new or self._may_come(each)):
-                self._history.forget(each.number)
+                self._let_go(each)
         traced = [(each, done, new) for each, done, new in met if done or new]
         # Read again: between the two readings before it may have come, with its copy.
         copies = self._sheet.shape().copies if traced else {}
@@ -328,9 +339,16 @@ class Converge:
         cure = "look at these bookings in File > Version history, and leave the hidden tabs of this name alone"
         return SyncFailed("sheet_copy_gone", cause, cure)
 
+    def _let_go(self, begun: Begun) -> None:
+        """A batch is over; one of another host that may yet wake and send it leaves its copy as its only trace."""
+        if self._outside.is_shared and not begun.judged:
+            self._history.watch(begun.number)
+        else:
+            self._history.forget(begun.number)
+
     def _may_come(self, begun: Begun) -> bool:
         """Whether Google may still carry out a batch of which no answer came."""
-        return not begun.judged and self._outside.now() - begun.at < _LATE
+        return not (begun.judged or begun.is_watched) and self._outside.now() - begun.at < _LATE
 
     def _wait(self, failed: SyncFailed) -> None:
         self._tries += 1

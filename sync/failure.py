@@ -27,6 +27,7 @@ class Exit(enum.IntEnum):
     """What a run ends with. From CREDENTIAL to FAULT it failed, and the dashboard or a notification target was told."""
 
     IN_STEP = 0
+    """The sheet was proven to be in step; or another host has the sync, and its run says how the sheet is."""
     UNTOLD = 1
     """It failed, and could tell nobody: systemd's OnFailure= does."""
     CREDENTIAL = 10
@@ -55,6 +56,7 @@ _EXITS: Mapping[str, Exit] = {
     **dict.fromkeys(("sheets_refused", "sync_fault"), Exit.FAULT),
     "sheets_api_disabled": Exit.CREDENTIAL,
     "already_running": Exit.BUSY,
+    **dict.fromkeys(("lease_unknown", "lease_short"), Exit.HOST),
     "settings_wrong": Exit.SETTINGS,
 }
 """Names whose class their first word does not say."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from sync import carried
 from sync.batch import Batch
 from sync.failure import SyncFailed
 from sync.judge import Told, Verdict
@@ -34,17 +35,23 @@ CREATE TRIGGER IF NOT EXISTS keep_gone BEFORE DELETE ON base BEGIN
 END;
 """
 
+_JUDGED, _WATCHED = 1, 2
+"""What a batch is beyond sent."""
 _ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A batch that was sent, when, and whether it was judged by its copy."""
+    """A batch that was sent, when, and whether it was judged by its copy.
+
+    `is_watched`: it is taken for never carried out; only its copy would say that it was, after all.
+    """
 
     number: int
     at: datetime
     batch: Batch
     judged: bool
+    is_watched: bool = False
 
 
 class Busy(SyncFailed):
@@ -84,6 +91,44 @@ class History:
         self._db = sqlite3.connect(folder / _FILE, isolation_level=None)
         # FULL: with a base that a power cut took back, a booking that changes meanwhile looks like a conflict.
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _TABLES)
+
+    # What other hosts go on from
+
+    def follow(self) -> int:
+        """Note from now on what changes since it was last kept in the store; return which version that was, or 0."""
+        carried.follow(self._db)
+        return carried.noted(self._db)[0]
+
+    @property
+    def writes(self) -> int:
+        """A number that grows with each row that is written here."""
+        return self._db.total_changes
+
+    def touched(self) -> carried.Kept:
+        """Return the rows that were touched since the last image."""
+        return carried.rows(self._db)
+
+    def image(self) -> tuple[carried.Kept, bytes]:
+        """Return an image of all."""
+        return carried.image(self._db)
+
+    def note_kept(self, version: int, kept: carried.Kept, *, is_image: bool) -> None:
+        """Note which version the store holds."""
+        carried.note(self._db, version, kept, is_image=is_image)
+
+    def restore(self, version: int, kept: carried.Kept, image: bytes | None) -> None:
+        """Put a version that the store holds in place of what is here. Raises `carried.Unfit`."""
+        carried.restore(self._db, version, kept, image)
+        self._db.executescript("PRAGMA journal_mode=WAL;" + _TABLES)
+        carried.follow(self._db)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a write was sent of which it is not known yet that it is over."""
+        unjudged = self._db.execute("SELECT 1 FROM batch WHERE judged = 0").fetchone()
+        return unjudged is not None or self._note("load") is not None
+
+    # What a run reads and keeps
 
     def base(self) -> "Settled":
         """Return the settled cells of each booking; those of a column that is new since then are None."""
@@ -139,9 +184,19 @@ class History:
         """Return the batches that were begun and are not over, the oldest first."""
         rows = self._db.execute("SELECT number, at, data, judged FROM batch ORDER BY number")
         return [
-            Begun(number, datetime.fromisoformat(at), msgspec.json.decode(data, type=Batch), bool(judged))
+            Begun(
+                number,
+                datetime.fromisoformat(at),
+                msgspec.json.decode(data, type=Batch),
+                judged == _JUDGED,
+                judged == _WATCHED,
+            )
             for number, at, data, judged in rows
         ]
+
+    def watch(self, number: int) -> None:
+        """A batch is taken for never carried out; another host that stood still may send it all the same."""
+        self._db.execute("UPDATE batch SET judged = ? WHERE number = ?", (_WATCHED, number))
 
     def forget(self, number: int) -> None:
         """A batch is over: its copy is gone, or it was never carried out."""

@@ -81,6 +81,11 @@ def off(now: datetime) -> SyncRun:
     return SyncRun(started_at=_text(now), finished_at=_text(now), outcome=SyncOutcome.OFF)
 
 
+def elsewhere(started: datetime, now: datetime, why: SyncFailed) -> SyncRun:
+    """Make what stays on the disk of a run that found the sync at another host: that one reports to the dashboard."""
+    return SyncRun(started_at=_text(started), finished_at=_text(now), outcome=SyncOutcome.ELSEWHERE, cause=why.cause)
+
+
 def send(client: Client, run: SyncRun) -> bool:
     """Report to the dashboard; return whether it took the report. The sheet does not depend on it."""
     try:

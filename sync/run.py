@@ -37,6 +37,8 @@ class Context(msgspec.Struct, frozen=True):
     state: Path = Path()
     expected: str = ""
     """The name of the plan that a dry run printed, if only that may be written."""
+    ready: Callable[[str], None] | None = None
+    """What must be so before each call of the spreadsheet, by its path: with several hosts, the sync's lease."""
     new_id: Callable[[], int] = _random_id
 
 
@@ -114,11 +116,11 @@ def _sides(context: Context) -> tuple[Bookings, Sheet, credentials.Token]:
     bookings = source.read(settings, source.Outside(partial(secret, context.secrets), context.state))
     last_ok = context.history.token_last_ok(token.fingerprint)
     access = credentials.refresh(token, last_ok, context.now(), context.pause)
-    return bookings, Sheet(Api(settings, access), settings), token
+    return bookings, Sheet(Api(settings, access, context.ready), settings), token
 
 
 def _converge(context: Context, sheet: Sheet) -> Converge:
-    outside = Outside(context.now, context.pause, context.new_id)
+    outside = Outside(context.now, context.pause, context.new_id, is_shared=context.ready is not None)
     return Converge(sheet, context.history, outside, context.settings)
 
 

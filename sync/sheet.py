@@ -19,6 +19,11 @@ from sync.table import Reader, Table
 _CELLS = f"sheets(properties.sheetId,data(startRow,rowData.values({blocks.SHOWN})))"
 
 
+def is_write(path: str) -> bool:
+    """Whether a call of this path writes."""
+    return path.endswith((":batchUpdate", ":append"))
+
+
 class Call(Protocol):
     """A call of the Sheets API on a path below the spreadsheet."""
 

@@ -1,4 +1,4 @@
 """What crosses HTTP between the agent, the sync, the dashboard and the operator: values, their JSON, and the client.
 
-Standard library and urllib3 only: the daemon that imports this idles in 30 MB.
+Standard library and msgspec; `tcp` with urllib3, `unix` with httptools: the daemon that imports this idles in 15 MB.
 """

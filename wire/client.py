@@ -1,28 +1,24 @@
 """The dashboard's REST API as calls: what the daemon, the sync and the operator use.
 
-Reads and idempotent writes are retried by urllib3 within bounds; what still fails is `Unreachable` (no answer) or
+All are tried again within bounds, by the way there (`wire.exchange`); what still fails is `Unreachable` (no answer) or
 `RequestRefused` (the dashboard said no, with its problem document).
 """
 
-import http
-import socket
 import urllib.parse
 import uuid
 import zlib
 from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
-
-import urllib3
+from typing import Literal, TypeVar
 
 from wire import routes, types
 from wire.addresses import needs_token
+from wire.exchange import Answer, NoAnswer, Way
 from wire.routes import GZIP, UNPACKED_LIMIT, Header, Route
 from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
 
 A = TypeVar("A")
-JOINED_LIMIT = 64 * 1024
-"""Bytes of a request that is sent in one piece."""
+NO_CONTENT, BAD_REQUEST, NOT_FOUND = 204, 400, 404
 
 
 PACKED_FROM = 300
@@ -39,50 +35,6 @@ class RequestRefused(Exception):
     def __init__(self, problem: types.Problem) -> None:
         super().__init__(f"{problem.status} {problem.title}: {problem.detail}")
         self.problem = problem
-
-
-class _Connection(urllib3.connection.HTTPConnection):
-    """Sends a request's head and its body at once: each by itself would wake the dashboard for half a request."""
-
-    _held: list[bytes] | None = None
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request."""
-        held: list[bytes] = []
-        self._held = held
-        super().request(*args, **kwargs)
-        self._held = None
-        # Joining copies: files of megabytes go as they are.
-        for part in [b"".join(held)] if sum(len(part) for part in held) <= JOINED_LIMIT else held:
-            self.send(part)
-
-    def send(self, data: Any) -> None:
-        """Send bytes, or hold them until their request is whole."""
-        if self._held is None:
-            super().send(data)
-        else:
-            self._held.append(data)
-
-
-class _UnixConnection(_Connection):
-    """The same over a Unix socket."""
-
-    def __init__(self, *args: Any, path: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._path = path
-
-    def _new_conn(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(self.timeout)
-        try:
-            connection.connect(self._path)
-        except TimeoutError as error:
-            connection.close()
-            raise urllib3.exceptions.ConnectTimeoutError(self, f"{self._path} takes no connection") from error
-        except OSError as error:
-            connection.close()
-            raise urllib3.exceptions.NewConnectionError(self, f"{self._path}: {error.strerror}") from error
-        return connection
 
 
 class Client:
@@ -104,28 +56,16 @@ class Client:
             self._headers[Header.OPERATOR] = urllib.parse.quote(operator)
         if token:
             self._headers["Authorization"] = f"Bearer {token.reveal()}"
-        retry = urllib3.Retry(
-            total=retries,
-            backoff_factor=0.2,
-            status_forcelist=(502, 503, 504),
-            # POST too: every write of this API may be sent twice.
-            allowed_methods=None,
-            # The last answer is wanted itself, for its problem document.
-            raise_on_status=False,
-            # A proxy that asks for minutes would hold up heartbeats: callers pause by themselves.
-            respect_retry_after_header=False,
-        )
-        # Not a PoolManager: it reads the address and looks for the host's pool anew with each call.
-        if not needs_token(self._url):
-            path = self._url.removeprefix("unix:")
-            self._pool = urllib3.HTTPConnectionPool("localhost", timeout=timeout_s, retries=retry, path=path)
-            self._pool.ConnectionCls = _UnixConnection
-            self._prefix = ""
-            return
-        self._pool = urllib3.connection_from_url(self._url, timeout=timeout_s, retries=retry)
-        self._prefix = urllib.parse.urlsplit(self._url).path
-        if self._pool.scheme == "http":
-            self._pool.ConnectionCls = _Connection
+        if needs_token(self._url):
+            # Only here: what runs on the queue's own host does without urllib3, which doubles an idle daemon's memory.
+            from wire.tcp import OverTcp  # noqa: PLC0415
+
+            self._way: Way = OverTcp(self._url, timeout_s, retries)
+        else:
+            # Only here: an operator's machine has no httptools.
+            from wire.unix import OverUnix  # noqa: PLC0415
+
+            self._way = OverUnix(self._url.removeprefix("unix:"), timeout_s, retries)
 
     def add_task(self, task: types.NewTask, *, key: str | None = None) -> types.Task:
         """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again.
@@ -158,7 +98,7 @@ class Client:
         while address:
             response = self._send("GET", address)
             yield from _answer(routes.TASKS, response).tasks
-            address = _next(response.headers.get("Link"))
+            address = _next(response.headers.get("link"))
 
     def sessions(self, task_id: str) -> tuple[types.Session, ...]:
         """Return a task's sessions, oldest first."""
@@ -216,7 +156,7 @@ class Client:
         """
         headers = {Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())}
         response = self._send("POST", self._address(routes.CLAIM), request, headers)
-        return None if response.status == http.HTTPStatus.NO_CONTENT else _answer(routes.CLAIM, response)
+        return None if response.status == NO_CONTENT else _answer(routes.CLAIM, response)
 
     def heartbeat(self, task_id: str, beat: types.Heartbeat) -> types.HeartbeatReply:
         """Renew a lease; raises `RequestRefused` 409 when the fence is stale."""
@@ -255,7 +195,7 @@ class Client:
         try:
             return self._call(routes.KEPT, name=name)
         except RequestRefused as error:
-            if error.problem.status == http.HTTPStatus.NOT_FOUND:
+            if error.problem.status == NOT_FOUND:
                 return None
             raise
 
@@ -317,6 +257,10 @@ class Client:
         """Say that a worker lives, while it claims nothing."""
         return self._call(routes.PRESENT, presence)
 
+    def hosts(self) -> types.HostList:
+        """Return how each host of the queue stands, and what today took in all."""
+        return self._call(routes.HOSTS)
+
     def rates(self) -> types.SessionRates:
         """Return how the sessions of the last day, week and month ended."""
         return self._call(routes.RATES)
@@ -350,15 +294,13 @@ class Client:
         asked = urllib.parse.urlencode(encode(query)) if query is not None else ""
         return route.path.format(**quoted) + (f"?{asked}" if asked else "")
 
-    def _send(
-        self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None
-    ) -> urllib3.BaseHTTPResponse:
+    def _send(self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None) -> Answer:
         payload = None if body is None else dump(body)
         return _accepted(self._request(method, address, payload, headers))
 
     def _send_packed(
         self, method: str, address: str, body: object = None, headers: dict[Header, str] | None = None
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> Answer:
         """Send a request, packed where the dashboard is known to take that and something is won by it."""
         payload = dump(body)
         response = None
@@ -367,33 +309,33 @@ class Client:
             response = self._request(method, address, zlib.compress(payload, wbits=31), headers, GZIP)
         if response is None or response.status in _UNREADABLE:  # the release before, put back meanwhile
             response = self._request(method, address, payload, headers)
-        self._takes_packed = GZIP in response.headers.get("Accept-Encoding", "")
+        self._takes_packed = GZIP in response.headers.get("accept-encoding", "")
         return _accepted(response)
 
     def _request(
         self, method: str, address: str, payload: bytes | None, headers: dict[Header, str] | None, coding: str = ""
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> Answer:
         sent = {**self._headers, **{str(name): value for name, value in (headers or {}).items()}}
         if payload is not None:
             sent["Content-Type"] = "application/json"
         if coding:
             sent["Content-Encoding"] = coding
         try:
-            return self._pool.request(method, self._prefix + address, body=payload, headers=sent)
-        except urllib3.exceptions.HTTPError as error:
+            return self._way.request(method, address, payload, sent)
+        except NoAnswer as error:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
 
 
-_UNREADABLE = (http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+_UNREADABLE = (400, 415)
 
 
-def _accepted(response: urllib3.BaseHTTPResponse) -> urllib3.BaseHTTPResponse:
-    if response.status >= http.HTTPStatus.BAD_REQUEST:
+def _accepted(response: Answer) -> Answer:
+    if response.status >= BAD_REQUEST:
         raise _refusal(response)
     return response
 
 
-def _answer(route: Route[A], response: urllib3.BaseHTTPResponse) -> A:
+def _answer(route: Route[A], response: Answer) -> A:
     """Read an answer, leniently: it may come from a newer dashboard. What is none at all is no answer."""
     if route.answer is None:
         raise TypeError(f"{route.name} answers with bytes")
@@ -403,8 +345,8 @@ def _answer(route: Route[A], response: urllib3.BaseHTTPResponse) -> A:
         raise Unreachable(f"the dashboard's answer cannot be read: {error}") from error
 
 
-def _refusal(response: urllib3.BaseHTTPResponse) -> Exception:
-    if response.headers.get("Content-Type", "").startswith("application/problem+json"):
+def _refusal(response: Answer) -> Exception:
+    if response.headers.get("content-type", "").startswith("application/problem+json"):
         try:
             return RequestRefused(read(types.Problem, response.data))
         except Invalid as error:

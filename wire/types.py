@@ -516,12 +516,15 @@ class TokenList(Written, frozen=True, kw_only=True):
 
 
 class SyncOutcome(OpenWord, enum.StrEnum):
-    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet."""
+    """How a sync run ended; `unchanged` and `changed` were read again and verified; `off`: it is not set up yet;
+    `elsewhere`: another host has the sync, and reports.
+    """
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     FAILED = "failed"
     OFF = "off"
+    ELSEWHERE = "elsewhere"
 
 
 class SyncRun(Written, frozen=True, kw_only=True):
@@ -763,6 +766,51 @@ class HostReport(Written, frozen=True, kw_only=True):
     load: float | None = None
     cpus: int | None = None
     free_mb: int | None = None
+
+
+class RunningOn(Written, frozen=True, kw_only=True):
+    """A task that runs on a host."""
+
+    task: str
+    title: str
+
+
+class HostDayUse(Written, frozen=True, kw_only=True):
+    """What a UTC day took: sessions that began, and micro-dollars."""
+
+    sessions: int = 0
+    usd_micros: int = 0
+
+
+class HostStanding(Written, frozen=True, kw_only=True):
+    """How a host stands: its last report (see `HostReport`) and for how long nothing newer was seen, what it does for
+    all, what runs on it, and what it took of today. One that only works here, without a dashboard, has no report.
+    """
+
+    host: str
+    heard_at: str | None = None
+    heard_s: int | None = None
+    silent: bool = False
+    worker_seen: str | None = None
+    wrong: tuple[str, ...] = ()
+    load: float | None = None
+    cpus: int | None = None
+    free_mb: int | None = None
+    roles: tuple[str, ...] = ()
+    running: tuple[RunningOn, ...] = ()
+    today: HostDayUse = HostDayUse()
+
+
+class HostList(Written, frozen=True, kw_only=True):
+    """The hosts by name, and today in all. `taken` is what is used or promised of the caps that hold for all together;
+    without caps it is absent.
+    """
+
+    hosts: tuple[HostStanding, ...] = ()
+    today: HostDayUse = HostDayUse()
+    taken: HostDayUse | None = None
+    sessions_per_day: int | None = None
+    usd_micros_per_day: int | None = None
 
 
 class Counted(Written, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from agent.daemon.travel import Workspaces
 from agent.record import durable
 from agent.record.journal import Journal, JournalDamaged, read
 from agent.record.limits import spent
+from agent.record.times import rfc3339
 from wire.client import RequestRefused
 from wire.disk import replace_file, sync_folder
 from wire.types import Batch, Event, EventKind, Exit, File, NewTask, SessionEnd
@@ -25,6 +26,11 @@ from wire.values import Invalid, decode, dump
 
 _RECORDS, _BYTES = 500, 1_000_000
 """Most of one batch: it must be stored within the client's 5 s. A single larger record is a batch of its own."""
+BROKEN_OFF = (
+    "[jada: this task goes on on another host, because work on the one before broke off. What was written to "
+    "/workspace since that host last handed it over may be missing, and commands that this conversation does not know "
+    "of may have run: look before you rely on a file or run anything again.]"
+)
 OVER = (Exit.FINISHED, Exit.FENCED)
 """Exits after which no session goes on with the task: done, or cancelled."""
 STALE = 409
@@ -76,10 +82,17 @@ class Outbox:
         return not read(self._journal)
 
     def restore(self) -> None:
-        """Take the acknowledged records as the journal where there is none: another host ran the session before."""
+        """Take the acknowledged records as the journal where there is none: another host ran the session before.
+
+        Where work broke off there, the session is told so by a record of its own.
+        """
         if self._journal.exists():
             return
-        events = self._link(lambda client: client.events(self.id))
+        events = [*self._link(lambda client: client.events(self.id))]
+        if events and events[-1].kind not in (EventKind.SUSPEND, EventKind.END):
+            said = {"content": [{"type": "text", "text": BROKEN_OFF}], "away": True}
+            # In one write with the rest: who finds the journal here does not ask again.
+            events.append(Event(n=len(events) + 1, at=rfc3339(time.time()), kind=EventKind.MESSAGE, data=said))
         replace_file(self._journal, b"".join(dump(event) + b"\n" for event in events))
 
     def deliver(self, *, ended: bool = False, answers_only: bool = False) -> bool:

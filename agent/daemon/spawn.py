@@ -1,7 +1,7 @@
 """A session's process: started from the release that the daemon itself runs from, and not outliving the daemon."""
 
 import contextlib
-import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -9,15 +9,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 _PASSED_ON = ("PATH", "LANG", "CREDENTIALS_DIRECTORY")
 """All that a session gets of the environment: where commands and its credentials are, no secret itself."""
 LOOK_S = 9.0
 """Longest look at the host, in seconds: the daemon says to systemd every 10 that it lives."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-# Loaded beforehand: between fork and exec there is no safe moment for it.
-_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,14 @@ class Release:
         return {**passed_on, "PYTHONPATH": str(self.app), "PYTHONUNBUFFERED": "1"}
 
 
+@functools.cache
+def _libc() -> Any:
+    """Load the C library: with the first session, but before its fork, after which no moment is safe for that."""
+    import ctypes  # noqa: PLC0415 - a daemon that has had nothing to do has no use for it
+
+    return ctypes.CDLL(None)
+
+
 class Child(Protocol):
     """A running session, as the daemon knows it."""
 
@@ -79,11 +85,12 @@ class Process:
     def __init__(self, release: Release, folder: Path, environment: Mapping[str, str]) -> None:
         daemon = os.getpid()
         # What the session leaves behind becomes the daemon's own child, and is told by this from others.
-        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        libc = _libc()
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._others = _children()
 
         def die_with_the_daemon() -> None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != daemon:  # it died before the line above
                 os._exit(1)
 

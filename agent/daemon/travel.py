@@ -4,7 +4,6 @@ A file beside each workspace holds which states of it this host knows to be in i
 is then here, or older than what is here.
 """
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Callable
@@ -48,7 +47,7 @@ class Workspaces:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             return (LOST,) if began and not here else ()
         archive = fetch()
-        if hashlib.sha256(archive).hexdigest() != left.sha256:
+        if workspace.digest(archive) != left.sha256:
             raise OSError("the workspace that the queue sent is not the one that it named")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:

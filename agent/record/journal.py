@@ -5,6 +5,9 @@ behind which nothing happens but the next one shares its fsync: between the two 
 crash left behind the last whole record is cut off and kept beside the journal as `journal.jsonl.torn-<offset>`.
 """
 
+import contextlib
+import ctypes
+import errno
 import fcntl
 import os
 from collections.abc import Callable
@@ -17,6 +20,11 @@ from wire.disk import sync_folder
 from wire.types import Event, EventKind
 from wire.values import Invalid, dump
 from wire.values import read as parse_leniently
+
+ROOM = 4 << 20
+"""Bytes of the disk that are kept behind the last record: more than the answer and the results of a turn."""
+_KEEP_SIZE = 1
+"""fallocate(2): the file is as long as before, and what is behind its end is its own all the same."""
 
 
 class JournalLocked(Exception):
@@ -41,6 +49,8 @@ class Journal:
         try:
             _lock(self._fd, path)
             self.events = _repair(self._fd, path)
+            with contextlib.suppress(OSError):  # what ends the session is the first turn that finds none
+                self._keep_room()
         except BaseException:
             os.close(self._fd)
             raise
@@ -48,10 +58,15 @@ class Journal:
     def append(self, kind: EventKind, data: dict[str, Any], *, sync: bool = True) -> Event:
         """Write a record and return when it is on disk. After an OSError the record is not part of the journal.
 
+        A turn is reserved only where the disk has room for what it brings: an answer that was paid for, and the last
+        record, are written on a disk that is full as well.
+
         Without `sync` it is on disk when the next record is: for one that nothing follows but a record, so that one
         fsync does for both. A kill takes nothing from it meanwhile, a power cut may.
         """
         event = Event(n=len(self.events) + 1, at=rfc3339(self._clock()), kind=kind, data=data)
+        if kind is EventKind.RESERVE:
+            self._keep_room()
         start = os.lseek(self._fd, 0, os.SEEK_END)
         try:
             _write(self._fd, (b"\r" if self._held else b"") + dump(event))
@@ -70,11 +85,22 @@ class Journal:
         # Only now: the newline tells readers that all before it is on disk.
         _write(self._fd, b"\n")
 
+    def _keep_room(self) -> None:
+        """Keep room behind the last record; raises OSError where the disk has none left."""
+        end = os.fstat(self._fd).st_size
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.fallocate(self._fd, _KEEP_SIZE, ctypes.c_int64(end), ctypes.c_int64(ROOM)):
+            why = ctypes.get_errno()
+            # A file system that can't keep any is used as it is.
+            if why not in (errno.EOPNOTSUPP, errno.ENOSYS):
+                raise OSError(why, os.strerror(why))
+
     def close(self) -> None:
-        """Close it, which releases the lock."""
+        """Close it, which gives back the room and releases the lock."""
         try:
             if self._held:
                 self._sync()
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size)
         finally:
             os.close(self._fd)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from agent.record import media
 from agent.record.prices import Prices, tokens
 from wire.types import Event, EventKind
 
@@ -65,12 +66,47 @@ def unsent(events: Sequence[Event]) -> int:
     return sum(len(str(event.data.get(texts[event.kind], "")).encode()) for event in since if event.kind in texts)
 
 
+def unsent_shown(events: Sequence[Event]) -> list[media.Block]:
+    """Return the images and documents since the last settled request."""
+    return media.shown(takewhile(lambda event: event.kind is not EventKind.SETTLE, reversed(events)))
+
+
+def expected(events: Sequence[Event]) -> int:
+    """Return the tokens that the next request will have, as things mostly are."""
+    return context(events) + unsent(events) // BYTES_A_TOKEN + media.total(unsent_shown(events), "usual")
+
+
+def no_room(events: Sequence[Event], one: media.Block, limits: Limits, prices: Prices, model: str) -> str:  # noqa: PLR0911 - one return for each limit
+    """Say why an image or a document can't be shown now, in words for the model; nothing when it can."""
+    before = media.shown(events)
+    pages, image = one.get("pages", 0), "side" in one
+    if image and one["bytes"] > media.MOST_IMAGE_BYTES:
+        most = f"{media.MOST_IMAGE_BYTES // 1000} kB"
+        return f"an image may have {most}, and it has {one['bytes'] // 1000}: make it smaller."
+    if image and one["side"] > media.MOST_SIDE:
+        return f"an image may have {media.MOST_SIDE} pixels on a side, and it has {one['side']}: make it smaller."
+    if len(before) >= media.MOST_SHOWN:
+        return f"{media.MOST_SHOWN} images and documents were shown in this session, and no more can be."
+    if media.total(before, "bytes") + one["bytes"] > media.MOST_BYTES:
+        return f"with it a session would show more than {media.MOST_BYTES >> 20} MB. Extract what you need with bash."
+    if media.total(before, "pages") + pages > media.MOST_PAGES:
+        return f"with it a session would show more than {media.MOST_PAGES} pages. Give a view_range of pages."
+    room = limits.hand_over_tokens - expected(events)
+    if one["usual"] >= room:
+        fits = f"; view_range shows some pages of it, now {max(room, 0) // media.PAGE_USUAL} at most" if pages else ""
+        return f"it takes some {one['usual']} tokens, and this session has room for {max(room, 0)}{fits}."
+    prompt = context(events) + unsent(events) + media.total(unsent_shown(events), "tokens") + one["tokens"] + MARGIN
+    worst = price(prices, model, prompt, limits) + kept_back(prices, model, prompt, limits)
+    if spent(events).usd_micros + worst > limits.usd_micros:
+        return "what is left of the task's dollars is not enough for what it may cost. Extract what you need with bash."
+    return ""
+
+
 def hand_over_due(events: Sequence[Event], limits: Limits) -> bool:
     """Whether the next turn is the one that hands over: the last there is, or the conversation has grown too long, by
     what is to be sent with it.
     """
-    grown = context(events) + unsent(events) // BYTES_A_TOKEN
-    return spent(events).turns + 1 >= limits.turns or grown >= limits.hand_over_tokens
+    return spent(events).turns + 1 >= limits.turns or expected(events) >= limits.hand_over_tokens
 
 
 def room(events: Sequence[Event]) -> float:
@@ -82,11 +118,12 @@ def room(events: Sequence[Event]) -> float:
 
 
 def bound(events: Sequence[Event], new_bytes: int, whole_bytes: int) -> int:
-    """Return the most tokens that the next request can have: the last total and one for each new byte. `new_bytes`
-    came since the last answer; `whole_bytes` is the request itself, where there was no answer yet.
+    """Return the most tokens that the next request can have: the last total, one for each new byte, and what new
+    images and documents cost at most. `new_bytes` came since the last answer; `whole_bytes` is the request itself,
+    where there was no answer yet; neither counts the bytes of images and documents.
     """
     before = context(events)
-    return (before + new_bytes if before else whole_bytes) + MARGIN
+    return (before + new_bytes if before else whole_bytes) + media.total(unsent_shown(events), "tokens") + MARGIN
 
 
 def price(prices: Prices, model: str, prompt: int, limits: Limits) -> int:

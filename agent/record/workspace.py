@@ -5,7 +5,6 @@ Its files are a model's: names and links may be anything. Nothing is followed wh
 outside of a fresh folder when it is unpacked.
 """
 
-import hashlib
 import os
 import shutil
 import stat
@@ -43,11 +42,18 @@ class Packed:
     @property
     def sha256(self) -> str:
         """Its name, as the queue's blobs have it."""
-        return hashlib.sha256(self.archive).hexdigest()
+        return digest(self.archive)
 
 
 class CannotUnpack(Exception):
     """An archive that is damaged, or names a place outside of its folder."""
+
+
+def digest(archive: bytes) -> str:
+    """Return the name of an archive, as the queue's blobs have it."""
+    import hashlib  # noqa: PLC0415 - brings OpenSSL: a megabyte and more that an idle daemon does without
+
+    return hashlib.sha256(archive).hexdigest()
 
 
 def pack(folder: Path, most: int = MOST) -> Packed:

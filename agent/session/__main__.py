@@ -4,6 +4,7 @@ DIR holds `claim.json`, `settings.json` and, from the first run on, the journal.
 `anthropic_api_key` in $CREDENTIALS_DIRECTORY.
 """
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -17,7 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.record import limits, price_file
+from agent.record import limits, media, price_file
+from agent.record.blobs import Blobs
 from agent.record.journal import Journal, JournalDamaged, JournalLocked
 from agent.record.times import rfc3339
 from agent.sandbox.egress.proxy import Proxy, rules
@@ -28,14 +30,17 @@ from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
 from agent.session.retries import Retries
 from agent.settings import SessionSettings, Settings
-from agent.tools import catalog, repositories
+from agent.tools import catalog, repositories, viewing
+from agent.tools.result import CallFailed
 from wire.secret import Secret
 from wire.terminal import printable
-from wire.types import Claim, EventKind, Exit
+from wire.types import Claim, EventKind, Exit, File
 from wire.values import Invalid, encode, read
 
 _PR_SET_PDEATHSIG = 1
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_AT_ONCE = 25_000
+"""Tokens of a task's images and documents that are in every request from the first on."""
 T = TypeVar("T")
 
 
@@ -92,10 +97,6 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     # Wall time is each process's own; turns and dollars are counted over the whole session.
     ends = clock() + operator.session_minutes * 60
     _begin(journal, claim, operator, workspace)
-    _take_answers(journal, claim)
-    _take_subtasks(journal, claim)
-    _take_notes(journal, claim)
-    _tell_what_is_away(journal, settings.away)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
@@ -111,6 +112,15 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         claim.task.id,
         lambda folder: Sandbox(folder, repositories.patient(operator.tools), clock, until, proxy=proxy),
     )
+    blobs = Blobs(folder / "blobs")
+    viewer = viewing.Viewer(
+        sandbox, blobs, lambda one: limits.no_room(journal.events, one, budget, prices, header["model"])
+    )
+    _first_message(journal, claim, operator.turns, viewer)
+    _take_answers(journal, claim)
+    _take_subtasks(journal, claim)
+    _take_notes(journal, claim)
+    _tell_what_is_away(journal, settings.away)
     sandbox.prepare()
     return Session(
         journal=journal,
@@ -121,6 +131,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
             claim,
             lambda: budget.usd_micros - limits.spent(journal.events).usd_micros,
             copies if operator.repositories else None,
+            viewer,
         ),
         limits=budget,
         prices=prices,
@@ -128,12 +139,13 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         drain=drain,
         clock=clock,
         ends=ends,
+        kept=blobs.read,
     )
 
 
 def _shown(settings: Settings, mirrors: Path) -> dict[str, Path]:
     """Return the folders besides the workspace that tools may read: path inside → path here."""
-    shown = {}
+    shown = viewing.library()
     if settings.repositories:
         mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
         shown[repositories.SHOWN] = mirrors
@@ -156,11 +168,10 @@ def _api(url: str, key: Secret, drain: Drain) -> Asks:
 
 
 def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:
-    """Write what pins the session for its life, and what the model reads first; each once."""
+    """Lay out the workspace, and write what pins the session for its life, once."""
     briefing.lay_out(claim.context, workspace)
     briefing.lay_out(subtasks.files(claim), workspace)
-    kinds = {event.kind for event in journal.events}
-    if EventKind.HEADER not in kinds:
+    if not any(event.kind is EventKind.HEADER for event in journal.events):
         header = {
             "task": {"id": claim.task.id, "title": claim.task.title},
             "model": settings.model,
@@ -171,9 +182,32 @@ def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) 
             "limits": {"turns": settings.turns, "hand_over_tokens": settings.hand_over_tokens},
         }
         journal.append(EventKind.HEADER, header)
-    if EventKind.MESSAGE not in kinds:
-        today = rfc3339(time.time()).partition("T")[0]
-        journal.append(EventKind.MESSAGE, {"content": briefing.first_message(claim, today, settings.turns)})
+
+
+def _first_message(journal: Journal, claim: Claim, turns: int, viewer: viewing.Viewer) -> None:
+    """Write what the model reads and sees first, once."""
+    if any(event.kind is EventKind.MESSAGE for event in journal.events):
+        return
+    today = rfc3339(time.time()).partition("T")[0]
+    # A later session reads in its checkpoint what was seen, and looks again where it has to.
+    shown = [] if claim.checkpoint else _seen_at_once(claim.context, viewer)
+    said = {"content": briefing.first_message(claim, today, turns, [media.told(one) for one in shown])}
+    journal.append(EventKind.MESSAGE, {**said, **({"shown": shown} if shown else {})})
+
+
+def _seen_at_once(context: Sequence[File], viewer: viewing.Viewer) -> list[media.Block]:
+    """Return the images and documents of a task that its model sees from the start: the first ones, as far as they
+    leave most of the session's room.
+    """
+    shown: list[media.Block] = []
+    for file in context:
+        if media.kind(file.content):
+            # What is wrong with one, the model reads when it looks at it.
+            with contextlib.suppress(CallFailed):
+                one = viewer.keep(file.name)
+                if media.total([*shown, one], "usual") <= _AT_ONCE:
+                    shown.append(one)
+    return shown
 
 
 def _modes(settings: Settings) -> dict[str, Any]:

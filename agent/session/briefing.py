@@ -19,7 +19,8 @@ You are jada, a worker that takes tasks from a queue and finishes them alone, on
 Your tools act in a sandbox{network} /workspace is the task's folder: what you write there stays, also for a \
 later session; everything else is gone after each call. Python 3 and the usual command line tools are there. Working \
 directory and exported variables carry over from one bash call to the next. Calls are bounded in time, memory and \
-output: write large output to a file and look at parts of it.
+output: write large output to a file and look at parts of it. The editor's view shows you images (PNG, JPEG, GIF, \
+WebP) and PDF as they are; of a PDF, view_range gives the first and the last page.
 {more}
 Verify your work with the tools before you call it done. A session has a limited number of turns; keep progress in \
 files, so that nothing is lost when another session goes on from them.
@@ -71,11 +72,14 @@ def _repositories(settings: Settings) -> str:
     return _REPOSITORIES.format(names=names) if names else ""
 
 
-def first_message(claim: Claim, today: str, turns: int) -> list[Block]:
+def first_message(claim: Claim, today: str, turns: int, shown: Sequence[str] = ()) -> list[Block]:
     """Return the first user message's blocks: title and description, the workspace's files, the checkpoint if any, and
     what differs from session to session: `today`, a date in words or digits, and the session's number of turns.
+    `shown` are the images and documents that follow it.
     """
     parts = [f"Task: {claim.task.title}", claim.task.description.strip(), _files(claim.context)]
+    if shown:
+        parts.append(f"Shown here: {'; '.join(shown)}.")
     if claim.waited:
         told = cut(subtasks.told(claim.waited), _CHECKPOINT)
         parts.append(f"An earlier session waited for subtasks of this task. {told}")

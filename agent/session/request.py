@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.record import media
 from wire.types import Event, EventKind
 
 Block = dict[str, Any]
@@ -81,7 +82,9 @@ def header(events: Sequence[Event]) -> dict[str, Any]:
 
 
 def parameters(events: Sequence[Event]) -> dict[str, Any]:
-    """Return the next request's parameters: the header's, and the conversation."""
+    """Return the next request's parameters: the header's, and the conversation; images and documents by their names,
+    until `agent.record.media.filled`.
+    """
     kept = header(events)
     pinned = {name: kept[name] for name in ("model", "max_tokens", "system", "tools")}
     # Only where settings ask for them: what the model does without them is its vendor's choice.
@@ -127,16 +130,19 @@ class _User:
     def take(self, event: Event) -> None:
         """Take what belongs in the message, and pass over the rest."""
         if event.kind is EventKind.MESSAGE:
-            self._texts += event.data["content"]
+            self._texts += [*event.data["content"], *map(media.block, event.data.get("shown", ()))]
         elif event.kind is EventKind.TOOL_RESULT:
-            self._result(event.data["tool_use_id"], event.data["content"], is_error=event.data["is_error"])
+            said = event.data["content"]
+            if shown := event.data.get("shown"):
+                said = [{"type": "text", "text": said}, *map(media.block, shown)]
+            self._result(event.data["tool_use_id"], said, is_error=event.data["is_error"])
         elif event.kind is EventKind.ANSWER:
             self._result(event.data["tool_use_id"], event.data["text"], is_error=False)
 
     def content(self) -> list[Block]:
         return [*(self._results[i] for i in self._ids), *self._texts]
 
-    def _result(self, tool_use_id: str, content: str, *, is_error: bool) -> None:
+    def _result(self, tool_use_id: str, content: str | list[Block], *, is_error: bool) -> None:
         block = {"type": "tool_result", "tool_use_id": tool_use_id, "content": content, "is_error": is_error}
         self._results[tool_use_id] = block
 

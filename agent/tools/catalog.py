@@ -9,6 +9,7 @@ from agent.settings import Settings
 from agent.tools import bash, editor, people, repositories
 from agent.tools.repositories import Repositories
 from agent.tools.result import CallFailed, Result
+from agent.tools.viewing import Viewer
 from wire.types import Claim
 from wire.values import Invalid
 
@@ -55,7 +56,7 @@ def refusal(name: str, given: object, at: int, names: Sequence[str]) -> str | No
 
 class Toolbox:
     """The tools of one session. `folder` is the session's own; `money_left` gives micro-dollars; `copies` are the
-    repositories that settings name, None without any.
+    repositories that settings name, None without any; `viewer` shows images and documents.
     """
 
     def __init__(
@@ -65,12 +66,13 @@ class Toolbox:
         claim: Claim,
         money_left: Callable[[], int],
         copies: Repositories | None = None,
+        viewer: Viewer | None = None,
     ) -> None:
         self._sandbox = sandbox
         shell = bash.Bash(sandbox, folder / "shell")
         self._run: dict[str, Callable[[str, Any], Result]] = {
             "bash": lambda _id, given: shell.run(given),
-            "str_replace_based_edit_tool": lambda _id, given: editor.edit(sandbox, given),
+            "str_replace_based_edit_tool": lambda _id, given: editor.edit(sandbox, given, viewer),
             "create_task": lambda call, given: people.create_task(
                 sandbox, folder / "created", claim, money_left(), call, given
             ),

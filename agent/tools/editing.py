@@ -1,6 +1,7 @@
 """View and edit text files. This file runs inside the sandbox as a program of its own: standard library only.
 
-stdin: the call's input as JSON. stdout: the answer. Exit code 1: the answer says what was wrong.
+stdin: the call's input as JSON. stdout: the answer. Exit code 1: the answer says what was wrong; 3: the file is
+an image or a PDF.
 """
 
 import json
@@ -9,6 +10,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+IS_SHOWN = 3
+"""The exit code for a file that is no text and can be shown as it is: an image or a PDF."""
+_SHOWN = (b"%PDF-", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
+
+
+class IsShown(Exception):
+    """The file to view is an image or a PDF."""
 
 
 class CannotEdit(Exception):
@@ -19,6 +28,10 @@ def view(path: Path, asked: dict[str, Any]) -> str:
     """Return a file's numbered lines (`view_range`: first and last, -1 for the end), or what a folder holds."""
     if path.is_dir():
         return "\n".join(sorted(_entries(path)))
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head.startswith(_SHOWN) or (head[:4], head[8:]) == (b"RIFF", b"WEBP"):
+        raise IsShown
     lines = _read(path).splitlines()
     first, last = asked.get("view_range") or (1, -1)
     last = len(lines) if last == -1 else last
@@ -112,11 +125,13 @@ def _write(path: Path, text: str) -> None:
 
 
 def main() -> int:
-    """Answer the call on stdin; 1 when it can't be done as asked."""
+    """Answer the call on stdin; 1 when it can't be done as asked, 3 for an image or a PDF."""
     try:
         answer, code = edit(json.load(sys.stdin), Path.cwd()), 0
     except CannotEdit as error:
         answer, code = str(error), 1
+    except IsShown:
+        answer, code = "", IS_SHOWN
     sys.stdout.write(answer)
     return code
 

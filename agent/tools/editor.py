@@ -5,12 +5,14 @@ link of the model's making leads nowhere else.
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from agent.sandbox.command import BROUGHT
 from agent.sandbox.run import Sandbox
 from agent.sandbox.waiting import Job
 from agent.tools import editing
 from agent.tools.result import OUT_OF_MEMORY, CallFailed, Result, text
+from agent.tools.viewing import Viewer
 from wire.types import FILE_LIMIT, FILE_NAME, File
 
 DEFINITION = {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}
@@ -28,13 +30,17 @@ with open(fd, "rb") as file: sys.stdout.buffer.write(file.read(int(sys.argv[2]))
 """
 
 
-def edit(sandbox: Sandbox, given: object) -> Result:
-    """View or change a text file; `given` is the call's input as the API's tool type defines it."""
+def edit(sandbox: Sandbox, given: Any, viewer: Viewer | None = None) -> Result:
+    """View or change a text file; `given` is the call's input as the API's tool type defines it. An image or a PDF is
+    shown as it is by a `viewer`.
+    """
     asked = json.dumps(given).encode()
     outcome = sandbox.run(Job([*_PYTHON, f"{BROUGHT}/editing"], stdin=asked, files={"editing": _EDITING}))
     if outcome.code is None:
         why = "The disk is nearly full" if outcome.full else "The time was up"
         raise CallFailed(f"{why}; the file is as before, or changed as asked: look.")
+    if outcome.code == editing.IS_SHOWN and viewer:
+        return viewer.view(given["path"], given.get("view_range"))
     said = f"{text(outcome)}\n{OUT_OF_MEMORY}".lstrip() if outcome.memory else text(outcome)
     if outcome.code != 0 and not said.strip():
         # The API refuses an error result without a word, and with it the whole conversation.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from dashboard.caps import DayMove, DayUse
 from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import Conflict, FamilyBudget, Key, Move, Record
@@ -279,6 +280,14 @@ class Store(Protocol):
 
     def kept(self, role: str, name: str) -> Kept | None:
         """Return what is kept under a role's name, with its version; reading needs no fence."""
+
+    def day(self, day: str) -> DayUse | None:
+        """Return what is used of a day's caps, a day like 2026-05-13; None where nothing was counted."""
+
+    def change_day(self, day: str, move: DayMove) -> tuple[DayUse | None, DayUse]:
+        """Replace what is used of a day by a move of `dashboard.caps`, in one write; return it before and after. Moves
+        that race come one after the other.
+        """
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes, and the blobs that nothing names any more.

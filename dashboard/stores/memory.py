@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from dashboard import hold, outgoing, rules
+from dashboard.caps import DayMove, DayUse
 from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
@@ -69,6 +70,7 @@ class MemoryStore:
         self._notices: dict[tuple[str, str], Notice] = {}
         self._roles: dict[str, Hold] = {}
         self._kept: dict[tuple[str, str], Kept] = {}
+        self._days: dict[str, DayUse] = {}
         self._targets = targets
         self._caught_up: frozenset[str] = frozenset()
 
@@ -384,6 +386,18 @@ class MemoryStore:
         """Return what is kept under a role's name."""
         with self._lock:
             return self._kept.get((role, name))
+
+    def day(self, day: str) -> DayUse | None:
+        """Return what is used of a day."""
+        with self._lock:
+            return self._days.get(day)
+
+    def change_day(self, day: str, move: DayMove) -> tuple[DayUse | None, DayUse]:
+        """Replace what is used of a day."""
+        with self._lock:
+            old = self._days.get(day)
+            self._days[day] = move(old)
+            return old, self._days[day]
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""

@@ -233,6 +233,12 @@ _ROLES = """
 """Who holds which role, and what its holders keep. With rowids: rows of megabytes do not belong into an index."""
 
 
+_DAYS = """
+    CREATE TABLE days (day TEXT PRIMARY KEY, sessions INTEGER NOT NULL, usd_micros INTEGER NOT NULL) WITHOUT ROWID
+"""
+"""What is used of a day's caps."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -299,6 +305,7 @@ STEPS = (
     _lists,
     _apply(_ASIDE),
     _apply(_ROLES),
+    _apply(_DAYS),
 )
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import msgspec
 
 from dashboard import hold, outgoing, rules
+from dashboard.caps import DayMove, DayUse
 from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
@@ -751,6 +752,21 @@ class SqliteStore:
         """Return what is kept under a role's name."""
         rows = self._rows("SELECT version, content FROM kept WHERE role = ? AND name = ?", role, name)
         return Kept(rows[0][0], bytes(rows[0][1])) if rows else None
+
+    def day(self, day: str) -> DayUse | None:
+        """Return what is used of a day."""
+        rows = self._rows("SELECT sessions, usd_micros FROM days WHERE day = ?", day)
+        return DayUse(*rows[0]) if rows else None
+
+    def change_day(self, day: str, move: DayMove) -> tuple[DayUse | None, DayUse]:
+        """Replace what is used of a day in one write."""
+        with self._writing() as db:
+            row = db.execute("SELECT sessions, usd_micros FROM days WHERE day = ?", (day,)).fetchone()
+            old = DayUse(*row) if row else None
+            new = move(old)
+            if new != old:
+                db.execute("INSERT OR REPLACE INTO days (day, sessions, usd_micros) VALUES (?, ?, ?)", (day, *new))
+            return old, new
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""

@@ -60,6 +60,7 @@ def check(body: dict[str, Any], betas: Collection[str] = ()) -> list[dict[str, A
     for at, turn in enumerate(turns):
         _check_blocks(at, turn)
         _check_pairs(at, turn, turns[at - 1] if at else None, turns[at + 1] if at + 1 < len(turns) else None)
+    media.check_all([one for turn in turns for block in turn["content"] for one in _shown(block)])
     _check_unique(turns)
     _check_markers(body)
     return turns
@@ -160,6 +161,13 @@ def _check_blocks(at: int, turn: dict[str, Any]) -> None:
             _refuse("messages: text content blocks must contain non-whitespace text")
         if block["type"] == ("tool_use" if turn["role"] == "user" else "tool_result"):
             _refuse(f"{where}: `{block['type']}` blocks can't be in a message of the role {turn['role']}")
+
+
+def _shown(block: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the images and documents of a block: itself, or those of a tool's result."""
+    inner = block.get("content") if block["type"] == "tool_result" else None
+    parts = [part for part in inner if isinstance(part, dict)] if isinstance(inner, list) else []
+    return [each for each in (block, *parts) if each["type"] in media.KINDS]
 
 
 def _check_pairs(at: int, turn: dict[str, Any], before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:

@@ -13,6 +13,9 @@ MOST_IMAGE_BYTES = 5 * 1024 * 1024
 MOST_SIDE = 8000
 """Pixels of an image's longer side."""
 MOST_PAGES = 100
+"""Of all documents of a request."""
+MOST_IMAGES, MANY, MOST_SIDE_OF_MANY = 100, 20, 2000
+"""Images of a request; with more than so many, pixels of the longer side of each."""
 PIXELS_A_TOKEN = 750
 LEAST_TOKENS, MOST_TOKENS = 1, 1600
 """Of one image: a larger one is made smaller by the API before it is read."""
@@ -40,6 +43,20 @@ def check(block: dict[str, Any], where: str) -> None:
             raise ApiError(400, f"{where}.document.source.base64.data: The PDF specified was not valid.")
         if pages > MOST_PAGES:
             raise ApiError(400, f"{where}: A maximum of {MOST_PAGES} PDF pages may be provided.")
+
+
+def check_all(blocks: list[dict[str, Any]]) -> None:
+    """Check the images and documents of a request together, each checked before; raises `ApiError`."""
+    data = [(block, base64.b64decode(block["source"]["data"])) for block in blocks if "media_type" in block["source"]]
+    pages = sum(_pages(content) for block, content in data if block["source"]["media_type"] == "application/pdf")
+    if pages > MOST_PAGES:
+        raise ApiError(400, f"messages: A maximum of {MOST_PAGES} PDF pages may be provided.")
+    images = [content for block, content in data if block["type"] == "image"]
+    if len(images) > MOST_IMAGES:
+        raise ApiError(400, f"messages: A maximum of {MOST_IMAGES} images may be provided.")
+    if len(images) > MANY and any(max(_size(content) or (0,)) > MOST_SIDE_OF_MANY for content in images):
+        most = f"image dimensions exceed max allowed size for many-image requests: {MOST_SIDE_OF_MANY} pixels"
+        raise ApiError(400, f"messages: At least one of the {most}")
 
 
 def tokens(block: dict[str, Any]) -> int:
@@ -88,13 +105,15 @@ def _pages(data: bytes) -> int:
 
 
 def _size(data: bytes) -> tuple[int, int] | None:
-    """Width and height, of a PNG, a GIF or a JPEG; None where they can't be read."""
+    """Width and height, of a PNG, a GIF, a JPEG or an extended WebP; None where they can't be read."""
     if data.startswith(_MAGIC["image/png"]) and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
         return width, height
     if data.startswith(_MAGIC["image/gif"]) and len(data) >= 10:
         width, height = struct.unpack("<HH", data[6:10])
         return width, height
+    if data.startswith(b"RIFF") and data[8:16] == b"WEBPVP8X" and len(data) >= 30:
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
     return _size_of_jpeg(data) if data.startswith(_MAGIC["image/jpeg"]) else None
 
 

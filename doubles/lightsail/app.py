@@ -71,6 +71,7 @@ def create(
 
     routes = [
         Route("/", functools.partial(_answer, cloud, Desk(jobs, faults, ledger)), methods=["POST"]),
+        Route("/_local/cut/{name}", functools.partial(_cut, jobs), methods=["POST"]),
         *faults.routes(),
         *ledger.routes(),
     ]
@@ -102,6 +103,15 @@ async def _answer(cloud: Cloud, desk: Desk, request: Request) -> Response:
         LOG.exception("%s failed", target)
         message = "The local Lightsail failed; its log says why."
         return _error("ServiceException", message, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+async def _cut(jobs: Jobs, request: Request) -> Response:
+    """Cut an instance's power, which no call of the vendor does: for tests and the demo."""
+    try:
+        await run_in_threadpool(jobs.cut, request.path_params["name"])
+    except AwsError as error:
+        return _error(error.code, str(error), error.status)
+    return _json({}, HTTPStatus.OK)
 
 
 def call(cloud: Cloud, jobs: Jobs, target: str, body: bytes, ledger: Ledger | None = None) -> dict[str, Any]:

@@ -53,6 +53,15 @@ class Jobs:
                     self._begin.add(wanted)
                     self._pool.submit(self._run, *wanted)
 
+    def cut(self, name: str) -> None:
+        """Cut an instance's power, for good: it counts as stopped until it is started. Raises `AwsError`."""
+        # Under the lock, so that the watch does not take it for a crash and boots it.
+        with self._cloud.store.transaction():
+            instance = self._cloud.instance(name)
+            self._cloud.store.put(replace(instance, up=False, job="", address=""))
+            self._cloud.machine(instance).cut_power()
+            self._cloud.load_firewall()
+
     def _run(self, name: str, job: str) -> None:
         with self._cloud.store.lock:
             busy = self._busy.setdefault(name, threading.Lock())

@@ -26,23 +26,26 @@ def running(library: Path, folder: Path, *, in_memory: bool = False) -> Iterator
     """
     port = _free_port()
     log = folder / "server.log"
-    # With a telemetry file of its own it would also write to the user's home.
-    env = {**os.environ, "HOME": str(folder), "DDB_LOCAL_TELEMETRY": "0"}
     with (
         log.open("ab") as out,
         subprocess.Popen(
             command(library, None if in_memory else folder, port),
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, env=env,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, env=surroundings(folder),
         ) as process,
     ):  # fmt: skip
         try:
-            answers = wait_until(lambda: process.poll() is not None or _answers(port), STARTS_WITHIN_S)
-            if not answers or process.poll() is not None:
+            answered = wait_until(lambda: process.poll() is not None or answers("127.0.0.1", port), STARTS_WITHIN_S)
+            if not answered or process.poll() is not None:
                 said = log.read_text(encoding="utf-8", errors="replace")[-1000:]
                 raise NotStarted(f"DynamoDB Local did not answer within {STARTS_WITHIN_S:.0f} s: {said}")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.kill()
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    """Return the environment of a server; with a telemetry file of its own it would also write to the user's home."""
+    return {**os.environ, "HOME": str(folder), "DDB_LOCAL_TELEMETRY": "0"}
 
 
 def command(library: Path, folder: Path | None, port: int) -> list[str]:
@@ -55,8 +58,9 @@ def command(library: Path, folder: Path | None, port: int) -> list[str]:
     return [*java, *server, *kept, "-sharedDb", "-disableTelemetry", "-port", str(port)]
 
 
-def _answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+def answers(address: str, port: int) -> bool:
+    """Whether something listens there."""
+    with suppress(OSError), socket.create_connection((address, port), timeout=1):
         return True
     return False
 

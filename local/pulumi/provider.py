@@ -1,4 +1,4 @@
-"""Pulumi's AWS provider for this machine: `aws:lightsail/*` at the endpoint of the provider's configuration.
+"""Pulumi's AWS provider for this machine: `aws:lightsail/*`, and tables, at endpoints of the provider's configuration.
 
 It answers the engine as the real one does (its rules are in `rules`, its calls in `resources`), for stack `local` and
 an endpoint on this machine only; its credentials are made up, so that AWS could answer no stray call.
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
-from local.pulumi import plugin, replies, resources, rules
+from local.pulumi import plugin, replies, resources, rules, tables
 
 EXECUTABLE = "pulumi-resource-aws"
 VERSION = importlib.metadata.version("pulumi_aws")
@@ -26,8 +26,10 @@ COMPUTED = {
     rules.INSTANCE: "arn createdAt cpuCount ramSize isStaticIp privateIpAddress publicIpAddress ipv6Addresses username",
     rules.STATIC_IP: "arn ipAddress supportCode",
     rules.ATTACHMENT: "ipAddress",
+    rules.TABLE: "arn",
 }
 DEFAULT_REGION = "us-east-1"
+NOWHERE = "http://127.0.0.1:1"
 
 
 class Unknown(Exception):
@@ -162,7 +164,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """The resource's type in its own region, each of which has a client of its own."""
         region = self._region(properties)
         if region not in self._built:
-            self._built[region] = resources.all_resources(_client(self._config, region), resources.Polling())
+            polling = resources.Polling()
+            self._built[region] = {
+                **resources.all_resources(_client("lightsail", self._config, region), polling),
+                rules.TABLE: tables.Table(_client("dynamodb", self._config, region), polling),
+            }
         return self._built[region][token]
 
 
@@ -184,12 +190,12 @@ def _config(struct: Any) -> dict[str, Any]:
     return {**config, "endpoints": json.loads(config.get("endpoints", "[]"))}
 
 
-def _client(config: Mapping[str, Any], region: str) -> Any:
-    endpoint = next(e["lightsail"] for e in config["endpoints"] if e.get("lightsail"))
+def _client(service: str, config: Mapping[str, Any], region: str) -> Any:
     return boto3.client(
-        "lightsail",
+        service,
         region_name=region,
-        endpoint_url=endpoint,
+        # Without an endpoint in the configuration it is one at which nothing listens: AWS is never called.
+        endpoint_url=rules.endpoint(config, service) or NOWHERE,
         aws_access_key_id="local",
         aws_secret_access_key="local",
         config=Config(connect_timeout=3, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3}),

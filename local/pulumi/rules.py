@@ -32,6 +32,7 @@ INSTANCE = "aws:lightsail/instance:Instance"
 PORTS = "aws:lightsail/instancePublicPorts:InstancePublicPorts"
 STATIC_IP = "aws:lightsail/staticIp:StaticIp"
 ATTACHMENT = "aws:lightsail/staticIpAttachment:StaticIpAttachment"
+TABLE = "aws:dynamodb/table:Table"
 KINDS = {
     INSTANCE: Kind(
         required=frozenset({"name", "availabilityZone", "blueprintId", "bundleId"}),
@@ -41,6 +42,11 @@ KINDS = {
     PORTS: Kind(required=frozenset({"instanceName", "portInfos"})),
     STATIC_IP: Kind(required=frozenset({"name"})),
     ATTACHMENT: Kind(required=frozenset({"instanceName", "staticIpName"})),
+    # What DynamoDB Local has; to it tags, backups and encryption are unknown.
+    TABLE: Kind(
+        required=frozenset({"name", "billingMode", "hashKey", "rangeKey", "attributes"}),
+        optional=frozenset({"globalSecondaryIndexes", REGION}),
+    ),
 }
 
 
@@ -86,17 +92,26 @@ def as_written(written: Sequence[Properties], found: Sequence[Properties]) -> bo
 
 def endpoint_fault(config: Properties) -> str | None:
     """Say why a provider configuration (its `endpoints` decoded) must not be used, or None."""
-    endpoint = next((e["lightsail"] for e in config.get("endpoints", []) if e.get("lightsail")), None)
-    if endpoint is None:
+    if endpoint(config, "lightsail") is None:
         return (
             "has no lightsail endpoint, and the local provider never calls AWS: set jada:endpoint "
             "(`pulumi import` takes the stack's own provider by --provider aws=URN)"
         )
+    given = [url for each in config["endpoints"] for url in each.values() if url]
+    away = next((url for url in given if not _is_private(url)), None)
+    return f"{away} is not on this machine: the local provider never calls AWS" if away else None
+
+
+def endpoint(config: Properties, service: str) -> str | None:
+    """Return where a service is, by a provider configuration."""
+    return next((e[service] for e in config.get("endpoints", []) if e.get(service)), None)
+
+
+def _is_private(url: str) -> bool:
     try:
-        private = ipaddress.ip_address(urlsplit(endpoint).hostname or "").is_private
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_private
     except ValueError:
-        private = False
-    return None if private else f"{endpoint} is not on this machine: the local provider never calls AWS"
+        return False
 
 
 def _same(key: str, old: Any, new: Any) -> bool:

@@ -23,8 +23,10 @@ class Outcome:
     begun: bool = True
 
 
-def on_each(hosts: Sequence[str], do: Callable[[str], Any], *, first_alone: bool = False) -> list[Outcome]:
-    """Do something on each host, at most ten at once; `first_alone`: the others begin when the first one is well.
+def on_each(
+    hosts: Sequence[str], do: Callable[[str], Any], *, first_alone: bool = False, at_once: int = AT_ONCE
+) -> list[Outcome]:
+    """Do something on each host, so many `at_once`; `first_alone`: the others begin when the first one is well.
 
     One host is done right here: Ctrl-C then ends what is done, as ever.
     """
@@ -34,8 +36,8 @@ def on_each(hosts: Sequence[str], do: Callable[[str], Any], *, first_alone: bool
     failed = threading.Event()
     rest = [*hosts]
     if first_alone:
-        _at_once([rest.pop(0)], do, ended, failed)
-    _at_once(rest, do, ended, failed)
+        _at_once([rest.pop(0)], do, ended, failed, 1)
+    _at_once(rest, do, ended, failed, at_once)
     return [ended.get(host, Outcome(host, begun=False)) for host in hosts]
 
 
@@ -47,7 +49,7 @@ def _one(host: str, do: Callable[[str], Any]) -> Outcome:
 
 
 def _at_once(
-    hosts: Sequence[str], do: Callable[[str], Any], ended: dict[str, Outcome], failed: threading.Event
+    hosts: Sequence[str], do: Callable[[str], Any], ended: dict[str, Outcome], failed: threading.Event, most: int
 ) -> None:
     waiting: SimpleQueue[str] = SimpleQueue()
     for host in hosts:
@@ -70,7 +72,7 @@ def _at_once(
                 failed.set()
 
     # Daemons: Ctrl-C ends the command, and not after the slowest host.
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(hosts)))]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(most, len(hosts)))]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -27,7 +27,8 @@ def move_queue(_context: Context, to: str, stack: str | None = None, host: str |
         raise CommandError(f"--to {to!r} is no place of a queue", f"it is {SAYS}")
     progress = Progress()
     target = load_target(stack)
-    table = f"{target.inventory.region}/{require_table(target.inventory).name}"
+    require_table(target.inventory)
+    table = target.inventory.table_place
     with target.connected(host, progress) as box:
         pause_host(box, progress, ALL, f"its queue is moved: to {to}")
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from invoke.context import Context
 
-from provision.commands.deploy import who
+from provision.commands.deploy import at_terminal, who
 from provision.commands.options import JSON, ONE_HOST, task, whole
 from provision.progress import Progress, print_json
 from provision.release import deploy as deployment
@@ -32,7 +32,7 @@ def rollback(_context: Context, to: str | None = None, stack: str | None = None,
     began = time.monotonic()
     with target.connected(host, progress) as box:
         again = partial(target.connected, box.name, progress)
-        errand = Errand(run=installer.new_run(), who=who(target.inventory), again=again)
+        errand = Errand(run=installer.new_run(), who=who(target.inventory), again=again, ask=at_terminal())
         word = deployment.roll_back(box, target.source, to, progress, errand)
         progress.say(f"{box.name}: {word}  ({time.monotonic() - began:.1f} s)", "bold")
 

@@ -1,5 +1,6 @@
 """`fab table-key`: the key by which the hosts reach the queue's table, made and rotated; never in Pulumi's state."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ def table_key(_context: Context, stack: str | None = None) -> None:
             restarted = ", ".join(answer["restarted"]) or "nothing reads it yet"
             progress.say(f"{each.name}: has the new key; restarted: {restarted}")
 
+    if table.endpoint:
+        give(any_key(progress))
+        return
     with answering(table):
         iam = boto3.client("iam", region_name=target.inventory.region)
         with progress.step(f"make a key of {table.user}, and read the table {table.name} by it"):
@@ -45,6 +49,12 @@ def table_key(_context: Context, stack: str | None = None) -> None:
         give(key)
         delete(iam, table, before)
     progress.say(f"deleted: {', '.join(before) or 'none, it is the first'}")
+
+
+def any_key(progress: Progress) -> Secret:
+    """Return a key that was made up here: DynamoDB Local takes any, and has no users whose it could be."""
+    progress.say("this stack's table is in DynamoDB Local, which takes any key: one is made up, and none deleted")
+    return Secret(f"local{secrets.token_hex(8)}:{secrets.token_hex(16)}\n")
 
 
 def require_table(inventory: Inventory) -> Table:

@@ -20,7 +20,7 @@ from provision.onhost.errors import DeployError, DeployRefused, Stopped, Unhealt
 from provision.onhost.events import Events
 from provision.onhost.health import Times, hold
 from provision.onhost.pauses import Pauses
-from provision.onhost.runs import Record
+from provision.onhost.runs import UNDO, Record
 
 TIMES = Times(time.monotonic, time.sleep)
 
@@ -95,9 +95,13 @@ class Deploy:
             return 0
         try:
             hold(self._look(), set(), self._watch_s(), self._limit_s() + self._watch_s(), TIMES)
-        except Stopped:
-            self.events.emit(superseded=True)
-            return 0
+        except Stopped as error:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if not self._is_to_be_undone():
+                self.events.emit(superseded=True)
+                return 0
+            self.events.emit(reverted=f"{error}\n{self._undo()}")
+            return 1
         except Unhealthy as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             self.events.emit(reverted=f"{units.explained(error)}\n{self._undo()}")
@@ -119,8 +123,13 @@ class Deploy:
         trials.clear(self.record)
         pending = self.record.pending()
         mine = pending is not None and pending.get("run") == self.folder.name
-        word = self._undo(leave=isinstance(error, Stopped)) if mine else self._nothing_switched()
+        leave = isinstance(error, Stopped) and not self._is_to_be_undone()
+        word = self._undo(leave=leave) if mine else self._nothing_switched()
         self.events.emit(failed=f"{said}\n{word}")
+
+    def _is_to_be_undone(self) -> bool:
+        """Whether an operator asked for that: whoever stops an installer otherwise says nothing against a release."""
+        return (self.folder / UNDO).exists()
 
     def _undo(self, *, leave: bool = False) -> str:
         return switching.undo(self.record, self.events, self._pending(), TIMES, leave=leave)

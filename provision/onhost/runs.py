@@ -12,6 +12,8 @@ from provision.onhost import durable
 HOME = Path("/opt/jada-agent")
 UNIT = "jada-deploy.service"
 """The transient unit that every deploy runs in: one name, so that there can't be two."""
+UNDO = "undo"
+"""The file in a deploy's folder by which an operator asks that it be undone."""
 KEPT = 50
 """Deploys whose orders and events are kept; releases that are remembered as proven."""
 

@@ -11,6 +11,8 @@ from typing import Any
 from provision.onhost import durable, sshd
 from provision.onhost.errors import SystemStepFailed
 
+DPKG_LEFT = Path("/var/lib/dpkg/updates")
+"""Where dpkg has what it has begun and not ended."""
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
 """Waits up to five minutes for another apt: a new box runs its own at first."""
 
@@ -23,6 +25,11 @@ def wait_until_ready() -> None:
 
 def install(names: list[str]) -> None:
     """Install packages; the lists are fetched only when they don't know one."""
+    if any(DPKG_LEFT.glob("[0-9]*")):
+        # An installer that was stopped, or a power cut, ended dpkg halfway: apt refuses all until that is put right.
+        done = _apt(["dpkg", "--configure", "--pending"])
+        if done.returncode:
+            raise SystemStepFailed(f"dpkg was interrupted, and can't finish what it began: {_end(done)}")
     command = [*APT, "install", "-y", "--no-install-recommends", *names]
     if _apt(command).returncode == 0:
         return

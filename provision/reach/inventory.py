@@ -20,7 +20,7 @@ from wire.values import Invalid, Value, decode
 
 LOCAL = "local"
 """The one stack that lives on this machine, and the only one that need not be named."""
-ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LIGHTSAIL")
+ENDPOINT_VARIABLES = tuple(f"AWS_ENDPOINT_URL{service}" for service in ("", "_LIGHTSAIL", "_DYNAMODB", "_IAM"))
 
 
 class Host(Value, frozen=True, kw_only=True):
@@ -33,10 +33,13 @@ class Host(Value, frozen=True, kw_only=True):
 
 
 class Table(Value, frozen=True, kw_only=True):
-    """The queue's table in DynamoDB, and the user whose key the hosts have."""
+    """The queue's table in DynamoDB, and the user whose key the hosts have; or, on stack local, the `endpoint` of the
+    DynamoDB Local that has it, where any key will do.
+    """
 
     name: str
-    user: str
+    user: str | None = None
+    endpoint: str | None = None
 
 
 class Inventory(Value, frozen=True, kw_only=True):
@@ -51,6 +54,11 @@ class Inventory(Value, frozen=True, kw_only=True):
     operator_cidrs: tuple[str, ...] | None = None
     hosts: tuple[Host, ...] = ()
     table: Table | None = None
+
+    @property
+    def table_place(self) -> str:
+        """The table as the setting `dashboard.table` names it; empty where there is none."""
+        return f"{self.table.endpoint or self.region}/{self.table.name}" if self.table else ""
 
 
 class NothingMade(CommandError):
@@ -138,7 +146,16 @@ def require_matching_cloud(stack: str, inventory: Inventory, environ: Mapping[st
                 f"stack local's Lightsail API, {inventory.endpoint}, is not on this machine",
                 "set jada:endpoint to the local cloud's in Pulumi.local.yaml, and run `pulumi up`",
             )
+        if inventory.table and not _on_this_machine(inventory.table.endpoint or ""):
+            raise CommandError(
+                f"stack local's table, at {inventory.table.endpoint or 'AWS'}, is not on this machine",
+                "set jada:table-endpoint to the local cloud's in Pulumi.local.yaml, and run `pulumi up`",
+            )
         return
+    if inventory.table and inventory.table.endpoint:
+        raise CommandError(
+            f"stack {stack} is a real one, but its table is at {inventory.table.endpoint}", "run `pulumi up`"
+        )
     if inventory.endpoint:
         raise CommandError(
             f"stack {stack} is a real one, but its Lightsail API is the double at {inventory.endpoint}",
@@ -163,17 +180,17 @@ def require_one_queue(inventory: Inventory, table: str, file: str) -> None:
     """Raise `CommandError` where hosts would have a queue each, or a `file` of settings names another table than the
     stack's.
     """
-    if len(inventory.hosts) > 1:
+    if len(inventory.hosts) > 1 and (not table or inventory.endpoint is None):
         names = ", ".join(host.name for host in inventory.hosts)
         raise CommandError(
             f"{names} would each have a queue, a page and limits of their own, and all write to one sheet",
-            "name one host in jada:hosts, and run `pulumi up`",
+            f"set jada:table, and dashboard.table in {file}; or name one host in jada:hosts, and run `pulumi up`",
         )
     if not table:
         return
     if inventory.table is None:
         raise CommandError(f"the stack made no table {table}", "set jada:table in its Pulumi file, and run `pulumi up`")
-    made = f"{inventory.region}/{inventory.table.name}"
+    made = inventory.table_place
     if table != made:
         raise CommandError(f"{file} names the table {table}; the stack's is {made}", f'set dashboard.table = "{made}"')
 

@@ -233,7 +233,7 @@ def install(host: Host, orders: dict[str, Any], progress: Progress, errand: Erra
     run = installer.start(host, orders, errand)
     if errand.detach:
         return f"the installer works on the host as {run}: `fab attach` follows it"
-    return installer.follow(host, run, progress, errand, until_deployed=True)
+    return installer.follow(host, run, progress, errand, until_deployed=not errand.proven)
 
 
 def _send(host: Host, what: str, content: bytes, progress: Progress) -> dict[str, str]:

@@ -21,12 +21,16 @@ SILENCE_S = 15.0
 WATCHED = "deployed; the host watches it until it is proven"
 PAUSE_S = 2.0
 """Between two tries to log in again."""
+QUESTION = "{name}: the host goes on by itself. [l]eave it to that (Enter), [f]ollow it again, or [u]ndo it there? "
+LEAVE, FOLLOW, UNDO = "l", "f", "u"
+"""What an operator may answer to Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
     """How a deploy is carried out: `run`, its name on the host; `who` began it; `detach`: don't wait for its end;
-    `again` logs in once more when the connection breaks, for at most `again_s`.
+    `again` logs in once more when the connection breaks, for at most `again_s`. `proven`: wait until that, not only
+    until it is deployed. `ask` puts a question to the operator who sits at a terminal.
     """
 
     run: str = ""
@@ -34,6 +38,16 @@ class Errand:
     detach: bool = False
     again: Callable[[], AbstractContextManager[Host]] | None = None
     again_s: float = 120.0
+    proven: bool = False
+    ask: Callable[[str], str] | None = None
+
+
+@dataclass(slots=True)
+class Place:
+    """A run, and how far its events were shown."""
+
+    run: str | None
+    offset: int = 0
 
 
 class Interrupted(CommandError):
@@ -84,15 +98,51 @@ def new_run() -> str:
 def follow(host: Host, run: str | None, progress: Progress, errand: Errand, *, until_deployed: bool) -> str:
     """Show a run's steps (None: the latest one's) and return its last word, in a sentence's end; raises `CommandError`.
 
-    Ctrl-C ends only the following.
+    Ctrl-C ends only the following: an operator who can be asked may have the host undo the run.
     """
+    place, undo = Place(run), False
+    while True:
+        try:
+            until = until_deployed and not undo
+            last = show_steps(events(host, place, progress, errand, until_deployed=until), progress)
+            return _undone(host.name, last) if undo else word(host.name, last)
+        except KeyboardInterrupt:
+            answer = _answer(host.name, errand)
+            if answer == LEAVE or place.run is None:
+                does = "undoes it" if undo else "goes on"
+                raise Interrupted(
+                    f"{host.name}: the installer {does} by itself on the host", "`fab attach` follows it again"
+                ) from None
+        if answer == UNDO:
+            undo = _cancel(host, place.run, progress, errand)
+
+
+def _answer(name: str, errand: Errand) -> str:
+    """Ask what Ctrl-C is to do; a second one, and no one who could be asked, leave the host to itself."""
+    with suppress(KeyboardInterrupt, EOFError):
+        while errand.ask is not None:
+            answer = errand.ask(QUESTION.format(name=name)).strip().lower()[:1] or LEAVE
+            if answer in (LEAVE, FOLLOW, UNDO):
+                return answer
+    return LEAVE
+
+
+def _cancel(host: Host, run: str, progress: Progress, errand: Errand) -> bool:
+    """Have the host undo a run; False where it has ended already."""
     try:
-        last = show_steps(events(host, run, progress, errand, until_deployed=until_deployed), progress)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"{host.name}: the installer goes on by itself on the host", "`fab attach` follows it again"
-        ) from None
-    return word(host.name, last)
+        answer = host.program("cancel", {"run": run})
+    except ConnectionLost:
+        with _again(host.name, errand, progress) as found:
+            answer = found.program("cancel", {"run": run})
+    return bool(answer["stopped"])
+
+
+def _undone(name: str, last: dict[str, Any]) -> str:
+    """Say how a run ended that was to be undone; raises `CommandError`, for nothing was deployed."""
+    why = last.get("failed") or last.get("reverted")
+    if why:
+        raise Interrupted(f"{name}: {why}", "`fab deploy` begins again, whenever you want to")
+    raise Interrupted(f"{name}: too late to undo it: {word(name, last)}", "`fab rollback` goes back")
 
 
 def word(name: str, last: dict[str, Any]) -> str:
@@ -125,23 +175,22 @@ def _but_for(last: dict[str, Any]) -> str:
 
 
 def events(
-    host: Host, run: str | None, progress: Progress, errand: Errand, *, until_deployed: bool
+    host: Host, place: Place, progress: Progress, errand: Errand, *, until_deployed: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield a run's events from its file on the host, also over a connection that breaks, and how that ended."""
-    offset = 0
     with ExitStack() as stack:
         while True:
-            asked = {"run": run, "offset": offset, "until_deployed": until_deployed}
+            asked = {"run": place.run, "offset": place.offset, "until_deployed": until_deployed}
             try:
                 for line in host.lines(["python3", "-I", "-"], programs.call("follow", asked), SILENCE_S):
                     event = _read(line)
                     if "following" in event:
-                        run = event["following"]
+                        place.run = event["following"]
                     elif "ended" in event:
                         yield event
                         return
                     elif "alive" not in event:
-                        offset += len(line)
+                        place.offset += len(line)
                         yield event if until_deployed or "deployed" not in event else {"note": WATCHED}
             except ConnectionLost as lost:
                 progress.say(f"    {lost.cause}. The installer goes on in a unit of its own; logging in again …")
@@ -151,15 +200,17 @@ def events(
 def show_steps(news: Iterator[dict[str, Any]], progress: Progress) -> dict[str, Any]:
     """Show the installer's steps and notes; return the event that came after them.
 
-    Each {"begin"} is followed by {"done"} or {"broken"}, unless the installer was killed in between.
+    Each {"begin"} is followed by {"done"} or {"broken"}, unless the installer was killed in between; where they are
+    followed again, the first step may have begun before.
     """
     event = next(news, {})
-    while "begin" in event or "note" in event:
-        if "note" in event:
-            progress.done(event["note"], 0)
-            event = next(news, {})
-        else:
+    while {"begin", "note", "done", "broken"} & event.keys():
+        if "begin" in event:
             event = _show_step(event["begin"], news, progress)
+            continue
+        if told := event.get("note") or event.get("done"):
+            progress.done(told, 0)
+        event = next(news, {})
     return event
 
 

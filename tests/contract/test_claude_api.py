@@ -1,5 +1,6 @@
 """The double of the Messages API, held to the vendor's own client."""
 
+import base64
 import contextlib
 import random
 import subprocess
@@ -14,6 +15,7 @@ import urllib3
 from doubles.claude.app import VERSION, create
 from local.process import wait_until
 from local.serve import running
+from tests.papers import pdf, png
 
 MODEL = "claude-sonnet-5-5"
 BASH = {"type": "bash_20250124", "name": "bash"}
@@ -167,6 +169,54 @@ REFUSED = {
     ),
     "small thinking budget": ({"thinking": {"type": "enabled", "budget_tokens": 2}}, 400, "budget_tokens"),
 }
+
+
+def shows(*content, kind="image", media="image/png"):
+    """A request that shows these files."""
+    data = [each if isinstance(each, str) else base64.b64encode(each).decode() for each in content]
+    blocks = [{"type": kind, "source": {"type": "base64", "media_type": media, "data": each}} for each in data]
+    return {"messages": [{"role": "user", "content": blocks}]}
+
+
+PAPER = {"kind": "document", "media": "application/pdf"}
+NOT_SHOWN = {
+    "bad base64": (shows("=a=b"), "Invalid base64"),
+    "another media type": (shows(png(9, 9), media="image/jpeg"), "does not match the provided media type"),
+    "a type that is none": (shows(png(9, 9), media="image/tiff"), "media_type"),
+    "no image": (shows(b"words"), "Could not process image"),
+    "an image over 5 MB": (shows(png(9, 9) + bytes(4_000_000)), "exceeds 5 MB"),
+    "an image over 8,000 pixels": (shows(png(8001, 1)), "8000 pixels"),
+    "a webp over 8,000 pixels": (
+        shows(b"RIFF" + bytes(4) + b"WEBPVP8X" + bytes(8) + b"\xff\xff\0\0\0\0", media="image/webp"),
+        "8000 pixels",
+    ),
+    "21 images, one over 2,000 pixels": (shows(png(2001, 1), *[png(1, 1)] * 20), "many-image requests: 2000"),
+    "101 images": (shows(*[png(1, 1)] * 101), "100 images"),
+    "no PDF": (shows(b"words", **PAPER), "not valid"),
+    "101 pages": (shows(pdf(101), **PAPER), "100 PDF pages"),
+    "101 pages of two": (shows(pdf(51), pdf(50), **PAPER), "100 PDF pages"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), NOT_SHOWN.values(), ids=NOT_SHOWN)
+def test_images_and_documents_that_the_real_one_refuses_are_refused(client, change, message):
+    got = refusal(client, **{**asking(), **change})
+    assert (got[0], message in got[2]) == (400, True), got
+
+
+def test_images_and_documents_count_by_size_and_pages_within_a_result_too(client):
+    def counted(**change):
+        return client.messages.count_tokens(model=MODEL, **change).input_tokens
+
+    assert counted(**shows(*[png(1500, 750)] * 2)) == 2 * 1500
+    assert counted(**shows(pdf(3), **PAPER)) == 3 * 2000
+    call = client.messages.create(**asking(tools=[BASH]))
+    plain = {key: value for key, value in answered(call, "ok").items() if key != "max_tokens"}
+    before = counted(**{key: value for key, value in plain.items() if key != "model"})
+    result = plain["messages"][-1]["content"][0]
+    result["content"] = [{"type": "text", "text": "ok"}, *shows(pdf(3), **PAPER)["messages"][0]["content"]]
+    after = counted(**{key: value for key, value in plain.items() if key != "model"})
+    assert 6000 <= after - before < 6020
 
 
 @pytest.mark.parametrize(("change", "status", "message"), REFUSED.values(), ids=REFUSED)

@@ -7,7 +7,7 @@ from collections import Counter
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.people.scenario import play, scenarios
+from tests.people.scenario import fleets, play, scenarios
 
 
 def main():
@@ -16,19 +16,22 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.people", description=__doc__)
     parser.add_argument("--scenarios", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=20260513)
+    parser.add_argument("--hosts", action="store_true", help="several hosts, which take over from each other")
     given_ = parser.parse_args()
+    played_ones = fleets if given_.hosts else scenarios
     counts = Counter()
     run = settings(max_examples=given_.scenarios, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
     @seed(given_.seed)
     @settings(run, phases=[Phase.generate])
-    @given(scenarios())
+    @given(played_ones())
     def count(scenario):
         played = play(scenario)
         counts[f"ended {played.ended}"] += 1
         counts["scenarios"] += 1
         counts["acts of people"] += len(scenario.acts)
         counts["kills"] += played.kills
+        counts["runs on another host than the one before"] += played.takeovers
         counts["with a violation"] += bool(played.violations)
         if counts["scenarios"] % 200 == 0:
             sys.stderr.write(f"{counts['scenarios']} scenarios, {counts['with a violation']} with a violation\n")
@@ -40,7 +43,7 @@ def main():
 
         @seed(given_.seed)
         @run
-        @given(scenarios())
+        @given(played_ones())
         def show(scenario):
             assert play(scenario).violations == []
 

@@ -1,8 +1,12 @@
-"""One tab in Google's double, called in process: between every two requests of the sync people act on it."""
+"""One tab in Google's double, called in process: between every two requests of the sync people act on it.
+
+With several hosts each has a memory of its own, and all share a store; a run that is killed says nothing more to it.
+"""
 
 import contextlib
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -18,10 +22,12 @@ from doubles.google.sheets import Asked, Sheets
 from sync.api import failure
 from sync.converge import Converge, Outside
 from sync.failure import SyncFailed
+from sync.held import holding
 from sync.history import opened
 from sync.plan import Policy, diff
 from sync.settings import Settings
 from sync.sheet import Sheet
+from tests.people.shared import Shared
 
 COLUMNS = ("id", "arrival", "guest", "rate")
 OURS = (*COLUMNS, "sync_state")
@@ -38,10 +44,19 @@ class Killed(BaseException):
 
 
 class Desk:
-    """The tab, the sync's memory in a folder, and a clock. `before` is called before each request of the sync."""
+    """The tab, the sync's memory in a folder, and a clock. `before` is called before each request of the sync, and
+    `first` before the sync makes sure that it may send it.
+    """
 
-    def __init__(self, folder: Path, *, rows: int = 30, columns: int = 12, settings: Settings = SETTINGS) -> None:
+    def __init__(
+        self, folder: Path, *, rows: int = 30, columns: int = 12, settings: Settings = SETTINGS, hosts: int = 1
+    ) -> None:
         self.folder, self.settings = folder, settings
+        self.shared = Shared(self._seconds) if hosts > 1 else None
+        self.folders = [folder / f"host-{number}" for number in range(hosts)] if hosts > 1 else [folder]
+        for each in self.folders:
+            each.mkdir(exist_ok=True)
+        self._told = []
         self._sheets = Sheets(
             library.Library(Database(Path(":memory:"), vault.TABLES + library.TABLES)), Faults(), None
         )
@@ -54,25 +69,37 @@ class Desk:
         self.requests: list[str] = []
         self._late: list[tuple[int, tuple]] = []
         self.pauses: list[float] = []
+        self.first = lambda: None
         self.before = lambda: None
         self.after = lambda: None
         self.watch = lambda: None
 
     # The sync's side
 
-    def sync(self, source, **policy):
+    def sync(self, source, host=0, **policy):
         """One run, in a process of its own memory. Returns what it wrote; raises what it would report."""
         live = {key: (key, *cells) for key, cells in source.items()}
         known = Policy(arrival=1, **policy)
         settings = msgspec.structs.replace(self.settings, conflicts="sheet" if known.sheet_wins else "source")
-        with opened(self.folder, OURS) as history:
-            outside = Outside(self._time, self.pauses.append, self._new_id)
-            work = Converge(Sheet(self._call, settings), history, outside, settings)
+        with opened(self.folders[host], OURS) as history, contextlib.ExitStack() as stack:
+            call = partial(self.call, ready=self._ready(stack, history, host))
+            outside = Outside(self._time, self.pauses.append, self._new_id, is_shared=bool(self.shared))
+            work = Converge(Sheet(call, settings), history, outside, settings)
             return work.run(lambda rows, base: diff(live, rows, base, known), live.keys())
 
+    def _ready(self, stack, history, host):
+        if not self.shared:
+            return lambda path: None
+        # As a run does: what another host's memory takes the place of is kept for readers before.
+        self._told += [each for _, each in history.told()]
+        return stack.enter_context(holding(self.shared.at(host), history, self._seconds)).ready
+
     def told(self):
-        with opened(self.folder, OURS) as history:
-            return [each for _, each in history.told()]
+        found = list(self._told)
+        for folder in self.folders:
+            with opened(folder, OURS) as history:
+                found += [each for _, each in history.told()]
+        return found
 
     def later(self, **span):
         if timedelta(**span) > GOOGLE_ENDS:
@@ -94,6 +121,9 @@ class Desk:
                 self.carry_out(*call)
             self.watch()
 
+    def _seconds(self):
+        return self._now.timestamp()
+
     def _time(self):
         self._now += timedelta(seconds=1)
         return self._now
@@ -102,7 +132,10 @@ class Desk:
         self._ids += 1
         return self._ids
 
-    def _call(self, method, path="", query=None, body=None):
+    def call(self, method, path="", query=None, body=None, ready=lambda path: None):
+        """One call of the sync, which makes sure by `ready` that it may send it."""
+        self.first()
+        ready(path)
         self.requests.append(f"{method} {path}".strip())
         self.arrive(len(self.requests))
         self._calling = method, path, query, body

@@ -43,13 +43,23 @@ _FATES = st.one_of(
     # It is carried out so many of our requests later, perhaps in the next run.
     st.tuples(st.sampled_from(["late", "kill late"]), st.integers(1, 5)).map(lambda fate: f"{fate[0]} {fate[1]}"),
 )
+_FLEET_FATES = st.one_of(
+    _FATES,
+    st.sampled_from(["stands still", "stands still sending", "store before", "store after"]),
+)
+"""The host stands still for half an hour, before it makes sure that it may send a request or after it, and another host
+has a run; or the store that the hosts share fails once, before or after it did what was asked."""
+_ONE = st.just(())
 _WHEN = st.sampled_from([0, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9])
 """Before which request; the third is the first write of a run that was not disturbed."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """How many bookings there are, which change, what people do before each request, and what befalls a request."""
+    """How many bookings there are, which change, what people do before each request, and what befalls a request.
+
+    `hosts`: which host has each run, in turn; none is a sync of one host that shares nothing.
+    """
 
     bookings: int
     changed: frozenset[int]
@@ -58,9 +68,15 @@ class Scenario:
     acts: tuple[tuple[int, tuple], ...]
     fates: tuple[tuple[int, str], ...] = ()
     sheet_wins: bool = False
+    hosts: tuple[int, ...] = ()
 
 
-def scenarios(acts=_ACTS, fates=_FATES):
+def fleets():
+    """Strategy: the same with two or three hosts, which take over from each other."""
+    return scenarios(fates=_FLEET_FATES, hosts=st.lists(st.integers(0, 2), min_size=2, max_size=6).map(tuple))
+
+
+def scenarios(acts=_ACTS, fates=_FATES, hosts=_ONE):
     """Strategy: some acts of people and some faults, each before or after a request of a number."""
     return st.builds(
         Scenario,
@@ -71,6 +87,7 @@ def scenarios(acts=_ACTS, fates=_FATES):
         acts=st.lists(st.tuples(_WHEN, acts), max_size=6).map(tuple),
         fates=st.lists(st.tuples(_WHEN, fates), max_size=2).map(tuple),
         sheet_wins=st.booleans(),
+        hosts=hosts,
     )
 
 
@@ -81,6 +98,7 @@ class Played:
     ended: str
     violations: list[str] = field(default_factory=list)
     kills: int = 0
+    takeovers: int = 0
 
 
 def play(scenario: Scenario) -> Played:
@@ -93,8 +111,9 @@ def play(scenario: Scenario) -> Played:
 
 class _Play:
     def __init__(self, folder, scenario):
-        self.desk, self.scenario = Desk(folder), scenario
-        self.number, self.kills, self.step = 0, 0, 0
+        self.desk, self.scenario = Desk(folder, hosts=3 if scenario.hosts else 1), scenario
+        self.runs, self.takeovers = 0, 0
+        self.number, self.kills, self.step, self._still = 0, 0, 0, False
         self.lost, self.astray, self.failed = set(), Counter(), set()
         self._before = None
         self.source = self._source(1, range(1, scenario.bookings + 1))
@@ -126,7 +145,7 @@ class _Play:
         for _ in range(3):
             self._run()
             self.desk.later(minutes=self.number % 2 * 30)
-        self.desk.before = self.desk.after = lambda: None
+        self.desk.first = self.desk.before = self.desk.after = lambda: None
         ended = "none"
         # People have gone; what stands in the way of the sync is for them to see to, and told.
         for _ in range(4):
@@ -139,14 +158,21 @@ class _Play:
             self.desk.later(minutes=30)
             ended = self._run()
         found = [*self._lost_values(), *self._strays(), *self._bookings(ended), *self._copies(ended)]
-        return Played(ended, found, self.kills)
+        return Played(ended, found, self.kills, self.takeovers)
 
     def _run(self):
         if self.step == 0:
-            self.desk.before, self.desk.after = self._act, self._befall
+            self.desk.first, self.desk.before, self.desk.after = self._stand_still, self._act, self._befall
             self.step = 1
+        hosts = self.scenario.hosts or (0,)
+        host, before = hosts[self.runs % len(hosts)], hosts[(self.runs - 1) % len(hosts)]
+        self.runs += 1
+        self.takeovers += host != before
+        return self._ran(host)
+
+    def _ran(self, host):
         try:
-            self.desk.sync(self.source, sheet_wins=self.scenario.sheet_wins)
+            self.desk.sync(self.source, host, sheet_wins=self.scenario.sheet_wins)
         except SyncFailed as failed:
             self.failed.add(failed.kind)
             return failed.kind
@@ -167,6 +193,26 @@ class _Play:
             self._at = len(self.desk.requests)
         return self._at
 
+    def _stand_still(self):
+        n = len(self.desk.requests) + 1 - self._first
+        fate = next((fate for when, fate in self.scenario.fates if when == n), "none")
+        if fate.startswith("store "):
+            self.desk.shared.faults.append(fate.removeprefix("store "))
+        if fate == "stands still":
+            self._meanwhile()
+
+    def _meanwhile(self):
+        """Half an hour passes, and another host has a run."""
+        if self._still:
+            return
+        self._still = True
+        self.desk.later(minutes=30)
+        self.takeovers += 1
+        # People go on beside the other host too, but nothing more befalls it.
+        after, self.desk.after = self.desk.after, lambda: None
+        self._ran((self.scenario.hosts[(self.runs - 1) % len(self.scenario.hosts)] + 1) % 3)
+        self.desk.after = after
+
     def _act(self):
         n = len(self.desk.requests) - self._first
         for when, act in self.scenario.acts:
@@ -175,6 +221,8 @@ class _Play:
         how, _, after = self._fate().rpartition("late ")
         if after.isdecimal():
             self.desk.delay(int(after))
+        if self._fate() == "stands still sending":
+            self._meanwhile()
         if self._fate() == "kill before" or how == "kill ":
             raise Killed
         if self._fate() == "lose before" or after.isdecimal():

@@ -13,6 +13,7 @@ only so many writes a second under one key; a heartbeat changes no key of either
     N#task      id#target                  a notice;  M#message  pk#sk  is where to find those of a message
     ROLES       role                       who holds it;  KEPT  role#name  is what its holder keeps there, the content
     KEPT#role#name  generation#n           in parts
+    DAYS        day                        what is used of its caps
     RUNS        n                          sync runs;  MARKS, ASIDE, SWEEP, CONFIG  small things by name
 """
 

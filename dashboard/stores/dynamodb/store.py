@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from dashboard import outgoing, rules
+from dashboard.caps import DayMove, DayUse
 from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
@@ -782,6 +783,26 @@ class DynamoStore:
     def kept(self, role: str, name: str) -> Kept | None:
         """Return what is kept under a role's name."""
         return self._roles.kept(role, name)
+
+    def day(self, day: str) -> DayUse | None:
+        """Return what is used of a day."""
+        item = self._table.get(Place("DAYS", day))
+        return DayUse(item["n"], item["u"]) if item else None
+
+    def change_day(self, day: str, move: DayMove) -> tuple[DayUse | None, DayUse]:
+        """Replace what is used of a day, on the condition that it is what was read."""
+        for _ in self._table.tries():
+            item = self._table.get(Place("DAYS", day))
+            old = DayUse(item["n"], item["u"]) if item else None
+            new = move(old)
+            if new == old:
+                return old, new
+            nonce = _nonce()
+            kept = {"n": new.sessions, "u": new.usd_micros, "v": item["v"] + 1 if item else 1}
+            kept["w"] = [*(item or {}).get("w", ()), nonce][-NONCES:]
+            if self._table.write(put(Place("DAYS", day), kept, {"v": item["v"]} if item else NEW), nonce):
+                return old, new
+        raise Busy("unreachable")
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older."""

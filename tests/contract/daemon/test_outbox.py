@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from agent.daemon.link import DashboardAway, Link
-from agent.daemon.outbox import Outbox, Outboxes
+from agent.daemon.outbox import BROKEN_OFF, Outbox, Outboxes
 from agent.daemon.travel import Workspaces
 from agent.record.journal import Journal
 from dashboard.app import create
@@ -60,6 +60,7 @@ def end(exit_=0, reason="", **more):
 
 HEADER = (EventKind.HEADER, {"task": "t"})
 RESERVE = (EventKind.RESERVE, {"turn": 1, "usd_micros": 50, "hand_over": False})
+SUSPEND = (EventKind.SUSPEND, {"exit": 143, "reason": "drained"})
 SETTLE = (EventKind.SETTLE, {"turn": 1, "usd_micros": 20, "usage": {}, "message": {}})
 
 
@@ -193,7 +194,7 @@ def test_a_wrong_token_is_no_reason_to_give_work_up(site, outbox):
 
 
 def test_a_session_from_another_host_goes_on_from_the_acknowledged_records(site, outbox):
-    write(site, HEADER, RESERVE)
+    write(site, HEADER, RESERVE, SUSPEND)
     outbox.deliver()
     before = (site.folder / "journal.jsonl").read_text()
     (site.folder / "journal.jsonl").unlink()
@@ -201,7 +202,18 @@ def test_a_session_from_another_host_goes_on_from_the_acknowledged_records(site,
     restored = (site.folder / "journal.jsonl").read_text()
     assert [json.loads(line) for line in restored.splitlines()] == [json.loads(line) for line in before.splitlines()]
     with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
-        assert journal.append(*SETTLE).n == 3
+        assert journal.append(*SETTLE).n == 4
+
+
+def test_a_session_that_broke_off_at_another_host_is_told_so_once_and_the_queue_has_that_too(site, outbox):
+    write(site, HEADER, RESERVE)
+    outbox.deliver()
+    (site.folder / "journal.jsonl").unlink()
+    outbox.restore()
+    outbox.restore()
+    outbox.deliver()
+    told = [event.data for event in site.client.events(outbox.id) if event.data.get("away")]
+    assert [each["content"][0]["text"] for each in told] == [BROKEN_OFF]
 
 
 def test_a_session_whose_raw_streams_were_left_out_goes_on_from_the_acknowledged_records(site, outbox):
@@ -214,8 +226,9 @@ def test_a_session_whose_raw_streams_were_left_out_goes_on_from_the_acknowledged
     outbox.restore()
     assert outbox.spent() == before == 70
     with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
-        assert [event.n for event in journal.events] == [1, 2, 3, 4, 5]
+        assert [event.n for event in journal.events] == [1, 2, 3, 4, 5, 6]
         journal.append(*stream)
         journal.append(*SETTLE)
     outbox.deliver()
-    assert [(e.n, e.data) for e in site.client.events(outbox.id, after=5)] == [(6, {}), (7, SETTLE[1])]
+    # The sixth says that it broke off.
+    assert [(e.n, e.data) for e in site.client.events(outbox.id, after=6)] == [(7, {}), (8, SETTLE[1])]

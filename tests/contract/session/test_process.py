@@ -1,5 +1,6 @@
 """The session as the daemon sees it: a process, a folder, an exit code."""
 
+import base64
 import ctypes
 import json
 import os
@@ -17,6 +18,7 @@ from agent.session.drain import Drain
 from agent.settings import SessionSettings, Settings
 from doubles.claude.app import create
 from local.serve import running
+from tests.papers import pdf, png
 from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Subtask, Task, Waited
 from wire.values import encode
 
@@ -399,3 +401,43 @@ def test_the_reference_folder_is_read_and_not_changed(folder, claude, tmp_path):
     assert "Read-only file system" in said
     assert (tmp_path / "reference" / "prices.csv").read_text() == "double,80"
     assert "/reference holds material" in claude.requests[0]["system"]
+
+
+def test_files_of_a_task_and_what_it_views_are_shown_and_sent_again_alike_after_a_kill(folder, claude):
+    paper, plan = pdf(3), png(300, 200)
+    folder.claim(context=(File(name="rates.pdf", content=paper), File(name="beds.csv", content=b"1")))
+    draw = f"echo {base64.b64encode(plan).decode()} | base64 -d >plan.png"
+    view = claude.use("str_replace_based_edit_tool", 2, command="view", path="/workspace/plan.png")
+    slow = claude.use("bash", 3, command="sleep 60")
+    claude.plays = [[claude.use("bash", 1, command=draw)], [view], [slow], [claude.use("finish", 4, result="seen")]]
+    process = folder.start()
+    until(lambda: any(e.data["tool_use_id"] == "toolu_3" for e in folder.events(EventKind.TOOL_STARTED)))
+    process.kill()
+    process.communicate()
+    assert folder.run() == Exit.FINISHED
+    first, _, third, last = (request["messages"] for request in claude.requests)
+    told, document = first[0]["content"]
+    assert "Shown here: rates.pdf, pages 1 to 3 of 3." in told["text"]
+    source = {"type": "base64", "media_type": "application/pdf", "data": base64.b64encode(paper).decode()}
+    assert document == {"type": "document", "source": source}
+    image = third[-1]["content"][0]["content"][1]
+    assert (image["type"], base64.b64decode(image["source"]["data"])) == ("image", plan)
+    assert last[: len(third)] == third
+    # Its worst price has the document by its pages, and the bytes are beside the journal, once.
+    assert folder.events(EventKind.RESERVE)[0].data["usd_micros"] > 3 * 7784 * 2.5
+    assert source["data"] not in (folder.path / "journal.jsonl").read_text()
+    assert len([*(folder.path / "blobs").iterdir()]) == 2
+
+
+def test_what_does_not_fit_beside_the_task_is_named_and_seen_by_pages(folder, claude):
+    folder.claim(context=(File(name="book.pdf", content=pdf(40)),))
+    look = [claude.use("str_replace_based_edit_tool", n, command="view", path="book.pdf") for n in (1, 2)]
+    look[1]["input"]["view_range"] = [2, 3]
+    claude.plays = [[look[0]], [look[1]], [claude.use("finish", 3, result="seen")]]
+    assert folder.run() == Exit.FINISHED
+    first, second, third = (request["messages"] for request in claude.requests)
+    assert [block["type"] for block in first[0]["content"]] == ["text"]
+    refused = second[-1]["content"][0]
+    assert refused["is_error"]
+    assert "view_range shows some pages of it, now 29 at most" in refused["content"]
+    assert third[-1]["content"][0]["content"][0]["text"] == "book.pdf, pages 2 to 3 of 40: it is shown here."

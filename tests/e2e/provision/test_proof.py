@@ -6,10 +6,11 @@ import pytest
 from msgspec import structs
 
 from provision.errors import CommandError
+from provision.release import installer
 from provision.release.deploy import deploy, health, install, prepare, roll_back, upload
 from provision.release.installer import Errand, follow
 from provision.release.plan import changes, orders
-from tests.e2e.provision.host import probed, serves_wholly, until_proven
+from tests.e2e.provision.host import probed, serves_wholly, until_idle, until_proven
 
 pytestmark = pytest.mark.root
 AGENT = "jada-agent.service"
@@ -162,6 +163,33 @@ def test_a_watched_release_gives_way_to_the_next_deploy(deployed, source, progre
     deploy(deployed, source, progress)
     until_proven(deployed)
     assert probed(deployed).proven[0] == probed(deployed).current != first.current
+
+
+def test_what_is_watched_is_undone_when_an_operator_asks_for_it(deployed, source, progress, agent):
+    before, run = probed(deployed).current, installer.new_run()
+    agent.write_text(agent.read_text() + "# undone\n")
+    watched = replace(source, settings=structs.replace(source.settings, proven_s=90))
+    assert "the host watches it" in deploy(deployed, watched, progress, Errand(run=run))
+    assert deployed.program("cancel", {"run": "another"}) == {"stopped": False}
+    assert deployed.program("cancel", {"run": run}) == {"stopped": True}
+    with pytest.raises(CommandError, match=r"(?s)asked to stop.*last proven release, .*, is back and healthy"):
+        follow(deployed, run, progress, Errand(), until_deployed=False)
+    assert probed(deployed).current == before
+    until_idle(deployed)
+    assert deployed.program("cancel", {"run": run}) == {"stopped": False}
+
+
+LEFT_BY_DPKG = """
+dpkg --remove bubblewrap
+dpkg-query --status less | sed 's/^Status: .*/Status: install ok half-configured/' >/var/lib/dpkg/updates/0001
+echo >>/var/lib/dpkg/updates/0001
+"""
+
+
+def test_a_dpkg_that_was_ended_halfway_does_not_stop_the_next_deploy(deployed, source, progress):
+    deployed.run(["sh", "-c", LEFT_BY_DPKG])
+    assert deploy(deployed, source, progress)
+    assert b"Status: install ok installed" in deployed.run(["dpkg-query", "--status", "bubblewrap"])
 
 
 def test_the_way_back_is_to_what_was_proven_and_the_host_keeps_who_went_there(deployed, source, progress, agent):

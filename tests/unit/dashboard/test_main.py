@@ -91,14 +91,22 @@ def test_pages_that_stay_open_hold_no_end_up(start, path, client):
     process = start()
     wait_until_healthy(path)
     code, page = client.invite("anna").path.rpartition("/")[2], {"Host": "localhost", "Origin": "http://localhost"}
-    form = {"fields": {"code": code}, "encode_multipart": False, "redirect": False}
-    signed_in = client._pool.request("POST", "/sign-in", headers=page, **form)
-    cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
-    stream = client._pool.request("GET", "/live", headers={**page, "Cookie": cookie}, preload_content=False)
-    assert (stream.status, stream.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
-    assert b"retry" in stream.readline()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    form = {**page, "Content-Type": "application/x-www-form-urlencoded"}
+    signed_in = client._way.request("POST", "/sign-in", f"code={code}".encode(), form)
+    cookie = signed_in.headers["set-cookie"].partition(";")[0]
+    with socket.socket(socket.AF_UNIX) as reader:
+        reader.connect(str(path))
+        reader.sendall(f"GET /live HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode())
+        stream = reader.makefile("rb")
+        head = list(iter(stream.readline, b"\r\n"))
+        assert (head[0], b"content-type: text/event-stream; charset=utf-8\r\n" in head) == (
+            b"HTTP/1.1 200 OK\r\n",
+            True,
+        )
+        stream.readline()  # how long the first piece is
+        assert b"retry" in stream.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
     # What uvicorn says when it must cut what did not end by itself.
     assert "exceeded" not in process.stderr.read()
 

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 def test_the_shipped_files_say_every_key_with_its_default(name):
     assert load(ROOT / name) == Settings()
     section = (ROOT / name).read_text().split("[dashboard]")[1]
-    tables = ("notify", "templates", "recurring")
+    tables = ("notify", "fleet", "templates", "recurring")
     keys = [key for key in Settings.__struct_fields__ if key not in tables]
     assert all(f"\n{key} = " in section for key in keys)
     keys_of_notify = section.split("[dashboard.notify]")[1].split("\n[")[0]

@@ -71,11 +71,13 @@ def in_stack(stack: str, act: Callable[[], None], monitor: mocks.MockMonitor | N
 
 @pytest.fixture
 def declare():
-    """Run the program's declarations for a configuration; `hosts` instead of its own, which may be only one."""
+    """Run the program's declarations for a configuration (`hosts_` is the setting); `hosts` instead of its own, which
+    without a table may be only one.
+    """
 
     def run(stack: str, hosts: tuple[str, ...] = (), **changed: str) -> Monitor:
         config = LOCAL if stack == "local" else CONFIG
-        given = {f"jada:{key.replace('_', '-')}": value for key, value in changed.items()}
+        given = {f"jada:{key.strip('_').replace('_', '-')}": value for key, value in changed.items()}
         monitor, chosen = Monitor(), settings.read(stack, {**config, **given}, {})
         built = replace(chosen, hosts=hosts or chosen.hosts)
         in_stack(stack, lambda: program.build(built), monitor)

@@ -9,6 +9,7 @@ import pytest
 from dashboard.stores.dynamodb import layout
 from infra import table
 from infra.settings import InvalidSetting, read
+from local.pulumi import rules
 
 STORE = Path(__file__).parents[3] / "dashboard" / "stores" / "dynamodb" / "table.py"
 CONFIG = {"jada:region": "eu-west-1", "jada:operator-cidrs": '["203.0.113.7/32"]'}
@@ -69,10 +70,33 @@ def test_no_key_is_made_by_pulumi_whose_state_would_hold_it(made):
     assert not made.registered("AccessKey")
 
 
+def test_a_name_that_no_table_can_have_is_refused():
+    with pytest.raises(InvalidSetting, match="no name of a table"):
+        read("prod", {**CONFIG, "jada:table": "a b"}, {})
+
+
+LOCAL = {**CONFIG, "jada:endpoint": "http://10.77.0.1:8700", "jada:table": "jada-queue"}
+
+
 @pytest.mark.parametrize(
-    ("stack", "name", "why"), [("prod", "a b", "no name of a table"), ("local", "q-1", "no DynamoDB")]
+    ("endpoint", "why"), [({}, "never runs against AWS"), ({"jada:table-endpoint": "http://8.8.8.8:80"}, "loopback")]
 )
-def test_a_table_that_cannot_be_is_refused(stack, name, why):
-    more = {"jada:endpoint": "http://10.77.0.1:8700"} if stack == "local" else {}
-    with pytest.raises(InvalidSetting, match=why):
-        read(stack, {**CONFIG, **more, "jada:table": name}, {})
+def test_the_local_table_is_on_this_machine_or_nowhere(endpoint, why):
+    with pytest.raises(InvalidSetting, match=f"^jada:table-endpoint: .*{why}"):
+        read("local", {**LOCAL, **endpoint}, {})
+
+
+def test_the_local_table_has_what_dynamodb_local_has_and_no_user(declare):
+    made = declare("local", table="jada-queue", table_endpoint="http://10.77.0.1:8704")
+    assert (
+        set(registered(made, "Table").object) <= rules.KINDS[rules.TABLE].required | rules.KINDS[rules.TABLE].optional
+    )
+    assert not made.registered("User")
+    assert made.outputs["inventory"]["table"] == {"name": "jada-queue", "endpoint": "http://10.77.0.1:8704"}
+    assert '"dynamodb": "http://10.77.0.1:8704"' in registered(made, "aws").object["endpoints"]
+
+
+def test_several_hosts_over_a_table_are_several_hosts(declare):
+    names = '["jada-1", "jada-2"]'
+    made = declare("local", hosts_=names, table="jada-queue", table_endpoint="http://10.77.0.1:8704")
+    assert [each["name"] for each in made.outputs["inventory"]["hosts"]] == ["jada-1", "jada-2"]

@@ -6,7 +6,7 @@ what we put into a wrong place is put right or told. `make faults` plays more of
 
 from hypothesis import HealthCheck, given, settings
 
-from tests.people.scenario import play, scenarios
+from tests.people.scenario import fleets, play, scenarios
 
 SOME = settings(max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -14,5 +14,13 @@ SOME = settings(max_examples=200, derandomize=True, deadline=None, suppress_heal
 @given(scenarios())
 @SOME
 def test_whatever_people_do_during_a_run_nothing_is_lost_unreported(scenario):
+    played = play(scenario)
+    assert played.violations == []
+
+
+@given(fleets())
+@settings(SOME, max_examples=60)
+def test_whichever_host_has_the_sync_nothing_is_lost_unreported(scenario):
+    """Hosts are killed at any step, stand still, or find the store away; others take over."""
     played = play(scenario)
     assert played.violations == []

@@ -98,7 +98,7 @@ def test_a_booking_that_is_cancelled_is_marked_as_removed_and_not_taken_for_a_sh
 
 
 def require_desk_writable(desk, call=None):
-    require_writable(Sheet(call or desk._call, people.SETTINGS), "x", 4711)
+    require_writable(Sheet(call or desk.call, people.SETTINGS), "x", 4711)
 
 
 def test_a_sheet_that_takes_a_write_is_left_as_it_is(desk):

@@ -16,9 +16,11 @@ from dashboard.app import create
 from dashboard.callers import Callers
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
-from wire.client import JOINED_LIMIT, Client, RequestRefused, Unreachable, _Connection
+from wire.client import Client, RequestRefused, Unreachable
+from wire.exchange import JOINED_LIMIT
 from wire.routes import UNPACKED_LIMIT
 from wire.secret import Secret
+from wire.tcp import _Connection
 from wire.types import Batch, ClaimRequest, Event, EventKind, File, NewTask
 
 
@@ -45,25 +47,31 @@ def test_head_and_body_are_sent_at_once_unless_they_are_large(body, pieces):
 @pytest.fixture
 def path(tmp_path):
     """A queue's socket."""
-    path = tmp_path / "queue.sock"
+    return tmp_path / "queue.sock"
+
+
+@pytest.fixture
+def queue(path):
+    """The queue that answers there."""
     listener = server.listen_locally(path)
     listener.listen()
     callers = Callers(operators=frozenset({os.geteuid()}))
-    running = server.Server(server.config(create(MemoryStore(), callers=callers)))
-    thread = threading.Thread(target=running.run, args=([listener],))
+    serving = server.Server(server.config(create(MemoryStore(), callers=callers)))
+    thread = threading.Thread(target=serving.run, args=([listener],))
     thread.start()
-    yield path
-    running.should_exit = True
+    yield serving
+    serving.should_exit = True
     thread.join()
 
 
-def test_over_a_socket_no_token_is_needed_and_connections_are_kept(path):
+def test_over_a_socket_no_token_is_needed_and_connections_are_kept(queue, path):
     client = Client(f"unix:{path}")
     added = [client.add_task(NewTask(title=f"task {number}")).id for number in range(60)]
     assert [task.id for task in client.tasks()] == added[::-1]
-    assert client._pool.num_connections == 1
+    assert len(queue.server_state.connections) == 1
 
 
+@pytest.mark.usefixtures("queue")
 def test_over_a_socket_refusals_and_files_are_the_same(path):
     client = Client(f"unix:{path}", retries=0)
     with pytest.raises(RequestRefused, match="404"):
@@ -118,6 +126,7 @@ class Old:
         await JSONResponse({"n": last}, headers=headers)(scope, receive, send)
 
 
+@pytest.mark.usefixtures("queue")
 def test_records_are_packed_as_soon_as_the_dashboard_said_that_it_takes_that(path):
     client = Client(f"unix:{path}", retries=0)
     sent = sending(client)
@@ -133,9 +142,9 @@ def test_records_are_packed_as_soon_as_the_dashboard_said_that_it_takes_that(pat
 
 def sending(client):
     """The addresses and bodies of a client's requests, noted on their way."""
-    sent, request = [], client._pool.request
-    client._pool.request = lambda method, address, body=None, **more: (
-        sent.append((address, body)) or request(method, address, body=body, **more)
+    sent, request = [], client._way.request
+    client._way.request = lambda method, address, body, headers: (
+        sent.append((address, body)) or request(method, address, body, headers)
     )
     return sent
 

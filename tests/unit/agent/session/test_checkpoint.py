@@ -55,6 +55,13 @@ def test_words_with_all_parts_are_the_checkpoint_with_the_journals_facts_behind(
     assert "bash ran" in told
 
 
+def test_images_and_documents_that_were_seen_are_told(lives):
+    rates = {"name": "rates.pdf", "media_type": "application/pdf", "first": 2, "pages": 2, "of": 9, "sha256": "a"}
+    lives.add(EventKind.MESSAGE, {"content": [], "shown": [rates]})
+    told = checkpoint.from_journal(lives.events())
+    assert "Images and documents that were shown: rates.pdf, pages 2 to 3 of 9" in told
+
+
 def test_words_that_lack_parts_are_no_checkpoint(lives):
     told = handed(lives, "I will write the checkpoint to a file.")
     assert "left no whole checkpoint: it lacks Asked, Done, Found, Decided, Next, Files" in told

@@ -179,6 +179,7 @@ def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_
             "DROP TABLE aside",
             "DROP TABLE roles",
             "DROP TABLE kept",
+            "DROP TABLE days",
         ):
             db.execute(statement)
         for trigger in ("added", "changed", "deleted"):

@@ -46,6 +46,19 @@ def test_no_more_than_ten_are_begun_at_once():
     assert sum(not outcome.begun for outcome in outcomes) == len(hosts) - fleet.AT_ONCE
 
 
+def test_hosts_of_one_queue_are_done_one_after_another():
+    at_work, most = set(), []
+
+    def do(host):
+        at_work.add(host)
+        most.append(len(at_work))
+        threading.Event().wait(0.01)  # a second thread would come in now
+        at_work.remove(host)
+
+    fleet.on_each(["a", "b", "c", "d"], do, first_alone=True, at_once=1)
+    assert most == [1, 1, 1, 1]
+
+
 @pytest.mark.parametrize("hosts", [["a"], ["a", "b"]])
 def test_an_error_of_ours_is_raised_where_the_command_runs(hosts):
     def do(_host):

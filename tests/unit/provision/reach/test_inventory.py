@@ -128,6 +128,30 @@ def test_a_table_is_the_one_that_the_stack_made():
         inventory.require_one_queue(_parsed(REAL), "us-east-1/jada-queue", "jada.prod.toml")
 
 
+LOCAL_TABLE = {"name": "jada-queue", "endpoint": "http://10.77.0.1:8704"}
+TWO = [HOST, {**HOST, "name": "jada-second"}]
+
+
+def test_hosts_over_one_table_are_let_through_and_without_the_setting_refused():
+    two = _parsed({**LOCAL, "table": LOCAL_TABLE, "hosts": TWO})
+    inventory.require_one_queue(two, "http://10.77.0.1:8704/jada-queue", "jada.local.toml")
+    with pytest.raises(CommandError, match=r"would each have a queue.*\n.*dashboard.table in jada.local.toml"):
+        inventory.require_one_queue(two, "", "jada.local.toml")
+
+
+@pytest.mark.parametrize(
+    ("stack", "given", "why"),
+    [
+        ("local", {**LOCAL, "table": TABLE}, "table, at AWS, is not on this machine"),
+        ("local", {**LOCAL, "table": {**LOCAL_TABLE, "endpoint": "http://8.8.8.8:80"}}, "is not on this machine"),
+        ("prod", {**REAL, "table": LOCAL_TABLE}, "its table is at http://10.77.0.1:8704"),
+    ],
+)
+def test_a_table_of_the_other_kind_of_stack_is_refused(stack, given, why):
+    with pytest.raises(CommandError, match=why):
+        inventory.require_matching_cloud(stack, _parsed(given), {})
+
+
 @pytest.mark.parametrize("more", [{}, {"table": TABLE}])
 def test_hosts_that_would_each_have_a_queue_are_refused(more):
     two = _parsed({**REAL, **more, "hosts": [HOST, {**HOST, "name": "jada-second"}]})

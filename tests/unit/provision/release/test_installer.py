@@ -161,3 +161,70 @@ def test_a_start_whose_answer_was_lost_is_asked_again_under_the_same_name():
 def test_the_names_of_two_runs_differ_and_sort_by_time():
     first, second = installer.new_run(), installer.new_run()
     assert first < second
+
+
+class Interrupted(Scripted):
+    """A host that prints its first lines, then Ctrl-C comes; the next lines are for who follows again."""
+
+    def __init__(self, first, *then, stopped=True):
+        super().__init__(answer={"stopped": stopped})
+        self.parts = [[*first, KeyboardInterrupt()], [*then]]
+
+    def lines(self, _command, stdin, silence_s):
+        self.asked.append(stdin)
+        for each in self.parts.pop(0):
+            if isinstance(each, KeyboardInterrupt):
+                raise each
+            yield each
+
+
+BEGUN = (line(following="r7"), line(begin="restart the worker"))
+
+
+def interrupted(host, progress, *answers, until_deployed=True):
+    given = iter(answers)
+    return follow(host, "r7", progress, Errand(ask=lambda _question: next(given)), until_deployed=until_deployed)
+
+
+def test_an_operator_who_is_asked_may_follow_again_from_where_it_was(progress, out):
+    host = Interrupted(BEGUN, line(done="restart the worker"), line(finished=True))
+    assert interrupted(host, progress, "what?", "f") == "done"
+    assert f'"offset": {len(BEGUN[1])}' in host.asked[1].decode().replace("\\", "")
+    assert "✓ restart the worker" in out.getvalue()
+
+
+def test_what_is_to_be_undone_is_followed_to_its_last_word_and_said_in_the_hosts_own(progress):
+    then = (
+        line(broken="restart the worker"),
+        line(deployed="r9"),
+        line(reverted="asked to stop\nr8 is back and healthy."),
+    )
+    host = Interrupted(BEGUN, *then)
+    with pytest.raises(installer.Interrupted, match=r"(?s)^box: asked to stop\nr8 is back.*fab deploy") as caught:
+        interrupted(host, progress, "undo")
+    assert host.asked[1] == {"run": "r7"}
+    assert caught.value.code == installer.INTERRUPTED
+
+
+def test_what_could_not_be_undone_any_more_is_not_called_undone(progress):
+    host = Interrupted(BEGUN, line(done="restart the worker"), line(proven="r9"))
+    with pytest.raises(installer.Interrupted, match=r"(?s)too late to undo it: release r9 is proven.*fab rollback"):
+        interrupted(host, progress, "u")
+
+
+def test_what_had_ended_when_it_was_to_be_undone_is_told_as_ever(progress):
+    host = Interrupted(BEGUN, line(done="restart the worker"), line(deployed="r9", proven_in=65), stopped=False)
+    assert "deployed; the host watches it" in interrupted(host, progress, "u")
+
+
+@pytest.mark.parametrize("answer", ["", "l", KeyboardInterrupt(), EOFError()])
+def test_enter_and_a_second_ctrl_c_leave_the_host_to_itself(progress, answer):
+    def ask(_question):
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    host = Interrupted(BEGUN)
+    with pytest.raises(installer.Interrupted, match="goes on by itself"):
+        follow(host, "r7", progress, Errand(ask=ask), until_deployed=True)
+    assert len(host.asked) == 1

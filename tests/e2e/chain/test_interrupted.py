@@ -1,0 +1,100 @@
+"""Ctrl-C at a terminal during a deploy: the host undoes it, or goes on, as the operator answers."""
+
+import contextlib
+import os
+import pty
+import re
+import subprocess
+import time
+
+import pytest
+
+from provision.release.installer import INTERRUPTED
+
+pytestmark = [pytest.mark.root, pytest.mark.chain]
+CTRL_C = b"\x03"
+QUESTION = r"\[l\]eave it to that \(Enter\), \[f\]ollow it again, or \[u\]ndo it there\? "
+
+
+class Terminal:
+    """A `fab` command whose three streams are a terminal."""
+
+    def __init__(self, chain, *words):
+        self._ours, theirs = pty.openpty()
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        # A session of its own, whose terminal it is: Ctrl-C reaches it as a signal.
+        self._process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", "fab", *words], env=chain.env, cwd=chain.folder, **streams
+        )
+        os.close(theirs)
+        self.said = ""
+
+    def until(self, pattern, seconds=60):
+        """Read until what was said matches; what was read is used up."""
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.said)):
+            assert time.monotonic() < end, self.said
+            self.said += self._read()
+        self.said = self.said[found.end() :]
+        return found
+
+    def press(self, keys):
+        os.write(self._ours, keys)
+
+    def end(self):
+        """Read to its end; return exit code and what was said."""
+        while more := self._read():
+            self.said += more
+        return self._process.wait(60), self.said
+
+    def _read(self):
+        # A terminal that no one holds any more is an error, not an end.
+        with contextlib.suppress(OSError):
+            return os.read(self._ours, 65536).decode(errors="replace")
+        return ""
+
+
+@pytest.fixture
+def changed(chain):
+    """The settings ask for another release; afterwards they are as they were, and so is the host."""
+    path = chain.folder / "jada.local.toml"
+    before = path.read_text()
+    path.write_text(re.sub(r"(?m)^remind_hours = \d+$", "remind_hours = 23", before))
+    assert path.read_text() != before
+    yield
+    path.write_text(before)
+    chain.fab("deploy")
+
+
+def _current(chain):
+    return chain.host("readlink /opt/jada-agent/current").strip()
+
+
+def test_ctrl_c_has_the_host_undo_what_it_began_when_the_operator_says_so(chain, changed):
+    before = _current(chain)
+    terminal = Terminal(chain, "deploy")
+    terminal.until("restart jada-dashboard.service")
+    terminal.until("wait until it has been healthy|restart jada-dashboard.service")
+    terminal.press(CTRL_C)
+    terminal.until(QUESTION)
+    terminal.press(b"u\n")
+    code, said = terminal.end()
+    assert (code, "is back and healthy" in said) == (INTERRUPTED, True), said
+    assert _current(chain) == before
+    attached = chain.fab("attach", check=False)
+    assert attached.returncode == 1
+    assert "is back and healthy" in attached.stdout + attached.stderr
+    assert "verified" in chain.fab("verify", check=False).stdout
+
+
+def test_ctrl_c_and_enter_leave_the_host_to_itself_and_attach_says_how_it_ended(chain, changed):
+    before = _current(chain)
+    terminal = Terminal(chain, "deploy")
+    terminal.until("restart jada-dashboard.service")
+    terminal.press(CTRL_C)
+    terminal.until(QUESTION)
+    terminal.press(b"\n")
+    code, said = terminal.end()
+    assert (code, "goes on by itself on the host" in said) == (INTERRUPTED, True), said
+    assert "is proven" in chain.fab("attach").stdout
+    assert _current(chain) != before
