@@ -6,9 +6,9 @@ only: another dashboard counts by its own clock since when it has seen no newer 
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from dashboard.hosts import Heard
 from dashboard.record import stamp
 from dashboard.settings import Settings
 from dashboard.stores import Store
@@ -17,15 +17,6 @@ from wire.values import Invalid, dump, read
 
 PREFIX = "host:"
 """Before a host's name: the name of its mark."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A host's last report, and for how many seconds nothing newer was seen."""
-
-    report: HostReport
-    for_s: float
-    is_silent: bool
 
 
 class Fleet:

@@ -3,13 +3,14 @@
 Written by hand: the client library takes 10 MB of a box of 914. Its parser holds this text in the tests.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from ulid import ULID
 
+from dashboard.hosts import Heard
 from dashboard.rates import Rate
 from dashboard.record import moment
 from dashboard.stores.census import Census
@@ -36,6 +37,8 @@ class Figures:
     success: SyncRun | None
     notified: Notifications
     off_box: tuple[bool, NightlyBackup | None]
+    hosts: Sequence[Heard]
+    running: Mapping[str, int]
     size: int | None
     free: int | None
 
@@ -81,6 +84,12 @@ def families(seen: Figures) -> Iterator[Family]:
     ended = {f'days="{days}"': float(rate.ended) for days, rate in seen.rates.items()}
     yield Family("jada_sessions_ended", "gauge", "Sessions that ended within so many days.", ended)
     yield _gauge("jada_worker_seen_timestamp_seconds", "When the worker was heard of.", _at(seen.worker_seen))
+    silent = {f'host="{escaped(each.report.host)}"': each.for_s for each in seen.hosts}
+    yield Family("jada_host_silent_seconds", "gauge", "How long nothing new was heard of a host.", silent)
+    load = {f'host="{escaped(h.report.host)}"': h.report.load for h in seen.hosts if h.report.load is not None}
+    yield Family("jada_host_load", "gauge", "The load of a host's last minute.", load)
+    running = {f'host="{escaped(host)}"': float(count) for host, count in sorted(seen.running.items())}
+    yield Family("jada_host_running", "gauge", "Sessions that run on a host.", running)
     succeeded = float(seen.run_succeeded) if seen.run else None
     yield _gauge("jada_sync_succeeded", "Whether the latest run of the sync succeeded.", succeeded)
     yield _gauge("jada_sync_success_timestamp_seconds", "When the sheet was last in step.", _finished(seen.success))

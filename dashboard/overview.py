@@ -1,12 +1,13 @@
 """What the front page shows of the queue at this moment, as values."""
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ulid import ULID
 
-from dashboard import charts, rates, rules, transcript
+from dashboard import charts, hosts, rates, rules, transcript
 from dashboard.charts import Chart, Day
 from dashboard.metrics import Figures
 from dashboard.queue import Queue
@@ -16,7 +17,7 @@ from dashboard.stores import TaskFilter
 from dashboard.stores.journal import Used
 from dashboard.transcript import Doing
 from dashboard.wellness import Standing
-from wire.types import Need, NightlyBackup, Session, SessionRates, SessionsOfDay, State, SyncRun, Task
+from wire.types import HostList, Need, NightlyBackup, Session, SessionRates, SessionsOfDay, State, SyncRun, Task
 
 WAITING, RUNS = 100, 48
 """Tasks that are shown as waiting, and sync runs in the strip: a day of them."""
@@ -88,7 +89,14 @@ class Overview:
     def __init__(self, queue: Queue, limits: WorkLimits) -> None:
         self._queue = queue
         self._store = queue.store
-        self.limits = limits
+        most = queue.daily.most
+        # Beside what all hosts used stands what all may use.
+        self.limits = WorkLimits(
+            turns=limits.turns,
+            sessions_per_day=most.sessions or limits.sessions_per_day,
+            usd_per_day=limits.usd_per_day if most.usd_micros is None else most.usd_micros / 1_000_000,
+            hand_over_tokens=limits.hand_over_tokens,
+        )
         self._lock = threading.Lock()
         self._rates: tuple[datetime, Rates] | None = None
 
@@ -125,6 +133,30 @@ class Overview:
         begun = self._store.recent_sessions(_id_from(midnight), limit=MOST_SESSIONS)
         spent = self._store.spent(f"{now:%Y-%m-%d}").values()
         return Today(len(begun), sum(used.usd_micros for used in spent), self.limits)
+
+    def hosts(self) -> HostList:
+        """Return how each host stands, and what it took of today."""
+        now, running = self._queue.clock(), self._store.running()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        sessions = self._store.recent_sessions(_id_from(midnight), limit=MOST_SESSIONS)
+        going = {record.session.id for record in running if record.session}
+        # What has ended knows what it spent; only of what runs the journal is asked.
+        spent = {s.id: max(s.usd_micros, self._store.used(s.id).usd_micros) for s in sessions if s.id in going}
+        daily = self._queue.daily
+        return hosts.listed(
+            self._queue.heard(),
+            roles=self._store.roles(),
+            running=running,
+            sessions=sessions,
+            spent=spent,
+            most=daily.most,
+            used=daily.used() if daily.most.are_set else None,
+        )
+
+    @property
+    def has_hosts(self) -> bool:
+        """Whether there may be several hosts to show."""
+        return not self._queue.duties.is_alone
 
     def rates(self) -> Rates:
         """Return the rates, counted anew once a minute."""
@@ -199,6 +231,8 @@ class Overview:
             run=run,
             run_succeeded=run is not None and run.outcome in rules.SUCCESSES,
             success=success,
+            hosts=self._queue.heard() if self.has_hosts else (),
+            running=Counter(record.session.host for record in self._store.running() if record.session),
             notified=self._queue.notifications(),
             off_box=self._queue.off_box(),
             size=room.size if room else None,

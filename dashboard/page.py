@@ -126,6 +126,7 @@ class Page:
                 "today.html", today=ours.today(), rates=ours.rates(), limits=ours.limits, off_box=ours.off_box()
             ),
             "sync": self._part("sync.html", sync=ours.sync()),
+            **({"hosts": self._part("hosts.html", fleet=ours.hosts())} if ours.has_hosts else {}),
         }
 
     def _quick(self) -> dict[str, str]:

@@ -22,6 +22,7 @@ from dashboard.disk import DiskWatch
 from dashboard.duties import Duties
 from dashboard.fleet import Fleet
 from dashboard.hold import OUTBOX, WATCH
+from dashboard.hosts import Heard
 from dashboard.leases import Leases
 from dashboard.proof import Proof
 from dashboard.record import (
@@ -628,11 +629,18 @@ class Queue:
             alarms |= watch.host_disk(free, self._host, self._new_id(), now, self._settings)
         return alarms
 
+    def heard(self) -> list[Heard]:
+        """Return what each host last said; where there is one dashboard, what it would say now."""
+        if not self.duties.is_alone:
+            return self.fleet.heard()
+        now = self.clock()
+        return [Heard(replace(self._report(now), at=stamp(now)), 0, is_silent=False)] if self._beside.host else []
+
     def _report(self, now: datetime) -> HostReport:
         """What this host says of itself."""
         (load, cpus), free = self._beside.load(), self._beside.free_bytes()
         return HostReport(
-            host=self._host,
+            host=self._beside.host,
             worker_seen=stamp(self._worker_seen) if self._worker_heard else None,
             wrong=(*beside.lines(self._beside.paused()), *self._own_complaints(now)),
             load=load,

@@ -257,6 +257,10 @@ class Client:
         """Say that a worker lives, while it claims nothing."""
         return self._call(routes.PRESENT, presence)
 
+    def hosts(self) -> types.HostList:
+        """Return how each host of the queue stands, and what today took in all."""
+        return self._call(routes.HOSTS)
+
     def rates(self) -> types.SessionRates:
         """Return how the sessions of the last day, week and month ended."""
         return self._call(routes.RATES)

@@ -188,6 +188,7 @@ PRESENT = Route(
     name="present", method="POST", path="/v1/workers", right=Right.AGENT, request=types.Presence, answer=types.Wellness
 )
 TODAY = Route(name="today", method="GET", path="/v1/workers/{host}/today", right=Right.AGENT, answer=types.HostDay)
+HOSTS = Route(name="hosts", method="GET", path="/v1/hosts", right=Right.OPERATOR, answer=types.HostList)
 RATES = Route(name="rates", method="GET", path="/v1/rates", right=Right.OPERATOR, answer=types.SessionRates)
 WELLNESS = Route(name="wellness", method="GET", path="/v1/wellness", right=Right.TELL, answer=types.Wellness)
 METRICS: Route[bytes] = Route(
@@ -201,5 +202,5 @@ ROUTES: tuple[Route[object], ...] = (
     ADD_TASK, TASKS, TASK, SESSIONS, RESULT_FILE, CONTEXT_FILE, WORKSPACE, REPLY, CANCEL, RETRY, EDIT, CLAIM, HEARTBEAT,
     DELIVER, EVENTS, END, REPORT, SYNC_RUNS, TAKE_LEASE, RENEW_LEASE, RELEASE_LEASE, KEPT, KEEP, BACK_UP, BACKUPS,
     TEMPLATES, RECURRING, DUE_MESSAGES, SETTLE_MESSAGE, NOTIFICATIONS, INVITE, MAKE_TOKEN, TOKENS, REVOKE_TOKEN,
-    PRESENT, TODAY, RATES, WELLNESS, METRICS, HEALTH, READY,
+    PRESENT, TODAY, HOSTS, RATES, WELLNESS, METRICS, HEALTH, READY,
 )  # fmt: skip

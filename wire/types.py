@@ -768,6 +768,51 @@ class HostReport(Written, frozen=True, kw_only=True):
     free_mb: int | None = None
 
 
+class RunningOn(Written, frozen=True, kw_only=True):
+    """A task that runs on a host."""
+
+    task: str
+    title: str
+
+
+class HostDayUse(Written, frozen=True, kw_only=True):
+    """What a UTC day took: sessions that began, and micro-dollars."""
+
+    sessions: int = 0
+    usd_micros: int = 0
+
+
+class HostStanding(Written, frozen=True, kw_only=True):
+    """How a host stands: its last report (see `HostReport`) and for how long nothing newer was seen, what it does for
+    all, what runs on it, and what it took of today. One that only works here, without a dashboard, has no report.
+    """
+
+    host: str
+    heard_at: str | None = None
+    heard_s: int | None = None
+    silent: bool = False
+    worker_seen: str | None = None
+    wrong: tuple[str, ...] = ()
+    load: float | None = None
+    cpus: int | None = None
+    free_mb: int | None = None
+    roles: tuple[str, ...] = ()
+    running: tuple[RunningOn, ...] = ()
+    today: HostDayUse = HostDayUse()
+
+
+class HostList(Written, frozen=True, kw_only=True):
+    """The hosts by name, and today in all. `taken` is what is used or promised of the caps that hold for all together;
+    without caps it is absent.
+    """
+
+    hosts: tuple[HostStanding, ...] = ()
+    today: HostDayUse = HostDayUse()
+    taken: HostDayUse | None = None
+    sessions_per_day: int | None = None
+    usd_micros_per_day: int | None = None
+
+
 class Counted(Written, frozen=True, kw_only=True):
     """Sessions that began within the last so many hours: how many came to their end, finished, used up their turns
     (`hits`), were ended by a full context (`early`), or failed; `sureness` says how far the rate of hits is a figure.

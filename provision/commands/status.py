@@ -13,7 +13,8 @@ from provision.release import plan
 from provision.release.plan import Probed
 from provision.system.units import SERVICES
 from provision.target import load_target
-from wire.types import Notifications, SyncRun, Task
+from wire.client import Client, RequestRefused
+from wire.types import HostDayUse, HostList, HostStanding, Notifications, SyncRun, Task
 
 
 @task(help={**ONE_HOST, **JSON}, example="fab status")
@@ -32,10 +33,11 @@ def status(_context: Context, *, json: bool = False, stack: str | None = None, h
         return
     with queue_client(stack, host) as client:
         tasks, runs, told = list(client.tasks()), client.sync_runs(), client.notifications()
+        fleet = _fleet(client)
     if json:
-        print_json(as_data(name, probed, tasks, runs))
+        print_json({**as_data(name, probed, tasks, runs), "hosts": fleet})
         return
-    for line in queue_lines(tasks, runs):
+    for line in (*queue_lines(tasks, runs), *fleet_lines(fleet)):
         progress.say(line)
     progress.say(notification_line(told))
 
@@ -78,6 +80,53 @@ def queue_lines(tasks: Sequence[Task], runs: Sequence[SyncRun]) -> Iterator[str]
     yield f"last sync  {last.finished_at}  {last.outcome.value}: {figures}"
     if last.cause:
         yield f"           {last.cause}; {last.cure}"
+
+
+def _fleet(client: Client) -> HostList:
+    """Ask for the queue's hosts; a dashboard of an earlier release does not know."""
+    try:
+        return client.hosts()
+    except RequestRefused:
+        return HostList()
+
+
+def fleet_lines(fleet: HostList) -> Iterator[str]:
+    """Say how each host of the queue stands, where there are several, and what today took in all."""
+    if len(fleet.hosts) < 2:
+        return
+    for each in fleet.hosts:
+        yield f"on         {each.host}: {'; '.join(_host_words(each))}"
+        yield from (f"           runs {run.task}  {run.title}" for run in each.running)
+        yield from (f"           wrong: {said}" for said in each.wrong)
+    yield f"today      {_day(fleet.today)} on all hosts{_caps(fleet)}"
+
+
+def _host_words(one: HostStanding) -> Iterator[str]:
+    if one.silent:
+        yield f"SILENT since {one.heard_at}"
+    elif one.heard_at:
+        yield f"heard of at {one.heard_at}"
+    if one.load is not None:
+        yield f"load {one.load:.2f} of {one.cpus}"
+    if one.free_mb is not None:
+        yield f"{one.free_mb} MB free"
+    if one.roles:
+        yield f"does for all {', '.join(one.roles)}"
+    yield f"{_day(one.today)} today"
+
+
+def _day(used: HostDayUse) -> str:
+    return f"{used.sessions} session{'' if used.sessions == 1 else 's'}, ${used.usd_micros / 1_000_000:.2f}"
+
+
+def _caps(fleet: HostList) -> str:
+    if fleet.taken is None:
+        return ""
+    sessions = f" of {fleet.sessions_per_day} sessions" if fleet.sessions_per_day else " sessions"
+    usd = f" of ${fleet.usd_micros_per_day / 1_000_000:.2f}" if fleet.usd_micros_per_day else ""
+    return (
+        f"; taken of the caps for all: {fleet.taken.sessions}{sessions}, ${fleet.taken.usd_micros / 1_000_000:.2f}{usd}"
+    )
 
 
 def _restarts(state: dict[str, Any]) -> int:

@@ -15,10 +15,11 @@ from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from local.serve import running
 from tests import dynamo
+from tests.browser import Browser
 from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
-from wire.types import ClaimRequest, Delivery, Exit, NewTask, Presence, SessionEnd, State
+from wire.types import ClaimRequest, Delivery, Exit, HostDayUse, NewTask, Presence, SessionEnd, State
 
 TOKEN = Secret("a-token-of-the-tests")
 TARGETS = ("mail", "chat")
@@ -255,6 +256,38 @@ def test_a_silent_host_is_told_of_until_it_speaks_or_is_given_up(hosts, clocks):
     first.step()
     assert "alarm:host:box-2" not in alarms(first)
     assert first.queue.wellness().well
+
+
+def test_hosts_are_shown_with_their_load_what_runs_where_and_today_each_and_in_all(fleet, clocks):
+    hostile = "box-<b>2"
+    first, second = fleet("box-1"), fleet(hostile)
+    first.queue.duties.keep()
+    with served(first) as here, served(second) as there, closing(first.store), closing(second.store):
+        here.add_task(NewTask(title="ended"))
+        ended = here.claim(ClaimRequest(host="box-1"))
+        here.end(ended.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, turns=1, usd_micros=250_000))
+        here.add_task(NewTask(title="goes on"))
+        runs = there.claim(ClaimRequest(host=hostile))
+        for host in (second, first):
+            host.queue.look()
+        shown = here.hosts()
+        one, two = shown.hosts
+        assert (one.host, one.roles, one.running, one.today) == (
+            "box-1", ("outbox", "watch"), (), HostDayUse(sessions=1, usd_micros=250_000),
+        )  # fmt: skip
+        assert (two.host, two.roles, [run.task for run in two.running]) == (hostile, (), [runs.task.id])
+        assert two.load is not None
+        assert two.cpus
+        assert not two.silent
+        assert shown.today == HostDayUse(sessions=2, usd_micros=250_000)
+        page = Browser(str(here._url), TOKEN)("GET").data.decode()
+        assert "box-&lt;b&gt;2" in page
+        assert "<b>2" not in page
+        assert "All hosts today: 2 sessions, $0.25." in page
+        clocks.seconds += 15 * 60 + 1
+        first.queue.look()
+        assert [each.silent for each in here.hosts().hosts] == [False, True]
+        assert 'jada_host_silent_seconds{host="box-<b>2"} 901' in here.metrics()
 
 
 @contextmanager

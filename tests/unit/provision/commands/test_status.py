@@ -1,7 +1,18 @@
 from dataclasses import replace
 
 from provision.commands import status
-from wire.types import Budget, Notifications, State, SyncOutcome, SyncRun, Task
+from wire.types import (
+    Budget,
+    HostDayUse,
+    HostList,
+    HostStanding,
+    Notifications,
+    RunningOn,
+    State,
+    SyncOutcome,
+    SyncRun,
+    Task,
+)
 
 
 def _task(number, state):
@@ -43,3 +54,24 @@ def test_who_is_notified_is_said_and_what_did_not_reach_them():
     assert line(Notifications(targets=("mail", "chat"))) == "notified   mail, chat; nothing unsent"
     late = Notifications(targets=("mail",), unsent=2, oldest="2026-05-13T12:00:00Z", answer="mail: refused")
     assert line(late) == "notified   mail; 2 unsent, the oldest since 2026-05-13T12:00:00Z  mail: refused"
+
+
+def test_several_hosts_are_described_with_their_load_what_runs_where_and_today_in_all():
+    one = HostStanding(
+        host="box-1", heard_at="2026-05-13T12:00:00Z", load=0.5, cpus=2, free_mb=9000, roles=("outbox", "watch"),
+        running=(RunningOn(task="T1", title="Prices"),), today=HostDayUse(sessions=1, usd_micros=250_000),
+    )  # fmt: skip
+    two = HostStanding(host="box-2", heard_at="2026-05-13T11:00:00Z", silent=True, wrong=("the worker is away",))
+    used = HostDayUse(sessions=1, usd_micros=250_000)
+    fleet = HostList(hosts=(one, two), today=used, taken=used, sessions_per_day=15, usd_micros_per_day=30_000_000)
+    assert list(status.fleet_lines(fleet)) == [
+        (
+            "on         box-1: heard of at 2026-05-13T12:00:00Z; load 0.50 of 2; 9000 MB free;"
+            " does for all outbox, watch; 1 session, $0.25 today"
+        ),
+        "           runs T1  Prices",
+        "on         box-2: SILENT since 2026-05-13T11:00:00Z; 0 sessions, $0.00 today",
+        "           wrong: the worker is away",
+        "today      1 session, $0.25 on all hosts; taken of the caps for all: 1 of 15 sessions, $0.25 of $30.00",
+    ]
+    assert list(status.fleet_lines(HostList(hosts=(one,), today=used))) == []
