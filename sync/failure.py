@@ -42,7 +42,7 @@ class Exit(enum.IntEnum):
     FAULT = 15
     """The sync itself."""
     BUSY = 75
-    """Another run is under way (EX_TEMPFAIL)."""
+    """Another run is under way, or what was asked for by hand found the sync at another host (EX_TEMPFAIL)."""
     SETTINGS = 78
     """jada.<stack>.toml (EX_CONFIG)."""
 
@@ -54,7 +54,7 @@ _EXITS: Mapping[str, Exit] = {
     **dict.fromkeys(("clock_off", "stopped", "credential_missing", "sync_not_started"), Exit.HOST),
     **dict.fromkeys(("sheets_refused", "sync_fault"), Exit.FAULT),
     "sheets_api_disabled": Exit.CREDENTIAL,
-    "already_running": Exit.BUSY,
+    **dict.fromkeys(("already_running", "elsewhere"), Exit.BUSY),
     **dict.fromkeys(("lease_unknown", "lease_short"), Exit.HOST),
     "settings_wrong": Exit.SETTINGS,
 }

@@ -70,6 +70,8 @@ def _offer(args: argparse.Namespace, host: str) -> Offer:
         raise TrialRefused(
             f"{settings.name} still has the example {examples[0]}: write your own; a copy of the sheet will do"
         )
+    if read["sync"].get("enabled") is False:
+        raise TrialRefused(f"the sync is off in {settings.name}: say enabled = true in its [sync], the trial runs it")
     if not args.rehearse and not args.cidr:
         raise TrialRefused("from which address will you reach the box? Give CIDR=203.0.113.7/32")
     needed = [name for name, secret in SECRETS.items() if not secret.optional]

@@ -262,6 +262,13 @@ def require_up(host: Host) -> None:
         raise AssertionError((host.folder / "log").read_text()[-2000:])
 
 
+def require_at_work(host: Host) -> None:
+    """Wait until a host's worker, after all faults, was acknowledged something more."""
+    before = len(host.said())
+    if not wait_until(lambda: len(host.said()) > before, 90, 0.1):
+        raise AssertionError(f"{host.name} does nothing any more")
+
+
 def hit(kind: str, host: Host, library: Path, chance: random.Random) -> None:
     """Do one fault; what is dead is started again at once, what is frozen or cut off stays so for a while."""
     now = time.monotonic()
@@ -318,9 +325,10 @@ def sweep(
             told(number + 1)
         for host in hosts:
             mend(host, chance.random(), all_of_it=True)
-            host.kill_worker()
-        for host in hosts:
             require_up(host)
+            require_at_work(host)
+        for host in hosts:
+            host.kill_worker()
         said = [each for host in hosts for each in host.said()]
         return done, said, observe(hosts[0].client(), said)
 
