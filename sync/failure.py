@@ -6,9 +6,10 @@ but a code, so our own record of the credential narrows them.
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 REAUTHENTICATE = "re-authenticate: `fab reauth` in the work tree on your own machine (docs/google.md)"
 _NEW_KEY = "make a new key for it (docs/google.md) and put it in place with `fab secrets` (port_sheet_token.json)"
@@ -80,8 +81,7 @@ class SyncFailed(Exception):
         return _EXITS.get(self.kind) or _FAMILIES.get(self.kind.partition("_")[0], Exit.FAULT)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """What we know of the credential by ourselves, `now`: when it was issued, when it dies, when it last worked."""
 
     now: datetime
