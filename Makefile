@@ -61,12 +61,13 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scenarios of people beside the sync, sixty deploys that something ends
+faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scenarios of people beside the sync, 500 faults of three hosts, sixty deploys that something ends
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m tests.people --scenarios 300 --hosts
 	@$(BIN)/python -m local tools
+	@$(BIN)/python -m tests.faults.fleet --faults 500
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 
 bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, sync and worker beside peers
@@ -78,6 +79,7 @@ bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a lo
 	@$(BIN)/python -m bench.lists
 	@$(BIN)/python -m bench.sync
 	@$(BIN)/python -m bench.worker
+	@$(BIN)/python -m bench.repository
 
 scale: tools ## what several hosts over one table cost, what breaks first: measured on DynamoDB Local, then simulated
 	@$(BIN)/python -m bench.table
@@ -106,7 +108,7 @@ real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=,
 	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }
 	@$(BIN)/python -m trial $(if $(REMOVE),--remove '$(REMOVE)') $(if $(REHEARSE),--rehearse) $(if $(YES),--yes '$(YES)') \
 	  $(if $(SETTINGS),--settings '$(SETTINGS)') $(if $(SECRETS),--secrets '$(SECRETS)') $(CIDR:%=--cidr %) \
-	  $(if $(REGION),--region '$(REGION)') $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(USD),--usd '$(USD)')
+	  $(if $(REGION),--region '$(REGION)') $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(USD),--usd '$(USD)') $(if $(EDITOR_TOKEN),--editor '$(EDITOR_TOKEN)')
 
 dist: ## what a release publishes, in dist/; TAG=v0.1.0 is compared with pyproject.toml
 	@.ci/dist $(TAG)

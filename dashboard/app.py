@@ -15,13 +15,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard import api, leases, page
 from dashboard.backup import Backups
 from dashboard.beside import Beside
 from dashboard.callers import Callers
+from dashboard.calls import Calls
 from dashboard.duties import EVERY_S, Duties
-from dashboard.guard import Guard, is_for_machines
+from dashboard.guard import Guard, admit, is_for_machines
 from dashboard.hold import WATCH
 from dashboard.live import Live
 from dashboard.overview import Overview
@@ -53,6 +55,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Application(Starlette):
+    """The whole, in front of which plain calls are answered."""
+
+    calls: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the application's life."""
+        await self.calls(scope, receive, send)
+
+    async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is no plain call."""
+        await super().__call__(scope, receive, send)
+
+
 def create(  # noqa: PLR0913 - what a test replaces is an argument
     store: Store,
     tokens: Tokens | None = None,
@@ -66,7 +82,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     access: Path | None = None,
     beside: Beside | None = None,
     templates: Compiled | None = None,
-) -> Starlette:
+) -> Application:
     """Make the application; closing the store stays with the caller. Without `tokens`, none is taken.
 
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
@@ -108,11 +124,9 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         return api.answer_problem(error) if is_for_machines(request) else shown.error(request, error)
 
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
-    application = Starlette(
-        routes=[
-            *api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers),
-            *page.routes(shown, streams),
-        ],
+    calls = api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers)
+    application = Application(
+        routes=[*calls, *page.routes(shown, streams)],
         middleware=[
             Middleware(GZipMiddleware, **COMPRESSION),
             Middleware(Guard, refuse=refuse, callers=callers, visitor=sign_ins.visitor),
@@ -120,6 +134,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         exception_handlers=dict.fromkeys(errors, refuse),
         lifespan=lifespan,
     )
+    application.calls = Calls(application.whole, calls, admit)
     application.state.live, application.state.queue = streams, queue
     return application
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dashboard.callers import PAGE_ONLY, PAGE_SOCKET, UID
+from wire.exchange import JOINED_LIMIT
 from wire.types import Problem
 from wire.values import dump
 
@@ -81,7 +82,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, where there is room or an older idle one makes it; otherwise refuse it by 503."""
-        self._sent = _Counted(transport)
+        self._sent = _Sent(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._sent))
         self._received = self._progress = 0
         self.app_state = {**self.app_state, **_caller(transport)}
@@ -194,17 +195,53 @@ class Connection(HttpToolsProtocol):
         return cast("set[Connection]", self.connections)
 
 
-class _Counted:
-    """A transport that counts what is written to it."""
+class _Sent:
+    """A transport that counts what is written to it, and sends an answer's head together with its body: each by itself
+    costs both sides a call of the kernel, and wakes the reader for half an answer.
+    """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
+        self._loop = loop
+        self._held = b""
+        self._later: asyncio.Handle | None = None
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Write."""
+        """Write: what comes first is held for what follows at once, at most until the loop goes round."""
         self.bytes += len(data)
-        self._transport.write(data)
+        if self._later is None:
+            self._held, self._later = data, self._loop.call_soon(self.flush)
+        elif len(data) <= JOINED_LIMIT:
+            self._held += data
+            self.flush()
+        else:
+            # Joining copies: an answer of megabytes goes as it is.
+            self.flush()
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Hand over what is held."""
+        if self._later is not None:
+            self._later.cancel()
+            held, self._held, self._later = self._held, b"", None
+            self._transport.write(held)
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes were written and not taken."""
+        return self._transport.get_write_buffer_size() + len(self._held)
+
+    def close(self) -> None:
+        """Close once all was sent."""
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what was not sent is given up."""
+        if self._later is not None:
+            self._later.cancel()
+            self._held, self._later = b"", None
+        self._transport.abort()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -39,6 +39,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+"""The same as they are sent."""
 
 
 class Guard:
@@ -63,11 +65,7 @@ class Guard:
             return
         request, hardened = Request(scope), _hardened(send)
         try:
-            # A token names its holder by itself: whoever sends it knows where to, and by which name.
-            if not is_for_machines(request) or UID in scope.get("state", {}):
-                check_host(request.headers)
-            check_length(request.headers)
-            require_door(request)
+            admit(request)
             if not is_for_machines(request):
                 require_operator(request, self._callers)
                 request.state.visitor = self._visitor(request.cookies.get(COOKIE, ""))
@@ -78,7 +76,16 @@ class Guard:
             return
         # Whoever went in the middle of a request awaits no answer: it is no fault of ours for the log.
         with contextlib.suppress(ClientDisconnect):
-            await self._app(scope, _bounded(receive), hardened)
+            await self._app(scope, bounded(receive), hardened)
+
+
+def admit(request: Request) -> None:
+    """Refuse what neither the API nor the page takes."""
+    # A token names its holder by itself: whoever sends it knows where to, and by which name.
+    if not is_for_machines(request) or UID in request.scope.get("state", {}):
+        check_host(request.headers)
+    check_length(request.headers)
+    require_door(request)
 
 
 def check_host(headers: Headers) -> None:
@@ -157,8 +164,8 @@ def _host(url: str) -> str | None:
         return None
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Count what arrives: a chunked body says no length."""
+def bounded(receive: Receive) -> Receive:
+    """Count what arrives, and end it at the limit: a chunked body says no length."""
     total = 0
 
     async def counted() -> Message:

@@ -123,6 +123,8 @@ def config(application: ASGIApp, connection: type[Connection] = Connection) -> u
         # uvicorn's own configuration would give its lines another form than ours.
         log_config=None,
         server_header=False,
+        # Who calls is known by the socket or a token, never by what a header says of them.
+        proxy_headers=False,
         # Longer than any pause between two looks of the notifier: at uvicorn's own 5 s, which are also that pause, a
         # request meets the closing of its connection about once a minute, and is lost with a warning.
         timeout_keep_alive=75,

@@ -85,7 +85,7 @@ def read(stack: str, config: Mapping[str, str], environment: Mapping[str, str]) 
         availability_zone=_zone(given.get("availability-zone", f"{region}a"), region),
         blueprint=_choice("blueprint", given.get("blueprint", BLUEPRINTS[0]), BLUEPRINTS),
         bundle=_bundle(given.get("bundle", "micro_3_0")),
-        hosts=_hosts(_texts("hosts", given.get("hosts", '["jada-orchestrator"]')), table, stack),
+        hosts=_hosts(_texts("hosts", given.get("hosts", '["jada-orchestrator"]')), table),
         ip_address_type=ip_address_type,
         operator_cidrs=v4,
         operator_ipv6_cidrs=v6,
@@ -196,7 +196,7 @@ def _bundle(bundle: str) -> str:
     return bundle
 
 
-def _hosts(names: tuple[str, ...], table: str | None, stack: str) -> tuple[str, ...]:
+def _hosts(names: tuple[str, ...], table: str | None) -> tuple[str, ...]:
     if not names:
         raise InvalidSetting("hosts", 'names no host; write at least one, as ["jada-orchestrator"]')
     for name in names:
@@ -210,11 +210,6 @@ def _hosts(names: tuple[str, ...], table: str | None, stack: str) -> tuple[str, 
     if len(names) > 1 and table is None:
         # Each would have its own queue, page and limits, and all would write to the one sheet.
         why = f"names {len(names)} hosts, which need a queue that they share: set jada:table too, or name one"
-        raise InvalidSetting("hosts", why)
-    if len(names) > 1 and stack != LOCAL:
-        why = (
-            f"names {len(names)} hosts, and the sync, the watch and what is sent are not held by a lease yet: name one"
-        )
         raise InvalidSetting("hosts", why)
     return names
 

@@ -9,6 +9,7 @@ from provision.errors import CommandError
 from provision.onhost.pauses import ALL
 from provision.progress import Progress
 from provision.reach.connection import RemoteCommandFailed
+from provision.reach.inventory import Inventory
 from provision.system.secrets import FOLDER
 from provision.target import load_target
 
@@ -29,6 +30,7 @@ def move_queue(_context: Context, to: str, stack: str | None = None, host: str |
     target = load_target(stack)
     require_table(target.inventory)
     table = target.inventory.table_place
+    require_one_host(target.inventory, to)
     with target.connected(host, progress) as box:
         pause_host(box, progress, ALL, f"its queue is moved: to {to}")
         try:
@@ -40,6 +42,15 @@ def move_queue(_context: Context, to: str, stack: str | None = None, host: str |
     progress.say(f"{box.name}: {said}", "bold")
     setting = f'dashboard.table = "{table if to == "table" else ""}"'
     progress.say(f"next: {setting} in {target.source.file.name}, then `fab deploy`, then `fab resume`")
+
+
+def require_one_host(inventory: Inventory, to: str) -> None:
+    """Raise `CommandError` where a host's own file would leave the others without their queue."""
+    if to == "file" and len(inventory.hosts) > 1:
+        names = ", ".join(host.name for host in inventory.hosts)
+        raise CommandError(
+            f"{names} share the queue, and a file is one host's", "leave one name in jada:hosts, and run `pulumi up`"
+        )
 
 
 def command(table: str, to: str) -> list[str]:

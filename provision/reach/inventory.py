@@ -180,7 +180,7 @@ def require_one_queue(inventory: Inventory, table: str, file: str) -> None:
     """Raise `CommandError` where hosts would have a queue each, or a `file` of settings names another table than the
     stack's.
     """
-    if len(inventory.hosts) > 1 and (not table or inventory.endpoint is None):
+    if len(inventory.hosts) > 1 and not table:
         names = ", ".join(host.name for host in inventory.hosts)
         raise CommandError(
             f"{names} would each have a queue, a page and limits of their own, and all write to one sheet",

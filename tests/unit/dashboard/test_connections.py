@@ -95,6 +95,16 @@ def test_who_is_late(owes, waited_s, moved, is_late):
 
 
 @pytest.mark.process
+def test_an_answers_head_and_body_are_read_at_once(app):
+    with serving(app, Limits()) as (port, _), connect(port) as client:
+        for _ in range(5):
+            client.sendall(GET)
+            head, _, body = client.recv(1 << 20).partition(b"\r\n\r\n")
+            assert f"content-length: {len(body)}".encode() in head
+            assert len(body) > 0
+
+
+@pytest.mark.process
 @pytest.mark.parametrize("sent", [b"", HALF])
 def test_a_connection_without_a_whole_request_is_closed(app, sent):
     with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, sent) as client:

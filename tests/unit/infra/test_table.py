@@ -96,7 +96,7 @@ def test_the_local_table_has_what_dynamodb_local_has_and_no_user(declare):
     assert '"dynamodb": "http://10.77.0.1:8704"' in registered(made, "aws").object["endpoints"]
 
 
-def test_several_hosts_over_a_table_are_several_hosts(declare):
-    names = '["jada-1", "jada-2"]'
-    made = declare("local", hosts_=names, table="jada-queue", table_endpoint="http://10.77.0.1:8704")
+@pytest.mark.parametrize(("stack", "more"), [("local", {"table_endpoint": "http://10.77.0.1:8704"}), ("prod", {})])
+def test_several_hosts_over_a_table_are_several_hosts(declare, stack, more):
+    made = declare(stack, hosts_='["jada-1", "jada-2"]', table="jada-queue", **more)
     assert [each["name"] for each in made.outputs["inventory"]["hosts"]] == ["jada-1", "jada-2"]

@@ -152,6 +152,11 @@ def test_a_table_of_the_other_kind_of_stack_is_refused(stack, given, why):
         inventory.require_matching_cloud(stack, _parsed(given), {})
 
 
+def test_real_hosts_over_one_table_are_let_through():
+    two = _parsed({**REAL, "table": TABLE, "hosts": TWO})
+    inventory.require_one_queue(two, "us-east-1/jada-queue", "jada.prod.toml")
+
+
 @pytest.mark.parametrize("more", [{}, {"table": TABLE}])
 def test_hosts_that_would_each_have_a_queue_are_refused(more):
     two = _parsed({**REAL, **more, "hosts": [HOST, {**HOST, "name": "jada-second"}]})
