@@ -79,6 +79,7 @@ bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a lo
 	@$(BIN)/python -m bench.lists
 	@$(BIN)/python -m bench.sync
 	@$(BIN)/python -m bench.worker
+	@$(BIN)/python -m bench.repository
 
 scale: tools ## what several hosts over one table cost, what breaks first: measured on DynamoDB Local, then simulated
 	@$(BIN)/python -m bench.table

@@ -175,7 +175,7 @@ def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) 
         header = {
             "task": {"id": claim.task.id, "title": claim.task.title},
             "model": settings.model,
-            "system": briefing.system(settings),
+            "system": briefing.system(settings, briefing.present(settings.packages)),
             "tools": catalog.definitions(settings, can_wait=claim.can_wait),
             "max_tokens": settings.max_tokens,
             **_modes(settings),

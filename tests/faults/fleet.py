@@ -53,6 +53,7 @@ class Host:
     site: Site
     number: int
     folder: Path
+    cap: int
     dashboard: subprocess.Popen[bytes] | None = None
     worker: int | None = None
     thawed_at: float | None = None
@@ -73,7 +74,7 @@ class Host:
         settings = self.folder / "jada.toml"
         settings.write_text(
             f'[dashboard]\nsocket = "{self.socket}"\ntable = "{self.site.url(DYNAMODB)}/{TABLE}"\nlease_s = {LEASE_S}\n'
-            "watch_s = 1\n"
+            f"watch_s = 1\n[dashboard.fleet]\nsessions_per_day = {self.cap}\nusd_per_day = 0\n"
         )
         (self.folder / "table_key").write_text("local:local\n")
         space = f"--net={network.NAMESPACES / network.namespace(self.site, self.number)}"
@@ -189,7 +190,7 @@ class Seen:
     words: dict[tuple[str, int], str] = field(default_factory=dict)
 
 
-def untrue(said: list[Said], seen: Seen) -> list[str]:
+def untrue(said: list[Said], seen: Seen, cap: int) -> list[str]:
     """Return what was acknowledged and is not so, and what two did of which one may."""
     found = [f"task {each['added']} is lost" for each in said if "added" in each and each["added"] not in seen.tasks]
     holders: dict[tuple[object, object], object] = {}
@@ -201,6 +202,8 @@ def untrue(said: list[Said], seen: Seen) -> list[str]:
         if each.get("state") == State.DONE and seen.tasks.get(str(each["ended"])) != (State.DONE, each["result"]):
             found.append(f"the result of task {each['ended']} was overwritten")
     found += [f"task {task} had {count} sessions" for task, count in seen.sessions.items() if count > SESSIONS]
+    if (count := sum(seen.sessions.values())) > cap:
+        found.append(f"{count} sessions began on a day of at most {cap}")
     return found + _at_once([each for each in said if "sync" in each])
 
 
@@ -227,7 +230,7 @@ def observe(client: Client, said: list[Said]) -> Seen:
 
 
 @contextmanager
-def fleet(hosts: int = HOSTS) -> Iterator[tuple[Site, Path, list[Host]]]:
+def fleet(cap: int, hosts: int = HOSTS) -> Iterator[tuple[Site, Path, list[Host]]]:
     """Bring up a table and the hosts over it; all goes at the end."""
     with temporary_site() as site, ExitStack() as ends:
         library = tools.dynamodb(Steps(site.state / "logs"))
@@ -238,7 +241,7 @@ def fleet(hosts: int = HOSTS) -> Iterator[tuple[Site, Path, list[Host]]]:
             aws_access_key_id="local", aws_secret_access_key="local",
         )  # fmt: skip
         client.create_table(**layout.definition(TABLE))
-        made = [Host(site, number, site.state / f"h{number}") for number in range(1, hosts + 1)]
+        made = [Host(site, number, site.state / f"h{number}", cap) for number in range(1, hosts + 1)]
         for host in made:
             host.folder.mkdir()
             network.ensure_host(site, host.number)
@@ -309,12 +312,17 @@ def mend(host: Host, seed: float, *, all_of_it: bool = False) -> None:
         host.run_worker(seed)
 
 
+def cap_of(faults: int) -> int:
+    """Return a cap of the day's sessions for all hosts that a long sweep comes to."""
+    return 2 * faults
+
+
 def sweep(
     faults: int, seed: int, told: Callable[[int], None] = lambda _: None
 ) -> tuple[Counter[str], list[Said], Seen]:
     """Do so many faults; return how many of each kind, what was acknowledged, and what the queue says."""
     chance, done = random.Random(seed), Counter[str]()
-    with fleet() as (_, library, hosts):
+    with fleet(cap_of(faults)) as (_, library, hosts):
         for number in range(faults):
             for host in hosts:
                 mend(host, chance.random())
@@ -341,14 +349,15 @@ def main() -> int:
     args = parser.parse_args()
     began = time.monotonic()
     done, said, seen = sweep(args.faults, args.seed, _progress(args.faults))
-    found = untrue(said, seen)
+    cap, begun = cap_of(args.faults), sum(seen.sessions.values())
+    found = untrue(said, seen, cap)
     kinds = ", ".join(f"{count} {kind}" for kind, count in done.most_common())
     kept = ("added", "claimed", "word", "ended", "sync")
     acts = Counter(next(each for each in kept if each in one) for one in said)
     sys.stdout.write(
         f"\r{args.faults} faults ({kinds}) in {time.monotonic() - began:.0f} s\n"
         f"  acknowledged: {acts['added']} tasks, {acts['claimed']} claims, {acts['word']} records, "
-        f"{acts['ended']} ends, {acts['sync']} requests of the sync\n"
+        f"{acts['ended']} ends, {acts['sync']} requests of the sync; {begun} sessions of at most {cap}\n"
         "  0 violations: no double claim, nothing acknowledged lost, no result overwritten, no session over its cap,"
         " never two syncs at once\n"
         if not found

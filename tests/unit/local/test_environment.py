@@ -3,10 +3,12 @@
 import os
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from dashboard import settings as dashboard
 from local import environment
 from local.site import Site
 from local.steps import StepFailed
@@ -89,3 +91,14 @@ def test_another_user_is_refused_in_a_line(tmp_path):
             environment.require_engine(Site("jada", 77, state), {})
     finally:
         os.seteuid(0)
+
+
+def test_several_hosts_have_a_folder_of_their_own_whose_settings_name_them_and_their_table(tmp_path):
+    site = Site("other", 77, tmp_path)
+    environment.make_project(site, names=("jada-1", "jada-2"))
+    folder = environment.project(site)
+    assert folder != environment.ROOT
+    lines = (folder / "Pulumi.local.yaml").read_text().splitlines()
+    assert {'  jada:hosts: ["jada-1", "jada-2"]', "  jada:table: jada-queue"} <= set(lines)
+    read = dashboard.read(tomllib.loads((folder / "jada.local.toml").read_text())["dashboard"])
+    assert (read.table, read.lease_s) == ("http://10.77.0.1:8704/jada-queue", environment.LEASE_S)

@@ -12,23 +12,28 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from dashboard import app as dashboard
+from dashboard.stores.memory import MemoryStore
 from doubles.bookings.generator import season
 from doubles.google.app import create
 from local.serve import running
+from tests.tokens import accepting
 from trial.people import Editor, Otherwise, People
 from trial.transcript import Transcript
+from wire.secret import Secret
 from wire.types import SyncOutcome, SyncRun
 from wire.values import read
 
 pytestmark = pytest.mark.process
 COLUMNS = ("id", "hotel", "guest", "arrival", "departure", "rate")
+TOKEN = Secret("a-token-of-the-tests")
 NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
 SYNC = """[sync]
 spreadsheet_id = "trial"
 worksheet = "Sheet1"
 sheets_url = "{url}/v4/spreadsheets"
 token_url = "{url}/token"
-dashboard_url = "unix:{home}/none.sock"
+dashboard_url = "{queue}"
 columns = {columns}
 [sync.source]
 kind = "file"
@@ -40,15 +45,16 @@ format = "csv"
 class Place:
     """A sheet of the double that an editor owns and the sync's account may write, and the sync as a program."""
 
-    def __init__(self, home: Path, url: str) -> None:
+    def __init__(self, home: Path, url: str, queue: str) -> None:
         self.home, self.url = home, url
         for name in ("state", "secrets"):
             (home / name).mkdir()
         self.ask("/_local/spreadsheets", {"id": "trial"})
         self.ask("/_local/spreadsheets/trial/share", {"account": "sync@hotel.example", "role": "writer"})
         (home / "secrets" / "port_sheet_token.json").write_text(json.dumps(self.token("sync@hotel.example")))
+        (home / "secrets" / "dashboard_token").write_text(TOKEN.reveal())
         (home / "editor.json").write_text(json.dumps(self.token("")))
-        (home / "jada.toml").write_text(SYNC.format(url=url, home=home, columns=json.dumps(COLUMNS)))
+        (home / "jada.toml").write_text(SYNC.format(url=url, home=home, queue=queue, columns=json.dumps(COLUMNS)))
         rows = [[getattr(booking, name) for name in COLUMNS] for booking in season(1, date(2026, 1, 1), 12)]
         with (home / "bookings.csv").open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
@@ -76,8 +82,9 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path):
-    with running(create(tmp_path / "google")) as url:
-        yield Place(tmp_path, url)
+    queue = dashboard.create(MemoryStore(), accepting(TOKEN))
+    with running(create(tmp_path / "google")) as url, running(queue) as address:
+        yield Place(tmp_path, url, address)
 
 
 def test_all_that_people_do_comes_out_as_it_must(place):

@@ -6,8 +6,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from dashboard.stores.dynamodb import connect
 from provision.commands import table
 from provision.errors import CommandError
+from provision.progress import Progress
 from provision.reach.inventory import Inventory, Table
 
 TABLE = Table(name="jada-queue", user="jada-queue-hosts")
@@ -75,3 +77,9 @@ def test_what_aws_refuses_is_said_with_its_cure(iam):
 def test_a_stack_without_a_table_says_how_to_make_one():
     with pytest.raises(CommandError, match="no table"):
         table.require_table(Inventory(region="us-east-1"))
+
+
+def test_the_key_to_a_table_on_this_machine_is_made_up_and_the_dashboard_takes_it():
+    key = table.any_key(Progress(aside=True))
+    assert connect.client(connect.place("http://10.77.0.1:8704/jada-queue"), key)
+    assert table.any_key(Progress(aside=True)).reveal() != key.reveal()
