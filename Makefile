@@ -79,6 +79,7 @@ bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a lo
 	@$(BIN)/python -m bench.lists
 	@$(BIN)/python -m bench.sync
 	@$(BIN)/python -m bench.worker
+	@$(BIN)/python -m bench.repository
 
 scale: tools ## what several hosts over one table cost, what breaks first: measured on DynamoDB Local, then simulated
 	@$(BIN)/python -m bench.table
@@ -107,7 +108,7 @@ real-check: ## the chain on a real AWS account, for real money: CIDR=, SECRETS=,
 	@test -x $(BIN)/python || { echo 'jada: run `uv sync` first' >&2; exit 2; }
 	@$(BIN)/python -m trial $(if $(REMOVE),--remove '$(REMOVE)') $(if $(REHEARSE),--rehearse) $(if $(YES),--yes '$(YES)') \
 	  $(if $(SETTINGS),--settings '$(SETTINGS)') $(if $(SECRETS),--secrets '$(SECRETS)') $(CIDR:%=--cidr %) \
-	  $(if $(REGION),--region '$(REGION)') $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(USD),--usd '$(USD)')
+	  $(if $(REGION),--region '$(REGION)') $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(USD),--usd '$(USD)') $(if $(EDITOR_TOKEN),--editor '$(EDITOR_TOKEN)')
 
 dist: ## what a release publishes, in dist/; TAG=v0.1.0 is compared with pyproject.toml
 	@.ci/dist $(TAG)

@@ -20,6 +20,7 @@ from wire.addresses import QUEUE as QUEUE_URL
 from wire.archive import Damaged, TooNew
 from wire.settings_file import sections
 from wire.terminal import printable
+from wire.times import stamp
 from wire.values import Invalid
 
 HOME = Path("/opt/jada-agent")
@@ -110,9 +111,8 @@ def _copy(file: Path) -> Iterator[Path]:
 
 
 def _origin(now: datetime) -> Origin:
-    stamp = now.isoformat(timespec="seconds").replace("+00:00", "Z")
     paused = (HOME / "paused/jada-agent.service").exists()
-    return Origin(socket.gethostname(), APP.parent.resolve().name, stamp, paused)
+    return Origin(socket.gethostname(), APP.parent.resolve().name, stamp(now), paused)
 
 
 def _staged(name: str) -> Path:

@@ -18,6 +18,7 @@ from backup import sftp
 from backup.make import Failed
 from backup.settings import Settings
 from wire.disk import replace_file
+from wire.times import stamp
 from wire.types import NightlyBackup
 from wire.values import Invalid, dump, read
 
@@ -79,9 +80,9 @@ def send(
             sftp.send(sftp.Sftp(target, key, known), file, night.name, settings.keep, run)
     except (Failed, OSError) as error:
         before = {name: getattr(last, name) for name in ("sent_at", "name", "size")} if last else {}
-        keep_status(folder, NightlyBackup(tried_at=_stamp(tried), failed=str(error), **before))
+        keep_status(folder, NightlyBackup(tried_at=stamp(tried), failed=str(error), **before))
         raise
-    word = NightlyBackup(tried_at=_stamp(tried), sent_at=_stamp(tried), name=night.name, size=size)
+    word = NightlyBackup(tried_at=stamp(tried), sent_at=stamp(tried), name=night.name, size=size)
     keep_status(folder, word)
     return word
 
@@ -102,7 +103,3 @@ def _require_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + ROOM:
         raise Failed(f"there is no room to make it: up to {size // 10**6} MB, and {free // 10**6} MB are free")
-
-
-def _stamp(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

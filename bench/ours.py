@@ -72,6 +72,13 @@ def copy(filled: Path, to: Path) -> None:
     shutil.copytree(filled, to)
 
 
+def from_bytecode(folder: Path) -> dict[str, str]:
+    """Return the environment of a program that its first start compiles, as a release on a host is: reading source
+    takes a second and megabytes.
+    """
+    return {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+
+
 @contextmanager
 def dashboard(folder: Path, state: Path) -> Iterator[Client]:
     """Run `python -m dashboard` over a filled queue and yield a client of it."""
@@ -82,9 +89,7 @@ def dashboard(folder: Path, state: Path) -> Iterator[Client]:
         (folder / "ready").unlink(missing_ok=True)
         ready.bind(str(folder / "ready"))
         ready.settimeout(STARTS_WITHIN_S)
-        env = {**os.environ, "NOTIFY_SOCKET": str(folder / "ready")}
-        # From bytecode, as a release on a host is compiled: reading source takes a second and megabytes.
-        env = {**env, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+        env = {**from_bytecode(folder), "NOTIFY_SOCKET": str(folder / "ready")}
         process = subprocess.Popen(command, env=env, stderr=said)
         try:
             _require_ready(ready, log)

@@ -122,11 +122,13 @@ def _session(place: Path, url: str) -> list[str]:
 
 @dataclass
 class Starts:
-    """What daemon and session took by themselves: megabytes idle, CPU from claim to first request, KB of journal sent,
-    plain and packed.
+    """What daemon and session took by themselves: megabytes idle, before and after a task, and of the latter its own;
+    CPU from claim to first request; KB of journal sent, plain and packed.
     """
 
     idle: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     sent: list[float] = field(default_factory=list)
     packed: list[float] = field(default_factory=list)
@@ -150,6 +152,9 @@ def _starts(folder: Path) -> Starts:
                 before = _cpu_of_all(daemon)
                 task = client.add_task(NewTask(title="Write the lines."))
                 _until(lambda: client.task(task.id).state == "done")  # noqa: B023 - asked within its round
+                time.sleep(IDLE_S)
+                starts.again.append(pss_mb(daemon))
+                starts.own.append(pss_mb(daemon, "Anonymous"))
             starts.cpu.append(used[0] - before)
             sent.append(counted.journal / 1024)
     return starts
@@ -168,7 +173,10 @@ def _daemon(place: Path, url: str) -> Iterator[int]:
     (place / "agent.toml").write_text("\n".join(settings))
     command = [sys.executable, "-m", "agent", "--settings", str(place / "agent.toml"), "--state", str(place / "agent")]
     with (place / "agent.log").open("w") as said:
-        process = subprocess.Popen(command, env={**os.environ, "CREDENTIALS_DIRECTORY": str(place)}, stderr=said)
+        env = {**ours.from_bytecode(place.parent), "CREDENTIALS_DIRECTORY": str(place)}
+        # It compiles what it imports.
+        subprocess.run([*command, "--help"], env=env, stdout=subprocess.DEVNULL, check=True)
+        process = subprocess.Popen(command, env=env, stderr=said)
         try:
             yield process.pid
         finally:
@@ -253,6 +261,8 @@ def _alone(starts: Starts, peaks: Sequence[float]) -> Table:
         shown.add_column(heading, justify="right")
     for name, figures, most, unit in (
         (f"memory (PSS) of the daemon, idle, {IDLE_S} s after its start", starts.idle, MOST_IDLE_MB, "MB"),
+        (f"the same, {IDLE_S} s after a task", starts.again, MOST_IDLE_MB, "MB"),
+        ("of it no other process can share (anonymous)", starts.own, None, "MB"),
         ("CPU from the claim to the first request, daemon and session", starts.cpu, MOST_CPU_S, "s"),
         (f"peak memory of a session of {TURNS} turns", peaks, MOST_PEAK_MB, "MB"),
         (f"journal sent to the queue by a session of {TURNS} turns, as it is", starts.sent, None, "KB"),

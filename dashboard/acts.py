@@ -4,8 +4,9 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from dashboard.record import Record, stamp
+from dashboard.record import Record
 from dashboard.rules import usd
+from wire.times import stamp
 from wire.types import Act, Deed, Edit, Reply
 
 KEPT, TEXT = 50, 500

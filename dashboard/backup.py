@@ -4,10 +4,11 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from dashboard.record import Clock, NotFound, Unready, moment, stamp
+from dashboard.record import Clock, NotFound, Unready, moment
 from dashboard.settings import Settings
 from dashboard.stores import Store
 from wire.disk import sync_folder
+from wire.times import stamp
 from wire.types import Backup
 
 _NAME = "%Y%m%dT%H%M%SZ.db"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from dashboard import outgoing
 from dashboard.outgoing import Notice, Policy
-from dashboard.record import stamp
+from wire.times import stamp
 from wire.types import Delivery, Message, Need
 
 TITLE = "The queue cannot be written"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from dashboard.hosts import Heard
-from dashboard.record import stamp
 from dashboard.settings import Settings
 from dashboard.stores import Store
+from wire.times import stamp
 from wire.types import HostReport
 from wire.values import Invalid, dump, read
 

@@ -43,12 +43,12 @@ from dashboard.record import (
     Unready,
     digest,
     moment,
-    stamp,
 )
 from dashboard.roles import Roles
 from dashboard.settings import Settings, WorkLimits, zone
 from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
 from dashboard.wellness import Standing
+from wire.times import stamp
 from wire.types import (
     FILE_LIMIT,
     Acknowledged,

@@ -1,6 +1,5 @@
 """What a store keeps of a task beyond what crosses HTTP, the moves that change it, and the refusals a move ends in."""
 
-import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -230,13 +229,6 @@ class Found:
 def digest(content: bytes) -> str:
     """Return the name of a blob."""
     return hashlib.sha256(content).hexdigest()
-
-
-# A move writes its one moment into several fields.
-@functools.lru_cache(maxsize=16)
-def stamp(moment: datetime) -> str:
-    """Write a time as the contract has it: RFC 3339, UTC, whole seconds, so that texts sort as times."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def moment(text: str, name: str) -> datetime:

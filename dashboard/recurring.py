@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from dashboard import cron
 from dashboard.queue import RECURRING, Queue
-from dashboard.record import moment, stamp
+from dashboard.record import moment
 from dashboard.settings import Recurring, Settings, zone
+from wire.times import stamp
 from wire.types import AskedBudget, NewTask, Recurrence, Template
 from wire.values import Invalid, Written, dump, read
 

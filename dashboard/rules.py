@@ -26,8 +26,8 @@ from dashboard.record import (
     Record,
     StaleVersion,
     moment,
-    stamp,
 )
+from wire.times import stamp
 from wire.types import (
     SESSIONS_LIMIT,
     SUBTASKS_LIMIT,

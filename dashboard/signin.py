@@ -15,7 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from dashboard.kept import Kept
-from dashboard.record import Clock, stamp
+from dashboard.record import Clock
+from wire.times import stamp
 from wire.types import Invitation
 from wire.values import Written
 

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from ulid import ULID
 
 from dashboard.kept import Kept
-from dashboard.record import Clock, NotFound, stamp
+from dashboard.record import Clock, NotFound
 from wire.routes import Right
+from wire.times import stamp
 from wire.types import MadeToken, Scope, Token
 from wire.values import Written
 

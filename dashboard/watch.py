@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dashboard import rules
-from dashboard.record import Record, moment, stamp
+from dashboard.record import Record, moment
 from dashboard.settings import OffBox, Settings
 from dashboard.stores import AlarmMove
+from wire.times import stamp
 from wire.types import Need, NewTask, NightlyBackup, State, SyncOutcome, SyncRun, Waiting
 
 NewId = Callable[[], str]

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from dashboard import rules
-from dashboard.record import moment, stamp
+from dashboard.record import moment
 from dashboard.settings import Settings
+from wire.times import stamp
 from wire.types import SyncOutcome, SyncRun
 
 

@@ -4,12 +4,13 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ulid import ULID
 
 from dashboard.rules import usd
+from wire.times import stamp
 from wire.types import Exit, Need, Session, State, SyncOutcome, Task
 
 EXITS = {
@@ -150,11 +151,6 @@ def lines(text: str) -> str:
     return "1 line" if count == 1 else f"{count} lines"
 
 
-def iso(moment: datetime) -> str:
-    """Write a time for machines, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def lapse(since: str, now: datetime) -> str:
     """Say how long ago a time of the contract is; of what is none nothing is said."""
     try:
@@ -218,7 +214,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "waits_for": waits_for,
     "act": act,
     "lines": lines,
-    "iso": iso,
+    "iso": stamp,
     "outcome": _in_words(OUTCOMES),
     "session_end": session_end,
     "subtasks": subtasks,

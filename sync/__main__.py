@@ -115,6 +115,8 @@ def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
     outcome = _attempt(sync, settings, secrets, options)
     if isinstance(outcome, Busy):  # no outcome of its own: the other run reports
         return _print_failure(outcome)
+    if isinstance(outcome, Elsewhere) and options.plan:
+        return _print_failure(outcome)  # it was asked to write, and wrote nothing
     if isinstance(outcome, Elsewhere):
         _log.info("%s; %s", outcome.cause, outcome.cure)
         _keep(lambda: report.write(options.state, report.elsewhere(started, options.now(), outcome)))
@@ -159,14 +161,16 @@ def _alone(what: Callable[[Context], Found], context: Context, options: argparse
         _keep_changes(history, context.settings, context.state, options.now())
 
     with contextlib.ExitStack() as stack:
-        if not options.is_shared:
+        if not options.is_shared and not history.was_shared:
             stack.callback(keep)
             return what(context)
         # Before another host's memory takes the place of this one: what a killed run left is nowhere else.
         keep()
         store = _shared(context.settings, context.secrets, context.state)
-        if options.dry_run:
+        if options.dry_run or not options.is_shared:
+            # The latter: of several hosts this one remained, and the last run may have been another's.
             catch_up(store, history)
+            stack.callback(keep)
             return what(context)
         held = stack.enter_context(holding(store, history, _boottime))
         stack.callback(keep)

@@ -79,6 +79,12 @@ def noted(db: sqlite3.Connection) -> tuple[int, Kept]:
     return (row[0], Kept(image=row[1], digest=row[2], size=row[3])) if row else (0, Kept())
 
 
+def is_noted(db: sqlite3.Connection) -> bool:
+    """Whether a version was ever noted here."""
+    there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'kept'").fetchone()
+    return there is not None and noted(db)[0] > 0
+
+
 def note(db: sqlite3.Connection, version: int, kept: Kept, *, is_image: bool) -> None:
     """Note what the store holds now; from a new image on rows are touched anew."""
     db.execute("BEGIN IMMEDIATE")

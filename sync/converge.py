@@ -9,13 +9,14 @@
 7. The copy is deleted.
 """
 
-import dataclasses
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from sync import plan
 from sync.api import Refused
@@ -108,7 +109,7 @@ class Converge:
             return False
         found = compare(table.rows, self.base)
         # Only the last plan's settled cells count, and each plan has as many as there are bookings.
-        plans[-1:] = [dataclasses.replace(each, settled={}) for each in plans[-1:]]
+        plans[-1:] = [msgspec.structs.replace(each, settled={}) for each in plans[-1:]]
         plans.append(found)
         if not found.writes:
             return True

@@ -45,8 +45,7 @@ _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 Form = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """What `port_sheet_token.json` holds: what is posted to the endpoint `url` for access, as of a time, the
     credential's fingerprint, and its dates as far as they are known.
 

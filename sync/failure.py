@@ -6,9 +6,10 @@ but a code, so our own record of the credential narrows them.
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 REAUTHENTICATE = "re-authenticate: `fab reauth` in the work tree on your own machine (docs/google.md)"
 _NEW_KEY = "make a new key for it (docs/google.md) and put it in place with `fab secrets` (port_sheet_token.json)"
@@ -42,7 +43,7 @@ class Exit(enum.IntEnum):
     FAULT = 15
     """The sync itself."""
     BUSY = 75
-    """Another run is under way (EX_TEMPFAIL)."""
+    """Another run is under way, or what was asked for by hand found the sync at another host (EX_TEMPFAIL)."""
     SETTINGS = 78
     """jada.<stack>.toml (EX_CONFIG)."""
 
@@ -54,7 +55,7 @@ _EXITS: Mapping[str, Exit] = {
     **dict.fromkeys(("clock_off", "stopped", "credential_missing", "sync_not_started"), Exit.HOST),
     **dict.fromkeys(("sheets_refused", "sync_fault"), Exit.FAULT),
     "sheets_api_disabled": Exit.CREDENTIAL,
-    "already_running": Exit.BUSY,
+    **dict.fromkeys(("already_running", "elsewhere"), Exit.BUSY),
     **dict.fromkeys(("lease_unknown", "lease_short"), Exit.HOST),
     "settings_wrong": Exit.SETTINGS,
 }
@@ -80,8 +81,7 @@ class SyncFailed(Exception):
         return _EXITS.get(self.kind) or _FAMILIES.get(self.kind.partition("_")[0], Exit.FAULT)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """What we know of the credential by ourselves, `now`: when it was issued, when it dies, when it last worked."""
 
     now: datetime

@@ -100,6 +100,11 @@ class History:
         return carried.noted(self._db)[0]
 
     @property
+    def was_shared(self) -> bool:
+        """Whether other hosts ever went on from what is here."""
+        return carried.is_noted(self._db)
+
+    @property
     def writes(self) -> int:
         """A number that grows with each row that is written here."""
         return self._db.total_changes

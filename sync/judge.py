@@ -68,8 +68,7 @@ class Verdict:
         return not self.strays
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What is known when a batch is judged: our memory, which keys are ours, who wins conflicts, open strays."""
 
     base: Base

@@ -6,7 +6,6 @@ columns only; the last of these is the state, by which the sync marks the rows i
 
 import enum
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -31,8 +30,7 @@ class Row(msgspec.Struct, frozen=True):
     cells: Cells
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """Cells to write into one row, by their place among our columns."""
 
     number: int
@@ -40,8 +38,7 @@ class Change:
     cells: Mapping[int, Cell]
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True):
     """A cell that both sides changed, or that differs while no base is known; `written`: the source won."""
 
     key: str
@@ -51,8 +48,7 @@ class Conflict:
     written: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """Who wins, where the arrival stands, and the first and last arrival the source was asked for ("" is open)."""
 
     arrival: int
@@ -66,8 +62,7 @@ class Policy:
         return (not first or str(arrival) >= first) and (not last or str(arrival) <= last)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What to write, what to report, and the base once it is written."""
 
     added: Mapping[str, Cells]
@@ -153,11 +148,10 @@ class _Verdict(enum.Enum):
     CONFLICT = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
+class _Compared(msgspec.Struct, frozen=True):
     row: Row
-    writes: dict[int, Cell] = field(default_factory=dict)
-    conflicts: list[Conflict] = field(default_factory=list)
+    writes: dict[int, Cell] = msgspec.field(default_factory=dict)
+    conflicts: list[Conflict] = msgspec.field(default_factory=list)
     edited: bool = False
 
 

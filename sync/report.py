@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from sync.run import Done
 from sync.source.bookings import Aside
 from wire.client import Client, RequestRefused, Unreachable
 from wire.disk import replace_file
+from wire.times import stamp
 from wire.types import SyncOutcome, SyncRun
 from wire.values import dump
 
@@ -54,10 +55,10 @@ def report_lines(plan: Plan, columns: Sequence[str]) -> Iterator[str]:
 def sync_run(outcome: Done | SyncFailed, times: tuple[datetime, datetime], dies_at: datetime | None) -> SyncRun:
     """Make the report of a run; `times` are its start and its end."""
     run = SyncRun(
-        started_at=_text(times[0]),
-        finished_at=_text(times[1]),
+        started_at=stamp(times[0]),
+        finished_at=stamp(times[1]),
         outcome=SyncOutcome.FAILED,
-        token_dies_at=_text(dies_at) if dies_at else None,
+        token_dies_at=stamp(dies_at) if dies_at else None,
     )
     if isinstance(outcome, SyncFailed):
         return replace(run, error=outcome.kind, cause=outcome.cause, cure=outcome.cure)
@@ -78,12 +79,12 @@ def sync_run(outcome: Done | SyncFailed, times: tuple[datetime, datetime], dies_
 
 def off(now: datetime) -> SyncRun:
     """Make the report of a sync that is not set up yet: the dashboard counts freshness from the last of these."""
-    return SyncRun(started_at=_text(now), finished_at=_text(now), outcome=SyncOutcome.OFF)
+    return SyncRun(started_at=stamp(now), finished_at=stamp(now), outcome=SyncOutcome.OFF)
 
 
 def elsewhere(started: datetime, now: datetime, why: SyncFailed) -> SyncRun:
     """Make what stays on the disk of a run that found the sync at another host: that one reports to the dashboard."""
-    return SyncRun(started_at=_text(started), finished_at=_text(now), outcome=SyncOutcome.ELSEWHERE, cause=why.cause)
+    return SyncRun(started_at=stamp(started), finished_at=stamp(now), outcome=SyncOutcome.ELSEWHERE, cause=why.cause)
 
 
 def send(client: Client, run: SyncRun) -> bool:
@@ -114,7 +115,3 @@ def _some(what: str, items: Sequence[str]) -> Iterator[str]:
     if items:
         more = f"; and {len(items) - _EXAMPLES} more" if len(items) > _EXAMPLES else ""
         yield f"{what}: {len(items)} ({'; '.join(items[:_EXAMPLES])}{more})"
-
-
-def _text(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from sync import credentials, diff, plan
 from sync.api import Api
@@ -25,8 +26,7 @@ def _random_id() -> int:
     return secrets.randbelow(2**31 - 1) + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What a run has of the outside: settings, secrets' folder, its memory and folder, the time, and how to wait."""
 
     settings: Settings
@@ -42,8 +42,7 @@ class Context:
     new_id: Callable[[], int] = _random_id
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """What a run did, or would do: the plan it began with, how many bookings the source has, and what was set aside."""
 
     plan: Plan
@@ -51,8 +50,7 @@ class Done:
     aside: tuple[Aside, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Preview(Done):
+class Preview(Done, frozen=True):
     """What a run would do, and the rows of the sheet that it would do it to."""
 
     rows: tuple[Row, ...] = ()

@@ -1,8 +1,9 @@
 """The first records of the booking system as they would land in the sheet, for a reader and for a program."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from sync.source.fields import BadField
 
@@ -11,8 +12,7 @@ _SHOWN = 200
 _PATHS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True):
     """A record and what it becomes: its cells by column, or the field that does not fit."""
 
     record: Any

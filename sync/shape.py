@@ -1,8 +1,9 @@
 """What lies over a sheet's cells, as far as it can stop a write: refused by name, before anything is written. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from sync.batch import Batch, is_copy
 from sync.failure import SyncFailed
@@ -17,8 +18,7 @@ _MOST_CELLS, _MOST_TABS = 10_000_000, 200
 _OPEN = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """The spreadsheet without its cells."""
 
     tabs: tuple[Mapping[str, Any], ...]

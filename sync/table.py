@@ -1,8 +1,9 @@
 """A sheet (tab) as read: its rows by our columns, which are found by their headers wherever they stand."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+import msgspec
 
 from sync.failure import SyncFailed
 from sync.plan import Cell, Row
@@ -14,8 +15,7 @@ _LAST_DAY = 2_958_466
 """The serial number after the last day of the year 9999."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A sheet as read: where our columns stand (none in an empty one), the rows that name a booking, all cells."""
 
     places: tuple[int, ...]

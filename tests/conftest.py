@@ -4,14 +4,19 @@ chain, for which each process makes a cloud of its own.
 The longest begin first, so that all processes end at about the same time.
 """
 
+import gc
 from pathlib import PurePath
 
 import pytest
 
+# What is imported and collected stays to the end: looking for rings among it, again and again, took a third of that.
+gc.disable()
+
+PROVISION = "tests/e2e/provision"
 CHAIN = "tests/e2e/chain"
 DEMO = f"{CHAIN}/test_demo.py"
 """Before the chain's others: the first tests of a process say how its cloud is made."""
-LONGEST = ("tests/e2e/provision", DEMO, CHAIN, "tests/e2e", "tests/contract")
+LONGEST = (PROVISION, DEMO, CHAIN, "tests/e2e", "tests/contract")
 
 
 def shared(nodeid):
@@ -28,6 +33,11 @@ def pytest_collection_modifyitems(config, items):
         items.sort(key=lambda item: item.nodeid.startswith(CHAIN) and not item.nodeid.startswith(DEMO))
 
 
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.hookimpl(optionalhook=True)  # an operator's `fab verify` collects below here without xdist
 def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - as above
@@ -35,6 +45,24 @@ def pytest_xdist_make_scheduler(config, log):
     class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             return shared(nodeid)
+
+        def _assign_work_unit(self, node):
+            if self._makes_no_cloud(node):
+                self.workqueue.move_to_end(self._of_no_cloud(), last=False)
+            super()._assign_work_unit(node)
+
+        def _reschedule(self, node):
+            if self.workqueue and self._makes_no_cloud(node) and not self._of_no_cloud():
+                node.shutdown()  # otherwise it would keep its last test until the others have ended
+            else:
+                super()._reschedule(node)
+
+        def _makes_no_cloud(self, node):
+            """The process with the longest folder comes to the chain when that is nearly over: too late for a cloud."""
+            return len(self.nodes) > 1 and PROVISION in self.assigned_work[node]
+
+        def _of_no_cloud(self):
+            return next((scope for scope in self.workqueue if not scope.startswith(CHAIN)), None)
 
     # Otherwise xdist begins with what has the most tests, which are the quickest.
     config.option.loadscopereorder = False

@@ -18,10 +18,12 @@ from provision.errors import CommandError
 from provision.system.secrets import SECRETS
 from trial.box import ROOT, Box, left_behind
 from trial.offer import Bill, Offer, TrialRefused, require_yes
+from trial.people import Editor, People
 from trial.transcript import Transcript, finish_undisturbed, interrupt_once
-from trial.work import Spent, one_sheet, one_task, queue
+from trial.work import Spent, one_run, one_sheet, one_task, queue
 
 REPORTS = ROOT / "report" / "real-check"
+PEOPLE = "people at the sheet beside the sync"
 EXAMPLES = ("bookings.example.com", "1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg")
 """Values of jada.prod.toml that stand for the operator's own."""
 
@@ -54,6 +56,7 @@ def _arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--bundle", default="micro_3_0")
     parser.add_argument("--usd", type=float, default=0.5, help="dollars that the task may cost")
+    parser.add_argument("--editor", type=Path, help="a token of another account, whose people edit the sheet")
     parser.add_argument("--yes", help='the word "yes"; asked for otherwise')
     parser.add_argument("--rehearse", action="store_true", help="on this machine's local cloud, which must be up")
     parser.add_argument("--remove", metavar="HOST", help="only remove what a trial that was killed left")
@@ -70,9 +73,13 @@ def _offer(args: argparse.Namespace, host: str) -> Offer:
         raise TrialRefused(
             f"{settings.name} still has the example {examples[0]}: write your own; a copy of the sheet will do"
         )
+    if read["sync"].get("enabled") is False:
+        raise TrialRefused(f"the sync is off in {settings.name}: say enabled = true in its [sync], the trial runs it")
     if not args.rehearse and not args.cidr:
         raise TrialRefused("from which address will you reach the box? Give CIDR=203.0.113.7/32")
     needed = [name for name, secret in SECRETS.items() if not secret.optional]
+    if args.editor and not args.editor.is_file():
+        raise TrialRefused(f"there is no editor's token {args.editor}")
     if lacking := [name for name in needed if not _given(args.secrets, name)]:
         raise TrialRefused(f"secrets are missing: {', '.join(lacking)}. Give SECRETS=FOLDER with files of these names")
     credentials = boto3.Session().get_credentials()
@@ -104,9 +111,9 @@ def _trial(args: argparse.Namespace, offer: Offer, box: Box) -> int:
     transcript, spent, began = _transcript(box), Spent(), time.monotonic()
     interrupt_once()
     _head(transcript, offer)
-    proven = False
+    proven, untried = False, [PEOPLE]
     try:
-        _steps(args, box, transcript, spent)
+        untried = _steps(args, box, transcript, spent)
         proven = True
     except Exception as error:  # noqa: BLE001 - whatever it was, the removal and the bill come after it
         transcript.say(f"NOT PROVEN: {error} ({type(error).__name__})")
@@ -118,7 +125,10 @@ def _trial(args: argparse.Namespace, offer: Offer, box: Box) -> int:
     for line in Bill(time.monotonic() - began, spent.model_usd, whole=proven).lines(offer.bundle):
         transcript.say(line)
     if proven and gone:
-        transcript.say("PROVEN: made, deployed, verified, worked a task, synced a sheet, destroyed")
+        for what in untried:
+            transcript.say(f"not tried: {what}")
+        people = "" if untried else f", {PEOPLE}"
+        transcript.say(f"PROVEN: made, deployed, verified, worked a task, synced a sheet{people}, destroyed")
     sys.stdout.write(f"jada: the transcript is {transcript.file}\n")
     return 0 if proven and gone else 1
 
@@ -134,7 +144,8 @@ def _head(transcript: Transcript, offer: Offer) -> None:
         transcript.say(line)
 
 
-def _steps(args: argparse.Namespace, box: Box, transcript: Transcript, spent: Spent) -> None:
+def _steps(args: argparse.Namespace, box: Box, transcript: Transcript, spent: Spent) -> list[str]:
+    """Try all of it; return what was not tried."""
     box.write_files(args.settings, args.bundle, args.cidr)
     box.make(transcript)
     source = ("--from", str(args.secrets)) if args.secrets else ()
@@ -144,6 +155,10 @@ def _steps(args: argparse.Namespace, box: Box, transcript: Transcript, spent: Sp
     with queue(box) as client:
         one_task(client, args.usd, spent, transcript)
         one_sheet(box, client, transcript)
+        if args.editor is None:
+            return [f"{PEOPLE}: no EDITOR_TOKEN= was given"]
+        section = tomllib.loads(box.settings.read_text(encoding="utf-8"))["sync"]
+        return People(Editor(args.editor, section), lambda: one_run(box, client, transcript), transcript).act()
 
 
 def _remove(box: Box, transcript: Transcript) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from trial.box import ROOT, Box
 from trial.transcript import Transcript
 from wire.client import Client, RequestRefused, Unreachable
-from wire.types import AskedBudget, NewTask, State, SyncOutcome
+from wire.types import AskedBudget, NewTask, State, SyncOutcome, SyncRun
 
 TASK_LIMIT_S = 900
 TUNNEL_LIMIT_S = 60
@@ -75,6 +75,16 @@ def one_task(client: Client, usd: float, spent: Spent, transcript: Transcript) -
         why = task.waiting.text if task.waiting else task.reason
         raise NotProven(f"the task came to {task.state}: {why or f'not ended in {TASK_LIMIT_S} s'}")
     transcript.say(f"done for ${spent.model_usd:.4f}: {task.result}")
+
+
+def one_run(box: Box, client: Client, transcript: Transcript) -> SyncRun:
+    """Run the sync as cron does, whatever it comes to; raises `NotProven` where it reports nothing."""
+    before = client.sync_runs()[:1]
+    box.fab(transcript, "ssh", "--command", "sudo systemctl start port-sheet-sync.service || true")
+    run = client.sync_runs()[:1]
+    if run == before:
+        raise NotProven("the sync did not report a run: see `journalctl -u port-sheet-sync` on the box")
+    return run[0]
 
 
 def one_sheet(box: Box, client: Client, transcript: Transcript) -> None:

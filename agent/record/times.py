@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+from wire.times import stamp
+
 
 def rfc3339(seconds: float) -> str:
     """Return seconds since the epoch as a text in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return stamp(datetime.fromtimestamp(seconds, UTC))

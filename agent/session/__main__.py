@@ -7,6 +7,7 @@ DIR holds `claim.json`, `settings.json` and, from the first run on, the journal.
 import contextlib
 import ctypes
 import errno
+import gc
 import os
 import random
 import signal
@@ -162,8 +163,12 @@ def _until(ends: float, drain: Drain) -> float:
 
 def _api(url: str, key: Secret, drain: Drain) -> Asks:
     """Import the SDK last: what can't start, or is over, says so without its second and its 76 MB."""
+    # Half of that second went into looking for rings among its thousands of classes, which stay; at the end once more.
+    gc.disable()
     from agent.session.api import Api  # noqa: PLC0415 - as the docstring says
 
+    gc.freeze()
+    gc.enable()
     return Api(url, key, drain, time.monotonic)
 
 
@@ -175,7 +180,7 @@ def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) 
         header = {
             "task": {"id": claim.task.id, "title": claim.task.title},
             "model": settings.model,
-            "system": briefing.system(settings),
+            "system": briefing.system(settings, briefing.present(settings.packages)),
             "tools": catalog.definitions(settings, can_wait=claim.can_wait),
             "max_tokens": settings.max_tokens,
             **_modes(settings),

@@ -40,9 +40,13 @@ _REPOSITORIES = """
 open_repository gives you a working copy of a git repository: {names}. Commit in it, on the branch that it is on; \
 finish pushes that branch and hands its commits over. You can push branches jada/… only.
 """
+_PRESENT = """
+Installed besides, as Debian packages: {names}.
+"""
 _REFERENCE = """
 /reference holds material to look things up in; it can be read and not changed.
 """
+_PACKAGES = Path("/var/lib/dpkg/info")
 _INSTRUCTIONS = "The people whom you work for say, for every task:"
 _SESSION = """\
 Today is {today} (UTC). This session has {turns} turns; each answer of yours is one. Calls that do not need each \
@@ -55,13 +59,19 @@ _HEADS, _HEAD_LINES, _HEAD, _CHECKPOINT = 4096, 4, 600, 8192
 """Bytes of all files' heads; lines and bytes of one; bytes of the checkpoint: more is for the tools to look at."""
 
 
-def system(settings: Settings) -> str:
-    """Return the system text of a session under these settings."""
+def present(packages: Sequence[str], known: Path = _PACKAGES) -> list[str]:
+    """Return those of these Debian packages that are on this host: settings ask for them, and a deploy may be due."""
+    return [name for name in packages if any(known.glob(f"{name}.list")) or any(known.glob(f"{name}:*.list"))]
+
+
+def system(settings: Settings, packages: Sequence[str] = ()) -> str:
+    """Return the system text of a session under these settings; `packages` are on this host for its tools."""
     egress = settings.egress
     places = [*(each.place for each in settings.repositories.values())]
     places += [*egress.allow, *(each.at for each in egress.credentials.values())] if egress else []
     network = _ONLINE.format(places=", ".join(dict.fromkeys(places))) if places else _OFFLINE
-    more = _repositories(settings) + (_REFERENCE if settings.reference else "")
+    more = _PRESENT.format(names=", ".join(packages)) if packages else ""
+    more += _repositories(settings) + (_REFERENCE if settings.reference else "")
     said = _SYSTEM.format(network=network, more=more)
     words = settings.instructions.strip()
     return f"{said}\n\n{_INSTRUCTIONS}\n{words}" if words else said

@@ -14,7 +14,7 @@ PACKAGES = (
     *("sudo", "iproute2", "procps", "ca-certificates", "less"),
 )
 """What a Debian image of Lightsail holds and this project touches; nothing that a deploy should have to install."""
-ARCHIVE = ("bubblewrap", "cron", "unattended-upgrades")
+ARCHIVE = ("bubblewrap", "cron", "curl", "git", "unattended-upgrades")
 """Packages in the image's cache, not installed: for apt inside a host they stand for the mirror it can't reach."""
 
 

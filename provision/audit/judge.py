@@ -3,10 +3,10 @@
 import enum
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from provision import verdicts
 from provision.audit.observed import NotKnown, Observed, Point, Rest
 from provision.reach.firewall import State
 from provision.system.secrets import FOLDER
@@ -16,10 +16,10 @@ from wire.types import Counted, SyncOutcome, SyncRun
 
 
 class Verdict(enum.StrEnum):
-    """What a row is judged to be. NONE: there was nothing to judge, which was observed too."""
+    """What a row is judged to be, by weight. NONE: there was nothing to judge, which was observed too."""
 
-    OK = "ok"
     NONE = "none"
+    OK = "ok"
     LOOK = "look"
     UNKNOWN = "not known"
     BAD = "bad"
@@ -30,16 +30,7 @@ class Verdict(enum.StrEnum):
         return {Verdict.LOOK: 2, Verdict.UNKNOWN: 3, Verdict.BAD: 4}.get(self, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One thing that was judged: what was seen, and what to do about it where it is not well."""
-
-    name: str
-    verdict: Verdict
-    said: str
-    cure: str = ""
-
-
+Row = verdicts.Row[Verdict]
 Judged = tuple[Verdict, str, str]
 Rule = Callable[[Observed, Thresholds], Judged]
 FRESH = timedelta(minutes=15)
@@ -54,7 +45,7 @@ def judge(seen: Observed, limits: Thresholds) -> tuple[Row, ...]:
 
 def worst(rows: Iterable[Row]) -> Verdict:
     """Return the worst verdict."""
-    return max((row.verdict for row in rows), key=lambda one: (one.code, one.value), default=Verdict.UNKNOWN)
+    return verdicts.worst(rows, Verdict.UNKNOWN)
 
 
 def _row(name: str, rule: Rule, seen: Observed, limits: Thresholds) -> Row:

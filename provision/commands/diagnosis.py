@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from provision import verdicts
 from provision.errors import CommandError
 
 CODES = {"ok": 0, "not checked": 2, "fault": 1}
@@ -22,14 +23,7 @@ class NotChecked(Exception):
     """A look that can't be made here or now; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One thing: `said` is what was observed, the cause of a fault, or why it was not checked; `cure` is a fault's."""
-
-    name: str
-    verdict: Verdict
-    said: str
-    cure: str = ""
+Row = verdicts.Row[Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ def diagnose(looks: Iterable[Look]) -> Iterator[Row]:
 
 def worst(rows: Iterable[Row]) -> Verdict:
     """Return the verdict that weighs most; of no rows at all nothing is known."""
-    return max((row.verdict for row in rows), key=list(Verdict).index, default=Verdict.NOT_CHECKED)
+    return verdicts.worst(rows, Verdict.NOT_CHECKED)
 
 
 def exit_code(rows: Iterable[Row]) -> int:

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from invoke.tasks import task as plain_task
 from provision.commands.admission import HELP as DOOR
 from provision.commands.admission import acts_on_a_host, with_door
 from provision.errors import CommandError
+from wire.times import stamp
 from wire.types import Invite
 from wire.values import Invalid, decode
 
@@ -79,7 +80,7 @@ def moment(option: str, text: str, now: datetime) -> str:
             at = now + timedelta(**{units[found[2]]: int(found[1])})
         else:
             at = datetime.fromisoformat(text)
-        return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return stamp(at)
     except (ValueError, OverflowError, OSError):
         raise CommandError(f"{option} {text}: not a time", f"give {TIME}") from None
 

@@ -14,6 +14,7 @@ from provision.reach.connection import Host
 from provision.release.deploy import Source, health
 from provision.release.plan import pause_lines
 from provision.target import load_target
+from wire.times import stamp
 
 
 @task(
@@ -52,7 +53,7 @@ def resume(_context: Context, stack: str | None = None, host: str | None = None)
 
 def pause_host(box: Host, progress: Progress, units: Sequence[str], why: str) -> dict[str, Any]:
     """Pause units and wait until they have ended; return all that are paused. Raises `CommandError`."""
-    since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    since = stamp(datetime.now(UTC))
     word = {"by": operator(), "since": since, "why": why}
     with progress.step(f"{box.name}: pause {', '.join(units)}, once what is under way is drained"):
         answer = box.program("pause", {"pause": list(units), "word": word})

@@ -108,6 +108,8 @@ def pytest_command(keys: KeyFiles, extra: Sequence[str] = ()) -> list[str]:
     """Return the pytest command: OpenSSH as the backend, because testinfra's paramiko takes any host key."""
     return [
         *(sys.executable, "-m", "pytest", "tests/host", "--quiet", "-p", "no:cacheprovider"),
+        # Of the plugins that are installed only these: loading a developer's others takes longer than most checks.
+        *("--disable-plugin-autoload", "-p", "testinfra.plugin", "-p", "pytest_timeout"),
         *(f"--hosts=ssh://{keys.name}", f"--ssh-config={keys.config}", "--sudo", *extra),
     ]
 

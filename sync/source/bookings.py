@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from sync.failure import SyncFailed
 from sync.plan import Base, Cells, Row
 from sync.settings import KEY, Settings
@@ -17,8 +19,7 @@ _SHARE = 10
 ASK = "ask who runs the booking system"
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
+class Aside(msgspec.Struct, frozen=True):
     """A record that could not be used: its place from 1, its id if it has one, and why."""
 
     place: int
@@ -29,8 +30,7 @@ class Aside:
         return f"record {self.place}{f' (booking {self.key})' if self.key else ''}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class Bookings:
+class Bookings(msgspec.Struct, frozen=True):
     """What a reading came to. `cells` are all bookings that are live."""
 
     cells: Mapping[str, Cells]

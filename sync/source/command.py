@@ -20,6 +20,8 @@ from wire.secret import Secret
 _GO_FIRST = 'echo 1000 > /proc/self/oom_score_adj; exec "$@"'
 """Said by a shell before the program: set from outside it would come too late."""
 _CHUNK = 64 * 1024
+_OUTPUT_BYTES = 64 * 2**20
+"""Of its whole output: its records are in memory together, and the unit has 300 MB."""
 _TAIL = 2000
 """Bytes kept of what it says as errors: the end has the reason."""
 _RUN = 'run it by hand on the host as jada-sync; it must print JSON lines and at last {"complete": N}'
@@ -91,12 +93,15 @@ def _lines(
     source: Command, process: subprocess.Popen[bytes], said: bytearray, left: Callable[[], float]
 ) -> Iterator[str]:
     """Yield its lines as they come; both pipes are emptied, or a program that complains much would stand still."""
-    rest = b""
+    rest, size = b"", 0
     for stream, chunk in _chunks(source, process, left):
         if stream is process.stderr:
             said += chunk
             del said[:-_TAIL]
             continue
+        size += len(chunk)
+        if size > _OUTPUT_BYTES:
+            raise _failed(source, f"printed more than {_OUTPUT_BYTES // 2**20} MB in all")
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > LINE_BYTES:
             raise _failed(source, f"printed a line of more than {LINE_BYTES // 2**20} MB")

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -38,8 +39,11 @@ class Columns:
     def __init__(self, key: str, table: Mapping[str, Field], missing: Sequence[str] = ()) -> None:
         self._key, self._missing = key, missing
         self._table = table
-        self._kept = tuple((_plain_path(field), field, self._reader(name, field)) for name, field in table.items())
+        self._readers = tuple(self._reader(name, field) for name, field in table.items())
         self._place = tuple(table).index(key)
+        plain = [_plain_path(field) for field in table.values()]
+        # All values of a record at once; of a single path itemgetter would return the value itself.
+        self._values = operator.itemgetter(*plain) if None not in plain and len(plain) > 1 else None
 
     def key(self, record: object, place: int) -> str:
         """Return the id of a record. Raises `BadField`: without an id nothing can be said of the booking at all."""
@@ -59,9 +63,8 @@ class Columns:
     def cells(self, record: Mapping[str, Any], place: int, key: str) -> Cells:
         """Return the cells of the record of this id, in the table's order. Raises `BadField`."""
         try:
-            cells = [
-                kept(_found(record, place, field) if path is None else record[path]) for path, field, kept in self._kept
-            ]
+            found = self._values(record) if self._values else [_found(record, place, f) for f in self._table.values()]
+            cells = [*map(operator.call, self._readers, found)]
         except (KeyError, TypeError):
             # A field that is absent, or a list, which is no key of what is kept.
             fields = self._table.items()
@@ -70,6 +73,9 @@ class Columns:
         return tuple(cells)
 
     def _reader(self, name: str, field: Field) -> Callable[[object], Cell]:
+        if name == self._key:
+            return lambda _value: ""  # it was read before, by `key`; each is another, so that none is kept
+
         # By type, too: True and 1.0 are equal to 1.
         @functools.lru_cache(_KEPT, typed=True)
         def kept(value: object) -> Cell:

@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
+import msgspec
+
 from sync.failure import SyncFailed
 from sync.settings import Settings
 from sync.source.bookings import ASK, Bookings, Collector, odd
@@ -25,16 +27,14 @@ _COMPARE = "compare [sync.source] with the system's API: `fab sync-source` shows
 _LINK = re.compile(r"<([^>]*)>\s*((?:;[^,<]*)*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """One call: its address without parameters of ours, and the parameters."""
 
     url: str
     parameters: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What a page says: its records, the total if one is told, the question after it, and the answer it came from."""
 
     records: list[Any]

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from sync.failure import SyncFailed
 from sync.settings import KEY, Settings
@@ -21,8 +22,7 @@ from wire.secret import Secret
 SECRET = "bookings_token"  # noqa: S105 - a name, not a secret
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(msgspec.Struct, frozen=True):
     """What a reading has of the outside: the way to secrets by name, the folder of the sync's memory, time, waiting."""
 
     secret: Callable[[str], Secret]

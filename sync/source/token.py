@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
+
+import msgspec
 
 from sync.failure import SyncFailed
 from sync.source.bookings import ASK, odd
@@ -20,8 +21,7 @@ _EARLY_S = 60
 """Before its end a token is not used any more: a call may take that long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A token on disk: whose it is, when it was given, and when it ends, in seconds since 1970."""
 
     owner: str
@@ -31,8 +31,7 @@ class Kept:
     refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(msgspec.Struct, frozen=True):
     """The tokens of one exchange; `now` says the seconds since 1970."""
 
     exchange: Exchange
@@ -97,5 +96,5 @@ class Tokens:
         return kept if kept.owner == self._owner() else None
 
     def _keep(self, kept: Kept) -> None:
-        text = json.dumps({name: getattr(kept, name) for name in Kept.__dataclass_fields__})
+        text = json.dumps({name: getattr(kept, name) for name in Kept.__struct_fields__})
         replace_file(self.folder / FILE, text.encode())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
 import urllib3
 
 from sync.failure import SyncFailed, bookings_failure, transport_failure
@@ -23,8 +24,7 @@ _READ_S = 900
 _CHUNK = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a call was answered with, whole."""
 
     status: int

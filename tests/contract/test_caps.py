@@ -182,6 +182,20 @@ def test_what_goes_wrong_on_the_way_counts_a_session_once(clock, fault):
         assert store.day(DAY).sessions == 1
 
 
+def test_caps_take_two_write_units_more_of_a_task(clock):
+    wire = dynamo.Wire()
+    with closing(dynamo.store(wire)) as store:
+
+        def units(**fleet):
+            queue = Queue(store, Settings(fleet=FleetCaps(**fleet)), clock, lambda: 0.0)
+            before = wire.units["write"]
+            add(queue)
+            end(queue, claim(queue), usd_micros=5, turns=1)
+            return wire.units["write"] - before
+
+        assert units(sessions_per_day=9, usd_per_day=100) - units(sessions_per_day=0, usd_per_day=0) == 2
+
+
 def test_a_fleets_caps_are_the_workers_where_the_settings_name_none():
     limits = WorkLimits(sessions_per_day=7, usd_per_day=2.5)
     assert caps(FleetCaps(), limits, is_shared=True) == Caps(7, 2_500_000)

@@ -144,3 +144,19 @@ def test_no_answer_is_reported_by_name_and_may_pass(desk):
     with pytest.raises(SyncFailed) as failed:
         Sheet(Api(settings, Access(Secret("t"), unasked)), settings).read(0)
     assert (failed.value.kind, failed.value.wait_s > 0) == ("sheets_unreachable", True)
+
+
+def test_a_call_that_is_sent_again_with_another_token_is_asked_for_again(google, desk):
+    """Getting that token took time, of which a lease may have had too little left."""
+    settings = Settings(bookings_url="http://b", spreadsheet_id=desk.id, sheets_url=f"{google}/v4/spreadsheets")
+    good = Secret(HTTP.request("POST", f"{google}/_local/tokens", json={}).json()["token"])
+    asked = []
+
+    def once(path):
+        asked.append(path)
+        if len(asked) > 1:
+            raise SyncFailed("lease_short", "x", "y")
+
+    with pytest.raises(SyncFailed, match="lease_short"):
+        Sheet(Api(settings, Access(Secret("taken away"), lambda: good), once), settings).delete(4711)
+    assert asked == [":batchUpdate", ":batchUpdate"]

@@ -1,4 +1,4 @@
-"""Three real hosts over one table: one is lost at work, a broken release stops at the first, a good one goes over all."""
+"""Three real hosts over one table: one is lost at work, a broken release stops at the first, a good one reaches all."""
 
 import contextlib
 import json

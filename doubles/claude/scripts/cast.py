@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from doubles.claude.answer import Reply
 from doubles.claude.conversation import Conversation
-from doubles.claude.scripts import any_task, every_booking, group_booking, moves, occupancy
+from doubles.claude.scripts import any_task, every_booking, group_booking, moves, occupancy, repository
 
 BY_TITLE: dict[str, Callable[[Conversation], Reply]] = {
-    script.TITLE: script.play for script in (occupancy, every_booking, group_booking)
+    script.TITLE: script.play for script in (occupancy, every_booking, group_booking, repository)
 }
 
 

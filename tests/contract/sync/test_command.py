@@ -13,6 +13,7 @@ from sync.source import read
 
 FIELDS = {"id": "id", "arrival": {"path": "arrival", "type": "date"}}
 ONE = '{"id": "B1", "arrival": "2026-05-13"}'
+LONG = '{"id": "B1", "arrival": "2026-05-13", "more": "'
 TWO = '{"id": "B2", "arrival": "2026-05-13"}'
 
 
@@ -41,6 +42,10 @@ def test_a_program_that_is_complete_is_read(run):
         (f"echo '{ONE}'; echo '{{\"complete\": 1}}'; kill -9 $$", "was ended by signal 9, perhaps for want of memory"),
         ("exec sleep 60", "was not complete after 1 s"),
         ("yes | head -c 4000000 | tr -d '\\n'", "printed a line of more than 1 MB"),
+        (
+            f"long=$(yes x | head -c 100000 | tr -d '\\n'); yes '{LONG}'\"$long\"'\"}}'",
+            "printed more than 64 MB in all",
+        ),
         ("no-such-program", "ended with 127"),
     ],
 )

@@ -84,7 +84,6 @@ def test_ctrl_c_has_the_host_undo_what_it_began_when_the_operator_says_so(chain,
     attached = chain.fab("attach", check=False)
     assert attached.returncode == 1
     assert "is back and healthy" in attached.stdout + attached.stderr
-    assert "verified" in chain.fab("verify", check=False).stdout
 
 
 def test_ctrl_c_and_enter_leave_the_host_to_itself_and_attach_says_how_it_ended(chain, changed):

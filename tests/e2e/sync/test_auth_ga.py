@@ -251,6 +251,19 @@ def test_the_sync_s_result_counts_only_when_it_began_with_the_new_token(tmp_path
     assert (run.outcome, run.rows_read, runs) == ("changed", 3, [])
 
 
+def test_while_another_host_has_the_sync_it_is_waited_for(tmp_path):
+    written, pauses = datetime(2026, 5, 13, 14, 0, tzinfo=UTC), []
+    runs = [report_of("elsewhere", "2026-05-13T14:00:01Z")] * 3 + [report_of("changed", "2026-05-13T14:01:00Z")]
+    run = _synced(written, lambda: write(tmp_path, runs.pop(0)), tmp_path, pauses.append)
+    assert (run.outcome, pauses) == ("changed", [15, 15, 15])
+
+
+def test_a_host_that_never_gets_the_sync_proves_no_token(tmp_path):
+    run = report_of("elsewhere", "2026-05-13T14:00:01Z")
+    with pytest.raises(SyncFailed, match="no run of the sync ended with the new token"):
+        _synced(datetime(2026, 5, 13, 14, 0, tzinfo=UTC), lambda: write(tmp_path, run), tmp_path, lambda _: None)
+
+
 @pytest.mark.parametrize(
     ("run", "named"),
     [

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import signal
 from dataclasses import replace
 
 import pytest
@@ -101,6 +102,52 @@ def test_a_host_that_is_killed_is_followed_by_another(fleet, writes):
     assert [row["rate"] for row in fleet.b.rows()].count(321.5) == 1
     assert len(fleet.b.rows()) == 40
     assert fleet.b.alarms() == []
+
+
+def test_a_host_that_is_frozen_while_it_writes_wakes_to_nothing_more(fleet):
+    """Its one write comes after another host's, under the same id for its copy: Google refuses it."""
+    key = fleet.a.rows()[3]["id"]
+    fleet.a.book(key, rate="111")
+    process = fleet.a.start()
+    since = []
+
+    def freeze():
+        process.send_signal(signal.SIGSTOP)
+        fleet.b.book(key, rate="222")
+        assert "has the sync" in fleet.b.run().stdout
+        fleet.lease_ends()
+        assert fleet.b.run().returncode == 0
+        since.append(len(fleet.a.watched.calls))
+        process.send_signal(signal.SIGCONT)
+
+    fleet.a.watched.before_write = freeze
+    done = ended(process)
+    assert done.returncode == 0, done.stderr
+    assert "another host took the sync over" in done.stdout
+    assert [call for call in fleet.a.watched.calls[since[0] :] if conftest.is_write(call)] == []
+    assert fleet.b.rows()[3]["rate"] == 222
+    assert [run.outcome for run in fleet.b.reports()] == ["changed", "changed"]
+    assert fleet.b.alarms() == []
+
+
+def test_a_plan_that_was_to_be_written_and_was_not_fails(fleet):
+    fleet.a.book(fleet.a.rows()[3]["id"], rate="111")
+    name = fleet.b.run("--dry-run").stdout.rpartition("--plan ")[2].split()[0]
+    beside = []
+    fleet.a.watched.before_write = lambda: beside.append(fleet.b.run("--plan", name))
+    assert fleet.a.run().returncode == 0
+    assert (beside[0].returncode, "has the sync" in beside[0].stderr) == (75, True)
+
+
+def test_a_host_that_remains_alone_goes_on_from_the_last_run_of_any(fleet):
+    """Its queue went back to a file, which has what the sync kept: a user's edit since then is no conflict."""
+    key = fleet.a.rows()[1]["id"]
+    fleet.a.book(key, rate="321.50")
+    assert fleet.b.run().returncode == 0
+    fleet.a.person(range="Bookings!N3", value="77")
+    fleet.a.configure()
+    assert fleet.a.run().returncode == 0
+    assert (fleet.a.rows()[1]["rate"], fleet.a.report().conflicts) == (77, 0)
 
 
 def test_without_its_dashboard_a_host_reads_and_writes_nothing(fleet):

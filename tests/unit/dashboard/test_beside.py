@@ -7,9 +7,9 @@ import pytest
 from dashboard import watch
 from dashboard.beside import BACKUP, SYNC, WORKER, Beside, lines
 from dashboard.queue import Queue
-from dashboard.record import stamp
 from dashboard.settings import OffBox, Settings
 from dashboard.stores.memory import MemoryStore
+from wire.times import stamp
 from wire.types import NightlyBackup, Presence, State, SyncOutcome, SyncRun
 from wire.values import dump
 

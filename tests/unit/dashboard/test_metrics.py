@@ -12,13 +12,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from dashboard import metrics
 from dashboard.app import create
 from dashboard.beside import Beside
-from dashboard.record import stamp
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.tokens import accepting
 from wire.client import Client
+from wire.times import stamp
 from wire.types import (
     AskedBudget,
     Batch,

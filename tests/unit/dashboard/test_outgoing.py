@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from dashboard import outgoing
 from dashboard.outgoing import Notice, Policy
 from dashboard.queue import Queue
-from dashboard.record import Full, stamp
+from dashboard.record import Full
 from dashboard.settings import Notify, Settings
 from dashboard.stores import NoticeFilter
 from dashboard.stores.memory import MemoryStore
+from wire.times import stamp
 from wire.types import (
     AskedBudget,
     ClaimRequest,

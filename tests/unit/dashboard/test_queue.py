@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dashboard.queue import Queue
-from dashboard.record import StaleVersion, stamp
+from dashboard.record import StaleVersion
 from dashboard.settings import Settings
+from wire.times import stamp
 from wire.types import (
     AskedBudget,
     Batch,

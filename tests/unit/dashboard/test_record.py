@@ -5,7 +5,8 @@ import pytest
 from msgspec.structs import replace
 
 from dashboard import rules
-from dashboard.record import BudgetChange, FamilyBudget, Move, budget_change, digest, moment, stamp
+from dashboard.record import BudgetChange, FamilyBudget, Move, budget_change, digest, moment
+from wire.times import stamp
 from wire.types import Budget, NewTask, State
 from wire.values import Invalid
 

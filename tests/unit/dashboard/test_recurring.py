@@ -6,12 +6,13 @@ import pytest
 
 from dashboard import cron
 from dashboard.queue import Queue
-from dashboard.record import Busy, stamp
+from dashboard.record import Busy
 from dashboard.recurring import Dealt, Recurrences, due
 from dashboard.settings import Recurring, Settings, Template, read, zone
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from wire.settings_file import load
+from wire.times import stamp
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd
 from wire.values import Invalid
 

@@ -17,8 +17,8 @@ from dashboard.record import (
     NotClaimable,
     StaleVersion,
     budget_change,
-    stamp,
 )
+from wire.times import stamp
 from wire.types import (
     Answer,
     AskedBudget,

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from dashboard import watch
 from dashboard.queue import Queue
-from dashboard.record import Conflict, stamp
+from dashboard.record import Conflict
 from dashboard.settings import Settings
 from dashboard.stores import TaskFilter
+from wire.times import stamp
 from wire.types import ClaimRequest, Need, Presence, Reply, State, SyncOutcome, SyncRun
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from dashboard.queue import Queue
-from dashboard.record import stamp
 from dashboard.settings import Settings
 from dashboard.stores.sqlite import SqliteStore
 from dashboard.wellness import standing
+from wire.times import stamp
 from wire.types import ClaimRequest, Heartbeat, NewTask, Presence, SyncOutcome, SyncRun
 
 

@@ -17,8 +17,13 @@ def file(tmp_path):
     return write
 
 
-def test_the_example_as_shipped_is_named_key_by_key():
-    found = placeholders(ROOT / "jada.prod.toml")
+def test_as_shipped_the_sync_is_off_and_waits_for_nothing():
+    assert placeholders(ROOT / "jada.prod.toml") == ()
+
+
+def test_the_example_is_named_key_by_key_once_the_sync_is_on(file):
+    shipped = (ROOT / "jada.prod.toml").read_text()
+    found = placeholders(file(shipped.replace("enabled = false", "enabled = true")))
     assert [line.partition(" = ")[0] for line in found] == ["sync.bookings_url", "sync.spreadsheet_id"]
 
 

@@ -1,6 +1,6 @@
 """A plan as it is printed: whole, with what stands there now."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.diff import as_data, lines, plan_id
 from sync.plan import Change, Conflict, Plan, Row

@@ -1,8 +1,7 @@
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sync.plan import DUPLICATE, LIVE, REMOVED, Change, Conflict, Plan, Policy, Row, diff, joined, lost, our_rows
 
@@ -41,7 +40,7 @@ def test_an_edit_by_a_person_is_kept():
 
 
 def test_an_edit_by_a_person_is_restored_where_the_setting_says_so():
-    policy = dataclasses.replace(POLICY, restore_edits=True)
+    policy = replace(POLICY, restore_edits=True)
     plan = diff(source(CALM), [row(2, "B1", "2026-05-13", 75)], base(CALM), policy)
     assert plan.changes == (Change(2, "B1", {2: 80}),)
 
@@ -53,7 +52,7 @@ def test_a_cell_that_both_sides_changed_is_a_conflict_which_the_source_wins():
 
 
 def test_a_conflict_that_the_sheet_wins_is_reported_once():
-    policy, edited = dataclasses.replace(POLICY, sheet_wins=True), [row(2, "B1", "2026-05-13", 75)]
+    policy, edited = replace(POLICY, sheet_wins=True), [row(2, "B1", "2026-05-13", 75)]
     first = diff(source(("B1", "2026-05-13", 90)), edited, base(CALM), policy)
     again = diff(source(("B1", "2026-05-13", 90)), edited, first.settled, policy)
     assert [(len(plan.conflicts), plan.writes) for plan in (first, again)] == [(1, False), (0, False)]
@@ -86,7 +85,7 @@ def test_a_row_that_a_person_made_is_left_alone():
 
 
 def test_a_booking_outside_the_window_is_neither_removed_nor_forgotten():
-    policy = dataclasses.replace(POLICY, window=("2026-06-01", ""))
+    policy = replace(POLICY, window=("2026-06-01", ""))
     plan = diff({}, [row(2, *CALM)], base(CALM), policy)
     assert (plan.writes, plan.settled) == (False, base(CALM))
 
@@ -159,7 +158,7 @@ def test_lost_bookings_are_counted_by_base_and_by_mark():
 
 def test_neither_a_removed_booking_nor_one_outside_the_window_is_lost():
     known = {"B1": (*CALM, REMOVED), "B2": ("B2", "2026-05-01", 1, LIVE), "B3": ("B3", "2026-05-14", 1, LIVE)}
-    policy = dataclasses.replace(POLICY, window=("2026-05-10", ""))
+    policy = replace(POLICY, window=("2026-05-10", ""))
     assert lost({}, diff({}, [], known, policy), known, policy) == 1
 
 

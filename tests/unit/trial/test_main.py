@@ -19,7 +19,9 @@ NAMES = ("anthropic_api_key", "bookings_token", "port_sheet_token.json", "port_s
 def given(tmp_path, monkeypatch):
     """Settings without examples in them, a folder of secrets, and keys of an account."""
     text = (ROOT / "jada.prod.toml").read_text().replace("bookings.example.com", "bookings.example.org")
-    (tmp_path / "mine.toml").write_text(text.replace("1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg", "mine"))
+    text = text.replace("1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg", "mine")
+    (tmp_path / "off.toml").write_text(text)
+    (tmp_path / "mine.toml").write_text(text.replace("enabled = false", "enabled = true"))
     (tmp_path / "secrets").mkdir()
     for name in NAMES:
         (tmp_path / "secrets" / name).write_text("{}")
@@ -72,6 +74,11 @@ def test_an_offer_says_what_the_settings_say(given):
 def test_what_is_not_ready_is_refused_with_what_to_do(given, other, why):
     with pytest.raises(TrialRefused, match=why):
         offer(given, **other)
+
+
+def test_a_sync_that_is_off_is_refused(given):
+    with pytest.raises(TrialRefused, match=r"the sync is off in off\.toml"):
+        offer(given, settings=given / "off.toml")
 
 
 def test_a_secret_may_come_by_the_environment(given, monkeypatch):

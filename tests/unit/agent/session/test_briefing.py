@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.session.briefing import first_message, lay_out, system
+from agent.session.briefing import first_message, lay_out, present, system
 from agent.settings import Credential, Egress, Settings
 from wire.types import Budget, Claim, File, Grant, Lease, State, Task
 
@@ -38,6 +38,15 @@ def test_a_model_is_told_where_it_can_go_and_that_it_needs_no_credential():
     assert "and nothing else: beds.org, api.example.com/team." in said
     assert "without network" not in said
     assert system(Settings(egress=Egress())) == system(Settings())
+
+
+def test_a_model_is_told_of_the_packages_that_are_there_and_of_no_other(tmp_path):
+    for name in ("qpdf.list", "libcurl4:amd64.list", "xlsx2csv-doc.list"):
+        (tmp_path / name).touch()
+    there = present(("qpdf", "xlsx2csv", "libcurl4"), tmp_path)
+    assert there == ["qpdf", "libcurl4"]
+    assert "Installed besides, as Debian packages: qpdf, libcurl4." in system(Settings(), there)
+    assert "Installed" not in system(Settings())
 
 
 def test_it_begins_with_the_title_and_has_the_description():
