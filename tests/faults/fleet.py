@@ -310,6 +310,9 @@ def mend(host: Host, seed: float, *, all_of_it: bool = False) -> None:
         host.joined_at = None
     if host.worker is None:
         host.run_worker(seed)
+    if host.dashboard and host.dashboard.poll() is not None:
+        # As systemd does: the one before may hold its folder for a moment beyond its end.
+        host.run_dashboard()
 
 
 def cap_of(faults: int) -> int:
