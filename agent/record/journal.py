@@ -6,7 +6,6 @@ crash left behind the last whole record is cut off and kept beside the journal a
 """
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
@@ -87,6 +86,8 @@ class Journal:
 
     def _keep_room(self) -> None:
         """Keep room behind the last record; raises OSError where the disk has none left."""
+        import ctypes  # noqa: PLC0415 - an idle daemon, which reads journals too, has no use for it
+
         end = os.fstat(self._fd).st_size
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.fallocate(self._fd, _KEEP_SIZE, ctypes.c_int64(end), ctypes.c_int64(ROOM)):

@@ -289,7 +289,10 @@ def test_a_session_of_another_host_goes_on_from_the_acknowledged_records(host, q
     work(host.claim(), (HEADER, SETTLE))
     (host.state / "sessions" / "S1" / "journal.jsonl").unlink()
     work(host.claim(fence=2, new=False), DONE[2:])
-    assert [event.n for event in queue.records["S1"]] == [1, 2, 3]
+    records = queue.records["S1"]
+    assert [event.n for event in records] == [1, 2, 3, 4]
+    # Its work broke off elsewhere: the model is told before it goes on.
+    assert (records[2].kind, records[2].data["away"]) == (EventKind.MESSAGE, True)
     assert queue.ends["S1"].exit is Exit.FINISHED
 
 

@@ -41,7 +41,7 @@ def journal(disk):
 
 TAKE_ALL = """
 import os
-with open("taken", "wb") as out:
+with open("taken", "ab") as out:
     size = 1 << 24
     while size >= 4096:
         try:
@@ -52,13 +52,16 @@ with open("taken", "wb") as out:
 
 
 def fill(disk):
-    """Let a tool's call take all of the disk, sooner than anyone looks at what is left of it."""
+    """Let a tool's calls take all of the disk: each is ended when it is seen to, which may be before it is done."""
     workspace = disk / "workspace"
     workspace.mkdir(exist_ok=True)
     sandbox = Sandbox(workspace, ToolLimits(), time.monotonic, lambda: math.inf)
-    sandbox.run(Job(["/usr/bin/python3", "-c", TAKE_ALL]))
-    left = os.statvfs(disk)
-    assert left.f_bavail * left.f_frsize < 64 * 1024
+    for _ in range(50):
+        sandbox.run(Job(["/usr/bin/python3", "-c", TAKE_ALL]))
+        left = os.statvfs(disk)
+        if left.f_bavail * left.f_frsize < 64 * 1024:
+            return
+    pytest.fail(f"{left.f_bavail * left.f_frsize} bytes are left of the disk")
 
 
 def test_what_a_turn_brings_is_written_on_a_disk_that_a_tool_filled(disk, journal):
