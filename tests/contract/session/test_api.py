@@ -24,8 +24,8 @@ PARAMETERS = {
 
 @pytest.fixture
 def ask(claude):
-    def ask(arrived=lambda _batch: None, url=claude.url):
-        api = Api(url, Secret("sk-test"), Drain(time.monotonic), time.monotonic)
+    def ask(arrived=lambda _batch: None, url=claude.url, clock=time.monotonic):
+        api = Api(url, Secret("sk-test"), Drain(clock), clock)
         return api.ask(PARAMETERS, arrived)
 
     return ask
@@ -34,7 +34,7 @@ def ask(claude):
 def test_a_streamed_answer_comes_whole_and_keeps_no_raw_events_of_its_end(claude, ask):
     claude.plays = [[claude.text("Hello " * 50), claude.use("bash", 1, command="ls", nothing=None)]]
     batches = []
-    answer = ask(batches.append)
+    answer = ask(batches.append, clock=lambda: 0.0)  # what comes slowly is kept meanwhile
     assert answer["content"] == [
         {"type": "text", "text": "Hello " * 50},
         {"type": "tool_use", "id": "toolu_1", "name": "bash", "input": {"command": "ls", "nothing": None}},
