@@ -83,6 +83,7 @@ class Host:
             self.dashboard = subprocess.Popen(
                 ["nsenter", space, "--", *program],
                 cwd=ROOT, env={**os.environ, "CREDENTIALS_DIRECTORY": str(self.folder)}, stdout=log, stderr=log,
+                start_new_session=True,
             )  # fmt: skip
 
     def run_worker(self, seed: float) -> None:
@@ -96,7 +97,9 @@ class Host:
 
     def kill_dashboard(self) -> None:
         if self.dashboard:
-            self.dashboard.kill()
+            # All of its group, as systemd does: a child that it forked at its start holds its folder too.
+            with suppress(ProcessLookupError):
+                os.killpg(self.dashboard.pid, signal.SIGKILL)
             self.dashboard.wait()
 
     def kill_worker(self) -> None:
