@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import dataclasses
 import gc
 import json
 import logging
@@ -174,7 +173,7 @@ def _alone(what: Callable[[Context], Found], context: Context, options: argparse
             return what(context)
         held = stack.enter_context(holding(store, history, _boottime))
         stack.callback(keep)
-        return what(dataclasses.replace(context, ready=held.ready))
+        return what(replace(context, ready=held.ready))
 
 
 def _shared(settings: Settings, secrets: Path, state: Path) -> Shared:
