@@ -78,6 +78,8 @@ def opened(folder: Path, columns: Sequence[str]) -> Iterator["History"]:
             yield history
         finally:
             history.close()
+            # Not by the file's closing alone: a program that another thread just starts has a copy of it for a moment.
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 class History:

@@ -1,5 +1,7 @@
+import os
 import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,18 @@ def test_a_token_is_remembered_by_its_fingerprint(history):
 def test_a_second_run_at_once_is_refused(tmp_path, history):
     with pytest.raises(Busy, match="another run"), opened(tmp_path, COLUMNS):
         pass
+
+
+def test_a_copy_of_its_lock_in_a_program_that_just_starts_keeps_no_run_out(tmp_path):
+    with opened(tmp_path, COLUMNS):
+        lock = str(tmp_path / "lock")
+        (held,) = [int(fd.name) for fd in Path("/proc/self/fd").iterdir() if os.path.realpath(fd) == lock]
+        copy = os.dup(held)  # what a fork does
+    try:
+        with opened(tmp_path, COLUMNS):
+            pass
+    finally:
+        os.close(copy)
 
 
 def test_what_a_newer_release_added_to_the_memory_is_no_hindrance(tmp_path):
