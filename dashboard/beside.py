@@ -5,12 +5,12 @@ Others write these files; here they are only read, each time anew.
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dashboard.settings import OffBox
+from dashboard.stores.files import free_for_all
 from wire.types import NightlyBackup
 from wire.values import Invalid, read
 
@@ -32,7 +32,7 @@ class Beside:
 
     def free_bytes(self) -> int | None:
         """Return what is free on the host's disk."""
-        return shutil.disk_usage(self.state).free if self.state else None
+        return free_for_all(self.state) if self.state else None
 
     def load(self) -> tuple[float, int]:
         """Return the load of the last minute, and how many processors there are."""

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from dashboard.hosts import Heard
 from dashboard.settings import Settings
 from dashboard.stores import Store
@@ -36,16 +38,7 @@ class Fleet:
         if self._host is None:
             return
         self._beat += 1
-        report = HostReport(
-            host=self._host,
-            beat=self._beat,
-            at=stamp(now),
-            worker_seen=report.worker_seen,
-            wrong=report.wrong,
-            load=report.load,
-            cpus=report.cpus,
-            free_mb=report.free_mb,
-        )
+        report = replace(report, host=self._host, beat=self._beat, at=stamp(now))
         self._store.mark(f"{PREFIX}{self._host}", dump(report).decode())
         self._look(self._store.marks(PREFIX))
 

@@ -7,6 +7,8 @@ moves on, and times to live; there is no time of day in it (decision 0033). `das
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from dashboard.record import Conflict
 from wire.values import Written
 
@@ -65,15 +67,7 @@ def renew(role: str, fence: int) -> HoldMove:
 
     def move(old: Hold | None) -> Hold:
         held = require_current(role, old, fence)
-        return Hold(
-            role=role,
-            holder=held.holder,
-            fence=fence,
-            beat=held.beat + 1,
-            ttl_s=held.ttl_s,
-            request_s=held.request_s,
-            unknown=held.unknown,
-        )
+        return replace(held, beat=held.beat + 1)
 
     return move
 

@@ -17,8 +17,6 @@ OVER = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 """States for which no one waits any more; one that only another release knows is not among them."""
 FIRST_YEAR, LAST_YEAR = 2000, 2098
 """Years of times that are meant: outside of them a time is a mistake, and would not fit an id's 48 bits of time."""
-
-
 UNTIL_SUBTASKS = f"{LAST_YEAR}-12-31T23:59:59Z"
 """`not_before` of a task that waits for subtasks: no claim finds it, one of the release before neither."""
 
@@ -117,8 +115,8 @@ class Record(Written, frozen=True, kw_only=True):
     `claim_key` is that of the claim that gave it out, and `claim_new` whether that began the session; `session` is
     the current or last one; `reserved` the micro-dollars its running session may still spend; `ended_fence` the
     fence of the last recorded end; `answers` and `notes` are a user's words to the current session, and `wait` is what
-    it waits or waited for last; `day` is that of which its last claim took its session
-    and dollars, where all hosts together have a cap; `digest` is that of the request that made the task.
+    it waits or waited for last; `day` is that of which its last claim took its session and dollars, where all hosts
+    together have a cap; `digest` is that of the request that made the task.
     """
 
     task: Task
