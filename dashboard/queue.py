@@ -315,13 +315,8 @@ class Queue:
     def _begun(self, task_id: str, by: rules.Claimant) -> tuple[Record, Record]:
         """Claim a task; return it as it was, and as it is."""
         now = self.clock()
-        seen: list[Record] = []
-
-        def move(record: Record, budget: FamilyBudget) -> Record:
-            seen.append(record)
-            return rules.claim(record, budget, by, now)
-
-        record = self.store.change(task_id, Move(move, needs_budget=True))
+        move, seen = _noting(lambda record, budget: rules.claim(record, budget, by, now), needs_budget=True)
+        record = self.store.change(task_id, move)
         return seen[-1], record
 
     def _claim(self, record: Record, session: Session) -> Claim:
@@ -432,14 +427,9 @@ class Queue:
         travels = end.workspace
         left = rules.Left(files=_infos(end.files), short_result=short, workspace=_workspace(travels), **names)
         now = self.clock()
-        seen: list[Record] = []
-
-        def change(record: Record, _: FamilyBudget) -> Record:
-            seen.append(record)
-            return rules.end(record, session_id, end, left, now)
-
+        move, seen = _noting(lambda record, _: rules.end(record, session_id, end, left, now))
         blobs = [*(file.content for file in end.files), *texts.values(), *([travels.archive] if travels else [])]
-        record = self.store.change_by_session(session_id, Move(change), blobs)
+        record = self.store.change_by_session(session_id, move, blobs)
         before = seen[-1]
         spent = record.task.usd_micros_spent - before.task.usd_micros_spent
         if record.ended_fence != before.ended_fence:
@@ -538,13 +528,8 @@ class Queue:
         return Answered(id=task_id, title=task.title, after=task)
 
     def _change(self, task_id: str, change: Callable[[Record], Record], act: Act) -> Task:
-        seen: list[Record] = []
-
-        def move(record: Record, _: FamilyBudget) -> Record:
-            seen.append(record)
-            return acts.signed(record, change(record), act)
-
-        record = self.store.change(task_id, Move(move))
+        move, seen = _noting(lambda record, _: acts.signed(record, change(record), act))
+        record = self.store.change(task_id, move)
         before = seen[-1]
         if before.reserved and not record.reserved:
             self.daily.give_back(before.day, DayUse(0, before.reserved))
@@ -819,6 +804,19 @@ class Queue:
 
     def _new_id(self) -> str:
         return str(ULID.from_datetime(self.clock()))
+
+
+def _noting(
+    change: Callable[[Record, FamilyBudget], Record], *, needs_budget: bool = False
+) -> tuple[Move, list[Record]]:
+    """Return a move, and where it notes the record as it was; the last one counts, for a move may be tried again."""
+    seen: list[Record] = []
+
+    def noted(record: Record, budget: FamilyBudget) -> Record:
+        seen.append(record)
+        return change(record, budget)
+
+    return Move(noted, needs_budget=needs_budget), seen
 
 
 def _is_short(text: str) -> bool:
