@@ -88,15 +88,14 @@ class _Server(ThreadingHTTPServer):
     def expect(self, state: str) -> None:
         self._state = state
 
-    def take(self, path: str) -> bool:
-        """Take a request's path; return whether it is the answer that is waited for."""
+    def take(self, path: str) -> Mapping[str, str] | None:
+        """Take a request's path; return its parameters if it is the answer that is waited for."""
         url = urlsplit(path)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         if url.path != "/" or not self._state or query.get("state") != self._state:
-            return False
+            return None
         self._state = ""  # one answer: the page loaded again is none
-        self.answers.put(query)
-        return True
+        return query
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that breaks is nobody's business: the next one may bring the answer."""
@@ -107,9 +106,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        ours = self.server.take(self.path)
-        page = _THANKS if ours else _NOT_OURS
-        self.send_response(200 if ours else 404)
+        answer = self.server.take(self.path)
+        try:
+            self._show(200 if answer else 404, _THANKS if answer else _NOT_OURS)
+        finally:
+            # Behind its page: who waits for the answer may end at once, and the browser would show a broken connection.
+            if answer:
+                self.server.answers.put(answer)
+
+    def _show(self, status: int, page: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(page)))
         # The address holds the code: it goes to no other page, and into no cache.

@@ -43,7 +43,18 @@ def test_only_the_answer_with_our_state_counts_and_only_once(loopback):
 def test_an_answer_that_comes_before_it_is_waited_for_counts(loopback):
     loopback.expect("s")
     assert get(loopback, "/?state=s&code=c") == 200
-    assert loopback.wait(0)["code"] == "c"
+    assert loopback.wait(10)["code"] == "c"
+
+
+def test_the_answer_counts_when_its_page_was_sent(loopback):
+    """Who waits for it may end at once: the browser has its page by then."""
+    for _ in range(200):
+        loopback.expect("s")
+        with socket.create_connection(("127.0.0.1", loopback.port)) as browser:
+            browser.sendall(b"GET /?state=s&code=c HTTP/1.0\r\n\r\n")
+            loopback.wait(10)
+            browser.setblocking(False)
+            assert b"you may close this page" in browser.recv(4096)
 
 
 def test_a_connection_that_says_nothing_holds_up_no_other(loopback):
