@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from agent.record import limits, media, price_file
 from agent.record.blobs import Blobs
 from agent.record.journal import Journal, JournalDamaged, JournalLocked
@@ -122,10 +124,12 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     _take_subtasks(journal, claim)
     _take_notes(journal, claim)
     _tell_what_is_away(journal, settings.away)
+    # All files of the claim are in the workspace by now, and need not be in memory as well.
+    claim = structs.replace(claim, context=(), waited=None)
     sandbox.prepare()
     return Session(
         journal=journal,
-        api=_api(operator.claude_url, _key(), drain),
+        api=_api(operator.claude_url, _key(), drain, blobs.find),
         tools=catalog.Toolbox(
             sandbox,
             folder,
@@ -140,7 +144,6 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         drain=drain,
         clock=clock,
         ends=ends,
-        kept=blobs.read,
     )
 
 
@@ -161,7 +164,7 @@ def _until(ends: float, drain: Drain) -> float:
     return min(ends, drain.until())
 
 
-def _api(url: str, key: Secret, drain: Drain) -> Asks:
+def _api(url: str, key: Secret, drain: Drain, kept: Callable[[str], Path | None]) -> Asks:
     """Import the SDK last: what can't start, or is over, says so without its second and its 76 MB."""
     # Half of that second went into looking for rings among its thousands of classes, which stay; at the end once more.
     gc.disable()
@@ -169,7 +172,7 @@ def _api(url: str, key: Secret, drain: Drain) -> Asks:
 
     gc.freeze()
     gc.enable()
-    return Api(url, key, drain, time.monotonic)
+    return Api(url, key, drain, time.monotonic, kept)
 
 
 def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:
