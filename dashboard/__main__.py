@@ -1,5 +1,8 @@
 """Run the dashboard: `python -m dashboard --settings FILE --state DIR`."""
 
+import dashboard.imports  # noqa: F401 - first: it holds back what those below would bring along
+
+# isort: split
 import argparse
 import contextlib
 import os

@@ -83,7 +83,7 @@ class TableSide:
         notices = [kept.notice for kept in self._outbox.of_task(task_id)]
         return WholeTask(
             record=record,
-            budget=held.budget if record.root == task_id else None,
+            budget=self._store.budget(task_id) if record.root == task_id else None,
             keys=tuple(Key(key=at.pk[2:], digest=item["digest"], task=task_id) for at, item in sorted(keys.items())),
             earlier=tuple(session for session in self._store.sessions(task_id) if session.id != latest),
             journals={name: batches for name, batches in journals.items() if batches},
