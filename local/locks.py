@@ -41,6 +41,21 @@ def octet(wanted: Site, *, shared: bool = False) -> Iterator[None]:
 
 
 @contextmanager
+def tests() -> Iterator[str]:
+    """Note that a run of the tests is under way; yield who noted that before, or an empty text.
+
+    Neither keeps the other from anything: each test that needs a machine has a site of its own.
+    """
+    with ExitStack() as lock:
+        other = ""
+        try:
+            lock.enter_context(_noted("jada-tests", "a run of the tests", f"process {os.getpid()} in {Path.cwd()}"))
+        except Held as held:
+            other = held.holder
+        yield other
+
+
+@contextmanager
 def namespaces() -> Iterator[None]:
     """Wait until no other site makes its first namespace or removes its last, and keep it so."""
     with _file("jada-namespaces") as lock:

@@ -18,7 +18,7 @@ def temporary_site(*, lock: bool = True) -> Iterator[Site]:
     machine has no octet left.
     """
     with ExitStack() as held:
-        site = next((site for site in map(_named, OCTETS) if _take(site, held)), None)
+        site = next((site for site in map(site_of, OCTETS) if _take(site, held)), None)
         if site is None:
             raise network.AddressesTaken(f"every network from 10.{OCTETS[0]}.0.0/16 to 10.{OCTETS[-1]}.0.0/16 is taken")
         if lock:
@@ -32,7 +32,8 @@ def temporary_site(*, lock: bool = True) -> Iterator[Site]:
             _remove(site)
 
 
-def _named(octet: int) -> Site:
+def site_of(octet: int) -> Site:
+    """Return the site that a test has on an octet."""
     return Site(f"jadat{octet}", octet)
 
 

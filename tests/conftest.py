@@ -5,6 +5,7 @@ The longest begin first, so that all processes end at about the same time.
 """
 
 import gc
+import os
 from pathlib import PurePath
 
 import pytest
@@ -24,6 +25,25 @@ def shared(nodeid):
     file = PurePath(nodeid.split("::")[0])
     is_folder = file.parts[:2] == ("tests", "e2e") and not file.is_relative_to(CHAIN)
     return str(PurePath(*file.parts[:3]) if is_folder else file)
+
+
+OTHER = pytest.StashKey[str]()
+
+
+def pytest_configure(config):
+    # Only where runs are long: of several processes, with hosts. An operator's `fab verify` is neither.
+    if os.geteuid() == 0 and getattr(config.option, "numprocesses", None):
+        from local import locks  # noqa: PLC0415 - an operator's machine may have no place for locks
+
+        noted = locks.tests()
+        config.stash[OTHER] = noted.__enter__()
+        config.add_cleanup(lambda: noted.__exit__(None, None, None))
+
+
+def pytest_report_header(config):
+    if other := config.stash.get(OTHER, ""):
+        return f"jada: other tests run already, {other}: both go on, each on networks of its own, and both take longer"
+    return []
 
 
 def pytest_collection_modifyitems(config, items):

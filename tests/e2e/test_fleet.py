@@ -3,14 +3,12 @@
 import contextlib
 import json
 import shutil
-import subprocess
 
 import pytest
 
 from local.demo import LONG
 from local.process import wait_until
-from local.temporary import temporary_site
-from tests.e2e.chain.conftest import LOCAL, Chain, traces
+from tests.e2e.chain.conftest import demo
 from wire.types import EventKind, Exit, NewTask, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain, pytest.mark.timeout(600, func_only=True)]
@@ -19,25 +17,9 @@ HOSTS = ("jada-1", "jada-2", "jada-3")
 
 @pytest.fixture(scope="module")
 def chain():
-    """A demo of three hosts, of which one was lost and started again; nothing of it stays."""
-    with temporary_site(lock=False) as site:
-        site.state.rmdir()
-        before = traces(site)
-        local = [*LOCAL, "--site", site.name, "--octet", str(site.octet)]
-        try:
-            done = subprocess.run(
-                [*local, "demo", "--hosts", "3"], capture_output=True, text=True, timeout=1500, check=False
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            chain = Chain(site, done.stdout)
-            yield chain
-            chain.log_out()
-        finally:
-            down = subprocess.run(
-                [*LOCAL, "--site", site.name, "down"], capture_output=True, text=True, timeout=180, check=False
-            )
-            assert down.returncode == 0, down.stderr
-        assert traces(site) == before
+    """A demo of three hosts, of which one was lost and started again."""
+    with demo("--hosts", "3") as chain:
+        yield chain
 
 
 def releases(chain):

@@ -146,14 +146,22 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope="session")
 def chain(pytestconfig):
+    halfway = pytestconfig.stash[FIRST] == AFTER_A_KILL
+    with demo(before=_killed_halfway if halfway else None) as chain:
+        yield chain
+
+
+@contextlib.contextmanager
+def demo(*options, before=None):
+    """A demo on a site of its own, of which nothing stays; what `before` did there first is the chain's `second`."""
     # The site's own lock is the demo's to take.
     with temporary_site(lock=False) as site:
         site.state.rmdir()
-        before = traces(site)
+        found = traces(site)
         local = [*LOCAL, "--site", site.name, "--octet", str(site.octet)]
         try:
-            second = _killed_halfway(site, local) if pytestconfig.stash[FIRST] == AFTER_A_KILL else None
-            done = subprocess.run([*local, "demo"], capture_output=True, text=True, timeout=900, check=False)
+            second = before(site, local) if before else None
+            done = subprocess.run([*local, "demo", *options], capture_output=True, text=True, timeout=900, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
             chain = Chain(site, done.stdout)
             chain.second = second
@@ -161,10 +169,10 @@ def chain(pytestconfig):
             chain.log_out()
         finally:
             down = subprocess.run(
-                [*LOCAL, "--site", site.name, "down"], capture_output=True, text=True, timeout=120, check=False
+                [*LOCAL, "--site", site.name, "down"], capture_output=True, text=True, timeout=180, check=False
             )
             assert down.returncode == 0, down.stderr
-        assert traces(site) == before
+        assert traces(site) == found
 
 
 def _killed_halfway(site, local):

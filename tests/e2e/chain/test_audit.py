@@ -90,8 +90,9 @@ def incident(chain):
     chain.host("chmod 0755 /home/jada/secrets; systemctl start jada-agent")
     yield
     chain.host("chmod 0700 /home/jada/secrets; systemctl start cron; systemctl start port-sheet-sync")
-    for task in made:
-        chain.fab("task.cancel", task.id)
+    with chain.dashboard() as client:
+        for task in made:
+            client.cancel(task.id)
 
 
 def test_the_incidents_own_state_is_named(chain, incident, tmp_path):

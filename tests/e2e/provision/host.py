@@ -1,8 +1,16 @@
 """What tests ask of the host that they deploy to."""
 
+import json
+import subprocess
+import sys
+
 from local.process import wait_until
+from provision.commands import verify
+from provision.reach.connection import connected
+from provision.reach.keyfiles import materialised
 from provision.release import plan
 from provision.system.units import SERVICES
+from provision.target import ROOT
 
 READY = """
 import socket
@@ -44,3 +52,28 @@ def _runs_as(seen, unit, current):
     state = seen.units[unit]
     running = seen.releases.get(state["release"], {"units": {}})
     return state["ActiveState"] == "active" and running["units"].get(unit) == current["units"][unit]
+
+
+def require_verified(granted):
+    """The host is as deployed, and sshd offers nothing weak."""
+    with connected(granted, 15) as box:
+        assert b"jada-sshd-undo" not in box.run(["systemctl", "list-timers", "--no-legend"])
+    # A login of its own: sshd was given new settings, and must still let us in.
+    with materialised(granted) as keys:
+        # A stand-in of the dashboard answers here: the chain asks the real one who may what over the queue's sockets.
+        words = verify.pytest_command(keys, ["-k", "not (queues_socket or pages_socket)"])
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert _failures(granted.address) == []
+
+
+def _failures(address):
+    """What ssh-audit calls a failure."""
+    words = [sys.executable, "-m", "ssh_audit", "--json", "--skip-rate-test", address]
+    said = json.loads(subprocess.run(words, capture_output=True, text=True, check=False).stdout)
+    return [
+        (kind, each["algorithm"], each["notes"]["fail"])
+        for kind in ("kex", "key", "enc", "mac")
+        for each in said[kind]
+        if "fail" in each.get("notes", {})
+    ]

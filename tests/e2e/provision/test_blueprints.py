@@ -1,33 +1,32 @@
-"""Each blueprint that has a row: a worker is deployed to a real file system of it, and verified there."""
+"""Each blueprint that has a row: a worker is deployed to a real file system of it, and verified there.
+
+The usual one is that of the host to which all tests here deploy: test_verify.py has it verified.
+"""
 
 import io
-import json
-import subprocess
-import sys
 
 import pytest
 from rich.console import Console
 
 from local import tools
+from local.hosts.image import USUAL
 from local.process import wait_until
 from local.steps import Steps
-from provision.commands import secrets, verify
+from provision.commands import secrets
 from provision.reach import access
 from provision.reach.connection import connected
 from provision.reach.inventory import Host
-from provision.reach.keyfiles import materialised
 from provision.release.deploy import deploy
 from provision.release.installer import Errand
 from provision.system.desired import PACKAGES
 from provision.system.secrets import SECRETS
-from provision.target import ROOT
-from tests.e2e.provision.host import until_proven
+from tests.e2e.provision.host import require_verified, until_proven
 from wire.secret import Secret
 
 pytestmark = pytest.mark.root
 
 
-@pytest.fixture(params=sorted(PACKAGES))
+@pytest.fixture(params=sorted(PACKAGES.keys() - {USUAL}))
 def granted(cloud, request):
     """A new host of a blueprint, as access to it."""
     name = request.param.replace("_", "-")
@@ -51,23 +50,4 @@ def test_a_worker_is_deployed_and_verified(granted, source, progress):
         secrets.send(box, given)
         deploy(box, source, progress, Errand(again=lambda: connected(granted, 15)))
         until_proven(box)
-        assert b"jada-sshd-undo" not in box.run(["systemctl", "list-timers", "--no-legend"])
-    # A login of its own: sshd was given new settings, and must still let us in.
-    with materialised(granted) as keys:
-        # A stand-in of the dashboard answers here.
-        words = verify.pytest_command(keys, ["-k", "not (queues_socket or pages_socket)"])
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert failures(granted.address) == []
-
-
-def failures(address):
-    """What ssh-audit calls a failure."""
-    words = [sys.executable, "-m", "ssh_audit", "--json", "--skip-rate-test", address]
-    said = json.loads(subprocess.run(words, capture_output=True, text=True, check=False).stdout)
-    return [
-        (kind, each["algorithm"], each["notes"]["fail"])
-        for kind in ("kex", "key", "enc", "mac")
-        for each in said[kind]
-        if "fail" in each.get("notes", {})
-    ]
+    require_verified(granted)

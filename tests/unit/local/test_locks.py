@@ -2,6 +2,7 @@
 
 import os
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +49,10 @@ def test_a_refused_lock_keeps_its_holders_name():
         for _ in range(2):
             with pytest.raises(locks.Held, match=f"process {os.getpid()}"):
                 stack.enter_context(locks.site(SITE))
+
+
+def test_a_second_run_of_the_tests_is_told_of_the_first_and_goes_on():
+    with locks.tests() as first, locks.tests() as second:
+        assert (first, second) == ("", f"process {os.getpid()} in {Path.cwd()}")
+    with locks.tests() as after:
+        assert after == ""

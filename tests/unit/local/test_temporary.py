@@ -18,6 +18,26 @@ def test_two_sites_never_share_a_name_or_an_octet():
         assert one.octet != two.octet
 
 
+OTHER_RUN = """
+from local.temporary import temporary_site
+with temporary_site() as site:
+    print(site.octet, flush=True)
+    input()
+"""
+
+
+def test_a_second_run_has_sites_on_other_octets_and_neither_ends_the_others():
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER_RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        octet = int(other.stdout.readline())
+        with temporary_site() as site:
+            assert site.octet != octet
+        assert temporary.site_of(octet).state.exists()
+        other.communicate("\n")
+    assert other.returncode == 0
+
+
 @pytest.fixture
 def octet(monkeypatch):
     """The only octet there is for the test's sites: a high one, because other runs take the low ones first."""
