@@ -51,7 +51,8 @@ def surroundings(folder: Path) -> dict[str, str]:
 def command(library: Path, folder: Path | None, port: int) -> list[str]:
     """Return the command line of a server; without a folder it keeps nothing."""
     # Small: a process of tests has one, and this machine has several. -disableTelemetry: nothing is told to its maker.
-    java = ["java", "-Xmx256m", "-XX:+UseSerialGC", f"-Djava.library.path={library}"]
+    # The quick compiler only: over the minutes that it runs here, the thorough one takes more time than it saves.
+    java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.library.path={library}"]
     server = ["-cp", f"{library}/*", "software.amazon.dynamodb.services.local.main.ServerRunner"]
     # -sharedDb: the same tables for every region and key.
     kept = ["-dbPath", str(folder)] if folder else ["-inMemory"]
