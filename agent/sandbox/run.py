@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from agent.sandbox import syscalls
-from agent.sandbox.command import CERTIFICATES, FIRST_TO_DIE, bubblewrap, waiting
+from agent.sandbox.command import CERTIFICATES, FIRST_TO_DIE, Mounts, bubblewrap, waiting
 from agent.sandbox.egress.proxy import NoProxy, Proxy
 from agent.sandbox.memory import Kills
 from agent.sandbox.waiting import Job, Waiting
@@ -51,7 +51,8 @@ class SandboxUnavailable(Exception):
 class Sandbox:
     """Runs jobs over one workspace. `clock` is a monotonic time in seconds; `until` says by when all must have ended,
     asked again and again, because a drain moves it forward; `kills` counts what the kernel killed for want of memory;
-    `proxy` lets out jobs that may; `shown` are more folders to read: path inside → path of the host.
+    `proxy` lets out jobs that may; `shown` are more folders to read: path inside → path of the host; `mounts` says what
+    else a sandbox has that is made now.
     """
 
     def __init__(  # noqa: PLR0913 - what a sandbox depends on, each passed in
@@ -64,6 +65,7 @@ class Sandbox:
         *,
         proxy: Proxy | None = None,
         shown: Mapping[str, Path] | None = None,
+        mounts: Callable[[], Mounts] = Mounts,
     ) -> None:
         self._workspace = workspace
         self._limits = limits
@@ -72,6 +74,7 @@ class Sandbox:
         self._filter = syscalls.compiled()
         self._proxy = proxy
         self._shown = {inside: str(path) for inside, path in (shown or {}).items()}
+        self._mounts = mounts
         self._own_proc = True
         self._ahead: Waiting | None = None
         # Beside the workspace, which is all that a call can write. A killed process may have left what it brought.
@@ -159,7 +162,7 @@ class Sandbox:
             brought=str(brought),
             filter_=calls,
             info=info,
-            shown=self._shown,
+            mounts=replace(more := self._mounts(), read={**self._shown, **more.read}),
         )
         return [*FIRST_TO_DIE, *walls]
 

@@ -25,6 +25,7 @@ from agent.record import limits, media, price_file
 from agent.record.blobs import Blobs
 from agent.record.journal import Journal, JournalDamaged, JournalLocked
 from agent.record.times import rfc3339
+from agent.sandbox.command import Mounts
 from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
 from agent.session import briefing, endings, request, subtasks
@@ -33,7 +34,7 @@ from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
 from agent.session.retries import Retries
 from agent.settings import SessionSettings, Settings
-from agent.tools import catalog, repositories, viewing
+from agent.tools import catalog, opened, repositories, viewing
 from agent.tools.result import CallFailed
 from wire.secret import Secret
 from wire.terminal import printable
@@ -99,6 +100,8 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     operator, workspace = settings.operator, Path(settings.workspace)
     # Wall time is each process's own; turns and dollars are counted over the whole session.
     ends = clock() + operator.session_minutes * 60
+    mirrors = Path(settings.mirrors)
+    known = opened.Opened(workspace, mirrors, Path(settings.caches), operator.repositories)
     _begin(journal, claim, operator, workspace)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
@@ -106,13 +109,23 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     until = partial(_until, ends, drain)
     wanted = rules(operator)
     proxy = Proxy(wanted, os.environ) if wanted else None
-    mirrors = Path(settings.mirrors)
-    sandbox = Sandbox(workspace, operator.tools, clock, until, proxy=proxy, shown=_shown(operator, mirrors))
+    if operator.repositories:
+        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sandbox = Sandbox(
+        workspace,
+        operator.tools,
+        clock,
+        until,
+        proxy=proxy,
+        shown=_shown(operator),
+        mounts=known.mounts if operator.repositories else Mounts,
+    )
     copies = repositories.Repositories(
         sandbox,
         operator.repositories,
         mirrors,
         claim.task.id,
+        known.open,
         lambda folder: Sandbox(folder, repositories.patient(operator.tools), clock, until, proxy=proxy),
     )
     blobs = Blobs(folder / "blobs")
@@ -147,12 +160,9 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     )
 
 
-def _shown(settings: Settings, mirrors: Path) -> dict[str, Path]:
+def _shown(settings: Settings) -> dict[str, Path]:
     """Return the folders besides the workspace that tools may read: path inside → path here."""
     shown = viewing.library()
-    if settings.repositories:
-        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shown[repositories.SHOWN] = mirrors
     if settings.reference:
         shown["/reference"] = Path(settings.reference)
         if not shown["/reference"].is_dir():
