@@ -300,7 +300,7 @@ class SqliteStore:
         try:
             with self._reading() as db:
                 db.execute("VACUUM INTO ?", (str(half),))
-            _require_sound(half)
+            require_sound(half)
             with half.open("rb") as file:
                 os.fsync(file.fileno())
             half.replace(path)
@@ -856,7 +856,8 @@ def quick_check(db: sqlite3.Connection) -> str | None:
     return None if found == ["ok"] else "; ".join(found)
 
 
-def _require_sound(path: Path) -> None:
+def require_sound(path: Path) -> None:
+    """Raise `Unready` for a copy that SQLite finds broken."""
     with closing(sqlite3.connect(path)) as db:
         if found := quick_check(db):
             raise Unready(f"the copy {path.name} is broken: {found}")
