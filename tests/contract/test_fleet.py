@@ -229,7 +229,7 @@ def test_one_hosts_trouble_makes_none_of_the_dashboards_say_that_all_is_well(hos
     for host in hosts:
         host.queue.present(Presence(host=host.name))
         host.step()
-    assert first.queue.wellness().well
+    assert first.queue.wellness().complaints == ()
     second.queue.present(Presence(host="box-2", trouble="bwrap is missing"))
     second.step()
     first.step()
@@ -255,7 +255,7 @@ def test_a_silent_host_is_told_of_until_it_speaks_or_is_given_up(hosts, clocks):
     first.queue.cancel(alarms(first)["alarm:host:box-2"].id)
     first.step()
     assert "alarm:host:box-2" not in alarms(first)
-    assert first.queue.wellness().well
+    assert first.queue.wellness().complaints == ()
 
 
 def test_hosts_are_shown_with_their_load_what_runs_where_and_today_each_and_in_all(fleet, clocks):

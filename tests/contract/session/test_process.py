@@ -57,9 +57,9 @@ class Folder:
         )
         (self.path / "claim.json").write_text(json.dumps(encode(claim)))
         self.settings = replace(self.settings, **settings)
-        mirrors = str(self.workspace.with_name("mirrors"))
+        mirrors, caches = (str(self.workspace.with_name(name)) for name in ("mirrors", "caches"))
         chosen = SessionSettings(
-            operator=self.settings, usd_micros=usd_micros, workspace=str(self.workspace), mirrors=mirrors
+            operator=self.settings, usd_micros=usd_micros, workspace=str(self.workspace), mirrors=mirrors, caches=caches
         )
         (self.path / "settings.json").write_text(json.dumps(encode(chosen)))
 

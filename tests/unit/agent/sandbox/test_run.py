@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -112,6 +113,17 @@ def test_the_hosts_processes_are_out_of_sight(sandbox):
 def test_a_process_that_forked_away_twice_is_gone_after_the_call(sandbox):
     shell(sandbox, f"(setsid sh -c 'setsid sleep {MARK} &' &); until pgrep sleep; do :; done")
     assert until(lambda: not alive(MARK))
+
+
+def test_output_goes_into_a_file_as_far_as_there_is_room_and_is_not_in_memory(make_sandbox, tmp_path):
+    with (tmp_path / "out").open("w+b") as file:
+        tracemalloc.start()
+        try:
+            outcome = make_sandbox().run(Job(["/usr/bin/head", "-c", "20000005", "/dev/zero"]), into=(file, 20_000_000))
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        finally:
+            tracemalloc.stop()
+        assert (file.tell(), outcome.head, outcome.left_out, outcome.code) == (20_000_000, bytes(1000), 5, 0)
 
 
 def test_a_call_ends_when_its_time_is_up_and_keeps_what_it_said(hurried):
