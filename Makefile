@@ -34,6 +34,11 @@ clean-cache: ## remove the tools' cache, and say what that frees
 	@test -e .venv/made-for || local/bootstrap
 	@$(BIN)/python -m local clean-cache
 
+# Half of what collecting all tests takes, in each process of them, and of each `fab` that they start, was Python's compiling.
+# Below the cache, also where bytecode beside the sources is not wanted: it is root's there, as images are.
+test unit check faults: export PYTHONDONTWRITEBYTECODE :=
+test unit check faults: export PYTHONPYCACHEPREFIX := $(or $(XDG_CACHE_HOME),$(if $(SUDO_UID),$(shell getent passwd $(SUDO_UID) | cut -d: -f6),$(HOME))/.cache)/jada/bytecode
+
 PARTS := unit contract e2e chain
 TESTS_unit := tests/unit
 TESTS_contract := tests/contract
