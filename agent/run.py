@@ -104,8 +104,10 @@ class Work:
         money = self._budget.usd_micros - before + own
         workspace = str((self._folder / "workspace").resolve())
         durable.write(session / "claim.json", replace(claim, session=replace(claim.session, usd_micros=money)))
-        mirrors = str((self._folder / "mirrors").resolve())
-        given = SessionSettings(operator=self._settings, usd_micros=money, workspace=workspace, mirrors=mirrors)
+        mirrors, caches = (str((self._folder / name).resolve()) for name in ("mirrors", "caches"))
+        given = SessionSettings(
+            operator=self._settings, usd_micros=money, workspace=workspace, mirrors=mirrors, caches=caches
+        )
         durable.write(session / "settings.json", given)
         return session
 

@@ -93,6 +93,7 @@ class Egress(Value, frozen=True, kw_only=True):
 class Repository(Value, frozen=True, kw_only=True):
     """A section [agent.repositories.NAME]: a git repository that sessions may open, and push branches `jada/…` to.
 
+    `cache_mb` bounds what its package managers keep for the next task, 0 keeps nothing.
     `secret` is the line of egress_secrets with its token, `user` the name that goes with it; `depth` keeps so many
     commits of history, 0 all; `checks` are run before a task is called done; the host gets the `packages`.
     """
@@ -104,6 +105,7 @@ class Repository(Value, frozen=True, kw_only=True):
     depth: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     checks: tuple[Line, ...] = ()
     packages: tuple[Package, ...] = ()
+    cache_mb: Annotated[int, Meta(ge=0, le=100_000)] = 500
 
     @property
     def place(self) -> str:
@@ -156,14 +158,15 @@ class SessionSettings(Value, frozen=True, kw_only=True):
     """What one session runs by, written anew at each claim: the operator's settings as they are and what a claim adds.
 
     `usd_micros` is the most that the session may have spent in all, over all its processes; `workspace` is the absolute
-    path of the task's folder, `mirrors` that of the folder with the repositories' mirrors. What the journal's header
-    pins wins over `operator` for the session's life.
+    path of the task's folder, `mirrors` and `caches` those of the folders with the repositories' mirrors and with what
+    their package managers fetched. What the journal's header pins wins over `operator` for the session's life.
     """
 
     operator: Settings
     usd_micros: int
     workspace: str
     mirrors: str = ""
+    caches: str = ""
     away: tuple[str, ...] = ()
 
 

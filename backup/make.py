@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pyrage
 from backup.sources import DASHBOARD, GOOGLE, QUEUE, SECRETS, TOKENS, Places, Skipped, walk
 from wire.archive import FORMAT, About, Writer
 from wire.client import Client, RequestRefused, Unreachable
+from wire.piped import piped
 
 COPY_S = 900
 """For a copy of a large queue, on a small plan."""
@@ -41,27 +41,11 @@ def make(places: Places, origin: Origin, queue: Path, recipients: tuple[str, ...
     out of it. Raises `Failed`, OSError.
     """
     keys = [pyrage.x25519.Recipient.from_str(each) for each in recipients]
-    reading, writing = os.pipe()
     left_out: list[str] = []
-    failures: list[BaseException] = []
-
-    def write() -> None:
-        try:
-            with os.fdopen(writing, "wb") as plain:
-                left_out.extend(_write(places, origin, queue, plain))
-        except BaseException as error:  # noqa: BLE001 - it belongs to the other thread
-            failures.append(error)
-
-    writer = threading.Thread(target=write, daemon=True)
-    writer.start()
-    with os.fdopen(reading, "rb") as plain:
-        try:
-            pyrage.encrypt_io(plain, out, keys)
-        finally:
-            plain.close()  # the other thread may still want to write
-            writer.join()
-    if failures:
-        raise Failed(f"the backup could not be made whole: {failures[0]}") from failures[0]
+    with piped(lambda into: left_out.extend(_write(places, origin, queue, into))) as plain:
+        pyrage.encrypt_io(plain.stream, out, keys)
+    if plain.failure:
+        raise Failed(f"the backup could not be made whole: {plain.failure}") from plain.failure
     out.flush()
     return tuple(left_out)
 

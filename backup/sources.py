@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-QUEUE, TOKENS = "queue.db", "tokens.json"
+QUEUE, TABLE, TOKENS = "queue.db", "queue.table", "tokens.json"
 DASHBOARD, SECRETS = "dashboard", "secrets"
 GOOGLE = "port_sheet_token.json"
 WHOLE_BYTES = 1 << 20
@@ -43,7 +43,7 @@ class Places:
         """The parts that are folders."""
         state = self.root / "var/lib"
         return (
-            Tree("agent", state / "jada-agent", "jada", left_out=("daemon.lock",)),
+            Tree("agent", state / "jada-agent", "jada", left_out=("caches", "daemon.lock")),
             Tree("sync", state / "jada-sync", "jada-sync", ("history.sqlite",), ("lock",)),
         )
 
@@ -110,8 +110,9 @@ def walk(tree: Tree) -> Iterator[tuple[tarfile.TarInfo, Content | None] | Skippe
     if not tree.folder.is_dir():
         return
     for folder, folders, files, here in os.fwalk(tree.folder, follow_symlinks=False):
-        folders.sort()
         inside = Path(folder).relative_to(tree.folder)
+        # In place: what is taken out is not gone into either.
+        folders[:] = sorted(name for name in folders if inside != Path() or not _is_left_out(tree, name))
         for name in sorted([*files, *folders]):
             if inside == Path() and _is_left_out(tree, name):
                 continue

@@ -17,7 +17,8 @@ from rich.console import Console
 
 from agent.sandbox.run import Outcome, Sandbox
 from agent.settings import Repository, ToolLimits
-from agent.tools.repositories import SHOWN, Repositories, patient
+from agent.tools.opened import SHOWN
+from agent.tools.repositories import Repositories, patient
 
 COMMITS, FILES = 5, 20
 
@@ -77,7 +78,7 @@ def _open(folder: Path, task: str) -> str:
     sandbox = Sandbox(workspace, limits, time.monotonic, lambda: float("inf"), shown={SHOWN: mirrors})
     wanted = {"site": Repository(address="https://git.example.com/site.git")}
     apart: Any = lambda place: Copied(folder / "origin", place)  # noqa: E731 - one line is enough
-    result = Repositories(sandbox, wanted, mirrors, task, apart).open({"repository": "site"})
+    result = Repositories(sandbox, wanted, mirrors, task, lambda _name: False, apart).open({"repository": "site"})
     if result.is_error:
         raise SystemExit(result.content)
     return result.content

@@ -16,11 +16,11 @@ from rich.table import Table as Shown
 HOSTS, RATES = (10, 100, 1000), (1, 10, 100, 1000)
 SHARDS, LIMIT = 4, 4
 """Of the indexes; candidates that a claim asks each of them for."""
-ADD, CLAIM, BEAT, BATCH, END = 3, 5, 1, 1, 4
+ADD, CLAIM, BEAT, BATCH, END = 4, 5, 1, 1, 4
 """Write units."""
 TURN_S, BEAT_S = 10.0, 40.0
 """A turn of a session, whose batch is some kilobyte, and a heartbeat."""
-ASK_READS, CLAIM_READS, ADD_READS, END_READS, BATCH_READS, BEAT_READS = 6, 3, 1, 5, 5, 1
+ASK_READS, CLAIM_READS, ADD_READS, END_READS, BATCH_READS, BEAT_READS = 6, 3, 2, 5, 5, 1
 """Read units: of the indexes that a claim looks at, of the claim itself, and of the rest of a task's life."""
 LOOK_READS, LOOK_EVERY_S = 2, 30.0
 """Of a look at what runs, beside one for each task that does; each host looks so often, for leases that are past."""

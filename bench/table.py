@@ -21,7 +21,7 @@ from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from local import dynamodb, tools
 from local.steps import Steps
-from wire.types import Batch, ClaimRequest, Event, EventKind, Exit, Heartbeat, NewTask, SessionEnd
+from wire.types import AskedBudget, Batch, ClaimRequest, Event, EventKind, Exit, Heartbeat, NewTask, SessionEnd, Wait
 
 AT = "2026-05-13T12:00:00Z"
 READS = ("GetItem", "BatchGetItem", "Query")
@@ -97,12 +97,35 @@ def measured(client: Any) -> dict[str, Taken]:
     found["a batch of the journal"] = meter.of(lambda: made.deliver(held.session.id, Batch(fence=1, events=(event,))))
     end = SessionEnd(fence=1, exit=Exit.FINISHED, result="212 rooms, 14 free")
     found["end"] = meter.of(lambda: made.end(held.session.id, end))
+    key = "0b7e6f2e-6a5c-4f0e-9d2b-2f1f0c9a7a11"
+    found["add with an Idempotency-Key"] = meter.of(lambda: made.add(new, key))
     both = NewTask(title="Count them again", dedupe_key="count")
-    found["add with both keys"] = meter.of(lambda: made.add(both, "0b7e6f2e-6a5c-4f0e-9d2b-2f1f0c9a7a11"))
+    found["add with a dedupe key too"] = meter.of(lambda: made.add(both, f"{key}2"))
+    found |= _of_a_subtask(made, meter)
+    made.duties.keep()
     found["a look of the watch"] = meter.of(made.look)
     found["a look of the sender"] = meter.of(made.due_messages)
     overview = Overview(made, WorkLimits())
     found["the front page's figures"] = meter.of(overview.figures)
+    return found
+
+
+def _of_a_subtask(made: Queue, meter: Meter) -> dict[str, Taken]:
+    """What a subtask's steps take, as the worker makes it; its parent waits for another one as well."""
+    parent, _ = made.add(NewTask(title="Count both", priority=9, budget=AskedBudget(sessions=5, usd_micros=5_000_000)))
+    claims: list[Any] = [made.claim(ClaimRequest(host="h"), key="parent")]
+    ids = [f"{n:026}" for n in range(2)]
+    subtasks = [NewTask(title="Count one", priority=9, parent=parent.id, id=name) for name in ids]
+    found = {"a subtask: add": meter.of(lambda: made.add(subtasks[0], "toolu_00"))}
+    made.add(subtasks[1], "toolu_01")
+    waits = Wait(tool_use_id="toolu_02", tasks=tuple(ids))
+    made.end(claims[0].session.id, SessionEnd(fence=1, exit=Exit.SUBTASKS, wait=waits))
+    found["a subtask: claim"] = meter.of(lambda: claims.append(made.claim(ClaimRequest(host="h"), key="child")))
+    session = claims[1].session.id
+    event = Event(n=1, at=AT, kind=EventKind.SETTLE, data={"usd_micros": 27_000})
+    made.deliver(session, Batch(fence=1, events=(event,)))
+    end = SessionEnd(fence=1, exit=Exit.FINISHED, usd_micros=27_000, result="212 rooms, 14 free")
+    found["a subtask: end, and its parent hears of it"] = meter.of(lambda: made.end(session, end))
     return found
 
 

@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 
 from msgspec import structs
+from pypdf import PdfWriter
 from rich.console import Console
 from rich.table import Table
 
@@ -45,6 +46,8 @@ LEAST_READ, MOST_FIRST = 0.8, 10_000
 CACHED_FROM = 8
 """The turn from which on the cache is looked at: before it most of a prompt is new."""
 BOOKINGS = 1000
+DOCUMENT_MB, IMAGES, IMAGE_BYTES = 9, 4, 3_500_000
+"""What a session with files is given, and looks at besides: more than a request may have."""
 LONGEST_S = 120
 IDLE_S = 6
 STARTS = 3
@@ -72,7 +75,7 @@ def main() -> int:
         for think_s in THINK_S:
             loops = _loops(folder / f"think-{think_s}", think_s, asked.rounds)
             console.print(_beside(loops, think_s))
-        console.print(_alone(_starts(folder / "host"), loops[OURS].peaks))
+        console.print(_alone(_starts(folder / "host"), loops[OURS].peaks, _with_files(folder / "files", asked.rounds)))
         console.print(_cache(_long_task(folder / "task")))
     return 0
 
@@ -118,6 +121,56 @@ def _session(place: Path, url: str) -> list[str]:
     todo = Work(place, settings, Budget(sessions=1, usd_micros=10_000_000))
     todo.begin("Write the lines.", "", ())
     return ["agent.session", str(todo.prepare())]
+
+
+@dataclass
+class Shown:
+    """Peaks of sessions that show files, in megabytes, and the largest request, in bytes."""
+
+    peaks: list[float] = field(default_factory=list)
+    largest: int = 0
+
+
+def _with_files(folder: Path, rounds: int) -> Shown:
+    """Let sessions be given a PDF and look at images until a request is as large as it may be."""
+    shown = Shown()
+    model = Model(2 * IMAGES + 1, call=_draw_or_look)
+    document = File(name="rates.pdf", content=_paper(DOCUMENT_MB << 20))
+    with running(model.app()) as url:
+        for n in range(rounds):
+            place = folder / str(n)
+            place.mkdir(parents=True)
+            (place / "anthropic_api_key").write_text("none\n", encoding="ascii")
+            todo = Work(place, Settings(claude_url=url), Budget(sessions=1, usd_micros=90_000_000))
+            todo.begin("Look at the files.", "", (document,))
+            done = subprocess.run(
+                [sys.executable, "-m", "bench.peak", str(place / "peak"), "agent.session", str(todo.prepare())],
+                env={**os.environ, "CREDENTIALS_DIRECTORY": str(place)}, capture_output=True, text=True, check=False,
+                timeout=LONGEST_S,
+            )  # fmt: skip
+            if done.returncode:
+                raise RuntimeError(f"exit {done.returncode}: {done.stderr[-2000:]}")
+            shown.peaks.append(int((place / "peak").read_text("ascii")) / 2**20)
+    shown.largest = model.largest
+    return shown
+
+
+def _draw_or_look(turn: int) -> tuple[str, dict[str, str]]:
+    """Make an image at odd turns, look at it at even ones."""
+    name = f"plan-{(turn + 1) // 2}.png"
+    if turn % 2 == 0:
+        return "str_replace_based_edit_tool", {"command": "view", "path": name}
+    head = "".join(f"\\x{byte:02x}" for byte in b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\3\xe8\0\0\3\xe8")
+    return "bash", {"command": f"{{ printf '{head}'; head -c {IMAGE_BYTES} /dev/urandom; }} >{name}"}
+
+
+def _paper(size: int) -> bytes:
+    """A PDF of one page that carries so many bytes which nothing makes smaller."""
+    writer, out = PdfWriter(), io.BytesIO()
+    writer.add_blank_page(300, 300)
+    writer.add_attachment("ballast", os.urandom(size))
+    writer.write(out)
+    return out.getvalue()
 
 
 @dataclass
@@ -255,7 +308,7 @@ def _beside(loops: dict[str, Loop], think_s: float) -> Table:
     return shown
 
 
-def _alone(starts: Starts, peaks: Sequence[float]) -> Table:
+def _alone(starts: Starts, peaks: Sequence[float], files: Shown) -> Table:
     shown = Table("", title=f"daemon and session, {STARTS} starts")
     for heading in ("median", "most", "target"):
         shown.add_column(heading, justify="right")
@@ -265,6 +318,7 @@ def _alone(starts: Starts, peaks: Sequence[float]) -> Table:
         ("of it no other process can share (anonymous)", starts.own, None, "MB"),
         ("CPU from the claim to the first request, daemon and session", starts.cpu, MOST_CPU_S, "s"),
         (f"peak memory of a session of {TURNS} turns", peaks, MOST_PEAK_MB, "MB"),
+        (f"the same with files, requests of {files.largest / 1e6:.0f} MB", files.peaks, MOST_PEAK_MB, "MB"),
         (f"journal sent to the queue by a session of {TURNS} turns, as it is", starts.sent, None, "KB"),
         ("the same, packed", starts.packed, None, "KB"),
     ):

@@ -1,5 +1,8 @@
 """Run the dashboard: `python -m dashboard --settings FILE --state DIR`."""
 
+import dashboard.imports  # noqa: F401 - first: it holds back what those below would bring along
+
+# isort: split
 import argparse
 import contextlib
 import os
@@ -64,8 +67,7 @@ def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[so
         store,
         tokens,
         settings,
-        # A table's own point-in-time recovery is its backup.
-        backups=None if settings.table else state / "backups",
+        backups=state / "backups",
         callers=callers.known(),
         access=state,
         limits=limits,

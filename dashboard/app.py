@@ -23,7 +23,7 @@ from dashboard.beside import Beside
 from dashboard.callers import Callers
 from dashboard.calls import Calls
 from dashboard.duties import EVERY_S, Duties
-from dashboard.guard import Guard, admit, is_for_machines
+from dashboard.guard import Guard, admit, harden, is_for_machines
 from dashboard.hold import WATCH
 from dashboard.live import Live
 from dashboard.overview import Overview
@@ -121,7 +121,10 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     callers = callers or Callers()
 
     async def refuse(request: Request, error: Exception) -> Response:
-        return api.answer_problem(error) if is_for_machines(request) else shown.error(request, error)
+        response = api.answer_problem(error) if is_for_machines(request) else shown.error(request, error)
+        # Of a fault of ours Starlette sends the answer outside of all that we put around it.
+        harden(response.headers)
+        return response
 
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
     calls = api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers)

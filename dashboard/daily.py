@@ -52,8 +52,12 @@ class Daily:
         `CapMet`.
         """
         day = self.today
+        own = record.task.budget.usd_micros - record.task.usd_micros_spent
+        if record.root != record.task.id:
+            # No more than its family has left, or each claim would give the rest back by a write of its own.
+            own = min(own, self._store.budget(record.root).usd_micros + record.reserved)
         # One that has nothing left must still be told to its user, by a claim.
-        own = max(1, record.task.budget.usd_micros - record.task.usd_micros_spent)
+        own = max(1, own)
         asked = DayUse(0 if record.goes_on else 1, own)
         held = record.reserved if record.day == day else 0
         known = self._store.day(day) or self._known(day)

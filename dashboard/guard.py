@@ -9,7 +9,7 @@ token, or over the Unix socket for the caller's user, whom the kernel names.
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -182,13 +182,13 @@ def bounded(receive: Receive) -> Receive:
 def _hardened(send: Send) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            _set_missing(headers, HEADERS.items())
+            harden(MutableHeaders(scope=message))
         await send(message)
 
     return with_headers
 
 
-def _set_missing(headers: MutableHeaders, values: Iterable[tuple[str, str]]) -> None:
-    for name, value in values:
+def harden(headers: MutableHeaders) -> None:
+    """Add what each answer has, where it says nothing else."""
+    for name, value in HEADERS.items():
         headers.setdefault(name, value)

@@ -1,11 +1,13 @@
-"""A package without what its `__init__` brings along: a server's command line and reloader cost megabytes all day."""
+"""Modules without what they bring along and the dashboard has no use for: that costs megabytes all day."""
 
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 
 def leave_init(name: str, **found_in: str) -> None:
@@ -31,3 +33,38 @@ def _initialized(package: ModuleType, spec: ModuleSpec) -> ModuleType:
     if spec.loader is not None:
         spec.loader.exec_module(package)
     return package
+
+
+@contextmanager
+def absent(name: str) -> Iterator[None]:
+    """Let what is imported inside find that a module is not installed; whoever imports it later has it.
+
+    Without effect where it was imported already.
+    """
+    with _in_place_of(name, None):
+        yield
+
+
+@contextmanager
+def reduced(name: str, **contents: Any) -> Iterator[None]:
+    """Let what is imported inside find a module with these contents only; whoever imports it later has the whole one.
+
+    Without effect where it was imported already.
+    """
+    module = ModuleType(name)
+    vars(module).update(contents)
+    with _in_place_of(name, module):
+        yield
+
+
+@contextmanager
+def _in_place_of(name: str, found: ModuleType | None) -> Iterator[None]:
+    if name in sys.modules:
+        yield
+        return
+    modules = cast("dict[str, ModuleType | None]", sys.modules)
+    modules[name] = found
+    try:
+        yield
+    finally:
+        del modules[name]

@@ -100,6 +100,8 @@ def _alone(folder: Path) -> Iterator[None]:
         cure = "end the other one, or wait: it gives up after its time-out"
         raise SyncFailed("consent_busy", "another re-authentication is under way on this host", cure) from None
     finally:
+        # Not by closing alone: a program that another thread just starts has a copy of it for a moment.
+        fcntl.flock(held, fcntl.LOCK_UN)
         os.close(held)
 
 

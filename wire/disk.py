@@ -1,6 +1,7 @@
 """What is on disk for good, and whole at any moment: written beside, synced, renamed, and the folder synced."""
 
 import os
+import shutil
 from pathlib import Path
 
 
@@ -27,3 +28,20 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     fresh.replace(path)
     # The rename itself is not safe from a power cut until its folder is on disk.
     sync_folder(path.parent)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder that programs of others wrote in, all below it, nothing followed; what can't be removed stays.
+
+    They may have left folders that not even their owner can write in, as Go's module cache is.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    folder.chmod(0o700)
+    for place, folders, _ in os.walk(folder):
+        for name in folders:
+            path = Path(place, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -5,11 +5,11 @@ is then here, or older than what is here.
 """
 
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.record import durable, workspace
+from wire.disk import remove_tree
 from wire.types import Claim, LeftWorkspace
 from wire.values import Written
 
@@ -50,6 +50,8 @@ class Workspaces:
         if workspace.digest(archive) != left.sha256:
             raise OSError("the workspace that the queue sent is not the one that it named")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # First: what was opened elsewhere is not known here.
+        workspace.opened(place).unlink(missing_ok=True)
         try:
             workspace.unpack(archive, place)
         except workspace.CannotUnpack as error:
@@ -76,7 +78,7 @@ class Workspaces:
         """Remove a finished task's workspace, and all that stands beside it."""
         for path in (self.place(task), *self._folder.glob(f".{task}.*")):
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path)
             else:
                 path.unlink(missing_ok=True)
 

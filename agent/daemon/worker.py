@@ -217,6 +217,7 @@ class Daemon:
             usd_micros=money,
             workspace=str(workspace),
             mirrors=str(workspace.parent.with_name("mirrors")),
+            caches=str(workspace.parent.with_name("caches")),
             away=away,
         )
         durable.write(outbox.folder / "settings.json", settings)

@@ -51,7 +51,7 @@ class Journal:
             with contextlib.suppress(OSError):  # what ends the session is the first turn that finds none
                 self._keep_room()
         except BaseException:
-            os.close(self._fd)
+            _let_go(self._fd)
             raise
 
     def append(self, kind: EventKind, data: dict[str, Any], *, sync: bool = True) -> Event:
@@ -103,7 +103,7 @@ class Journal:
                 self._sync()
             os.ftruncate(self._fd, os.fstat(self._fd).st_size)
         finally:
-            os.close(self._fd)
+            _let_go(self._fd)
 
     def __enter__(self) -> Self:
         return self
@@ -132,6 +132,12 @@ def _lock(fd: int, path: Path) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise JournalLocked(f"{path} is locked by another process: its session still runs") from None
+
+
+def _let_go(fd: int) -> None:
+    # Not by closing alone: a program that another thread just starts has a copy of it for a moment.
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    os.close(fd)
 
 
 def _repair(fd: int, path: Path) -> list[Event]:

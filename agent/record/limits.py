@@ -87,8 +87,8 @@ def no_room(events: Sequence[Event], one: media.Block, limits: Limits, prices: P
         return f"an image may have {media.MOST_SIDE} pixels on a side, and it has {one['side']}: make it smaller."
     if len(before) >= media.MOST_SHOWN:
         return f"{media.MOST_SHOWN} images and documents were shown in this session, and no more can be."
-    if media.total(before, "bytes") + one["bytes"] > media.MOST_BYTES:
-        return f"with it a session would show more than {media.MOST_BYTES >> 20} MB. Extract what you need with bash."
+    if media.total(before, "bytes") + one["bytes"] > (most_bytes := bytes_to_show(limits)):
+        return f"with it a session would show more than {most_bytes // 10**6} MB. Extract what you need with bash."
     if media.total(before, "pages") + pages > media.MOST_PAGES:
         return f"with it a session would show more than {media.MOST_PAGES} pages. Give a view_range of pages."
     room = limits.hand_over_tokens - expected(events)
@@ -100,6 +100,13 @@ def no_room(events: Sequence[Event], one: media.Block, limits: Limits, prices: P
     if spent(events).usd_micros + worst > limits.usd_micros:
         return "what is left of the task's dollars is not enough for what it may cost. Extract what you need with bash."
     return ""
+
+
+def bytes_to_show(limits: Limits) -> int:
+    """Return the bytes that a session may show in all: what a request has room for beside the longest conversation."""
+    # Twice the usual: tables and code have more bytes for a token, and JSON more for some characters.
+    texts = 2 * BYTES_A_TOKEN * limits.hand_over_tokens
+    return (media.REQUEST_BYTES - texts) // 4 * 3
 
 
 def hand_over_due(events: Sequence[Event], limits: Limits) -> bool:

@@ -2,8 +2,7 @@
 takes, and what they cost at most. Their bytes are kept beside the journal, once; nothing here reads or writes.
 """
 
-import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wire.types import Event
@@ -12,10 +11,12 @@ Block = dict[str, Any]
 
 PDF = "application/pdf"
 _MAGIC = {PDF: b"%PDF-", "image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}
-MOST_BYTES = 10 * 1024 * 1024
-"""Bytes of all that one conversation shows: each request carries them again, a third longer as base64. The API takes
-32 MB; a small host has less to spare.
+REQUEST_BYTES = 32_000_000
+"""Bytes of a request that the API takes. Each one carries again all that its conversation showed, a third longer as
+base64.
 """
+MOST_BYTES = REQUEST_BYTES // 4 * 3
+"""Bytes of what is shown at once, were there nothing else in a request."""
 MOST_IMAGE_BYTES = 5 * 1024 * 1024 * 3 // 4
 """Bytes of one image: as base64 the API takes 5 MB."""
 MOST_SIDE = 8_000
@@ -67,30 +68,14 @@ def total(many: Sequence[Block], what: str) -> int:
 
 
 def block(one: Block) -> Block:
-    """Return the block that stands for its image or document until `filled`."""
+    """Return the block that stands for its image or document until it is sent (`agent.session.body`)."""
     return {"type": "document" if one["media_type"] == PDF else "image", "source": {"type": _KEPT, **one}}
 
 
-def filled(parameters: Block, kept: Callable[[str], bytes | None]) -> Block:
-    """Return a request's parameters with the bytes of what it shows, which `kept` gives by their SHA-256."""
-
-    def fill(part: Block) -> Block:
-        if part["type"] == "tool_result" and isinstance(part["content"], list):
-            return {**part, "content": [fill(inner) for inner in part["content"]]}
-        source = part.get("source")
-        if not isinstance(source, dict) or source.get("type") != _KEPT:
-            return part
-        content = kept(source["sha256"])
-        if content is None:  # the session goes on on another host
-            return {
-                "type": "text",
-                "text": f"[{source['name']} was shown here, and is not on this host: view it again]",
-            }
-        data = base64.b64encode(content).decode()
-        return {"type": part["type"], "source": {"type": "base64", "media_type": source["media_type"], "data": data}}
-
-    messages = [{**each, "content": [fill(part) for part in each["content"]]} for each in parameters["messages"]]
-    return {**parameters, "messages": messages}
+def shown_by(block: Block) -> Block | None:
+    """Return what the journal says of the image or document for which a block stands; None for any other block."""
+    source = block.get("source")
+    return source if isinstance(source, dict) and source.get("type") == _KEPT else None
 
 
 def told(one: Block) -> str:

@@ -6,7 +6,6 @@ outside of a fresh folder when it is unpacked.
 """
 
 import os
-import shutil
 import stat
 import zlib
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+
+from wire.disk import remove_tree
 
 MOST = 10 * 1024 * 1024
 """Bytes of files that travel: the smaller ones first, so that the most of them do."""
@@ -49,6 +50,11 @@ class CannotUnpack(Exception):
     """An archive that is damaged, or names a place outside of its folder."""
 
 
+def opened(folder: Path) -> Path:
+    """Return the file beside a workspace that says which repositories were opened in it, on this host."""
+    return folder.with_name(f".{folder.name}.opened")
+
+
 def digest(archive: bytes) -> str:
     """Return the name of an archive, as the queue's blobs have it."""
     import hashlib  # noqa: PLC0415 - brings OpenSSL: a megabyte and more that an idle daemon does without
@@ -79,16 +85,16 @@ def unpack(archive: bytes, folder: Path) -> None:
     except (zlib.error, msgspec.MsgspecError) as error:
         raise CannotUnpack(f"the archive of the workspace is damaged: {error}") from error
     fresh, old = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "old"))
-    shutil.rmtree(fresh, ignore_errors=True)
+    remove_tree(fresh)
     fresh.mkdir(mode=0o700, parents=True)
     # Links last: what is written before them can't be led astray by one.
     for entry in sorted(entries, key=lambda entry: (entry.link is not None, entry.path)):
         _write(fresh / _inside(entry.path), entry)
-    shutil.rmtree(old, ignore_errors=True)
+    remove_tree(old)
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    remove_tree(old)
 
 
 def _listed(root: Path) -> tuple[list[tuple[bytes, int]], list[_Entry]]:

@@ -5,6 +5,7 @@ call. The host's /proc is never shown: `/proc/<pid>/root` of a process of the sa
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 WORKSPACE = "/workspace"
 """Where the task's folder is inside."""
@@ -30,6 +31,15 @@ _TMP, _SHARED = "/tmp", "/dev/shm"  # noqa: S108 - the sandbox's own, not the ho
 _PATHS = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
+@dataclass(frozen=True, slots=True)
+class Mounts:
+    """Folders besides the workspace, path inside → path of the host, to read and to write; variables that say so."""
+
+    read: Mapping[str, str] = field(default_factory=dict)
+    write: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 def bubblewrap(  # noqa: PLR0913 - all that makes the walls, each by its name
     workspace: str,
     inside: Sequence[str],
@@ -40,12 +50,12 @@ def bubblewrap(  # noqa: PLR0913 - all that makes the walls, each by its name
     brought: str,
     filter_: int | None,
     info: int | None = None,
-    shown: Mapping[str, str] | None = None,
+    mounts: Mounts = Mounts(),
 ) -> list[str]:
     """Return the argv that runs `inside` in a sandbox; the folder `brought` is shown read-only at `BROUGHT`; `report`
     is an open descriptor whose number it finds in its environment as REPORT_FD; `filter_` is one with a filter of
     system calls, None where there is none for this machine. `info` is one on which bubblewrap says which process is
-    inside, given where there is a way out. `shown` are more folders, read-only: path inside → path of the host.
+    inside, given where there is a way out.
 
     `own_proc`: give it a /proc of its own pid namespace. Where the kernel refuses that (a unit with mounts over
     /proc), it stays empty. The sandbox dies with the process that started it.
@@ -66,7 +76,9 @@ def bubblewrap(  # noqa: PLR0913 - all that makes the walls, each by its name
         *("--dev", "/dev", *_memory(_SHARED, memory_mb), "--remount-ro", "/dev", *_memory(_TMP, memory_mb)),
         *("--ro-bind", brought, BROUGHT),
         *(() if info is None else _way_out(info)),
-        *(word for inside_, path in (shown or {}).items() for word in ("--ro-bind", path, inside_)),
+        *(word for inside_, path in mounts.read.items() for word in ("--ro-bind", path, inside_)),
+        *(word for inside_, path in mounts.write.items() for word in ("--bind", path, inside_)),
+        *(word for name, value in mounts.variables.items() for word in ("--setenv", name, value)),
         # The root becomes read-only last: every line above makes something in it.
         *("--bind", workspace, WORKSPACE, "--chdir", WORKSPACE, "--remount-ro", "/"),
         *(() if filter_ is None else ("--seccomp", str(filter_))),

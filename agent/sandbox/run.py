@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agent.sandbox import syscalls
-from agent.sandbox.command import CERTIFICATES, FIRST_TO_DIE, bubblewrap, waiting
+from agent.sandbox.command import CERTIFICATES, FIRST_TO_DIE, Mounts, bubblewrap, waiting
 from agent.sandbox.egress.proxy import NoProxy, Proxy
 from agent.sandbox.memory import Kills
 from agent.sandbox.waiting import Job, Waiting
@@ -22,6 +22,7 @@ REPORT_LIMIT = 64 * 1024
 RESERVE, RESERVE_FILES = 64 * 1024 * 1024, 5000
 """Bytes and files that a call leaves on the workspace's disk: the journal and the queue need room for what comes."""
 _CHUNK = 64 * 1024  # what a pipe holds
+_BEGINNING = 1000
 _LOOK_S = 0.02
 """How long a drain or a disk that fills may go unnoticed: a fast disk takes some 40 MB in this time."""
 
@@ -50,7 +51,8 @@ class SandboxUnavailable(Exception):
 class Sandbox:
     """Runs jobs over one workspace. `clock` is a monotonic time in seconds; `until` says by when all must have ended,
     asked again and again, because a drain moves it forward; `kills` counts what the kernel killed for want of memory;
-    `proxy` lets out jobs that may; `shown` are more folders to read: path inside → path of the host.
+    `proxy` lets out jobs that may; `shown` are more folders to read: path inside → path of the host; `mounts` says what
+    else a sandbox has that is made now.
     """
 
     def __init__(  # noqa: PLR0913 - what a sandbox depends on, each passed in
@@ -63,6 +65,7 @@ class Sandbox:
         *,
         proxy: Proxy | None = None,
         shown: Mapping[str, Path] | None = None,
+        mounts: Callable[[], Mounts] = Mounts,
     ) -> None:
         self._workspace = workspace
         self._limits = limits
@@ -71,6 +74,7 @@ class Sandbox:
         self._filter = syscalls.compiled()
         self._proxy = proxy
         self._shown = {inside: str(path) for inside, path in (shown or {}).items()}
+        self._mounts = mounts
         self._own_proc = True
         self._ahead: Waiting | None = None
         # Beside the workspace, which is all that a call can write. A killed process may have left what it brought.
@@ -95,12 +99,15 @@ class Sandbox:
             self._ahead.close()
             self._ahead = None
 
-    def run(self, job: Job, keep: int | None = None) -> Outcome:
-        """Run a job to its end, or to the end of its time; `keep` bytes of output (from settings unless given)."""
+    def run(self, job: Job, into: tuple[BinaryIO, int] | None = None) -> Outcome:
+        """Run a job to its end, or to the end of its time. Its output is kept as far as settings say; or so many bytes
+        of it go `into` a file, and the outcome has the first of them.
+        """
         killed = self._kills()
         sandbox, admitted = self._started(job)
+        output = _ToFile(*into) if into else _HeadAndTail(self._limits.output_kb * 1024)
         try:
-            outcome = self._collect(sandbox, keep or self._limits.output_kb * 1024, killed)
+            outcome = self._collect(sandbox, output, killed)
         finally:
             sandbox.close()
             # After its end: until then a connection may still come to something.
@@ -155,13 +162,13 @@ class Sandbox:
             brought=str(brought),
             filter_=calls,
             info=info,
-            shown=self._shown,
+            mounts=replace(more := self._mounts(), read={**self._shown, **more.read}),
         )
         return [*FIRST_TO_DIE, *walls]
 
-    def _collect(self, sandbox: Waiting, keep: int, killed: int) -> Outcome:
+    def _collect(self, sandbox: Waiting, output: "_HeadAndTail", killed: int) -> Outcome:
         """Read what comes until all are gone, or the time is up."""
-        output, report = _HeadAndTail(keep), _HeadAndTail(REPORT_LIMIT)
+        report = _HeadAndTail(REPORT_LIMIT)
         ends = self._clock() + self._limits.seconds
         process = sandbox.process
         with contextlib.ExitStack() as files, selectors.DefaultSelector() as open_ends:
@@ -224,6 +231,24 @@ class _HeadAndTail:
         if (over := len(self.tail) - self._half) > 0:
             del self.tail[:over]
             self.left_out += over
+        return len(data)
+
+
+class _ToFile(_HeadAndTail):
+    """Bytes as they come, into a file; of them the first `_BEGINNING` are kept, for a program that says what failed."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        super().__init__(2 * _BEGINNING)
+        self._file = file
+        self._room = most
+
+    def take(self, data: bytes) -> int:
+        """As for head and tail; what is beyond the file's room is left out."""
+        self.head += data[: _BEGINNING - len(self.head)]
+        fits = data[: self._room]
+        self._file.write(fits)
+        self._room -= len(fits)
+        self.left_out += len(data) - len(fits)
         return len(data)
 
 

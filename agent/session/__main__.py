@@ -19,10 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from agent.record import limits, media, price_file
 from agent.record.blobs import Blobs
 from agent.record.journal import Journal, JournalDamaged, JournalLocked
 from agent.record.times import rfc3339
+from agent.sandbox.command import Mounts
 from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
 from agent.session import briefing, endings, request, subtasks
@@ -31,7 +34,7 @@ from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
 from agent.session.retries import Retries
 from agent.settings import SessionSettings, Settings
-from agent.tools import catalog, repositories, viewing
+from agent.tools import catalog, opened, repositories, viewing
 from agent.tools.result import CallFailed
 from wire.secret import Secret
 from wire.terminal import printable
@@ -97,6 +100,8 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     operator, workspace = settings.operator, Path(settings.workspace)
     # Wall time is each process's own; turns and dollars are counted over the whole session.
     ends = clock() + operator.session_minutes * 60
+    mirrors = Path(settings.mirrors)
+    known = opened.Opened(workspace, mirrors, Path(settings.caches), operator.repositories)
     _begin(journal, claim, operator, workspace)
     header = request.header(journal.events)
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
@@ -104,13 +109,23 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     until = partial(_until, ends, drain)
     wanted = rules(operator)
     proxy = Proxy(wanted, os.environ) if wanted else None
-    mirrors = Path(settings.mirrors)
-    sandbox = Sandbox(workspace, operator.tools, clock, until, proxy=proxy, shown=_shown(operator, mirrors))
+    if operator.repositories:
+        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sandbox = Sandbox(
+        workspace,
+        operator.tools,
+        clock,
+        until,
+        proxy=proxy,
+        shown=_shown(operator),
+        mounts=known.mounts if operator.repositories else Mounts,
+    )
     copies = repositories.Repositories(
         sandbox,
         operator.repositories,
         mirrors,
         claim.task.id,
+        known.open,
         lambda folder: Sandbox(folder, repositories.patient(operator.tools), clock, until, proxy=proxy),
     )
     blobs = Blobs(folder / "blobs")
@@ -122,10 +137,12 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     _take_subtasks(journal, claim)
     _take_notes(journal, claim)
     _tell_what_is_away(journal, settings.away)
+    # All files of the claim are in the workspace by now, and need not be in memory as well.
+    claim = structs.replace(claim, context=(), waited=None)
     sandbox.prepare()
     return Session(
         journal=journal,
-        api=_api(operator.claude_url, _key(), drain),
+        api=_api(operator.claude_url, _key(), drain, blobs.find),
         tools=catalog.Toolbox(
             sandbox,
             folder,
@@ -140,16 +157,12 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         drain=drain,
         clock=clock,
         ends=ends,
-        kept=blobs.read,
     )
 
 
-def _shown(settings: Settings, mirrors: Path) -> dict[str, Path]:
+def _shown(settings: Settings) -> dict[str, Path]:
     """Return the folders besides the workspace that tools may read: path inside → path here."""
     shown = viewing.library()
-    if settings.repositories:
-        mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shown[repositories.SHOWN] = mirrors
     if settings.reference:
         shown["/reference"] = Path(settings.reference)
         if not shown["/reference"].is_dir():
@@ -161,7 +174,7 @@ def _until(ends: float, drain: Drain) -> float:
     return min(ends, drain.until())
 
 
-def _api(url: str, key: Secret, drain: Drain) -> Asks:
+def _api(url: str, key: Secret, drain: Drain, kept: Callable[[str], Path | None]) -> Asks:
     """Import the SDK last: what can't start, or is over, says so without its second and its 76 MB."""
     # Half of that second went into looking for rings among its thousands of classes, which stay; at the end once more.
     gc.disable()
@@ -169,7 +182,7 @@ def _api(url: str, key: Secret, drain: Drain) -> Asks:
 
     gc.freeze()
     gc.enable()
-    return Api(url, key, drain, time.monotonic)
+    return Api(url, key, drain, time.monotonic, kept)
 
 
 def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:

@@ -4,12 +4,15 @@ they can have cost anything. The only module that imports `anthropic`, which tak
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
 import httpx2
-from anthropic import BaseModel
+from anthropic import BaseModel, Stream
+from anthropic.types import Message, RawMessageStreamEvent
 
+from agent.session.body import Body
 from agent.session.drain import Drain, TimeUp
 from agent.session.received import Received, printable_json
 from agent.session.retries import Rejected, retry_after
@@ -24,13 +27,23 @@ _BATCH, _BATCH_S = 200, 0.5
 
 
 class Api:
-    """Calls to `url` with `key`; `clock` is a monotonic time in seconds."""
+    """Calls to `url` with `key`; `clock` is a monotonic time in seconds; `kept` gives the file of what is shown by its
+    SHA-256.
+    """
 
-    def __init__(self, url: str, key: Secret, drain: Drain, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: Secret,
+        drain: Drain,
+        clock: Callable[[], float],
+        kept: Callable[[str], Path | None] = lambda _name: None,
+    ) -> None:
         # The SDK's own retries send a request again that may be billed already, and obey a Retry-After of days.
         self._client = anthropic.Anthropic(base_url=url, api_key=key.reveal(), max_retries=0, timeout=_TIMEOUT)
         self._drain = drain
         self._clock = clock
+        self._kept = kept
 
     def ask(self, parameters: dict[str, Any], arrived: Callable[[list[dict[str, Any]]], None]) -> dict[str, Any]:
         """Return the whole answer as plain data; `arrived` gets its raw events in batches, as they come, but not those
@@ -42,7 +55,7 @@ class Api:
         received = Received()
         try:
             with self._drain.bounded(ends):
-                stream = self._client.messages.create(**parameters, stream=True)
+                stream = self._begun(parameters)
         except anthropic.APIStatusError as error:
             raise _rejected(error) from error
         except (anthropic.APIConnectionError, TimeUp) as error:
@@ -56,6 +69,21 @@ class Api:
             if not received.complete:
                 raise self._failure(error, received) from error
         return received.whole()
+
+    def _begun(self, parameters: dict[str, Any]) -> Stream[RawMessageStreamEvent]:
+        """Send a request. Not by `messages.create`, which holds its parameters, their JSON and its bytes at once: four
+        times what a request shows.
+        """
+        body = Body({**parameters, "stream": True}, self._kept)
+        return self._client.post(
+            "/v1/messages",
+            content=body,
+            # Without it the body would go out in chunks, and its size be known to nobody.
+            options={"headers": {"Content-Length": str(body.size)}},
+            cast_to=Message,
+            stream=True,
+            stream_cls=Stream[RawMessageStreamEvent],
+        )
 
     def _batches(self, stream: Any, ends: float, received: Received) -> Iterator[list[dict[str, Any]]]:
         batch: list[dict[str, Any]] = []

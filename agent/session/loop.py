@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, NoReturn, Protocol
 
-from agent.record import limits, media
+from agent.record import limits
 from agent.record.journal import Journal
 from agent.record.limits import Limits
 from agent.record.prices import Prices
@@ -43,9 +43,7 @@ class Asks(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One session at work. `clock` is a monotonic time in seconds, `ends` the time on it at which wall time is up;
-    `kept` gives the bytes of what is shown by their SHA-256.
-    """
+    """One session at work. `clock` is a monotonic time in seconds, `ends` the time on it at which wall time is up."""
 
     journal: Journal
     api: Asks
@@ -56,7 +54,6 @@ class Session:
     drain: Drain
     clock: Callable[[], float]
     ends: float
-    kept: Callable[[str], bytes | None]
 
     def run(self) -> NoReturn:
         """Work until an `Ending` is raised."""
@@ -177,7 +174,7 @@ class Session:
         # Before the request: a process that dies while it is under way must find the turn and its price counted.
         self.journal.append(EventKind.RESERVE, {"turn": turn, "usd_micros": worst, "hand_over": hand_over})
         try:
-            message = self.api.ask(media.filled(parameters, self.kept), self._arrived)
+            message = self.api.ask(parameters, self._arrived)
         except Rejected as error:
             refund = {"turn": turn, "status": error.status, "reason": error.reason}
             self.journal.append(EventKind.REFUND, refund)

@@ -83,7 +83,7 @@ def header(events: Sequence[Event]) -> dict[str, Any]:
 
 def parameters(events: Sequence[Event]) -> dict[str, Any]:
     """Return the next request's parameters: the header's, and the conversation; images and documents by their names,
-    until `agent.record.media.filled`.
+    until they are sent.
     """
     kept = header(events)
     pinned = {name: kept[name] for name in ("model", "max_tokens", "system", "tools")}

@@ -5,7 +5,7 @@ link of the model's making leads nowhere else.
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agent.sandbox.command import BROUGHT
 from agent.sandbox.run import Sandbox
@@ -13,7 +13,7 @@ from agent.sandbox.waiting import Job
 from agent.tools import editing
 from agent.tools.result import OUT_OF_MEMORY, CallFailed, Result, text
 from agent.tools.viewing import Viewer
-from wire.types import FILE_LIMIT, FILE_NAME, File
+from wire.types import FILE_LIMIT, FILE_NAME
 
 DEFINITION = {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}
 
@@ -48,17 +48,14 @@ def edit(sandbox: Sandbox, given: Any, viewer: Viewer | None = None) -> Result:
     return Result(said, is_error=outcome.code != 0)
 
 
-def collect(sandbox: Sandbox, name: str) -> File:
-    """Return a file of the workspace by its plain name; raises `CallFailed` with what is wrong with it."""
+def collect(sandbox: Sandbox, name: str, into: BinaryIO) -> None:
+    """Copy a file of the workspace by its plain name; raises `CallFailed` with what is wrong with it."""
     if not re.fullmatch(FILE_NAME, name):
         raise CallFailed(f"{name!r} can't be handed over: plain names of files that lie in /workspace itself, please.")
-    # Head and tail are half of `keep` each: so much keeps all that can be read, one byte over the limit included.
-    outcome = sandbox.run(Job([*_PYTHON, "-c", _READ, name, str(FILE_LIMIT + 1)]), keep=2 * FILE_LIMIT + 4)
-    content = outcome.head + outcome.tail
+    # One byte more than may be is read, and seen as too much.
+    outcome = sandbox.run(Job([*_PYTHON, "-c", _READ, name, str(FILE_LIMIT + 1)]), into=(into, FILE_LIMIT))
     if outcome.code != 0:
-        raise CallFailed(
-            f"{name} can't be handed over: {content.decode(errors='replace').strip() or 'it took too long'}."
-        )
-    if len(content) > FILE_LIMIT:
+        said = outcome.head.decode(errors="replace").strip() or "it took too long"
+        raise CallFailed(f"{name} can't be handed over: {said}.")
+    if outcome.left_out:
         raise CallFailed(f"{name} is over {FILE_LIMIT // 1024 // 1024} MB: hand over less, or compress it.")
-    return File(name=name, content=content)

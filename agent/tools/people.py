@@ -5,6 +5,8 @@ None of them acts by itself: what they ask for goes into the journal, and the da
 
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +18,7 @@ from agent.tools.editor import collect
 from agent.tools.repositories import Repositories
 from agent.tools.result import CallFailed, Result
 from wire.disk import sync_folder
-from wire.types import DESCRIPTION_LIMIT, SUBTASKS_LIMIT, Claim, File, Id, NewTask, require_short
+from wire.types import DESCRIPTION_LIMIT, SUBTASKS_LIMIT, Claim, Id, NewTask, require_short
 from wire.values import Invalid, Value, decode, encode
 
 CREATE_TASK: dict[str, Any] = {
@@ -165,12 +167,10 @@ def create_task(
         "id": derived_id(claim.session.id, tool_use_id),
     }
     created = decode(NewTask, task)
-    files = _collected(sandbox, asked.files)
-    if files:
+    if asked.files:
         # Beside the journal: a record is for the page to read, and megabytes are not.
         folder.mkdir(mode=0o700, exist_ok=True)
-        _keep(files, folder / str(created.id))
-    names = [file.name for file in files]
+    names = _collected(sandbox, asked.files, folder / str(created.id)) if asked.files else []
     return Result(
         f"Task {created.id} goes into the queue.", carries={"created": encode(created), "created_files": names}
     )
@@ -183,14 +183,13 @@ def finish(sandbox: Sandbox, folder: Path, given: object, copies: Repositories |
     asked = decode(_Finish, given)
     branches = copies.deliver(check=asked.outcome == "done") if copies else []
     names = [*asked.files, *(name for branch in branches for name in branch.files)]
-    files = _collected(sandbox, names)
     # On disk before the journal says finished: the outcome is delivered with these files, after any crash.
-    _keep(files, folder)
+    files = _collected(sandbox, names, folder)
     finished = {
         "outcome": asked.outcome,
         "result": "\n\n".join([asked.result, *(branch.said for branch in branches)]),
         "needed": asked.needed,
-        "files": [file.name for file in files],
+        "files": files,
     }
     said = "The task is finished." if asked.outcome == "done" else "It goes to a person, who decides how to go on."
     connections = [told for branch in branches for told in branch.connections]
@@ -204,18 +203,21 @@ def derived_id(session: str, tool_use_id: str) -> str:
     return session[:10] + "".join(_DIGITS[number >> shift & 31] for shift in range(75, -1, -5))
 
 
-def _collected(sandbox: Sandbox, names: Iterable[str]) -> list[File]:
-    files = [collect(sandbox, name) for name in dict.fromkeys(names)]
-    if sum(len(file.content) for file in files) > FILES_LIMIT:
-        raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
-    return files
-
-
-def _keep(files: list[File], folder: Path) -> None:
+def _collected(sandbox: Sandbox, names: Iterable[str], folder: Path) -> list[str]:
+    """Copy files of the workspace into a folder, and return their names once they are on disk."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    for file in files:
-        with (folder / file.name).open("wb") as out:
-            out.write(file.content)
-            out.flush()
-            os.fsync(out.fileno())
+    once, left = [*dict.fromkeys(names)], FILES_LIMIT
+    for name in once:
+        with tempfile.TemporaryFile(dir=folder) as draft:
+            # Without a name: what is refused takes no earlier file's place.
+            collect(sandbox, name, draft)
+            left -= draft.tell()
+            if left < 0:
+                raise CallFailed("The files are over 10 MB together: hand over less, or compress them.")
+            draft.seek(0)
+            with (folder / name).open("wb") as out:
+                shutil.copyfileobj(draft, out)
+                out.flush()
+                os.fsync(out.fileno())
     sync_folder(folder)
+    return once

@@ -17,17 +17,17 @@ from agent.sandbox.run import Outcome, Sandbox
 from agent.sandbox.waiting import Job
 from agent.settings import Repository, ToolLimits
 from agent.tools import network
+from agent.tools.opened import CACHE
 from agent.tools.result import CallFailed, Result, text
 from wire.values import Value, decode
 
 NAME = "open_repository"
-SHOWN = "/repositories"
-"""Where the mirrors are inside."""
 _PATIENCE_S = 900
 """Seconds that fetching may take at least: a first clone is larger than what a call of the model does."""
 _LARGEST = 4 * 1024 * 1024
 """Bytes of a bundle or a diff that is handed over; a larger one is on the server only."""
 _NOT_OPEN, _DIRTY = 3, 4
+_CACHED = f"What package managers fetch is kept in {CACHE}, for later tasks of this repository too."
 # A commit is bundled at once (see the hooks): a bundle is small and travels to another host, a clone may not.
 # What a killed fetch leaves would stop the next one; nothing else works on this folder meanwhile.
 _FETCH = """
@@ -131,8 +131,9 @@ def patient(limits: ToolLimits) -> ToolLimits:
 
 
 class Repositories:
-    """The repositories of one task. `mirrors` is the folder of the mirrors, `apart` makes a sandbox over another
-    folder than the task's.
+    """The repositories of one task. `mirrors` is the folder of the mirrors; `opened` is told before anything of one
+    comes into the workspace, and says whether it has a cache; `apart` makes a sandbox over another folder than the
+    task's.
     """
 
     def __init__(
@@ -141,12 +142,14 @@ class Repositories:
         settings: Mapping[str, Repository],
         mirrors: Path,
         task: str,
+        opened: Callable[[str], bool],
         apart: Callable[[Path], Sandbox],
     ) -> None:
         self._sandbox = sandbox
         self._settings = settings
         self._mirrors = mirrors
         self._branch = f"jada/{task.lower()}"
+        self._opened = opened
         self._apart = apart
 
     def open(self, given: object) -> Result:
@@ -156,6 +159,9 @@ class Repositories:
             raise CallFailed(f"There is no repository {name}; there are {', '.join(self._settings)}.")
         wanted = self._settings[name]
         fetched = self._fetched(name, wanted)
+        has_cache = self._opened(name)
+        # The one that was made ahead sees nothing of this repository.
+        self._sandbox.close()
         carries = {"connections": [*fetched.connections]}
         if fetched.code != 0:
             why = f"{wanted.address} could not be fetched. {_said(fetched)}"
@@ -166,7 +172,10 @@ class Repositories:
         checks = "".join(f"\n  {check}" for check in wanted.checks)
         *before, last = text(copied).strip().splitlines()
         where = f"{name} is in /workspace/{name}, on branch {self._branch} of {wanted.branch}"
-        said = "\n".join([*before, f"{where}; its last commit: {last}", "Commit there. finish pushes the branch"])
+        cache = [_CACHED] if has_cache else []
+        said = "\n".join(
+            [*before, f"{where}; its last commit: {last}", *cache, "Commit there. finish pushes the branch"]
+        )
         return Result(f"{said}, once these pass in it:{checks}" if checks else f"{said}.", carries=carries)
 
     def deliver(self, *, check: bool) -> list[Branch]:

@@ -4,7 +4,7 @@ import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agent.record import media
 from agent.record.blobs import Blobs
@@ -40,31 +40,32 @@ class Viewer:
 
     def keep(self, path: str, pages: Sequence[int] | None = None) -> media.Block:
         """Read a file, keep its bytes, and return what a record says of it. Raises `CallFailed`."""
-        content, facts = self._looked(path, pages)
-        found = media.kind(content)
-        if found is None:
-            raise CallFailed(f"{path} changed while it was read: view it again.")
-        one = {"name": Path(path).name[:200], "media_type": found, "bytes": len(content), **_cost(facts)}
-        if why := self._no_room(one):
-            raise CallFailed(f"{media.told(one)} can't be shown: {why}")
-        return {**one, "sha256": self._blobs.keep(content)}
+        with self._blobs.draft() as draft:
+            head, facts = self._looked(path, pages, draft)
+            found = media.kind(head)
+            if found is None:
+                raise CallFailed(f"{path} changed while it was read: view it again.")
+            one = {"name": Path(path).name[:200], "media_type": found, "bytes": draft.tell(), **_cost(facts)}
+            if why := self._no_room(one):
+                raise CallFailed(f"{media.told(one)} can't be shown: {why}")
+            return {**one, "sha256": self._blobs.keep(draft)}
 
-    def _looked(self, path: str, pages: Sequence[int] | None) -> tuple[bytes, dict[str, Any]]:
+    def _looked(self, path: str, pages: Sequence[int] | None, draft: BinaryIO) -> tuple[bytes, dict[str, Any]]:
+        """Write the bytes to show into a draft; return the first of them, and their facts."""
         asked = {"path": path, "pages": pages, "pypdf": SHOWN, "most": media.MOST_BYTES, "most_pages": media.MOST_PAGES}
         job = Job(
             ["/usr/bin/python3", "-I", "-S", f"{BROUGHT}/looking"],
             stdin=json.dumps(asked).encode(),
             files={"looking": _LOOKING},
         )
-        # Head and tail are half of `keep` each; one byte over the limit is seen as too much.
-        outcome = self._sandbox.run(job, keep=2 * media.MOST_BYTES + 2)
-        content = outcome.head + outcome.tail
+        outcome = self._sandbox.run(job, into=(draft, media.MOST_BYTES))
         if outcome.code != 0:
-            said = content[:1000].decode(errors="replace").strip() or "It took too long to read."
+            said = outcome.head.decode(errors="replace").strip() or "It took too long to read."
             raise CallFailed(f"{path} can't be shown. {OUT_OF_MEMORY if outcome.memory else said}")
-        if outcome.left_out or len(content) > media.MOST_BYTES:
-            raise CallFailed(f"{path} can't be shown: these pages are over {media.MOST_BYTES >> 20} MB. Show fewer.")
-        return content, json.loads(outcome.report)
+        if outcome.left_out:
+            most = media.MOST_BYTES // 10**6
+            raise CallFailed(f"{path} can't be shown: these pages are over {most} MB. Show fewer.")
+        return outcome.head, json.loads(outcome.report)
 
 
 def _cost(facts: dict[str, Any]) -> dict[str, int]:

@@ -5,7 +5,6 @@ Only here is the secret key; a host has the public one.
 
 import getpass
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import pyrage
 from provision.errors import CommandError
 from wire.archive import About, Damaged, Reader, TooNew, part
 from wire.disk import sync_folder
+from wire.piped import Piped, piped
 
 ENCRYPTED = b"age-encryption.org/"
 """How a file begins that age encrypted."""
@@ -110,30 +110,19 @@ def verify(path: Path, key: Any, count: Count) -> tuple[About, dict[str, dict[st
 
     Raises `CommandError`.
     """
-    reading, writing = os.pipe()
-    failures: list[BaseException] = []
-
-    def feed() -> None:
-        try:
-            with os.fdopen(writing, "wb") as plain:
-                decrypt(path, key, plain, count)
-        except BaseException as error:  # noqa: BLE001 - it belongs to the other thread
-            failures.append(error)
-
-    feeder = threading.Thread(target=feed, daemon=True)
-    feeder.start()
+    plain: Piped | None = None
     try:
-        with os.fdopen(reading, "rb") as plain:
-            found = _read(plain)
+        with piped(lambda into: decrypt(path, key, into, count)) as plain:
+            found = _read(plain.stream)
     except TooNew as error:
         raise CommandError(f"{path} was made by a newer release: {error}", "use that release's `fab restore`") from None
     except Damaged as error:
-        feeder.join()
         # What the archive lacks is told better by who could not decrypt it.
-        raise _first(failures) or CommandError(f"{path}: {error}", "take another backup") from None
-    feeder.join()
-    if failures:
-        raise failures[0]
+        if plain and plain.failure and not isinstance(plain.failure, BrokenPipeError):
+            raise plain.failure from None
+        raise CommandError(f"{path}: {error}", "take another backup") from None
+    if plain.failure:
+        raise plain.failure
     return found
 
 
@@ -145,10 +134,6 @@ def _read(stream: IO[bytes]) -> tuple[About, dict[str, dict[str, int]]]:
         while content is not None and content.read(1 << 20):
             pass
     return reader.about, {name: {"entries": entries[name], "bytes": size[name]} for name in sorted(entries)}
-
-
-def _first(failures: list[BaseException]) -> BaseException | None:
-    return next((each for each in failures if not isinstance(each, BrokenPipeError)), None)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import random
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from math import ceil
 
@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from bench import scale, table
 from dashboard import rules
+from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, FamilyBusy, Key, Move, NotClaimable, Unready, digest
+from dashboard.settings import FleetCaps, Settings
 from dashboard.stores import NoticeFilter
 from dashboard.stores.dynamodb import layout
 from dashboard.stores.dynamodb.store import DynamoStore
@@ -21,8 +23,21 @@ from dashboard.stores.retention import Before
 from local import dynamodb, tools
 from local.steps import Steps
 from tests import dynamo
-from wire.types import AskedBudget, Event, EventKind, Exit, NewTask, SessionEnd, State, SyncOutcome, SyncRun
-from wire.values import dump
+from wire.types import (
+    AskedBudget,
+    Batch,
+    ClaimRequest,
+    Event,
+    EventKind,
+    Exit,
+    NewTask,
+    SessionEnd,
+    State,
+    SyncOutcome,
+    SyncRun,
+    Wait,
+)
+from wire.values import Invalid, dump
 
 NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
 SECONDS = NOW.timestamp()
@@ -109,9 +124,33 @@ def test_a_plain_task_and_a_long_one_cost_this_much(store, wire):
     assert units(wire, long) <= 12 + 2 * (5 + 1)
 
 
+@pytest.mark.parametrize(("cap", "most"), [(0, 17), (60, 19)], ids=["without a cap of the day", "with one"])
+def test_a_subtask_takes_no_more_than_twenty_write_units_as_the_worker_makes_and_ends_it(store, wire, cap, most):
+    given = Settings(table="eu-west-1/queue", fleet=FleetCaps(sessions_per_day=cap, usd_per_day=cap))
+    queue = Queue(store, given, lambda: NOW)
+    parent = queue.add(NewTask(title="Count both", budget=AskedBudget(sessions=5, usd_micros=5_000_000)), "k")[0]
+    held = queue.claim(ClaimRequest(host="h"), "0")
+    sub = NewTask(title="Count the beds of house 3", description="All floors.", parent=parent.id, id=f"{2:026}")
+    taken = units(wire, lambda: queue.add(sub, "toolu_01"))
+    # Another one keeps the parent waiting: what wakes it is its own.
+    queue.add(replace(sub, id=f"{3:026}"), "toolu_02")
+    asked = Wait(tool_use_id="tu_1", tasks=(sub.id, f"{3:026}"))
+    queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.SUBTASKS, turns=2, usd_micros=9, wait=asked))
+    claims = []
+    taken += units(wire, lambda: claims.append(queue.claim(ClaimRequest(host="h"), "1")))
+    queue.deliver(claims[0].session.id, Batch(fence=1, events=turn(1)))
+    sent = SessionEnd(fence=1, exit=Exit.FINISHED, turns=30, usd_micros=27_000, result="7 beds")
+    taken += units(wire, lambda: queue.end(claims[0].session.id, sent))
+    assert queue.get(sub.id).state is State.DONE
+    # Its parent hears that one less is waited for.
+    assert taken <= most + 1
+    assert store.budget(parent.id).reserved == 0
+
+
 def test_the_simulation_goes_by_what_operations_really_take():
     taken = table.measured(dynamo.client(dynamo.address()))
-    assert (taken["add"].writes, taken["claim"].writes, taken["end"].writes) == (scale.ADD, scale.CLAIM, scale.END)
+    added = taken["add with an Idempotency-Key"]
+    assert (added.writes, taken["claim"].writes, taken["end"].writes) == (scale.ADD, scale.CLAIM, scale.END)
     assert (taken["heartbeat"].writes, taken["a batch of the journal"].writes) == (scale.BEAT, scale.BATCH)
     assert taken["claim"].reads <= scale.ASK_READS + scale.CLAIM_READS
     assert taken["end"].reads <= scale.END_READS
@@ -333,6 +372,109 @@ class Killed(BaseException):
 
 def kill(_carry_out):
     raise Killed
+
+
+def family(store):
+    """A parent, and a subtask of it that is claimed with 400,000 of its family's dollars."""
+    parent = add(store, 1, budget=AskedBudget(sessions=3, usd_micros=1_000_000))
+    child = add(store, 2, parent=parent, budget=AskedBudget(usd_micros=400_000))
+    return parent, claim(store, child, "S1")
+
+
+def require_books_as_the_records_say(store, parent):
+    records = [each for each in store.tasks() if each.root == parent]
+    left = store.budget(parent)
+    reserved = sum(each.reserved for each in records)
+    spent = sum(each.task.usd_micros_spent for each in records)
+    assert (left.usd_micros, left.reserved) == (1_000_000 - spent - reserved, reserved)
+    assert left.sessions == 3 - sum(each.task.sessions_used for each in records)
+
+
+@pytest.mark.parametrize("writes", range(6))
+@pytest.mark.parametrize("lost", [False, True], ids=["before it is carried out", "after"])
+def test_a_familys_budget_is_what_its_records_say_whatever_write_of_a_subtask_was_the_last(store, wire, writes, lost):
+    parent, held = family(store)
+    other = add(store, 3, parent=parent, budget=AskedBudget(usd_micros=700_000))
+    steps = (
+        lambda: claim(store, other, "S2"),
+        lambda: end(store, held, Exit.FAULT, reason="no bwrap"),
+        lambda: store.change(other, Move(lambda record, _: rules.cancel(record, NOW))),
+    )
+
+    def killed(carry_out):
+        if lost:
+            carry_out()
+        raise Killed
+
+    for step in steps:
+        wire.faults.extend([*[None] * writes, killed])
+        with suppress(Killed, Conflict):
+            step()
+        wire.faults.clear()
+        require_books_as_the_records_say(store, parent)
+        with suppress(NotClaimable, Conflict):
+            step()
+        require_books_as_the_records_say(store, parent)
+
+
+def test_a_subtasks_claim_that_stood_still_is_made_impossible_and_tried_again(store, wire):
+    parent, _ = family(store)
+    other = add(store, 3, parent=parent, budget=AskedBudget(usd_micros=600_000))
+    seen = []
+
+    def stands_still(carry_out):
+        # Noted, and the record is not yet written: whoever needs the budget meanwhile waits, then goes on without it.
+        wire.faults.clear()
+        seen.append(store.budget(parent))
+        return carry_out()
+
+    # The session's item, the note, the record.
+    wire.faults.extend([None, None, stands_still])
+    assert claim(store, other, "S2").reserved == 600_000
+    assert (seen[0].usd_micros, seen[0].reserved) == (600_000, 400_000)
+    require_books_as_the_records_say(store, parent)
+
+
+def test_a_subtask_whose_parent_is_cancelled_while_it_is_written_does_not_stay(store, wire):
+    parent = add(store, 1)
+
+    def cancelled(carry_out):
+        store.change(parent, Move(lambda record, _: rules.cancel(record, NOW)))
+        # Who cancels looks for subtasks now, and finds none.
+        assert store.relatives(parent) == []
+        return carry_out()
+
+    wire.faults.extend([None, cancelled])
+    with pytest.raises(Invalid, match="was cancelled"):
+        add(store, 2, parent=parent)
+    assert store.relatives(parent) == []
+    assert store.candidates(SECONDS) == []
+
+
+def test_an_add_that_was_killed_after_its_key_is_made_by_who_asks_again_under_the_same_id(store, wire):
+    key = Key(key="k", digest=task(1).digest)
+    wire.faults.extend([None, kill])
+    with pytest.raises(Killed):
+        store.add(task(1), key=key)
+    again = replace(task(2), digest=task(1).digest)
+    with pytest.raises(Invalid, match="Idempotency-Key"):
+        store.add(task(3), key=Key(key="k", digest=task(3).digest))
+    made, is_new = store.add(again, key=key)
+    assert (made.task.id, is_new) == (task(1).task.id, True)
+    assert store.add(again, key=key) == (made, False)
+    assert len(store.tasks()) == 1
+
+
+def test_two_that_ask_under_one_key_make_one_task_although_the_first_stood_still_after_naming_it(store, wire):
+    key = Key(key="k", digest=task(1).digest)
+
+    def overtaken(carry_out):
+        assert store.add(replace(task(2), digest=task(1).digest), key=key)[1]
+        return carry_out()
+
+    wire.faults.extend([None, overtaken])
+    assert store.add(task(1), key=key)[1] is False
+    assert [record.task.id for record in store.tasks()] == [task(1).task.id]
 
 
 @pytest.mark.parametrize("writes", range(0, 16, 3))

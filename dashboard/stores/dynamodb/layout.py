@@ -4,7 +4,8 @@ One table with two sparse indexes. `queue` finds what is due: tasks that may be 
 lists tasks by state, and notices by when they were sent. Their keys are spread over `SHARDS`, because a table takes
 only so many writes a second under one key; a heartbeat changes no key of either, and so costs one unit.
 
-    T#task      META, COLD#hash, C#child   its record, what of it is large, and who is of a root's family
+    T#task      META, COLD#hash, C#child   its record, what of it is large, and who is of a root's family, whose budget
+                is in the root's record
     SESSION#n   session                    whose it is; its record, once another session followed it
     J#session   first#fence                a batch of its journal, compressed
     SPENT#n     day#session                what a session's turns of a day used
@@ -23,10 +24,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec.structs import fields
 
 from dashboard.record import Record
 from dashboard.stores.dynamodb.items import Item, Key
-from wire.types import State
+from wire.types import State, Task
 from wire.values import Invalid, dump, read
 
 QUEUE, STATES = "queue", "states"
@@ -39,6 +41,10 @@ OTHER = "other"
 KNOWN = (*(state.value for state in State), OTHER)
 META = "META"
 PROOF, RUN_COUNT, LAST_SUCCESS = Key("CONFIG", "proof"), Key("CONFIG", "runs"), Key("CONFIG", "success")
+_RECORD, _TASK = (
+    frozenset(each.encode_name for each in fields(kind) if each.default in (None, ())) for kind in (Record, Task)
+)
+"""Fields that are nothing where they are not written, in each release."""
 TARGETS, IDENTITY, MOVING = Key("CONFIG", "targets"), Key("CONFIG", "id"), Key("CONFIG", "moving")
 
 
@@ -90,6 +96,11 @@ def child_key(root: str, task_id: str) -> Key:
     return Key(f"T#{root}", f"C#{task_id}")
 
 
+def swept_key(task_id: str) -> Key:
+    """Where it is noted that a task was deleted, until all that belonged to it is."""
+    return Key("SWEEP", f"task#{task_id}")
+
+
 def session_key(session_id: str) -> Key:
     """Where a session is."""
     return Key(f"SESSION#{shard(session_id)}", session_id)
@@ -136,6 +147,7 @@ def folded(record: Record) -> tuple[Item, bytes | None]:
     """
     whole = msgspec.json.decode(dump(record))
     beat, ttl_s = whole.pop("beat"), whole.pop("ttl_s")
+    whole = {**_spare(whole, _RECORD), "task": _spare(whole["task"], _TASK)}
     cold: dict[str, Any] = {"task": {}}
     hot = _compressed(whole)
     for _, place, name in sorted(_sizes(whole), reverse=True):
@@ -148,6 +160,11 @@ def folded(record: Record) -> tuple[Item, bytes | None]:
     kept: Item = {"rec": hot, "beat": beat, "ttl": ttl_s}
     kept["cold"] = hashlib.sha256(large).hexdigest()[:16] if large else None
     return kept, zlib.compress(large) if large else None
+
+
+def _spare(written: dict[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
+    """Leave out what says nothing: whoever reads it has the same in its place."""
+    return {name: value for name, value in written.items() if value not in (None, []) or name not in left_out}
 
 
 def _sizes(whole: dict[str, Any]) -> Iterable[tuple[int, int, str]]:

@@ -68,6 +68,20 @@ class TableSide:
         """Yield the ids of all tasks."""
         yield from [*self._store.walk(layout.KNOWN, Sort.OLDEST)]
 
+    def ids_by_sessions(self) -> Iterator[str]:
+        """Yield the ids of all tasks that were ever claimed."""
+        for key in layout.shards("SESSION"):
+            yield from (item["task"] for item in self.table.query(key, fields=("task",)) if "task" in item)
+
+    def members(self, root: str) -> list[str]:
+        """Return the ids of a family but its root."""
+        return self._store.members(root)
+
+    def version(self, task_id: str) -> int | None:
+        """Return in which version a task's item is; None where there is none."""
+        item = self.table.get(layout.task_key(task_id))
+        return int(item["v"]) if item else None
+
     def damaged(self) -> list[str]:
         """Return what was set aside."""
         return [*self._store.damaged(), *(f"notice {name}" for name in sorted(self._outbox.broken))]
@@ -83,7 +97,7 @@ class TableSide:
         notices = [kept.notice for kept in self._outbox.of_task(task_id)]
         return WholeTask(
             record=record,
-            budget=held.budget if record.root == task_id else None,
+            budget=self._store.budget(task_id) if record.root == task_id else None,
             keys=tuple(Key(key=at.pk[2:], digest=item["digest"], task=task_id) for at, item in sorted(keys.items())),
             earlier=tuple(session for session in self._store.sessions(task_id) if session.id != latest),
             journals={name: batches for name, batches in journals.items() if batches},

@@ -83,7 +83,7 @@ class Pruning:
         # The root last: what is left of a family is found by it.
         for some in batches([*family][::-1], AT_ONCE):
             writes = [delete(task_key(name), {"v": family[name]["v"]}) for name in some]
-            writes += [put(Key("SWEEP", f"task#{name}"), _note(records[name], family[name])) for name in some]
+            writes += [put(layout.swept_key(name), _note(records[name], family[name])) for name in some]
             if not self._table.write_all(writes, uuid.uuid4().hex):
                 break
             count += len(some)

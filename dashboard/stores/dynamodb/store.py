@@ -10,12 +10,14 @@ import heapq
 import random
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from dashboard import outgoing, rules
 from dashboard.caps import DayMove, DayUse
@@ -53,7 +55,8 @@ from dashboard.stores import (
 from dashboard.stores.census import Census
 from dashboard.stores.dynamodb import layout
 from dashboard.stores.dynamodb.blobs import Blobs
-from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, Write, batches, check, delete, put, update
+from dashboard.stores.dynamodb.families import PATIENCE, Families, Pending
+from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, Write, batches, delete, put, update
 from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.journals import Cuts, Journals, cuts, require_session
 from dashboard.stores.dynamodb.layout import QUEUE, STATES, shards, task_key
@@ -120,6 +123,7 @@ class DynamoStore:
         self._journals = Journals(table)
         self._outbox = Outbox(table)
         self._roles = Roles(table)
+        self._families = Families(table)
         self._pruning = Pruning(table, self._blobs, self._journals, self._records, self._note_spent)
 
     def close(self) -> None:
@@ -211,46 +215,99 @@ class DynamoStore:
 
     def budget(self, root: str) -> FamilyBudget:
         """Return what is left to a family."""
-        item = self._table.get(task_key(root))
-        if item is None or "bv" not in item:
-            raise NotFound(f"no family {root}")
-        return Held(EMPTY, item).budget
+        for number in self._table.tries():
+            if held := self._settled(root, number):
+                return held.budget
+        raise Busy("unreachable")
+
+    def _settled(self, root: str, number: int, own: str = "") -> Held | None:
+        """Return a root whose budget is settled, its record unread, at this try; None to try again."""
+        item = self._families.settled(root, PATIENCE - number, own)
+        return Held(EMPTY, item) if item else None
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
         """Insert a task, or find the one that stands for it."""
-        for _ in self._table.tries():
+        for number in self._table.tries():
             seen = self._table.get_all(_asked(record, key))
-            found, above = self._found(record, key, seen)
-            held = rules.admit(record, key, found)
+            named = self._under_its_key(record, key, seen)
+            found = self._found(named, key, seen, number)
+            if found is None:
+                continue
+            held = rules.admit(named, key, found)
             is_new = held not in (found.keyed, found.same_id, found.same_work)
-            nonce = _nonce()
-            writes: list[Write] = []
-            if is_new:
-                self._blobs.put(held.task.id, blobs)
-                writes += self._insertion(held, nonce, seen, key)
-                writes += _unchanged(above) if held.task.parent else []
-            if key and not (found.key and found.keyed):
-                before = seen.get(layout.request_key(key.key))
-                only_if = {"task": before["task"]} if before else NEW
-                writes.append(put(layout.request_key(key.key), {"task": held.task.id, "digest": key.digest}, only_if))
-                writes += [] if is_new else self._with_key(held.task.id, key.key)
-            if self._written(writes, nonce):
-                return held, is_new
+            if is_new and self._inserted(held, blobs, key, seen):
+                self._require_parent(held)
+                return held, True
+            if not is_new and (not key or found.keyed or self._noted(held.task.id, key, seen)):
+                return held, False
         raise Busy("unreachable")
 
-    def _with_key(self, task_id: str, key: str) -> list[Write]:
-        """The write by which a task that stood already knows of one key more."""
-        item = self.held(task_id).item
-        return [update(task_key(task_id), {"keys": [*item.get("keys", ()), key]}, {"v": item["v"]})]
+    def _under_its_key(self, record: Record, key: Key | None, seen: Mapping[Place, Item]) -> Record:
+        """Return the task under the id that its key names already, by a try of the same whose task is not there yet: of
+        all that ask under one key one makes the task, because they make it under one id.
+        """
+        item = seen.get(layout.request_key(key.key)) if key else None
+        if key is None or item is None or self._is_or_was_there(item["task"]):
+            return record
+        if not rules.same_request(item["digest"], key.digest):
+            raise Invalid("Idempotency-Key", "was used for another request; use a new one for each new task")
+        root = item["task"] if record.root == record.task.id else record.root
+        return replace(record, task=replace(record.task, id=item["task"]), root=root)
 
-    def _found(self, record: Record, key: Key | None, seen: Mapping[Place, Item]) -> tuple[Found, list[Held]]:
+    def _is_or_was_there(self, task_id: str) -> bool:
+        """Whether a task stands, or is being deleted with all that is found under its id."""
+        return any(self._table.get(key) for key in (task_key(task_id), layout.swept_key(task_id)))
+
+    def _inserted(self, record: Record, blobs: Sequence[bytes], key: Key | None, seen: Mapping[Place, Item]) -> bool:
+        """Write a task, after all that belongs to it: the name by its key, its blobs, its place in its family."""
+        task, nonce = record.task, _nonce()
+        before = seen.get(layout.request_key(key.key)) if key else None
+        if key:
+            only_if = {"task": before["task"]} if before else NEW
+            item = {"task": task.id, "digest": key.digest, "w": [nonce]}
+            if not self._table.write(put(layout.request_key(key.key), item, only_if), nonce):
+                return False
+        self._blobs.put(task.id, blobs)
+        if task.parent:
+            self._table.write(put(layout.child_key(record.root, task.id), {"parent": task.parent}))
+        return self._written(self._insertion(record, nonce, seen, key), nonce)
+
+    def _require_parent(self, record: Record) -> None:
+        """Take a new subtask back whose parent was cancelled, or deleted, while it was written: who cancels looks for
+        subtasks only then, and may have looked before. Raises `Invalid`.
+        """
+        parent = record.task.parent
+        if parent is None:
+            return
+        above = self._records([parent]).get(parent)
+        if above is None or above.task.state is State.CANCELLED:
+            now = moment(record.task.created_at, "created_at")
+            self.change(record.task.id, Move(lambda held, _: rules.cancel(held, now)))
+            raise Invalid("parent", "was cancelled")
+
+    def _noted(self, task_id: str, key: Key, seen: Mapping[Place, Item]) -> bool:
+        """Let a key name a task that stood already, which knows of one key more then."""
+        before = seen.get(layout.request_key(key.key))
+        only_if = {"task": before["task"]} if before else NEW
+        item = self.held(task_id).item
+        keys = [*item.get("keys", ()), key.key]
+        writes = [
+            put(layout.request_key(key.key), {"task": task_id, "digest": key.digest}, only_if),
+            update(task_key(task_id), {"keys": keys}, {"v": item["v"]}),
+        ]
+        return self._table.write_all(writes, _nonce())
+
+    def _found(self, record: Record, key: Key | None, seen: Mapping[Place, Item], number: int) -> Found | None:
+        """Return what is there already; None where the family's budget is not settled."""
         item = seen.get(layout.request_key(key.key)) if key else None
         work = seen.get(layout.work_key(record.task.dedupe_key)) if record.task.dedupe_key else None
         names = [item["task"] if item else None, work["task"] if work else None, record.task.parent, record.task.id]
         held = self._all_held(name for name in names if name)
         parent = held.get(record.task.parent or "")
-        root = self.held(parent.record.root) if parent else None
-        found = Found(
+        root = self._settled(parent.record.root, number) if parent else None
+        if parent and root is None:
+            return None
+        return Found(
             key=Key(key=key.key, digest=item["digest"], task=item["task"]) if key and item else None,
             keyed=_record(held, item["task"]) if item else None,
             same_id=_record(held, record.task.id),
@@ -258,7 +315,6 @@ class DynamoStore:
             parent=parent.record if parent else None,
             budget=root.budget if root else None,
         )
-        return found, [each for each in (parent, root) if each]
 
     def _insertion(self, record: Record, nonce: str, seen: Mapping[Place, Item], key: Key | None = None) -> list[Write]:
         task, granted = record.task, record.granted
@@ -269,8 +325,6 @@ class DynamoStore:
         writes: list[Write] = []
         if record.root == task.id:
             item |= {"bs": granted.sessions, "bu": granted.usd_micros, "br": 0, "bv": 1}
-        else:
-            writes.append(put(layout.child_key(record.root, task.id), {"parent": task.parent}))
         if record.session:
             item["ss"] = [record.session.id]
         if task.dedupe_key:
@@ -284,20 +338,42 @@ class DynamoStore:
             self._table.write(put(layout.cold_key(task_id, name), {"rec": large}))
 
     def change(self, task_id: str, move: Move, blobs: Sequence[bytes] = ()) -> Record:
-        """Replace a record in one write."""
-        for _ in self._table.tries():
+        """Replace a record in one write, and book what that changes of its family's budget."""
+        own = ""
+        for number in self._table.tries():
             held = self._readable(task_id)
-            root = self._root(held) if move.needs_budget else None
+            is_root = held.record.root == task_id
+            root = held if is_root and move.needs_budget and "pb" not in held.item else None
+            if move.needs_budget and root is None and not (root := self._settled(held.record.root, number, own)):
+                continue
             moved = move.applied(held.record, root.budget if root else None)
             if moved.record == held.record:
                 return moved.record
             nonce = _nonce()
             self._blobs.put(task_id, blobs)
             writes = self._changes(held, moved, nonce, root)
-            if self._written(writes, nonce):
+            if is_root or moved.budget == NO_CHANGE:
+                is_written = self._written(writes, nonce)
+            else:
+                settled = root or self._settled(held.record.root, number, own)
+                own, pending = nonce, Pending(nonce, task_id, held.version, moved.budget)
+                decided_by = root.budget.version if root else None
+                is_written = bool(settled and self._booked(settled, decided_by, pending, writes))
+            if is_written:
                 self._tidy(held, moved.record)
                 return moved.record
         raise Busy("unreachable")
+
+    def _booked(self, root: Held, decided_by: int | None, pending: Pending, writes: Sequence[Write]) -> bool:
+        """Write a member of a family, and its family's budget (`families`) in the version that it was decided by, where
+        it was; return whether that was done.
+        """
+        if not self._families.announce(root.item, pending, decided_by) or not self._written(writes, pending.nonce):
+            return False
+        # The record is written: what cannot be booked now is by whoever needs the budget next.
+        with suppress(Busy, Unready):
+            self._families.book(root.item["pk"], pending)
+        return True
 
     def _readable(self, task_id: str) -> Held:
         try:
@@ -306,20 +382,10 @@ class DynamoStore:
             self.set_aside(task_id)
             raise
 
-    def _root(self, held: Held) -> Held:
-        record = held.record
-        if record.root == record.task.id:
-            return held
-        item = self._table.get(task_key(record.root))
-        if item is None:
-            raise NotFound(f"no family {record.root}")
-        return Held(EMPTY, item)
-
     def _changes(self, held: Held, moved: Moved, nonce: str, root: Held | None) -> list[Write]:
-        """Return the writes of a change, after writing what goes before them."""
+        """Return the writes of a change but for another's budget, after writing what goes before them."""
         old, new = held.record, moved.record
         task_id = new.task.id
-        is_root = old.root == task_id
         kept, large = layout.folded(new)
         if kept["cold"] != held.item.get("cold"):
             self.put_large(task_id, kept["cold"], large)
@@ -330,21 +396,15 @@ class DynamoStore:
             sets["ss"] = [*held.item.get("ss", ()), new.session.id]
         self._note_dropped(old, new)
         only_if = {"v": held.version}
+        adds: dict[str, int] | None = None
         difference = moved.budget
-        adds = {"bs": difference.sessions, "bu": difference.usd_micros, "br": difference.reserved, "bv": 1}
-        is_spent = difference != NO_CHANGE
-        writes: list[Write] = []
-        if is_root:
-            if root:
-                only_if["bv"] = root.budget.version
-            writes.append(update(task_key(task_id), sets, only_if, adds if is_spent else None))
-        else:
-            writes.append(update(task_key(task_id), sets, only_if))
-            of_budget = {"bv": root.budget.version} if root else {"pk": PRESENT}
-            if is_spent:
-                writes.append(update(task_key(old.root), {}, of_budget, adds))
-            elif root:
-                writes.append(check(task_key(old.root), of_budget))
+        if old.root == task_id:
+            only_if |= {"bv": root.budget.version} if root else {}
+            if difference != NO_CHANGE:
+                adds = {"bs": difference.sessions, "bu": difference.usd_micros, "br": difference.reserved, "bv": 1}
+        elif difference != NO_CHANGE:
+            sets["bn"] = nonce
+        writes = [update(task_key(task_id), sets, only_if, adds)]
         return [*writes, *self._revival(old, new), *self._telling(old, new)]
 
     def _begin_session(self, old: Record, session: Session) -> None:
@@ -545,15 +605,16 @@ class DynamoStore:
 
     def relatives(self, root: str) -> list[Record]:
         """Return a family's unfinished members but its root."""
-        found = self._records(self._members(root)).values()
+        found = self._records(self.members(root)).values()
         return [record for record in found if record.task.state in UNFINISHED]
 
-    def _members(self, root: str) -> list[str]:
+    def members(self, root: str) -> list[str]:
+        """Return the ids of a family but its root."""
         return [item["sk"][2:] for item in self._table.query(f"T#{root}", first="C#", last="C#~", fields=("sk",))]
 
     def made(self, roots: Collection[str]) -> dict[str, int]:
         """Count families but their roots."""
-        counts = {root: len(self._members(root)) for root in roots}
+        counts = {root: len(self.members(root)) for root in roots}
         return {root: count for root, count in counts.items() if count}
 
     def children(self, record: Record, *, limit: int) -> list[Record]:
@@ -826,8 +887,12 @@ class DynamoStore:
         """Nothing: a table's pages are DynamoDB's to check, and reading all of it would cost more than it says."""
 
     def back_up(self, path: Path) -> None:
-        """Refuse: the table's own point-in-time recovery is its backup."""
-        raise Unready(f"{path.name}: a queue on DynamoDB is backed up by its point-in-time recovery, not into a file")
+        """Write a checked copy to a new file, which is a queue of its own then, task by task beside those who work."""
+        # Here, not at the top: it reads by this store, and only a backup needs SQLite.
+        from dashboard.stores.dynamodb.export import export  # noqa: PLC0415 - see above
+        from dashboard.stores.dynamodb.moving import TableSide  # noqa: PLC0415 - see above
+
+        export(TableSide(self._table), path)
 
 
 EMPTY: Any = None
@@ -866,16 +931,6 @@ def _taking_over(dedupe_key: str, task_id: str, seen: Item | None) -> Write:
     """The write by which a task does the work of a dedupe key; it counts, so that of two such writes one fails."""
     n = seen["n"] if seen else 0
     return put(layout.work_key(dedupe_key), {"task": task_id, "n": n + 1}, {"n": n} if seen else NEW)
-
-
-def _unchanged(above: Sequence[Held]) -> list[Write]:
-    """The conditions that a parent and its family's budget are still as they were read."""
-    conditions: dict[Place, Item] = {}
-    for number, each in enumerate(above):
-        key = Place(each.item["pk"], each.item["sk"])
-        # The parent is first, then the root, which may be the same.
-        conditions.setdefault(key, {})["bv" if number else "v"] = each.item["bv" if number else "v"]
-    return [check(key, only_if) for key, only_if in conditions.items()]
 
 
 def _different(item: Item, wanted: Item) -> Item:

@@ -148,7 +148,7 @@ class Table:
                     return False
                 if code != "ConditionalCheckFailedException":
                     raise
-                return nonce is not None and nonce in plain(error.response.get("Item") or {}).get("w", ())
+                return nonce is not None and nonce in _nonces(plain(error.response.get("Item") or {}))
         return True
 
     def write_all(self, writes: Sequence[Write], nonce: str) -> bool:
@@ -188,3 +188,8 @@ class Table:
     def delete_under(self, key: str) -> None:
         """Delete all items under a key."""
         self.delete_all(Key(key, item["sk"]) for item in [*self.query(key, fields=("sk",))])
+
+
+def _nonces(item: Item) -> Sequence[Any]:
+    """Those of an item's last writes, and of those that changed a family's budget (`families`)."""
+    return (*item.get("w", ()), item.get("bn"), *item.get("pb", ())[:1])

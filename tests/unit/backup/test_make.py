@@ -33,6 +33,8 @@ def places(tmp_path):
     (agent / "big").write_bytes(b"0123456789" * 300_000)
     (agent / "out").symlink_to("/etc/passwd")
     (agent / "daemon.lock").touch()
+    (agent / "caches/site").mkdir(parents=True)
+    (agent / "caches/site/wheel").write_text("it can be fetched again")
     (sync / "lock").touch()
     (places.queue / "tokens.json").write_text("{}")
     (places.secrets / "port_sheet_token.json").write_text('{"refresh": "canary"}')
@@ -81,6 +83,12 @@ def test_no_secret_is_readable_in_it_and_others_are_not_in_it_at_all(places):
 def test_another_key_does_not_open_it(places):
     with pytest.raises(pyrage.DecryptError):
         pyrage.decrypt_io(io.BytesIO(made(places)[0]), io.BytesIO(), [pyrage.x25519.Identity.generate()])
+
+
+def test_caches_are_in_no_backup(places):
+    names = [entry.name for entry, _ in walk(places.trees[0])]
+    assert "agent/sessions/S/journal.jsonl" in names
+    assert not [name for name in names if "caches" in name]
 
 
 def test_what_only_its_process_can_read_is_left_out_and_said(places):
@@ -173,5 +181,6 @@ def test_a_look_says_what_a_host_holds(places, tmp_path):
             "sync": {"entries": 0, "bytes": 0},
             "dashboard": {"entries": 0, "bytes": 0},
         },
+        "table": "",
         "unfinished": False,
     }

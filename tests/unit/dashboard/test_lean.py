@@ -49,3 +49,45 @@ compiled = templating.compiled_apart()
 print(len(compiled.code), templating.environment(compiled).get_template("sign_in.html").name, len(compiled.code) > 0)
 """
     assert said(program) == ["0", "sign_in.html", "True"]
+
+
+def test_the_dashboard_has_no_openssl_and_what_calls_a_table_later_has_it_whole():
+    program = """
+import sys
+import dashboard.__main__
+held_back = {"ssl", "_ssl", "_hashlib", "importlib.metadata", "zipfile", "csv"}
+print(sorted(held_back & set(sys.modules)))
+import hashlib
+print(hashlib.sha256(b"abc").hexdigest()[:8])
+from botocore.httpsession import URLLib3Session
+URLLib3Session()
+import importlib.metadata, ssl, ulid, uvicorn.config
+print(ssl.create_default_context().verify_mode.name, importlib.metadata.version("python-ulid") == ulid.__version__)
+print(uvicorn.config.SSL_PROTOCOL_VERSION == ssl.PROTOCOL_TLS_SERVER, ssl.CERT_NONE == 0)
+"""
+    assert said(program) == ["[]", "ba7816bf", "CERT_REQUIRED", "True", "True", "True"]
+
+
+def test_a_module_that_is_held_back_is_whole_again_outside_and_stays_what_it_is_where_it_was_imported():
+    program = """
+import json, sys
+from dashboard.lean import absent, reduced
+with absent("csv"):
+    try:
+        import csv
+    except ImportError:
+        print("absent")
+with reduced("csv", reader="ours"):
+    import csv
+    print(csv.reader, hasattr(csv, "writer"))
+try:
+    with absent("csv"):
+        raise ValueError
+except ValueError:
+    import csv
+    print(csv.writer.__name__)
+with absent("json"), reduced("csv", reader="ours"):
+    import json, csv
+    print(json.dumps(1), csv.reader.__name__)
+"""
+    assert said(program) == ["absent", "ours", "False", "writer", "1", "reader"]

@@ -41,8 +41,8 @@ def test_a_session_gets_the_operators_settings_whole_and_what_the_claim_adds(hos
     daemon, _ = work(host.claim(usd_micros=5_000_000), (HEADER, SETTLE, drained), usd_per_day=2, turns=7)
     given = durable.read(SessionSettings, host.state / "sessions" / "S1" / "settings.json")
     workspace = host.state / "workspaces" / "T1"
-    folders = {"workspace": str(workspace), "mirrors": str(workspace.parents[1] / "mirrors")}
-    assert given == SessionSettings(operator=daemon.settings, usd_micros=2_000_000, **folders)
+    shared = {name: str(workspace.parents[1] / name) for name in ("mirrors", "caches")}
+    assert given == SessionSettings(operator=daemon.settings, usd_micros=2_000_000, workspace=str(workspace), **shared)
     assert workspace.stat().st_mode & 0o777 == 0o700
 
 

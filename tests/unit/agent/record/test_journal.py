@@ -57,6 +57,15 @@ def test_a_second_opener_is_refused(path):
         Journal(path, clock)
 
 
+def test_a_copy_of_its_lock_in_a_program_that_just_starts_keeps_no_opener_out(path):
+    with Journal(path, clock) as journal:
+        copy = os.dup(journal._fd)  # what a fork does
+    try:
+        write(path, "a")
+    finally:
+        os.close(copy)
+
+
 def test_a_reader_needs_no_lock_and_does_not_see_a_record_before_its_newline(path):
     write(path, "a")
     with path.open("ab") as file:

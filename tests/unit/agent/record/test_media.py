@@ -1,14 +1,15 @@
-"""What images and documents cost, how requests get their bytes, and where those are kept."""
+"""What images and documents cost, and where their bytes are kept."""
 
 import base64
 import random
 import re
+import tracemalloc
 
 import pytest
 
 from agent.record import media, price_file
 from agent.record.blobs import Blobs
-from agent.record.limits import Limits, bound, hand_over_due, no_room
+from agent.record.limits import Limits, bound, bytes_to_show, hand_over_due, no_room
 from doubles.claude import media as vendor
 from tests.papers import pdf, png
 from wire.types import Event, EventKind
@@ -64,7 +65,7 @@ ROOM = {
     "a heavy image": ([], {**IMAGE, "bytes": 4_000_000}, 500, "3932 kB, and it has 4000"),
     "a wide image": ([], {**IMAGE, "side": 8001}, 500, "8000 pixels"),
     "the 21st": ([IMAGE] * 20, IMAGE, 500, "20 images"),
-    "more than a request": ([{**IMAGE, "bytes": 3_000_000}] * 3, {**PDF, "bytes": 2_000_000}, 500, "10 MB"),
+    "more than a request": ([{**IMAGE, "bytes": 3_500_000}] * 6, {**PDF, "bytes": 3_000_000}, 500, "than 23 MB"),
     "the 101st page": ([{**PDF, "pages": 98, "usual": 0}], PDF, 500, "100 pages"),
     "more than a session": ([], {**PDF, "usual": 60_000, "pages": 20}, 40_000, r"room for 50000; .* now 16 at most"),
     "more than the money": ([], {**PDF, "tokens": 2_000_000}, 500, "dollars"),
@@ -82,20 +83,48 @@ def test_what_fits_is_not_refused(one):
     assert no_room(events(IMAGE, tokens=500), one, LIMITS, price_file.load(None, MODEL), MODEL) == ""
 
 
-def test_a_request_gets_the_bytes_where_the_journal_has_names():
-    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "here"}]}
-    result["content"].append(media.block({**PDF, "sha256": "a"}))
-    parameters = {"messages": [{"role": "user", "content": [result, media.block({**IMAGE, "sha256": "b"})]}]}
-    [told, image] = media.filled(parameters, {"a": b"%PDF-"}.get)["messages"][0]["content"]
-    assert told["content"][1] == {"type": "document", **source(media.PDF, b"%PDF-")}
-    assert image["text"] == "[a.png was shown here, and is not on this host: view it again]"
+@pytest.mark.parametrize("tokens", [10_000, 90_000, 900_000])
+def test_what_is_shown_leaves_room_in_a_request_for_the_longest_conversation(tokens):
+    most = bytes_to_show(Limits(turns=30, hand_over_tokens=tokens, usd_micros=1, max_tokens=1))
+    assert most // 3 * 4 + 2 * 4 * tokens <= media.REQUEST_BYTES
+    assert most > 18_000_000
 
 
-def test_a_blob_is_kept_once_and_read_whole_or_not_at_all(tmp_path):
-    blobs = Blobs(tmp_path / "blobs")
-    name = blobs.keep(b"content")
-    assert blobs.keep(b"content") == name
+@pytest.fixture
+def blobs(tmp_path):
+    return Blobs(tmp_path / "blobs")
+
+
+def kept(blobs, content):
+    with blobs.draft() as draft:
+        draft.write(content)
+        return blobs.keep(draft)
+
+
+def test_a_blob_is_kept_once_and_found_whole_or_not_at_all(tmp_path, blobs):
+    name = kept(blobs, b"content")
+    assert kept(blobs, b"content") == name
     assert [path.name for path in (tmp_path / "blobs").iterdir()] == [name]
-    assert (blobs.read(name), blobs.read("0" * 64)) == (b"content", None)
+    assert (blobs.find(name).read_bytes(), blobs.find("0" * 64)) == (b"content", None)
     (tmp_path / "blobs" / name).write_bytes(b"damaged")
-    assert blobs.read(name) is None
+    assert Blobs(tmp_path / "blobs").find(name) is None
+    assert kept(Blobs(tmp_path / "blobs"), b"content") == name
+    assert (tmp_path / "blobs" / name).read_bytes() == b"content"
+
+
+def test_a_draft_that_is_not_kept_leaves_nothing(tmp_path, blobs):
+    with blobs.draft() as draft:
+        draft.write(b"content")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_no_blob_is_in_memory_as_a_whole(blobs):
+    with blobs.draft() as draft:
+        for _ in range(200):
+            draft.write(bytes(100_000))
+        tracemalloc.start()
+        try:
+            blobs.find(blobs.keep(draft))
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        finally:
+            tracemalloc.stop()

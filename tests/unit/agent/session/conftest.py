@@ -105,7 +105,6 @@ class Lives:
         self.tools = RecordingTools()
         self.drain = SleeplessDrain(lambda: 0.0)
         self.now = 0.0
-        self.blobs = {}
         self.limits = Limits(turns=30, hand_over_tokens=90_000, usd_micros=5_000_000, max_tokens=8192)
         self.begin("Task: Count the beds")
 
@@ -130,7 +129,6 @@ class Lives:
                 drain=self.drain,
                 clock=lambda: self.now,
                 ends=100.0,
-                kept=self.blobs.get,
             )
             with pytest.raises(endings.Ending) as raised:
                 session.run()

@@ -77,6 +77,18 @@ def test_an_answer_is_plain_data_with_its_usage(ask):
     assert (message["stop_reason"], message["usage"]["output_tokens"]) == ("end_turn", 2)
 
 
+def test_a_request_says_its_length_and_does_not_go_out_in_chunks(ask):
+    def does(request):
+        sent.update(request.headers, body=request.read())
+        return streamed(answer(["x"]))(request)
+
+    sent = {}
+    ask(does)
+    assert json.loads(sent["body"]) == {**PARAMETERS, "stream": True}
+    assert (sent["content-length"], sent["content-type"]) == (str(len(sent["body"])), "application/json")
+    assert "transfer-encoding" not in sent
+
+
 def test_its_events_arrive_in_batches_of_two_hundred_but_for_the_last_which_the_whole_answer_follows(ask):
     batches = []
     ask(streamed(answer(["x"] * 400)), batches.append)

@@ -1,5 +1,6 @@
 """The editor and the collection of files, through the sandbox."""
 
+import io
 import os
 
 import pytest
@@ -56,21 +57,25 @@ def test_a_link_out_of_the_workspace_leads_nowhere(sandbox, workspace):
 def test_a_file_is_collected_as_it_is(sandbox, workspace):
     content = os.urandom(300_000)
     (workspace / "report.bin").write_bytes(content)
-    assert collect(sandbox, "report.bin").content == content
+    into = io.BytesIO()
+    collect(sandbox, "report.bin", into)
+    assert into.getvalue() == content
 
 
 def test_ten_megabytes_go_and_one_byte_more_does_not(sandbox, workspace):
     (workspace / "big").write_bytes(bytes(FILE_LIMIT))
-    assert len(collect(sandbox, "big").content) == FILE_LIMIT
+    into = io.BytesIO()
+    collect(sandbox, "big", into)
+    assert into.tell() == FILE_LIMIT
     (workspace / "big").write_bytes(bytes(FILE_LIMIT + 1))
     with pytest.raises(CallFailed, match="over 10 MB"):
-        collect(sandbox, "big")
+        collect(sandbox, "big", io.BytesIO())
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", ".hidden", "", "a\nb"])
 def test_only_plain_names_are_collected(sandbox, name):
     with pytest.raises(CallFailed, match="plain names"):
-        collect(sandbox, name)
+        collect(sandbox, name, io.BytesIO())
 
 
 def test_links_folders_pipes_and_what_is_missing_are_not_collected(sandbox, workspace):
@@ -79,4 +84,4 @@ def test_links_folders_pipes_and_what_is_missing_are_not_collected(sandbox, work
     os.mkfifo(workspace / "pipe")
     for name in ("link", "folder", "pipe", "missing"):
         with pytest.raises(CallFailed, match=f"{name} can't be handed over"):
-            collect(sandbox, name)
+            collect(sandbox, name, io.BytesIO())

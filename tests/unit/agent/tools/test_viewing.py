@@ -1,6 +1,5 @@
 """Images and PDF documents, looked at through the sandbox."""
 
-import io
 import time
 
 import pypdf
@@ -43,7 +42,7 @@ def test_an_image_is_shown_as_it_is(sandbox, viewer, blobs, workspace):
     [one] = result.carries["shown"]
     assert (result.is_error, result.content) == (False, "plan.png: it is shown here.")
     assert (one["media_type"], one["side"], one["tokens"]) == ("image/png", 1200, media.image_tokens(1200, 800))
-    assert blobs.read(one["sha256"]) == png(1200, 800)
+    assert blobs.find(one["sha256"]).read_bytes() == png(1200, 800)
 
 
 JPEG = b"\xff\xd8\xff\xe0\0\4ab\xff\xff\xc0\0\x11\x08" + b"\0\x20\0\x40" + bytes(20)
@@ -60,10 +59,10 @@ def test_a_pdf_is_shown_whole_or_by_its_pages(sandbox, viewer, blobs, workspace)
     (workspace / "rates.pdf").write_bytes(pdf(5))
     whole = view(sandbox, viewer, "rates.pdf")
     assert whole.content == "rates.pdf, pages 1 to 5 of 5: it is shown here."
-    assert blobs.read(whole.carries["shown"][0]["sha256"]) == pdf(5)
+    assert blobs.find(whole.carries["shown"][0]["sha256"]).read_bytes() == pdf(5)
     part = view(sandbox, viewer, "rates.pdf", view_range=[4, -1])
     assert part.content == "rates.pdf, pages 4 to 5 of 5: it is shown here."
-    assert len(pypdf.PdfReader(io.BytesIO(blobs.read(part.carries["shown"][0]["sha256"]))).pages) == 2
+    assert len(pypdf.PdfReader(blobs.find(part.carries["shown"][0]["sha256"])).pages) == 2
 
 
 def test_a_page_that_is_denser_than_pages_are_costs_what_it_holds(viewer, workspace):
