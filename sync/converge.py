@@ -192,6 +192,7 @@ class Converge:
             )
             raise SyncFailed("sheet_moved", cause, "delete them there; the next run fills the tab")
         if title is not None:
+            shape.require_loadable(self._tab or 0, len(self._sheet.reader.columns))
             self._require_no_load_under_way()
             self._history.keep_load(self._tab or 0, self._outside.now())
             try:
