@@ -1,8 +1,8 @@
 """A model for measuring: it answers at once, or after a fixed time, so that all that is measured is who asks it.
 
 It calls bash so many times and then ends: with `finish` where the caller has such a tool, by a command where it is told
-one. It speaks the Messages API
-streamed and plain, with and without betas, and checks nothing: the double of Claude does that.
+one. It speaks the Messages API streamed and plain, with and without betas, and checks nothing: the double of Claude
+does that.
 """
 
 import asyncio

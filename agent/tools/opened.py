@@ -9,14 +9,14 @@ sandbox, before anything of one comes into the workspace; of a workspace that ca
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from agent.record import durable
 from agent.record import workspace as workspaces
 from agent.sandbox.command import Mounts
 from agent.settings import Repository
-from wire.disk import remove_tree
+from wire.disk import below, remove_tree
 from wire.values import Written
 
 SHOWN = "/repositories"
@@ -115,18 +115,9 @@ class Opened:
 
 def _is_larger(folder: Path, most: int) -> bool:
     size = 0
-    for found in _walked(folder):
-        size += max(found.st_blocks * _BLOCK, _BLOCKS)
+    for path in below(folder):
+        with contextlib.suppress(OSError):
+            size += max(path.lstat().st_blocks * _BLOCK, _BLOCKS)
         if size > most:
             return True
     return False
-
-
-def _walked(folder: Path) -> Iterator[os.stat_result]:
-    """Yield what stat says of all below a folder, nothing followed; what can't be read is passed over."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                yield entry.stat(follow_symlinks=False)
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _walked(Path(entry.path))
