@@ -90,9 +90,9 @@ def settings(chain, server, tmp_path):
     file = chain.folder / "jada.local.toml"
     text, link = file.read_text(), file.readlink() if file.is_symlink() else None
     file.unlink()
-    text_with_tools = text.replace("# tool_packages = ", "tool_packages = ", 1)
-    assert all(f'"{name}"' in text_with_tools.partition("\ntool_packages = ")[2].partition("\n")[0] for name in TOOLS)
-    file.write_text(text_with_tools + SETTINGS.replace("ADDRESS", chain.site.cloud_address))
+    with_tools = text.replace("# tool_packages = ", "tool_packages = ", 1)
+    assert all(f'"{name}"' in with_tools.partition("\ntool_packages = ")[2].partition("\n")[0] for name in TOOLS)
+    file.write_text(with_tools + SETTINGS.replace("ADDRESS", chain.site.cloud_address))
     chain.fab("secrets", "--from", str(tmp_path / "secrets"))
     chain.fab("deploy")
     yield

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.trees import nested
 from wire.disk import below, remove_tree
 
 SOMEBODY = 65534
@@ -29,26 +30,13 @@ def test_a_tree_goes_and_what_its_links_lead_to_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["outside"]
 
 
-def deep(folder, levels):
-    """So many folders in each other, and a file in the last; by steps: as one path they would be too long."""
-    folder.mkdir()
-    here = os.open(folder, os.O_RDONLY)
-    for _ in range(levels):
-        os.mkdir("a", dir_fd=here)
-        below_it = os.open("a", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below_it
-    os.close(os.open("last", os.O_CREAT | os.O_WRONLY, dir_fd=here))
-    os.close(here)
-
-
 @pytest.mark.process
 def test_thousands_of_folders_in_each_other_are_walked_as_far_as_paths_go_and_go(tmp_path):
-    deep(tmp_path / "tree", 3000)
-    assert 1000 < sum(1 for _ in below(tmp_path / "tree")) < 3000
-    assert sum(1 for _ in below(tmp_path / "tree", 7)) == 7
-    remove_tree(tmp_path / "tree")
-    assert not (tmp_path / "tree").exists()
+    with nested(tmp_path / "tree", 3000):
+        assert 1000 < sum(1 for _ in below(tmp_path / "tree")) < 3000
+        assert sum(1 for _ in below(tmp_path / "tree", 7)) == 7
+        remove_tree(tmp_path / "tree")
+        assert not (tmp_path / "tree").exists()
 
 
 def test_a_walk_follows_nothing_and_names_folders_before_what_is_in_them(tmp_path):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from agent.record.workspace import CannotUnpack, pack, unpack
+from tests.trees import nested
 
 SOMEBODY = 65534
 
@@ -110,12 +111,10 @@ def test_a_link_in_an_archive_leads_no_file_astray(tmp_path):
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_folders_in_each_other_by_the_thousand_do_not_travel_and_stop_nothing(work, tmp_path, monkeypatch):
-    monkeypatch.chdir(work)
-    for name in ("deep", *["a"] * 1500):
-        os.mkdir(name)  # noqa: PTH102 - by steps
-        os.chdir(name)
-    packed = pack(work)
+@pytest.mark.process
+def test_folders_in_each_other_by_the_thousand_do_not_travel_and_stop_nothing(work, tmp_path):
+    with nested(work / "deep", 1500):
+        packed = pack(work)
     unpack(packed.archive, tmp_path / "T2")
     assert (tmp_path / "T2" / "notes.txt").exists()
     assert len([path for path in seen(tmp_path / "T2") if path.name == "a"]) == 99
