@@ -102,7 +102,7 @@ _DEEPEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What was not copied: only its own process can read it (a socket, a pipe, a device), or it is too deep in folders."""
+    """What was not copied: only its own process can read it (a socket, a pipe, a device), or lies too deep."""
 
     name: str
 
