@@ -5,8 +5,11 @@ BIN := .venv/bin
 # Refusals name the command that was typed. Files go through the environment, because their names may hold quotes.
 export JADA_TYPED := $(if $(SUDO_UID),sudo )make$(if $(MAKECMDGOALS), $(MAKECMDGOALS))$(if $(findstring command,$(origin JADA_OCTET)), JADA_OCTET=$(JADA_OCTET))$(if $(CLAUDE), CLAUDE=$(CLAUDE))$(if $(BOOKINGS), BOOKINGS=$(BOOKINGS))$(if $(HOSTS), HOSTS=$(HOSTS))
 export BOOKINGS
-# What root writes in a user's checkout would be root's.
-$(if $(SUDO_UID),$(eval export PYTHONDONTWRITEBYTECODE := 1))
+# Compiled once, into the cache: where an image says that no bytecode is written, each of our thousand programs would
+# compile all that it imports. Not under sudo, where what root writes below a user's folders would be root's.
+BYTECODE := $(addsuffix /jada/bytecode,$(or $(XDG_CACHE_HOME),$(addsuffix /.cache,$(HOME))))
+export PYTHONDONTWRITEBYTECODE := $(if $(SUDO_UID),1)
+export PYTHONPYCACHEPREFIX := $(if $(SUDO_UID),,$(BYTECODE))
 
 .PHONY: arm help demo down env clean-cache test unit check faults bench scale mutants tools docs dist real-check pictures
 
@@ -31,6 +34,11 @@ clean-cache: ## remove the tools' cache, and say what that frees
 	@test -e .venv/made-for || local/bootstrap
 	@$(BIN)/python -m local clean-cache
 
+# Half of what collecting all tests takes, in each process of them, and of each `fab` that they start, was Python's compiling.
+# Below the cache, also where bytecode beside the sources is not wanted: it is root's there, as images are.
+test unit check faults: export PYTHONDONTWRITEBYTECODE :=
+test unit check faults: export PYTHONPYCACHEPREFIX := $(or $(XDG_CACHE_HOME),$(if $(SUDO_UID),$(shell getent passwd $(SUDO_UID) | cut -d: -f6),$(HOME))/.cache)/jada/bytecode
+
 PARTS := unit contract e2e chain
 TESTS_unit := tests/unit
 TESTS_contract := tests/contract
@@ -40,6 +48,9 @@ TESTS_chain := tests/e2e/chain
 PROCESSES := $(shell echo $$((2 * $$(nproc))))
 OTHER_PART := $(filter-out $(PARTS),$(PART))
 
+# Root's own cache, by sudo too.
+test: export PYTHONPYCACHEPREFIX := $(BYTECODE)
+test: export PYTHONDONTWRITEBYTECODE :=
 # Refused before anything is installed.
 test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e or chain
 	$(if $(OTHER_PART),$(error jada: there is no part $(OTHER_PART); PART is one of $(PARTS), and without it all are run))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-QUEUE, TOKENS = "queue.db", "tokens.json"
+QUEUE, TABLE, TOKENS = "queue.db", "queue.table", "tokens.json"
 DASHBOARD, SECRETS = "dashboard", "secrets"
 GOOGLE = "port_sheet_token.json"
 WHOLE_BYTES = 1 << 20

@@ -222,7 +222,7 @@ class Overview:
         return Figures(
             now=now,
             ready=self._queue.is_ready(),
-            well=self._queue.is_known_well(success),
+            well=self._queue.is_known_well(),
             census=self._store.census(now.timestamp()),
             spent=self._store.spent(""),
             sessions_today=self.today().sessions,

@@ -3,7 +3,7 @@
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace as replace_value
 from datetime import UTC, datetime, timedelta
@@ -597,7 +597,9 @@ class Queue:
         alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
         if self._sync_rests(self._beside.paused(), now):
             alarms.pop(watch.SYNC, None)
-        silent = {each.report.host: each.report.at if each.is_silent else None for each in self.fleet.heard()}
+        # Of one that may have been silent for long already nothing is known: its alarm stays as it is.
+        known = [each for each in self.fleet.heard() if each.is_silent or not each.is_old]
+        silent = {each.report.host: each.report.at if each.is_silent else None for each in known}
         alarms |= watch.silent(silent, self._new_id, now)
         return {**alarms, **watch.unreadable(self.store.damaged(), self._new_id(), now)}
 
@@ -743,15 +745,23 @@ class Queue:
 
     def wellness(self) -> Wellness:
         """Say whether queue, worker and sync are truly well; a store that does not answer raises."""
-        said = (*beside.lines(self._beside.paused()), *self._complaints(self.store.last_success()))
-        return Wellness(well=not said, complaints=said)
+        success, latest = self.store.last_success(), self._latest_run()
+        said = (*beside.lines(self._beside.paused()), *self._complaints(success, latest))
+        missing = tuple(self._unproven(success, latest))
+        return Wellness(well=not said and not missing, complaints=said, unproven=missing)
 
-    def _complaints(self, success: SyncRun | None) -> tuple[str, ...]:
+    def _latest_run(self) -> SyncRun | None:
+        return next(iter(self.store.sync_runs(limit=1)), None)
+
+    def _unproven(self, success: SyncRun | None, latest: SyncRun | None) -> Iterator[str]:
+        yield from wellness.unproven(success, latest, self._settings, worker_heard=self._worker_heard)
+        yield from self.fleet.unheard()
+
+    def _complaints(self, success: SyncRun | None, latest: SyncRun | None) -> tuple[str, ...]:
         paused, now = self._beside.paused(), self.clock()
         said = [*self._own_complaints(now), *self.fleet.complaints()]
         # What rests, because it is paused, is not complained of.
         if not self._sync_rests(paused, now):
-            latest = next(iter(self.store.sync_runs(limit=1)), None)
             said += wellness.sync_complaints(success, latest, self._started, now, self._settings)
         return tuple(said)
 
@@ -781,10 +791,9 @@ class Queue:
         """When a worker was heard of; None before that."""
         return self._worker_seen if self._worker_heard else None
 
-    def is_known_well(self, success: SyncRun | None) -> bool:
+    def is_known_well(self) -> bool:
         """Whether nothing is wrong, and nothing unobserved."""
-        missing = [*wellness.unproven(success, self._settings, worker_heard=self._worker_heard)]
-        return self.is_ready() and not missing and self.wellness().well
+        return self.is_ready() and self.wellness().well
 
     def standing(self, waiting: int) -> Standing:
         """Say how all stands, for the top of the page; the queue was just proven, by a write that was read back."""
@@ -792,11 +801,11 @@ class Queue:
             proven_at = self._proof.latest()
         except (Busy, Full, Unready) as error:
             return wellness.standing([f"the queue: {error}"], [], [], waiting)
-        success = self.store.last_success()
-        unproven = wellness.unproven(success, self._settings, worker_heard=self._worker_heard)
-        basis = wellness.observed(proven_at, self._worker_seen, success, self._settings)
+        success, latest = self.store.last_success(), self._latest_run()
+        unproven = self._unproven(success, latest)
+        basis = wellness.observed(proven_at, self._worker_seen, success, latest, self._settings)
         paused = beside.lines(self._beside.paused())
-        return wellness.standing(self._complaints(success), [*unproven], [*basis], waiting, paused)
+        return wellness.standing(self._complaints(success, latest), [*unproven], [*basis], waiting, paused)
 
     def off_box(self) -> tuple[bool, NightlyBackup | None]:
         """Say whether backups are sent off the box, and how the last one stands, as far as it was observed."""

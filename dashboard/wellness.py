@@ -22,8 +22,7 @@ def sync_complaints(
     success: SyncRun | None, latest: SyncRun | None, started: datetime, now: datetime, settings: Settings
 ) -> Iterator[str]:
     """Yield what is wrong with the sync; nothing says that the sheet is known to be in step."""
-    if latest and latest.outcome == SyncOutcome.OFF:
-        # Nothing is out of step as long as nothing is to be in step; and no run says so.
+    if _is_off(latest):
         return
     if latest and latest.outcome not in rules.SUCCESSES:
         yield f"the sync's run of {latest.finished_at} failed"
@@ -39,12 +38,19 @@ def hampered(troubles: Mapping[str, str | None]) -> Iterator[str]:
             yield f"the worker on {host} can't work: {trouble}"
 
 
-def unproven(success: SyncRun | None, settings: Settings, *, worker_heard: bool) -> Iterator[str]:
+def unproven(
+    success: SyncRun | None, latest: SyncRun | None, settings: Settings, *, worker_heard: bool
+) -> Iterator[str]:
     """Yield what nobody has observed yet: it is no complaint, and no good news either."""
     if not worker_heard:
         yield "the worker has not been heard of since the dashboard began"
-    if settings.freshness_minutes and success is None:
+    if settings.freshness_minutes and success is None and not _is_off(latest):
         yield "no sync run has succeeded yet"
+
+
+def _is_off(latest: SyncRun | None) -> bool:
+    """Whether the sync said that it is not set up: nothing is out of step as long as nothing is to be in step."""
+    return latest is not None and latest.outcome == SyncOutcome.OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +62,15 @@ class Standing:
     reasons: tuple[str, ...] = ()
 
 
-def observed(proven_at: datetime, worker_seen: datetime, success: SyncRun | None, settings: Settings) -> Iterator[str]:
+def observed(
+    proven_at: datetime, worker_seen: datetime, success: SyncRun | None, latest: SyncRun | None, settings: Settings
+) -> Iterator[str]:
     """Yield what good news rests on."""
     yield f"the queue was written and read back at {proven_at:%H:%M:%S} UTC"
     yield f"the worker was heard of at {worker_seen:%H:%M} UTC"
-    if settings.freshness_minutes and success:
+    if latest and _is_off(latest):
+        yield f"the sync is not set up, as it said at {moment(latest.finished_at, 'finished_at'):%H:%M} UTC"
+    elif settings.freshness_minutes and success:
         yield f"the sheet was in step at {moment(success.finished_at, 'finished_at'):%H:%M} UTC"
 
 

@@ -847,10 +847,11 @@ class SessionRates(Written, frozen=True, kw_only=True):
 
 
 class Wellness(Written, frozen=True, kw_only=True):
-    """Whether queue, worker and sync are truly well; what is wrong when they are not."""
+    """Whether queue, worker and sync are truly well; what is wrong when they are not, and what nobody observed yet."""
 
     well: bool
     complaints: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
 
 
 class TasksQuery(Request, frozen=True, kw_only=True):

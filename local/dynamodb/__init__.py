@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from local.ports import reserved
 from local.process import wait_until
 
 STARTS_WITHIN_S = 90.0
@@ -24,9 +25,9 @@ def running(library: Path, folder: Path, *, in_memory: bool = False) -> Iterator
     It keeps its tables in `folder`, where another one finds them again, or, `in_memory`, nowhere. Its log is there too.
     Raises `NotStarted`.
     """
-    port = _free_port()
     log = folder / "server.log"
     with (
+        reserved() as port,
         log.open("ab") as out,
         subprocess.Popen(
             command(library, None if in_memory else folder, port),
@@ -63,9 +64,3 @@ def answers(address: str, port: int) -> bool:
     with suppress(OSError), socket.create_connection((address, port), timeout=1):
         return True
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

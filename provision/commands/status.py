@@ -1,7 +1,8 @@
 """`fab status`: how a host is: its units, its release, the queue and the last sync."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from invoke.context import Context
@@ -14,7 +15,9 @@ from provision.release.plan import Probed
 from provision.system.units import SERVICES
 from provision.target import load_target
 from wire.client import Client, RequestRefused
-from wire.types import HostDayUse, HostList, HostStanding, Notifications, SyncRun, Task
+from wire.types import HostDayUse, HostList, HostStanding, Notifications, State, SyncRun, Task
+
+_COUNTED = re.compile(r'^jada_tasks\{state="(\w+)"\} (\S+)$', re.MULTILINE)
 
 
 @task(help={**ONE_HOST, **JSON}, example="fab status")
@@ -29,29 +32,47 @@ def status(_context: Context, *, json: bool = False, stack: str | None = None, h
             progress.say(line)
     if probed.current is None:
         if json:
-            print_json(as_data(name, probed, None, ()))
+            print_json(as_data(name, probed, None))
         return
     with queue_client(stack, host) as client:
-        tasks, runs, told = list(client.tasks()), client.sync_runs(), client.notifications()
-        fleet = _fleet(client)
+        seen, told, fleet = look(client), client.notifications(), _fleet(client)
     if json:
-        print_json({**as_data(name, probed, tasks, runs), "hosts": fleet})
+        print_json({**as_data(name, probed, seen), "hosts": fleet})
         return
-    for line in (*queue_lines(tasks, runs), *fleet_lines(fleet)):
+    for line in (*queue_lines(seen), *fleet_lines(fleet)):
         progress.say(line)
     progress.say(notification_line(told))
 
 
-def as_data(name: str, probed: Probed, tasks: Sequence[Task] | None, runs: Sequence[SyncRun]) -> dict[str, Any]:
-    """Return all that for a program; `tasks` is None where there is no queue yet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a queue holds: how many tasks in each state, those that wait for a user, the latest sync runs."""
+
+    counts: Mapping[str, int]
+    waiting: Sequence[Task]
+    runs: Sequence[SyncRun]
+
+
+def look(client: Client) -> Seen:
+    """Ask a queue for that. Its tasks are counted by itself: there may be a million."""
+    counted = ((state, int(float(count))) for state, count in _COUNTED.findall(client.metrics()))
+    return Seen(
+        counts={state: count for state, count in counted if count},
+        waiting=tuple(task for task in client.tasks(State.NEEDS_YOU) if task.waiting),
+        runs=client.sync_runs(),
+    )
+
+
+def as_data(name: str, probed: Probed, seen: Seen | None) -> dict[str, Any]:
+    """Return all that for a program; `seen` is None where there is no queue yet."""
     return {
         "host": name,
         "release": probed.current,
         "paused": probed.paused,
         "units": {unit: {**state, "NRestarts": _restarts(state)} for unit, state in probed.units.items()},
-        "tasks": None if tasks is None else Counter(task.state.value for task in tasks),
-        "waiting": [task for task in tasks or () if task.waiting],
-        "last_sync": runs[0] if runs else None,
+        "tasks": None if seen is None else seen.counts,
+        "waiting": seen.waiting if seen else [],
+        "last_sync": seen.runs[0] if seen and seen.runs else None,
     }
 
 
@@ -67,15 +88,14 @@ def host_lines(probed: Probed) -> Iterator[str]:
         yield f"{unit:<24} {state.get('ActiveState')} ({state.get('SubState')}){running}{restarts}{result}"
 
 
-def queue_lines(tasks: Sequence[Task], runs: Sequence[SyncRun]) -> Iterator[str]:
+def queue_lines(seen: Seen) -> Iterator[str]:
     """Say what the queue holds and how the last sync went; a failed one with cause and cure."""
-    counts = Counter(task.state.value for task in tasks)
-    yield "tasks      " + (", ".join(f"{count} {state}" for state, count in counts.items()) or "none yet")
-    yield from (f"waiting    {task.id}  {task.title}: {task.waiting.text}" for task in tasks if task.waiting)
-    if not runs:
+    yield "tasks      " + (", ".join(f"{count} {state}" for state, count in seen.counts.items()) or "none yet")
+    yield from (f"waiting    {task.id}  {task.title}: {task.waiting.text}" for task in seen.waiting if task.waiting)
+    if not seen.runs:
         yield "last sync  none yet"
         return
-    last = runs[0]
+    last = seen.runs[0]
     figures = f"{last.rows_read} read, {last.added} added, {last.changed} changed, {last.removed} removed"
     yield f"last sync  {last.finished_at}  {last.outcome.value}: {figures}"
     if last.cause:

@@ -227,6 +227,8 @@ def test_a_failed_task_is_a_message_until_it_is_settled(client):
 
 
 def test_a_worker_that_lives_and_a_sync_that_failed_are_known(client):
+    assert client.wellness().well is False
+    client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.UNCHANGED))
     assert client.present(Presence(host="h")).well
     assert client.today("h").usd_micros == {}
     client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED))

@@ -190,5 +190,6 @@ def test_a_look_says_what_a_host_holds(places, tmp_path):
             "sync": {"entries": 0, "bytes": 0},
             "dashboard": {"entries": 0, "bytes": 0},
         },
+        "table": "",
         "unfinished": False,
     }

@@ -56,7 +56,7 @@ def test_a_pause_withholds_all_is_well_and_says_by_whom_and_since_when(queue, ho
     assert (standing.kind, standing.line) == ("waits", "Paused: nothing is begun")
     assert standing.reasons == (f"{WORKER}, {SYNC}: paused by anna since 2026-05-13T12:00:00Z (it is replaced)",)
     assert not queue.wellness().well
-    assert not queue.is_known_well(queue.store.last_success())
+    assert not queue.is_known_well()
 
 
 def test_what_is_paused_is_not_complained_of_and_has_its_time_after(queue, host, clock):

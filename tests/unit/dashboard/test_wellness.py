@@ -7,7 +7,7 @@ from dashboard.settings import Settings
 from dashboard.stores.sqlite import SqliteStore
 from dashboard.wellness import standing
 from wire.times import stamp
-from wire.types import ClaimRequest, Heartbeat, NewTask, Presence, SyncOutcome, SyncRun
+from wire.types import ClaimRequest, Heartbeat, NewTask, Presence, SyncOutcome, SyncRun, Wellness
 
 
 @pytest.fixture
@@ -24,8 +24,20 @@ def ask(queue):
     queue.claim(ClaimRequest(host="h"))
 
 
-def test_all_is_well_from_the_start_until_the_worker_is_silent_too_long(queue, clock):
-    assert queue.wellness().well
+def test_a_start_is_neither_well_nor_a_complaint_until_worker_and_sync_were_heard_of(queue):
+    """A host that starts again and again, and whose worker never does, would look well otherwise."""
+    unheard = "the worker has not been heard of since the dashboard began"
+    assert queue.wellness() == Wellness(well=False, unproven=(unheard, "no sync run has succeeded yet"))
+    ask(queue)
+    assert queue.wellness() == Wellness(well=False, unproven=("no sync run has succeeded yet",))
+    sync(queue)
+    assert queue.wellness() == Wellness(well=True)
+    assert Queue(queue.store, Settings(), queue.clock).wellness() == Wellness(well=False, unproven=(unheard,))
+
+
+def test_a_worker_that_is_silent_too_long_is_a_complaint(queue, clock):
+    sync(queue)
+    ask(queue)
     clock.go_on(minutes=10)
     assert queue.wellness().well
     clock.go_on(seconds=1)
@@ -34,20 +46,32 @@ def test_all_is_well_from_the_start_until_the_worker_is_silent_too_long(queue, c
 
 @pytest.mark.parametrize("sign", [ask, Queue.hear_worker])
 def test_a_claim_or_its_presence_is_a_sign_of_the_worker(queue, clock, sign):
+    sync(queue)
     clock.go_on(minutes=11)
     sign(queue)
     assert queue.wellness().well
 
 
 def test_a_worker_that_says_that_it_cannot_work_is_a_complaint(queue):
+    sync(queue)
     queue.present(Presence(host="box", trouble="no credit"))
     assert queue.wellness().complaints == ("the worker on box can't work: no credit",)
     queue.present(Presence(host="box"))
     assert queue.wellness().well
 
 
+def test_a_sync_that_says_that_it_is_not_set_up_is_nothing_to_wait_for(queue):
+    ask(queue)
+    sync(queue, SyncOutcome.OFF)
+    assert queue.wellness().well
+    assert queue.standing(0).reasons[2] == "the sync is not set up, as it said at 12:00 UTC"
+    sync(queue, SyncOutcome.FAILED)
+    assert not queue.wellness().well
+
+
 def test_a_heartbeat_is_a_sign_of_the_worker(queue, clock):
     task, _ = queue.add(NewTask(title="t"))
+    sync(queue)
     ask(queue)
     clock.go_on(minutes=11)
     queue.heartbeat(task.id, Heartbeat(fence=1))
@@ -55,6 +79,7 @@ def test_a_heartbeat_is_a_sign_of_the_worker(queue, clock):
 
 
 def test_a_failed_run_is_not_well_until_one_succeeds(queue):
+    ask(queue)
     sync(queue, SyncOutcome.FAILED)
     assert queue.wellness().complaints == ("the sync's run of 2026-05-13T12:00:00Z failed",)
     sync(queue)

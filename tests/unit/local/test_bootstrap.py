@@ -17,9 +17,15 @@ UV = """#!/bin/sh
 mkdir -p .venv/bin
 id -u > .venv/user
 env > .venv/environment
-[ ! -e slow ] || sleep 9
+[ ! -p slow ] || read -r _ <slow
 [ ! -e broken ]
 """
+SLEEP = """#!/bin/sh
+[ -e "$0.slept" ] || { echo "$1" >"$0.slept"; exit 0; }
+echo >slow
+exit 1
+"""
+"""What the clock waits by: over at once, then so that what takes long goes on after the clock's first line."""
 
 
 def refused(folder, program, says, **environ):
@@ -131,9 +137,13 @@ def test_what_can_not_be_fetched_is_said_with_what_a_proxy_needs(checkout, tmp_p
     assert "SSL_CERT_FILE must name" in refused.stderr
 
 
-def test_a_long_step_is_not_silent(checkout):
-    (checkout.folder / "slow").touch()
-    assert re.search(r"     [89] s\n", checkout.bootstrap())
+def test_a_long_step_says_something_every_ten_seconds(checkout, tmp_path):
+    sleep = tmp_path / "tools" / "sleep"
+    sleep.write_text(SLEEP)
+    sleep.chmod(0o755)
+    os.mkfifo(checkout.folder / "slow")
+    assert re.search(r"^     \d+ s$", checkout.bootstrap(), re.MULTILINE)
+    assert int(sleep.with_name("sleep.slept").read_text()) < 10
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")

@@ -71,6 +71,22 @@ def test_make_passes_on_what_was_typed(given, environ, typed):
     assert done.stdout == f"{typed}\n"
 
 
+@pytest.mark.parametrize(
+    ("target", "sudo", "compiled"),
+    [("any", {}, 1), ("test", {}, 1), ("test", {"SUDO_UID": "1000"}, 1), ("any", {"SUDO_UID": "1000"}, 0)],
+)
+def test_what_programs_import_is_compiled_once_and_never_beside_its_source(tmp_path, target, sudo, compiled):
+    (tmp_path / "imported.py").touch()
+    # Read after the Makefile, it takes the place of the rule there; what that one exports stays.
+    rule = tmp_path / "rule.mk"
+    rule.write_text(f"{target}: ; @cd {tmp_path} && {sys.executable} -c 'import imported'\n")
+    plain = {name: value for name, value in os.environ.items() if name not in ("SUDO_UID", "MAKEFLAGS")}
+    env = {**plain, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1", **sudo}
+    subprocess.run(["make", "-s", "-f", "Makefile", "-f", str(rule), target], cwd=ROOT, env=env, check=True, timeout=60)
+    assert len(list(tmp_path.rglob("imported.*.pyc"))) == compiled
+    assert not (tmp_path / "__pycache__").exists()
+
+
 def test_a_wrong_authority_is_refused_in_a_line():
     done = local("env", SSL_CERT_FILE="/nosuch.pem")
     assert done.stderr == "jada: there is no file of certificates at /nosuch.pem: correct SSL_CERT_FILE, or unset it\n"

@@ -1,6 +1,7 @@
 """The heartbeat to a service outside: only while all is truly well; its URL is in no log."""
 
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,10 +13,12 @@ from notify.heartbeat import EVERY_S, Heartbeat, seen
 from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
-from wire.types import SyncOutcome, SyncRun
+from wire.times import stamp
+from wire.types import Presence, SyncOutcome, SyncRun
 
 TOKEN = Secret("a-token-of-the-tests")
-FAILED = SyncRun(started_at="2026-05-13T12:00:00Z", finished_at="2026-05-13T12:00:00Z", outcome=SyncOutcome.FAILED)
+AT = "2026-05-13T12:00:00Z"
+FAILED = SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED)
 
 
 class Clock:
@@ -41,7 +44,27 @@ def heartbeat(client, receiver, clock):
     return Heartbeat(client, Secret(f"http://127.0.0.1:{receiver.server.server_port}/ping/uuid-canary\n"), clock)
 
 
-def test_while_all_is_well_the_url_is_called_once_a_minute(heartbeat, receiver, clock):
+def observed(client):
+    """What all is well rests on: a worker that was heard of, a sheet that was in step."""
+    now = stamp(datetime.now(UTC))
+    client.report(SyncRun(started_at=now, finished_at=now, outcome=SyncOutcome.UNCHANGED))
+    client.present(Presence(host="h"))
+
+
+def test_a_host_that_just_began_is_silence_until_its_worker_and_its_sync_were_seen(heartbeat, receiver, clock, client):
+    heartbeat.beat()
+    clock.now += EVERY_S
+    client.present(Presence(host="h"))
+    heartbeat.beat()
+    assert receiver.got == []
+    clock.now += EVERY_S
+    observed(client)
+    heartbeat.beat()
+    assert [path for path, _, _ in receiver.got] == ["/ping/uuid-canary"]
+
+
+def test_while_all_is_well_the_url_is_called_once_a_minute(heartbeat, receiver, clock, client):
+    observed(client)
     for _ in range(2):
         heartbeat.beat()
         clock.now += EVERY_S - 1
@@ -71,6 +94,7 @@ def test_without_a_url_nothing_is_asked(clock):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/uuid-canary", "nonsense uuid-canary"])
 def test_a_service_that_is_away_is_logged_once_without_its_url(client, clock, caplog, url):
     caplog.set_level("INFO")
+    observed(client)
     beating = Heartbeat(client, Secret(url), clock)
     for _ in range(3):
         beating.beat()

@@ -84,6 +84,7 @@ def test_no_option_is_converted_by_the_parser_which_shows_tracebacks(context):
         (["plan", "--nosuch"], "there is no '--nosuch'"),
         (["plna"], "there is no 'plna'"),
         (["help", "plna"], "there is no 'plna'"),
+        (["ssh", "--", "uptime"], "no command takes what comes behind `--`: uptime"),
     ],
 )
 def test_what_was_typed_wrong_is_said_with_a_cure_and_no_traceback(words, said):

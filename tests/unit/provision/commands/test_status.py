@@ -1,25 +1,57 @@
+"""What `fab status` says of a host and its queue."""
+
 from dataclasses import replace
 
+from dashboard.app import create
+from dashboard.stores import ALL_TASKS
+from dashboard.stores.memory import MemoryStore
+from local.serve import running
 from provision.commands import status
+from tests.tokens import accepting
+from wire.client import Client
+from wire.secret import Secret
 from wire.types import (
-    Budget,
+    ClaimRequest,
+    Exit,
     HostDayUse,
     HostList,
     HostStanding,
+    NewTask,
     Notifications,
     RunningOn,
+    SessionEnd,
     State,
     SyncOutcome,
     SyncRun,
-    Task,
 )
 
+TOKEN = Secret("an operator's")
 
-def _task(number, state):
-    return Task(
-        id=str(number), title="t", description="", state=state, priority=5, budget=Budget(), version=1,
-        created_at="t", updated_at="t",
-    )  # fmt: skip
+
+def seen(**held):
+    return status.Seen(**{"counts": {}, "waiting": (), "runs": (), **held})
+
+
+class Large(MemoryStore):
+    """A store with more tasks than anyone wants to have sent."""
+
+    def listing(self, which=ALL_TASKS, **more):
+        assert which.state is State.NEEDS_YOU, "all tasks were asked for"
+        return super().listing(which, **more)
+
+
+def test_a_queue_counts_its_tasks_itself_and_says_which_wait():
+    with running(create(Large(), accepting(TOKEN))) as url:
+        client = Client(url, TOKEN, retries=0)
+        assert status.look(client) == seen()
+        client.cancel(client.add_task(NewTask(title="one")).id)
+        client.add_task(NewTask(title="two"))
+        client.add_task(NewTask(title="three", priority=9))
+        held = client.claim(ClaimRequest(host="box"))
+        client.end(held.session.id, SessionEnd(fence=held.lease.fence, exit=Exit.STUCK, reason="no way"))
+        found = status.look(client)
+    assert (found.counts, found.runs) == ({"cancelled": 1, "needs_you": 1, "queued": 1}, ())
+    assert [(task.title, task.waiting.kind.value) for task in found.waiting] == [("three", "stuck")]
 
 
 def test_a_host_is_described_by_release_and_units(worker):
@@ -37,15 +69,14 @@ def test_the_queue_is_counted_by_state_and_a_failed_sync_tells_cause_and_cure():
     failed = SyncRun(
         started_at="a", finished_at="b", outcome=SyncOutcome.FAILED, cause="the token was revoked", cure="auth_ga.py"
     )
-    tasks = [_task(1, State.DONE), _task(2, State.DONE), _task(3, State.QUEUED)]
-    said = list(status.queue_lines(tasks, [failed]))
+    said = list(status.queue_lines(seen(counts={"done": 2, "queued": 1}, runs=[failed])))
     assert said[0] == "tasks      2 done, 1 queued"
     assert "failed" in said[1]
     assert said[2].strip() == "the token was revoked; auth_ga.py"
 
 
 def test_an_empty_queue_and_no_sync_say_so():
-    assert list(status.queue_lines([], [])) == ["tasks      none yet", "last sync  none yet"]
+    assert list(status.queue_lines(seen())) == ["tasks      none yet", "last sync  none yet"]
 
 
 def test_who_is_notified_is_said_and_what_did_not_reach_them():

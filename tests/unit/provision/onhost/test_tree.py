@@ -128,7 +128,8 @@ def test_uploads_that_were_used_or_left_go_and_those_of_a_later_deploy_stay(tmp_
 
 
 @pytest.mark.process
-def test_an_environment_is_made_of_what_the_lock_names_and_nothing_else(tmp_path):
+def test_an_environment_is_made_of_what_the_lock_names_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)  # no host has it: what is compiled lies beside its source
     (pip,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
     wheel = _wheel("lonely", "Metadata-Version: 2.1\nName: lonely\nVersion: 1\nRequires-Dist: another\n")
     wheels = {"lonely-1-py3-none-any.whl": wheel, pip.name: pip.read_bytes()}
