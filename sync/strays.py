@@ -106,7 +106,7 @@ def _unit(number: int, stray: Stray, table: Table, reader: Reader) -> tuple[Targ
 
 
 def stands_astray(cells: Cells, key: str, known: Container[str], table: Table, reader: Reader) -> bool:
-    """Tell whether a new row of ours stands in a wrong place, of which no copy says so: a row that names no known booking
+    """Tell whether a new row of ours stands in a wrong place, of which no copy says so: a row of no known booking
     holds its key and all the rest of it.
     """
     header, wanted = table.header, Counter(c for c in cells if c != "")
