@@ -201,7 +201,7 @@ def test_each_exit_leads_to_its_state(code, state, need, suspended):
 
 def test_a_question_is_kept_with_the_call_that_asked_it():
     waiting = asked().task.waiting
-    assert (waiting.text, waiting.tool_use_id) == ("keep?", "tu")
+    assert (waiting.text, waiting.tool_use_id, waiting.since) == ("keep?", "tu", stamp(NOW))
 
 
 def test_an_asking_end_without_its_question_is_refused():
@@ -521,7 +521,9 @@ def test_a_family_shares_its_last_session_and_its_last_micro_dollar():
 SPENT = [FamilyBudget(sessions=0, usd_micros=9), FamilyBudget(sessions=9, usd_micros=0)]
 
 
-@pytest.mark.parametrize("found", [Found(), *(Found(parent=queued(), budget=left) for left in SPENT)])
+@pytest.mark.parametrize(
+    "found", [Found(), Found(parent=queued()), *(Found(parent=queued(), budget=left) for left in SPENT)]
+)
 def test_a_child_of_no_task_or_of_a_spent_family_is_refused(found):
     with pytest.raises(Invalid, match="parent"):
         rules.admit(queued(parent="01PARENT"), None, found)

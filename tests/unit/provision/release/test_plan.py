@@ -426,12 +426,22 @@ def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
     assert ordered["reload"] is False
 
 
+def test_what_one_user_paused_at_once_is_a_line_and_has_its_reason_only_where_there_is_one():
+    word = {"by": "anna", "since": "2026-05-13T12:00:00Z", "why": ""}
+    paused = {"a.service": word, "b.service": word, "c.service": {**word, "why": "moved"}}
+    assert list(plan.pause_lines(paused)) == [
+        "a.service, b.service: paused by anna since 2026-05-13T12:00:00Z",
+        "c.service: paused by anna since 2026-05-13T12:00:00Z (moved)",
+    ]
+
+
 def test_a_unit_that_a_hand_changed_restarts_and_says_how(worker, bundle, seeing):
     unit = {**worker.found["unit"][AGENT], "DropInPaths": ["/etc/systemd/system/jada-agent.service.d/x.conf"]}
     made = plan.make(seeing(worker, "unit", {AGENT: unit}), bundle, 3)
     assert _names(made, "unit") == [AGENT]
     assert list(made.restart) == [AGENT]
     assert made.restart[AGENT].endswith("jada-agent.service.d/x.conf, and not none")
+    assert f"will restart    {AGENT}: {made.restart[AGENT]}" in plan.lines(made)
     assert plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)["reload"] is True
 
 
@@ -444,6 +454,7 @@ def test_surroundings_that_a_hand_changed_are_named_and_nothing_is_done_about_th
     made = plan.make(seeing(worker, "area", {"sudo": {"/etc/sudoers.d/x": "is new"}}), bundle, 3)
     assert made.nothing
     assert [each.row.id for each in made.named] == ["area sudo"]
+    assert list(plan.lines(made))[-1] == f"differs  {desired.told(made.named[0])}"
 
 
 def test_a_host_of_an_earlier_release_is_recorded_once(worker, bundle, seeing):
