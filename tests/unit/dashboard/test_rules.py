@@ -35,6 +35,7 @@ from wire.types import (
     Reply,
     SessionEnd,
     State,
+    Workspace,
 )
 from wire.values import Invalid
 
@@ -213,6 +214,12 @@ def test_a_finished_task_names_its_result_and_files():
     files = (FileInfo(name="a.csv", size=2, sha256="f"),)
     record = ended(code=Exit.FINISHED, left=rules.Left(result="r", files=files))
     assert (record.result, record.task.files) == ("r", files)
+
+
+def test_a_finished_task_keeps_no_workspace_and_one_that_goes_on_does():
+    left = replace(claimed(), workspace=Workspace(sha256="a" * 64, size=1))
+    assert ended(left, Exit.FINISHED, result="r").workspace is None
+    assert ended(left, Exit.DRAINED).workspace == left.workspace
 
 
 def test_what_an_unfinished_session_left_is_no_result():
