@@ -25,6 +25,7 @@ from agent.daemon.travel import Workspaces
 from agent.daemon.worker import Daemon
 from agent.settings import Settings
 from dashboard.app import create
+from dashboard.beside import Beside
 from dashboard.settings import Settings as DashboardSettings
 from dashboard.stores.memory import MemoryStore
 from local.ports import reserved
@@ -98,8 +99,9 @@ leave("end", 0, result=json.dumps(seen) if seen is not None else f"{len(journal.
 class Site:
     """A dashboard that can be away for a while and comes back at the same address, and a daemon's state folder."""
 
-    def __init__(self, state, release):
-        self.state, self.release, self.store = state, release, MemoryStore()
+    def __init__(self, state, release, store=None):
+        self.state, self.release, self.store = state, release, store or MemoryStore()
+        self._settings = DashboardSettings(lease_s=6, table="eu-west-1/queue" if store else "")
         self._running, self._reserved = contextlib.ExitStack(), contextlib.ExitStack()
         # Also while it is away: another program's by then, it could not come back.
         self._port = self._reserved.enter_context(reserved())
@@ -107,7 +109,7 @@ class Site:
         self.client = Client(self.url, TOKEN, retries=0)
 
     def start(self):
-        app = create(self.store, accepting(TOKEN), DashboardSettings(lease_s=6))
+        app = create(self.store, accepting(TOKEN), self._settings, beside=Beside(host=self.state.name))
         self.url = self._running.enter_context(running(app, port=self._port))
 
     def stop(self):
