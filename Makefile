@@ -11,7 +11,7 @@ BYTECODE := $(addsuffix /jada/bytecode,$(or $(XDG_CACHE_HOME),$(addsuffix /.cach
 export PYTHONDONTWRITEBYTECODE := $(if $(SUDO_UID),1)
 export PYTHONPYCACHEPREFIX := $(if $(SUDO_UID),,$(BYTECODE))
 
-.PHONY: help demo down env clean-cache test unit check faults bench scale mutants tools docs dist real-check pictures
+.PHONY: arm help demo down env clean-cache test unit check faults bench scale mutants tools docs dist real-check pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,11 @@ env: ## the shell lines by which pulumi, fab and aws act on what is up
 clean-cache: ## remove the tools' cache, and say what that frees
 	@test -e .venv/made-for || local/bootstrap
 	@$(BIN)/python -m local clean-cache
+
+# Half of what collecting all tests takes, in each process of them, and of each `fab` that they start, was Python's compiling.
+# Below the cache, also where bytecode beside the sources is not wanted: it is root's there, as images are.
+test unit check faults: export PYTHONDONTWRITEBYTECODE :=
+test unit check faults: export PYTHONPYCACHEPREFIX := $(or $(XDG_CACHE_HOME),$(if $(SUDO_UID),$(shell getent passwd $(SUDO_UID) | cut -d: -f6),$(HOME))/.cache)/jada/bytecode
 
 PARTS := unit contract e2e chain
 TESTS_unit := tests/unit
@@ -92,6 +97,9 @@ scale: tools ## what several hosts over one table cost, what breaks first: measu
 	@$(BIN)/python -m bench.scale
 
 # From nothing each time: results of an earlier run would count for code that is gone.
+arm: tools ## the filter of system calls on ARM's own kernel, in an emulated machine: needs qemu-system-arm and a cross compiler
+	@$(BIN)/python -m tests.arm
+
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)
 	@local/bootstrap --all-extras --group dev --group mutants
 	@rm -rf mutants

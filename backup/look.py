@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from backup.place import UNFINISHED
-from backup.sources import QUEUE, Places, Skipped, walk
+from backup.sources import QUEUE, TABLE, Places, Skipped, walk
 
 KNOWS = ("-m", "dashboard.restore", "--knows")
 """The queue's own program, which says how many steps of the schema its release knows."""
 
 
 def look(places: Places, app: Path, ask: Callable[[Sequence[str]], str] | None = None) -> dict[str, Any]:
-    """Return the current release, the schema that its queue knows, entries and bytes of each part, and whether a
-    restore was begun and not finished.
+    """Return the current release, the schema that its queue knows, entries and bytes of each part, in which table its
+    queue is, if in one, and whether a restore was begun and not finished.
     """
     return {
         "release": app.parent.resolve().name,
         "schema": int((ask or _asked)([str(app.parent / "venv/bin/python"), *KNOWS])),
         "parts": {**{tree.part: _sum(tree) for tree in places.trees}, "dashboard": _queue(places)},
+        "table": _table(places),
         "unfinished": (places.restores / UNFINISHED).exists(),
     }
 
@@ -32,6 +33,11 @@ def _sum(tree: Any) -> dict[str, int]:
 def _queue(places: Places) -> dict[str, int]:
     queue = places.queue / QUEUE
     return {"entries": int(queue.exists()), "bytes": queue.stat().st_size if queue.exists() else 0}
+
+
+def _table(places: Places) -> str:
+    file = places.queue / TABLE
+    return file.read_text(encoding="utf-8").split()[0] if file.exists() else ""
 
 
 def _asked(command: Sequence[str]) -> str:

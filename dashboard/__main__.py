@@ -67,8 +67,7 @@ def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[so
         store,
         tokens,
         settings,
-        # A table's own point-in-time recovery is its backup.
-        backups=None if settings.table else state / "backups",
+        backups=state / "backups",
         callers=callers.known(),
         access=state,
         limits=limits,

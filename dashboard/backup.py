@@ -1,4 +1,6 @@
-"""The queue's backups: whole, checked copies in a folder of their own, one a night, kept for some days."""
+"""The queue's backups: whole, checked copies in a folder of their own, one a night, kept for some days. A table has its
+own of each night; a copy of it is made when one is asked for.
+"""
 
 import threading
 from datetime import datetime, timedelta
@@ -31,8 +33,7 @@ class Backups:
     def make(self) -> Backup:
         """Make a copy now, then delete those that are too old; raises `Busy`, `Full`, `Unready`: then there is none."""
         if self._folder is None:
-            why = "it is kept in memory only, or in a table, whose point-in-time recovery is its backup"
-            raise Unready(f"this queue makes no copies of its own: {why}")
+            raise Unready("this queue makes no copies of its own: it is kept in memory only")
         with self._one_at_a_time:
             now = self._clock()
             self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -47,7 +48,8 @@ class Backups:
 
     def make_if_due(self) -> None:
         """Make the night's copy, unless there is one or none is wanted."""
-        if not self._folder or not self._settings.backup_days:
+        # A table's own point-in-time recovery is its backup of each night.
+        if not self._folder or not self._settings.backup_days or self._settings.table:
             return
         now = self._clock()
         due = now.replace(hour=self._settings.backup_hour, minute=0, second=0, microsecond=0)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dashboard.app import utc_now
 from dashboard.backup import Backups
+from dashboard.opening import TABLE
 from dashboard.record import Busy, Full, Lost, Unready
 from dashboard.settings import Settings
 from dashboard.stores.files import require_present
@@ -23,6 +24,12 @@ from wire.terminal import printable
 def copy(state: Path) -> str:
     """Make a copy and return its name; nothing older is deleted. Raises `AlreadyUsed`, `Lost`, `Unready`, OSError."""
     queue = state / "queue.db"
+    if (state / TABLE).exists():
+        there = (state / TABLE).read_text(encoding="utf-8").split()[0]
+        raise Lost(
+            f"the queue is in the table {there}, which only its dashboard can copy: `fab resume` starts one that is "
+            "paused; one that is at work may take longer than is waited for, and can be asked again"
+        )
     if not queue.exists():
         require_present(queue)
         raise Lost(f"{queue} is missing: no queue was here yet")

@@ -7,6 +7,7 @@ only: another dashboard counts by its own clock since when it has seen no newer 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -21,6 +22,14 @@ PREFIX = "host:"
 """Before a host's name: the name of its mark."""
 
 
+class Seen(NamedTuple):
+    """A host's report, and since when this process sees it; `is_old` as `Heard` has it."""
+
+    report: HostReport
+    since: float
+    is_old: bool
+
+
 class Fleet:
     """See the module. `host` is this one's name; None: there is only one dashboard, which needs no reports."""
 
@@ -30,7 +39,8 @@ class Fleet:
         self._silent_s = settings.worker_minutes * 60
         self._boottime = boottime
         self._lock = threading.Lock()
-        self._seen: dict[str, tuple[HostReport, float]] = {}
+        self._seen: dict[str, Seen] = {}
+        self._looked = False
         self._beat = 0
 
     def tell(self, report: HostReport, now: datetime) -> None:
@@ -48,16 +58,30 @@ class Fleet:
         with self._lock:
             known = self._seen
             self._seen = {
-                name: known[name] if name in known and known[name][0] == report else (report, now)
+                # What is there at the first look says only that the host lived once.
+                name: known[name]
+                if name in known and known[name].report == report
+                else Seen(report, now, is_old=not self._looked and name != self._host)
                 for name, report in reports.items()
             }
+            self._looked = True
 
     def heard(self) -> list[Heard]:
         """Return what each host last said, as it was at the last look, by name."""
         now = self._boottime()
         with self._lock:
             seen = sorted(self._seen.items())
-        return [Heard(report, now - since, now - since > self._silent_s) for _, (report, since) in seen]
+        return [
+            Heard(each.report, now - each.since, now - each.since > self._silent_s, each.is_old) for _, each in seen
+        ]
+
+    def unheard(self) -> Iterator[str]:
+        """Yield of which other hosts it is not known whether they live."""
+        if self._host is not None and not self._looked:
+            yield "the other hosts have not been looked for yet"
+        for each in self.heard():
+            if each.is_old and not each.is_silent:
+                yield f"the host {each.report.host} has not been heard of since the dashboard began"
 
     def complaints(self) -> Iterator[str]:
         """Yield what is wrong on the other hosts, and which of them are silent."""

@@ -12,11 +12,14 @@ from wire.types import HostDayUse, HostList, HostReport, HostStanding, RunningOn
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A host's last report, and for how many seconds nothing newer was seen."""
+    """A host's last report, and for how many seconds nothing newer was seen; `is_old`: it may have been written long
+    before this dashboard began, which has seen no other one.
+    """
 
     report: HostReport
     for_s: float
     is_silent: bool
+    is_old: bool = False
 
 
 def listed(  # noqa: PLR0913 - what it is put together of

@@ -597,7 +597,9 @@ class Queue:
         alarms = watch.looked(last, latest, self._started, self._new_id, now, self._settings)
         if self._sync_rests(self._beside.paused(), now):
             alarms.pop(watch.SYNC, None)
-        silent = {each.report.host: each.report.at if each.is_silent else None for each in self.fleet.heard()}
+        # Of one that may have been silent for long already nothing is known: its alarm stays as it is.
+        known = [each for each in self.fleet.heard() if each.is_silent or not each.is_old]
+        silent = {each.report.host: each.report.at if each.is_silent else None for each in known}
         alarms |= watch.silent(silent, self._new_id, now)
         return {**alarms, **watch.unreadable(self.store.damaged(), self._new_id(), now)}
 
@@ -752,7 +754,8 @@ class Queue:
         return next(iter(self.store.sync_runs(limit=1)), None)
 
     def _unproven(self, success: SyncRun | None, latest: SyncRun | None) -> Iterator[str]:
-        return wellness.unproven(success, latest, self._settings, worker_heard=self._worker_heard)
+        yield from wellness.unproven(success, latest, self._settings, worker_heard=self._worker_heard)
+        yield from self.fleet.unheard()
 
     def _complaints(self, success: SyncRun | None, latest: SyncRun | None) -> tuple[str, ...]:
         paused, now = self._beside.paused(), self.clock()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dashboard.app import utc_now
 from dashboard.backup import chosen
+from dashboard.opening import TABLE
 from dashboard.record import NotFound, Unready
 from dashboard.stores.files import FILES, held_id, mark, marker
 from dashboard.stores.lock import AlreadyUsed, held
@@ -62,8 +63,8 @@ def _require_sound(backup: Path) -> str:
 
 
 def _set_aside(path: Path, suffix: str) -> Iterator[str]:
-    for ending in FILES:
-        file = path.with_name(path.name + ending)
+    # Also the word that the queue is in a table: what is put back is a file.
+    for file in (*(path.with_name(path.name + ending) for ending in FILES), path.with_name(TABLE)):
         if file.exists():
             yield file.rename(file.with_name(f"{file.name}.before-{suffix}")).name
 

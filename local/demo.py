@@ -5,7 +5,6 @@ import http
 import json
 import os
 import secrets
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ import urllib3
 
 from local import closing, cloud, environment, loss, tools
 from local.account import Account, typed
+from local.ports import reserved
 from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE, Site
 from local.steps import StepFailed, Steps
@@ -286,7 +286,7 @@ def _dashboard(site: Site, env: dict[str, str], operator: Account | None, host: 
     """Open the operator's own tunnel to a host's dashboard and yield a client of its REST API."""
     log = (site.state / "logs" / "tunnel.log").open("wb")
     identity = operator.identity() if operator else {}
-    with log, tempfile.TemporaryDirectory() as name:
+    with log, reserved() as port, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if operator:
             operator.give(folder)
@@ -297,7 +297,7 @@ def _dashboard(site: Site, env: dict[str, str], operator: Account | None, host: 
             "--stack",
             "local",
             "--port",
-            str(_free_port()),
+            str(port),
             "--socket",
             f"{folder}/queue.sock",
             *(["--host", host] if host else []),
@@ -380,13 +380,6 @@ def _closing(site: Site, choice: Choice, bill: list[tuple[Task, int]], steps: St
     sheet = f"{site.url(GOOGLE)}/spreadsheets/d/{SHEET}"
     real = choice.claude == "real"
     return closing.page(tasks, steps.taken, sheet, real=real, environ=os.environ)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _get(url: str, token: str | None = None) -> bytes:

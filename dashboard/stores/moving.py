@@ -172,9 +172,7 @@ class FileSide:
             sqlite._put(db, [*task.blobs.values()])
             sqlite._insert(db, record)
             if task.budget:
-                sql = "UPDATE budgets SET version = ?, sessions = ?, usd_micros = ?, reserved = ? WHERE root = ?"
-                left = task.budget
-                db.execute(sql, (left.version, left.sessions, left.usd_micros, left.reserved, record.root))
+                _put_budget(db, record.root, task.budget)
             sql = "INSERT INTO sessions (id, task, record) VALUES (?, ?, ?)"
             texts = {session.id: dump(session).decode() for session in task.earlier}
             db.executemany(sql, [(name, record.task.id, texts.get(name)) for name in task.sessions])
@@ -183,6 +181,11 @@ class FileSide:
             sql = "INSERT INTO keys (key, digest, task) VALUES (?, ?, ?)"
             db.executemany(sql, [(key.key, key.digest, record.task.id) for key in task.keys])
             sqlite._post(db, task.notices)
+
+    def put_budget(self, root: str, left: FamilyBudget) -> None:
+        """Write what is left to a family."""
+        with self._store._writing() as db:
+            _put_budget(db, root, left)
 
     def put_rest(self, rest: Rest, _tasks: Sequence[str]) -> None:
         """Write what belongs to no task, in one transaction."""
@@ -198,6 +201,11 @@ class FileSide:
             db.executemany("INSERT INTO roles (role, record) VALUES (?, ?)", holds)
             kept = [(*at, each.version, digest(each.content), each.content) for at, each in rest.kept.items()]
             db.executemany("INSERT INTO kept (role, name, version, sha256, content) VALUES (?, ?, ?, ?, ?)", kept)
+
+
+def _put_budget(db: sqlite3.Connection, root: str, left: FamilyBudget) -> None:
+    sql = "UPDATE budgets SET version = ?, sessions = ?, usd_micros = ?, reserved = ? WHERE root = ?"
+    db.execute(sql, (left.version, left.sessions, left.usd_micros, left.reserved, root))
 
 
 def chunks(batches: Batches) -> list[Chunk]:
@@ -225,13 +233,13 @@ def _strictly(kind: type[T], text: str, name: str) -> T:
 
 def move(source: Side, target: Side) -> Counted:
     """Copy all of a queue, read it back and compare; return what was moved. Raises `Unready` for what is not equal."""
-    _require_readable(source)
+    require_readable(source)
     ids = [*source.ids()]
     for task_id in ids:
         target.put(source.task(task_id))
     target.put_rest(source.rest(), ids)
     # Once more: what was passed over is known now.
-    _require_readable(source)
+    require_readable(source)
     return require_same(source, target)
 
 
@@ -252,11 +260,12 @@ def require_same(source: Side, target: Side) -> Counted:
     rest = source.rest()
     if rest != target.rest():
         raise Unready("sync runs, marks, what days cost or what the sync keeps came out otherwise than they are")
-    _require_readable(source)
+    require_readable(source)
     counted.runs = len(rest.runs)
     return counted
 
 
-def _require_readable(source: Side) -> None:
+def require_readable(source: Side) -> None:
+    """Raise `Unready`, which names it, where something was met that cannot be read."""
     if damaged := source.damaged():
         raise Unready(f"what cannot be read is not moved, and would be lost: {', '.join(damaged)}")

@@ -309,6 +309,11 @@ STEPS = (
 )
 
 
+def parts(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the names of all that a queue consists of: its tables, indexes and triggers."""
+    return frozenset(name for (name,) in connection.execute("SELECT name FROM sqlite_master"))
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply the missing steps in one transaction; a second process waits and finds them applied. A newer schema is
     left as it is.

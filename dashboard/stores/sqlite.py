@@ -62,7 +62,7 @@ from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import Bounds, Lead, Window
 from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
-from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate
+from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate, parts
 from wire.disk import sync_folder
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
@@ -162,6 +162,7 @@ class SqliteStore:
         files.require_same(path)
         self._db = _connect(path)
         migrate(self._db)
+        self._parts = parts(self._db)
         self._db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('store', ?)", (new_id(),))
         self.id = files.held_id(self._db)
         files.mark(path, str(self.id))
@@ -251,7 +252,7 @@ class SqliteStore:
                 self._readers.append(db)
 
     def prove(self) -> None:
-        """Write a mark and read it back by another connection, and compare the files with those that were opened."""
+        """Write a mark and read it back by another connection; compare files and schema with those that were opened."""
         if self._damage:
             raise Unready(_damaged(self._path, self._damage))
         if (free := files.free_bytes(self._path.parent)) < self._room:
@@ -268,6 +269,10 @@ class SqliteStore:
         read_back = self._rows("SELECT value FROM meta WHERE key = 'proof'")
         if not read_back or int(read_back[0][0]) < int(written):
             raise Unready(_damaged(self._path, "a write cannot be read back"))
+        with self._reading() as db:
+            # A later release adds to it; what takes something away is none of ours.
+            if gone := ", ".join(sorted(self._parts - parts(db))):
+                raise Unready(_damaged(self._path, f"its schema is not ours any more: {gone} is gone"))
         self._require_opened_files()
 
     def _require_opened_files(self) -> None:
@@ -295,7 +300,7 @@ class SqliteStore:
         try:
             with self._reading() as db:
                 db.execute("VACUUM INTO ?", (str(half),))
-            _require_sound(half)
+            require_sound(half)
             with half.open("rb") as file:
                 os.fsync(file.fileno())
             half.replace(path)
@@ -626,6 +631,11 @@ class SqliteStore:
         sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task {order}"  # noqa: S608 - ours
         return self._sessions(sql, since, limit)
 
+    def sessions_since(self, since: str, *, limit: int) -> int:
+        """Count the sessions from an id on, without a look at their records."""
+        ((count,),) = self._rows("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE id >= ? LIMIT ?)", since, limit)
+        return int(count)
+
     def spent(self, since: str) -> dict[str, Used]:
         """Return what all sessions used by day."""
         rows = self._rows("SELECT day, turns, usd_micros FROM spent WHERE day >= ? ORDER BY day", since)
@@ -851,7 +861,8 @@ def quick_check(db: sqlite3.Connection) -> str | None:
     return None if found == ["ok"] else "; ".join(found)
 
 
-def _require_sound(path: Path) -> None:
+def require_sound(path: Path) -> None:
+    """Raise `Unready` for a copy that SQLite finds broken."""
     with closing(sqlite3.connect(path)) as db:
         if found := quick_check(db):
             raise Unready(f"the copy {path.name} is broken: {found}")

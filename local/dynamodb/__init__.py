@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from local.ports import reserved
 from local.process import wait_until
 
 STARTS_WITHIN_S = 90.0
@@ -24,9 +25,9 @@ def running(library: Path, folder: Path, *, in_memory: bool = False) -> Iterator
     It keeps its tables in `folder`, where another one finds them again, or, `in_memory`, nowhere. Its log is there too.
     Raises `NotStarted`.
     """
-    port = _free_port()
     log = folder / "server.log"
     with (
+        reserved() as port,
         log.open("ab") as out,
         subprocess.Popen(
             command(library, None if in_memory else folder, port),
@@ -50,7 +51,7 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 def command(library: Path, folder: Path | None, port: int) -> list[str]:
     """Return the command line of a server; without a folder it keeps nothing."""
-    # Small: a process of tests has one, and this machine has several. -disableTelemetry: nothing is told to its maker.
+    # Small: a demo and a run of tests have one each. -disableTelemetry: nothing is told to its maker.
     # The quick compiler only: over the minutes that it runs here, the thorough one takes more time than it saves.
     java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.library.path={library}"]
     server = ["-cp", f"{library}/*", "software.amazon.dynamodb.services.local.main.ServerRunner"]
@@ -64,9 +65,3 @@ def answers(address: str, port: int) -> bool:
     with suppress(OSError), socket.create_connection((address, port), timeout=1):
         return True
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

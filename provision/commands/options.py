@@ -25,6 +25,7 @@ ONE_HOST = {
     "stack": "the stack to act on; JADA_STACK otherwise, and local when neither says one",
     "host": "the host by its instance's name; the first one otherwise",
 }
+ANY_HOST = {**ONE_HOST, "host": "the host by its instance's name; the first one that answers otherwise"}
 EACH_HOST = {**ONE_HOST, "host": "the host by its instance's name; all of them otherwise"}
 JSON = {"json": "print JSON for a program instead of lines for a reader"}
 FORWARDED = (1, 65535)

@@ -54,7 +54,13 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
         self._print(lesson(name, self.parser.contexts[name]))
 
     def execute(self) -> None:
-        """Run the command."""
+        """Run the command. Raises `CommandError` for words behind `--`."""
+        # To Fabric it is a command for hosts of its own, whose keys nobody verified; ours are the stack's.
+        if self.core.remainder:
+            raise CommandError(
+                f"no command takes what comes behind `--`: {self.core.remainder}",
+                "`fab ssh --command '...'` runs something on a host",
+            )
         with _for_a_reader(), _said_to_the_end():
             super().execute()
 

@@ -1,16 +1,19 @@
 """The queue of a host as a command reaches it: through a tunnel, as the host's login user."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 from provision.commands.options import operator
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.keyfiles import materialised
 from provision.reach.tunnel import opened
-from provision.target import load_target
+from provision.target import Target, load_target
 from wire.client import Client, RequestRefused, Unreachable
 from wire.types import Problem
+
+T = TypeVar("T")
 
 OPTIONS = {
     "title": "--title", "description": "--description", "context": "--file", "priority": "--priority",
@@ -32,11 +35,58 @@ CURES = {
 @contextmanager
 def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
     """Yield the client of a host's queue; its refusals become ours, with a cure."""
-    progress = Progress(aside=True)
-    target = load_target(stack)
+    with _tunnelled(load_target(stack), host, Progress(aside=True)) as client:
+        yield client
+
+
+@contextmanager
+def _tunnelled(target: Target, host: str | None, progress: Progress) -> Iterator[Client]:
     access = target.access(host, progress)
     with answering(access.name), materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
         yield Client(tunnel.url, operator=operator())
+
+
+@contextmanager
+def shared_queue(stack: str | None, host: str | None) -> Iterator[Client]:
+    """Yield the client of the queue by the host that is named, else by the first one that answers: what several share
+    any of them shows and takes. Says which, where that is not the first.
+    """
+    progress = Progress(aside=True)
+    target = load_target(stack)
+    names = [each.name for each in target.hosts(host)]
+    with ExitStack() as kept:
+
+        def reach(name: str) -> Client:
+            with ExitStack() as tried:
+                client = tried.enter_context(_tunnelled(target, name, progress))
+                if len(names) > 1:
+                    # Before anything is asked that must not be asked of two.
+                    with answering(name):
+                        client.ready()
+                kept.push(tried.pop_all())
+            return client
+
+        yield first_that_answers(names, reach, progress.note)
+
+
+def first_that_answers(names: Sequence[str], reach: Callable[[str], T], note: Callable[[str], None]) -> T:
+    """Return what the first host gives that can be reached; those before it are noted, with why. Raises `CommandError`
+    where none can.
+    """
+    failed: list[tuple[str, CommandError]] = []
+    for name in names:
+        try:
+            found = reach(name)
+        except CommandError as error:
+            failed.append((name, error))
+            continue
+        for other, why in failed:
+            note(f"{other} is passed over ({why.cause}): {name} is asked")
+        return found
+    if len(failed) == 1:
+        raise failed[0][1]
+    said = "; ".join(f"{name}: {why.cause}" for name, why in failed)
+    raise CommandError(f"no host answers: {said}", failed[0][1].cure)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ otherwise.
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,10 @@ def restore(
         if dry_run:
             progress.say(f"{box.name}: nothing was changed", "bold")
             return
-        _restore(box, path, key, progress)
+        require_no_other_host(held, [each.name for each in target.inventory.hosts])
+        _restore(box, path, key, progress, in_table=bool(held.get("table")))
         progress.say(f"{box.name}: the backup of {about.host} is in place; the host is paused", "bold")
-        for line in next_lines(about):
+        for line in next_lines(about, held.get("table", "")):
             progress.say(line)
 
 
@@ -90,6 +91,8 @@ def lines(about: About, parts: Mapping[str, Mapping[str, int]], held: Mapping[st
         there = held["parts"].get(part)
         instead = f"in place of {_amount(there)} on {name}" if there else f"onto {name}"
         yield f"{part:<10} {_amount(parts.get(part))}, {instead}"
+    if table := held.get("table"):
+        yield f"the queue of {name} is in the table {table}, which stays as it is: the backup's is a file"
     if held["unfinished"]:
         yield f"{name} holds half of an earlier restore, which was cut off: this one replaces it"
 
@@ -108,14 +111,27 @@ def require_readable(about: About, held: Mapping[str, Any], name: str) -> None:
         )
 
 
-def next_lines(about: About) -> Iterator[str]:
-    """Say what is to be done before the host works."""
+def require_no_other_host(held: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Raise `CommandError` where other hosts would go on with the table that this one's queue is taken out of."""
+    if held.get("table") and len(names) > 1:
+        raise CommandError(
+            f"{', '.join(names)} share the queue in the table {held['table']}, and a backup's queue is one host's file",
+            "leave one name in jada:hosts, and run `pulumi up`; to take back a mistake, restore the table to a moment",
+        )
+
+
+def next_lines(about: About, table: str = "") -> Iterator[str]:
+    """Say what is to be done before the host works; its queue was in a `table`, if one is named."""
+    if table:
+        yield f"{table} still holds what was there; the settings must no longer name it:"
+        yield '`table = ""` in [dashboard], then `fab deploy`: the queue is the file. Or into a new table: name it in'
+        yield "jada:table, `pulumi up`, `fab table-key`, `fab move-queue --to table`, then as that says"
     if not about.paused:
         yield f"{about.host} was at work when the backup was made: see that it is paused, or gone, before you go on"
     yield "then `fab resume` starts the host; `fab status` says what it has"
 
 
-def _restore(box: Host, path: Path, key: Any, progress: Progress) -> None:
+def _restore(box: Host, path: Path, key: Any, progress: Progress, *, in_table: bool) -> None:
     pause_host(box, progress, RESTORED, f"restored from {path.name}")
     name = secrets.token_hex(8)
     with progress.counted(f"{box.name}: lay it out, apart from what is there") as count:
@@ -126,7 +142,9 @@ def _restore(box: Host, path: Path, key: Any, progress: Progress) -> None:
         answer = box.run([*PLACE, *PROGRAM, "place", name])
         # The backup's secrets are right: otherwise they would look as if a hand had changed them.
         box.program("found", {"rows": [["secret", each] for each in SECRETS], "ours": []})
-    with progress.step("start the queue, paused"):
-        box.run(["systemctl", "reset-failed", DASHBOARD])
-        box.run(["systemctl", "start", DASHBOARD])
+    if not in_table:
+        # Else it would refuse: its settings name a table, and here is a file.
+        with progress.step("start the queue, paused"):
+            box.run(["systemctl", "reset-failed", DASHBOARD])
+            box.run(["systemctl", "start", DASHBOARD])
     progress.say(f"    what was there is kept in {json.loads(answer)['kept']}")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from provision.commands.options import ONE_HOST, task, whole
-from provision.commands.queue import queue_client
+from provision.commands.options import ANY_HOST, task, whole
+from provision.commands.queue import shared_queue
 from provision.commands.tail_lines import lines
 from provision.commands.task_lines import row
 from provision.progress import Progress
@@ -30,7 +30,7 @@ _GOES_ON = frozenset({State.QUEUED, State.RUNNING})
 @task(
     positional=["task_id"],
     help={
-        **ONE_HOST,
+        **ANY_HOST,
         "task-id": "the task's id, as `fab task.list` prints it",
         "json": "print each record of the journal as a line of JSON, and at last the task",
         "last": "how many records of what is there already to begin with",
@@ -44,7 +44,7 @@ def tail(
     """Watch a task's sessions until it is over or waits for you; Ctrl-C stops watching, and the task goes on."""
     count, progress = whole("--last", last, LAST), Progress()
     try:
-        with queue_client(stack, host) as client:
+        with shared_queue(stack, host) as client:
             Progress(aside=True).note(f"watching {task_id}; Ctrl-C stops watching, and the task goes on")
             for item in watched(client, task_id, count, time.sleep):
                 if json:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from invoke.collection import Collection
 from invoke.context import Context
 
-from provision.commands.options import JSON, ONE_HOST, TIME, micros, moment, task, whole
-from provision.commands.queue import OPTIONS, queue_client
+from provision.commands.options import ANY_HOST, JSON, TIME, micros, moment, task, whole
+from provision.commands.queue import OPTIONS, shared_queue
 from provision.commands.tail import tail
 from provision.commands.task_lines import details, row
 from provision.errors import CommandError
@@ -22,7 +22,7 @@ from wire.values import Invalid, Request, decode
 
 Asked = TypeVar("Asked", bound=Request)
 
-ID = {**ONE_HOST, "task-id": "the task's id, as `fab task.list` prints it"}
+ID = {**ANY_HOST, "task-id": "the task's id, as `fab task.list` prints it"}
 PRIORITIES, SESSIONS = (0, 9), (0, types.SESSIONS_LIMIT)
 
 
@@ -30,7 +30,7 @@ PRIORITIES, SESSIONS = (0, 9), (0, types.SESSIONS_LIMIT)
     positional=[],
     iterable=["file", "context", "label"],
     help={
-        **ONE_HOST,
+        **ANY_HOST,
         **JSON,
         "title": "what the task is called",
         "template": "a template of [dashboard.templates] to begin with; what is said besides goes before it",
@@ -66,7 +66,7 @@ def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command l
     files = [Path(name) for name in (*file, *context)]
     if not template:
         new_task(typed(given, budget), description or "", files)  # what is wrong is said before a connection is made
-    with queue_client(stack, host) as client:
+    with shared_queue(stack, host) as client:
         begun = chosen(client.templates(), template) if template else None
         new = new_task(typed(given, budget, begun), description or (begun.description if begun else ""), files)
         made = added(client, new, key or str(uuid.uuid4()))
@@ -108,7 +108,7 @@ def added(client: Client, new: types.NewTask, key: str) -> types.Task:
     name="list",
     positional=[],
     help={
-        **ONE_HOST,
+        **ANY_HOST,
         **JSON,
         "state": "queued, running, needs_you, done, failed or cancelled",
         "words": "whole words that title and description have together",
@@ -134,7 +134,7 @@ def list_(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         query = decode(types.TasksQuery, {**asked, "sort": sort})
     except Invalid as error:
         raise CommandError(f"--{error.field}: {error.reason}", "`fab help task.list` says what each takes") from error
-    with queue_client(stack, host) as client:
+    with shared_queue(stack, host) as client:
         found = client.tasks(
             query.state, words=query.words, label=query.label, least=query.least, most=query.most,
             since=query.since, until=query.until, sort=query.sort,
@@ -151,7 +151,7 @@ def show(
     _context: Context, task_id: str, *, json: bool = False, stack: str | None = None, host: str | None = None
 ) -> None:
     """Show a task: how it stands, what it waits for, its sessions, its result and files."""
-    with queue_client(stack, host) as client:
+    with shared_queue(stack, host) as client:
         item, sessions = client.task(task_id), client.sessions(task_id)
     if json:
         print_json({"task": item, "sessions": sessions})
@@ -180,7 +180,7 @@ def answer(  # noqa: PLR0913 - each argument is an option of the command line
     if not (text or granted or money):
         raise CommandError("no answer given", "say --text, --sessions or --dollars")
     reply = asked(types.Reply, {"text": text, "sessions": granted, "usd_micros": money}, "task.answer")
-    with queue_client(stack, host) as client:
+    with shared_queue(stack, host) as client:
         _tell(client.reply(task_id, reply, version=client.task(task_id).version), json=json)
 
 
@@ -209,7 +209,7 @@ def edit(  # noqa: PLR0913 - each argument is an option of the command line
     if not wanted:
         raise CommandError("nothing to change", "say --priority, --sessions or --dollars")
     change = asked(types.Edit, wanted, "task.edit")
-    with queue_client(stack, host) as client:
+    with shared_queue(stack, host) as client:
         _tell(client.edit(task_id, change), json=json)
 
 
@@ -218,7 +218,7 @@ def cancel(
     _context: Context, task_id: str, *, json: bool = False, stack: str | None = None, host: str | None = None
 ) -> None:
     """Cancel a task that is not finished, and its unfinished subtasks; a session that works on it ends in a minute."""
-    with queue_client(stack, host) as client:
+    with shared_queue(stack, host) as client:
         _tell(client.cancel(task_id), json=json)
 
 
@@ -236,7 +236,7 @@ def retry(
     host: str | None = None,
 ) -> None:  # fmt: skip
     """Queue a failed task again; its session goes on where it stopped, or a new one begins from its checkpoint."""
-    with queue_client(stack, host) as client:
+    with shared_queue(stack, host) as client:
         _tell(client.retry(task_id, afresh=afresh), json=json)
 
 
@@ -250,7 +250,7 @@ def get(
     host: str | None = None,
 ) -> None:  # fmt: skip
     """Download a task's result files into a folder of their own; a file that is there is never overwritten."""
-    with queue_client(stack, host) as client:
+    with shared_queue(stack, host) as client:
         item = client.task(task_id)
         if not item.files:
             raise CommandError(f"task {task_id} has no result files", "`fab task.show` says how it stands")

@@ -43,6 +43,8 @@ class ConnectionLost(CommandError):
 
 CHUNK = 1 << 16
 """Bytes that are taken from a command at once."""
+START_S = 60.0
+"""How long opening a channel and starting a program may take on a host at its slowest; seen: 30 s at a load of 12."""
 LOST = -1
 """What stands for an exit status when the connection ended before the command did."""
 
@@ -61,16 +63,20 @@ class Host:
     def lines(self, command: Sequence[str], stdin: bytes = b"", silence_s: float | None = None) -> Iterator[bytes]:
         """Run a command as root and yield its output line by line, as it comes.
 
-        One that says nothing for `silence_s` counts as cut off: a dead connection is silent as well. Raises
+        One that says nothing for `silence_s` counts as cut off: a dead connection is silent as well. Its first word
+        may take START_S more: a small host that has used up its share of the processor starts programs slowly. Raises
         `ConnectionLost`, `RemoteCommandFailed`.
         """
         try:
-            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]), timeout=silence_s)
+            first_s = None if silence_s is None else silence_s + START_S
+            sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]), timeout=first_s)
             with suppress(OSError):  # a command that ended before it read all says why below
                 sent.channel.sendall(stdin)
                 # Programs read their standard input to its end.
                 sent.channel.shutdown_write()
-            yield from out.channel.makefile("rb")  # `out` itself decodes, and raises for what is no UTF-8
+            for line in out.channel.makefile("rb"):  # `out` itself decodes, and raises for what is no UTF-8
+                out.channel.settimeout(silence_s)
+                yield line
         except (paramiko.SSHException, OSError) as error:
             raise ConnectionLost(self.name, f": {error}" if str(error) else "") from error
         self._require_success(command, out, err)

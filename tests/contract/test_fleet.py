@@ -17,9 +17,20 @@ from local.serve import running
 from tests import dynamo
 from tests.browser import Browser
 from tests.tokens import accepting
-from wire.client import Client
+from wire.client import Client, RequestRefused
 from wire.secret import Secret
-from wire.types import ClaimRequest, Delivery, Exit, HostDayUse, NewTask, Presence, SessionEnd, State
+from wire.types import (
+    ClaimRequest,
+    Delivery,
+    Exit,
+    HostDayUse,
+    NewTask,
+    Presence,
+    SessionEnd,
+    State,
+    SyncOutcome,
+    SyncRun,
+)
 
 TOKEN = Secret("a-token-of-the-tests")
 TARGETS = ("mail", "chat")
@@ -256,6 +267,117 @@ def test_a_silent_host_is_told_of_until_it_speaks_or_is_given_up(hosts, clocks):
     first.step()
     assert "alarm:host:box-2" not in alarms(first)
     assert first.queue.wellness().complaints == ()
+
+
+def test_a_dashboard_that_began_anew_takes_no_old_word_of_a_host_for_a_sign_of_life(fleet, hosts, clocks):
+    first, second = hosts
+    first.step()
+    clocks.seconds += 15 * 60 + 1
+    first.step()
+    silent = alarms(first)["alarm:host:box-2"]
+    first.queue.duties.close()
+    again = fleet("box-1")
+    again.queue.present(Presence(host="box-1"))
+    again.step()
+    again.step()
+    assert again.queue.duties.has(hold.WATCH)
+    assert alarms(again)["alarm:host:box-2"] == silent
+    said = again.queue.wellness()
+    assert (said.well, said.complaints) == (False, ())
+    assert "the host box-2 has not been heard of since the dashboard began" in said.unproven
+    second.step()
+    again.step()
+    assert "alarm:host:box-2" not in alarms(again)
+    assert not [line for line in again.queue.wellness().unproven if "box-2" in line]
+
+
+class GoodWords:
+    """What a host says over HTTP where all is well: readyz, the heartbeat's word, the page's first line, /metrics."""
+
+    def __init__(self, client):
+        self.client, self.browser = client, Browser(str(client._url), TOKEN)
+
+    def said(self):
+        found = {
+            "ready": self.browser("GET", "/readyz").status == 200,
+            "well": self.is_well(),
+            "page": b"All is well" in self.browser("GET").data,
+            "metrics": "jada_well 1" in self.client.metrics(),
+        }
+        return {name for name, is_said in found.items() if is_said}
+
+    def is_well(self):
+        try:
+            return self.client.wellness().well
+        except RequestRefused:
+            return False
+
+
+GOOD = {"ready", "well", "page", "metrics"}
+
+
+@pytest.fixture
+def good_words(fleet, clocks):
+    """The first of two hosts, over HTTP, where all was just well; and the second."""
+    pair = fleet("box-1"), fleet("box-2")
+    for host in (*pair, *pair):
+        host.queue.present(Presence(host=host.name))
+        host.step()
+    at = clocks.now().isoformat()
+    pair[0].queue.report(SyncRun(started_at=at, finished_at=at, outcome=SyncOutcome.UNCHANGED))
+    with served(pair[0]) as client:
+        words = GoodWords(client)
+        assert words.said() == GOOD
+        yield words, *pair
+
+
+def later(clocks):
+    """After the proof's five seconds, and before anything is late."""
+    clocks.seconds += 6
+
+
+@pytest.mark.parametrize("fault", ["throttled", "500"])
+def test_no_host_says_anything_good_while_the_table_takes_no_write(good_words, clocks, wire, fault):
+    words, *_ = good_words
+    later(clocks)
+    wire.faults.extend([fault] * 1000)
+    assert words.said() == set()
+    wire.faults.clear()
+    later(clocks)
+    assert words.said() == GOOD
+
+
+def test_nothing_good_is_said_where_a_write_is_taken_and_not_kept(good_words, clocks, wire):
+    words, *_ = good_words
+    later(clocks)
+    wire.faults.extend([lambda _carry_out: dynamo.answer("{}")] * 1000)
+    assert words.said() == set()
+    wire.faults.clear()
+
+
+def test_a_host_is_ready_and_not_well_while_another_is_silent_until_it_speaks(good_words, clocks):
+    words, first, second = good_words
+    clocks.seconds += 15 * 60 + 1
+    first.queue.present(Presence(host="box-1"))
+    first.step()
+    assert words.said() == {"ready"}
+    second.queue.present(Presence(host="box-2"))
+    second.step()
+    first.step()
+    assert words.said() == GOOD
+
+
+def test_a_host_says_nothing_good_of_hosts_that_it_has_not_heard_of_yet(good_words, fleet):
+    first = fleet("box-1")
+    first.queue.present(Presence(host="box-1"))
+    with served(first) as client:
+        words = GoodWords(client)
+        assert words.said() == {"ready"}
+        first.step()
+        assert words.said() == {"ready"}
+        good_words[2].step()
+        first.step()
+        assert words.said() == GOOD
 
 
 def test_hosts_are_shown_with_their_load_what_runs_where_and_today_each_and_in_all(fleet, clocks):

@@ -44,7 +44,7 @@ def url(tmp_path, clock):
 
 @pytest.fixture
 def api(url):
-    with httpx.Client(base_url=url, timeout=5) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         yield client
 
 

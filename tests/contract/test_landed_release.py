@@ -7,7 +7,6 @@ import contextlib
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from local.ports import reserved
 from tests.tokens import accepting
 from wire.client import Client, Unreachable
 from wire.secret import Secret
@@ -26,13 +26,15 @@ LANDED = (Path(__file__).parent / "landed_release.txt").read_text().split()[0]
 TOKEN = Secret("a-token-of-the-tests")
 WORK = """
 import os, sys
+from datetime import UTC, datetime
 import wire
 from wire.client import Client
 from wire.secret import Secret
 from wire.types import *
 assert wire.__file__.startswith(os.getcwd()), "another release's code was imported"
 client = Client(sys.argv[1], Secret(sys.argv[2]))
-AT = "2026-05-13T12:00:00Z"
+# Of today: of a run long ago the dashboard raises an alarm, the newest task, as soon as its watch looks.
+AT = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 new = NewTask(title=sys.argv[3], priority=9, context=(File(name="a.csv", content=b"1"),))
 task = client.add_task(new, key=sys.argv[3])
 assert client.add_task(new, key=sys.argv[3]) == task
@@ -63,9 +65,12 @@ def landed(tmp_path_factory):
 @contextlib.contextmanager
 def serving(tree, state):
     """The dashboard of a tree over a state folder, as a program of its own; yields its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with reserved() as port, _serving(tree, state, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def _serving(tree, state, port):
     state.mkdir(exist_ok=True)
     settings = f'[dashboard]\nsocket = "{state}/queue.sock"\nlisten = "127.0.0.1:{port}"\n'
     (state / "jada.toml").write_text(settings)
@@ -76,7 +81,7 @@ def serving(tree, state):
     with subprocess.Popen(command, env=env, cwd=tree) as process:
         try:
             wait_for(Client(f"http://127.0.0.1:{port}", TOKEN, retries=0), process)
-            yield f"http://127.0.0.1:{port}"
+            yield
         finally:
             process.send_signal(signal.SIGTERM)
 

@@ -12,6 +12,8 @@ from dashboard import hold, opening, rules
 from dashboard import move as program
 from dashboard.record import Key, Lost, Move, Unready, digest
 from dashboard.settings import Settings
+from dashboard.stores.dynamodb import export, layout
+from dashboard.stores.dynamodb.items import update
 from dashboard.stores.dynamodb.moving import TableSide
 from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
@@ -260,3 +262,96 @@ def test_the_program_says_what_it_did_and_what_it_refuses(state, table, capsys, 
     assert "in the table" in capsys.readouterr().out
     assert program.main(["--state", str(state.parent), "--table", setting(table), "--to", "table"]) == 1
     assert "no queue was here yet" in capsys.readouterr().err
+
+
+# A copy beside those who work.
+
+
+@pytest.fixture
+def at_work(state, table):
+    """A table that holds a queue, and the store over it."""
+    into_table(state, table)
+    with closing(DynamoStore(table)) as store:
+        yield store
+
+
+def test_a_copy_of_a_table_is_equal_to_it_in_all(at_work, table, tmp_path):
+    at_work.back_up(tmp_path / "copy.db")
+    with closing(FileSide(tmp_path / "copy.db", "")) as copy:
+        assert require_same(TableSide(table), copy).tasks == 5
+        assert copy.identity == TableSide(table).identity()
+    assert [file.name for file in tmp_path.iterdir() if "half" in file.name] == []
+
+
+class Busily(TableSide):
+    """A table at work: whenever a task was read, something becomes of its family."""
+
+    events = ()
+
+    def task(self, task_id):
+        whole = super().task(task_id)
+        if self.events:
+            self.events.pop()()
+        return whole
+
+
+def copied(table, events, path):
+    """Copy a table at work into a file; return the file's records."""
+    side = Busily(table)
+    Busily.events = events[::-1]
+    try:
+        export.export(side, path)
+    finally:
+        assert not Busily.events
+    return FileSide(path, "")
+
+
+def test_a_copy_made_while_its_tasks_are_worked_on_holds_all_and_its_budgets_fit_its_records(table, tmp_path):
+    with closing(DynamoStore(table)) as store:
+        store.identity("q" * 32)
+        family = add(store, 1, budget=AskedBudget(sessions=3, usd_micros=10**6))
+        children = [add(store, n, parent=family, budget=AskedBudget(usd_micros=400_000)) for n in (2, 3)]
+        held = []
+        events = [
+            lambda: held.append(claim(store, children[0], "S1")),
+            # While it is read: it is read again.
+            lambda: store.change(children[0], Move(lambda record, _: rules.heartbeat(record, 1, 60))),
+            lambda: end(store, held[0], Exit.FINISHED),
+            lambda: held.append(claim(store, children[1], "S2")),
+        ]
+        with closing(copied(table, events, tmp_path / "copy.db")) as copy:
+            records = [copy.task(name).record for name in copy.ids()]
+            left = copy.task(family).budget
+    assert len(records) == 3
+    reserved = sum(record.reserved for record in records)
+    assert left.reserved == reserved
+    assert left.usd_micros == 10**6 - reserved - sum(record.task.usd_micros_spent for record in records)
+    assert left.sessions == 3 - sum(record.task.sessions_used for record in records)
+
+
+class Unlisted(TableSide):
+    """A table whose tasks are on their way from list to list at each look."""
+
+    def ids(self):
+        return iter(())
+
+
+def test_a_task_that_no_list_of_states_shows_while_it_goes_on_is_copied_too(table, tmp_path):
+    with closing(DynamoStore(table)) as store:
+        store.identity("q" * 32)
+        claim(store, add(store, 1), "S1")
+        export.export(Unlisted(table), tmp_path / "copy.db")
+    with closing(FileSide(tmp_path / "copy.db", "")) as copy:
+        assert len([*copy.ids()]) == 1
+
+
+def test_a_copy_without_what_cannot_be_read_is_none(at_work, table, tmp_path):
+    table.write(update(layout.task_key(f"{3:026}"), {"rec": b"no record"}))
+    with pytest.raises(Unready, match=f"task {3:026}"):
+        at_work.back_up(tmp_path / "copy.db")
+    assert not [*tmp_path.glob("*copy.db*")]
+
+
+def test_a_table_without_a_queue_has_no_copy(table, tmp_path):
+    with closing(DynamoStore(table)) as store, pytest.raises(Unready, match="holds no queue"):
+        store.back_up(tmp_path / "copy.db")

@@ -5,11 +5,16 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from dashboard import copy as copying
 from dashboard import opening
+from dashboard import restore as putting_back
+from dashboard.app import utc_now
+from dashboard.backup import Backups
 from dashboard.record import Lost, Unready
 from dashboard.settings import Settings
 from local.process import wait_until
@@ -94,12 +99,35 @@ def is_refused(client):
     return False
 
 
-def test_a_search_by_words_is_refused_by_name_and_no_copy_is_made(table, tmp_path):
-    with serving(tmp_path / "one", table) as (client, _):
-        with pytest.raises(RequestRefused, match="words: cannot be searched in a queue on DynamoDB"):
-            list(client.tasks(words="harbour"))
-        with pytest.raises(RequestRefused, match="point-in-time recovery"):
-            client.back_up()
+def test_a_search_by_words_is_refused_by_name(table, tmp_path):
+    with (
+        serving(tmp_path / "one", table) as (client, _),
+        pytest.raises(RequestRefused, match="words: cannot be searched in a queue on DynamoDB"),
+    ):
+        list(client.tasks(words="harbour"))
+
+
+def test_a_copy_of_a_table_is_a_file_that_is_put_in_place_of_it(table, tmp_path):
+    state = tmp_path / "one"
+    with serving(state, table) as (client, _):
+        task = client.add_task(NewTask(title="count", description="x" * 3000), key="k")
+        copy = client.back_up()
+        assert client.backups() == (copy,)
+    with pytest.raises(Lost, match="only its dashboard can copy"):
+        copying.copy(state)
+    kept = putting_back.restore(state, state / "backups" / copy.name, utc_now())
+    assert [name.partition(".before-")[0] for name in kept] == ["queue.table"]
+    with closing(opening.opened(state, Settings())) as store:
+        assert store.get(task.id).task.title == "count"
+    # The table is as it was, but not for this host: a queue of which it has a file.
+    with pytest.raises(Invalid, match="fab move-queue --to table"):
+        open_at(state, table)
+
+
+def test_no_copy_of_a_table_is_made_each_night(table, tmp_path):
+    with closing(opening.opened(tmp_path, Settings(table=table), give_key(tmp_path))) as store:
+        Backups(store, tmp_path / "backups", Settings(table=table), utc_now).make_if_due()
+    assert not (tmp_path / "backups").exists()
 
 
 def open_at(state, table, environ=None):

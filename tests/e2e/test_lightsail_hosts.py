@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -71,13 +72,13 @@ class Double:
 
     def delete(self, name):
         self.client.delete_instance(instanceName=name)
-        assert wait_until(lambda: name not in self.names(), 40)
+        assert wait_until(lambda: name not in self.names(), 120)
 
     def names(self):
         return [instance["name"] for instance in self.client.get_instances()["instances"]]
 
     def wait_for(self, name, state):
-        assert wait_until(lambda: self.state(name) == state, 40), self.state(name)
+        assert wait_until(lambda: self.state(name) == state, 120), self.state(name)
 
     def put_ports(self, name, *ports):
         infos = [{"fromPort": port, "toPort": port, "protocol": "tcp", "cidrs": ["0.0.0.0/0"]} for port in ports]
@@ -146,6 +147,15 @@ def reaches(address, port, seconds=1.0):
     return True
 
 
+def sent_again(address, port):
+    """How often the first packet of a new connection had to be sent again: each that was dropped, after a second. The
+    kernel counts it; how long a connection took says as much of a busy machine.
+    """
+    with socket.create_connection((address, port), timeout=60) as connection:
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return struct.unpack_from("I", info, 100)[0]  # tcpi_total_retrans of linux/tcp.h
+
+
 def left_of(site):
     """Everything on this machine that belongs to the site, its files apart."""
     commands = [contents(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
@@ -204,14 +214,11 @@ def test_a_port_is_open_to_the_sources_named_alone(site, double, box, door):
 
 
 def test_an_edit_of_the_firewall_disturbs_neither_open_connections_nor_new_ones(double, box, door):
-    slow, ended = [], threading.Event()
+    again, ended = [], threading.Event()
 
     def knock():
         while not ended.wait(0.05):
-            began = time.monotonic()
-            # A dropped first packet is sent again after a second, so that slowness is loss.
-            if not reaches(door.address, 22, 0.9) or time.monotonic() - began > 0.5:
-                slow.append(time.monotonic() - began)
+            again.append(sent_again(door.address, 22))
 
     knocking = threading.Thread(target=knock)
     with subprocess.Popen(door.command("cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as held:
@@ -225,7 +232,7 @@ def test_an_edit_of_the_firewall_disturbs_neither_open_connections_nor_new_ones(
         finally:
             ended.set()
             knocking.join()
-    assert slow == []
+    assert set(again) == {0}
 
 
 def test_a_host_reaches_the_doubles_and_nothing_beyond_this_machine(site, door):
@@ -259,7 +266,7 @@ def test_the_bundle_limits_the_whole_host(door):
 def test_a_host_that_shuts_itself_down_is_stopped_and_one_that_reboots_comes_back(site, double, box, door):
     before = first_process(site)
     door.run("sudo systemctl reboot")
-    assert wait_until(lambda: first_process(site) not in {None, before} and double.state(box) == "running", 20)
+    assert wait_until(lambda: first_process(site) not in {None, before} and double.state(box) == "running", 120)
     door.run("sudo systemctl poweroff")
     double.wait_for(box, "stopped")
     double.client.start_instance(instanceName=box)
@@ -279,16 +286,16 @@ def test_double_and_host_killed_come_back_at_the_next_start(site, double, box, d
     assert door.run("echo kept | sudo tee /var/kept; sync").returncode == 0
     double.kill()
     os.kill(first_process(site), signal.SIGKILL)
-    assert wait_until(lambda: not group(site.name, 1).processes(), 10)
+    assert wait_until(lambda: not group(site.name, 1).processes(), 120)
     double.start()
-    assert wait_until(lambda: first_process(site) is not None and double.state(box) == "running", 20)
+    assert wait_until(lambda: first_process(site) is not None and double.state(box) == "running", 120)
     assert door.run("cat /var/kept").stdout == "kept\n"
 
 
 def test_a_host_killed_under_a_running_double_comes_back_by_itself(site, double, box, door):
     before = first_process(site)
     os.kill(before, signal.SIGKILL)
-    assert wait_until(lambda: first_process(site) not in {None, before} and double.state(box) == "running", 20)
+    assert wait_until(lambda: first_process(site) not in {None, before} and double.state(box) == "running", 120)
     assert door.run("true").returncode == 0
 
 
@@ -334,7 +341,7 @@ def test_a_sweep_leaves_nothing_whatever_it_meets(site, double, box):
     hosts.sweep(site)
     hosts.sweep(site)
     double.kill()
-    assert wait_until(lambda: not any(left_of(site).values()), 5), left_of(site)
+    assert wait_until(lambda: not any(left_of(site).values()), 120), left_of(site)
     double.start()  # all comes back from its records
     double.wait_for(box, "running")
 
@@ -364,11 +371,11 @@ def test_a_double_that_runs_alone_takes_its_network_and_hosts_with_it_and_brings
             client.create_instances(
                 instanceNames=["box"], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="nano_3_0"
             )
-            assert wait_until(lambda: running(client), 40)
+            assert wait_until(lambda: running(client), 120)
             assert left_of(site)["namespaces"]
         assert not any(left_of(site).values()), left_of(site)
         with alone(site) as client:
-            assert wait_until(lambda: running(client) and first_process(site) is not None, 40)
+            assert wait_until(lambda: running(client) and first_process(site) is not None, 120)
 
 
 def test_a_host_is_made_where_this_machines_root_is_a_chroot(tmp_path):
@@ -378,4 +385,4 @@ def test_a_host_is_made_where_this_machines_root_is_a_chroot(tmp_path):
         client.create_instances(
             instanceNames=["box"], availabilityZone="us-east-1a", blueprintId="debian_12", bundleId="nano_3_0"
         )
-        assert wait_until(lambda: running(client), 40)
+        assert wait_until(lambda: running(client), 120)

@@ -68,6 +68,20 @@ class TableSide:
         """Yield the ids of all tasks."""
         yield from [*self._store.walk(layout.KNOWN, Sort.OLDEST)]
 
+    def ids_by_sessions(self) -> Iterator[str]:
+        """Yield the ids of all tasks that were ever claimed."""
+        for key in layout.shards("SESSION"):
+            yield from (item["task"] for item in self.table.query(key, fields=("task",)) if "task" in item)
+
+    def members(self, root: str) -> list[str]:
+        """Return the ids of a family but its root."""
+        return self._store.members(root)
+
+    def version(self, task_id: str) -> int | None:
+        """Return in which version a task's item is; None where there is none."""
+        item = self.table.get(layout.task_key(task_id))
+        return int(item["v"]) if item else None
+
     def damaged(self) -> list[str]:
         """Return what was set aside."""
         return [*self._store.damaged(), *(f"notice {name}" for name in sorted(self._outbox.broken))]

@@ -605,15 +605,16 @@ class DynamoStore:
 
     def relatives(self, root: str) -> list[Record]:
         """Return a family's unfinished members but its root."""
-        found = self._records(self._members(root)).values()
+        found = self._records(self.members(root)).values()
         return [record for record in found if record.task.state in UNFINISHED]
 
-    def _members(self, root: str) -> list[str]:
+    def members(self, root: str) -> list[str]:
+        """Return the ids of a family but its root."""
         return [item["sk"][2:] for item in self._table.query(f"T#{root}", first="C#", last="C#~", fields=("sk",))]
 
     def made(self, roots: Collection[str]) -> dict[str, int]:
         """Count families but their roots."""
-        counts = {root: len(self._members(root)) for root in roots}
+        counts = {root: len(self.members(root)) for root in roots}
         return {root: count for root, count in counts.items() if count}
 
     def children(self, record: Record, *, limit: int) -> list[Record]:
@@ -666,6 +667,10 @@ class DynamoStore:
         while len(found) < limit and (some := [*islice(items, 100)]):
             found += self._sessions(some)
         return found[:limit]
+
+    def sessions_since(self, since: str, *, limit: int) -> int:
+        """Count the sessions from an id on."""
+        return len(self.recent_sessions(since, limit=limit))
 
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
@@ -886,8 +891,12 @@ class DynamoStore:
         """Nothing: a table's pages are DynamoDB's to check, and reading all of it would cost more than it says."""
 
     def back_up(self, path: Path) -> None:
-        """Refuse: the table's own point-in-time recovery is its backup."""
-        raise Unready(f"{path.name}: a queue on DynamoDB is backed up by its point-in-time recovery, not into a file")
+        """Write a checked copy to a new file, which is a queue of its own then, task by task beside those who work."""
+        # Here, not at the top: it reads by this store, and only a backup needs SQLite.
+        from dashboard.stores.dynamodb.export import export  # noqa: PLC0415 - see above
+        from dashboard.stores.dynamodb.moving import TableSide  # noqa: PLC0415 - see above
+
+        export(TableSide(self._table), path)
 
 
 EMPTY: Any = None

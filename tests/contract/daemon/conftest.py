@@ -25,8 +25,10 @@ from agent.daemon.travel import Workspaces
 from agent.daemon.worker import Daemon
 from agent.settings import Settings
 from dashboard.app import create
+from dashboard.beside import Beside
 from dashboard.settings import Settings as DashboardSettings
 from dashboard.stores.memory import MemoryStore
+from local.ports import reserved
 from local.serve import running
 from tests.tokens import accepting
 from wire.client import Client
@@ -42,6 +44,8 @@ SESSION = '''
 import json, os, pathlib, signal, sys, time
 from agent.record.journal import Journal
 
+# A drain waits until it is looked for: it neither comes too early nor tears a record.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 folder = pathlib.Path(sys.argv[1])
 claim = json.loads((folder / "claim.json").read_text())
 told = folder / f"process-{claim['lease']['fence']}.json"
@@ -57,7 +61,6 @@ def leave(kind, code, reason="", **more):
     journal.append(kind, data)
     sys.exit(code)
 
-signal.signal(signal.SIGTERM, lambda *_: leave("suspend", 143, "drained"))
 if not journal.events:
     journal.append("header", {"task": claim["task"]["id"]})
 for move in claim["task"]["title"].split()[len(journal.events) - 1:]:
@@ -86,7 +89,8 @@ for move in claim["task"]["title"].split()[len(journal.events) - 1:]:
         sys.exit(1)
     elif move == "hang":
         while not (folder / "go").exists():
-            time.sleep(0.02)
+            if signal.sigtimedwait([signal.SIGTERM], 0.02):
+                leave("suspend", 143, "drained")
         journal.append("settle", {"turn": turn, "usd_micros": 1000, "message": {}, "usage": {}})
 leave("end", 0, result=json.dumps(seen) if seen is not None else f"{len(journal.events)} records")
 '''
@@ -95,16 +99,18 @@ leave("end", 0, result=json.dumps(seen) if seen is not None else f"{len(journal.
 class Site:
     """A dashboard that can be away for a while and comes back at the same address, and a daemon's state folder."""
 
-    def __init__(self, state, release):
-        self.state, self.release, self.store = state, release, MemoryStore()
-        self._port, self._running = 0, contextlib.ExitStack()
+    def __init__(self, state, release, store=None):
+        self.state, self.release, self.store = state, release, store or MemoryStore()
+        self._settings = DashboardSettings(lease_s=6, table="eu-west-1/queue" if store else "")
+        self._running, self._reserved = contextlib.ExitStack(), contextlib.ExitStack()
+        # Also while it is away: another program's by then, it could not come back.
+        self._port = self._reserved.enter_context(reserved())
         self.start()
         self.client = Client(self.url, TOKEN, retries=0)
 
     def start(self):
-        app = create(self.store, accepting(TOKEN), DashboardSettings(lease_s=6))
+        app = create(self.store, accepting(TOKEN), self._settings, beside=Beside(host=self.state.name))
         self.url = self._running.enter_context(running(app, port=self._port))
-        self._port = int(self.url.rpartition(":")[2])
 
     def stop(self):
         self._running.close()
@@ -127,7 +133,7 @@ class Site:
         stat = Path(f"/proc/{pid}/stat")
         return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
-    def until(self, condition, seconds=20):
+    def until(self, condition, seconds=60):
         """Wait for a condition; return its value."""
         deadline = time.monotonic() + seconds
         while not (value := condition()):
@@ -142,7 +148,7 @@ class Site:
         thread = threading.Thread(target=lambda: finished.append(act()), daemon=True)
         thread.start()
         yield
-        thread.join(30)
+        thread.join(120)
         assert finished
 
 
@@ -161,6 +167,7 @@ def site(tmp_path, release):
     site = Site(tmp_path / "state", release)
     yield site
     site.stop()
+    site._reserved.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def run(tmp_path, claude):
 
     def run(*arguments, said="", **more):
         process = start(*arguments, **more)
-        out = process.communicate(said, timeout=60)[0]
+        out = process.communicate(said, timeout=120)[0]
         return process.returncode, out
 
     run.start, run.folder = start, tmp_path / "work"
@@ -79,9 +79,9 @@ def test_too_few_dollars_make_no_request(run, claude):
 def test_after_an_interrupt_it_goes_on_in_its_folder(run, claude):
     claude.plays = ["hang", [claude.use("finish", 2, result="all")]]
     process = run.start("Count")
-    claude.arrived.wait(30)
+    assert claude.arrived.wait(120)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    assert process.wait(120) == 130
     claude.released.set()
     code, out = run()
     assert (code, "done" in out) == (0, True)

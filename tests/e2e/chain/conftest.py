@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from local import environment, tools
+from local.ports import reserved
 from local.process import wait_until
 from local.steps import Steps
 from local.temporary import temporary_site
@@ -74,17 +74,14 @@ class Chain:
     @contextlib.contextmanager
     def tunnel(self):
         """What `fab dashboard` opens and prints."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        with tempfile.TemporaryDirectory() as folder:
+        with reserved() as port, tempfile.TemporaryDirectory() as folder:
             client = Client(f"unix:{folder}/queue.sock")
             command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock"]
             env = {**self.env, "JADA_OPERATOR": "anna"}
             said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
             with subprocess.Popen(command, env=env, cwd=self.folder, **said) as process:
                 try:
-                    assert wait_until(lambda: _healthy(client), 30)
+                    assert wait_until(lambda: _healthy(client), 120)
                     yield Tunnel(client, port, process.stdout)
                 finally:
                     process.terminate()
@@ -189,3 +186,11 @@ def _killed_halfway(site, local):
         second = subprocess.run([*local, "demo"], capture_output=True, text=True, timeout=60, check=False)
         os.killpg(first.pid, signal.SIGKILL)
     return first.pid, second
+
+
+@pytest.fixture
+def no_cron(chain):
+    """Cron stands still: on the half hour its own run of the sync would come between two steps of a test."""
+    chain.host("systemctl stop cron")
+    yield
+    chain.host("systemctl start cron")

@@ -5,7 +5,6 @@ They speak of stack prod; here that is the local one. A block that can't be run 
 
 import os
 import re
-import socket
 import subprocess
 import urllib.request
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ import pytest
 import urllib3
 
 from local import environment
+from local.ports import reserved
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<mark>\S*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 DOCUMENTS = (
@@ -145,9 +145,7 @@ def test_a_newcomer_looks_around(chain):
     before, _, after = LOOK.text.partition("fab dashboard")
     assert "jada-agent" in run(chain, replace(LOOK, text=f"{before}{after[after.index(chr(10)) + 1 :]}"))
     # A port of its own: a demo's page may have the usual one.
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with shell(chain, replace(LOOK, text=f"exec fab dashboard --port {port}")) as page:
+    with reserved() as port, shell(chain, replace(LOOK, text=f"exec fab dashboard --port {port}")) as page:
         assert any(f"http://jada-local.localhost:{port}/" in line for line in page.stdout)
         # Not SIGINT: where the tests run in the background of a script, it is ignored.
         page.terminate()

@@ -93,6 +93,7 @@ def subject(message):
     return re.sub(r" \(\S+\)$", "", message["title"])
 
 
+@pytest.mark.usefixtures("no_cron")
 def test_the_incident_is_reported_within_a_minute_and_closed(chain, receiver, outside):  # noqa: F811 - the fixture
     line, told = Timeline(), "the operator"
     daemon = chain.host("systemctl show jada-agent -p MainPID -p NRestarts")
@@ -124,7 +125,8 @@ def test_the_incident_is_reported_within_a_minute_and_closed(chain, receiver, ou
         line.add(beat["at"], "the sync's run failed", "the service outside", "heartbeat, /fail")
         assert "the sync's run of" in beat["said"]
         assert beat["at"] - zero < 2 * MINUTE
-        assert [row["path"] for row in outside.beats(seconds(failed.finished_at) + 1)].count("/beat") == 0
+        # One that was asked for just before the alarm may still be under way.
+        assert "/beat" not in [row["path"] for row in outside.beats(seconds(raised.waiting.since) + 10)]
         assert chain.host("systemctl show jada-agent -p MainPID -p NRestarts") == daemon
 
         authenticate(chain)

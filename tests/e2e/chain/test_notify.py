@@ -96,6 +96,7 @@ def test_a_question_arrives_once_and_its_answer_too(client, receiver):
     assert "It is in the queue again." in over["text"]
 
 
+@pytest.mark.usefixtures("no_cron")
 def test_a_sync_that_fails_is_known_within_a_minute_and_so_is_its_recovery(chain, client, receiver):
     token = f"{SECRETS}/bookings_token"
     chain.host(f"cp -p {token} /root/kept; echo wrong > {token}")
@@ -108,6 +109,7 @@ def test_a_sync_that_fails_is_known_within_a_minute_and_so_is_its_recovery(chain
     receiver.waits_for(f"{alarm['id']}.over")
 
 
+@pytest.mark.usefixtures("no_cron")
 def test_a_unit_that_lacks_a_secret_is_reported_though_its_program_never_ran(chain, receiver):
     drop = "/run/systemd/system/port-sheet-sync.service.d"
     lacking = f"printf '[Service]\\nLoadCredential=gone:/nowhere\\n' > {drop}/gone.conf"
@@ -122,6 +124,7 @@ def test_a_unit_that_lacks_a_secret_is_reported_though_its_program_never_ran(cha
     assert len(receiver.got("Failed: port-sheet-sync.service")) == 1
 
 
+@pytest.mark.usefixtures("no_cron")
 def test_a_sync_that_lacks_its_secret_names_it_in_an_alarm(chain, receiver):
     token = f"{SECRETS}/bookings_token"
     chain.host(f"mv {token} /root/kept")
@@ -134,6 +137,7 @@ def test_a_sync_that_lacks_its_secret_names_it_in_an_alarm(chain, receiver):
     receiver.waits_for(f"{alarm['id']}.over")
 
 
+@pytest.mark.usefixtures("no_cron")
 def test_a_dashboard_that_is_away_is_reported_by_the_sync(chain, receiver):
     chain.host("systemctl stop jada-dashboard")
     chain.host("systemctl start port-sheet-sync.service")
@@ -179,5 +183,8 @@ def test_the_sender_is_small_while_it_waits(chain, receiver):
 
 def test_a_host_that_notifies_passes_verify(chain, receiver):
     chain.fab("notify")
+    chain.host(f"sed -i.kept s,/$,/elsewhere, {SECRETS}/notify_targets")
+    assert "since it has its address: `fab notify`" in chain.fab("verify", check=False).stdout
+    chain.host(f"mv {SECRETS}/notify_targets.kept {SECRETS}/notify_targets")
     out = chain.fab("verify", check=False).stdout
     assert "test_every_notification_target" not in out

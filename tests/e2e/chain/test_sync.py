@@ -69,6 +69,7 @@ def test_an_operator_sees_what_would_land_what_would_be_written_and_what_was(cha
     assert set(owners) == {"jada-sync"}
 
 
+@pytest.mark.usefixtures("no_cron")
 def test_a_revoked_token_is_reported_and_mended(chain):
     daemon = chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic")
     google(chain, "POST", "/_local/tokens/revoke", json={})

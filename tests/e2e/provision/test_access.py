@@ -59,6 +59,14 @@ def test_a_connection_whose_other_end_is_gone_is_noticed_within_a_minute(cloud, 
     assert time.monotonic() - began < 60
 
 
+def test_a_command_may_be_slow_to_start_and_is_cut_off_when_it_falls_silent_after_its_first_word(box):
+    slow = ["sh", "-c", "sleep 1; echo begun; exec sleep 20"]
+    said = box.lines(slow, silence_s=0.5)
+    assert next(said) == b"begun\n"
+    with pytest.raises(ConnectionLost):
+        next(said)
+
+
 def test_another_host_key_than_lightsail_saw_is_refused(cloud):
     other = paramiko.ECDSAKey.generate()
     granted = replace(cloud.access(), host_keys=((other.get_name(), other.get_base64()),))

@@ -49,7 +49,7 @@ def answer(page, **form):
 def consent(folder, client_file, *more, **form):
     """Start auth_ga, answer its consent page with `form`, and return its exit code and what it said."""
     files = ["--client", client_file, "--token", folder / "token.json"]
-    command = [sys.executable, "-m", "sync.auth_ga", *files, "--no-browser", "--no-sync", "--timeout", "15", *more]
+    command = [sys.executable, "-m", "sync.auth_ga", *files, "--no-browser", "--no-sync", "--timeout", "120", *more]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         said = []
         for line in process.stdout:

@@ -1,6 +1,7 @@
 """What clients other than ours may send, and what they are told."""
 
 import base64
+import contextlib
 import gzip
 import http.client
 import json
@@ -118,7 +119,7 @@ def test_a_report_nested_beyond_reason_is_refused(call, client):
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_unread(url, token):
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     connection.putrequest("POST", "/v1/tasks")
     connection.putheader("Authorization", f"Bearer {token.reveal()}")
     connection.putheader("Content-Length", str(BODY_LIMIT + 1))
@@ -130,7 +131,9 @@ def test_a_body_that_turns_out_too_large_is_refused(url, token):
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     chunks = (bytes(1024 * 1024) for _ in range(BODY_LIMIT // (1024 * 1024) + 1))
     headers = {"Authorization": f"Bearer {token.reveal()}"}
-    connection.request("POST", "/v1/tasks", body=chunks, headers=headers, encode_chunked=True)
+    # The answer may come before the last byte has gone, which then meets a connection that is closed.
+    with contextlib.suppress(ConnectionError):
+        connection.request("POST", "/v1/tasks", body=chunks, headers=headers, encode_chunked=True)
     assert connection.getresponse().status == 413
 
 

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 import dashboard as dashboard_room
 from dashboard import server
 from dashboard.connections import Limits
+from local.ports import reserved
 from notify.settings import Settings as NotifySettings
 from wire.client import Client, RequestRefused
 from wire.secret import Secret
@@ -27,8 +28,8 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    with reserved() as port:
+        yield port
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def start(tmp_path, path):
 
 @pytest.fixture
 def client(path):
-    return Client(f"unix:{path}", retries=0, timeout_s=5)
+    return Client(f"unix:{path}", retries=0, timeout_s=60)
 
 
 def wait_until_healthy(path):
@@ -75,7 +76,7 @@ def listening(process):
 def test_systemds_watchdog_hears_of_it_while_it_lives_and_no_longer(start, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(30)
+        systemd.settimeout(60)
         process = start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="900000")
         assert systemd.recv(100) == b"READY=1"
         assert [systemd.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
@@ -108,7 +109,7 @@ def test_pages_that_stay_open_hold_no_end_up(start, path, client):
         # What a page needs was imported meanwhile: none of it brought OpenSSL along.
         assert not re.search(r"/_(ssl|hashlib)\.", Path(f"/proc/{process.pid}/maps").read_text())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     # What uvicorn says when it must cut what did not end by itself.
     assert "exceeded" not in process.stderr.read()
 
@@ -122,7 +123,7 @@ def test_the_watchdog_says_nothing_of_the_queue(start, path, tmp_path):
     """A queue that is gone makes it not ready, and no reason for systemd to kill it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(30)
+        systemd.settimeout(60)
         start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="900000")
         assert systemd.recv(100) == b"READY=1"
         (tmp_path / "state" / "queue.db").unlink()
@@ -134,13 +135,13 @@ def test_the_watchdog_says_nothing_of_the_queue(start, path, tmp_path):
 def test_it_tells_systemd_when_it_serves_and_ends_well(start, path, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(30)
+        systemd.settimeout(60)
         process = start(NOTIFY_SOCKET=str(tmp_path / "notify"))
         assert systemd.recv(100) == b"READY=1"
     with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(str(path))
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0
     left = sorted(file.name for file in (tmp_path / "state").glob("queue*"))
     assert left == ["queue.db", "queue.db.id", "queue.db.reserve"]
     assert (tmp_path / "state" / "queue.db").stat().st_mode & 0o777 == 0o600
@@ -151,7 +152,7 @@ def test_what_was_acknowledged_outlives_a_kill(start, path, client):
     wait_until_healthy(path)
     added = [client.add_task(NewTask(title=f"t{n}")).id for n in range(20)]
     process.kill()
-    process.wait(10)
+    process.wait(60)
     start()
     wait_until_healthy(path)
     assert {task.id for task in client.tasks()} == set(added)
@@ -184,12 +185,12 @@ def test_1100_half_open_connections_do_not_stop_the_queue(start, path, client, m
         assert not any(closed(one) for one in half)
     assert len(list(opened.iterdir())) <= before + 2
     process.send_signal(signal.SIGTERM)
-    assert "out of system resource" not in process.communicate(timeout=15)[1]
+    assert "out of system resource" not in process.communicate(timeout=60)[1]
 
 
 def half_open(path):
     one = socket.socket(socket.AF_UNIX)
-    one.settimeout(30)
+    one.settimeout(60)
     one.connect(str(path))
     one.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
     return one
@@ -227,7 +228,7 @@ def test_the_port_for_other_hosts_takes_tokens_of_the_socket_and_shows_none(star
     assert refusal(lambda: other.claim(ClaimRequest(host="h"))) == 401
     assert made.text not in (tmp_path / "state" / "tokens.json").read_text()
     process.send_signal(signal.SIGTERM)
-    assert made.text not in process.communicate(timeout=15)[1]
+    assert made.text not in process.communicate(timeout=60)[1]
 
 
 def refusal(call):
@@ -239,7 +240,7 @@ def refusal(call):
 def test_a_port_in_use_is_named_in_one_line(start, path, port, tmp_path):
     listens(tmp_path, path, port)
     with socket.create_server(("127.0.0.1", port)):
-        error = start().communicate(timeout=30)[1]
+        error = start().communicate(timeout=60)[1]
     assert re.fullmatch(rf"dashboard: can't listen on 127\.0\.0\.1 port {port}: .*\n", error)
 
 
@@ -250,7 +251,7 @@ def test_on_the_pages_socket_there_is_no_api(start, path):
     for call in (page.health, page.tokens, lambda: page.invite("anna"), lambda: page.add_task(NewTask(title="t"))):
         assert refusal(call) == 403
     with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(20)
+        caller.settimeout(60)
         caller.connect(str(path.with_name("page.sock")))
         caller.sendall(b"GET /sign-in HTTP/1.1\r\nHost: jada-local.localhost:8765\r\n\r\n")
         assert caller.recv(12) == b"HTTP/1.1 200"
@@ -258,17 +259,17 @@ def test_on_the_pages_socket_there_is_no_api(start, path):
 
 def test_a_state_folder_that_is_gone_is_named(start, tmp_path):
     (tmp_path / "state").rmdir()
-    assert f"No such file or directory: '{tmp_path / 'state'}'" in start().communicate(timeout=30)[1]
+    assert f"No such file or directory: '{tmp_path / 'state'}'" in start().communicate(timeout=60)[1]
 
 
 def test_a_queue_that_is_gone_ends_it_with_a_code_after_which_systemd_does_not_start_it_again(start, path, tmp_path):
     process = start()
     wait_until_healthy(path)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0
     (tmp_path / "state" / "queue.db").unlink()
     process = start()
-    _, said = process.communicate(timeout=15)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 78
     assert "fab queue.restore" in said
     assert not (tmp_path / "state" / "queue.db").exists()
@@ -280,13 +281,13 @@ def test_a_second_one_over_the_same_folder_is_refused(start, path):
     start()
     wait_until_healthy(path)
     second = start()
-    assert second.wait(15) == 1
+    assert second.wait(60) == 1
 
 
 def test_a_socket_that_cannot_be_had_is_named(start, tmp_path):
     (tmp_path / "jada.toml").write_text(f'[dashboard]\nsocket = "{tmp_path}/gone/queue.sock"\n')
     process = start()
-    assert f"dashboard: can't listen on {tmp_path}/gone/queue.sock" in process.communicate(timeout=30)[1]
+    assert f"dashboard: can't listen on {tmp_path}/gone/queue.sock" in process.communicate(timeout=60)[1]
     assert process.returncode == 1
 
 

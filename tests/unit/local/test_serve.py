@@ -47,7 +47,7 @@ def test_a_program_answers_for_its_own_site():
     with urllib.request.urlopen(f"{url}/_local/health") as answer:
         assert json.load(answer) == {"name": "double", "site": "other", "network": "10.81.0.0/16"}
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
 
 
 def test_a_program_keeps_its_state_in_a_folder_of_its_site():
@@ -60,12 +60,18 @@ def test_a_program_keeps_its_state_in_a_folder_of_its_site():
 def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
     with serve.running(Starlette(routes=[Route("/", hello)])) as url:
         client = http.client.HTTPConnection(url.removeprefix("http://"))
-        began = time.monotonic()
-        for _ in range(50):
-            client.request("GET", "/")
-            client.getresponse().read()
+        took = [asked(client) for _ in range(100)]
         client.close()
-    assert time.monotonic() - began < 50 * 0.04
+    # It would take each of them 40 ms, once the kernel has ceased to acknowledge at once: a busy machine takes some.
+    assert min(took[50:]) < 0.04
+
+
+def asked(client):
+    """How long a request's whole answer took."""
+    began = time.monotonic()
+    client.request("GET", "/")
+    client.getresponse().read()
+    return time.monotonic() - began
 
 
 @pytest.mark.process
@@ -75,7 +81,7 @@ def test_a_program_says_when_it_listens_and_ends_quietly(number):
     line = process.stdout.readline()
     assert line.startswith("double ready http://127.0.0.1:")
     process.send_signal(number)
-    rest, log = process.communicate(timeout=10)
+    rest, log = process.communicate(timeout=60)
     assert (process.returncode, rest) == (0, "")
     assert "Traceback" not in log
 
@@ -85,7 +91,7 @@ def test_a_port_in_use_is_named_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start(port)
-        _, log = process.communicate(timeout=10)
+        _, log = process.communicate(timeout=60)
     assert process.returncode == 1
     assert log.count("\n") == 1
     assert f"127.0.0.1:{port}" in log

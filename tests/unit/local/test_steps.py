@@ -91,7 +91,7 @@ def test_a_long_step_is_never_silent_for_long_and_says_what_its_command_last_sai
             target=steps.run, args=("go", [sys.executable, "-c", script + "while not p.exists(): pass"])
         )
         runner.start()
-        told = out.written.wait(20)
+        told = out.written.wait(60)
         (tmp_path / "go").touch()
         runner.join()
     assert told

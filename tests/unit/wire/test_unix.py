@@ -38,7 +38,7 @@ class Listener:
         self._listener.close()
 
     def ended(self):
-        self._thread.join(10)
+        self._thread.join(60)
         return self.asked
 
 
@@ -53,36 +53,36 @@ def get(way):
 
 def test_a_request_is_one_piece_and_an_answer_in_chunks_is_whole(listen):
     there = listen([CHUNKED])
-    answer = OverUnix(there.path, 5, 0).request("POST", "/x?a=1", b"{}", {"A": "b"})
+    answer = OverUnix(there.path, 60, 0).request("POST", "/x?a=1", b"{}", {"A": "b"})
     assert (answer.status, answer.headers["x-kind"], answer.data) == (200, "a", b"abcde")
     assert there.ended() == [b"POST /x?a=1 HTTP/1.1\r\nHost: localhost\r\nA: b\r\nContent-Length: 2\r\n\r\n{}"]
 
 
 def test_a_connection_that_ended_meanwhile_is_not_used_again(listen):
     there = listen([OK], [OK, OK])
-    way = OverUnix(there.path, 5, 0)
+    way = OverUnix(there.path, 60, 0)
     assert get(way).data == b"ok"
-    assert there.closed.acquire(timeout=10)
+    assert there.closed.acquire(timeout=60)
     assert [get(way).data for _ in range(2)] == [b"ok", b"ok"]
     assert len(there.ended()) == 3
 
 
 def test_a_connection_that_its_answer_ends_is_not_used_again(listen):
     there = listen([LAST], [OK])
-    way = OverUnix(there.path, 5, 0)
+    way = OverUnix(there.path, 60, 0)
     assert [get(way).data for _ in range(2)] == [b"last", b"ok"]
 
 
 def test_a_refusal_that_passes_is_tried_once_more(listen):
     there = listen([BUSY, OK])
-    assert get(OverUnix(there.path, 5, 1)).data == b"ok"
+    assert get(OverUnix(there.path, 60, 1)).data == b"ok"
     assert len(there.ended()) == 2
 
 
 @pytest.mark.parametrize("bad", [CUT, b"", b"odd", OK + OK])
 def test_what_fails_is_tried_once_more_and_then_told(listen, bad):
     there = listen([bad], [OK])
-    assert get(OverUnix(there.path, 5, 1)).data == b"ok"
+    assert get(OverUnix(there.path, 60, 1)).data == b"ok"
     assert len(there.ended()) == 2
 
 
@@ -92,12 +92,12 @@ def test_what_fails_is_tried_once_more_and_then_told(listen, bad):
 def test_what_is_no_answer_says_why(listen, bad, said):
     there = listen([bad])
     with pytest.raises(NoAnswer, match=said):
-        get(OverUnix(there.path, 5, 0))
+        get(OverUnix(there.path, 60, 0))
 
 
 def test_the_last_answer_is_given_whatever_it_is(listen):
     there = listen([BUSY, BUSY])
-    assert get(OverUnix(there.path, 5, 1)).data == b"busy"
+    assert get(OverUnix(there.path, 60, 1)).data == b"busy"
     assert len(there.ended()) == 2
 
 
@@ -115,7 +115,7 @@ def test_a_body_that_is_refused_unread_has_its_answer(tmp_path):
 
         refusing = threading.Thread(target=refuse)
         refusing.start()
-        answer = OverUnix(str(tmp_path / "s"), 5, 0).request("POST", "/x", b"x" * 5_000_000, {})
+        answer = OverUnix(str(tmp_path / "s"), 60, 0).request("POST", "/x", b"x" * 5_000_000, {})
         refusing.join()
     assert answer.data == b"last"
 
@@ -123,7 +123,7 @@ def test_a_body_that_is_refused_unread_has_its_answer(tmp_path):
 @pytest.mark.parametrize(("target", "value"), [("/x y", "v"), ("/x\r\nB: c", "v"), ("/x", "v\r\nB: c"), ("/x", "\0")])
 def test_what_would_be_another_request_is_none(tmp_path, target, value):
     with pytest.raises(ValueError, match="no control characters"):
-        OverUnix(str(tmp_path / "s"), 5, 0).request("GET", target, None, {"A": value})
+        OverUnix(str(tmp_path / "s"), 60, 0).request("GET", target, None, {"A": value})
 
 
 def test_pauses_grow_from_the_second_try_made_again():

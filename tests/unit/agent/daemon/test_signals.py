@@ -13,8 +13,8 @@ def test_a_signal_asks_to_stop_and_ends_the_wait(number):
     with Signals() as signals:
         os.kill(os.getpid(), number)
         began = time.monotonic()
-        signals.wait(20)
-    assert (signals.stop, time.monotonic() - began < 10) == (True, True)
+        signals.wait(120)
+    assert (signals.stop, time.monotonic() - began < 60) == (True, True)
 
 
 @pytest.mark.process
@@ -22,9 +22,9 @@ def test_a_childs_end_wakes_and_asks_for_nothing():
     with Signals() as signals:
         child = subprocess.Popen(["true"])
         began = time.monotonic()
-        signals.wait(20)
+        signals.wait(120)
         child.wait()
-    assert (signals.stop, time.monotonic() - began < 10) == (False, True)
+    assert (signals.stop, time.monotonic() - began < 60) == (False, True)
 
 
 def test_a_quiet_wait_ends_by_its_time():

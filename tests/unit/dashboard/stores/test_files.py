@@ -79,6 +79,23 @@ def test_a_file_that_was_cut_is_not_ready(ready, path, ending):
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ("DROP TABLE sessions", (503, "sessions")),
+        ("DROP INDEX by_state", (503, "by_state is gone")),
+        ("ALTER TABLE notices RENAME TO told", (503, "notices is gone")),
+        ("CREATE TABLE tomorrow (id)", (200, "")),
+    ],
+)
+def test_a_queue_that_lacks_a_part_of_its_schema_is_not_ready_and_one_with_more_is(ready, path, change, answer):
+    by_another = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])"
+    subprocess.run([sys.executable, "-c", by_another, path, change], check=True)
+    status, detail = ready()
+    assert (status, answer[1] in detail) == (answer[0], True), detail
+
+
+@pytest.mark.process
 def test_broken_pages_that_a_check_finds_are_not_ready(store, ready, path):
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA wal_checkpoint")

@@ -81,7 +81,7 @@ def test_a_kill_in_the_middle_keeps_every_acknowledged_write(tmp_path):
     acknowledged = [writer.stdout.readline().strip() for _ in range(50)]
     writer.send_signal(signal.SIGKILL)
     acknowledged += writer.stdout.read().split()
-    writer.wait(10)
+    writer.wait(60)
     store = SqliteStore(path)
     assert {store.get(task_id).task.state for task_id in acknowledged if len(task_id) == 26} == {State.RUNNING}
     assert [row[0] for row in sqlite3.connect(path).execute("PRAGMA integrity_check")] == ["ok"]

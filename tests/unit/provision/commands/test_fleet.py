@@ -13,7 +13,7 @@ def _table(outcomes):
 
 
 def test_hosts_are_done_at_the_same_time_and_told_in_their_order():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     outcomes = fleet.on_each(["b", "aa"], lambda host: (both.wait(), host)[1])
     assert _table(outcomes) == ["b   b", "aa  aa"]
 
@@ -34,7 +34,7 @@ def test_a_failure_stops_those_that_have_not_begun():
 
 def test_no_more_than_ten_are_begun_at_once():
     hosts = [str(number) for number in range(30)]
-    begun, first = [], threading.Barrier(fleet.AT_ONCE, timeout=10)
+    begun, first = [], threading.Barrier(fleet.AT_ONCE, timeout=60)
 
     def do(host):
         begun.append(host)

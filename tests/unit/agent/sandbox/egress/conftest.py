@@ -79,7 +79,7 @@ class Proxy:
         self.admitted = Admitted(self._listening, replace(self.outside, **changes), megabytes << 20)
         return self
 
-    def client(self, host=None, timeout=10):
+    def client(self, host=None, timeout=120):
         """A connection through the tunnel, TLS included."""
         trust = ssl.create_default_context(cadata=self.outside.identity.authority)
         client = http.client.HTTPSConnection(*self.address, context=trust, timeout=timeout)

@@ -61,7 +61,7 @@ def test_an_unlisted_host_is_refused_before_anything_is_asked(proxy, served):
 
 def test_what_is_not_encrypted_is_refused(proxy):
     proxy.open()
-    client = http.client.HTTPConnection(*proxy.address, timeout=10)
+    client = http.client.HTTPConnection(*proxy.address, timeout=120)
     client.request("GET", f"http://{HOST}/")
     assert b"only https" in client.getresponse().read()
     assert proxy.refused()
@@ -85,7 +85,7 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_dialled(proxy, served
 @pytest.mark.parametrize("name", ["evil.example", None])
 def test_tls_must_name_the_host_of_the_connect(proxy, served, name):
     proxy.open()
-    raw = socket.create_connection(proxy.address, timeout=10)
+    raw = socket.create_connection(proxy.address, timeout=120)
     raw.sendall(f"CONNECT {HOST}:{served.port} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
     raw.recv(1000)
     trust = ssl.create_default_context(cadata=proxy.outside.identity.authority)
@@ -231,7 +231,7 @@ def test_an_answer_that_hangs_ends_with_the_call(proxy, served):
 
     def hang(*_):
         held.set()
-        ended.wait(20)
+        ended.wait(240)
         return 200, {}, b""
 
     served.answer = hang
@@ -246,9 +246,9 @@ def test_an_answer_that_hangs_ends_with_the_call(proxy, served):
     proxy.open()
     asking = threading.Thread(target=ask)
     asking.start()
-    assert held.wait(10)
+    assert held.wait(60)
     assert len(proxy.told()) == 1
-    asking.join(10)
+    asking.join(60)
     assert failed
     ended.set()
 

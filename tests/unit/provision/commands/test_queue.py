@@ -1,0 +1,46 @@
+"""Which host's queue a command asks."""
+
+import pytest
+
+from provision.commands.queue import first_that_answers
+from provision.errors import CommandError
+
+HOSTS = ("jada-1", "jada-2", "jada-3")
+
+
+def reach(*down):
+    """Reach hosts of which some are down."""
+
+    def found(name):
+        if name in down:
+            raise CommandError(f"instance {name} is stopped, not running", f"start {name}")
+        return f"the queue of {name}"
+
+    return found
+
+
+def asked(hosts, *down):
+    notes = []
+    return first_that_answers(hosts, reach(*down), notes.append), notes
+
+
+def test_the_first_host_is_asked_and_nothing_is_said_of_it():
+    assert asked(HOSTS) == ("the queue of jada-1", [])
+
+
+def test_a_host_that_is_down_is_passed_over_and_it_is_said_which_is_asked():
+    found, notes = asked(HOSTS, "jada-1")
+    assert found == "the queue of jada-2"
+    assert notes == ["jada-1 is passed over (instance jada-1 is stopped, not running): jada-2 is asked"]
+
+
+def test_where_none_answers_each_one_is_named():
+    with pytest.raises(CommandError) as refused:
+        asked(HOSTS, *HOSTS)
+    assert all(f"{name}: instance {name} is stopped" in refused.value.cause for name in HOSTS)
+
+
+def test_a_single_host_is_refused_in_its_own_words():
+    with pytest.raises(CommandError) as refused:
+        asked(HOSTS[:1], "jada-1")
+    assert (refused.value.cause, refused.value.cure) == ("instance jada-1 is stopped, not running", "start jada-1")
