@@ -31,8 +31,12 @@ OTHER = pytest.StashKey[str]()
 
 
 def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        from tests import shared  # noqa: PLC0415 - an operator's `fab verify` needs none of it
+
+        shared.ask_at(config.workerinput["dynamodb"])
     # Only where runs are long: of several processes, with hosts. An operator's `fab verify` is neither.
-    if os.geteuid() == 0 and getattr(config.option, "numprocesses", None):
+    elif os.geteuid() == 0 and getattr(config.option, "numprocesses", None):
         from local import locks  # noqa: PLC0415 - an operator's machine may have no place for locks
 
         noted = locks.tests()
@@ -56,13 +60,6 @@ def pytest_collection_modifyitems(config, items):
 def pytest_collection_finish():
     gc.freeze()
     gc.enable()
-
-
-def pytest_configure(config):
-    if hasattr(config, "workerinput"):
-        from tests import shared  # noqa: PLC0415 - an operator's `fab verify` needs none of it
-
-        shared.ask_at(config.workerinput["dynamodb"])
 
 
 def dynamodb():
