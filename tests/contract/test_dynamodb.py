@@ -12,11 +12,13 @@ from msgspec.structs import replace
 
 from bench import scale, table
 from dashboard import rules
+from dashboard.caps import DayUse
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, FamilyBusy, Key, Move, NotClaimable, Unready, digest
 from dashboard.settings import FleetCaps, Settings
 from dashboard.stores import NoticeFilter
 from dashboard.stores.dynamodb import layout
+from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from dashboard.stores.retention import Before
@@ -215,6 +217,14 @@ def test_a_journal_takes_one_unit_for_each_compressed_kilobyte_of_a_batch(store,
     texts = [b"[" + b",".join(dump(each) for each in events) + b"]" for events in turns]
     # With its key and what it used, which are a part of each item: some ninety bytes.
     assert taken <= sum(ceil((len(zlib.compress(text, 9)) + 90) / 1024) for text in texts)
+
+
+def test_what_is_used_of_a_day_says_when_it_is_needed_no_more(store):
+    store.change_day("2026-05-13", lambda _: DayUse(1, 500))
+    store.change_day("2026-05-13", lambda old: DayUse(old.sessions + 1, old.usd_micros))
+    gone = store._table.get(Place("DAYS", "2026-05-13"))[layout.GONE_AT]
+    assert datetime.fromtimestamp(gone, UTC).isoformat() == "2026-06-22T00:00:00+00:00"
+    assert store.day("2026-05-13") == DayUse(2, 500)
 
 
 def test_nothing_ever_reads_the_whole_table(store, wire, tmp_path):
