@@ -11,7 +11,7 @@ BYTECODE := $(addsuffix /jada/bytecode,$(or $(XDG_CACHE_HOME),$(addsuffix /.cach
 export PYTHONDONTWRITEBYTECODE := $(if $(SUDO_UID),1)
 export PYTHONPYCACHEPREFIX := $(if $(SUDO_UID),,$(BYTECODE))
 
-.PHONY: help demo down env clean-cache test unit check faults bench scale mutants tools docs dist real-check pictures
+.PHONY: arm help demo down env clean-cache test unit check faults bench scale mutants tools docs dist real-check pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -97,6 +97,9 @@ scale: tools ## what several hosts over one table cost, what breaks first: measu
 	@$(BIN)/python -m bench.scale
 
 # From nothing each time: results of an earlier run would count for code that is gone.
+arm: tools ## the filter of system calls on ARM's own kernel, in an emulated machine: needs qemu-system-arm and a cross compiler
+	@$(BIN)/python -m tests.arm
+
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)
 	@local/bootstrap --all-extras --group dev --group mutants
 	@rm -rf mutants

@@ -46,12 +46,15 @@ _METADATA = tuple(ipaddress.ip_network(text) for text in ("169.254.0.0/16", "fe8
 
 
 class ToolLimits(Value, frozen=True, kw_only=True):
-    """Bounds of one tool call: wall seconds, megabytes and processes inside the sandbox, kilobytes of output kept."""
+    """Bounds of one tool call: wall seconds, megabytes and processes inside the sandbox, kilobytes of output kept; and
+    megabytes of the whole workspace, beyond which calls write small files only.
+    """
 
     seconds: Annotated[int, Meta(ge=1, le=3600)] = 120
     memory_mb: Annotated[int, Meta(ge=16, le=65536)] = 256
     pids: Annotated[int, Meta(ge=8, le=4096)] = 128
     output_kb: Annotated[int, Meta(ge=1, le=1024)] = 30
+    workspace_mb: Annotated[int, Meta(ge=10, le=1_000_000)] = 4000
 
 
 class Credential(Value, frozen=True, kw_only=True):

@@ -96,9 +96,13 @@ class Exactly(io.RawIOBase):
 Content = IO[bytes] | Exactly
 
 
+_DEEPEST = 200
+"""Levels of folders that are gone into."""
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What was not copied, because only its own process can read it: a socket, a pipe, a device."""
+    """What was not copied: only its own process can read it (a socket, a pipe, a device), or lies too deep."""
 
     name: str
 
@@ -113,6 +117,9 @@ def walk(tree: Tree) -> Iterator[tuple[tarfile.TarInfo, Content | None] | Skippe
         inside = Path(folder).relative_to(tree.folder)
         # In place: what is taken out is not gone into either.
         folders[:] = sorted(name for name in folders if inside != Path() or not _is_left_out(tree, name))
+        if len(inside.parts) >= _DEEPEST and folders:
+            yield from (Skipped(str(Path(tree.part) / inside / name)) for name in folders)
+            folders.clear()  # each level holds a descriptor, and a level of Python's stack
         for name in sorted([*files, *folders]):
             if inside == Path() and _is_left_out(tree, name):
                 continue

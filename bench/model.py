@@ -1,7 +1,8 @@
 """A model for measuring: it answers at once, or after a fixed time, so that all that is measured is who asks it.
 
-It calls bash so many times and then ends, with `finish` where the caller has such a tool. It speaks the Messages API
-streamed and plain, with and without betas, and checks nothing: the double of Claude does that.
+It calls bash so many times and then ends: with `finish` where the caller has such a tool, by a command where it is told
+one. It speaks the Messages API streamed and plain, with and without betas, and checks nothing: the double of Claude
+does that.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from starlette.routing import Route
 from doubles.claude.stream import lines
 
 COMMAND = "echo one line more >>notes.txt; tail -n 1 notes.txt"
+SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
+"""How mini-swe-agent ends, where its first message says so."""
 _FINISH = {"outcome": "done", "result": "All lines are written."}
 
 
@@ -93,6 +96,8 @@ class Model:
             yield {**use, "name": name, "input": given}
         elif any(tool["name"] == "finish" for tool in body.get("tools", ())):
             yield {**use, "name": "finish", "input": _FINISH}
+        elif SUBMIT in str(body["messages"][0]):
+            yield {**use, "name": "bash", "input": {"command": SUBMIT}}
 
 
 def _tokens(messages: Any) -> int:

@@ -1,7 +1,8 @@
 """The sync beside those who write sheets, on one double: `python -m bench.sync`, part of `make bench`.
 
 Each contender's run is a process of its own: its calls and bytes are counted at the double, its peak memory and its CPU
-time are what the kernel says when it ends.
+time are what the kernel says when it ends. All take turns several times, each time from nothing, and the least CPU
+counts: what else the machine does only adds to it.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import urllib3
 from rich.console import Console
 from rich.table import Table
 
-from bench.sheet_peers import PEERS
+from bench.sheet_peers import PEERS, Rows
 from doubles.bookings.generator import season
 from doubles.google.app import create
 from local.serve import running
@@ -36,8 +37,8 @@ PHASES = ("first", "same", "some")
 SAID = {"first": "first load, an empty tab", "same": "nothing changed", "some": "1 % changed"}
 TARGETS = {
     "first": "calls ≤ 5, up ≤ 1.7 MB, CPU ≤ gspread × 1.2",
-    "same": "1 token + 1 read, 0 writes, ≤ 80 MB",
-    "some": "5 calls, ≤ 85 MB",
+    "same": "1 token + 1 read, 0 writes, ≤ 80 MB, CPU ≤ gspread × 1.2",
+    "some": "1 token + 5 calls, ≤ 85 MB, CPU ≤ gspread × 1.2",
 }
 _HTTP = urllib3.PoolManager()
 
@@ -75,6 +76,16 @@ class Counted:
         self.up = self.down = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a contender is to do in a phase, to which spreadsheet, with which bookings."""
+
+    name: str
+    phase: str
+    spreadsheet: str
+    rows: Rows
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What one run came to."""
@@ -91,23 +102,37 @@ def main() -> int:
     """Measure each contender in each phase, and print the table; exit code 1 when a run failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.sync", description="The sync beside its peers, in one run.")
     parser.add_argument("--rows", type=int, default=10_000, help="bookings of 14 fields and our state (%(default)s)")
-    rows = parser.parse_args().rows
+    parser.add_argument(
+        "--turns", type=int, default=3, help="of each contender, of which the best counts (%(default)s)"
+    )
+    options = parser.parse_args()
+    rows: int = options.rows
     console = Console(width=120)
     shown = Table(title=f"{rows:,} rows × {len(COLUMNS) + 1} columns, the same double for all")
     for heading in ("", "", "calls", "of them token", "MB up", "MB down", "CPU s", "peak MB"):
         shown.add_column(heading, justify="left" if not heading else "right")
     with tempfile.TemporaryDirectory(prefix="jada-bench-") as folder, _google(Path(folder)) as (counted, url):
-        before, after = _bookings(rows)
-        for phase in PHASES:
-            for name in (OURS, *PEERS):
-                run = _ours if name == OURS else _peer
-                found = run(Path(folder), counted, url, (name, phase, after if phase == "some" else before))
-                shown.add_row(*_row(name, SAID[phase] if name == OURS else "", found))
-            shown.add_section()
+        turns = [_turn(Path(folder), counted, url, (number, *_bookings(rows))) for number in range(options.turns)]
+    for phase in PHASES:
+        for name in (OURS, *PEERS):
+            best = min((turn[phase, name] for turn in turns), key=lambda found: found.cpu)
+            shown.add_row(*_row(name, SAID[phase] if name == OURS else "", best))
+        shown.add_section()
     console.print(shown)
     for phase in PHASES:
         console.print(f"target of ours, {SAID[phase]}: {TARGETS[phase]}")
     return 0
+
+
+def _turn(folder: Path, counted: Counted, url: str, what: tuple[int, Rows, Rows]) -> dict[tuple[str, str], Figures]:
+    """Let each contender do each phase, with a spreadsheet of its own for this turn."""
+    number, before, after = what
+    home, found = folder / str(number), {}
+    for phase in PHASES:
+        for name in (OURS, *PEERS):
+            work = Work(name, phase, _spreadsheet(url, f"{name}-{number}"), after if phase == "some" else before)
+            found[phase, name] = (_ours if name == OURS else _peer)(home, counted, url, work)
+    return found
 
 
 def _row(name: str, phase: str, found: Figures) -> list[str]:
@@ -130,18 +155,16 @@ def _bookings(count: int) -> tuple[list[list[Any]], list[list[Any]]]:
     return cells, after
 
 
-def _ours(folder: Path, counted: Counted, url: str, what: tuple[str, str, Sequence[Sequence[Any]]]) -> Figures:
-    name, phase, rows = what
-    home = folder / "ours"
-    if phase == "first":
+def _ours(home: Path, counted: Counted, url: str, work: Work) -> Figures:
+    if work.phase == "first":
         for each in ("state", "secrets"):
             (home / each).mkdir(parents=True)
         token = _HTTP.request("POST", f"{url}/_local/tokens", json={}).json()
         (home / "secrets" / "port_sheet_token.json").write_text(json.dumps(token), encoding="utf-8")
         (home / "secrets" / "dashboard_token").write_text("none", encoding="utf-8")
-        (home / "jada.toml").write_text(_settings(home, url, _spreadsheet(url, name)), encoding="utf-8")
+        (home / "jada.toml").write_text(_settings(home, url, work.spreadsheet), encoding="utf-8")
     with (home / "bookings.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+        csv.writer(file).writerows([COLUMNS, *work.rows])
     command = ["sync", "--settings", str(home / "jada.toml"), "--state", str(home / "state")]
     # No dashboard: the exit code then says that nobody was told, and the line before it that the sheet is in step.
     return _measured(command, b"", counted, {"CREDENTIALS_DIRECTORY": str(home / "secrets")}, "in step, verified")
@@ -153,7 +176,7 @@ spreadsheet_id = "{spreadsheet}"
 worksheet = "Sheet1"
 sheets_url = "{url}/v4/spreadsheets"
 token_url = "{url}/token"
-dashboard_url = "http://127.0.0.1:9"
+dashboard_url = "unix:{home / "dashboard.sock"}"
 columns = {json.dumps(COLUMNS)}
 [sync.source]
 kind = "file"
@@ -162,11 +185,10 @@ format = "csv"
 """
 
 
-def _peer(_folder: Path, counted: Counted, url: str, what: tuple[str, str, Sequence[Sequence[Any]]]) -> Figures:
-    name, phase, rows = what
+def _peer(_home: Path, counted: Counted, url: str, work: Work) -> Figures:
     token = _HTTP.request("POST", f"{url}/_local/tokens", json={}).json()["token"]
-    given = {"token": token, "columns": [*COLUMNS, "sync_state"], "rows": [[*row, "live"] for row in rows]}
-    command = ["bench.sheet_peers", name, phase, url, _spreadsheet(url, name)]
+    given = {"token": token, "columns": [*COLUMNS, "sync_state"], "rows": [[*row, "live"] for row in work.rows]}
+    command = ["bench.sheet_peers", work.name, work.phase, url, work.spreadsheet]
     return _measured(command, json.dumps(given).encode(), counted, {}, "")
 
 

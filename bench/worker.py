@@ -41,6 +41,7 @@ TURNS = 30
 THINK_S = (0.0, 0.1)
 """Seconds that the model thinks: not at all, which no model does, and a tenth of a second, which is fast for one."""
 RUNNER, OURS = "the SDK's tool runner, nothing kept", "a session, every step durable"
+MINI = "mini-swe-agent, its trajectory kept"
 MOST_RATIO, MOST_PEAK_MB, MOST_IDLE_MB, MOST_CPU_S = 1.0, 85, 15, 1.8
 LEAST_READ, MOST_FIRST = 0.8, 10_000
 CACHED_FROM = 8
@@ -67,29 +68,40 @@ def main() -> int:
     """Measure all of it and print the tables; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.worker", description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="turns of each loop (default: %(default)s)")
+    parser.add_argument("--mini", type=Path, help="a Python that has mini-swe-agent, which is then measured beside")
     parser.add_argument("--folder", type=Path, default="/var/tmp", help="a folder on a real disk (%(default)s)")  # noqa: S108 - kept across a boot, so on a disk
     asked = parser.parse_args()
     console = Console(width=120)
     with tempfile.TemporaryDirectory(prefix="jada-bench-", dir=asked.folder) as name:
         folder = Path(name)
         for think_s in THINK_S:
-            loops = _loops(folder / f"think-{think_s}", think_s, asked.rounds)
+            loops = _loops(folder / f"think-{think_s}", think_s, asked.rounds, asked.mini)
             console.print(_beside(loops, think_s))
         console.print(_alone(_starts(folder / "host"), loops[OURS].peaks, _with_files(folder / "files", asked.rounds)))
         console.print(_cache(_long_task(folder / "task")))
     return 0
 
 
-def _loops(folder: Path, think_s: float, rounds: int) -> dict[str, Loop]:
-    """Let both loops have their turns, one after the other: what the machine does meanwhile meets both."""
-    loops = {RUNNER: Loop(), OURS: Loop()}
+def _loops(folder: Path, think_s: float, rounds: int, mini: Path | None = None) -> dict[str, Loop]:
+    """Let the loops have their turns, one after the other: what the machine does meanwhile meets all."""
+    contenders: list[tuple[str, Callable[[Path, str], list[str]], Path]] = [
+        (RUNNER, _runner, Path(sys.executable)),
+        (OURS, _session, Path(sys.executable)),
+        *([(MINI, _mini, mini)] if mini else []),
+    ]
+    loops = {name: Loop() for name, *_ in contenders}
     model = Model(TURNS, think_s)
     with running(model.app()) as url:
         for n in range(rounds):
-            for name, command in ((RUNNER, _runner), (OURS, _session)):
+            for name, command, python in contenders:
                 place = folder / f"{n}-{command.__name__}"
                 place.mkdir(parents=True)
-                _measured(command(place, url), place, model, loops[name])
+                _measured(
+                    [str(python), "-m", "bench.peak", str(place / "peak"), *command(place, url)],
+                    place,
+                    model,
+                    loops[name],
+                )
     return loops
 
 
@@ -97,7 +109,7 @@ def _measured(argv: Sequence[str], place: Path, model: Model, loop: Loop) -> Non
     (place / "anthropic_api_key").write_text("none\n", encoding="ascii")
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "bench.peak", str(place / "peak"), *argv],
+        argv,
         env={**os.environ, "CREDENTIALS_DIRECTORY": str(place)}, capture_output=True, text=True, check=False,
         timeout=LONGEST_S,
     )  # fmt: skip
@@ -113,6 +125,11 @@ def _measured(argv: Sequence[str], place: Path, model: Model, loop: Loop) -> Non
 def _runner(place: Path, url: str) -> list[str]:
     (place / "workspace").mkdir()
     return ["bench.worker_peers", url, str(place / "workspace")]
+
+
+def _mini(place: Path, url: str) -> list[str]:
+    (place / "workspace").mkdir()
+    return ["bench.worker_mini", url, str(place / "workspace")]
 
 
 def _session(place: Path, url: str) -> list[str]:

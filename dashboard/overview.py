@@ -130,9 +130,9 @@ class Overview:
         """Return what today took."""
         now = self._queue.clock()
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        begun = self._store.recent_sessions(_id_from(midnight), limit=MOST_SESSIONS)
+        begun = self._store.sessions_since(_id_from(midnight), limit=MOST_SESSIONS)
         spent = self._store.spent(f"{now:%Y-%m-%d}").values()
-        return Today(len(begun), sum(used.usd_micros for used in spent), self.limits)
+        return Today(begun, sum(used.usd_micros for used in spent), self.limits)
 
     def hosts(self) -> HostList:
         """Return how each host stands, and what it took of today."""

@@ -3,12 +3,12 @@
 import http
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
-import urllib3
 
-from sync.credentials import TIMEOUT_S, Access
+from sync.calls import NoAnswer, Origin
+from sync.credentials import Access
 from sync.failure import SyncFailed, sheets_failure, transport_failure
 from sync.settings import Settings
 from sync.shape import protected
@@ -31,36 +31,35 @@ class Api:
     def __init__(self, settings: Settings, access: Access, ready: Callable[[str], None] | None = None) -> None:
         self._access = access
         self._ready = ready or (lambda _: None)
-        # No retries here: after a write that got no answer the sheet must be read before anything is sent again.
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
-        self._url = f"{settings.sheets_url.rstrip('/')}/{settings.spreadsheet_id}"
+        # It tries nothing again: after a write that got no answer the sheet must be read before anything is sent.
+        self._origin = Origin(settings.sheets_url)
+        self._path = f"{urlsplit(settings.sheets_url).path.rstrip('/')}/{settings.spreadsheet_id}"
         self._id = settings.spreadsheet_id
 
     def __call__(
         self, method: str, path: str = "", query: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Mapping[str, Any]:
         """Call `method` on a path below the spreadsheet. Raises `SyncFailed`; it is `Refused` when nothing was done."""
-        url = self._url + path + (f"?{urlencode(query)}" if query else "")
+        target = self._path + path + (f"?{urlencode(query)}" if query else "")
         try:
             self._ready(path)
-            status, data = self._sent(method, url, body)
+            status, data = self._sent(method, target, body)
             if status == http.HTTPStatus.UNAUTHORIZED:
                 # The access token's hour is over, or it was taken away in the middle of the run: a refresh tells which.
                 self._access.renew()
                 self._ready(path)
-                status, data = self._sent(method, url, body)
-        except urllib3.exceptions.HTTPError as error:
+                status, data = self._sent(method, target, body)
+        except NoAnswer as error:
             raise transport_failure("sheets", error) from error
         if status == http.HTTPStatus.OK:
             return _decoded(data)
         raise failure(status, _error(data), self._id)
 
-    def _sent(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
+    def _sent(self, method: str, target: str, body: bytes | None) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {self._access.token.reveal()}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        answer = self._pool.request(method, url, body=body, headers=headers)
-        return answer.status, answer.data
+        return self._origin.ask(method, target, headers, body)
 
 
 def failure(status: int, error: Mapping[str, Any], spreadsheet: str) -> SyncFailed:

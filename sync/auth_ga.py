@@ -30,7 +30,8 @@ from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
 
 from sync import proof, report, settings
-from sync.credentials import SCOPE, TIMEOUT_S, TOKEN_FILE, Access
+from sync.calls import TIMEOUT_S
+from sync.credentials import SCOPE, TOKEN_FILE, Access
 from sync.failure import Exit, SyncFailed
 from sync.loopback import InputEnded, Loopback, Silent, listening
 from sync.walls import SECRETS, SETTINGS, STATE

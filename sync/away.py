@@ -1,7 +1,6 @@
 """The dashboard is away: the sync tells the notification targets by itself, for nothing else would."""
 
 import logging
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -71,4 +70,6 @@ def text(run: SyncRun) -> str:
 
 def run_command(words: Sequence[str], said: str) -> int:
     """Run a command; its words go to the journal."""
+    import subprocess  # noqa: PLC0415 - few runs start anything
+
     return subprocess.run(words, input=said, text=True, check=False).returncode

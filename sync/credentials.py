@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
-import urllib3
 
+from sync.calls import NoAnswer, Origin
 from sync.failure import (
     REAUTHENTICATE,
     Record,
@@ -34,12 +35,10 @@ _FIRST = (
 )
 _log = logging.getLogger(__name__)
 
-
-TIMEOUT_S = (5, 60)
-"""To connect to Google, and between two bytes of an answer."""
 _GOOGLE = "https://oauth2.googleapis.com/token"
 """Whom an assertion is made out to, wherever it is sent: the address is part of what is signed."""
 _ASSERTION_S = 3600
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Form = dict[str, str]
@@ -137,16 +136,19 @@ def refresh(
 
 
 def _asked(token: Token, record: Record) -> Secret:
-    pool = urllib3.PoolManager(timeout=urllib3.Timeout(*TIMEOUT_S), retries=False)
+    endpoint = Origin(token.url)
+    form = urlencode(token.form(record.now)).encode()
     try:
-        answer = pool.request("POST", token.url, fields=token.form(record.now), encode_multipart=False)
-    except urllib3.exceptions.HTTPError as error:
+        status, data = endpoint.ask("POST", urlsplit(token.url).path or "/", _FORM, form)
+    except NoAnswer as error:
         raise transport_failure("token_endpoint", error) from error
-    body = _body(answer.data)
-    if answer.status != HTTPStatus.OK or not isinstance(body.get("access_token"), str):
+    finally:
+        endpoint.close()
+    body = _body(data)
+    if status != HTTPStatus.OK or not isinstance(body.get("access_token"), str):
         if token.account:
-            raise account_failure(body, answer.status, token.account)
-        raise refresh_failure(body, answer.status, record)
+            raise account_failure(body, status, token.account)
+        raise refresh_failure(body, status, record)
     # A service account is granted nothing by a user: the sheet is shared with it, or not.
     granted = str(body.get("scope", SCOPE)).split()
     if not token.account and SCOPE not in granted:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sync import carried
-from sync.credentials import TIMEOUT_S
+from sync.calls import TIMEOUT_S
 from sync.failure import SyncFailed
 from sync.history import History
 from sync.sheet import is_write

@@ -27,14 +27,12 @@ CREATE TABLE IF NOT EXISTS batch (number INTEGER PRIMARY KEY AUTOINCREMENT, at T
 CREATE TABLE IF NOT EXISTS stray (number INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS told (number INTEGER PRIMARY KEY, at TEXT NOT NULL, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS changed (number INTEGER PRIMARY KEY, id TEXT NOT NULL, old TEXT, new TEXT);
-CREATE TRIGGER IF NOT EXISTS keep_new BEFORE INSERT ON base BEGIN
-    INSERT INTO changed (id, old, new) VALUES (NEW.id, (SELECT cells FROM base WHERE id = NEW.id), NEW.cells);
-END;
-CREATE TRIGGER IF NOT EXISTS keep_gone BEFORE DELETE ON base BEGIN
-    INSERT INTO changed (id, old, new) VALUES (OLD.id, OLD.cells, NULL);
-END;
+DROP TRIGGER IF EXISTS keep_new;
+DROP TRIGGER IF EXISTS keep_gone;
 """
 
+_ALL_NEW = "all_new"
+"""The note that all that is settled is new since `forget_changes`: a first load would be written twice."""
 _JUDGED, _WATCHED = 1, 2
 """What a batch is beyond sent."""
 _ENCODER = msgspec.json.Encoder()
@@ -90,6 +88,7 @@ class History:
 
     def __init__(self, folder: Path, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
+        self._known: dict[str, str] | None = None
         self._db = sqlite3.connect(folder / _FILE, isolation_level=None)
         # FULL: with a base that a power cut took back, a booking that changes meanwhile looks like a conflict.
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _TABLES)
@@ -125,6 +124,7 @@ class History:
 
     def restore(self, version: int, kept: carried.Kept, image: bytes | None) -> None:
         """Put a version that the store holds in place of what is here. Raises `carried.Unfit`."""
+        self._known = None
         carried.restore(self._db, version, kept, image)
         self._db.executescript("PRAGMA journal_mode=WAL;" + _TABLES)
         carried.follow(self._db)
@@ -141,7 +141,13 @@ class History:
         """Return the settled cells of each booking; those of a column that is new since then are None."""
         then = json.loads(self._note("columns") or "[]")
         places = [then.index(name) if name in then else None for name in self._columns]
-        return Settled(dict(self._db.execute("SELECT id, cells FROM base")), places)
+        return Settled(self._texts().copy(), places)
+
+    def _texts(self) -> dict[str, str]:
+        """Return the cells of each booking as they are kept. Read once: they are half of a large memory's reading."""
+        if self._known is None:
+            self._known = dict(self._db.execute("SELECT id, cells FROM base"))
+        return self._known
 
     def settle(self, new: Base, at: datetime, *, proven: bool = True) -> None:
         """Keep what a reading verified: the new base in place of the old one, and the time when it is proven."""
@@ -150,14 +156,17 @@ class History:
         with self._db:
             # Bases are kept by place: those of other columns would be read at the wrong ones.
             self._align()
-            old = dict(self._db.execute("SELECT id, cells FROM base"))
+            old = self._texts()
             # All at once: a call for each would take as long as all the rest.
-            texts = _ENCODER.encode_lines(new.values()).decode().split("\n")
-            changed = [(key, text) for key, text in zip(new, texts, strict=False) if old.get(key) != text]
-            self._db.executemany("DELETE FROM base WHERE id = ?", [(key,) for key in old if key not in new])
+            texts = dict(zip(new, _ENCODER.encode_lines(new.values()).decode().split("\n"), strict=False))
+            changed = [(key, text) for key, text in texts.items() if old.get(key) != text]
+            gone = [(key,) for key in old if key not in new]
+            self._note_changes([*changed, *((key, None) for (key,) in gone)])
+            self._db.executemany("DELETE FROM base WHERE id = ?", gone)
             self._db.executemany("REPLACE INTO base (id, cells) VALUES (?, ?)", changed)
             if proven:
                 self._keep("last_success", at.isoformat())
+        self._known = texts
 
     def tab(self, spreadsheet: str, title: str) -> int | None:
         """Return the id of the tab that was last known by this title in the settings."""
@@ -214,13 +223,15 @@ class History:
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             self._align()
-            rows = [(key, _json(cells)) for key, cells in settled.items()]
-            self._db.executemany("REPLACE INTO base (id, cells) VALUES (?, ?)", rows)
+            rows = {key: _json(cells) for key, cells in settled.items()}
+            self._note_changes(rows.items())
+            self._db.executemany("REPLACE INTO base (id, cells) VALUES (?, ?)", rows.items())
             self._db.executemany("DELETE FROM stray WHERE number = ?", [(number,) for number in verdict.done])
             strays = [(msgspec.json.encode(stray),) for stray in verdict.strays]
             self._db.executemany("INSERT INTO stray (data) VALUES (?)", strays)
             self._tell(verdict.told, at)
             self._db.execute("UPDATE batch SET judged = 1 WHERE number = ?", (number,))
+        self._texts().update(rows)
 
     def strays(self) -> dict[int, Stray]:
         """Return what is in a wrong place and not undone yet, by its number."""
@@ -251,20 +262,19 @@ class History:
         """Bring the bases into the order of our columns, where these are others than before."""
         if json.loads(self._note("columns") or "[]") == list(self._columns):
             return
-        known = self.base()
-        last = self._db.execute("SELECT coalesce(max(number), 0) FROM changed").fetchone()[0]
+        known, self._known = self.base(), None
         self._db.execute("DELETE FROM base")
         rows = [(key, _json(cells)) for key, cells in known.items()]
         self._db.executemany("INSERT INTO base (id, cells) VALUES (?, ?)", rows)
-        # Another order of our columns is no change of a booking.
-        self._db.execute("DELETE FROM changed WHERE number > ?", (last,))
         self._keep("columns", json.dumps(self._columns))
 
     def settled_changes(self) -> list[tuple[str, str | None, str | None]]:
         """Return what was settled since `forget_changes`: each booking with its cells before and after, as JSON.
 
-        None: it was not there. Written by the tables themselves, so that no crash loses one.
+        None: it was not there.
         """
+        if self._note(_ALL_NEW) is not None:
+            return [(key, None, text) for key, text in self._texts().items()]
         spans: dict[str, tuple[str | None, str | None]] = {}
         for key, old, new in self._db.execute("SELECT id, old, new FROM changed ORDER BY number"):
             spans[key] = (spans[key][0] if key in spans else old, new)
@@ -272,7 +282,19 @@ class History:
 
     def forget_changes(self) -> None:
         """The settled changes are kept elsewhere now."""
-        self._db.execute("DELETE FROM changed")
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            self._db.execute("DELETE FROM changed")
+            self._db.execute("DELETE FROM note WHERE name = ?", (_ALL_NEW,))
+
+    def _note_changes(self, new: Iterable[tuple[str, str | None]]) -> None:
+        """Note what bookings' cells become, in the transaction that settles them: no crash loses a change."""
+        old = self._texts()
+        if old or self._db.execute("SELECT 1 FROM changed").fetchone():
+            rows = [(key, old.get(key), text) for key, text in new]
+            self._db.executemany("INSERT INTO changed (id, old, new) VALUES (?, ?, ?)", rows)
+        else:
+            self._keep(_ALL_NEW, "")
 
     def last_success(self) -> datetime | None:
         """Return the end of the last verified run."""

@@ -188,7 +188,10 @@ def _judge(source: Cell, sheet: Cell, base: Cell | None) -> _Verdict:
 
 def _first_rows(sheet: Sequence[Row]) -> tuple[dict[str, Row], list[Row]]:
     """Choose the row of each booking, and list what further rows name it: one marked before stays a duplicate."""
-    chosen: dict[str, Row] = {}
+    chosen = {row.key: row for row in sheet}
+    if len(chosen) == len(sheet):
+        return chosen, []
+    chosen.clear()
     for row in sheet:
         held = chosen.get(row.key)
         if held is None or (_marked_duplicate(held) and not _marked_duplicate(row)):

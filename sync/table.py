@@ -44,9 +44,10 @@ class Reader:
             return Table((), ())
         width = max(map(len, grid))
         # The API leaves out the empty cells at a row's end.
-        whole = [*zip(*([*row, *[""] * (width - len(row))] if len(row) < width else row for row in grid), strict=True)]
+        whole = [row if len(row) == width else [*row, *[""] * (width - len(row))] for row in grid]
         places = self._places(headers(grid[0]))
-        return Table(places, self._rows([whole[place][1:] for place in places]), tuple(zip(*whole, strict=True)))
+        columns = [*zip(*whole[1:], strict=True)] or [()] * width
+        return Table(places, self._rows([columns[place] for place in places]), whole)
 
     def key(self, header: Sequence[str], row: Sequence[object]) -> str:
         """Return the booking that a row names: "" for none, or where the column of ids can't be told."""

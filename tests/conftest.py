@@ -38,6 +38,29 @@ def pytest_collection_finish():
     gc.enable()
 
 
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        from tests import shared  # noqa: PLC0415 - an operator's `fab verify` needs none of it
+
+        shared.ask_at(config.workerinput["dynamodb"])
+
+
+def dynamodb():
+    """The address of the one DynamoDB Local of a run on several processes: a quarter of the CPU that four take."""
+    from tests import dynamo  # noqa: PLC0415 - boto3, which this process may never need
+
+    return dynamo.address()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    from tests import shared  # noqa: PLC0415 - as above
+
+    if not hasattr(node.config, "dynamodb"):
+        node.config.dynamodb = shared.share(dynamodb)
+    node.workerinput["dynamodb"] = node.config.dynamodb
+
+
 @pytest.hookimpl(optionalhook=True)  # an operator's `fab verify` collects below here without xdist
 def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - as above

@@ -1,4 +1,7 @@
-"""DynamoDB Local for tests: one server for a process of tests, started when the first asks; a table for each test.
+"""DynamoDB Local for tests: one server for all processes of a run, started when the first asks; a table for each test.
+
+A server takes 20 s of CPU until its Java is warm: one for each process took four times that. It is started and ended by
+the process that lives longest, the one that gives out the tests.
 
 `Wire` stands below botocore: it counts what is called and consumed, and lets a call go wrong before or after it is
 carried out.
@@ -7,10 +10,10 @@ carried out.
 import atexit
 import contextlib
 import io
-import itertools
 import json
 import tempfile
 import threading
+import uuid
 from collections import Counter, deque
 from pathlib import Path
 
@@ -25,10 +28,10 @@ from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from local import dynamodb, tools
 from local.steps import Steps
+from tests import shared
 
 _running = contextlib.ExitStack()
 _addresses: list[str] = []
-_numbers = itertools.count()
 
 
 class _Body(io.BytesIO):
@@ -105,13 +108,18 @@ def lost():
 
 
 def address():
-    """The server's address; it ends with this process."""
+    """The server's address."""
     if not _addresses:
-        atexit.register(_running.close)
-        folder = Path(_running.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        library = tools.dynamodb(Steps(folder / "logs"))
-        _addresses.append(_running.enter_context(dynamodb.running(library, folder, in_memory=True)))
+        _addresses.append(shared.asked() if shared.is_elsewhere() else _started())
     return _addresses[0]
+
+
+def _started():
+    """Start the server; it ends with this process."""
+    atexit.register(_running.close)
+    folder = Path(_running.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+    library = tools.dynamodb(Steps(folder / "logs"))
+    return _running.enter_context(dynamodb.running(library, folder, in_memory=True))
 
 
 def client(url, *, attempts=4, timeout_s=20):
@@ -132,7 +140,7 @@ def client(url, *, attempts=4, timeout_s=20):
 
 def new_table(made):
     """Make an empty table, and return its name."""
-    name = f"queue-{next(_numbers)}"
+    name = f"queue-{uuid.uuid4()}"
     made.create_table(**layout.definition(name))
     return name
 

@@ -1,7 +1,10 @@
 """What is on disk for good, and whole at any moment: written beside, synced, renamed, and the folder synced."""
 
+import contextlib
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -30,18 +33,35 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def below(folder: Path, deepest: int | None = None) -> Iterator[Path]:
+    """Yield all that is below a folder that programs of others wrote in, nothing followed, folders before what is in
+    them. What is in a folder that is closed to us, more than `deepest` levels down, or so far down that its path is
+    too long, is passed over. Without recursion, which a thousand folders in each other would break.
+    """
+    waiting = [(folder, 1)]
+    while waiting:
+        place, level = waiting.pop()
+        try:
+            with os.scandir(place) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in found:
+            path = Path(entry.path)
+            yield path
+            # Not by stat: a folder may be open to be listed and closed to be entered.
+            if entry.is_dir(follow_symlinks=False) and (deepest is None or level < deepest):
+                waiting.append((path, level + 1))
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder that programs of others wrote in, all below it, nothing followed; what can't be removed stays.
 
-    They may have left folders that not even their owner can write in, as Go's module cache is.
+    They may have left folders that not even their owner can write in, as Go's module cache is, and thousands of folders
+    in each other, which are too much for Python.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    if not folder.is_dir() or folder.is_symlink():
-        return
-    folder.chmod(0o700)
-    for place, folders, _ in os.walk(folder):
-        for name in folders:
-            path = Path(place, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir() and not folder.is_symlink():
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(folder)], check=False, capture_output=True)

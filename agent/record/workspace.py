@@ -8,17 +8,18 @@ outside of a fresh folder when it is unpacked.
 import os
 import stat
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from wire.disk import remove_tree
+from wire.disk import below, remove_tree
 
 MOST = 10 * 1024 * 1024
 """Bytes of files that travel: the smaller ones first, so that the most of them do."""
 MOST_FILES = 5_000
+_DEEPEST = 100
+"""Levels of folders that travel."""
 _TOLD = 30
 """Names of files left behind that are told; more are counted."""
 _LARGEST = MOST + 16 * 1024 * 1024  # unpacked, with names
@@ -71,10 +72,11 @@ def pack(folder: Path, most: int = MOST) -> Packed:
     while fits < len(files) and fits < MOST_FILES and size + files[fits][1] <= most:
         size += files[fits][1]
         fits += 1
-    entries = [*others, *(_read(folder, path) for path, _ in files[:fits])]
-    entries.sort(key=lambda entry: entry.path)
+    read = [_read(folder, path) for path, _ in files[:fits]]
+    entries = sorted([*others, *(entry for entry in read if entry)], key=lambda entry: entry.path)
     archive = zlib.compress(msgspec.msgpack.encode(entries), 6)
-    return Packed(archive, _told(files[fits:]))
+    closed = [file for file, entry in zip(files[:fits], read, strict=True) if entry is None]
+    return Packed(archive, _told([*files[fits:], *closed]))
 
 
 def unpack(archive: bytes, folder: Path) -> None:
@@ -100,8 +102,11 @@ def unpack(archive: bytes, folder: Path) -> None:
 def _listed(root: Path) -> tuple[list[tuple[bytes, int]], list[_Entry]]:
     """Return the regular files with their sizes; folders and links as entries. Sockets, pipes and devices stay."""
     files, others = [], []
-    for place in _walk(root):
-        seen, path = place.lstat(), os.fsencode(place.relative_to(root))
+    for place in below(root, _DEEPEST):
+        try:
+            seen, path = place.lstat(), os.fsencode(place.relative_to(root))
+        except PermissionError:
+            continue
         if stat.S_ISREG(seen.st_mode):
             files.append((path, seen.st_size))
         elif stat.S_ISDIR(seen.st_mode):
@@ -111,15 +116,12 @@ def _listed(root: Path) -> tuple[list[tuple[bytes, int]], list[_Entry]]:
     return files, others[:MOST_FILES]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for place in sorted(folder.iterdir()):
-        yield place
-        if place.is_dir() and not place.is_symlink():
-            yield from _walk(place)
-
-
-def _read(root: Path, path: bytes) -> _Entry:
-    fd = os.open(root / os.fsdecode(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+def _read(root: Path, path: bytes) -> _Entry | None:
+    """Return a file; None of one that is closed to us, as any may be that a tool made."""
+    try:
+        fd = os.open(root / os.fsdecode(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError:
+        return None
     with os.fdopen(fd, "rb") as file:
         return _Entry(path, runs=bool(os.fstat(fd).st_mode & stat.S_IXUSR), content=file.read())
 

@@ -13,6 +13,8 @@ BROUGHT = "/run/jada"
 """Where the folder is inside in which a program, its input and its files are brought to a sandbox that waits."""
 FILE_SIZE_KB = 1024 * 1024
 """The largest file that a call may write: 1 GB, so that one runaway redirect does not fill the disk."""
+SMALL_FILE_KB = 64
+"""The same in a workspace that holds too much: there is to be less in it first."""
 
 FIRST_TO_DIE = ("/bin/sh", "-c", 'echo 1000 >/proc/self/oom_score_adj; exec "$@"', "sandbox")
 """Before bubblewrap: when memory runs out, the kernel takes the call and not its session. Set inside, it would come too
@@ -86,7 +88,7 @@ def bubblewrap(  # noqa: PLR0913 - all that makes the walls, each by its name
     return ["bwrap", *options, "--", *inside]
 
 
-def waiting(*, memory_mb: int, pids: int, life: int) -> list[str]:
+def waiting(*, memory_mb: int, pids: int, life: int, file_kb: int = FILE_SIZE_KB) -> list[str]:
     """Return the program of a sandbox that waits, behind limits, until a line comes on its stdin, and then becomes the
     program that was brought: `argv` (each word ended by NUL) and `stdin` in `BROUGHT`. Without a line it ends.
 
@@ -98,7 +100,7 @@ def waiting(*, memory_mb: int, pids: int, life: int) -> list[str]:
     """
     # -c 0: a crash must not leave a core file, as large as its memory, in the workspace.
     # -d, not -v: programs that reserve addresses without using them (node, git on a large pack) work, hogs do not.
-    limits = f"ulimit -c 0 -f {FILE_SIZE_KB} -d {memory_mb * 1024} -u {pids}"
+    limits = f"ulimit -c 0 -f {file_kb} -d {memory_mb * 1024} -u {pids}"
     watch = f"( ( read -r -u {life}; kill -KILL $$ ) </dev/null >/dev/null 2>&1 & )"
     become = f"mapfile -d '' -t argv <{BROUGHT}/argv && exec \"${{argv[@]}}\" {life}<&- <{BROUGHT}/stdin"
     return ["/bin/bash", "-c", f"{watch}; {limits} && read -r && {become}"]

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from agent.sandbox import syscalls
-from agent.sandbox.command import CERTIFICATES, FIRST_TO_DIE, Mounts, bubblewrap, waiting
+from agent.sandbox.command import CERTIFICATES, FILE_SIZE_KB, FIRST_TO_DIE, SMALL_FILE_KB, Mounts, bubblewrap, waiting
 from agent.sandbox.egress.proxy import NoProxy, Proxy
 from agent.sandbox.memory import Kills
+from agent.sandbox.room import Room, free, held
 from agent.sandbox.waiting import Job, Waiting
 from agent.settings import ToolLimits
 
@@ -31,7 +32,8 @@ _LOOK_S = 0.02
 class Outcome:
     """What a program left: stdout and stderr together, `left_out` bytes less in the middle; its exit code, or None
     when it was ended: its time was up, or the disk was nearly `full`; what it reported; whether the kernel killed for
-    want of `memory` meanwhile; what its `connections` came to.
+    want of `memory` meanwhile; what its `connections` came to; whether the workspace is `crowded` by now, so that the
+    next call can write small files only.
     """
 
     head: bytes
@@ -42,6 +44,7 @@ class Outcome:
     full: bool = False
     memory: bool = False
     connections: tuple[dict[str, Any], ...] = ()
+    crowded: bool = False
 
 
 class SandboxUnavailable(Exception):
@@ -75,6 +78,8 @@ class Sandbox:
         self._proxy = proxy
         self._shown = {inside: str(path) for inside, path in (shown or {}).items()}
         self._mounts = mounts
+        self._room: Room | None = None
+        self._crowded = False
         self._own_proc = True
         self._ahead: Waiting | None = None
         # Beside the workspace, which is all that a call can write. A killed process may have left what it brought.
@@ -84,6 +89,7 @@ class Sandbox:
         # Tried without the caller's end: one that has come already says nothing about the host.
         self._until: Callable[[], float] = lambda: math.inf
         self._own_proc = self._starts()
+        self._room = Room(limits.workspace_mb << 20, lambda: held(workspace), lambda: free(workspace))
         self._until = until
 
     def prepare(self) -> None:
@@ -112,7 +118,8 @@ class Sandbox:
             sandbox.close()
             # After its end: until then a connection may still come to something.
             connections = self._proxy.ended(admitted) if self._proxy and admitted else ()
-        return replace(outcome, connections=tuple(connections))
+        self._crowded = self._room is not None and self._room.is_used_up()
+        return replace(outcome, connections=tuple(connections), crowded=self._crowded)
 
     def _started(self, job: Job) -> tuple[Waiting, int]:
         """Return a sandbox that runs a job, and its number at the proxy, 0 without: the one made ahead, unless it has
@@ -152,7 +159,12 @@ class Sandbox:
 
     def _command(self, brought: Path, report: int, life: int, calls: int | None, info: int | None) -> list[str]:
         memory = self._limits.memory_mb
-        inside = waiting(memory_mb=memory, pids=self._limits.pids, life=life)
+        inside = waiting(
+            memory_mb=memory,
+            pids=self._limits.pids,
+            life=life,
+            file_kb=SMALL_FILE_KB if self._crowded else FILE_SIZE_KB,
+        )
         walls = bubblewrap(
             str(self._workspace),
             inside,

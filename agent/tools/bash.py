@@ -14,6 +14,7 @@ from wire.values import Value, decode
 
 DEFINITION = {"type": "bash_20250124", "name": "bash"}
 
+_CROWDED = "[/workspace holds more than it may: until something is removed, only small files can be written]"
 # A trap, because it runs on `exit` too.
 _SHELL = f"""
 jada_report=$REPORT_FD; unset REPORT_FD OLDPWD
@@ -50,13 +51,13 @@ class Bash:
         files = {"command": command.encode(), "state": state}
         shell = ["/bin/bash", "--noprofile", "--norc", "-c", _SHELL, "bash"]
         outcome = self._sandbox.run(Job(shell, files=files, network=True))
-        refused = network.notice(outcome.connections)
-        refused = f"\n{refused}" if refused else ""
+        notices = [network.notice(outcome.connections), _CROWDED if outcome.crowded else ""]
+        more = "".join(f"\n{notice}" for notice in notices if notice)
         carries = {"connections": [*outcome.connections]} if outcome.connections else {}
         if outcome.code is None:
             why = "the disk is nearly full: remove what is not needed" if outcome.full else "the time was up"
             said = f"{text(outcome)}\n[stopped: {why}. Files written so far remain; all its processes are gone]"
-            return Result(said.lstrip() + refused, is_error=True, carries=carries)
+            return Result(said.lstrip() + more, is_error=True, carries=carries)
         # A state that fills its limit was cut: half an export would break every later call.
         whole = 0 < len(outcome.report) < REPORT_LIMIT
         # A file that is replaced may wait for the disk: most commands change neither folder nor exports.
@@ -64,7 +65,7 @@ class Bash:
             fresh = self._state.with_name(f"{self._state.name}.new")
             fresh.write_bytes(outcome.report)
             fresh.replace(self._state)
-        return Result(_with_code(text(outcome), outcome) + refused, is_error=outcome.code != 0, carries=carries)
+        return Result(_with_code(text(outcome), outcome) + more, is_error=outcome.code != 0, carries=carries)
 
 
 def _with_code(output: str, outcome: Outcome) -> str:

@@ -6,15 +6,15 @@ repositories: what is in one was written where nothing but their own code was. W
 sandbox, before anything of one comes into the workspace; of a workspace that came from elsewhere nothing is known.
 """
 
-import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from agent.record import durable
 from agent.record import workspace as workspaces
 from agent.sandbox.command import Mounts
+from agent.sandbox.room import held
 from agent.settings import Repository
 from wire.disk import remove_tree
 from wire.values import Written
@@ -26,8 +26,6 @@ CACHE = "/cache"
 LEAST_FREE = 1 << 30
 """Bytes free on the host's disk without which there is no cache: what is fetched again is worth less than room."""
 _MOST_CACHES = 10
-_BLOCK, _BLOCKS = 512, 4096
-"""Bytes of a block as stat(2) counts them, and for which any file counts at least: files have to be bounded too."""
 # Of those who would not look below $XDG_CACHE_HOME. uv links from its cache, which no link from another mount can.
 _VARIABLES = {
     "XDG_CACHE_HOME": CACHE,
@@ -73,7 +71,7 @@ class Opened:
             durable.write(self._note, _Opened(repositories=tuple(sorted({*known.repositories, name}))))
         if (cache := self._cache()) is None:
             return False
-        if _is_larger(cache, self._most_bytes()):
+        if held(cache) > self._most_bytes():
             remove_tree(cache)
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.utime(cache)
@@ -111,22 +109,3 @@ class Opened:
         named = [path for path in newest if self._settings.keys() >= {*path.name.split("+")}]
         for path in {*newest} - {*named[:_MOST_CACHES]}:
             remove_tree(path)
-
-
-def _is_larger(folder: Path, most: int) -> bool:
-    size = 0
-    for found in _walked(folder):
-        size += max(found.st_blocks * _BLOCK, _BLOCKS)
-        if size > most:
-            return True
-    return False
-
-
-def _walked(folder: Path) -> Iterator[os.stat_result]:
-    """Yield what stat says of all below a folder, nothing followed; what can't be read is passed over."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                yield entry.stat(follow_symlinks=False)
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _walked(Path(entry.path))

@@ -244,6 +244,9 @@ class Store(Protocol):
     def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
         """Return sessions whose id is not less than `since`, newest first."""
 
+    def sessions_since(self, since: str, *, limit: int) -> int:
+        """Count the sessions whose id is not less than `since`, up to `limit`."""
+
     def spent(self, since: str) -> dict[str, Used]:
         """Return what all sessions used by the UTC day of their turns, from a day like 2026-05-13 on; it is kept when
         journals go.

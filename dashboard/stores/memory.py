@@ -335,6 +335,10 @@ class MemoryStore:
             fit = [session for session in self._sessions.values() if session.id >= since]
         return sorted(fit, key=lambda session: session.id, reverse=True)[:limit]
 
+    def sessions_since(self, since: str, *, limit: int) -> int:
+        """Count the sessions from an id on."""
+        return len(self.recent_sessions(since, limit=limit))
+
     def spent(self, since: str) -> dict[str, Used]:
         """Return what all sessions used by day."""
         with self._lock:

@@ -631,6 +631,11 @@ class SqliteStore:
         sql = f"SELECT {columns} FROM sessions JOIN tasks ON tasks.id = task {order}"  # noqa: S608 - ours
         return self._sessions(sql, since, limit)
 
+    def sessions_since(self, since: str, *, limit: int) -> int:
+        """Count the sessions from an id on, without a look at their records."""
+        ((count,),) = self._rows("SELECT count(*) FROM (SELECT 1 FROM sessions WHERE id >= ? LIMIT ?)", since, limit)
+        return int(count)
+
     def spent(self, since: str) -> dict[str, Used]:
         """Return what all sessions used by day."""
         rows = self._rows("SELECT day, turns, usd_micros FROM spent WHERE day >= ? ORDER BY day", since)

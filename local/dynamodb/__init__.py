@@ -51,7 +51,7 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 def command(library: Path, folder: Path | None, port: int) -> list[str]:
     """Return the command line of a server; without a folder it keeps nothing."""
-    # Small: a process of tests has one, and this machine has several. -disableTelemetry: nothing is told to its maker.
+    # Small: a demo and a run of tests have one each. -disableTelemetry: nothing is told to its maker.
     java = ["java", "-Xmx256m", "-XX:+UseSerialGC", f"-Djava.library.path={library}"]
     server = ["-cp", f"{library}/*", "software.amazon.dynamodb.services.local.main.ServerRunner"]
     # -sharedDb: the same tables for every region and key.

@@ -14,7 +14,11 @@ PACKAGES = (
     *("sudo", "iproute2", "procps", "ca-certificates", "less"),
 )
 """What a Debian image of Lightsail holds and this project touches; nothing that a deploy should have to install."""
-ARCHIVE = ("bubblewrap", "cron", "curl", "git", "unattended-upgrades")
+ARCHIVE = (
+    *("bubblewrap", "cron", "unattended-upgrades"),
+    # What settings may ask for: a repository's work, and PDF and office files.
+    *("curl", "git", "qpdf", "python3-pypdf", "xlsx2csv", "docx2txt"),
+)
 """Packages in the image's cache, not installed: for apt inside a host they stand for the mirror it can't reach."""
 
 

@@ -87,7 +87,7 @@ def _held(folder: Path, instance: str, cidr: str) -> Iterator[int]:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield lock
     finally:
-        os.close(lock)
+        _let_go(lock)
 
 
 def _is_last(lock: int) -> bool:
@@ -108,7 +108,7 @@ def is_held(folder: Path, instance: str, cidr: str) -> bool:
         with _guarded(folder):
             return not _is_last(lock)
     finally:
-        os.close(lock)
+        _let_go(lock)
 
 
 @contextmanager
@@ -119,7 +119,13 @@ def _guarded(folder: Path) -> Iterator[None]:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(guard)
+        _let_go(guard)
+
+
+def _let_go(lock: int) -> None:
+    # Not by closing alone: a program that another thread just starts has a copy of it for a moment.
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    os.close(lock)
 
 
 def _path(folder: Path, instance: str, cidr: str) -> Path:

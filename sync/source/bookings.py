@@ -1,17 +1,21 @@
 """The bookings of one reading: their cells by id, what was set aside, what is cancelled; and how they are collected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 import msgspec
 
 from sync.failure import SyncFailed
 from sync.plan import Base, Cells, Row
 from sync.settings import KEY, Settings
-from sync.source.fields import BadField, Columns, value_at
+from sync.source.fields import BadField, Columns, named, value_at
 
 _RECORDS = 100_000
 """Records of one reading at most: those of more would not fit into the unit's memory."""
+_AT_ONCE = 1_000
+"""Records that are read together; one among them that can't be used has only these read one by one."""
 _FEW = 10
 """Records that may be set aside, whatever share they are: beyond, the mapping is wrong, not a record."""
 _SHARE = 10
@@ -69,6 +73,19 @@ class Collector:
         settings = self.settings
         self._columns = Columns(KEY, settings.table, settings.origin.missing)
         self._arrival = settings.columns.index(settings.arrival)
+        window = settings.window_from, settings.window_to
+        self._window = window if any(window) else None
+
+    def take_all(self, records: Iterable[Any], header: Sequence[str] = ()) -> None:
+        """Take records, many at once where all of them can be used. With a `header` a record is its values.
+
+        Raises `SyncFailed` beyond the bound.
+        """
+        several = iter(records)
+        while some := list(islice(several, _AT_ONCE)):
+            if not self._take_at_once(some, header):
+                for record in some:
+                    self.take(named(header, record) if header else record)
 
     def take(self, record: object) -> None:
         """Take a record; one that can't be used is set aside. Raises `SyncFailed` beyond the bound."""
@@ -103,11 +120,25 @@ class Collector:
             self.cells.pop(key, None)
         return Bookings(self.cells, tuple(self.aside), frozenset(self.cancelled - self.cells.keys()))
 
+    def _take_at_once(self, records: Sequence[Any], header: Sequence[str]) -> bool:
+        """Take records of which each is a live booking of its own; otherwise take none, and say so."""
+        if self.settings.origin.cancelled or self.records + len(records) > _RECORDS:
+            return False
+        cells = self._columns.at_once(records, header)
+        if cells is None or not self.cells.keys().isdisjoint(cells):
+            return False
+        self.records += len(records)
+        self.cells |= {key: row for key, row in cells.items() if self._is_asked(row)} if self._window else cells
+        return True
+
+    def _is_asked(self, cells: Cells) -> bool:
+        """Tell whether a booking is in the window: a system that knows none gives all."""
+        arrival, (first, last) = str(cells[self._arrival]), self._window or ("", "")
+        # Days are ISO text here.
+        return not arrival or not ((first and arrival < first) or (last and arrival > last))
+
     def _keep(self, key: str, cells: Cells) -> None:
-        arrival = str(cells[self._arrival])
-        first, last = self.settings.window_from, self.settings.window_to
-        # Days are ISO text here. A system that knows no window gives all.
-        if arrival and ((first and arrival < first) or (last and arrival > last)):
+        if not self._is_asked(cells):
             return
         if self.cells.setdefault(key, cells) != cells:
             raise BadField(KEY, "is there twice, with other values")

@@ -23,6 +23,10 @@ _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ABSENT = object()
 _KEPT = 1024
 """Values of a column whose cells are kept: days and states come again and again, names of guests do not."""
+_IDS = (str, int)
+"""Types of an id: of a number with a fraction nobody knows how it is written."""
+_EQUAL = frozenset((bool, int, float))
+"""Types of which values are equal that make other cells: True, 1 and 1.0."""
 
 
 class BadField(ValueError):
@@ -37,26 +41,24 @@ class Columns:
     """The columns of a table of fields: turns records into cells."""
 
     def __init__(self, key: str, table: Mapping[str, Field], missing: Sequence[str] = ()) -> None:
-        self._key, self._missing = key, missing
+        self._key, self._missing, self._prefix = key, missing, table[key].prefix
         self._table = table
         self._readers = tuple(self._reader(name, field) for name, field in table.items())
         self._place = tuple(table).index(key)
         plain = [_plain_path(field) for field in table.values()]
+        self._paths = plain if None not in plain else None
         # All values of a record at once; of a single path itemgetter would return the value itself.
-        self._values = operator.itemgetter(*plain) if None not in plain and len(plain) > 1 else None
+        self._values = operator.itemgetter(*plain) if self._paths and len(plain) > 1 else None
 
     def key(self, record: object, place: int) -> str:
         """Return the id of a record. Raises `BadField`: without an id nothing can be said of the booking at all."""
         column, field = self._key, self._table[self._key]
         if not isinstance(record, dict):
             raise BadField(column, f"record {place} is no object, but {_shown(record)}")
-        value = _found(record, place, field)
-        if value is _ABSENT or value is None or isinstance(value, bool | float | list | dict):
-            raise BadField(column, f"record {place} has no {column} at {_paths(field)}")
-        word = str(value).strip()
-        text = field.prefix + word
-        if not word or text in self._missing or len(text) > _CELL_LIMIT:
-            raise BadField(column, f"record {place} has no {column} at {_paths(field)}")
+        try:
+            text = self._id(_found(record, place, field))
+        except ValueError:
+            raise BadField(column, f"record {place} has no {column} at {_paths(field)}") from None
         _require_text(column, text)
         return text
 
@@ -71,6 +73,41 @@ class Columns:
             cells = [self._cell(name, _found(record, place, field), field) for name, field in fields]
         cells[self._place] = key
         return tuple(cells)
+
+    def at_once(self, records: Sequence[Any], header: Sequence[str] = ()) -> Mapping[str, Cells] | None:
+        """Return the cells of records by their ids, read column by column; None where each is to be read by itself:
+        one does not fit, an id is there twice, or a field is not to be found in the record itself.
+
+        With a `header` a record is its values.
+        """
+        try:
+            found = self._found_columns(records, header)
+            keys = [*map(self._id, found[self._place])]
+            _require_text(self._key, "".join(keys))
+            columns = [*map(_column, self._readers, found)]
+        except (LookupError, TypeError, ValueError):  # BadField is a ValueError, too
+            return None
+        columns[self._place] = keys
+        cells = dict(zip(keys, zip(*columns, strict=True), strict=True))
+        return cells if len(cells) == len(records) else None
+
+    def _found_columns(self, records: Sequence[Any], header: Sequence[str]) -> Sequence[Sequence[object]]:
+        """Return the values of each field. Raises `LookupError`, `TypeError`, `ValueError`."""
+        if header and self._paths:
+            named = dict(zip(header, zip(*records, strict=True), strict=True))
+            return [named[str(path)] for path in self._paths]
+        if not self._values:
+            raise LookupError
+        return [*zip(*map(self._values, records), strict=True)]
+
+    def _id(self, value: object) -> str:
+        """Return the id that a value is. Raises `ValueError`."""
+        if isinstance(value, _IDS) and not isinstance(value, bool):
+            word = str(value).strip()
+            text = self._prefix + word
+            if word and text not in self._missing and len(text) <= _CELL_LIMIT:
+                return text
+        raise ValueError
 
     def _reader(self, name: str, field: Field) -> Callable[[object], Cell]:
         if name == self._key:
@@ -90,10 +127,26 @@ class Columns:
         return "" if name == self._key else _cell(name, value, field, self._missing)
 
 
+def _column(read: Callable[[object], Cell], values: Sequence[object]) -> Sequence[Cell]:
+    """Read a column: each value of it once."""
+    different = set(values)
+    if len(_EQUAL.intersection(map(type, different))) > 1:
+        return [*map(read, values)]
+    cells = {value: read(value) for value in different}
+    return [*map(cells.__getitem__, values)]
+
+
 def _plain_path(field: Field) -> str | None:
     """The path of a value that may stand in the record itself; what has another is looked for by `_found`."""
     plain = isinstance(field.path, str) and field.path not in ("", ROW) and "." not in field.path
     return str(field.path) if plain else None
+
+
+def named(header: Sequence[str], row: Sequence[object]) -> object:
+    """Return a row as a record. One that is too short or too long is cut, or another file's: it stays what it is, and
+    is set aside, being no object.
+    """
+    return dict(zip(header, row, strict=True)) if len(row) == len(header) else row
 
 
 def value_at(record: object, path: str) -> object:

@@ -2,13 +2,14 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 from sync.failure import SyncFailed
 from sync.source.bookings import odd
-from sync.source.fields import value_at
+from sync.source.fields import named, value_at
 from sync.source.settings import File
 
 _TRIES = 3
@@ -20,15 +21,22 @@ LINE_BYTES = 2**20
 _WRITE = "have it written under another name and renamed: then one reader sees the old file, the next the new one"
 
 
-def records(source: File, now: float) -> list[Any]:
-    """Return the records of a file that nobody wrote to meanwhile; `now` in seconds since 1970. Raises `SyncFailed`."""
+def records(source: File, now: float) -> tuple[Sequence[str], list[Any]]:
+    """Return the records of a file that nobody wrote to meanwhile; `now` in seconds since 1970. Raises `SyncFailed`.
+
+    Those of CSV are rows of values, and the header that names these comes first; the others are whole: no header.
+    """
     path = Path(source.path)
     try:
         for _ in range(_TRIES):
             before = _seen(path)
             _require_fresh(source, now - before[0])
             with path.open(encoding=source.encoding, newline="") as text:
-                found = list(_records(source, text, before[1]))
+                found = (
+                    _rows(text, source.delimiter)
+                    if source.format == "csv"
+                    else ((), [*_whole(source, text, before[1])])
+                )
             if _seen(path) == before:
                 return found
     except OSError as error:
@@ -49,7 +57,10 @@ def first(source: File, count: int) -> list[Any]:
     path = Path(source.path)
     try:
         with path.open(encoding=source.encoding, newline="") as text:
-            return [record for record, _ in zip(_records(source, text, _seen(path)[1]), range(count), strict=False)]
+            if source.format == "csv":
+                header, rows = _rows(text, source.delimiter, count)
+                return [named(header, row) for row in rows]
+            return [*islice(_whole(source, text, _seen(path)[1]), count)]
     except (OSError, UnicodeDecodeError) as error:
         raise odd(f"{path} can't be read ({error})", "correct sync.source.path or sync.source.encoding") from error
 
@@ -66,10 +77,8 @@ def _require_fresh(source: File, age_s: float) -> None:
         raise SyncFailed("bookings_file_old", cause, cure)
 
 
-def _records(source: File, text: TextIO, size: int) -> Iterator[Any]:
-    if source.format == "csv":
-        yield from _rows(text, source.delimiter)
-    elif source.format == "jsonl":
+def _whole(source: File, text: TextIO, size: int) -> Iterator[Any]:
+    if source.format == "jsonl":
         yield from _lines(text)
     else:
         if size > _JSON_BYTES:
@@ -85,16 +94,14 @@ def _records(source: File, text: TextIO, size: int) -> Iterator[Any]:
         yield from found
 
 
-def _rows(text: TextIO, delimiter: str) -> Iterator[Any]:
+def _rows(text: TextIO, delimiter: str, count: int | None = None) -> tuple[Sequence[str], list[Any]]:
+    """Return header and rows, so many of them or all."""
     lines = csv.reader(text, delimiter=delimiter)
     try:
         header = next(lines, None)
         if not header:
             raise odd("the file is empty: its first line must name the columns", _WRITE)
-        for row in lines:
-            # A line that is too short or too long is cut, or another file's: it is set aside, being no object.
-            if row:
-                yield dict(zip(header, row, strict=True)) if len(row) == len(header) else row
+        return header, [*islice(filter(None, lines), count)]
     except csv.Error as error:
         raise odd(f"line {lines.line_num} is no CSV ({error})", "correct sync.source.delimiter, or the file") from None
 

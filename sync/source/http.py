@@ -82,8 +82,7 @@ class Reader:
             for page in self._pages(question):
                 calls += 1
                 told.add(page.total)
-                for record in page.records:
-                    collector.take(record)
+                collector.take_all(page.records)
             self._require_total(told, collector.records - before)
             totals = totals and told != {None}
         shifting = self.source.paging.kind in ("page", "offset")

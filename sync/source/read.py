@@ -4,20 +4,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sync.failure import SyncFailed
 from sync.settings import KEY, Settings
-from sync.source import command, file
+from sync.source import file
 from sync.source.bookings import Bookings, Collector
 from sync.source.fields import BadField, Columns
-from sync.source.http import Reader
 from sync.source.settings import Command, File, Http
-from sync.source.token import Tokens
-from sync.source.web import Web
 from wire.secret import Secret
+
+if TYPE_CHECKING:
+    from sync.source.http import Reader
 
 SECRET = "bookings_token"  # noqa: S105 - a name, not a secret
 
@@ -38,8 +38,11 @@ def read(settings: Settings, outside: Outside) -> Bookings:
     if isinstance(source, Http):
         return _reader(settings, source, outside).read()
     collector = Collector(settings)
-    for record in _records(source, outside):
-        collector.take(record)
+    if isinstance(source, File):
+        header, records = file.records(source, outside.now())
+        collector.take_all(records, header)
+    else:
+        collector.take_all(_printed(source, outside))
     return collector.bookings()
 
 
@@ -50,7 +53,7 @@ def first(settings: Settings, outside: Outside, count: int) -> list[Any]:
         return _reader(settings, source, outside).first_page()[:count]
     if isinstance(source, File):
         return file.first(source, count)
-    return list(islice(_records(source, outside), count))
+    return list(islice(_printed(source, outside), count))
 
 
 def landed(settings: Settings, record: Any, place: int) -> Mapping[str, object] | BadField:
@@ -62,13 +65,17 @@ def landed(settings: Settings, record: Any, place: int) -> Mapping[str, object] 
         return bad
 
 
-def _records(source: File | Command, outside: Outside) -> Iterable[Any]:
-    if isinstance(source, File):
-        return file.records(source, outside.now())
+def _printed(source: Command, outside: Outside) -> Iterable[Any]:
+    from sync.source import command  # noqa: PLC0415 - only what a run's own kind of source needs is loaded
+
     return command.records(source, _secret_or_none(outside), outside.clock)
 
 
-def _reader(settings: Settings, source: Http, outside: Outside) -> Reader:
+def _reader(settings: Settings, source: Http, outside: Outside) -> "Reader":
+    from sync.source.http import Reader  # noqa: PLC0415 - with urllib3, a third of what a run loads
+    from sync.source.token import Tokens  # noqa: PLC0415
+    from sync.source.web import Web  # noqa: PLC0415
+
     web = Web(outside.clock, outside.pause, pace_s=source.pace_s)
     secret = outside.secret(SECRET) if source.header_value or source.exchange else None
     tokens = None

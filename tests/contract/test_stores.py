@@ -310,6 +310,7 @@ def test_recent_sessions_are_found_newest_first_the_latest_of_a_task_as_it_is(st
     claim(store, f"{1:026}", session="S4")
     assert [(s.id, s.exit) for s in store.recent_sessions("S2", limit=9)] == [("S4", None), ("S3", 1), ("S2", 1)]
     assert [s.id for s in store.recent_sessions("S1", limit=2)] == ["S4", "S3"]
+    assert [store.sessions_since("S2", limit=most) for most in (9, 2)] == [3, 2]
 
 
 def test_a_gap_or_a_stale_fence_delivers_nothing(store):

@@ -668,6 +668,10 @@ class DynamoStore:
             found += self._sessions(some)
         return found[:limit]
 
+    def sessions_since(self, since: str, *, limit: int) -> int:
+        """Count the sessions from an id on."""
+        return len(self.recent_sessions(since, limit=limit))
+
     def deliver(self, session_id: str, fence: int, events: Sequence[Event]) -> int:
         """Append journal records."""
         for _ in self._table.tries():

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from doubles.claude import conversation
 from local.serve import running
+from tests.forks import Forks
 
 MODEL = "claude-sonnet-5-5"
 
@@ -101,3 +102,10 @@ def claude():
         double.url = url
         yield double
         double.released.set()
+
+
+@pytest.fixture(scope="session")
+def forks():
+    made = Forks()
+    yield made
+    made.close()

@@ -53,8 +53,7 @@ def folder(tmp_path, claude, place):
     """A session that finds the host's name in a table of its own."""
     made = Folder(tmp_path, claude.url)
     (tmp_path / "hosts").write_text(f"127.0.0.1 localhost {HOST}\n")
-    own_names = 'mount --bind "$0" /etc/hosts && exec "$@"'
-    made.before = ["unshare", "--mount", "sh", "-c", own_names, str(tmp_path / "hosts")]
+    made.hosts = tmp_path / "hosts"
     (made.credentials / "egress_secrets").write_text(f"team = {TOKEN}\n")
     credentials = {"team": Credential(at=f"{place}/team", secret="team")}
     egress = Egress(private=("127.0.0.1/32",), trust=str(tmp_path / "ca.pem"), credentials=credentials)

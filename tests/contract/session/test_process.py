@@ -29,12 +29,13 @@ CHECKPOINT = "Asked: a count.\nDone: half.\nFound: -\nDecided: -\nNext: the rest
 class Folder:
     """A session's folder, and its process."""
 
-    def __init__(self, root, url):
+    def __init__(self, root, url, forks=None):
         self.path, self.workspace, self.credentials = root / "session", root / "workspace", root / "credentials"
         self.path.mkdir()
         self.credentials.mkdir()
         (self.credentials / "anthropic_api_key").write_text("sk-canary\n")
         self.settings = Settings(claude_url=url)
+        self.forks, self.hosts = forks, None
         self.before: list[str] = []
         self.claim()
 
@@ -64,8 +65,12 @@ class Folder:
         (self.path / "settings.json").write_text(json.dumps(encode(chosen)))
 
     def start(self):
+        """Start it: from a Python that has it imported, or by a command line, as the daemon does."""
         env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(self.credentials)}
-        command = [*self.before, sys.executable, "-m", "agent.session", str(self.path)]
+        if self.forks and not self.before:
+            return self.forks.start(str(self.path), env=env, hosts=self.hosts)
+        own_names = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(self.hosts)]
+        command = [*(own_names if self.hosts else self.before), sys.executable, "-m", "agent.session", str(self.path)]
         return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
 
     def run(self):
@@ -82,8 +87,8 @@ class Folder:
 
 
 @pytest.fixture
-def folder(tmp_path, claude):
-    return Folder(tmp_path, claude.url)
+def folder(tmp_path, claude, forks):
+    return Folder(tmp_path, claude.url, forks)
 
 
 def until(condition, seconds=120):

@@ -44,11 +44,10 @@ def server(tmp_path):
 
 
 @pytest.fixture
-def folder(tmp_path, claude, server):
-    made = Folder(tmp_path, claude.url)
+def folder(tmp_path, claude, server, forks):
+    made = Folder(tmp_path, claude.url, forks)
     (tmp_path / "hosts").write_text(f"127.0.0.1 localhost {HOST}\n")
-    own_names = 'mount --bind "$0" /etc/hosts && exec "$@"'
-    made.before = ["unshare", "--mount", "sh", "-c", own_names, str(tmp_path / "hosts")]
+    made.hosts = tmp_path / "hosts"
     (made.credentials / "egress_secrets").write_text(f"git = {TOKEN}\n")
     (tmp_path / "ca.pem").write_bytes(server.authority)
     egress = Egress(private=("127.0.0.1/32",), trust=str(tmp_path / "ca.pem"))

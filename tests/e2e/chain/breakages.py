@@ -158,7 +158,7 @@ FILES = {
     "a target without an address": Breakage(
         "sed -i '/^targets = /s/.*/targets = [\"nobody\"]/' $(readlink -f /etc/jada/jada.toml)",
         "sed -i '/^targets = /s/.*/targets = []/' $(readlink -f /etc/jada/jada.toml)",
-        ("test_every_notification_target_has_an_address_and_one_took_a_test", "test_every_file_is_as_built"),
+        ("test_every_notification_target_has_an_address_and_one_took_a_test_there", "test_every_file_is_as_built"),
     ),
 }
 RUNNING = {

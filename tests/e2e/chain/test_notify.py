@@ -183,5 +183,8 @@ def test_the_sender_is_small_while_it_waits(chain, receiver):
 
 def test_a_host_that_notifies_passes_verify(chain, receiver):
     chain.fab("notify")
+    chain.host(f"sed -i.kept s,/$,/elsewhere, {SECRETS}/notify_targets")
+    assert "since it has its address: `fab notify`" in chain.fab("verify", check=False).stdout
+    chain.host(f"mv {SECRETS}/notify_targets.kept {SECRETS}/notify_targets")
     out = chain.fab("verify", check=False).stdout
     assert "test_every_notification_target" not in out

@@ -1,5 +1,10 @@
-"""A task on a deployed host clones a repository, pushes a branch, and its token is nowhere but in its file."""
+"""A task on a deployed host clones a repository, pushes a branch, and its token is nowhere but in its file; and what a
+deploy installs for tools works in the sandbox there.
+"""
 
+import base64
+import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.process import wait_until
+from tests.papers import docx, pdf, xlsx
 from wire.types import Budget, EventKind, NewTask, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
@@ -21,6 +27,27 @@ trust = "{AUTHORITY}"
 address = "https://{HOST}:{PORT}/site.git"
 secret = "git"
 checks = ["test $(wc -l <beds.txt) -ge 2"]
+"""
+TOOLS = ("qpdf", "python3-pypdf", "xlsx2csv", "docx2txt")
+READ = """
+qpdf --check rates.pdf >/dev/null && qpdf --show-npages rates.pdf
+python3 -c "import pypdf; print(pypdf.PdfReader('rates.pdf').pages[2].extract_text())"
+xlsx2csv beds.xlsx
+docx2txt letter.docx -
+"""
+SANDBOX = f"""
+import base64, json, math, pathlib, sys, tempfile, time
+from agent.sandbox.run import Sandbox
+from agent.sandbox.waiting import Job
+from agent.settings import ToolLimits
+with tempfile.TemporaryDirectory(dir="/var/lib/jada-agent") as folder:
+    workspace = pathlib.Path(folder, "workspace")
+    workspace.mkdir()
+    for name, content in json.load(sys.stdin).items():
+        (workspace / name).write_bytes(base64.b64decode(content))
+    sandbox = Sandbox(workspace, ToolLimits(), time.monotonic, lambda: math.inf)
+    outcome = sandbox.run(Job(["/bin/bash", "-ec", {READ!r}]))
+print((outcome.head + outcome.tail).decode(), outcome.code)
 """
 PLACES = "/var/lib/jada-agent /var/lib/jada-dashboard /var/log /opt /etc /tmp"
 
@@ -63,7 +90,9 @@ def settings(chain, server, tmp_path):
     file = chain.folder / "jada.local.toml"
     text, link = file.read_text(), file.readlink() if file.is_symlink() else None
     file.unlink()
-    file.write_text(text + SETTINGS.replace("ADDRESS", chain.site.cloud_address))
+    with_tools = text.replace("# tool_packages = ", "tool_packages = ", 1)
+    assert all(f'"{name}"' in with_tools.partition("\ntool_packages = ")[2].partition("\n")[0] for name in TOOLS)
+    file.write_text(with_tools + SETTINGS.replace("ADDRESS", chain.site.cloud_address))
     chain.fab("secrets", "--from", str(tmp_path / "secrets"))
     chain.fab("deploy")
     yield
@@ -103,3 +132,17 @@ def test_a_branch_is_pushed_and_its_token_is_nowhere(chain, server, settings):
         chain.host(f"journalctl --output=cat --no-pager | grep -caE '{TOKEN[:-1]}[{TOKEN[-1]}]'", check=False).strip()
         == "0"
     )
+    # The same deploy installed what files need, and the session's model was told of it.
+    (header,) = [event.data for event in events if event.kind is EventKind.HEADER]
+    assert f"Installed besides, as Debian packages: {', '.join(TOOLS)}, curl, git." in header["system"]
+    assert in_the_sandbox(chain).split() == ["3", "Reservierung", "bed,n", "double,2", "Two", "beds", "0"]
+
+
+def in_the_sandbox(chain):
+    """Read files of each kind where a call of the worker would, as its user and by its release."""
+    files = {"rates.pdf": pdf(3, "Reservierung"), "beds.xlsx": xlsx(("bed", "n"), ("double", "2"))}
+    files["letter.docx"] = docx("Two beds")
+    given = json.dumps({name: base64.b64encode(content).decode() for name, content in files.items()})
+    run = "systemd-run --quiet --pipe --wait --collect --uid=jada --working-directory=/opt/jada-agent/current/app"
+    program = f"/opt/jada-agent/current/venv/bin/python -c {shlex.quote(SANDBOX)}"
+    return chain.host(f"echo {shlex.quote(given)} | {run} {program}")

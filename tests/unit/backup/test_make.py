@@ -14,6 +14,7 @@ from backup import make, receive
 from backup.look import look
 from backup.make import Failed, Origin
 from backup.sources import Places, Skipped, walk
+from tests.trees import nested
 from wire.archive import FORMAT, About, Damaged, Reader, Writer
 
 KEY = pyrage.x25519.Identity.generate()
@@ -89,6 +90,14 @@ def test_caches_are_in_no_backup(places):
     names = [entry.name for entry, _ in walk(places.trees[0])]
     assert "agent/sessions/S/journal.jsonl" in names
     assert not [name for name in names if "caches" in name]
+
+
+@pytest.mark.process
+def test_folders_in_each_other_by_the_thousand_stop_no_backup(places):
+    with nested(places.trees[0].folder / "deep", 1500):
+        contents, left_out = made(places)
+    assert left_out == ("agent/deep/" + "/".join(["a"] * 200),)
+    assert "agent/sessions/S/journal.jsonl" in [info.name for info, _ in Reader(opened(contents)).entries()]
 
 
 def test_what_only_its_process_can_read_is_left_out_and_said(places):

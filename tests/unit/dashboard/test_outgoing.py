@@ -59,6 +59,14 @@ def fail(queue, code=Exit.FAULT, **task):
     return queue.end(held.session.id, SessionEnd(fence=1, exit=code, reason="no bwrap"))
 
 
+def test_a_failure_without_a_reason_is_told_without_a_text(queue):
+    queue.add(NewTask(title="t"))
+    held = queue.claim(ClaimRequest(host="h"))
+    task = queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FAULT))
+    (message,) = queue.due_messages()
+    assert message.text == f"Failed: t, since {task.updated_at}.\n\nfab task.show {task.id}"
+
+
 def sync(queue, outcome, **fields):
     at = stamp(queue.clock())
     queue.report(SyncRun(started_at=at, finished_at=at, outcome=outcome, **fields))

@@ -35,6 +35,7 @@ from wire.types import (
     Reply,
     SessionEnd,
     State,
+    Workspace,
 )
 from wire.values import Invalid
 
@@ -201,7 +202,7 @@ def test_each_exit_leads_to_its_state(code, state, need, suspended):
 
 def test_a_question_is_kept_with_the_call_that_asked_it():
     waiting = asked().task.waiting
-    assert (waiting.text, waiting.tool_use_id) == ("keep?", "tu")
+    assert (waiting.text, waiting.tool_use_id, waiting.since) == ("keep?", "tu", stamp(NOW))
 
 
 def test_an_asking_end_without_its_question_is_refused():
@@ -213,6 +214,12 @@ def test_a_finished_task_names_its_result_and_files():
     files = (FileInfo(name="a.csv", size=2, sha256="f"),)
     record = ended(code=Exit.FINISHED, left=rules.Left(result="r", files=files))
     assert (record.result, record.task.files) == ("r", files)
+
+
+def test_a_finished_task_keeps_no_workspace_and_one_that_goes_on_does():
+    left = replace(claimed(), workspace=Workspace(sha256="a" * 64, size=1))
+    assert ended(left, Exit.FINISHED, result="r").workspace is None
+    assert ended(left, Exit.DRAINED).workspace == left.workspace
 
 
 def test_what_an_unfinished_session_left_is_no_result():
@@ -521,7 +528,9 @@ def test_a_family_shares_its_last_session_and_its_last_micro_dollar():
 SPENT = [FamilyBudget(sessions=0, usd_micros=9), FamilyBudget(sessions=9, usd_micros=0)]
 
 
-@pytest.mark.parametrize("found", [Found(), *(Found(parent=queued(), budget=left) for left in SPENT)])
+@pytest.mark.parametrize(
+    "found", [Found(), Found(parent=queued()), *(Found(parent=queued(), budget=left) for left in SPENT)]
+)
 def test_a_child_of_no_task_or_of_a_spent_family_is_refused(found):
     with pytest.raises(Invalid, match="parent"):
         rules.admit(queued(parent="01PARENT"), None, found)
@@ -570,6 +579,7 @@ def failed(**fields):
 def test_a_failed_task_goes_on_as_it_stood_or_begins_afresh():
     as_it_stood, afresh = rules.retry(failed(), NOW), rules.retry(failed(), NOW, afresh=True)
     assert (as_it_stood.goes_on, afresh.goes_on) == (True, False)
+    assert (afresh.session.id, afresh.session.suspended) == ("S1", False)
     assert claimed(afresh, session_id="S2").session.id == "S2"
 
 
@@ -588,6 +598,8 @@ def test_a_child_of_a_cancelled_task_is_refused():
         (5, 3, Budget(sessions=1, usd_micros=0)),
         (3, 4_999_990, Budget(sessions=0, usd_micros=1_670_000)),
         (1, 5_000_000 - 1, Budget(sessions=0, usd_micros=5_000_000)),
+        (2, 4_600_002, Budget(sessions=0, usd_micros=2_310_000)),
+        (1, 2_500_000, Budget(sessions=0, usd_micros=0)),
     ],
 )
 def test_a_grant_is_proposed_by_which_a_task_can_go_on(sessions_used, spent, lacks):
@@ -616,6 +628,7 @@ def test_an_edit_changes_priority_and_budget_and_its_family_has_more_or_less():
 
 def test_an_edit_leaves_what_it_does_not_name_and_without_a_change_all():
     assert edited(queued(), priority=1).task.budget == queued().task.budget
+    assert edited(queued(), sessions=7).task.priority == queued().task.priority
     assert edited(queued(), priority=5) == queued()
 
 
@@ -635,11 +648,15 @@ def test_a_budget_is_not_edited_under_what_is_used_or_held():
     with pytest.raises(Invalid) as refused:
         edited(second, sessions=1)
     assert str(refused.value) == "sessions: must be at least 2: so many are used"
+    assert edited(second, sessions=2).task.budget.sessions == 2
+    assert edited(ended(usd_micros=400), usd_micros=400).task.budget.usd_micros == 400
 
 
 def test_what_subtasks_used_cannot_be_taken_from_the_root():
     with pytest.raises(Invalid, match="at least 4"):
         edited(queued(), left=FamilyBudget(sessions=1, usd_micros=10**9), sessions=3)
+    with pytest.raises(Invalid, match="usd_micros"):
+        edited(queued(), left=FamilyBudget(sessions=5, usd_micros=4_000_000), usd_micros=999_999)
 
 
 def test_a_subtasks_edit_moves_its_cap_only_and_not_over_what_the_family_has():
@@ -650,6 +667,41 @@ def test_a_subtasks_edit_moves_its_cap_only_and_not_over_what_the_family_has():
     for field in ("sessions", "usd_micros"):
         with pytest.raises(Invalid, match="family has left"):
             edited(lower, left=FamilyBudget(sessions=4, usd_micros=4), **{field: 5 if field == "sessions" else 6})
+
+
+def of_family(record, left, **fields):
+    """The budget that an edit gives to a subtask whose family has `left`."""
+    child = replace(record, root="01ROOT", granted=NOTHING)
+    return edited(child, left=left, **fields).task.budget
+
+
+def test_a_subtasks_edit_may_take_all_that_the_family_has_and_no_session_more():
+    small = queued(budget=AskedBudget(sessions=1, usd_micros=10_000))
+    left = FamilyBudget(sessions=1, usd_micros=50_000)
+    assert of_family(small, left, usd_micros=50_000).usd_micros == 50_000
+    with pytest.raises(Invalid, match="sessions"):
+        of_family(small, left, sessions=2)
+    held = FamilyBudget(sessions=1, usd_micros=10_000, reserved=40_000)
+    assert of_family(small, held, usd_micros=50_000).usd_micros == 50_000
+
+
+def test_what_a_subtask_used_is_no_part_of_what_its_family_still_owes_it():
+    begun = ended(claimed(queued(budget=AskedBudget(sessions=2, usd_micros=10_000))), usd_micros=4_000)
+    left = FamilyBudget(sessions=3, usd_micros=10_000)
+    assert of_family(begun, left, sessions=4).sessions == 4
+    assert of_family(begun, left, usd_micros=14_000).usd_micros == 14_000
+
+
+def test_a_subtask_whose_cap_is_over_what_its_family_has_may_have_its_other_one_edited():
+    few, poor = FamilyBudget(sessions=4, usd_micros=10**9), FamilyBudget(sessions=50, usd_micros=10)
+    assert of_family(queued(), few, usd_micros=4_000_000).usd_micros == 4_000_000
+    assert of_family(queued(), poor, sessions=4).sessions == 4
+
+
+def test_a_note_that_is_sent_again_is_there_once():
+    noted = rules.keep_as_note(claimed(), "use the newer file", NOW)
+    assert noted.notes == ("use the newer file",)
+    assert rules.keep_as_note(noted, "use the newer file", LATER) is noted
 
 
 def test_a_task_that_waits_for_budget_is_granted_it_and_not_edited():

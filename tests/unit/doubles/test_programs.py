@@ -9,8 +9,9 @@ import pytest
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("octet", ["81", "82"])
-@pytest.mark.parametrize("name", ["lightsail", "claude", "google", "bookings"])
+@pytest.mark.parametrize(
+    ("name", "octet"), [("lightsail", "81"), ("claude", "82"), ("google", "83"), ("bookings", "84")]
+)
 def test_a_double_answers_for_the_site_it_was_started_for(name, octet, tmp_path):
     (tmp_path / "image" / "etc").mkdir(parents=True)
     more = ["--image", str(tmp_path / "image")] if name == "lightsail" else []

@@ -14,6 +14,7 @@ from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.process import wait_until
 from local.serve import running
+from provision.system.notify import took_test
 from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
@@ -66,6 +67,19 @@ def test_what_was_tested_is_not_tested_again_until_its_url_changes(command, rece
     assert len(receiver.got) == 1
     said(command(*words, targets=f"hook = {receiver.url.reveal()}/other\n"))
     assert len(receiver.got) == 2
+
+
+def test_fab_verify_knows_which_targets_took_their_test_at_the_address_they_have_now(command, receiver, tmp_path):
+    def took():
+        seen = subprocess.run(took_test(str(tmp_path), str(tmp_path)), capture_output=True, text=True, check=False)
+        return seen.stdout.split()
+
+    assert took() == []
+    hook = f"# mine\n\n hook = {receiver.url.reveal()} \n"
+    said(command("test", "--state", str(tmp_path), targets=f"{hook}wrong = json://127.0.0.1:9/\n"))
+    assert took() == ["hook"]
+    (tmp_path / "notify_targets").write_text(f"hook = {receiver.url.reveal()}/other\n")
+    assert took() == []
 
 
 @pytest.mark.parametrize("targets", ["\n", "hook = json://127.0.0.1:9/\n"])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wire.disk import remove_tree
+from tests.trees import nested
+from wire.disk import below, remove_tree
 
 SOMEBODY = 65534
 
@@ -27,6 +28,22 @@ def test_a_tree_goes_and_what_its_links_lead_to_stays(tmp_path):
     remove_tree(tmp_path / "tree")
     remove_tree(tmp_path / "missing")
     assert [path.name for path in tmp_path.iterdir()] == ["outside"]
+
+
+@pytest.mark.process
+def test_thousands_of_folders_in_each_other_are_walked_as_far_as_paths_go_and_go(tmp_path):
+    with nested(tmp_path / "tree", 3000):
+        assert 1000 < sum(1 for _ in below(tmp_path / "tree")) < 3000
+        assert sum(1 for _ in below(tmp_path / "tree", 7)) == 7
+        remove_tree(tmp_path / "tree")
+        assert not (tmp_path / "tree").exists()
+
+
+def test_a_walk_follows_nothing_and_names_folders_before_what_is_in_them(tmp_path):
+    (tmp_path / "b/c").mkdir(parents=True)
+    (tmp_path / "b/c/file").touch()
+    (tmp_path / "a").symlink_to("b")
+    assert [str(path.relative_to(tmp_path)) for path in below(tmp_path)] == ["a", "b", "b/c", "b/c/file"]
 
 
 @pytest.mark.process

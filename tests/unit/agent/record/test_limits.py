@@ -91,6 +91,12 @@ def test_what_is_not_sent_yet_counts_for_the_hand_over():
     assert not hand_over_due(journal(result(80_000), *before), LIMITS)  # it was sent, and is in the total
 
 
+@pytest.mark.parametrize(("size", "due"), [(39_999, False), (40_000, True)])
+def test_a_users_answer_that_is_not_sent_yet_counts_as_well(size, due):
+    answer = "answer", {"tool_use_id": "t", "text": "x" * size}
+    assert hand_over_due(journal(reserve(1), settle(1, tokens=80_000), answer), LIMITS) is due
+
+
 def test_results_of_one_answer_share_their_room():
     assert room(journal(result(999_999), settle(1))) == math.inf
     assert room(journal(settle(1), result(30_000))) == 64_000 - 30_000

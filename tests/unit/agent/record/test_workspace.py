@@ -2,11 +2,16 @@
 
 import os
 import zlib
+from multiprocessing import get_context
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from agent.record.workspace import CannotUnpack, pack, unpack
+from tests.trees import nested
+
+SOMEBODY = 65534
 
 
 @pytest.fixture
@@ -104,3 +109,40 @@ def test_a_link_in_an_archive_leads_no_file_astray(tmp_path):
     with pytest.raises(OSError, match="exists"):
         unpack(made, tmp_path / "T2")
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.mark.process
+def test_folders_in_each_other_by_the_thousand_do_not_travel_and_stop_nothing(work, tmp_path):
+    with nested(work / "deep", 1500):
+        packed = pack(work)
+    unpack(packed.archive, tmp_path / "T2")
+    assert (tmp_path / "T2" / "notes.txt").exists()
+    assert len([path for path in seen(tmp_path / "T2") if path.name == "a"]) == 99
+
+
+def pack_as_somebody(folder):
+    # There already: what is above may be closed to them.
+    os.chdir(folder)
+    os.setgroups([])
+    os.setgid(SOMEBODY)
+    os.setuid(SOMEBODY)
+    packed = pack(Path("T1"))
+    assert packed.missing == ("secret (6 bytes)",)
+    unpack(packed.archive, Path("T2"))
+
+
+@pytest.mark.process
+@pytest.mark.root
+def test_what_is_closed_to_its_owner_stays_and_the_rest_travels(work, tmp_path):
+    (work / "secret").write_text("closed")
+    for name in ("no-list", "no-enter"):
+        (work / name / "inner").mkdir(parents=True)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, SOMEBODY, SOMEBODY, follow_symlinks=False)
+    for name, mode in (("secret", 0), ("no-list", 0), ("no-enter", 0o444)):
+        (work / name).chmod(mode)
+    child = get_context("fork").Process(target=pack_as_somebody, args=(tmp_path,))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    assert (tmp_path / "T2" / "sub" / "run.sh").exists()

@@ -126,6 +126,14 @@ def test_output_goes_into_a_file_as_far_as_there_is_room_and_is_not_in_memory(ma
         assert (file.tell(), outcome.head, outcome.left_out, outcome.code) == (20_000_000, bytes(1000), 5, 0)
 
 
+def test_a_workspace_that_holds_too_much_takes_small_files_only_until_something_is_removed(make_sandbox):
+    sandbox = make_sandbox(workspace_mb=10)
+    assert shell(sandbox, "head -c 11M /dev/zero >large").crowded
+    again = shell(sandbox, "echo small >small; head -c 1M /dev/zero >more; rm large; cat small")
+    assert (again.crowded, again.head.endswith(b"small\n")) == (False, True)
+    assert shell(sandbox, "stat -c %s more; head -c 1M /dev/zero >more && stat -c %s more").head == b"65536\n1048576\n"
+
+
 def test_a_call_ends_when_its_time_is_up_and_keeps_what_it_said(hurried):
     outcome = shell(hurried(), f"echo before; sleep {MARK} & : >begun; sleep {MARK}")
     assert (outcome.head, outcome.code) == (b"before\n", None)
@@ -322,10 +330,8 @@ def test_where_proc_is_mounted_over_the_sandbox_does_without_one(workspace):
     )
     command = ["unshare", "-m", "bash", "-c", cover, "cover", sys.executable, "-c", program, str(workspace)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert (
-        said
-        == "Outcome(head=b'', left_out=0, tail=b'', code=0, report=b'', full=False, memory=False, connections=())\n"
-    )
+    values = "head=b'', left_out=0, tail=b'', code=0, report=b'', full=False, memory=False, connections=()"
+    assert said == f"Outcome({values}, crowded=False)\n"
 
 
 @pytest.mark.root

@@ -1,3 +1,4 @@
+import json
 import os
 import shlex
 import socket
@@ -12,12 +13,61 @@ from invoke.parser import Parser
 from provision.commands.namespace import GROUPS, namespace
 
 ROOT = Path(__file__).parents[4]
+FAB = Path(sys.executable).with_name("fab")
 # Once: Invoke takes an argument's help out of the task that it belongs to.
 CONTEXTS = namespace.to_contexts()
+LISTS = [(), ("--list",), ("help",)]
+LESSONS = [("help", "task.get"), ("--help", "task.get"), ("task.get", "--help")]
+WRONG = [
+    (("dashboard", "--port", "abc"), "--port abc: not a whole number from 1 to 65535"),
+    (("dashboard", "--port", "70000"), "--port 70000"),
+    (("ssh", "--forward", "8085"), "--forward 8085: not two ports"),
+    (("ssh", "--forward", "80a:1"), "--forward 80a: not a whole number"),
+    (("task.add", "--title", "x", "--dollars", "abc"), "--dollars abc: not an amount"),
+    (("task.add", "--title", "x", "--dollars", "nan"), "--dollars nan: not an amount"),
+    (("task.add", "--title", "x", "--priority", "12"), "--priority 12: not a whole number from 0 to 9"),
+    (("task.add", "--title", "x", "--sessions", "²"), "--sessions ²: not a whole number"),
+    (("task.add", "--title", ""), "--title: must be one line"),
+    (("task.answer", "X", "--sessions", "-1"), "--sessions -1"),
+    (("task.list", "--state", "over"), "no state 'over'"),
+    (("logs", "--unit", "nosuch"), "no unit nosuch"),
+    (("task.show",), "'task_id'"),
+    (("plan", "--nosuch"), "there is no '--nosuch'"),
+    (("plna",), "there is no 'plna'"),
+    (("help", "plna"), "there is no 'plna'"),
+    (("ssh", "--", "uptime"), "no command takes what comes behind `--`: uptime"),
+]
+EACH = """
+import json, os, runpy, sys
+import fabric.main, provision.commands.program
+fab, folder = sys.argv[1:3]
+for number, words in enumerate(json.loads(sys.argv[3])):
+    if not os.fork():
+        for stream, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(f"{folder}/{number}.{name}", os.O_WRONLY | os.O_CREAT), stream)
+        sys.argv = [fab, *words]
+        runpy.run_path(fab, run_name="__main__")
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+"""Each line in a process of its own, with Fabric and our commands imported: most of what one takes."""
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory):
+    """What `fab` said to each of the lines above: code, output and errors."""
+    lines, folder = [*LISTS, *LESSONS, *(words for words, _ in WRONG)], tmp_path_factory.mktemp("said")
+    command = [sys.executable, "-c", EACH, str(FAB), str(folder), json.dumps(lines)]
+    codes = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+    def done(number):
+        said = (folder / f"{number}.out").read_text(), (folder / f"{number}.err").read_text()
+        return subprocess.CompletedProcess(lines[number], int(codes[number]), *said)
+
+    return {words: done(number) for number, words in enumerate(lines)}
 
 
 def _fab(*words, **environ):
-    command = [str(Path(sys.executable).with_name("fab")), *words]
+    command = [str(FAB), *words]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False)
 
 
@@ -32,9 +82,9 @@ def test_each_command_stands_in_one_group():
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("words", [[], ["--list"], ["help"]])
-def test_all_commands_are_listed_in_groups_each_with_an_example(words):
-    done = _fab(*words)
+@pytest.mark.parametrize("words", LISTS)
+def test_all_commands_are_listed_in_groups_each_with_an_example(typed, words):
+    done = typed[words]
     said = done.stdout.splitlines()
     assert done.returncode == 0
     assert [group for group in GROUPS if group in said] == list(GROUPS)
@@ -44,9 +94,9 @@ def test_all_commands_are_listed_in_groups_each_with_an_example(words):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("words", [["help", "task.get"], ["--help", "task.get"], ["task.get", "--help"]])
-def test_help_teaches_a_command(words):
-    said = _fab(*words).stdout
+@pytest.mark.parametrize("words", LESSONS)
+def test_help_teaches_a_command(typed, words):
+    said = typed[words].stdout
     assert said.startswith("fab task.get <TASK-ID> [OPTIONS]\n")
     assert "into a folder of their own" in said
     assert "--to " in said
@@ -65,30 +115,9 @@ def test_no_option_is_converted_by_the_parser_which_shows_tracebacks(context):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["dashboard", "--port", "abc"], "--port abc: not a whole number from 1 to 65535"),
-        (["dashboard", "--port", "70000"], "--port 70000"),
-        (["ssh", "--forward", "8085"], "--forward 8085: not two ports"),
-        (["ssh", "--forward", "80a:1"], "--forward 80a: not a whole number"),
-        (["task.add", "--title", "x", "--dollars", "abc"], "--dollars abc: not an amount"),
-        (["task.add", "--title", "x", "--dollars", "nan"], "--dollars nan: not an amount"),
-        (["task.add", "--title", "x", "--priority", "12"], "--priority 12: not a whole number from 0 to 9"),
-        (["task.add", "--title", "x", "--sessions", "²"], "--sessions ²: not a whole number"),
-        (["task.add", "--title", ""], "--title: must be one line"),
-        (["task.answer", "X", "--sessions", "-1"], "--sessions -1"),
-        (["task.list", "--state", "over"], "no state 'over'"),
-        (["logs", "--unit", "nosuch"], "no unit nosuch"),
-        (["task.show"], "'task_id'"),
-        (["plan", "--nosuch"], "there is no '--nosuch'"),
-        (["plna"], "there is no 'plna'"),
-        (["help", "plna"], "there is no 'plna'"),
-        (["ssh", "--", "uptime"], "no command takes what comes behind `--`: uptime"),
-    ],
-)
-def test_what_was_typed_wrong_is_said_with_a_cure_and_no_traceback(words, said):
-    done = _fab(*words)
+@pytest.mark.parametrize(("words", "said"), WRONG)
+def test_what_was_typed_wrong_is_said_with_a_cure_and_no_traceback(typed, words, said):
+    done = typed[words]
     assert done.returncode == 1
     assert said in done.stderr
     assert "  → " in done.stderr
@@ -111,7 +140,7 @@ def test_a_reader_that_goes_away_ends_the_list_without_words():
     gone, written = os.pipe()
     os.close(gone)
     with os.fdopen(written, "wb") as out:
-        command = [str(Path(sys.executable).with_name("fab")), "--list"]
+        command = [str(FAB), "--list"]
         done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (141, b"")
 

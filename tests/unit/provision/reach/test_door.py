@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -89,6 +90,16 @@ def test_a_door_that_a_command_here_still_holds_is_not_swept(doors):
         with doors.opened():
             assert doors.api.ssh() == [LEFT, HOME, OFFICE]
         assert doors.api.ssh() == [LEFT, OFFICE]
+
+
+def test_a_copy_of_its_lock_in_a_program_that_just_starts_holds_no_door(tmp_path):
+    with door._held(tmp_path, "box", HOME) as lock:
+        copy = os.dup(lock)  # what a fork does
+        assert door.is_held(tmp_path, "box", HOME)
+    try:
+        assert not door.is_held(tmp_path, "box", HOME)
+    finally:
+        os.close(copy)
 
 
 def test_a_door_that_can_not_be_closed_is_said_to_be_open(doors):

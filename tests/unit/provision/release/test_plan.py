@@ -367,6 +367,12 @@ def test_a_plans_digest_is_that_of_what_is_printed(worker, bundle):
     made, other = plan.make(worker, bundle, 3), plan.make(replace(worker, proven=()), bundle, 3)
     assert plan.digest(made) == plan.digest(plan.make(worker, bundle, 3))
     assert plan.digest(made) != plan.digest(other)
+    assert len(plan.digest(made)) == 12
+
+
+def test_what_takes_long_to_look_at_is_asked_of_a_host_only_where_that_is_wanted():
+    assert plan.probe_request()["unseen"] == plan.probe_request(deep=False)["unseen"] != []
+    assert plan.probe_request(deep=True)["unseen"] == []
 
 
 @pytest.fixture
@@ -386,7 +392,9 @@ def test_the_way_back_is_to_the_last_proven_release_that_is_there_and_whole(two)
 
 
 def test_going_back_stops_what_the_release_does_not_have_and_restarts_what_differs(two):
-    made = plan.make(two, plan.of_release(two, "release0"), 3)
+    before = plan.of_release(two, "release0")
+    assert (before.files, before.units[AGENT]) == ({}, {})
+    made = plan.make(two, before, 3)
     assert (made.switch, made.upload, made.make_venv) == (True, False, False)
     assert made.restart[DASHBOARD] == "new code"
     assert made.restart[AGENT] == "release release0 does not have it: it is stopped"
@@ -415,6 +423,16 @@ def test_what_is_paused_is_neither_started_nor_waited_for(worker, bundle):
     )
     ordered = plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)
     assert "jada-agent.service" not in [*ordered["healthy"], *ordered["restart"]]
+    assert ordered["reload"] is False
+
+
+def test_what_one_user_paused_at_once_is_a_line_and_has_its_reason_only_where_there_is_one():
+    word = {"by": "anna", "since": "2026-05-13T12:00:00Z", "why": ""}
+    paused = {"a.service": word, "b.service": word, "c.service": {**word, "why": "moved"}}
+    assert list(plan.pause_lines(paused)) == [
+        "a.service, b.service: paused by anna since 2026-05-13T12:00:00Z",
+        "c.service: paused by anna since 2026-05-13T12:00:00Z (moved)",
+    ]
 
 
 def test_a_unit_that_a_hand_changed_restarts_and_says_how(worker, bundle, seeing):
@@ -423,6 +441,8 @@ def test_a_unit_that_a_hand_changed_restarts_and_says_how(worker, bundle, seeing
     assert _names(made, "unit") == [AGENT]
     assert list(made.restart) == [AGENT]
     assert made.restart[AGENT].endswith("jada-agent.service.d/x.conf, and not none")
+    assert f"will restart    {AGENT}: {made.restart[AGENT]}" in plan.lines(made)
+    assert plan.orders(made, plan.Health("u", 1, 1, 1), wheels=None, archive=None)["reload"] is True
 
 
 def test_a_unit_that_holds_another_copy_of_a_secret_restarts(worker, bundle):
@@ -434,6 +454,7 @@ def test_surroundings_that_a_hand_changed_are_named_and_nothing_is_done_about_th
     made = plan.make(seeing(worker, "area", {"sudo": {"/etc/sudoers.d/x": "is new"}}), bundle, 3)
     assert made.nothing
     assert [each.row.id for each in made.named] == ["area sudo"]
+    assert list(plan.lines(made))[-1] == f"differs  {desired.told(made.named[0])}"
 
 
 def test_a_host_of_an_earlier_release_is_recorded_once(worker, bundle, seeing):

@@ -1,0 +1,74 @@
+"""Calls of Google's APIs, over one connection for each host: urllib3 would be a fifth of what a quiet run costs."""
+
+import http.client
+import select
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+TIMEOUT_S = (5, 60)
+"""To connect to Google, and between two bytes of an answer."""
+
+
+class NoAnswer(Exception):
+    """No answer came, or none that is whole: what was asked for may have been done all the same."""
+
+
+class Origin:
+    """The host of an address. It is asked once for each call, and no answer leads elsewhere: a write may be done."""
+
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url)
+        self._connection: http.client.HTTPConnection | None = None
+
+    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> tuple[int, bytes]:
+        """Return status and body of an answer. Raises `NoAnswer`."""
+        try:
+            connection = self._open()
+            # What is refused unread was answered before: that answer is here.
+            with suppress(BrokenPipeError):
+                connection.request(method, target, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise NoAnswer(f"{self._url.hostname}: {error or type(error).__name__}") from error
+
+    def close(self) -> None:
+        """End the connection; the next call has another."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> http.client.HTTPConnection:
+        """Return the connection. One that its host ended meanwhile is not used: what is lost on it looks like a write
+        that got no answer.
+        """
+        if self._connection and (not self._connection.sock or _has_ended(self._connection)):
+            self.close()
+        if not self._connection:
+            self._connection = _connected(self._url.scheme, self._url.hostname or "", self._port())
+        return self._connection
+
+    def _port(self) -> int | None:
+        try:
+            return self._url.port
+        except ValueError as error:
+            raise NoAnswer(str(error)) from error
+
+
+def _connected(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    # The context that http.client makes by itself verifies the certificate and the host's name.
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    connection = kind(host, port, timeout=TIMEOUT_S[0])
+    try:
+        connection.connect()
+    except UnicodeError as error:  # a name that no name service could be asked for
+        raise NoAnswer(f"{host}: {error}") from error
+    connection.sock.settimeout(TIMEOUT_S[1])
+    return connection
+
+
+def _has_ended(connection: http.client.HTTPConnection) -> bool:
+    """Whether anything came since the last answer, its end mostly: nothing else comes unasked."""
+    return bool(select.select([connection.sock], [], [], 0)[0])
