@@ -25,6 +25,7 @@ ACTIONS = (
 """What the queue does; a transaction is allowed by what it consists of."""
 # What the queue's own code makes for a test, `layout.definition`; a test compares the two.
 KEYS = ("pk", "sk")
+GONE_AT = "gone"
 INDEXES = {"queue": ("rq", "rs", ("ro", "go")), "states": ("lk", "ls", ())}
 
 
@@ -40,6 +41,8 @@ def make(name: str, settings: Settings, provider: aws.Provider) -> dict[str, pul
         point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
         # Under a key of this account's, whose use CloudTrail shows.
         server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
+        # What is of a day only goes by itself: deleting it would cost a write.
+        ttl=aws.dynamodb.TableTtlArgs(attribute_name=GONE_AT, enabled=True),
         # In AWS itself, beside Pulumi's own protection: a console deletes it as little.
         deletion_protection_enabled=settings.protect,
         tags=dict(settings.tags),

@@ -28,7 +28,7 @@ from sync.plan import Base, Cell, Cells, Plan, Row
 from sync.settings import Settings
 from sync.shape import Shape
 from sync.sheet import Sheet
-from sync.strays import locate
+from sync.strays import Stray, locate, stands_astray
 from sync.table import Table
 
 _ROUNDS = 12
@@ -192,6 +192,7 @@ class Converge:
             )
             raise SyncFailed("sheet_moved", cause, "delete them there; the next run fills the tab")
         if title is not None:
+            shape.require_loadable(self._tab or 0, len(self._sheet.reader.columns))
             self._require_no_load_under_way()
             self._history.keep_load(self._tab or 0, self._outside.now())
             try:
@@ -318,23 +319,30 @@ class Converge:
         if any(copies.get(each.batch.copy) == each.batch.title for each, _, _ in traced):
             return True
         for each, done, new in traced:
-            self._history.forget(each.number)
-            raise self._copy_gone(each, done, len(new))
+            raise self._copy_gone(each, done, new, table)
         return False
 
     def _traces(self, batch: Batch, table: Table) -> tuple[list[Target], list[NewRow]]:
         """Return what of a batch the sheet shows: cells and new rows that were not there before it."""
         cells = {row.key: row.cells for row in table.rows}
         done = [t for t in batch.targets if _shows(t, cells, self._sheet.reader.columns)]
-        return done, [row for row in batch.added if row.key in cells and row.key not in self.base]
+        added = [row for row in batch.added if row.key not in self.base]
+        return done, [row for row in added if row.key in cells or self._is_astray(row, table)]
 
-    def _copy_gone(self, begun: Begun, done: Sequence[Target], new: int) -> SyncFailed:
+    def _is_astray(self, row: NewRow, table: Table) -> bool:
+        return bool(table.places) and stands_astray(row.cells, row.key, self.base, table, self._sheet.reader)
+
+    def _copy_gone(self, begun: Begun, done: Sequence[Target], new: Sequence[NewRow], table: Table) -> SyncFailed:
+        astray = [Stray(booking=row.key, unit=row.cells) for row in new if self._is_astray(row, table)]
         told = [Told(why="unproven", booking=t.key, column=t.header, was=t.old, ours=plain(t.new)) for t in done]
+        told += [Told(why="misplaced row", booking=each.booking, column="", was="", ours="") for each in astray]
         self._say(told)
-        self._history.close_strays((), told, self._outside.now())
+        # The next run takes them away, as it does with those that a copy tells of.
+        self._history.judged(begun.number, Verdict(told=told, strays=astray), {}, self._outside.now())
+        self._history.forget(begun.number)
         cause = (
             f"a user deleted the copy of the tab (a hidden tab, {begun.batch.title!r}) before the sync could prove its "
-            f"last write by it: {len(done)} cells and {new} new rows"
+            f"last write by it: {len(done)} cells and {len(new)} new rows"
         )
         cure = "look at these bookings in File > Version history, and leave the hidden tabs of this name alone"
         return SyncFailed("sheet_copy_gone", cause, cure)

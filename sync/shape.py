@@ -81,12 +81,20 @@ class Shape(msgspec.Struct, frozen=True):
         self._require_unmerged(tab, batch)
         for table in tab.get("tables", ()):
             if any(_meets(_area(table.get("range", {})), place) for place in touched):
-                raise SyncFailed(
-                    "sheet_table",
-                    f"the rows of bookings are a Table of Google Sheets ({table.get('name', 'without a name')}), "
-                    f"{_written(table.get('range', {}))}, which has rules of its own for new rows and types",
-                    "in the sheet: the Table's menu, Convert to unformatted data; filters and colours may stay",
-                )
+                raise _table(table)
+
+    def require_loadable(self, tab: int, columns: int) -> None:
+        """Refuse to fill an empty tab, from its first row and so many columns wide, that a protection, merged cells or
+        a Table of its own stands against. Raises `SyncFailed`.
+        """
+        found, place = self._tab(tab) or {}, (0, _OPEN, 0, columns)
+        self._require_unprotected(found)
+        for grid in found.get("merges", ()):
+            if _meets(_area(grid), place):
+                raise _merged(grid)
+        for table in found.get("tables", ()):
+            if _meets(_area(table.get("range", {})), place):
+                raise _table(table)
 
     def require_unprotected(self, tab: int) -> None:
         """Refuse a tab with a range that the sync's account may not edit. Raises `SyncFailed`."""
@@ -108,11 +116,7 @@ class Shape(msgspec.Struct, frozen=True):
             ]
             grows = batch.added and top < batch.at < bottom and any(left <= place < right for place in batch.places)
             if cut or grows:
-                raise SyncFailed(
-                    "sheet_merged",
-                    f"the cells {_written(grid)} are merged: what is written into them would not be kept",
-                    "unmerge these cells (Format > Merge cells > Unmerge); the next run goes on by itself",
-                )
+                raise _merged(grid)
 
     def _tab(self, tab: int) -> Mapping[str, Any] | None:
         return next((each for each in self.tabs if _id(each) == tab), None)
@@ -124,6 +128,23 @@ def protected(what: str) -> SyncFailed:
         "sheet_protected",
         f"the sync's account may not edit a protected range of the sheet: {what}",
         "Data > Protect sheets and ranges: let the sync's account edit it too, or only show a warning",
+    )
+
+
+def _merged(grid: Mapping[str, Any]) -> SyncFailed:
+    return SyncFailed(
+        "sheet_merged",
+        f"the cells {_written(grid)} are merged: what is written into them would not be kept",
+        "unmerge these cells (Format > Merge cells > Unmerge); the next run goes on by itself",
+    )
+
+
+def _table(table: Mapping[str, Any]) -> SyncFailed:
+    return SyncFailed(
+        "sheet_table",
+        f"the rows of bookings are a Table of Google Sheets ({table.get('name', 'without a name')}), "
+        f"{_written(table.get('range', {}))}, which has rules of its own for new rows and types",
+        "in the sheet: the Table's menu, Convert to unformatted data; filters and colours may stay",
     )
 
 

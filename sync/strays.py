@@ -3,7 +3,7 @@ soon as it is found again.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -103,6 +103,19 @@ def _unit(number: int, stray: Stray, table: Table, reader: Reader) -> tuple[Targ
             left[cell] -= 1
             blanked.append(_target(number, table, reader, (row, column), {}))
     return tuple(blanked)
+
+
+def stands_astray(cells: Cells, key: str, known: Container[str], table: Table, reader: Reader) -> bool:
+    """Tell whether a new row of ours stands in a wrong place, of which no copy says so: a row of no known booking
+    holds its key and all the rest of it.
+    """
+    header, wanted = table.header, Counter(c for c in cells if c != "")
+    rows = table.grid[1:]
+    # The key first: of few rows the rest is looked at.
+    near = (
+        row for row in rows if key in map(str, row) and (named := reader.key(header, row)) != key and named not in known
+    )
+    return any(wanted <= Counter(content(row, header, reader)) for row in near)
 
 
 def _target(number: int, table: Table, reader: Reader, at: tuple[int, int], value: Entered) -> Target:

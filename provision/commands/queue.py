@@ -35,15 +35,15 @@ CURES = {
 @contextmanager
 def queue_client(stack: str | None, host: str | None) -> Iterator[Client]:
     """Yield the client of a host's queue; its refusals become ours, with a cure."""
-    with _tunnelled(load_target(stack), host, Progress(aside=True)) as client:
-        yield client
+    with _tunnelled(load_target(stack), host, Progress(aside=True)) as url:
+        yield Client(url, operator=operator())
 
 
 @contextmanager
-def _tunnelled(target: Target, host: str | None, progress: Progress) -> Iterator[Client]:
+def _tunnelled(target: Target, host: str | None, progress: Progress) -> Iterator[str]:
     access = target.access(host, progress)
     with answering(access.name), materialised(access) as keys, opened(keys, target.source.queue) as tunnel:
-        yield Client(tunnel.url, operator=operator())
+        yield tunnel.url
 
 
 @contextmanager
@@ -58,13 +58,13 @@ def shared_queue(stack: str | None, host: str | None) -> Iterator[Client]:
 
         def reach(name: str) -> Client:
             with ExitStack() as tried:
-                client = tried.enter_context(_tunnelled(target, name, progress))
+                url = tried.enter_context(_tunnelled(target, name, progress))
                 if len(names) > 1:
-                    # Before anything is asked that must not be asked of two.
+                    # Before anything is asked that must not be asked of two; one that hangs is asked once.
                     with answering(name):
-                        client.ready()
+                        Client(url, operator=operator(), retries=0).ready()
                 kept.push(tried.pop_all())
-            return client
+            return Client(url, operator=operator())
 
         yield first_that_answers(names, reach, progress.note)
 

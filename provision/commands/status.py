@@ -39,7 +39,8 @@ def status(_context: Context, *, json: bool = False, stack: str | None = None, h
     if json:
         print_json({**as_data(name, probed, seen), "hosts": fleet})
         return
-    for line in (*queue_lines(seen), *fleet_lines(fleet)):
+    names = {each.calls_itself: each.name for each in target.inventory.hosts}
+    for line in (*queue_lines(seen), *fleet_lines(fleet, names)):
         progress.say(line)
     progress.say(notification_line(told))
 
@@ -110,12 +111,15 @@ def _fleet(client: Client) -> HostList:
         return HostList()
 
 
-def fleet_lines(fleet: HostList) -> Iterator[str]:
-    """Say how each host of the queue stands, where there are several, and what today took in all."""
+def fleet_lines(fleet: HostList, names: Mapping[str, str]) -> Iterator[str]:
+    """Say how each host of the queue stands, where there are several, and what today took in all; `names` are those of
+    --host by those that hosts have themselves, as the page does.
+    """
     if len(fleet.hosts) < 2:
         return
     for each in fleet.hosts:
-        yield f"on         {each.host}: {'; '.join(_host_words(each))}"
+        called = f"{names[each.host]} ({each.host})" if each.host in names else each.host
+        yield f"on         {called}: {'; '.join(_host_words(each))}"
         yield from (f"           runs {run.task}  {run.title}" for run in each.running)
         yield from (f"           wrong: {said}" for said in each.wrong)
     yield f"today      {_day(fleet.today)} on all hosts{_caps(fleet)}"

@@ -31,6 +31,13 @@ class Host(Value, frozen=True, kw_only=True):
     address: str
     private_address: str
 
+    @property
+    def calls_itself(self) -> str:
+        """The name that a host has itself, which Lightsail makes of its private address: the page and the queue have
+        that one.
+        """
+        return f"ip-{self.private_address.replace('.', '-')}"
+
 
 class Table(Value, frozen=True, kw_only=True):
     """The queue's table in DynamoDB, and the user whose key the hosts have; or, on stack local, the `endpoint` of the

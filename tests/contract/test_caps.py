@@ -12,7 +12,6 @@ from dashboard.caps import add as add_use
 from dashboard.queue import Queue
 from dashboard.settings import FleetCaps, Settings, WorkLimits
 from tests import dynamo
-from tests.contract.test_stores import made
 from wire.types import AskedBudget, ClaimRequest, Exit, NewTask, SessionEnd
 
 DAY = "2026-05-13"
@@ -24,12 +23,6 @@ class Clock:
 
     def __call__(self):
         return self.now
-
-
-@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
-def store(request, tmp_path):
-    with closing(made(request.param, tmp_path)) as found:
-        yield found
 
 
 @pytest.fixture

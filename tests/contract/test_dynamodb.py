@@ -12,11 +12,13 @@ from msgspec.structs import replace
 
 from bench import scale, table
 from dashboard import rules
+from dashboard.caps import DayUse
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, FamilyBusy, Key, Move, NotClaimable, Unready, digest
 from dashboard.settings import FleetCaps, Settings
 from dashboard.stores import NoticeFilter
 from dashboard.stores.dynamodb import layout
+from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from dashboard.stores.retention import Before
@@ -73,7 +75,7 @@ def beat(store, held):
 
 
 def end(store, held, code=Exit.FINISHED, left=rules.Left(), blobs=(), **fields):  # noqa: B008 - a value
-    sent = SessionEnd(fence=held.task.fence, exit=code, turns=30, usd_micros=812_345, **fields)
+    sent = SessionEnd(fence=held.task.fence, exit=code, turns=30, **{"usd_micros": 812_345, **fields})
     move = Move(lambda record, _: rules.end(record, held.session.id, sent, left, NOW))
     return store.change_by_session(held.session.id, move, blobs)
 
@@ -172,6 +174,29 @@ def test_a_record_keeps_below_a_kilobyte_however_long_its_texts_are(store):
     assert store.get(waits.task.id) == waits
 
 
+def test_a_familys_root_keeps_below_a_kilobyte_while_a_subtask_of_it_changes_its_budget(store):
+    key = Key(key="0b7e6f2e-6a5c-4f0e-9d2b-2f1f0c9a7a11", digest=task(1).digest)
+    parent = add(store, 1, key, budget=AskedBudget(sessions=50, usd_micros=900_000_000))
+    for n in range(5):
+        end(store, claim(store, parent, f"01JV4Z00000000000000000{n:03}"), Exit.TURN_LIMIT, usd_micros=1)
+    child = add(store, 2, parent=parent, budget=AskedBudget(usd_micros=500_000_000))
+    claim(store, child, "01JV4Z00000000000000000100")
+    item = store._table.get(layout.task_key(parent))
+    assert "pb" in item
+    assert size(item) <= 1024
+
+
+def size(item):
+    """Bytes of an item, as DynamoDB reckons them; of a number about half its digits, of a list three and its items."""
+
+    def of(value):
+        if isinstance(value, list):
+            return 3 + sum(1 + of(each) for each in value)
+        return len(value) if isinstance(value, (str, bytes)) else 2 + len(str(value)) // 2
+
+    return sum(len(name) + of(value) for name, value in item.items())
+
+
 def turn(n):
     """The records of a turn: an answer of some hundred words, and a call with its result."""
     words = " ".join(
@@ -194,7 +219,16 @@ def test_a_journal_takes_one_unit_for_each_compressed_kilobyte_of_a_batch(store,
     assert taken <= sum(ceil((len(zlib.compress(text, 9)) + 90) / 1024) for text in texts)
 
 
-def test_nothing_ever_reads_the_whole_table(store, wire):
+def test_what_is_used_of_a_day_says_when_it_is_needed_no_more(store):
+    store.change_day("2026-05-13", lambda _: DayUse(1, 500))
+    store.change_day("2026-05-13", lambda old: DayUse(old.sessions + 1, old.usd_micros))
+    gone = store._table.get(Place("DAYS", "2026-05-13"))[layout.GONE_AT]
+    assert datetime.fromtimestamp(gone, UTC).isoformat() == "2026-06-22T00:00:00+00:00"
+    assert store.day("2026-05-13") == DayUse(2, 500)
+
+
+def test_nothing_ever_reads_the_whole_table(store, wire, tmp_path):
+    store.identity("q" * 32)
     held = claim(store, add(store, 1, dedupe_key="k"))
     store.deliver(held.session.id, 1, [event(1)])
     end(store, held, Exit.FAULT)
@@ -210,6 +244,7 @@ def test_nothing_ever_reads_the_whole_table(store, wire):
         lambda: store.prune(Before(tasks=SECONDS + 1, journals=SECONDS + 1, sync_runs=SECONDS)),
         store.running,
         store.damaged,
+        lambda: store.back_up(tmp_path / "copy.db"),
         store.prove,
         store.check,
     )

@@ -11,7 +11,7 @@ from dashboard.roles import Roles
 from dashboard.stores import Kept, NoticeFilter
 from dashboard.stores.retention import Before
 from tests import dynamo
-from tests.contract.test_stores import NOW, made
+from tests.contract.test_stores import NOW
 
 
 class Boottime:
@@ -22,12 +22,6 @@ class Boottime:
 
     def __call__(self):
         return self.now
-
-
-@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
-def store(request, tmp_path):
-    with closing(made(request.param, tmp_path)) as found:
-        yield found
 
 
 def take(store, holder, past=None):

@@ -20,6 +20,7 @@ from dashboard.stores.memory import MemoryStore
 from dashboard.stores.retention import Before, Freed
 from dashboard.stores.sqlite import SqliteStore
 from tests import dynamo
+from tests.contract.stores import made
 from wire.types import (
     AskedBudget,
     Budget,
@@ -40,19 +41,6 @@ from wire.values import Invalid
 
 NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
 SECONDS = NOW.timestamp()
-
-
-def made(name, tmp_path):
-    targets = ("mail", "chat")
-    if name == "dynamodb":
-        return dynamo.store(targets=targets)
-    return SqliteStore(tmp_path / "queue.db", targets=targets) if name == "sqlite" else MemoryStore(targets=targets)
-
-
-@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
-def store(request, tmp_path):
-    with closing(made(request.param, tmp_path)) as found:
-        yield found
 
 
 @pytest.fixture(params=["memory", "sqlite"])

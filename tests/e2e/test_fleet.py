@@ -7,8 +7,10 @@ import subprocess
 
 import pytest
 
+from local import loss
 from local.demo import LONG
 from local.process import wait_until
+from local.site import DYNAMODB
 from local.temporary import temporary_site
 from tests.e2e.chain.conftest import LOCAL, Chain, traces
 from wire.types import EventKind, Exit, NewTask, State
@@ -85,13 +87,17 @@ def test_no_call_of_the_lost_session_began_twice_and_all_work_was_done_once(chai
             runs = client.sessions(task.id)
             assert runs[-1].exit is Exit.FINISHED
             for run in runs:
-                events = client.events(run.id)
-                started = [e.data["tool_use_id"] for e in events if e.kind is EventKind.TOOL_STARTED]
-                results = [e.data["tool_use_id"] for e in events if e.kind is EventKind.TOOL_RESULT]
-                assert len(set(started)) == len(started)
-                assert len(set(results)) == len(results)
-                assert set(started) <= set(results)
-                assert [event.n for event in events] == [*range(1, len(events) + 1)]
+                require_all_once(client.events(run.id))
+
+
+def require_all_once(events):
+    """Each call began once and ended, and no record is missing."""
+    started = [e.data["tool_use_id"] for e in events if e.kind is EventKind.TOOL_STARTED]
+    results = [e.data["tool_use_id"] for e in events if e.kind is EventKind.TOOL_RESULT]
+    assert len(set(started)) == len(started)
+    assert len(set(results)) == len(results)
+    assert set(started) <= set(results)
+    assert [event.n for event in events] == [*range(1, len(events) + 1)]
 
 
 def test_a_broken_release_is_stopped_at_the_first_host_and_the_others_serve(chain):
@@ -115,11 +121,72 @@ def test_a_broken_release_is_stopped_at_the_first_host_and_the_others_serve(chai
         finished(client, client.add_task(NewTask(title="Ask about nothing")))
 
 
-def test_a_release_goes_over_all_hosts(chain):
+@contextlib.contextmanager
+def at_work(chain):
+    """A task whose session has done something, and whose model keeps silent as long as its first host asks it."""
+    loss._order(chain.site, "POST", {"hold": True, "times": 1, "match": "Roll over", "turn": 2})
+    try:
+        with chain.dashboard() as client:
+            task = client.add_task(NewTask(title="Roll over"))
+
+            def has_looked():
+                runs = client.sessions(task.id)
+                return runs and EventKind.TOOL_RESULT in {event.kind for event in client.events(runs[0].id)}
+
+            assert wait_until(has_looked, 120, 0.3)
+        yield task
+    finally:
+        loss.release(chain.site)
+
+
+def test_a_release_goes_over_all_hosts_and_what_runs_goes_on_from_where_it_was(chain):
     before = releases(chain)
-    with changed(chain, "wire", "__init__.py", "# another release\n"):
+    with at_work(chain) as task, changed(chain, "wire", "__init__.py", "# another release\n"):
         chain.fab("deploy")
+    with chain.dashboard() as client:
+        finished(client, task)
+        (run,) = client.sessions(task.id)
+        events = client.events(run.id)
+        require_all_once(events)
+        assert (client.task(task.id).sessions_used, run.exit) == (1, Exit.FINISHED)
+        assert client.task(task.id).fence > 1
+        assert EventKind.SUSPEND in {event.kind for event in events}
     after = releases(chain)
     assert {release for release, _ in after.values()} != {release for release, _ in before.values()}
     assert len({release for release, _ in after.values()}) == 1
     assert {state for _, state in after.values()} == {"active"}
+
+
+@contextlib.contextmanager
+def cut_off_from_the_table(chain, name):
+    """Inside the block what a host sends to the table is dropped on its way."""
+    said = chain.run("pulumi", "stack", "output", "inventory", "--json", "--stack", "local").stdout
+    address = next(each["private_address"] for each in json.loads(said)["hosts"] if each["name"] == name)
+    nft = ["nsenter", f"--net=/run/netns/{chain.site.edge}", "nft"]
+    rules = (
+        "add table ip cut\nadd chain ip cut off { type filter hook input priority 0; }\n"
+        f"add rule ip cut off ip saddr {address} tcp dport {DYNAMODB} drop\n"
+    )
+    subprocess.run([*nft, "--file", "-"], input=rules, text=True, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*nft, "delete", "table", "ip", "cut"], check=True)
+
+
+def test_a_host_that_is_cut_off_from_the_table_is_passed_over_and_the_others_work_on(chain):
+    def is_done(task_id):
+        return (
+            json.loads(chain.fab("task.show", task_id, "--host", "jada-2", "--json").stdout)["task"]["state"] == "done"
+        )
+
+    with cut_off_from_the_table(chain, "jada-1"):
+        added = chain.fab("task.add", "--title", "Ask about nothing")
+        assert "jada-1 is passed over" in added.stderr
+        assert "jada-2 is asked" in added.stderr
+        task_id = added.stdout.strip()
+        assert wait_until(lambda: is_done(task_id), 120, 1)
+    assert wait_until(lambda: "passed over" not in chain.fab("task.list").stderr, 60, 1)
+    with chain.dashboard() as client:
+        (run,) = client.sessions(task_id)
+        assert (client.task(task_id).fence, run.exit) == (1, Exit.FINISHED)

@@ -21,6 +21,7 @@ only so many writes a second under one key; a heartbeat changes no key of either
 import hashlib
 import zlib
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -33,6 +34,10 @@ from wire.values import Invalid, dump, read
 
 QUEUE, STATES = "queue", "states"
 """The names of the indexes."""
+GONE_AT = "gone"
+"""The attribute by which DynamoDB deletes an item by itself, some time after that second since 1970."""
+KEPT_DAYS = 40
+"""How long after a day what is used of its caps is kept: an end after a long rest still gives back to it."""
 SHARDS = 4
 FOLDED = 560
 """Bytes of a record in its item, compressed: with keys and indexes it stays below a kilobyte, the unit of a write."""
@@ -109,6 +114,11 @@ def session_key(session_id: str) -> Key:
 def spent_key(session_id: str, day: str) -> Key:
     """Where it is kept what a session used on a day."""
     return Key(f"SPENT#{shard(session_id)}", f"{day}#{session_id}")
+
+
+def gone_at(day: str) -> int:
+    """Return when what is used of a day's caps is needed no more."""
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) + KEPT_DAYS * 86_400
 
 
 def request_key(key: str) -> Key:

@@ -865,6 +865,7 @@ class DynamoStore:
             nonce = _nonce()
             kept = {"n": new.sessions, "u": new.usd_micros, "v": item["v"] + 1 if item else 1}
             kept["w"] = [*(item or {}).get("w", ()), nonce][-NONCES:]
+            kept[layout.GONE_AT] = layout.gone_at(day)
             if self._table.write(put(Place("DAYS", day), kept, {"v": item["v"]} if item else NEW), nonce):
                 return old, new
         raise Busy("unreachable")

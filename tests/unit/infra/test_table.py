@@ -31,6 +31,7 @@ def test_one_setting_makes_a_table_that_is_kept_and_says_which_it_is(made):
     assert found.object["pointInTimeRecovery"]["enabled"]
     assert found.object["serverSideEncryption"]["enabled"]
     assert found.object["deletionProtectionEnabled"]
+    assert found.object["ttl"] == {"attributeName": layout.GONE_AT, "enabled": True}
     assert made.outputs["inventory"]["table"] == {"name": "jada-queue", "user": "jada-queue-hosts"}
 
 

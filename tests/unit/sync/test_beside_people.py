@@ -190,7 +190,15 @@ def test_the_tab_is_known_by_its_id(desk):
     assert in_step(desk, changed(B1="Ada"))
 
 
-@pytest.mark.parametrize(
+def on_our_tab(request_):
+    """A request whose ranges, at any depth, are of the bookings' tab."""
+    if not isinstance(request_, dict):
+        return request_
+    inner = {name: on_our_tab(value) for name, value in request_.items()}
+    return inner | {"range": {**inner["range"], "sheetId": TAB}} if "range" in inner else inner
+
+
+REFUSED = pytest.mark.parametrize(
     ("kind", "request_"),
     [
         (
@@ -223,16 +231,11 @@ def test_the_tab_is_known_by_its_id(desk):
         ),
     ],
 )
-def test_what_would_not_keep_a_write_is_refused_by_name_before_anything_is_written(desk, kind, request_):
-    def place(value):
-        if isinstance(value, dict):
-            if "range" in value:
-                value["range"]["sheetId"] = TAB
-            for inner in value.values():
-                place(inner)
 
-    place(request_)
-    assert desk.do(request_)
+
+@REFUSED
+def test_what_would_not_keep_a_write_is_refused_by_name_before_anything_is_written(desk, kind, request_):
+    assert desk.do(on_our_tab(request_))
     before = desk.cells()
     with pytest.raises(SyncFailed) as failed:
         desk.sync(changed(B2="Ada", B3="Bob"))
@@ -385,6 +388,25 @@ def test_no_room_for_the_copy_is_said_before_anything_is_written(desk):
         desk.sync(changed(B2="Ada"))
     assert (failed.value.kind, desk.cells() == before) == ("sheet_full", True)
     assert desk.requests == ["POST /values:batchGetByDataFilter", "GET"]
+
+
+@REFUSED
+def test_what_would_not_keep_a_first_load_is_refused_by_name_before_anything_is_written(tmp_path, kind, request_):
+    desk = Desk(tmp_path)
+    assert desk.do(on_our_tab(request_))
+    before = desk.cells()
+    with pytest.raises(SyncFailed) as failed:
+        desk.sync(SOURCE)
+    assert (failed.value.kind, bool(failed.value.cure), desk.cells()) == (kind, True, before)
+    assert set(desk.requests) == {"POST /values:batchGetByDataFilter", "GET"}
+
+
+def test_merged_cells_beside_the_columns_of_bookings_are_no_reason_to_refuse_a_first_load(tmp_path):
+    desk = Desk(tmp_path)
+    aside = {"startRowIndex": 1, "endRowIndex": 3, "startColumnIndex": 8, "endColumnIndex": 10}
+    assert desk.do(on_our_tab({"mergeCells": {"range": aside}}))
+    desk.sync(SOURCE)
+    assert in_step(desk, SOURCE)
 
 
 def test_an_empty_tab_is_filled_in_one_call_and_nothing_typed_meanwhile_is_lost(tmp_path):

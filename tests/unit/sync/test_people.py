@@ -4,14 +4,25 @@ No cell of theirs is lost without its value being told, no booking is lost or th
 what we put into a wrong place is put right or told. `make faults` plays more of them.
 """
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
-from tests.people.scenario import fleets, play, scenarios
+from tests.people.scenario import Scenario, fleets, play, scenarios
 
 SOME = settings(max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
+LATE_INTO_MOVED_COLUMNS = Scenario(
+    bookings=5,
+    changed=frozenset(),
+    new=2,
+    gone=0,
+    acts=((4, ("delete copies", None, None)), (2, ("move columns", 0, 8))),
+    fates=((3, "kill late 1"), (4, "lose before")),
+)
+"""A write comes after its run was killed, into columns that were moved, and its copy is deleted before the next run."""
+
 
 @given(scenarios())
+@example(LATE_INTO_MOVED_COLUMNS)
 @SOME
 def test_whatever_people_do_during_a_run_nothing_is_lost_unreported(scenario):
     played = play(scenario)

@@ -95,9 +95,9 @@ def test_several_hosts_are_described_with_their_load_what_runs_where_and_today_i
     two = HostStanding(host="box-2", heard_at="2026-05-13T11:00:00Z", silent=True, wrong=("the worker is away",))
     used = HostDayUse(sessions=1, usd_micros=250_000)
     fleet = HostList(hosts=(one, two), today=used, taken=used, sessions_per_day=15, usd_micros_per_day=30_000_000)
-    assert list(status.fleet_lines(fleet)) == [
+    assert list(status.fleet_lines(fleet, {"box-1": "jada-1"})) == [
         (
-            "on         box-1: heard of at 2026-05-13T12:00:00Z; load 0.50 of 2; 9000 MB free;"
+            "on         jada-1 (box-1): heard of at 2026-05-13T12:00:00Z; load 0.50 of 2; 9000 MB free;"
             " does for all outbox, watch; 1 session, $0.25 today"
         ),
         "           runs T1  Prices",
@@ -105,4 +105,4 @@ def test_several_hosts_are_described_with_their_load_what_runs_where_and_today_i
         "           wrong: the worker is away",
         "today      1 session, $0.25 on all hosts; taken of the caps for all: 1 of 15 sessions, $0.25 of $30.00",
     ]
-    assert list(status.fleet_lines(HostList(hosts=(one,), today=used))) == []
+    assert list(status.fleet_lines(HostList(hosts=(one,), today=used), {})) == []

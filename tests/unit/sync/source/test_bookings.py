@@ -70,6 +70,14 @@ def test_records_that_are_taken_at_once_come_to_what_each_by_itself_would(record
     assert repr(once) == repr(one_by_one)  # 1, 1.0 and True are equal, and other cells
 
 
+def test_equal_values_of_other_types_become_their_own_cells():
+    rates = [1, True, 1.0, 1.5, False, 0]
+    records = [{"id": f"B{n}", "arrival": "", "rate": rate, "guest": ""} for n, rate in enumerate(rates)]
+    collector = Collector(Settings(fields=PLACES, columns=tuple(PLACES), source=Http(url="http://b")))
+    collector.take_all(records)
+    assert [cells[2] for cells in collector.cells.values()] == [1, "TRUE", 1, 1.5, "FALSE", 0]
+
+
 def test_of_many_records_one_that_does_not_fit_is_set_aside():
     good = [{"id": f"B{n}", "arrival": "2026-05-13", "rate": n, "guest": "Ada"} for n in range(2500)]
     collector = Collector(Settings(fields=PLACES, columns=tuple(PLACES), source=Http(url="http://b")))
