@@ -220,6 +220,16 @@ def test_a_finished_task_keeps_no_workspace_and_one_that_goes_on_does():
     left = replace(claimed(), workspace=Workspace(sha256="a" * 64, size=1))
     assert ended(left, Exit.FINISHED, result="r").workspace is None
     assert ended(left, Exit.DRAINED).workspace == left.workspace
+    newer = Workspace(sha256="b" * 64, size=2)
+    assert ended(left, Exit.DRAINED, rules.Left(workspace=newer)).workspace == newer
+
+
+def test_a_claim_notes_its_day_and_begins_to_count_its_heartbeats_anew():
+    again = claimed(replace(ended(), beat=4), key="k", day="2026-05-13")
+    assert (again.beat, again.day, again.claim_key, again.claim_new) == (0, "2026-05-13", "k", False)
+    assert claimed().claim_new
+    assert claimed().session.updated_at == stamp(NOW)
+    assert ended(again).claim_key is None
 
 
 def test_what_an_unfinished_session_left_is_no_result():
