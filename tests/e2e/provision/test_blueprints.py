@@ -50,4 +50,5 @@ def test_a_worker_is_deployed_and_verified(granted, source, progress):
         secrets.send(box, given)
         deploy(box, source, progress, Errand(again=lambda: connected(granted, 15)))
         until_proven(box)
+        assert b"jada-sshd-undo" not in box.run(["systemctl", "list-timers", "--no-legend"])
     require_verified(granted)
