@@ -199,9 +199,9 @@ def test_an_ordered_error_reaches_the_vendors_client_as_its_own(url, client):
 
 
 @pytest.mark.root
-def test_a_port_in_use_is_named(url):
+def test_a_port_in_use_is_named(url, tmp_path):
     port = url.rsplit(":", 1)[1]
-    command = [sys.executable, "-m", "doubles.lightsail", "--port", port, "--state", "/nonexistent", "--image", "/"]
+    command = [sys.executable, "-m", "doubles.lightsail", "--port", port, "--state", str(tmp_path), "--image", "/"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert (done.returncode, port in done.stderr) == (1, True)
 

@@ -21,7 +21,7 @@ HOSTS = ("jada-1", "jada-2", "jada-3")
 @pytest.fixture(scope="module")
 def chain():
     """A demo of three hosts, of which one was lost and started again."""
-    with demo("--hosts", "3") as chain:
+    with demo("--hosts", "3", limit_s=1500) as chain:
         yield chain
 
 

@@ -156,7 +156,7 @@ def chain(pytestconfig):
 
 
 @contextlib.contextmanager
-def demo(*options, before=None):
+def demo(*options, before=None, limit_s=900):
     """A demo on a site of its own, of which nothing stays; what `before` did there first is the chain's `second`."""
     # The site's own lock is the demo's to take.
     with temporary_site(lock=False) as site:
@@ -165,7 +165,9 @@ def demo(*options, before=None):
         local = [*LOCAL, "--site", site.name, "--octet", str(site.octet)]
         try:
             second = before(site, local) if before else None
-            done = subprocess.run([*local, "demo", *options], capture_output=True, text=True, timeout=1500, check=False)
+            done = subprocess.run(
+                [*local, "demo", *options], capture_output=True, text=True, timeout=limit_s, check=False
+            )
             assert done.returncode == 0, done.stdout + done.stderr
             chain = Chain(site, done.stdout)
             chain.second = second
