@@ -6,5 +6,5 @@ from provision.onhost import sshd
 
 
 def main(_asked: dict[str, Any]) -> dict[str, Any]:
-    """Return whether settings waited for this."""
-    return {"confirmed": sshd.confirm()}
+    """Return whether settings waited for this, or were taken back before it came."""
+    return {"confirmed": sshd.confirm(), "taken_back": sshd.taken_back()}

@@ -17,11 +17,12 @@ UNDO = "jada-sshd-undo"
 UNDO_S = 300.0
 """Until an unconfirmed file is taken back: longer than a deploy takes at its usual pace, and one can wait for it."""
 HOME = Path("/opt/jada-agent")
-BEFORE, PROGRAM = HOME / "sshd-before", HOME / "sshd-undo"
+BEFORE, PROGRAM, TAKEN_BACK = HOME / "sshd-before", HOME / "sshd-undo", HOME / "sshd-taken-back"
 TAKE_BACK = """\
 # Written by `fab deploy`: sshd's settings as they were, for no new login confirmed the ones that it put in place.
 if [ -e {before} ]; then mv {before} {path}; else rm -f {path}; fi
 systemctl reload ssh
+touch {taken_back}
 rm -f {program}
 """
 
@@ -48,13 +49,21 @@ def put(path: Path, content: str, login: str, reload: Callable[[], None], undo_s
 
 
 def confirm() -> bool:
-    """Keep what is in place: called over a login that was made after it. Returns whether something waited for that."""
+    """Keep what is in place: called over a login that was made after it. Returns whether something waited for that.
+
+    Where no login came in time, what was in place is gone, and `taken_back` says so until it is put there anew.
+    """
     if not PROGRAM.exists():
         return False
     _run("systemctl", "stop", f"{UNDO}.timer")
     PROGRAM.unlink(missing_ok=True)
     BEFORE.unlink(missing_ok=True)
     return True
+
+
+def taken_back() -> bool:
+    """Whether sshd's settings are those of before a deploy, because no login confirmed the new ones in time."""
+    return TAKEN_BACK.exists()
 
 
 def lost_ways_in(before: Mapping[str, str], after: Mapping[str, str], login: str) -> list[str]:
@@ -97,7 +106,9 @@ def _arm(path: Path, undo_s: float) -> None:
     elif path.exists():
         durable.write(BEFORE, path.read_bytes(), 0o600)
     HOME.mkdir(exist_ok=True)
-    durable.write(PROGRAM, TAKE_BACK.format(before=BEFORE, path=path, program=PROGRAM).encode(), 0o600)
+    TAKEN_BACK.unlink(missing_ok=True)
+    program = TAKE_BACK.format(before=BEFORE, path=path, program=PROGRAM, taken_back=TAKEN_BACK)
+    durable.write(PROGRAM, program.encode(), 0o600)
     timer = ("--collect", f"--unit={UNDO}", f"--on-active={undo_s:g}", "--timer-property=AccuracySec=1s")
     _run("systemd-run", "-q", *timer, "/bin/sh", str(PROGRAM))
 

@@ -164,11 +164,16 @@ def deploy(
 
 
 def confirm_way_in(name: str, progress: Progress, errand: Errand) -> None:
-    """Log in anew, after sshd got other settings, so that the host keeps them; raises `CommandError`."""
+    """Log in anew, after sshd got other settings, so that the host keeps them.
+
+    Raises `CommandError`, also where it had taken them back by then: a slow deploy can outlast its patience.
+    """
     if errand.again is None:
         return
     with progress.step(f"{name}: log in anew, which keeps sshd's new settings"), errand.again() as fresh:
-        fresh.program("confirm", {})
+        if fresh.program("confirm", {})["taken_back"]:
+            cause = f"{name}: the host took sshd's new settings back: no login had confirmed them in time"
+            raise CommandError(cause, "`fab deploy` puts them there again, and has little else to do then")
 
 
 def health(source: Source) -> plan.Health:

@@ -4,8 +4,11 @@ import pytest
 
 from local.process import wait_until
 from provision.errors import CommandError
+from provision.progress import Progress
 from provision.reach import programs
 from provision.reach.connection import connected
+from provision.release.deploy import confirm_way_in
+from provision.release.installer import Errand
 from tests.e2e.provision.host import probed
 
 pytestmark = pytest.mark.root
@@ -62,12 +65,17 @@ def test_what_locks_everyone_out_all_the_same_is_taken_back_without_a_login(clou
     assert not lets_in(cloud)
     assert wait_until(lambda: lets_in(cloud), seconds=40)
     assert in_place(deployed) == before
+    errand = Errand(again=lambda: connected(cloud.access(), 15))
+    with pytest.raises(CommandError, match="took sshd's new settings back"):
+        confirm_way_in("deployed", Progress(aside=True), errand)
+    put(deployed, before)
+    confirm_way_in("deployed", Progress(aside=True), errand)
 
 
 def test_what_a_new_login_confirms_stays(cloud, deployed, before):
     put(deployed, f"{before}ClientAliveInterval 77\n", undo_s=5)
     with connected(cloud.access(), 5) as fresh:
-        assert fresh.program("confirm", {}) == {"confirmed": True}
+        assert fresh.program("confirm", {}) == {"confirmed": True, "taken_back": False}
         assert b"jada-sshd-undo" not in fresh.run(["systemctl", "list-timers", "--no-legend"])
     assert "ClientAliveInterval 77" in in_place(deployed)
 
