@@ -42,7 +42,9 @@ class Forks:
         socket.send_fds(self._control, [json.dumps(asked).encode()], [their_errors, their_ended])
         os.close(their_errors)
         os.close(their_ended)
-        return Forked(int(self._control.recv(_LARGEST)), errors, ended)
+        # With its handle: an id alone may be gone, or another's, by the time that it is looked up here.
+        pid, (process,), *_ = socket.recv_fds(self._control, _LARGEST, 1)
+        return Forked(int(pid), process, errors, ended)
 
     def close(self):
         self._control.close()
@@ -52,9 +54,9 @@ class Forks:
 class Forked:
     """A session's process, as far as `subprocess.Popen` is used of one."""
 
-    def __init__(self, pid, errors, ended):
+    def __init__(self, pid, process, errors, ended):
         self.pid, self.returncode = pid, None
-        self._process, self._errors, self._ended = os.pidfd_open(pid), errors, ended
+        self._process, self._errors, self._ended = process, errors, ended
 
     def send_signal(self, number):
         with contextlib.suppress(ProcessLookupError):
@@ -104,7 +106,7 @@ def _serve(control):
             process = os.pidfd_open(pid)
             running[process] = pid, ended
             waiting.register(process, select.POLLIN)
-            control.send(str(pid).encode())
+            socket.send_fds(control, [str(pid).encode()], [process])
 
 
 def _tell_end(process, pid, ended):

@@ -16,7 +16,7 @@ import pytest
 
 from local.process import wait_until
 from tests.browser import Browser
-from tests.e2e.chain.test_notify import MINUTE, PORT, SECRETS, receiver  # noqa: F401 - a fixture
+from tests.e2e.chain.test_notify import MINUTE, PORT, receiver  # noqa: F401 - a fixture
 from tests.e2e.chain.test_sync import authenticate, google
 from wire.types import State, SyncOutcome
 
@@ -69,7 +69,7 @@ def outside(chain, receiver, tmp_path_factory):  # noqa: F811 - the fixture
     chain.fab("secrets", "--from", str(folder))
     chain.host("systemctl restart jada-notify")
     yield Outside(receiver.folder)
-    chain.host(f"rm {SECRETS}/heartbeat_url")
+    chain.remove_secrets("heartbeat_url")
 
 
 def seconds(stamp):
