@@ -54,6 +54,11 @@ class Chain:
             self._host = self._login.enter_context(target.connected(None, Progress(aside=True)))
         return self._host.run(["sh", "-c", command if check else f"{command}\n:"]).decode()
 
+    def as_user(self, user, program):
+        """Run Python on the host as one of its users, from the release that runs there."""
+        folder = "/opt/jada-agent/current"
+        return self.host(f"cd {folder}/app && runuser -u {user} -- {folder}/venv/bin/python - <<'END'\n{program}\nEND")
+
     def remove_secrets(self, *names):
         """Take optional secrets from the host again; that they are gone is then right, not a change by hand."""
         self.host("rm " + " ".join(f"/home/jada/secrets/{name}" for name in names))

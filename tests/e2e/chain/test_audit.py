@@ -35,12 +35,6 @@ for _ in range({hits}):
 """
 
 
-def as_user(chain, user, program):
-    """Run Python on the host as one of its users, from the release that runs there."""
-    folder = "/opt/jada-agent/current"
-    return chain.host(f"cd {folder}/app && runuser -u {user} -- {folder}/venv/bin/python - <<'END'\n{program}\nEND")
-
-
 def audited(chain, *words):
     done = chain.fab("audit", "--json", *words, check=False)
     return done.returncode, json.loads(done.stdout)
@@ -82,9 +76,9 @@ def incident(chain):
 
         budget = AskedBudget(sessions=1)
         made = [client.add_task(NewTask(title=f"restored {n}", budget=budget, priority=9)) for n in range(HITS)]
-    as_user(chain, "jada", SESSIONS.format(hits=HITS))
+    chain.as_user("jada", SESSIONS.format(hits=HITS))
     chain.host(f"python3 - <<'END'\n{STALE}\nEND")
-    as_user(chain, "jada-sync", OLD_RUN)
+    chain.as_user("jada-sync", OLD_RUN)
     for _ in range(RUNS):
         chain.host(f"logger --tag port-sheet '{ERROR}'")
     chain.host("chmod 0755 /home/jada/secrets; systemctl start jada-agent")

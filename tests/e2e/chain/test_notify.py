@@ -10,7 +10,7 @@ import pytest
 
 from local.demo import ANSWER, TASKS
 from local.process import wait_until
-from wire.types import Reply, State
+from wire.types import NewTask, Reply, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
 PORT = 8710
@@ -94,6 +94,40 @@ def test_a_question_arrives_once_and_its_answer_too(client, receiver):
     client.reply(task.id, Reply(text=ANSWER), version=client.task(task.id).version)
     (over,) = receiver.waits_for(f"{asked['id']}.over")
     assert "It is in the queue again." in over["text"]
+
+
+ENDS = """
+from wire.client import Client
+from wire.types import ClaimRequest, Exit, SessionEnd
+queue = Client("unix:/run/jada-dashboard/queue.sock")
+for end in (Exit.BUDGET, Exit.STUCK, Exit.FAULT):
+    held = queue.claim(ClaimRequest(host="box"))
+    queue.end(held.session.id, SessionEnd(fence=held.lease.fence, exit=end, reason=f"It ended by {end.name}."))
+"""
+
+
+def test_a_task_that_lacks_money_one_that_is_stuck_and_a_failed_one_arrive(chain, client, receiver):
+    chain.host("systemctl stop jada-agent")
+    tasks = [client.add_task(NewTask(title=f"The worker's place {n}")) for n in range(3)]
+    began = time.time()
+    chain.as_user("jada", ENDS)
+    for name in ("BUDGET", "STUCK", "FAULT"):
+        rows = receiver.waits_for(f"It ended by {name}.")
+        assert rows[0]["at"] - began < MINUTE
+        assert len({row["id"] for row in rows}) == 1
+    for task in tasks:
+        client.cancel(task.id)
+    chain.host("systemctl start jada-agent")
+
+
+def test_a_disk_with_less_room_than_asked_for_arrives_and_so_does_its_end(chain, receiver):
+    settings = "$(readlink -f /etc/jada/jada.toml)"
+    began = time.time()
+    chain.host(f"sed -i 's/^least_free_mb = 256/least_free_mb = 1048576/' {settings}; systemctl restart jada-dashboard")
+    # With others that wait it comes as one message.
+    assert receiver.waits_for("The queue's disk is nearly full")[0]["at"] - began < MINUTE
+    chain.host(f"sed -i 's/^least_free_mb = 1048576/least_free_mb = 256/' {settings}; systemctl restart jada-dashboard")
+    receiver.waits_for("There is room on the disk again.")
 
 
 @pytest.mark.usefixtures("no_cron")
