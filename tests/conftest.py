@@ -6,12 +6,17 @@ The longest begin first, so that all processes end at about the same time.
 
 import gc
 import os
+import signal
 from pathlib import PurePath
 
 import pytest
 
 # What is imported and collected stays to the end: looking for rings among it, again and again, took a third of that.
 gc.disable()
+
+# A shell ignores it for what it starts in the background, and so would every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROVISION = "tests/e2e/provision"
 CHAIN = "tests/e2e/chain"
