@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from doubles.claude import answer, betas, choice, contract, conversation, models, odd, stream, usage
+from doubles.claude import answer, betas, choice, contract, conversation, models, odd, stream, thinking, usage
 from doubles.claude.errors import ApiError, envelope, not_built
 from doubles.claude.faults import Fault
 from doubles.claude.ledger import Entry, Ledger
@@ -157,7 +157,7 @@ class _Double:
         most = models.window(about.betas)
         if cuts[-1].tokens > most:
             raise ApiError(400, f"prompt is too long: {cuts[-1].tokens} tokens > {most} maximum")
-        reply = choice.shaped(played.reply, body)
+        reply = thinking.thought(choice.shaped(played.reply, body), body)
         return answer.message(reply, body, cuts, self._cache, self._rng, played.stop_reason)
 
     def _id(self, request: Request) -> str:

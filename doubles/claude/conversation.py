@@ -7,12 +7,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from doubles.claude import choice, media, models
+from doubles.claude import choice, media, models, thinking
 from doubles.claude.errors import ApiError, not_built
 
 LEAST_THINKING = 1024
 """Tokens of the smallest budget for thinking that the vendor takes."""
-_KNOWN = ("text", "thinking", "redacted_thinking", "tool_use", "tool_result", *media.KINDS)
+_KNOWN = ("text", *thinking.KINDS, "tool_use", "tool_result", *media.KINDS)
 _OURS = ("custom", "bash_20250124", "text_editor_20250124", "text_editor_20250429", "text_editor_20250728")
 
 
@@ -61,6 +61,7 @@ def check(body: dict[str, Any], betas: Collection[str] = ()) -> list[dict[str, A
         _check_blocks(at, turn)
         _check_pairs(at, turn, turns[at - 1] if at else None, turns[at + 1] if at + 1 < len(turns) else None)
     media.check_all([one for turn in turns for block in turn["content"] for one in _shown(block)])
+    thinking.check(turns, body)
     _check_unique(turns)
     _check_markers(body)
     return turns
@@ -122,9 +123,9 @@ def _check_numbers(body: dict[str, Any], bound: int) -> None:
     if most is not None and most > bound:
         model = body["model"]
         _refuse(f"max_tokens: {most} > {bound}, which is the maximum allowed number of output tokens for {model}")
-    thinking = body.get("thinking", {})
+    mode = body.get("thinking", {})
     budgets = range(LEAST_THINKING, most or bound)
-    if thinking.get("type") == "enabled" and thinking["budget_tokens"] not in budgets:
+    if mode.get("type") == "enabled" and mode["budget_tokens"] not in budgets:
         _refuse(f"thinking.budget_tokens: must be at least {LEAST_THINKING} and less than max_tokens")
 
 
@@ -154,12 +155,9 @@ def _check_blocks(at: int, turn: dict[str, Any]) -> None:
             media.check(shown, where)
         if block["type"] == "tool_result" and block.get("is_error") and not text(block).strip() and not parts:
             _refuse(f"{where}.tool_result: content cannot be empty if `is_error` is true")
-        if "thinking" in block["type"]:
-            # Every thinking block is a forgery here: no script ever signed one.
-            _refuse(f"{where}: Invalid `signature` in `thinking` block")
         if block["type"] == "text" and not block["text"].strip():
             _refuse("messages: text content blocks must contain non-whitespace text")
-        if block["type"] == ("tool_use" if turn["role"] == "user" else "tool_result"):
+        if block["type"] in (("tool_use", *thinking.KINDS) if turn["role"] == "user" else ("tool_result",)):
             _refuse(f"{where}: `{block['type']}` blocks can't be in a message of the role {turn['role']}")
 
 

@@ -41,13 +41,20 @@ class BrokenOff(StreamingResponse):
 
 
 def _block(index: int, block: dict[str, Any], dumps: Callable[[Any], str]) -> Iterator[dict[str, Any]]:
-    if block["type"] == "text":
-        opened, kind, key, whole = {**block, "text": ""}, "text_delta", "text", block["text"]
-    else:
-        opened, kind, key = {**block, "input": {}}, "input_json_delta", "partial_json"
-        whole = dumps(block["input"])
+    whole = kind = key = ""
+    opened = dict(block)
+    if block["type"] in ("text", "thinking"):
+        key = block["type"]
+        opened[key], kind, whole = "", f"{key}_delta", block[key]
+    elif block["type"] == "tool_use":
+        opened["input"], kind, key, whole = {}, "input_json_delta", "partial_json", dumps(block["input"])
+    if "signature" in block:
+        opened["signature"] = ""
     yield {"type": "content_block_start", "index": index, "content_block": opened}
     for start in range(0, len(whole), _CHUNK):
         delta = {"type": kind, key: whole[start : start + _CHUNK]}
         yield {"type": "content_block_delta", "index": index, "delta": delta}
+    if "signature" in block:
+        signed = {"type": "signature_delta", "signature": block["signature"]}
+        yield {"type": "content_block_delta", "index": index, "delta": signed}
     yield {"type": "content_block_stop", "index": index}

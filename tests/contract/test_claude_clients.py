@@ -156,6 +156,75 @@ def test_a_thread_is_held_and_one_that_was_lost_or_went_on_already_says_so(serve
             assert caught.value.body["error"]["details"] == {"error_code": code}
 
 
+THINKING = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+THOUGHT = [
+    {
+        "match": "Think",
+        "answer": [
+            {
+                "blocks": [{"type": "thinking", "thinking": "Where? " * 20}, {"type": "redacted_thinking"}],
+                "calls": [{"name": "look", "input": {"folder": "/work"}}],
+            },
+            {"text": "There are bookings."},
+        ],
+    }
+]
+
+
+def thinks(url, *, stream, **more):
+    """The answer of a model that thinks, as a client that streams or does not has it, to be sent back."""
+    request = asking("Think", tools=[BASH], **{**THINKING, **more})
+    if not stream:
+        made = client_of(url).messages.create(**request)
+    else:
+        with client_of(url).messages.stream(**request) as streamed:
+            made = streamed.get_final_message()
+    return made.model_dump(mode="json", include={"role", "content"}, exclude_none=True)
+
+
+def going_on(said, **more):
+    shown = {"type": "tool_result", "tool_use_id": said["content"][-1]["id"], "content": "ok"}
+    asked = {"role": "user", "content": "Think"}
+    return asking(tools=[BASH], messages=[asked, said, {"role": "user", "content": [shown]}], **{**THINKING, **more})
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_thinking_is_signed_and_taken_back_only_as_it_was(served, stream):
+    with served(THOUGHT) as url:
+        client, said = client_of(url), thinks(url, stream=stream)
+        assert [block["type"] for block in said["content"]] == ["thinking", "redacted_thinking", "tool_use"]
+        assert said["content"][0]["thinking"] == "Where? " * 20
+        assert client.messages.create(**going_on(said)).content[-1].text == "There are bookings."
+        thought, sealed, call = said["content"]
+        for wrong, words in (
+            ([{**thought, "thinking": "There!"}, sealed, call], "Invalid `signature`"),
+            ([thought, {**sealed, "data": "else"}, call], "Invalid `data`"),
+            ([{"type": "text", "text": "Well."}, thought, call], "the first block must be `thinking`"),
+            ([call], "Expected `thinking` or `redacted_thinking`, but found `tool_use`"),
+        ):
+            status, message = refused(client, **going_on({**said, "content": wrong}))
+            assert (status, words in message) == (400, True), message
+        forged = {"role": "user", "content": [thought]}
+        assert "can't be in a message of the role user" in refused(client, **asking(messages=[forged]))[1]
+
+
+def test_a_model_that_is_to_think_does_and_hides_it_where_that_is_asked(served):
+    with served(TWO_STEPS) as url:
+        said = thinks(url, stream=False)
+        assert (said["content"][0]["type"], bool(said["content"][0]["thinking"])) == ("thinking", True)
+        hidden = thinks(url, stream=True, thinking={**THINKING["thinking"], "display": "omitted"})
+        assert (hidden["content"][0]["thinking"], bool(hidden["content"][0]["signature"])) == ("", True)
+        assert client_of(url).messages.create(**going_on(hidden)).content
+        without = thinks(url, stream=False, thinking={"type": "disabled"})
+        assert "thinking" not in [block["type"] for block in without["content"]]
+
+
+def test_the_sdks_own_tool_runner_thinks_to_its_end(served):
+    with served(THOUGHT) as url:
+        runner = client_of(url).beta.messages.tool_runner(**asking("Think", **THINKING), tools=[look])
+        assert [message.stop_reason for message in runner] == ["tool_use", "end_turn"]
+
+
 def test_a_forced_tool_is_called_with_an_input_that_fits_its_schema(client):
     message = client.messages.create(**asking(tools=[BASH, NOTE], tool_choice={"type": "tool", "name": "note"}))
     (call,) = message.content
