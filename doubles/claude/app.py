@@ -93,9 +93,12 @@ class _Double:
             if fault.status:
                 return self._refused_by(request, fault)
         made = self._answer(body, about, played)
-        self._threads.keep(request_body, body, made.model_dump(mode="json"))
+        whole = made.model_dump(mode="json")
+        self._threads.keep(request_body, body, whole)
         self._record(request, body, 200, made, cut=fault.after_events is not None)
-        return self._sent(request, body, made.model_dump(mode="json"), fault)
+        if body.get("context_management") is not None:
+            whole["context_management"] = {"applied_edits": []}  # all that is taken here keeps all
+        return self._sent(request, body, whole, fault)
 
     def _refused_by(self, request: Request, fault: Fault) -> Response:
         headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}

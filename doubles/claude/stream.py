@@ -15,12 +15,14 @@ def events(whole: Mapping[str, Any], dumps: Callable[[Any], str] = json.dumps) -
     """Yield an answer's events, from message_start to message_stop, as plain data; `dumps` writes a call's input."""
     # The first event has the input's tokens already: a caller that is cut off knows what it owes at least.
     opened = {**whole, "content": [], "stop_reason": None, "usage": {**whole["usage"], "output_tokens": 1}}
+    # At the end only, as what was done to the conversation is told.
+    managed = {"context_management": opened.pop("context_management")} if "context_management" in opened else {}
     yield {"type": "message_start", "message": opened}
     for index, block in enumerate(whole["content"]):
         yield from _block(index, block, dumps)
     last = {key: whole[key] for key in ("stop_reason", "stop_sequence")}
     totals = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
-    yield {"type": "message_delta", "delta": last, "usage": {key: whole["usage"][key] for key in totals}}
+    yield {"type": "message_delta", "delta": last, "usage": {key: whole["usage"][key] for key in totals}, **managed}
     yield {"type": "message_stop"}
 
 

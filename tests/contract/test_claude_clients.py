@@ -86,11 +86,55 @@ def test_the_betas_of_todays_clients_are_taken(client, beta):
     assert client.beta.messages.create(**asking(), betas=[beta]).stop_reason == "end_turn"
 
 
-def test_what_is_built_by_no_beta_says_so(client):
+CONTEXT = "context-management-2025-06-27"
+KEEPS_ALL = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+
+
+@pytest.mark.parametrize("edit", [{"keep": {"type": "thinking_turns", "value": 1}}, {"type": "compact_20260112"}])
+def test_what_is_built_by_no_beta_says_so(client, edit):
+    edits = {"edits": [{**KEEPS_ALL["edits"][0], **edit}]}
+    if "type" in edit:
+        edits = {"edits": [edit]}
     with pytest.raises(anthropic.InternalServerError, match="context_management is not built"):
-        client.beta.messages.create(
-            **asking(), betas=["context-management-2025-06-27"], context_management={"edits": []}
-        )
+        client.beta.messages.create(**asking(), betas=[CONTEXT], context_management=edits)
+
+
+SYSTEM = {"role": "system", "content": [{"type": "text", "text": "# Environment"}], "output_config": {"effort": "low"}}
+EFFORT = "per-turn-control-2026-07-01"
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", "claude-haiku-5-5"])
+def test_a_request_of_claudes_own_command_line_is_answered(client, model):
+    """As its version 2.1.332 sends them: the most tokens, words of the system on the way, thinking kept and hidden."""
+    request = {
+        **asking(tools=[NOTE], max_tokens=128_000, model=model),
+        "system": [{"type": "text", "text": "You are an agent.", "cache_control": {"type": "ephemeral"}}],
+        "thinking": {"type": "adaptive", "display": "omitted"},
+        "output_config": {"effort": "medium"},
+        "context_management": KEEPS_ALL,
+        "betas": ["claude-code-20250219", CONTEXT, EFFORT, "thinking-token-count-2026-05-13"],
+    }
+    request["messages"] = [{"role": "user", "content": "Hello"}, SYSTEM]
+    with client.beta.messages.stream(**request) as stream:
+        made = stream.get_final_message()
+    assert (made.stop_reason, made.context_management.applied_edits) == ("end_turn", [])
+
+
+@pytest.mark.parametrize(
+    ("messages", "betas", "words"),
+    [
+        ([SYSTEM, {"role": "user", "content": "Hello"}], [EFFORT], "first message must use the user role"),
+        (
+            [{"role": "user", "content": "Hello"}, SYSTEM],
+            [],
+            "messages.1.output_config: Extra inputs are not permitted",
+        ),
+        ([{"role": "user", "content": "Hello"}, {"role": "system", "content": []}], [EFFORT], "must have content"),
+    ],
+)
+def test_words_of_the_system_on_the_way_are_refused_where_the_real_one_does(client, messages, betas, words):
+    with pytest.raises(anthropic.BadRequestError, match=words):
+        client.beta.messages.create(**asking(messages=messages), betas=betas or ["claude-code-20250219"])
 
 
 def test_more_tokens_and_a_longer_prompt_come_with_their_betas(client):
