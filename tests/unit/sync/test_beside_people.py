@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from sync.failure import SyncFailed
+from sync.history import opened
 from tests.people.desk import ACCOUNT, OURS, TAB, Desk, Killed
 
 SOURCE = {f"B{n}": (f"2026-05-1{n}", f"guest {n}", 100.5 + n) for n in range(1, 5)}
@@ -529,6 +530,34 @@ def test_a_batch_that_comes_late_while_the_next_run_is_at_any_of_its_requests_is
     killed.sync(new)
     assert killed.titles == ["Others", "Bookings"]
     assert in_step(killed, new)
+
+
+@pytest.mark.parametrize(
+    ("act", "astray"),
+    [
+        (lambda desk: None, []),
+        (lambda desk: desk.move("ROWS", 1, 4), ["B2"]),
+        (lambda desk: desk.move("COLUMNS", 5, 2), ["B2"]),
+        (lambda desk: desk.delete("COLUMNS", 1), ["B2"]),  # and one of our headers with it
+    ],
+)
+def test_a_write_of_a_killed_run_whose_copy_a_user_deleted_is_told_and_what_went_astray_until_someone_looked(
+    killed, act, astray
+):
+    act(killed)
+    killed.arrive()
+    assert killed.do({"deleteSheet": {"sheetId": 1001}})
+    new = {**changed(B2="Ada"), "B9": ("2026-05-19", "guest 9", 9.5)}
+    with pytest.raises(SyncFailed, match="sheet_copy_gone: cause: a user deleted the copy"):
+        killed.sync(new)
+    assert ("unproven", "B2", "guest 2") in [(each.why, each.booking, each.was) for each in killed.told()]
+    with opened(killed.folder, OURS) as history:
+        assert [each.booking for each in history.strays().values() if not each.unit] == astray
+    if "arrival" not in killed.cells().values():
+        killed.type(0, 9, "arrival")
+    for _ in range(2):
+        with pytest.raises(SyncFailed, match="sheet_stray") if astray else contextlib.nullcontext():
+            killed.sync(new)
 
 
 @pytest.mark.parametrize("at", ["in the same run", "between two runs"])
