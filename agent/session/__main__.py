@@ -32,7 +32,7 @@ from agent.session import briefing, endings, request, subtasks
 from agent.session.drain import Drain
 from agent.session.endings import Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
-from agent.session.retries import Retries
+from agent.session.retries import Retries, in_vain
 from agent.settings import SessionSettings, Settings
 from agent.tools import catalog, opened, repositories, viewing
 from agent.tools.result import CallFailed
@@ -153,7 +153,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         ),
         limits=budget,
         prices=prices,
-        retries=Retries(random.SystemRandom().random, time.time),
+        retries=Retries(random.SystemRandom().random, time.time, in_vain(journal.events)),
         drain=drain,
         clock=clock,
         ends=ends,
