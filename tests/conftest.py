@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,10 @@ from tests.division import CHAIN, DEMO, rank
 
 # What is imported and collected stays to the end: looking for rings among it, again and again, took a third of that.
 gc.disable()
+
+# A shell ignores it for what it starts in the background, and so would every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OTHER = pytest.StashKey[str]()
 
