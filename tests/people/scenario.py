@@ -33,11 +33,13 @@ _ACTS = st.one_of(
     st.tuples(st.just("filter"), _NEAR, st.none()),
     st.tuples(st.just("hide"), _NEAR, st.none()),
     st.tuples(st.just("protect"), _NEAR, st.none()),
+    st.tuples(st.just("table"), _NEAR, _NEAR),
+    st.tuples(st.just("freeze"), st.integers(0, 2), st.none()),
+    st.tuples(st.just("validate"), _NEAR, st.none()),
+    st.tuples(st.just("band"), _NEAR, st.none()),
     st.tuples(st.just("note"), _NEAR, _NEAR),
     st.tuples(st.just("delete copies"), st.none(), st.none()),
 )
-ROW_ACTS = ("type", "insert rows", "delete rows", "move rows", "sort", "note", "filter", "hide", "rename")
-"""What leaves columns as they are."""
 _FATES = st.one_of(
     st.sampled_from(["kill before", "kill after", "lose before", "lose after"]),
     # It is carried out so many of our requests later, perhaps in the next run.
@@ -272,6 +274,28 @@ class _Play:
                         "protectedRange": {"range": {"sheetId": TAB, "startRowIndex": one, "endRowIndex": one + 1}}
                     }
                 }
+            ),
+            "table": lambda: desk.do(
+                {"addTable": {"table": {"name": self._token(), "range": _cell(one, two, rows=3)}}}
+            ),
+            "freeze": lambda: desk.do(
+                {
+                    "updateSheetProperties": {
+                        "properties": {"sheetId": TAB, "gridProperties": {"frozenRowCount": one}},
+                        "fields": "gridProperties.frozenRowCount",
+                    }
+                }
+            ),
+            "validate": lambda: desk.do(
+                {
+                    "setDataValidation": {
+                        "range": {"sheetId": TAB, "startColumnIndex": one, "endColumnIndex": one + 1},
+                        "rule": {"condition": {"type": "NOT_BLANK"}, "strict": True},
+                    }
+                }
+            ),
+            "band": lambda: desk.do(
+                {"addBanding": {"bandedRange": {"range": _cell(one, 0, rows=4), "rowProperties": {}}}}
             ),
             "note": lambda: desk.do(
                 {"repeatCell": {"range": _cell(one, two), "cell": {"note": "n"}, "fields": "note"}}
