@@ -5,7 +5,7 @@ moved one, and one of ours in a wrong place from one in its own.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -91,6 +91,20 @@ def scenarios(acts=_ACTS, fates=_FATES, hosts=_ONE):
         sheet_wins=st.booleans(),
         hosts=hosts,
     )
+
+
+def tidied():
+    """Strategy: the same, with a write that is killed, late or without an answer, whose copy users delete then."""
+
+    def made(base, fate, when):
+        deleted = tuple((at, ("delete copies", None, None)) for at in (when, when + 1))
+        return replace(base, acts=(*base.acts, *deleted), fates=(fate, *base.fates[:1]))
+
+    fates = [
+        *((at, f"kill late {after}") for at, after in ((2, 1), (2, 3), (3, 1), (3, 2))),
+        *((2, "kill after"), (3, "kill after"), (2, "lose after"), (3, "late 2")),
+    ]
+    return st.builds(made, scenarios(), st.sampled_from(fates), st.integers(3, 6))
 
 
 @dataclass
