@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sync import plan
-from sync.api import Refused
+from sync.api import SheetsRefused
 from sync.batch import ROWS, Batch, NewRow, Target, plain, targets
 from sync.failure import SyncFailed
 from sync.history import Begun, History
@@ -71,13 +71,18 @@ class Converge:
         self._tries = 0
         self._reuse: Batch | None = None
         self._gone: list[Begun] = []
+        self._planned_only = False
         self._looked = outside.now()
 
-    def run(self, compare: Callable[[Sequence[Row], Base], Plan], keys: AbstractSet[str]) -> Plan:
+    def run(
+        self, compare: Callable[[Sequence[Row], Base], Plan], keys: AbstractSet[str], *, planned_only: bool = False
+    ) -> Plan:
         """Bring the sheet in step and return what was written. Raises `SyncFailed`.
 
         `compare` plans for the rows that were read, and refuses what must not be written; `keys` are the source's.
+        `planned_only`: what earlier runs left to be put back is not, and refused.
         """
+        self._planned_only = planned_only
         plans: list[Plan] = []
         refused = 0
         for _ in range(_ROUNDS):
@@ -86,7 +91,7 @@ class Converge:
                 if self._round(compare, keys, plans):
                     return self._settled(plans)
                 refused = 0
-            except Refused:
+            except SheetsRefused:
                 # Rows that users deleted meanwhile make a place that is not there: the next reading knows.
                 refused += 1
                 if refused >= _REFUSED:
@@ -106,6 +111,8 @@ class Converge:
         ours = plan.our_rows(keys, table.rows, self.base)
         # By themselves: with a damaged id column bookings would seem to be gone.
         if undo := self._undo(table):
+            if self._planned_only and not plans:
+                raise _not_planned(len(undo))
             self._write(undo, (), table, ours)
             return False
         found = compare(table.rows, self.base)
@@ -142,7 +149,7 @@ class Converge:
             self._tab = self._find()
         try:
             return self._sheet.read(self._tab)
-        except Refused as refused:
+        except SheetsRefused as refused:
             if "No grid with id" not in refused.said:
                 raise
             # The tab was deleted; one of its name in its place is the tab from now on.
@@ -158,20 +165,24 @@ class Converge:
 
     def _undo(self, table: Table) -> tuple[Target, ...]:
         """Return what undoes the strays that are found; those that need nothing any more are told and closed."""
-        targets: list[Target] = []
-        closed: dict[int, Told | None] = {}
-        for number, stray in self._history.strays().items():
-            found = locate(number, stray, table, self._sheet.reader) if table.places else None
-            if found == ():
-                closed[number] = None if stray.unit else changed_since(stray)
-            targets += found or ()
-        if closed:
-            told = [each for each in closed.values() if each]
+        strays = self._history.strays()
+        if closed := [number for number, found in self._located(table, strays).items() if found == ()]:
+            told = [changed_since(strays[number]) for number in closed if not strays[number].unit]
             self._say(told)
             self._history.close_strays(closed, told, self._outside.now())
+        return self.restores(table)
+
+    def restores(self, table: Table) -> tuple[Target, ...]:
+        """Return what is to be written before anything else: it undoes what earlier writes put into wrong places."""
+        located = self._located(table, self._history.strays()).values()
+        targets = [target for found in located for target in found or ()]
         # One write a cell: what two strays would put into one place is decided in the next round.
         first = {(t.row, t.column): t for t in reversed(targets)}
         return tuple(first.values())
+
+    def _located(self, table: Table, strays: Mapping[int, Stray]) -> dict[int, tuple[Target, ...] | None]:
+        reader = self._sheet.reader
+        return {n: locate(n, stray, table, reader) if table.places else None for n, stray in strays.items()}
 
     def _write(self, cells: Sequence[Target], rows: tuple[NewRow, ...], table: Table, ours: Sequence[Row]) -> None:
         shape = self._shape or self._sheet.shape()
@@ -200,7 +211,7 @@ class Converge:
                 self._sheet.load(title, (row.cells for row in rows))
             except SyncFailed as failed:
                 # Of these Google says itself that nothing was done.
-                if isinstance(failed, Refused) or failed.kind == "sheets_quota":
+                if isinstance(failed, SheetsRefused) or failed.kind == "sheets_quota":
                     self._history.forget_load()
                 raise
             self._history.forget_load()
@@ -247,7 +258,7 @@ class Converge:
         number = self._history.begin(batch, self._outside.now())
         try:
             before = self._sheet.write(batch, tabs)
-        except Refused:
+        except SheetsRefused:
             self._history.forget(number)
             raise
         return self._judge(number, batch, before, keys)
@@ -390,6 +401,12 @@ def _stands(target: Target, cells: Mapping[str, Cells], columns: Sequence[str]) 
     if row is None or target.header not in columns or ours == target.old:
         return False
     return row[columns.index(target.header)] == ours
+
+
+def _not_planned(count: int) -> SyncFailed:
+    what = "1 cell" if count == 1 else f"{count} cells"
+    cause = f"{what} that an earlier run wrote into a wrong place must be put right first, which is no part of the plan"
+    return SyncFailed("plan_changed", cause, "let a run without --plan put them right, then look again with --dry-run")
 
 
 def _place(target: Target) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from sync.diff import plan_id, restore_lines
 from sync.failure import SyncFailed
 from sync.history import opened
 from tests.people.desk import ACCOUNT, OURS, TAB, Desk, Killed
@@ -497,6 +498,43 @@ def test_a_stray_that_cannot_be_found_again_is_reported_until_someone_has_looked
     assert failed.value.kind == "sheet_stray"
     with pytest.raises(SyncFailed, match="sheet_stray"):
         desk.sync(changed(B2="Ada"))
+
+
+def test_a_plan_that_was_printed_is_written_and_no_more_than_it(desk):
+    new = changed(B2="Ada")
+    name = plan_id(desk.preview(new)[0])
+    once(desk, lambda: desk.delete("ROWS", 4))  # the row of another booking goes while the run writes
+    with pytest.raises(SyncFailed, match=r"plan_changed.* a new row of booking B4 was not printed"):
+        desk.sync(new, printed=name)
+    assert [row["id"] for row in desk.rows()] == ["B1", "B2", "B3", "Total"]
+    with pytest.raises(SyncFailed, match=r"plan_changed.*nothing was written"):
+        desk.sync(new, printed=name)
+    name = plan_id(desk.preview(new)[0])
+    assert set(desk.sync(new, printed=name).added) == {"B4"}
+    assert in_step(desk, new)
+
+
+def test_what_an_earlier_run_left_to_be_put_right_is_printed_and_no_part_of_a_plan(desk):
+    def kill():
+        if len(desk.requests) == 4:
+            raise Killed
+
+    desk.after = kill
+    once(desk, lambda: desk.move("ROWS", 1, 4))
+    with pytest.raises(Killed):
+        desk.sync(changed(B2="Ada"))
+    desk.after = lambda: None
+    new = changed(B2="Ada", B4="Dan")
+    plan, restores = desk.preview(new)
+    (line,) = restore_lines(restores)
+    assert line == '^ row 3, guest: "Ada" -> "guest 3" (a write of an earlier run came there)'
+    before = desk.cells()
+    with pytest.raises(SyncFailed, match="plan_changed: cause: 1 cell that an earlier run wrote into a wrong place"):
+        desk.sync(new, printed=plan_id(plan))
+    assert desk.cells() == before
+    desk.sync(new)
+    assert in_step(desk, new)
+    assert desk.preview(new)[1] == ()
 
 
 @pytest.fixture
