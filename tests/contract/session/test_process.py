@@ -330,8 +330,11 @@ def test_it_works_with_the_local_double_of_the_api(tmp_path):
     header = "id,hotel,room_type,guest,arrival,departure,nights,adults,children,meal,country,channel,status,rate\n"
     with running(create(tmp_path / "double")) as url:
         folder = Folder(tmp_path, url)
-        folder.claim(title="Season occupancy", context=(File(name="bookings.csv", content=(header + rows).encode()),))
+        bookings = File(name="bookings.csv", content=(header + rows).encode())
+        folder.claim(title="Season occupancy", context=(bookings,), thinking=2048)
         assert folder.run() == Exit.FINISHED
+    # What it thought is signed, and the double takes it back only as it was.
+    assert all(e.data["message"]["content"][0]["type"] == "thinking" for e in folder.events(EventKind.SETTLE))
     assert "Lake,2026-07,6,3,31,6.5" in (folder.path / "files" / "occupancy.csv").read_text()
 
 
