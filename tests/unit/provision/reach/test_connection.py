@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from provision.reach.connection import CHUNK, Host
+from provision.reach.connection import PIECE, Host
 
 
 class Channel:
@@ -46,12 +46,12 @@ class Client:
         return streams
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK, CHUNK + 1, 5 * CHUNK - 1])
+@pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 3 * PIECE - 1])
 def test_what_a_command_reads_arrives_whole_in_small_pieces(size):
-    content = bytes(number % 251 for number in range(size))
+    content = bytes(range(251)) * (size // 251) + b"\xff" * (size % 251)
     client = Client()
     assert Host("box", client).run(["cat"], content) == b"done\n"
     assert b"".join(client.channel.pieces) == content
     # Of a larger one paramiko copies the rest for each packet.
-    assert all(len(piece) <= CHUNK for piece in client.channel.pieces)
+    assert all(len(piece) <= PIECE for piece in client.channel.pieces)
     assert client.channel.ended
