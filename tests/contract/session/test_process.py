@@ -12,6 +12,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
+from agent.daemon.spawn import Process, Release
 from agent.record.journal import Journal, read
 from agent.session.__main__ import _session
 from agent.session.drain import Drain
@@ -308,6 +309,15 @@ def test_a_drain_during_a_long_wait_ends_at_once(folder, claude):
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=40)  # it would wait for 50 s
     assert process.returncode == Exit.DRAINED
+
+
+def test_a_drain_while_it_starts_is_a_drain_and_no_crash(folder, claude):
+    environment = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(folder.credentials)}
+    started = Process(Release.own(), folder.path, environment)
+    started.terminate()  # Python itself has hardly begun
+    until(lambda: (ended := started.ended()) and setattr(folder, "ended", ended) is None)
+    assert folder.ended == "exit status 143"
+    assert (folder.last.kind, folder.last.data["exit"], claude.requests) == (EventKind.SUSPEND, Exit.DRAINED, [])
 
 
 def test_a_session_dies_with_its_daemon(folder, claude):
