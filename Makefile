@@ -44,8 +44,8 @@ TESTS_unit := tests/unit
 TESTS_contract := tests/contract
 TESTS_e2e := $(filter-out %/chain %/__pycache__,$(wildcard tests/e2e/*))
 TESTS_chain := tests/e2e/chain
-# Two for each core: tests on hosts wait more than they compute.
-PROCESSES := $(shell echo $$((2 * $$(nproc))))
+# Three for each core: tests on hosts wait more than they compute. Half of them have a cloud (tests/scheduler.py).
+PROCESSES := $(shell echo $$((3 * $$(nproc))))
 OTHER_PART := $(filter-out $(PARTS),$(PART))
 
 # Root's own cache, by sudo too.

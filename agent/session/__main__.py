@@ -209,7 +209,7 @@ def _first_message(journal: Journal, claim: Claim, turns: int, viewer: viewing.V
     today = rfc3339(time.time()).partition("T")[0]
     # A later session reads in its checkpoint what was seen, and looks again where it has to.
     shown = [] if claim.checkpoint else _seen_at_once(claim.context, viewer)
-    said = {"content": briefing.first_message(claim, today, turns, [media.told(one) for one in shown])}
+    said = {"content": briefing.first_message(claim, today, turns, [media.caption(one) for one in shown])}
     journal.append(EventKind.MESSAGE, {**said, **({"shown": shown} if shown else {})})
 
 
@@ -255,7 +255,7 @@ def _take_subtasks(journal: Journal, claim: Claim) -> None:
     answer = request.last_answer(journal.events)
     waiting = {call.id for call in answer.open_calls} if answer else set()
     if claim.waited and claim.waited.tool_use_id in waiting:
-        said = {"tool_use_id": claim.waited.tool_use_id, "content": subtasks.told(claim.waited), "is_error": False}
+        said = {"tool_use_id": claim.waited.tool_use_id, "content": subtasks.report(claim.waited), "is_error": False}
         journal.append(EventKind.TOOL_RESULT, said)
 
 

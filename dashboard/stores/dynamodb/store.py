@@ -55,7 +55,7 @@ from dashboard.stores import (
 from dashboard.stores.census import Census
 from dashboard.stores.dynamodb import layout
 from dashboard.stores.dynamodb.blobs import Blobs
-from dashboard.stores.dynamodb.families import PATIENCE, Families, Pending
+from dashboard.stores.dynamodb.families import MOST_TRIES, Families, Pending
 from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, Write, batches, delete, put, update
 from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.journals import Cuts, Journals, cuts, require_session
@@ -222,7 +222,7 @@ class DynamoStore:
 
     def _settled(self, root: str, number: int, own: str = "") -> Held | None:
         """Return a root whose budget is settled, its record unread, at this try; None to try again."""
-        item = self._families.settled(root, PATIENCE - number, own)
+        item = self._families.settled(root, MOST_TRIES - number, own)
         return Held(EMPTY, item) if item else None
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
