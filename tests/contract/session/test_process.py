@@ -23,6 +23,8 @@ from tests.papers import pdf, png
 from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Subtask, Task, Waited
 from wire.values import encode
 
+from .conftest import thought
+
 SESSION = "01JD3Q0000000000000000000A"
 CHECKPOINT = "Asked: a count.\nDone: half.\nFound: -\nDecided: -\nNext: the rest.\nFiles: -"
 
@@ -398,7 +400,10 @@ def test_a_host_without_room_for_a_record_fails_no_task(folder, claude):
 )
 def test_words_effort_and_thinking_are_pinned_for_the_sessions_life(folder, claude, settings, sent):
     folder.claim(instructions="Write German.", **settings)
-    claude.plays = [[claude.use("ask_person", 1, question="Which?")], [claude.use("finish", 2, result="done")]]
+    # One that is to think begins with that, and the API takes its answers back with it only.
+    begin = [thought()] if isinstance(settings.get("thinking"), int) else []
+    asks, ends = claude.use("ask_person", 1, question="Which?"), claude.use("finish", 2, result="done")
+    claude.plays = [[*begin, asks], [*begin, ends]]
     assert folder.run() == Exit.ASKED, folder.said
     folder.claim(answers=(Answer(tool_use_id="toolu_1", text="all"),), instructions="Write French.", effort="low")
     assert folder.run() == Exit.FINISHED, folder.said
