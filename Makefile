@@ -77,6 +77,7 @@ faults: tools ## 3,000 kills of the queue, families beside kills and in a table,
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m tests.people --scenarios 300 --hosts
+	@$(BIN)/python -m tests.people --scenarios 300 --tidied
 	@$(BIN)/python -m local tools
 	@$(BIN)/python -m tests.faults.families --rounds 100
 	@$(BIN)/python -m tests.faults.fleet --faults 500
