@@ -15,9 +15,9 @@ from sync.failure import SyncFailed
 from sync.settings import Settings
 from sync.source.bookings import ASK, Bookings, Collector, odd
 from sync.source.fields import value_at
-from sync.source.settings import Http, Paging, Window
 from sync.source.token import Tokens
 from sync.source.web import Answer, Web, require_ok
+from sync.source_settings import Http, Paging, Window
 from wire.secret import Secret
 
 _READINGS = 4
