@@ -245,6 +245,9 @@ def _daemon(place: Path, url: str) -> Iterator[int]:
         f'claude_url = "{url}"',
         "poll_seconds = 1",
         f"turns = {TURNS + 1}",
+        # A way out that no call takes: what it costs must not be in an idle daemon.
+        "[agent.egress]",
+        'allow = ["packages.example.com"]',
     ]
     (place / "agent.toml").write_text("\n".join(settings))
     command = [sys.executable, "-m", "agent", "--settings", str(place / "agent.toml"), "--state", str(place / "agent")]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from agent.daemon.spawn import Process, Release
 from agent.record.journal import Journal, read
-from agent.session.__main__ import _session
+from agent.session.__main__ import _session, _to_the_end
 from agent.session.drain import Drain
 from agent.settings import SessionSettings, Settings
 from doubles.claude.app import create
@@ -320,6 +320,25 @@ def test_a_drain_while_it_starts_is_a_drain_and_no_crash(folder, claude):
     until(lambda: (ended := started.ended()) and setattr(folder, "ended", ended) is None)
     assert folder.ended == "exit status 143"
     assert (folder.last.kind, folder.last.data["exit"], claude.requests) == (EventKind.SUSPEND, Exit.DRAINED, [])
+
+
+class LateDrain(Drain):
+    """One that is asked for once the session has looked whether it is."""
+
+    looks = 0
+
+    @property
+    def requested(self):
+        self.looks += 1
+        return self.looks > 1
+
+
+def test_what_a_drain_broke_off_while_it_starts_says_nothing_of_its_host(folder, tmp_path):
+    folder.claim(reference=str(tmp_path / "none"))
+    for drain, exit_ in ((LateDrain, Exit.DRAINED), (Drain, Exit.UNAVAILABLE)):
+        with Journal(folder.path / "journal.jsonl", time.time) as journal:
+            assert _to_the_end(folder.path, journal, drain(time.monotonic)) == exit_
+        assert folder.last.data["host_wide"] == (exit_ == Exit.UNAVAILABLE)
 
 
 def test_a_session_dies_with_its_daemon(folder, claude):
