@@ -25,9 +25,12 @@ class Sender:
         self._send = send
         self._poll_s = poll_s
         self._missed = 0
+        self.has_news = False
+        """Whether something was due at the last look."""
 
     def look(self) -> float:
         """Send what is due; return the seconds until the next look."""
+        self.has_news = False
         try:
             while self._send_due():
                 pass
@@ -44,6 +47,7 @@ class Sender:
     def _send_due(self) -> bool:
         """Send one message to each target that has one due; return whether there was any."""
         due = self._client.due_messages()
+        self.has_news |= bool(due)
         for message in due:
             result = self._sent(message)
             said = "delivered" if result.delivered else "not delivered, to be tried again"

@@ -61,6 +61,17 @@ def test_what_is_due_is_sent_to_each_target_and_then_no_more(client, sender, sen
     assert len(sent) == 2
 
 
+def test_a_look_that_found_something_due_has_news_and_the_next_has_none(client, sender):
+    looking = sender()
+    looking.look()
+    assert not looking.has_news
+    fail(client)
+    looking.look()
+    assert looking.has_news
+    looking.look()
+    assert not looking.has_news
+
+
 def test_what_is_refused_stays_due_and_holds_up_no_other(client, sender, sent):
     fail(client)
     sender(lambda url: TAKEN if "slack" in url else Result(delivered=False, answer="refused with status 500")).look()
