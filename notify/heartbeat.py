@@ -46,7 +46,7 @@ class Heartbeat:
         self._answer = ""
 
     def beat(self, *, news: bool = False) -> None:
-        """Call the service, when a URL is set and a beat is due; at `news` also before, if another word is to be said."""
+        """Call the service, when a URL is set and a beat is due; with `news` before that, for another word."""
         is_due = self._clock() >= self._next
         if not self._url or not (is_due or news):
             return
