@@ -72,13 +72,15 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scenarios of people beside the sync, 500 faults of three hosts, sixty deploys that something ends, an hour without a receiver
+faults: tools ## 3,000 kills of the queue, families beside kills and in a table, 2,000 scenarios of people beside the sync, 500 faults of three dashboards, 500 of three whole hosts, sixty deploys that something ends, an hour without a receiver
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m tests.people --scenarios 300 --hosts
 	@$(BIN)/python -m local tools
+	@$(BIN)/python -m tests.faults.families --rounds 100
 	@$(BIN)/python -m tests.faults.fleet --faults 500
+	@$(BIN)/python -m tests.faults.hosts --faults 500
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 	@JADA_HOUR=real $(BIN)/pytest -v tests/e2e/chain/test_notify.py -k hour
 

@@ -208,8 +208,10 @@ def _show_plan(found: Preview | SyncFailed, settings: Settings, options: argpars
     columns = (*settings.columns, STATE)
     if options.json:
         data = diff.as_data(found.plan, found.rows, columns)
-        _print([json.dumps(data | {"set_aside": [str(each) for each in found.aside]}, indent=2)])
+        data |= {"restores": diff.restored(found.restores), "set_aside": [str(each) for each in found.aside]}
+        _print([json.dumps(data, indent=2)])
         return 0
+    _print(map(printable, diff.restore_lines(found.restores)))
     _print(map(printable, diff.lines(found.plan, found.rows, columns)))
     _print(map(printable, report.aside_lines(found.aside)))
     _log.info("%d bookings; nothing was written%s", found.bookings, _how_to_apply(found))
@@ -217,6 +219,8 @@ def _show_plan(found: Preview | SyncFailed, settings: Settings, options: argpars
 
 
 def _how_to_apply(found: Preview) -> str:
+    if found.restores:
+        return "; a run without --plan puts right what is in a wrong place, and writes the rest"
     if not found.plan.writes:
         return ""
     return f"; to write exactly this, put --plan {diff.plan_id(found.plan)} in place of --dry-run"

@@ -1,5 +1,6 @@
 """Bookings of an HTTP API: page after page, slice after slice, until it is certain that none is lacking."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -155,7 +156,7 @@ class Reader:
     def _call(self, question: Question) -> Answer:
         headers = {"Accept": "application/json", **self._header()}
         if self.source.in_body:
-            body = json.dumps(dict(question.parameters)).encode()
+            body = json.dumps(_nested(question.parameters)).encode()
             return self.web.call("POST", question.url, headers | {"Content-Type": "application/json"}, body)
         return self.web.call("GET", _with_query(question), headers)
 
@@ -235,6 +236,15 @@ def _linked(header: str) -> str:
         if re.search(r';\s*rel="?([^";]*\b)?next\b', about):
             return str(url)
     return ""
+
+
+def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as a body: a dotted name stands inside the object that its beginning names."""
+    body: dict[str, Any] = {}
+    for name, value in parameters.items():
+        *outer, last = name.split(".")
+        functools.reduce(lambda place, key: place.setdefault(key, {}), outer, body)[last] = value
+    return body
 
 
 def _with_query(question: Question) -> str:
