@@ -155,7 +155,7 @@ def test_the_incident_is_reported_within_a_minute_and_closed(chain, receiver, ou
         (over,) = receiver.waits_for(f"{message['id']}.over")
         line.add(over["at"], f"“{subject(over)}”", told, "web hook")
         assert over["at"] - again < MINUTE
-        beat = outside.waits_for("/beat", seconds(mended.finished_at))
+        beat = outside.waits_for("/beat", beat["at"])
         line.add(beat["at"], "all is well again", "the service outside", "heartbeat")
     assert len(receiver.got(message["id"])) == 2  # each was sent once
     written = line.table(zero)
