@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sync import plan
-from sync.api import Refused
+from sync.api import SheetsRefused
 from sync.batch import ROWS, Batch, NewRow, Target, plain, targets
 from sync.failure import SyncFailed
 from sync.history import Begun, History
@@ -91,7 +91,7 @@ class Converge:
                 if self._round(compare, keys, plans):
                     return self._settled(plans)
                 refused = 0
-            except Refused:
+            except SheetsRefused:
                 # Rows that users deleted meanwhile make a place that is not there: the next reading knows.
                 refused += 1
                 if refused >= _REFUSED:
@@ -149,7 +149,7 @@ class Converge:
             self._tab = self._find()
         try:
             return self._sheet.read(self._tab)
-        except Refused as refused:
+        except SheetsRefused as refused:
             if "No grid with id" not in refused.said:
                 raise
             # The tab was deleted; one of its name in its place is the tab from now on.
@@ -211,7 +211,7 @@ class Converge:
                 self._sheet.load(title, (row.cells for row in rows))
             except SyncFailed as failed:
                 # Of these Google says itself that nothing was done.
-                if isinstance(failed, Refused) or failed.kind == "sheets_quota":
+                if isinstance(failed, SheetsRefused) or failed.kind == "sheets_quota":
                     self._history.forget_load()
                 raise
             self._history.forget_load()
@@ -258,7 +258,7 @@ class Converge:
         number = self._history.begin(batch, self._outside.now())
         try:
             before = self._sheet.write(batch, tabs)
-        except Refused:
+        except SheetsRefused:
             self._history.forget(number)
             raise
         return self._judge(number, batch, before, keys)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from sync import blocks, shape
-from sync.api import Refused
+from sync.api import SheetsRefused
 from sync.batch import Batch
 from sync.judge import Before
 from sync.plan import Cells
@@ -85,7 +85,7 @@ class Sheet:
         """Delete a batch's copy and its mark; where the copy is gone already, the mark."""
         try:
             self._call("POST", ":batchUpdate", None, blocks.delete(batch))
-        except Refused as refused:
+        except SheetsRefused as refused:
             # By a user, or by the same call before.
             if "No grid with id" not in refused.said:
                 raise
