@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -219,6 +220,7 @@ class Driver:
         self.open: dict[str, str] = {}
         """Ids of tasks that are not over, with their state when they were last seen."""
         self._known: dict[str, int] = {}
+        self._keys = uuid.uuid4()
         self._serial, self._pending = itertools.count(), list[tuple[NewTask, str]]()
         self._next_sync = time.monotonic()
         steps = {"the driver": self.drive, "the look at the hosts": self.look, "the sync's": self.change_and_sync}
@@ -259,7 +261,7 @@ class Driver:
         if not self._pending and len(self.open) < BACKLOG and len(self.noted.added) < self.quota:
             number = next(self._serial)
             new = NewTask(title=f"{self._chance.choice(TITLES)} {number}", budget=AskedBudget(sessions=OF_A_TASK))
-            self._pending.append((new, f"key {number}"))
+            self._pending.append((new, f"{self._keys} {number}"))
         for new, key in list(self._pending):
             for _ in range(self._chance.choice([1, 1, 2])):
                 with suppress(Unreachable, RequestRefused):
