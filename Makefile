@@ -11,7 +11,7 @@ BYTECODE := $(addsuffix /jada/bytecode,$(or $(XDG_CACHE_HOME),$(addsuffix /.cach
 export PYTHONDONTWRITEBYTECODE := $(if $(SUDO_UID),1)
 export PYTHONPYCACHEPREFIX := $(if $(SUDO_UID),,$(BYTECODE))
 
-.PHONY: arm help demo down env clean-cache test unit check faults bench scale mutants tools docs dist real-check pictures
+.PHONY: help demo down env clean-cache test unit check faults bench bench-mini scale kernels mutants tools docs dist real-check pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,7 @@ faults: tools ## 3,000 kills of the queue, families beside kills and in a table,
 	@$(BIN)/python -m tests.faults.subtasks --runs 20 --table
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m tests.people --scenarios 300 --hosts
+	@$(BIN)/python -m tests.people --scenarios 300 --tidied
 	@$(BIN)/python -m tests.faults.families --rounds 100
 	@$(BIN)/python -m tests.faults.fleet --faults 500
 	@$(BIN)/python -m tests.faults.hosts --faults 500
@@ -95,13 +96,20 @@ bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a lo
 	@$(BIN)/python -m bench.worker
 	@$(BIN)/python -m bench.repository
 
+# 750 MB with its libraries: in the cache and never in an environment of ours, whose libraries it would hold back.
+MINI := $(addsuffix /jada/mini-swe-agent-2.4.6,$(or $(XDG_CACHE_HOME),$(addsuffix /.cache,$(HOME))))
+bench-mini: tools ## the worker beside mini-swe-agent as well, which is fetched into the cache once: 750 MB
+	@test -e '$(MINI)/.ok' || { python3 -m venv --clear '$(MINI)' \
+	  && '$(MINI)/bin/pip' install --quiet --disable-pip-version-check mini-swe-agent==2.4.6 && touch '$(MINI)/.ok'; }
+	@$(BIN)/python -m bench.worker --mini '$(MINI)/bin/python'
+
 scale: tools ## what several hosts over one table cost, what breaks first: measured on DynamoDB Local, then simulated
 	@$(BIN)/python -m bench.table
 	@$(BIN)/python -m bench.scale
 
 # From nothing each time: results of an earlier run would count for code that is gone.
-arm: tools ## the filter of system calls on ARM's own kernel, in an emulated machine: needs qemu-system-arm and a cross compiler
-	@$(BIN)/python -m tests.arm
+kernels: tools ## the filter of system calls on Debian's own kernels of x86-64 and ARM64, emulated: needs qemu and a cross compiler
+	@$(BIN)/python -m tests.kernels
 
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)
 	@local/bootstrap --all-extras --group dev --group mutants

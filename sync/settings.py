@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from sync.source.settings import KINDS, ROW, Field, File, Http, Paging, Source, Window
+from sync.source_settings import KINDS, ROW, Field, File, Http, Paging, Source, Window
 from wire.addresses import QUEUE, QueueUrl, Url
 from wire.values import Invalid, Value, decode
 

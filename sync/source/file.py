@@ -11,7 +11,7 @@ from typing import Any, TextIO, TypeVar
 from sync.failure import SyncFailed
 from sync.source.bookings import odd
 from sync.source.fields import named, value_at
-from sync.source.settings import File
+from sync.source_settings import File
 
 _TRIES = 3
 """Readings, when each time somebody writes the file meanwhile."""

@@ -15,9 +15,9 @@ from sync.failure import SyncFailed
 from sync.settings import Settings
 from sync.source.bookings import ASK, Bookings, Collector, odd
 from sync.source.fields import value_at
-from sync.source.settings import Http, Paging, Window
 from sync.source.token import Tokens
 from sync.source.web import Answer, Web, require_ok
+from sync.source_settings import Http, Paging, Window
 from wire.secret import Secret
 
 _READINGS = 4
@@ -25,6 +25,8 @@ _READINGS = 4
 _PAGES = 10_000
 """Of one slice: what goes on beyond does not end."""
 _COMPARE = "compare [sync.source] with the system's API: `fab sync-source` shows what it answers"
+_NO = ("false", "no", "n", "0", "")
+"""Texts by which a system says that there is no more."""
 _LINK = re.compile(r"<([^>]*)>\s*((?:;[^,<]*)*)")
 
 
@@ -202,14 +204,27 @@ def _following(source: Http, question: Question, got: tuple[object, Answer, int]
     """Return the question after a page, by what it `got`: its data, the answer, and how many records.
 
     Numbered pages end when they are `complete`: the total is reached, or none came. Not by a page that is shorter than
-    asked for: some systems cap the size silently.
+    asked for: some systems cap the size silently. Raises `SyncFailed` where there is more and nothing leads to it.
     """
+    path = source.paging.has_more
+    said = value_at(got[0], path) if path else None
+    has_more = bool(said) and str(said).strip().lower() not in _NO
+    if path and not has_more and source.paging.kind not in ("next_url", "link"):
+        return None
+    following = _next(source, question, got, complete=complete)
+    # What is behind it would be taken for gone.
+    if has_more and following is None:
+        raise odd(f"{path} says that there is more, and nothing leads to it", f"correct sync.source.paging: {_COMPARE}")
+    return following
+
+
+def _next(source: Http, question: Question, got: tuple[object, Answer, int], *, complete: bool) -> Question | None:
     data, answer, count = got
     paging = source.paging
     if paging.kind in ("next_url", "link"):
         found = value_at(data, paging.next) if paging.kind == "next_url" else _linked(answer.headers.get("link", ""))
         return _elsewhere(source, question, str(found)) if found else None
-    if paging.kind == "none" or (paging.has_more and not value_at(data, paging.has_more)):
+    if paging.kind == "none":
         return None
     if paging.kind == "cursor":
         cursor = value_at(data, paging.next)

@@ -13,7 +13,7 @@ from sync.settings import KEY, Settings
 from sync.source import file
 from sync.source.bookings import Bookings, Collector
 from sync.source.fields import BadField, Columns
-from sync.source.settings import Command, File, Http
+from sync.source_settings import Command, File, Http
 from wire.secret import Secret
 
 if TYPE_CHECKING:

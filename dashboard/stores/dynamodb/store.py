@@ -893,11 +893,12 @@ class DynamoStore:
 
     def back_up(self, path: Path) -> None:
         """Write a checked copy to a new file, which is a queue of its own then, task by task beside those who work."""
-        # Here, not at the top: it reads by this store, and only a backup needs SQLite.
+        # Here, not at the top: only a backup needs SQLite.
         from dashboard.stores.dynamodb.export import export  # noqa: PLC0415 - see above
         from dashboard.stores.dynamodb.moving import TableSide  # noqa: PLC0415 - see above
 
-        export(TableSide(self._table), path)
+        # A store of its own, which notes for no other what it finds broken.
+        export(TableSide(self._table, DynamoStore(self._table)), path)
 
 
 EMPTY: Any = None

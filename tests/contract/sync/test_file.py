@@ -10,7 +10,7 @@ import pytest
 from sync import settings
 from sync.failure import SyncFailed
 from sync.source import file, read
-from sync.source.settings import File
+from sync.source_settings import File
 
 ROOT = Path(__file__).parents[3]
 PUBLISHED = Path(os.environ.get("JADA_REAL_BOOKINGS", ROOT.parent / "shared" / "data" / "hotel_bookings.csv"))

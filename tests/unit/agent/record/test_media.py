@@ -84,6 +84,7 @@ def test_what_does_not_fit_is_refused_before_it_is_sent(before, one, tokens, why
 JUST_FITS = {
     "an image": ([IMAGE], IMAGE, 500),
     "a document": ([IMAGE], PDF, 500),
+    "a document before the first answer": ([IMAGE], PDF, 0),
     "the heaviest image": ([], {**IMAGE, "bytes": media.MOST_IMAGE_BYTES}, 500),
     "the widest image": ([], {**IMAGE, "side": media.MOST_SIDE}, 500),
     "the last bytes": ([{**PDF, "bytes": bytes_to_show(LIMITS) - 9000}], PDF, 500),
