@@ -111,17 +111,14 @@ table inet fault {
 
 @dataclass
 class Host:
-    """One host, as the machine below it sees it."""
+    """One host, as the machine below it sees it: `number` is the machine's, `name` Pulumi's, made in any order."""
 
     site: Site
     number: int
+    name: str
     is_down: bool = False
     is_cut: bool = False
     is_frozen: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"jada-{self.number}"
 
     @property
     def pids(self) -> list[int]:
@@ -436,7 +433,8 @@ def prepared(chain: Chain, cap: int) -> Fleet:
     token = json.loads(_asked(f"{site.url(BOOKINGS)}/_local/token"))["token"]
     lines = _asked(f"{site.url(BOOKINGS)}/v1/bookings.csv", token).decode().splitlines()[1:]
     library = tools.dynamodb(Steps(site.state / "logs"))
-    hosts = [Host(site, number) for number in (1, 2, 3)]
+    said = json.loads(chain.run("pulumi", "stack", "output", "inventory", "--json", "--stack", "local").stdout)
+    hosts = [Host(site, int(one["private_address"].rpartition(".")[2]), one["name"]) for one in said["hosts"]]
     return Fleet(chain, library, hosts, [line.partition(",")[0] for line in lines], calls)
 
 
