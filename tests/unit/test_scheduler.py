@@ -1,12 +1,14 @@
 """Which process of a run has which tests."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests.division import CHAIN, DEMO, FLEET, PROVISION, rank, shared
+from tests.division import CHAIN, DEMO, FLEET, LONGEST, PROVISION, rank, shared
 from tests.scheduler import Scheduler
 
+ROOT = Path(__file__).parents[2]
 TESTS = [
     f"{PROVISION}/test_deploy.py::test_one",
     f"{PROVISION}/test_proof.py::test_two",
@@ -87,8 +89,13 @@ def test_half_of_the_processes_make_a_cloud(processes, clouds):
 def test_what_takes_longest_begins_at_once_each_in_a_process_of_its_own():
     run = Run(6)
     assert [process.files[0] for process in run.processes] == [
-        PROVISION, DEMO, f"{CHAIN}/test_audit.py", f"{CHAIN}/test_ci.py", FLEET, "tests/e2e/sync",
+        PROVISION, DEMO, f"{CHAIN}/test_work.py", f"{CHAIN}/test_notify.py", FLEET, "tests/e2e/sync",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("start", LONGEST)
+def test_what_is_said_to_take_long_is_there(start):
+    assert (ROOT / start).exists()
 
 
 def test_what_shares_a_host_or_a_file_stays_in_one_process():
