@@ -201,6 +201,8 @@ def _shell(site: Site, engine: Path, operator: Account | None) -> dict[str, str]
     env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"], no_proxy)}
     if operator:
         env.update(dict.fromkeys(("USER", "LOGNAME"), operator.name))
+        # Only what root writes would be in the user's way; without any, each `fab` would compile all that it imports.
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
     # A real key goes only to the host, by `fab secrets`: no other program here may see it.
     env.pop("ANTHROPIC_API_KEY", None)
     return env
