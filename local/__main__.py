@@ -168,7 +168,7 @@ def _env(site: Site, _args: argparse.Namespace) -> None:
 
 
 def _check() -> None:
-    if obstacles := hosts.obstacles():
+    if obstacles := [*hosts.obstacles(), *hosts.worker_obstacles()]:
         raise StepFailed("this machine can't be the cloud:\n" + "\n".join(f"  - {obstacle}" for obstacle in obstacles))
 
 

@@ -30,6 +30,17 @@ def obstacles() -> list[str]:
     return found
 
 
+def worker_obstacles() -> list[str]:
+    """What keeps hosts that do run from being workers: likewise."""
+    # The kernel refuses them below a chroot, and a deploy would say so after minutes, of one unit.
+    if succeeds("unshare", "--user", "true"):
+        return []
+    return [
+        "A worker's services and tools have user namespaces of their own, and this root may make none: run this outside"
+        " of the chroot, or with a larger user.max_user_namespaces."
+    ]
+
+
 def sweep(site: Site) -> None:
     """Remove the site's processes, groups, mounts and namespaces, by what is found. Twice is fine; files stay."""
     # Processes first, then groups, mounts and namespaces: each of them keeps the next one busy.
