@@ -35,10 +35,7 @@ def worker_obstacles() -> list[str]:
     # The kernel refuses them below a chroot, and a deploy would say so after minutes, of one unit.
     if succeeds("unshare", "--user", "true"):
         return []
-    return [
-        "A worker's services and tools have user namespaces of their own, and this root may make none: run this outside"
-        " of the chroot, or with a larger user.max_user_namespaces."
-    ]
+    return ["Workers need user namespaces, and this root may make none (a chroot?): run this outside of the chroot."]
 
 
 def sweep(site: Site) -> None:
