@@ -11,7 +11,7 @@ BYTECODE := $(addsuffix /jada/bytecode,$(or $(XDG_CACHE_HOME),$(addsuffix /.cach
 export PYTHONDONTWRITEBYTECODE := $(if $(SUDO_UID),1)
 export PYTHONPYCACHEPREFIX := $(if $(SUDO_UID),,$(BYTECODE))
 
-.PHONY: arm help demo down env clean-cache test unit check faults bench scale mutants tools docs dist real-check pictures
+.PHONY: help demo down env clean-cache test unit check faults bench bench-mini scale kernels mutants tools docs dist real-check pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,8 +44,8 @@ TESTS_unit := tests/unit
 TESTS_contract := tests/contract
 TESTS_e2e := $(filter-out %/chain %/__pycache__,$(wildcard tests/e2e/*))
 TESTS_chain := tests/e2e/chain
-# Two for each core: tests on hosts wait more than they compute.
-PROCESSES := $(shell echo $$((2 * $$(nproc))))
+# Three for each core: tests on hosts wait more than they compute. Half of them have a cloud (tests/scheduler.py).
+PROCESSES := $(shell echo $$((3 * $$(nproc))))
 OTHER_PART := $(filter-out $(PARTS),$(PART))
 
 # Root's own cache, by sudo too.
@@ -72,13 +72,16 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## 3,000 kills of the queue, 20 families beside kills, 2,000 scenarios of people beside the sync, 500 faults of three hosts, sixty deploys that something ends
+faults: tools ## 3,000 kills of the queue, families beside kills and in a table, 2,000 scenarios of people beside the sync, 500 faults of three dashboards, 500 of three whole hosts, sixty deploys that something ends
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m tests.people --scenarios 300 --hosts
+	@$(BIN)/python -m tests.people --scenarios 300 --tidied
 	@$(BIN)/python -m local tools
+	@$(BIN)/python -m tests.faults.families --rounds 100
 	@$(BIN)/python -m tests.faults.fleet --faults 500
+	@$(BIN)/python -m tests.faults.hosts --faults 500
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
 
 bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, sync and worker beside peers
@@ -92,13 +95,20 @@ bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a lo
 	@$(BIN)/python -m bench.worker
 	@$(BIN)/python -m bench.repository
 
+# 750 MB with its libraries: in the cache and never in an environment of ours, whose libraries it would hold back.
+MINI := $(addsuffix /jada/mini-swe-agent-2.4.6,$(or $(XDG_CACHE_HOME),$(addsuffix /.cache,$(HOME))))
+bench-mini: tools ## the worker beside mini-swe-agent as well, which is fetched into the cache once: 750 MB
+	@test -e '$(MINI)/.ok' || { python3 -m venv --clear '$(MINI)' \
+	  && '$(MINI)/bin/pip' install --quiet --disable-pip-version-check mini-swe-agent==2.4.6 && touch '$(MINI)/.ok'; }
+	@$(BIN)/python -m bench.worker --mini '$(MINI)/bin/python'
+
 scale: tools ## what several hosts over one table cost, what breaks first: measured on DynamoDB Local, then simulated
 	@$(BIN)/python -m bench.table
 	@$(BIN)/python -m bench.scale
 
 # From nothing each time: results of an earlier run would count for code that is gone.
-arm: tools ## the filter of system calls on ARM's own kernel, in an emulated machine: needs qemu-system-arm and a cross compiler
-	@$(BIN)/python -m tests.arm
+kernels: tools ## the filter of system calls on Debian's own kernels of x86-64 and ARM64, emulated: needs qemu and a cross compiler
+	@$(BIN)/python -m tests.kernels
 
 mutants: ## our rules, broken one by one: which breaks does no test see? (some minutes)
 	@local/bootstrap --all-extras --group dev --group mutants

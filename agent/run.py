@@ -78,7 +78,7 @@ class Work:
         return True
 
     def answer(self, last: Event, text: str) -> None:
-        """Keep what a person said to the session that waits."""
+        """Keep what a user said to the session that waits."""
         claim, question = self.claim, last.data.get("question")
         if question:
             claim = replace(claim, answers=(*claim.answers, Answer(tool_use_id=question["tool_use_id"], text=text)))
@@ -153,7 +153,7 @@ def follow(session: Path, child: Process, turns: int) -> None:
 
 
 def work(todo: Work, settings: Settings, credentials: Path) -> int:
-    """Run sessions until the task is over or nothing goes on without a person; return the exit code."""
+    """Run sessions until the task is over or nothing goes on without a user; return the exit code."""
     environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(credentials)}
     while True:
         session = todo.prepare()

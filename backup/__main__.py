@@ -14,7 +14,7 @@ from typing import IO
 
 from backup import make, nightly, place, receive, settings
 from backup.look import look
-from backup.make import Failed, Origin
+from backup.make import BackupFailed, Origin
 from backup.sources import Places
 from wire.addresses import QUEUE as QUEUE_URL
 from wire.archive import Damaged, TooNew
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     try:
         return int(args.act(args))
-    except (Failed, Damaged, TooNew, Invalid, place.ProgramFailed, OSError, sqlite3.Error) as error:
+    except (BackupFailed, Damaged, TooNew, Invalid, place.ProgramFailed, OSError, sqlite3.Error) as error:
         sys.stderr.write(printable(f"backup: {error}") + "\n")
         return 1
 
@@ -65,7 +65,7 @@ def _receive(args: argparse.Namespace) -> int:
 
 def _place(args: argparse.Namespace) -> int:
     if active := place.still_active(UNITS):
-        raise Failed(f"{', '.join(active)} must be stopped first")
+        raise BackupFailed(f"{', '.join(active)} must be stopped first")
     kept = place.place(Places(), _staged(args.name), APP, _now(), place.run_program)
     sys.stdout.write(json.dumps({"kept": str(kept)}) + "\n")
     return 0
@@ -81,7 +81,7 @@ def _nightly(args: argparse.Namespace) -> int:
     key = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / "backup_key"
     try:
         word = nightly.send(chosen, places.own, key, _night(args.settings, chosen.recipients), _now)
-    except (Failed, OSError) as error:
+    except (BackupFailed, OSError) as error:
         sys.stderr.write(printable(f"no backup of this night is at the target: {error}") + "\n")
         return REPORTED
     sys.stdout.write(printable(f"{word.name} is at the target, {word.size} bytes") + "\n")

@@ -22,7 +22,7 @@ COPY_S = 900
 """For a copy of a large queue, on a small plan."""
 
 
-class Failed(Exception):
+class BackupFailed(Exception):
     """There is no backup; the message says why, and what to do."""
 
 
@@ -38,14 +38,14 @@ class Origin:
 
 def make(places: Places, origin: Origin, queue: Path, recipients: tuple[str, ...], out: IO[bytes]) -> tuple[str, ...]:
     """Write a backup with a copy of the queue to a stream, encrypted to public keys as it is made; return what was left
-    out of it. Raises `Failed`, OSError.
+    out of it. Raises `BackupFailed`, OSError.
     """
     keys = [pyrage.x25519.Recipient.from_str(each) for each in recipients]
     left_out: list[str] = []
     with piped(lambda into: left_out.extend(_write(places, origin, queue, into))) as plain:
         pyrage.encrypt_io(plain.stream, out, keys)
     if plain.failure:
-        raise Failed(f"the backup could not be made whole: {plain.failure}") from plain.failure
+        raise BackupFailed(f"the backup could not be made whole: {plain.failure}") from plain.failure
     out.flush()
     return tuple(left_out)
 
@@ -98,12 +98,14 @@ def _copied(database: Path, room: Path) -> Iterator[Path | None]:
 @contextmanager
 def queue_copy(places: Places, url: str, app: Path) -> Iterator[Path]:
     """Have the queue make a checked copy of itself, by its dashboard, or by the dashboard's program where that does not
-    run; the copy is removed after. Raises `Failed`.
+    run; the copy is removed after. Raises `BackupFailed`.
     """
     try:
         name = Client(url, operator="backup", timeout_s=COPY_S, retries=0).back_up().name
     except RequestRefused as error:
-        raise Failed(f"the queue made no copy of itself: {error.problem.detail or error.problem.title}") from error
+        raise BackupFailed(
+            f"the queue made no copy of itself: {error.problem.detail or error.problem.title}"
+        ) from error
     except Unreachable:
         name = _copy_at_rest(places, app)
     path = places.queue / "backups" / name
@@ -118,7 +120,7 @@ def _copy_at_rest(places: Places, app: Path) -> str:
     command = ["runuser", "--user", "jada-dashboard", "--", "env", f"--chdir={app}", *program]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COPY_S)
     if done.returncode:
-        raise Failed(f"the dashboard does not answer, and its queue can't be copied: {done.stderr.strip()}")
+        raise BackupFailed(f"the dashboard does not answer, and its queue can't be copied: {done.stderr.strip()}")
     return done.stdout.strip()
 
 

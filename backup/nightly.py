@@ -15,7 +15,7 @@ from typing import IO
 
 from backup import settings as options
 from backup import sftp
-from backup.make import Failed
+from backup.make import BackupFailed
 from backup.settings import Settings
 from wire.disk import replace_file
 from wire.times import stamp
@@ -64,7 +64,9 @@ def send(
     clock: Callable[[], datetime],
     run: sftp.Run = sftp.run_batch,
 ) -> NightlyBackup:
-    """Make the backup, send it, and see it at the target; the word is kept either way. Raises `Failed`, OSError."""
+    """Make the backup, send it, and see it at the target; the word is kept either way. Raises `BackupFailed`,
+    OSError.
+    """
     last, tried = status(folder), clock()
     target = options.target(settings)
     _clear(folder)
@@ -78,7 +80,7 @@ def send(
             size = file.stat().st_size
             known = sftp.known_hosts(room, target, settings.host_key)
             sftp.send(sftp.Sftp(target, key, known), file, night.name, settings.keep, run)
-    except (Failed, OSError) as error:
+    except (BackupFailed, OSError) as error:
         before = {name: getattr(last, name) for name in ("sent_at", "name", "size")} if last else {}
         keep_status(folder, NightlyBackup(tried_at=stamp(tried), failed=str(error), **before))
         raise
@@ -96,10 +98,10 @@ def _clear(folder: Path) -> None:
 def _require_key(key: Path) -> None:
     # A line with nothing in it stands for a secret that is absent.
     if not key.is_file() or not key.read_text(encoding="ascii").strip():
-        raise Failed("there is no key for the target: `fab secrets` gives the secret backup_key")
+        raise BackupFailed("there is no key for the target: `fab secrets` gives the secret backup_key")
 
 
 def _require_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + ROOM:
-        raise Failed(f"there is no room to make it: up to {size // 10**6} MB, and {free // 10**6} MB are free")
+        raise BackupFailed(f"there is no room to make it: up to {size // 10**6} MB, and {free // 10**6} MB are free")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backup.make import Failed
+from backup.make import BackupFailed
 from backup.settings import Target
 
 SEND_S = 6 * 3600
@@ -80,26 +80,28 @@ def too_old(listing: str, keep: int) -> list[str]:
 
 
 def send(sftp: Sftp, file: Path, name: str, keep: int, run: Run) -> None:
-    """Send a file, see that all of it arrived, then remove what is too old. Raises `Failed`."""
+    """Send a file, see that all of it arrived, then remove what is too old. Raises `BackupFailed`."""
     folder = sftp.target.folder
     listing = run(sftp.command(), upload(file, name, folder))
     arrived = size_of(listing, name)
     if arrived != file.stat().st_size:
-        raise Failed(f"the target lists {name} with {arrived} bytes, and {file.stat().st_size} were sent")
+        raise BackupFailed(f"the target lists {name} with {arrived} bytes, and {file.stat().st_size} were sent")
     # Only now: a target that takes nothing new must not lose what it has.
     if old := too_old(run(sftp.command(), f"ls -1 {folder}\n"), keep):
         run(sftp.command(), "".join(f"-rm {folder}/{each}\n" for each in old))
 
 
 def run_batch(command: Sequence[str], batch: str) -> str:
-    """Carry out a batch; raises `Failed` with what sftp said."""
+    """Carry out a batch; raises `BackupFailed` with what sftp said."""
     try:
         done = subprocess.run(command, input=batch, capture_output=True, text=True, check=False, timeout=SEND_S)
     except subprocess.TimeoutExpired:
-        raise Failed(f"the target did not take it within {SEND_S // 3600} hours") from None
+        raise BackupFailed(f"the target did not take it within {SEND_S // 3600} hours") from None
     if done.returncode:
         said = [line for line in done.stderr.strip().splitlines() if line]
-        raise Failed(f"the target did not take it: {' / '.join(said[-3:]) or f'sftp ended with {done.returncode}'}")
+        raise BackupFailed(
+            f"the target did not take it: {' / '.join(said[-3:]) or f'sftp ended with {done.returncode}'}"
+        )
     return done.stdout
 
 

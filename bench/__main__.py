@@ -18,7 +18,7 @@ from rich.progress import Progress
 from bench import ours, postgres
 from bench.contender import Contender
 from bench.disk import OnMemory, require_disk
-from bench.figures import Round, Target, table
+from bench.figures import Round, Target, in_turn, table
 from bench.floor import Floor
 from bench.peer import peer
 
@@ -41,7 +41,8 @@ def main() -> int:
         return 1
     console.print(table(results, PEER, TARGETS))
     console.print(
-        f"{args.rounds} rounds of {args.pairs}, {args.tasks:,} tasks queued at first, ratios round by round; "
+        f"{args.rounds} rounds of {args.pairs} after one that does not count, {args.tasks:,} tasks queued at first; "
+        "ratios round by round: their median, and between what half of them lie; "
         f"{os.cpu_count()} CPUs, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {version}"
     )
     return 0
@@ -50,12 +51,12 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="The queue beside a peer, in one run.")
     parser.add_argument("--tasks", type=int, default=10_000, help="queued before the first round (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (%(default)s)")
-    parser.add_argument("--pairs", type=int, default=200, help="claims and completions in a turn (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each contender (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=100, help="claims and completions in a turn (%(default)s)")
     parser.add_argument("--folder", type=Path, default="/var/tmp", help="a folder on a real disk (%(default)s)")  # noqa: S108 - kept across a boot, so on a disk
     args = parser.parse_args()
-    if args.rounds < 1 or args.pairs < 1 or args.tasks < args.rounds * args.pairs:
-        parser.error("there must be at least one round, one pair, and as many tasks as all rounds take")
+    if args.rounds < 1 or args.pairs < 1 or args.tasks < (args.rounds + 1) * args.pairs:
+        parser.error("there must be at least one round, one pair, and as many tasks as all rounds take, the first too")
     return args
 
 
@@ -82,13 +83,18 @@ def _contenders(args: argparse.Namespace, console: Console) -> Iterator[tuple[Ma
 
 
 def _rounds(contenders: Mapping[str, Contender], args: argparse.Namespace, console: Console) -> dict[str, list[Round]]:
-    """Let each contender have its turn, round after round: what the machine does meanwhile then meets all of them."""
+    """Let each contender have its turn, round after round: what the machine does meanwhile then meets all of them.
+
+    The first round does not count: each queue's log grows to its size then, and the peer's statements are prepared.
+    """
     results: dict[str, list[Round]] = {name: [] for name in contenders}
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("measuring", total=args.rounds * len(contenders))
-        for _ in range(args.rounds):
-            for name, contender in contenders.items():
-                results[name].append(_measured(contender, args.pairs))
+        task = progress.add_task("measuring", total=(args.rounds + 1) * len(contenders))
+        for number in range(args.rounds + 1):
+            for name in in_turn([*contenders], number):
+                measured = _measured(contenders[name], args.pairs)
+                if number:
+                    results[name].append(measured)
                 progress.advance(task)
     return results
 

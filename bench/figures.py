@@ -46,7 +46,7 @@ def table(results: Mapping[str, Sequence[Round]], peer: str, targets: Mapping[st
             name,
             f"{statistics.median(rates):,.0f}",
             f"{min(rates):,.0f} - {max(rates):,.0f}",
-            f"{ratio(rounds, results[peer]):.2f}",
+            _between(ratios(rounds, results[peer])),
             "" if target.ratio is None else f"target ≥ {target.ratio:g} ×",
             f"{statistics.median(one.cpu_ms for one in rounds):.2f}",
             "" if target.cpu_ms is None else f"target ≤ {target.cpu_ms:g}",
@@ -54,8 +54,25 @@ def table(results: Mapping[str, Sequence[Round]], peer: str, targets: Mapping[st
     return shown
 
 
-def ratio(ours: Sequence[Round], peers: Sequence[Round]) -> float:
-    """Return the median over the rounds of how many times faster: each is held against its neighbour in time, so that
-    a machine that slows down on the way slows down both.
+def ratios(ours: Sequence[Round], peers: Sequence[Round]) -> list[float]:
+    """Return round by round how many times faster: each is held against its neighbour in time, so that a machine that
+    slows down on the way slows down both.
     """
-    return statistics.median(our.rate / peer.rate for our, peer in zip(ours, peers, strict=True))
+    return [our.rate / peer.rate for our, peer in zip(ours, peers, strict=True)]
+
+
+def in_turn(names: Sequence[str], number: int) -> list[str]:
+    """Return who goes after whom in a round: each begins as often as the others, so that what one leaves for the disk
+    to do is not always the same one's to wait for.
+    """
+    first = number % len(names)
+    return [*names[first:], *names[:first]]
+
+
+def _between(values: Sequence[float]) -> str:
+    """The median, and where the middle half lies: of a wide one the median says little."""
+    median = statistics.median(values)
+    if len(values) < 2:
+        return f"{median:.2f}"
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{median:.2f} ({low:.2f} - {high:.2f})"

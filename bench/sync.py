@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.sheet_peers import PEERS, Rows
+from doubles.bookings.dataset import load
 from doubles.bookings.generator import season
 from doubles.google.app import create
 from local.serve import running
@@ -105,14 +106,18 @@ def main() -> int:
     parser.add_argument(
         "--turns", type=int, default=3, help="of each contender, of which the best counts (%(default)s)"
     )
+    parser.add_argument(
+        "--file", type=Path, help="real bookings in place of made ones: hotel_bookings.csv, as published"
+    )
     options = parser.parse_args()
-    rows: int = options.rows
+    bookings = _bookings(options.rows, options.file)
+    rows = len(bookings[0])
     console = Console(width=120)
     shown = Table(title=f"{rows:,} rows × {len(COLUMNS) + 1} columns, the same double for all")
     for heading in ("", "", "calls", "of them token", "MB up", "MB down", "CPU s", "peak MB"):
         shown.add_column(heading, justify="left" if not heading else "right")
     with tempfile.TemporaryDirectory(prefix="jada-bench-") as folder, _google(Path(folder)) as (counted, url):
-        turns = [_turn(Path(folder), counted, url, (number, *_bookings(rows))) for number in range(options.turns)]
+        turns = [_turn(Path(folder), counted, url, (number, *bookings)) for number in range(options.turns)]
     for phase in PHASES:
         for name in (OURS, *PEERS):
             best = min((turn[phase, name] for turn in turns), key=lambda found: found.cpu)
@@ -147,9 +152,11 @@ def _google(folder: Path) -> Iterator[tuple[Counted, str]]:
         yield counted, url
 
 
-def _bookings(count: int) -> tuple[list[list[Any]], list[list[Any]]]:
-    """The bookings before and after 1 % of them changed."""
-    before = [[getattr(booking, name) for name in COLUMNS] for booking in season(1, date(2026, 1, 1), count)]
+def _bookings(count: int, file: Path | None) -> tuple[list[list[Any]], list[list[Any]]]:
+    """The bookings, so many or those of a file, before and after 1 % of them changed."""
+    today = date(2026, 1, 1)
+    found = load(file, today) if file else season(1, today, count)
+    before = [[getattr(booking, name) for name in COLUMNS] for booking in found]
     cells = [[str(cell) if not isinstance(cell, int) else cell for cell in row] for row in before]
     after = [[*row[:3], f"{row[3]} jr", *row[4:]] if n % 100 == 0 else row for n, row in enumerate(cells)]
     return cells, after

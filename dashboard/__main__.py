@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard import app, callers, server
-from dashboard.beside import NIGHTLY, PAUSES, Beside
+from dashboard.beside import CALLED, NIGHTLY, PAUSES, Beside
 from dashboard.opening import opened
 from dashboard.record import Busy, Lost, Unready
 from dashboard.settings import Settings, WorkLimits, endpoint, off_box, read, work_limits
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     try:
         settings, limits = load(args.settings, "dashboard", read), load(args.settings, "agent", work_limits)
         beside = Beside(
-            PAUSES, NIGHTLY, load(args.settings, "backup", off_box), host=socket.gethostname(), state=args.state
+            PAUSES, NIGHTLY, load(args.settings, "backup", off_box), socket.gethostname(), args.state, CALLED
         )
         with held(args.state), contextlib.ExitStack() as listening:
             listeners = [listening.enter_context(each) for each in _listeners(settings)]

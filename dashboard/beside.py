@@ -16,12 +16,15 @@ from wire.values import Invalid, read
 
 WORKER, SYNC, BACKUP = "jada-agent.service", "port-sheet-sync.service", "jada-backup.service"
 PAUSES, NIGHTLY = Path("/opt/jada-agent/paused"), Path("/var/lib/jada-backup/nightly.json")
+CALLED = Path("/opt/jada-agent/called")
+"""How operators call this host, as a deploy wrote it: `--host` of a command takes that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
     """The folder that names paused units, the backup's file, and what the settings say of it; nothing without. `host`
-    is how this host is called among several, `state` a folder on the disk that its worker writes to.
+    is the name that this host has itself, `called` the file of the one that operators know; `state` is a folder on the
+    disk that its worker writes to.
     """
 
     pauses: Path | None = None
@@ -29,6 +32,14 @@ class Beside:
     off_box: OffBox = field(default_factory=OffBox)
     host: str = ""
     state: Path | None = None
+    called: Path | None = None
+
+    def name(self) -> str:
+        """Return how operators call this host; nothing where no deploy said it yet."""
+        try:
+            return self.called.read_text(encoding="utf-8").strip() if self.called else ""
+        except (OSError, ValueError):
+            return ""
 
     def free_bytes(self) -> int | None:
         """Return what is free on the host's disk."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from dashboard.hosts import Heard
+from dashboard.hosts import Heard, named
 from dashboard.settings import Settings
 from dashboard.stores import Store
 from wire.times import stamp
@@ -81,7 +81,7 @@ class Fleet:
             yield "the other hosts have not been looked for yet"
         for each in self.heard():
             if each.is_old and not each.is_silent:
-                yield f"the host {each.report.host} has not been heard of since the dashboard began"
+                yield f"the host {named(each.report)} has not been heard of since the dashboard began"
 
     def complaints(self) -> Iterator[str]:
         """Yield what is wrong on the other hosts, and which of them are silent."""
@@ -89,9 +89,9 @@ class Fleet:
             if each.report.host == self._host:
                 continue
             if each.is_silent:
-                yield f"the host {each.report.host} was last heard of at {each.report.at}"
+                yield f"the host {named(each.report)} was last heard of at {each.report.at}"
             else:
-                yield from (f"{each.report.host}: {said}" for said in each.report.wrong)
+                yield from (f"{named(each.report)}: {said}" for said in each.report.wrong)
 
     def forget(self, host: str) -> None:
         """Know a host no more, until it speaks again."""

@@ -22,6 +22,11 @@ class Heard:
     is_old: bool = False
 
 
+def named(report: HostReport) -> str:
+    """Return how operators call a host, and the name that it has itself, where these are two."""
+    return f"{report.called} ({report.host})" if report.called not in ("", report.host) else report.host
+
+
 def listed(  # noqa: PLR0913 - what it is put together of
     heard: Iterable[Heard],
     *,
@@ -59,6 +64,7 @@ def _standing(
     report = heard.report if heard else HostReport(host=name)
     return HostStanding(
         host=name,
+        called=report.called,
         heard_at=report.at or None,
         heard_s=round(heard.for_s) if heard else None,
         silent=heard.is_silent if heard else False,

@@ -17,6 +17,7 @@ from dashboard.opening import QUEUE, TABLE, key, mark
 from dashboard.record import Busy, Damaged, Full, Lost, Unready
 from dashboard.stores.dynamodb import connect
 from dashboard.stores.dynamodb.moving import TableSide
+from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from dashboard.stores.files import FILES, require_present
 from dashboard.stores.lock import AlreadyUsed, held
@@ -30,7 +31,7 @@ HALF = "queue.db.moving"
 
 def into_table(state: Path, setting: str, table: Table, now: datetime) -> str:
     """Move the file's queue into a table; return what was done. Raises `Lost`, `Unready`, `Busy`."""
-    path, side = state / QUEUE, TableSide(table)
+    path, side = state / QUEUE, TableSide(table, DynamoStore(table))
     if not path.exists():
         if (state / TABLE).exists():
             mark(state, setting, side.identity() or "none")
@@ -61,7 +62,7 @@ def into_table(state: Path, setting: str, table: Table, now: datetime) -> str:
 
 def into_file(state: Path, setting: str, table: Table) -> str:
     """Move a table's queue into the file; return what was done. Raises `Lost`, `Unready`, `Busy`."""
-    path, side = state / QUEUE, TableSide(table)
+    path, side = state / QUEUE, TableSide(table, DynamoStore(table))
     if path.exists():
         if not (state / TABLE).exists():
             return f"the queue is in the file {QUEUE} already"

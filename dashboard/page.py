@@ -182,7 +182,7 @@ class Page:
             refusal,
             task=task,
             spent=task.usd_micros_spent + sum(one.usd_micros - one.session.usd_micros for one in shown),
-            steps=story.steps(task, sessions),
+            steps=story.steps(task, sessions, self._queue.names()),
             diffs=self._diffs(task),
             sessions=shown,
             subtasks=len(self._queue.subtasks(record)),

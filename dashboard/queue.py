@@ -22,7 +22,7 @@ from dashboard.disk import DiskWatch
 from dashboard.duties import Duties
 from dashboard.fleet import Fleet
 from dashboard.hold import OUTBOX, WATCH
-from dashboard.hosts import Heard
+from dashboard.hosts import Heard, named
 from dashboard.leases import Leases
 from dashboard.proof import Proof
 from dashboard.record import (
@@ -599,8 +599,7 @@ class Queue:
             alarms.pop(watch.SYNC, None)
         # Of one that may have been silent for long already nothing is known: its alarm stays as it is.
         known = [each for each in self.fleet.heard() if each.is_silent or not each.is_old]
-        silent = {each.report.host: each.report.at if each.is_silent else None for each in known}
-        alarms |= watch.silent(silent, self._new_id, now)
+        alarms |= watch.silent(known, self._new_id, now)
         return {**alarms, **watch.unreadable(self.store.damaged(), self._new_id(), now)}
 
     def _own_alarms(self, now: datetime, backup_failed: str | None, *, refused: bool) -> dict[str, AlarmMove]:
@@ -623,11 +622,16 @@ class Queue:
         now = self.clock()
         return [Heard(replace(self._report(now), at=stamp(now)), 0, is_silent=False)] if self._beside.host else []
 
+    def names(self) -> dict[str, str]:
+        """Return how the hosts are called that were heard of, by the names that they have themselves."""
+        return {each.report.host: named(each.report) for each in self.heard()}
+
     def _report(self, now: datetime) -> HostReport:
         """What this host says of itself."""
         (load, cpus), free = self._beside.load(), self._beside.free_bytes()
         return HostReport(
             host=self._beside.host,
+            called=self._beside.name(),
             worker_seen=stamp(self._worker_seen) if self._worker_heard else None,
             wrong=(*beside.lines(self._beside.paused()), *self._own_complaints(now)),
             load=load,

@@ -1,7 +1,8 @@
 """A task's story: what happened to it, in order, as a page tells it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from dashboard import words
 from wire.types import Act, Deed, Exit, Session, State, Task
@@ -32,13 +33,14 @@ _KINDS = {
 _ENDS = {State.DONE: ("Done", "good"), State.FAILED: ("Failed", "bad"), State.CANCELLED: ("Cancelled", "plain")}
 
 
-def steps(task: Task, sessions: Sequence[Session]) -> list[Step]:
-    """Return a task's story, the oldest step first."""
+def steps(task: Task, sessions: Sequence[Session], names: Mapping[str, str] = MappingProxyType({})) -> list[Step]:
+    """Return a task's story, the oldest step first; `names` are those of hosts that go by another than their own."""
     told = [_done(act) for act in task.acts]
     if not any(act.deed is Deed.ADDED for act in task.acts):
         told.append(Step(at=task.created_at, title="Added" if task.parent is None else "Added by another task"))
     for number, session in enumerate(sessions, 1):
-        told.append(Step(at=session.started_at, title=f"Session {number} began on {session.host}", session=session.id))
+        on = names.get(session.host, session.host)
+        told.append(Step(at=session.started_at, title=f"Session {number} began on {on}", session=session.id))
         if session.exit is not None:
             told.append(
                 Step(

@@ -11,10 +11,11 @@ Over a table each host watches what is its own, `alarm:off-box:HOST` and `alarm:
 `alarm:host:HOST` for one that is silent, is watched by the host that has the watch (`dashboard.duties`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from dashboard import rules
+from dashboard.hosts import Heard, named
 from dashboard.record import Record, moment
 from dashboard.settings import OffBox, Settings
 from dashboard.stores import AlarmMove
@@ -131,21 +132,20 @@ def host_disk(free: int, host: str, new_id: str, now: datetime, settings: Settin
     return {key: _raised(key, f"The disk of {host} is nearly full", text, new_id, now)}
 
 
-def silent(hosts: Mapping[str, str | None], new_id: NewId, now: datetime) -> dict[str, AlarmMove]:
-    """Return the moves of the alarms about silent hosts, by their names: when each last spoke, None for one that is not
-    silent.
-    """
+def silent(heard: Iterable[Heard], new_id: NewId, now: datetime) -> dict[str, AlarmMove]:
+    """Return the moves of the alarms about silent hosts."""
     moves = {}
-    for host, at in hosts.items():
-        key = f"{HOST}{host}"
-        if at is None:
+    for each in heard:
+        host, at = named(each.report), each.report.at
+        key = f"{HOST}{each.report.host}"
+        if not each.is_silent:
             moves[key] = _closed("The host is heard of again.", now)
             continue
         text = (
             f"The last word of its dashboard is of {at}.\nCause: the host is down, cut off, or its dashboard does not "
             "run. Its tasks go on on other hosts once their leases are past.\n"
-            f"Cure: look at it with `fab ssh`, or restart it. If {host} is gone for good, cancel this alarm: then "
-            "nothing waits for it any more."
+            f"Cure: look at it with `fab ssh --host {each.report.called or 'NAME'}`, or restart it. If {host} is gone "
+            "for good, cancel this alarm: then nothing waits for it any more."
         )
         moves[key] = _raised(key, f"The host {host} is silent", text, new_id(), now)
     return moves

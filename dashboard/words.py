@@ -69,7 +69,7 @@ def when(text: str | datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Fault:
     """A text that tells of a fault, in its parts: what is the matter, why, and what to do."""
 
     matter: str
@@ -77,7 +77,7 @@ class Told:
     cure: str = ""
 
 
-def told(text: str) -> Told:
+def fault(text: str) -> Fault:
     """Read the lines of an alarm or a failure: those behind `Cause:` and behind `Cure:`, and before both the matter."""
     parts = {"matter": "", "cause": "", "cure": ""}
     part = "matter"
@@ -85,7 +85,7 @@ def told(text: str) -> Told:
         named = next((name for name in ("cause", "cure") if line.startswith(f"{name.capitalize()}: ")), None)
         part = named or part
         parts[part] += ("\n" if parts[part] else "") + (line.split(": ", 1)[1] if named else line)
-    return Told(**parts)
+    return Fault(**parts)
 
 
 def pieces(text: str) -> list[tuple[bool, str]]:
@@ -199,7 +199,7 @@ def added(task_id: str) -> datetime | str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "usd": usd,
     "added": added,
-    "told": told,
+    "fault": fault,
     "pieces": pieces,
     "moments": moments,
     "is_long": is_long,

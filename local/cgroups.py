@@ -6,6 +6,7 @@ processes (which no id used again can confuse), the means to kill all of them at
 """
 
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -48,8 +49,9 @@ class Group(Protocol):
         """Nanoseconds of CPU that all inside have used."""
 
 
+@functools.cache
 def layout() -> str | None:
-    """Which layout this machine has: v1, v2, or None when neither can bound a host."""
+    """Which layout this machine has: v1, v2, or None when neither can bound a host. Asked each second for each host."""
     kind = run("stat", "--file-system", "--format=%T", str(ROOT)).strip() if ROOT.is_dir() else ""
     if kind == "cgroup2fs" and Path("/run/systemd/system").is_dir():
         return "v2"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import urllib3
@@ -79,17 +80,30 @@ def cut_power(site: Site, name: str) -> None:
 
 
 def start(site: Site, name: str) -> None:
-    """Start a host that is down, as `aws lightsail start-instance` does, and wait until it runs."""
-    lightsail = boto3.client(
+    """Start a host that is down, and wait until it runs. Raises `StepFailed`."""
+    order_start(site, name)
+    if not wait_until(lambda: runs(site, name), 120, 0.3):
+        raise StepFailed(f"{name} does not run again after 120 s")
+
+
+def order_start(site: Site, name: str) -> None:
+    """Start a host that is down, as `aws lightsail start-instance` does."""
+    _lightsail(site).start_instance(instanceName=name)
+
+
+def runs(site: Site, name: str) -> bool:
+    """Whether Lightsail says that a host runs."""
+    return bool(_lightsail(site).get_instance_state(instanceName=name)["state"]["name"] == "running")
+
+
+def _lightsail(site: Site) -> Any:
+    return boto3.client(
         "lightsail",
         region_name="us-east-1",
         endpoint_url=site.url(LIGHTSAIL),
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
-    lightsail.start_instance(instanceName=name)
-    if not wait_until(lambda: lightsail.get_instance_state(instanceName=name)["state"]["name"] == "running", 120, 0.3):
-        raise StepFailed(f"{name} does not run again after 120 s")
 
 
 def _at_work(client: Client, task: Task, number: int) -> Sequence[Session]:

@@ -348,7 +348,7 @@ def _as_found(look: str, name: str, cure: str, *, deep: bool = False) -> Row:
     return Row(look, name, {}, cure=cure, give={"look": look}, release=True, deep=deep, as_found=True)
 
 
-def told(difference: Difference) -> str:
+def described(difference: Difference) -> str:
     """Say a difference in a line: what is there, what should be, and what helps."""
     row = difference.row
     helps = "`fab deploy` brings it back" if difference.comes_back else row.cure

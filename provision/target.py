@@ -51,7 +51,7 @@ class Target:
 
 
 _making = threading.Lock()
-"""boto3 makes one client at a time; what it made may be used by several threads."""
+"""botocore makes one client at a time; what it made may be used by several threads."""
 
 
 @cache

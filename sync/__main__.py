@@ -33,7 +33,8 @@ from wire.addresses import needs_token
 from wire.client import Client
 from wire.settings_file import sections
 from wire.terminal import printable
-from wire.values import Invalid
+from wire.types import SyncRun
+from wire.values import Invalid, dump
 
 
 def utc_now() -> datetime:
@@ -63,11 +64,10 @@ def main(arguments: Sequence[str] | None = None, now: Callable[[], datetime] = u
     try:
         settings, options.is_shared = _settings(options.settings)
     except (Invalid, tomllib.TOMLDecodeError) as error:
-        return _print_failure(SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy"))
+        wrong = SyncFailed("settings_wrong", str(error), "correct it in jada.<stack>.toml, and deploy")
+        return _print_failure(wrong, options)
     if options.explain or options.looked:
-        return (
-            _explain(options.explain, options.state) if options.explain else _close_strays(settings, secrets, options)
-        )
+        return _explain(options.explain, options) if options.explain else _close_strays(settings, secrets, options)
     if options.first or options.writable:
         return (_show_first if options.first else _prove_writable)(settings, secrets, options)
     if not settings.enabled:
@@ -113,12 +113,12 @@ def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
     started = options.now()
     outcome = _attempt(sync, settings, secrets, options)
     if isinstance(outcome, Busy):  # no outcome of its own: the other run reports
-        return _print_failure(outcome)
+        return _print_failure(outcome, options)
     if isinstance(outcome, Elsewhere) and options.plan:
-        return _print_failure(outcome)  # it was asked to write, and wrote nothing
+        return _print_failure(outcome, options)  # it was asked to write, and wrote nothing
     if isinstance(outcome, Elsewhere):
         _log.info("%s; %s", outcome.cause, outcome.cure)
-        _keep(lambda: report.write(options.state, report.elsewhere(started, options.now(), outcome)))
+        _keep_report(report.elsewhere(started, options.now(), outcome), options)
         return Exit.IN_STEP
     if isinstance(outcome, Done):
         _print_done(outcome, settings)
@@ -204,12 +204,14 @@ def _stop(_number: int, _frame: object) -> None:
 
 def _show_plan(found: Preview | SyncFailed, settings: Settings, options: argparse.Namespace) -> int:
     if isinstance(found, SyncFailed):
-        return _print_failure(found)
+        return _print_failure(found, options)
     columns = (*settings.columns, STATE)
     if options.json:
         data = diff.as_data(found.plan, found.rows, columns)
-        _print([json.dumps(data | {"set_aside": [str(each) for each in found.aside]}, indent=2)])
+        data |= {"restores": diff.restored(found.restores), "set_aside": [str(each) for each in found.aside]}
+        _print([json.dumps(data, indent=2)])
         return 0
+    _print(map(printable, diff.restore_lines(found.restores)))
     _print(map(printable, diff.lines(found.plan, found.rows, columns)))
     _print(map(printable, report.aside_lines(found.aside)))
     _log.info("%d bookings; nothing was written%s", found.bookings, _how_to_apply(found))
@@ -217,6 +219,8 @@ def _show_plan(found: Preview | SyncFailed, settings: Settings, options: argpars
 
 
 def _how_to_apply(found: Preview) -> str:
+    if found.restores:
+        return "; a run without --plan puts right what is in a wrong place, and writes the rest"
     if not found.plan.writes:
         return ""
     return f"; to write exactly this, put --plan {diff.plan_id(found.plan)} in place of --dry-run"
@@ -227,7 +231,7 @@ def _show_first(settings: Settings, secrets: Path, options: argparse.Namespace) 
     try:
         found = source.first(settings, outside, options.first)
     except SyncFailed as failed:
-        return _print_failure(failed)
+        return _print_failure(failed, options)
     samples = [sample.Sample(each, source.landed(settings, each, place)) for place, each in enumerate(found, start=1)]
     _print([json.dumps(sample.as_data(samples), indent=2)] if options.json else map(printable, sample.lines(samples)))
     return 0 if all(each.fits for each in samples) else 1
@@ -237,7 +241,10 @@ def _prove_writable(settings: Settings, secrets: Path, options: argparse.Namespa
     try:
         prove_writable(settings, secrets, options.now(), time.sleep)
     except SyncFailed as failed:
-        return _print_failure(failed)
+        return _print_failure(failed, options)
+    if options.json:
+        _print([json.dumps({"writable": settings.worksheet})])
+        return 0
     _print([printable(f"the tab {settings.worksheet} was copied and the copy deleted in one call: it can be written")])
     return 0
 
@@ -254,18 +261,25 @@ def _close_strays(settings: Settings, secrets: Path, options: argparse.Namespace
             strays = history.strays()
             history.close_strays(strays, [], utc_now())
     except SyncFailed as failed:
-        return _print_failure(failed)
+        return _print_failure(failed, options)
     except (sqlite3.Error, OSError) as error:
-        return _print_failure(memory_failure(error, str(state)))
+        return _print_failure(memory_failure(error, str(state)), options)
+    if options.json:
+        _print([json.dumps({"closed": [str(stray) for stray in strays.values()]}, indent=2)])
+        return 0
     _print(printable(f"closed: {stray}") for stray in strays.values())
     cells = "1 cell" if len(strays) == 1 else f"{len(strays)} cells"
     _log.info("%s", f"{cells} closed; the next run looks for them no more" if strays else "nothing was open")
     return 0
 
 
-def _explain(booking: str, state: Path) -> int:
+def _explain(booking: str, options: argparse.Namespace) -> int:
+    if options.json:
+        entries = list(changes.story(options.state, booking))
+        _print([json.dumps(entries, indent=2)])
+        return 0 if entries else 1
     told = False
-    for entry in changes.story(state, booking):
+    for entry in changes.story(options.state, booking):
         told = True
         _print(printable(line) for line in changes.said(entry).split("\n"))
     if not told:
@@ -278,9 +292,18 @@ def _print(lines: Iterable[str]) -> None:
         sys.stdout.write(line + "\n")
 
 
-def _print_failure(failed: SyncFailed) -> int:
+def _print_failure(failed: SyncFailed, options: argparse.Namespace | None = None) -> int:
+    """Print a failure; for a program too, where its report does not go there by itself."""
     sys.stderr.write(printable(f"[port-sheet] {failed}") + "\n")
+    if options and options.json:
+        _print([json.dumps({"error": failed.kind, "cause": failed.cause, "cure": failed.cure})])
     return failed.exit
+
+
+def _keep_report(run: SyncRun, options: argparse.Namespace) -> None:
+    if options.json:
+        _print([dump(run).decode()])
+    _keep(lambda: report.write(options.state, run))
 
 
 def _print_done(done: Done, settings: Settings) -> None:
@@ -303,7 +326,7 @@ def _report(
     if isinstance(outcome, Done):
         met = changes.met(outcome.plan, outcome.aside, (*settings.columns, STATE), now())
         _keep(lambda: changes.append(state, met))
-    _keep(lambda: report.write(state, run))
+    _keep_report(run, options)
     try:
         client = _dashboard(settings, secrets)
     except SyncFailed as failed:

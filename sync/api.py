@@ -14,7 +14,7 @@ from sync.settings import Settings
 from sync.shape import protected
 
 
-class Refused(SyncFailed):
+class SheetsRefused(SyncFailed):
     """Google says 400: nothing of the call was carried out. `said` is its own sentence."""
 
     def __init__(self, failure: SyncFailed, said: str) -> None:
@@ -39,7 +39,9 @@ class Api:
     def __call__(
         self, method: str, path: str = "", query: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Mapping[str, Any]:
-        """Call `method` on a path below the spreadsheet. Raises `SyncFailed`; it is `Refused` when nothing was done."""
+        """Call `method` on a path below the spreadsheet. Raises `SyncFailed`; it is `SheetsRefused` when nothing
+        was done.
+        """
         target = self._path + path + (f"?{urlencode(query)}" if query else "")
         try:
             self._ready(path)
@@ -68,7 +70,7 @@ def failure(status: int, error: Mapping[str, Any], spreadsheet: str) -> SyncFail
     named = sheets_failure(status, error, spreadsheet)
     if status == http.HTTPStatus.BAD_REQUEST and "protected cell" in said:
         named = protected(said)
-    return Refused(named, said) if status == http.HTTPStatus.BAD_REQUEST else named
+    return SheetsRefused(named, said) if status == http.HTTPStatus.BAD_REQUEST else named
 
 
 def _decoded(data: bytes) -> Mapping[str, Any]:

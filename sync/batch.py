@@ -47,7 +47,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `copy` is the id of the copy it begins with: of two batches with one id a spreadsheet carries out one.
 
-    `below_is_nothing`: the grid ends there, so that new rows can look like none but the row above.
+    `below_is_nothing`: the grid ends there, so that new rows can look like none but the row above. `marked`: it notes
+    its title beside the sheet, where no user deletes it; batches of earlier releases did not.
     """
 
     copy: int
@@ -59,6 +60,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     added: tuple[NewRow, ...] = ()
     at: int = 0
     below_is_nothing: bool = False
+    marked: bool = False
 
     @property
     def title(self) -> str:

@@ -20,7 +20,8 @@ def body(batch: Batch, last_tab: int) -> bytes:
 
     `last_tab` is how many tabs there are: the copy stands behind them.
     """
-    requests = [*_copy(batch, last_tab), *_updates(batch), *_inserts(batch)]
+    marks = [_mark(batch.copy, batch.title)] if batch.marked else []
+    requests = [*_copy(batch, last_tab), *marks, *_updates(batch), *_inserts(batch)]
     return _dump(
         {
             "requests": requests,
@@ -40,8 +41,19 @@ def spans(batch: Batch) -> Iterator[tuple[int, int]]:
 
 def touch(tab: int, copy: int) -> bytes:
     """Return the body that copies a tab and deletes the copy, in one batch: what a write needs, and nothing stays."""
-    named = {"sourceSheetId": tab, "newSheetId": copy, "newSheetName": f"jada-touch-{copy}"}
-    return _dump({"requests": [{"duplicateSheet": named}, {"deleteSheet": {"sheetId": copy}}]})
+    title = f"jada-touch-{copy}"
+    named = {"sourceSheetId": tab, "newSheetId": copy, "newSheetName": title}
+    return _dump({"requests": [{"duplicateSheet": named}, _mark(copy, title), _unmark(copy), _deleted(copy)]})
+
+
+def delete(batch: Batch) -> bytes:
+    """Return the body that deletes a batch's copy, and its mark with it."""
+    return _dump({"requests": [_deleted(batch.copy), *([_unmark(batch.copy)] if batch.marked else [])]})
+
+
+def unmark(batch: Batch) -> bytes:
+    """Return the body that deletes the mark of a batch whose copy is gone."""
+    return _dump({"requests": [_unmark(batch.copy)]})
 
 
 def first_load(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
@@ -53,6 +65,22 @@ def _copy(batch: Batch, last_tab: int) -> list[dict[str, Any]]:
     named = {"newSheetId": batch.copy, "newSheetName": batch.title, "insertSheetIndex": last_tab}
     hidden = {"properties": {"sheetId": batch.copy, "hidden": True}, "fields": "hidden"}
     return [{"duplicateSheet": {"sourceSheetId": batch.tab, **named}}, {"updateSheetProperties": hidden}]
+
+
+def _mark(number: int, title: str) -> dict[str, Any]:
+    """Developer metadata of the spreadsheet: users see and delete none, and two of one id are refused."""
+    # For every project: the next run may have another project's credential.
+    place = {"location": {"spreadsheet": True}, "visibility": "DOCUMENT"}
+    data = {"metadataId": number, "metadataKey": "jada", "metadataValue": title, **place}
+    return {"createDeveloperMetadata": {"developerMetadata": data}}
+
+
+def _unmark(number: int) -> dict[str, Any]:
+    return {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": {"metadataId": number}}}}
+
+
+def _deleted(copy: int) -> dict[str, Any]:
+    return {"deleteSheet": {"sheetId": copy}}
 
 
 def _updates(batch: Batch) -> Iterator[dict[str, Any]]:

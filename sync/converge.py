@@ -1,6 +1,6 @@
 """The sheet is brought in step: read, undo, compare, write, judge; until a reading finds nothing to do.
 
-1. A batch that an earlier run left is judged first, by its copy.
+1. A batch that an earlier run left is judged first, by its copy; by its mark, where users deleted that.
 2. The tab is read by its id.
 3. What stands in a wrong place is undone by itself, and the tab is read again.
 4. The plan becomes batches; each is journalled before it is sent.
@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sync import plan
-from sync.api import Refused
+from sync.api import SheetsRefused
 from sync.batch import ROWS, Batch, NewRow, Target, plain, targets
 from sync.failure import SyncFailed
 from sync.history import Begun, History
@@ -28,7 +28,7 @@ from sync.plan import Base, Cell, Cells, Plan, Row
 from sync.settings import Settings
 from sync.shape import Shape
 from sync.sheet import Sheet
-from sync.strays import Stray, locate, stands_astray
+from sync.strays import Stray, is_in_place, locate
 from sync.table import Table
 
 _ROUNDS = 12
@@ -71,12 +71,18 @@ class Converge:
         self._tries = 0
         self._reuse: Batch | None = None
         self._gone: list[Begun] = []
+        self._planned_only = False
+        self._looked = outside.now()
 
-    def run(self, compare: Callable[[Sequence[Row], Base], Plan], keys: AbstractSet[str]) -> Plan:
+    def run(
+        self, compare: Callable[[Sequence[Row], Base], Plan], keys: AbstractSet[str], *, planned_only: bool = False
+    ) -> Plan:
         """Bring the sheet in step and return what was written. Raises `SyncFailed`.
 
         `compare` plans for the rows that were read, and refuses what must not be written; `keys` are the source's.
+        `planned_only`: what earlier runs left to be put back is not, and refused.
         """
+        self._planned_only = planned_only
         plans: list[Plan] = []
         refused = 0
         for _ in range(_ROUNDS):
@@ -85,7 +91,7 @@ class Converge:
                 if self._round(compare, keys, plans):
                     return self._settled(plans)
                 refused = 0
-            except Refused:
+            except SheetsRefused:
                 # Rows that users deleted meanwhile make a place that is not there: the next reading knows.
                 refused += 1
                 if refused >= _REFUSED:
@@ -105,6 +111,8 @@ class Converge:
         ours = plan.our_rows(keys, table.rows, self.base)
         # By themselves: with a damaged id column bookings would seem to be gone.
         if undo := self._undo(table):
+            if self._planned_only and not plans:
+                raise _not_planned(len(undo))
             self._write(undo, (), table, ours)
             return False
         found = compare(table.rows, self.base)
@@ -141,7 +149,7 @@ class Converge:
             self._tab = self._find()
         try:
             return self._sheet.read(self._tab)
-        except Refused as refused:
+        except SheetsRefused as refused:
             if "No grid with id" not in refused.said:
                 raise
             # The tab was deleted; one of its name in its place is the tab from now on.
@@ -157,20 +165,24 @@ class Converge:
 
     def _undo(self, table: Table) -> tuple[Target, ...]:
         """Return what undoes the strays that are found; those that need nothing any more are told and closed."""
-        targets: list[Target] = []
-        closed: dict[int, Told | None] = {}
-        for number, stray in self._history.strays().items():
-            found = locate(number, stray, table, self._sheet.reader) if table.places else None
-            if found == ():
-                closed[number] = None if stray.unit else changed_since(stray)
-            targets += found or ()
-        if closed:
-            told = [each for each in closed.values() if each]
+        strays = self._history.strays()
+        if closed := [number for number, found in self._located(table, strays).items() if found == ()]:
+            told = [changed_since(strays[number]) for number in closed if not strays[number].unit]
             self._say(told)
             self._history.close_strays(closed, told, self._outside.now())
+        return self.restores(table)
+
+    def restores(self, table: Table) -> tuple[Target, ...]:
+        """Return what is to be written before anything else: it undoes what earlier writes put into wrong places."""
+        located = self._located(table, self._history.strays()).values()
+        targets = [target for found in located for target in found or ()]
         # One write a cell: what two strays would put into one place is decided in the next round.
         first = {(t.row, t.column): t for t in reversed(targets)}
         return tuple(first.values())
+
+    def _located(self, table: Table, strays: Mapping[int, Stray]) -> dict[int, tuple[Target, ...] | None]:
+        reader = self._sheet.reader
+        return {n: locate(n, stray, table, reader) if table.places else None for n, stray in strays.items()}
 
     def _write(self, cells: Sequence[Target], rows: tuple[NewRow, ...], table: Table, ours: Sequence[Row]) -> None:
         shape = self._shape or self._sheet.shape()
@@ -199,7 +211,7 @@ class Converge:
                 self._sheet.load(title, (row.cells for row in rows))
             except SyncFailed as failed:
                 # Of these Google says itself that nothing was done.
-                if isinstance(failed, Refused) or failed.kind == "sheets_quota":
+                if isinstance(failed, SheetsRefused) or failed.kind == "sheets_quota":
                     self._history.forget_load()
                 raise
             self._history.forget_load()
@@ -237,6 +249,7 @@ class Converge:
                 added=new,
                 at=last,
                 below_is_nothing=last >= end,
+                marked=True,
             )
             last += len(new)
             end += len(new)
@@ -245,7 +258,7 @@ class Converge:
         number = self._history.begin(batch, self._outside.now())
         try:
             before = self._sheet.write(batch, tabs)
-        except Refused:
+        except SheetsRefused:
             self._history.forget(number)
             raise
         return self._judge(number, batch, before, keys)
@@ -259,90 +272,102 @@ class Converge:
         history.judged(number, verdict, settled, now)
         self.base.learn(settled)
         self._say(verdict.told)
-        self._delete(number, batch.copy)
+        self._delete(number, batch)
         return verdict
 
     def _merged(self, key: str, cells: Mapping[int, Cell]) -> tuple[Cell | None, ...]:
         old = self.base.get(key) or (None,) * len(self._sheet.reader.columns)
         return tuple(cells.get(place, cell) for place, cell in enumerate(old))
 
-    def _delete(self, number: int, copy: int) -> None:
+    def _delete(self, number: int, batch: Batch) -> None:
         others = [
-            b for b in self._history.batches() if b.batch.copy == copy and b.number != number and not b.is_watched
+            b for b in self._history.batches() if b.batch.copy == batch.copy and b.number != number and not b.is_watched
         ]
         # An older batch of this id may still be on its way: while the copy stands, it is refused.
         if any(self._may_come(each) for each in others):
             return
-        try:
-            self._sheet.delete(copy)
-        except Refused as refused:
-            # It is gone already: by a user, or by the same call before.
-            if "No grid with id" not in refused.said:
-                raise
+        self._sheet.delete(batch)
         self._history.forget(number)
         for each in others:
             self._let_go(each)
 
     def _replay(self) -> None:
-        """See to batches that were sent and are not over: by the copy that each of them would have made."""
-        begun = self._history.batches()
-        copies = self._sheet.shape().copies if begun else {}
+        """See to batches that were sent and are not over: by the copy that each of them would have made, and by its
+        mark where users deleted the copy. Raises `SyncFailed` for one that can't be judged any more.
+        """
+        begun, self._looked = self._history.batches(), self._outside.now()
+        shape = self._sheet.shape() if begun else Shape(())
         self._gone = []
         for each in begun:
-            there = copies.get(each.batch.copy) == each.batch.title
-            if there and each.judged:
-                self._delete(each.number, each.batch.copy)
+            number, batch, copies = each.number, each.batch, shape.copies
+            there = copies.get(batch.copy) == batch.title
+            was_done = there or shape.marks.get(batch.copy) == batch.title
+            if was_done and each.judged:
+                self._delete(number, batch)
             elif there:
-                keys = {row.key for row in each.batch.added} | {target.key for target in each.batch.targets}
-                self._judge(each.number, each.batch, self._sheet.met(each.batch), keys)
-            elif each.judged or (each.is_watched and self._outside.now() - each.at >= _STOOD_STILL):
-                self._history.forget(each.number)
+                keys = {row.key for row in batch.added} | {target.key for target in batch.targets}
+                self._judge(number, batch, self._sheet.met(batch), keys)
+            elif was_done:
+                raise self._copy_gone(each)
+            elif each.judged or (each.is_watched and self._looked - each.at >= _STOOD_STILL):
+                self._history.forget(number)
             elif each.is_watched:
                 continue
-            elif each.batch.copy not in copies:
+            elif batch.copy not in copies and batch.copy not in shape.marks:
                 # Not carried out, or not yet: its id is taken by the next batch, so that only one of them ever is.
                 self._gone.append(each)
-                self._reuse = each.batch
+                self._reuse = batch
 
     def _came_late(self, table: Table) -> bool:
-        """Tell whether a batch was carried out after the replay had found no copy of it: the next replay judges it.
-
-        Raises `SyncFailed` for one whose copy was deleted before it was judged.
-        """
-        met = [(each, *self._traces(each.batch, table)) for each in self._gone]
-        for each, done, new in met:
-            if not (done or new or self._may_come(each)):
-                self._let_go(each)
-        traced = [(each, done, new) for each, done, new in met if done or new]
-        # Read again: between the two readings before it may have come, with its copy.
-        copies = self._sheet.shape().copies if traced else {}
-        if any(copies.get(each.batch.copy) == each.batch.title for each, _, _ in traced):
+        """Tell whether a batch was carried out after the replay had found no copy of it: the next replay judges it."""
+        shown = [self._shows(each.batch, table) for each in self._gone]
+        # Read again: between the two readings before it may have come.
+        shape = self._sheet.shape() if any(shown) else Shape(())
+        if any(
+            each.batch.title in (shape.copies.get(n), shape.marks.get(n))
+            for each in self._gone
+            if (n := each.batch.copy)
+        ):
             return True
-        for each, done, new in traced:
-            raise self._copy_gone(each, done, new, table)
+        for each in self._gone:
+            if self._looked - each.at >= _LATE:
+                self._let_go(each)
         return False
 
-    def _traces(self, batch: Batch, table: Table) -> tuple[list[Target], list[NewRow]]:
-        """Return what of a batch the sheet shows: cells and new rows that were not there before it."""
+    def _shows(self, batch: Batch, table: Table) -> bool:
+        """Tell whether the sheet shows anything of a batch that was not there before it."""
         cells = {row.key: row.cells for row in table.rows}
-        done = [t for t in batch.targets if _shows(t, cells, self._sheet.reader.columns)]
-        added = [row for row in batch.added if row.key not in self.base]
-        return done, [row for row in added if row.key in cells or self._is_astray(row, table)]
+        return any(_stands(t, cells, self._sheet.reader.columns) for t in batch.targets) or any(
+            row.key in cells and row.key not in self.base for row in batch.added
+        )
 
-    def _is_astray(self, row: NewRow, table: Table) -> bool:
-        return bool(table.places) and stands_astray(row.cells, row.key, self.base, table, self._sheet.reader)
-
-    def _copy_gone(self, begun: Begun, done: Sequence[Target], new: Sequence[NewRow], table: Table) -> SyncFailed:
-        astray = [Stray(booking=row.key, unit=row.cells) for row in new if self._is_astray(row, table)]
-        told = [Told(why="unproven", booking=t.key, column=t.header, was=t.old, ours=plain(t.new)) for t in done]
-        told += [Told(why="misplaced row", booking=each.booking, column="", was="", ours="") for each in astray]
+    def _copy_gone(self, begun: Begun) -> SyncFailed:
+        """Tell all of a batch that was carried out, and look in the sheet for what is not where it belongs: before
+        anything else is written, for that would then stand there.
+        """
+        batch, reader = begun.batch, self._sheet.reader
+        try:
+            table = self.read()
+        except SyncFailed as failed:
+            if failed.kind != "sheet_header":
+                raise
+            table = Table((), ())
+        cells = {row.key: row.cells for row in table.rows}
+        astray = [t for t in batch.targets if not t.restores and not _stands(t, cells, reader.columns)]
+        rows = [row for row in batch.added if not is_in_place(row.cells, row.key, table, reader)]
+        strays = [Stray(booking=t.key, column=t.header, ours=plain(t.new), was=t.old, lost=True) for t in astray]
+        strays += [Stray(booking=row.key, unit=row.cells) for row in rows]
+        told = [
+            Told(why="unproven", booking=t.key, column=t.header, was=t.old, ours=plain(t.new)) for t in batch.targets
+        ]
+        told += [Told(why="misplaced row", booking=row.key, column="", was="", ours="") for row in rows]
         self._say(told)
-        # The next run takes them away, as it does with those that a copy tells of.
-        self._history.judged(begun.number, Verdict(told=told, strays=astray), {}, self._outside.now())
-        self._history.forget(begun.number)
+        self._history.judged(begun.number, Verdict(told=told, strays=strays), {}, self._outside.now())
+        self._delete(begun.number, batch)
         cause = (
-            f"a user deleted the copy of the tab (a hidden tab, {begun.batch.title!r}) before the sync could prove its "
-            f"last write by it: {len(done)} cells and {len(new)} new rows"
+            f"a user deleted the copy of the tab (a hidden tab, {batch.title!r}) before the sync could prove its last "
+            f"write by it: {len(batch.targets)} cells and {len(batch.added)} new rows, of which {len(strays)} are not "
+            "where they belong"
         )
         cure = "look at these bookings in File > Version history, and leave the hidden tabs of this name alone"
         return SyncFailed("sheet_copy_gone", cause, cure)
@@ -370,12 +395,18 @@ class Converge:
             _log.info("%s", each)
 
 
-def _shows(target: Target, cells: Mapping[str, Cells], columns: Sequence[str]) -> bool:
+def _stands(target: Target, cells: Mapping[str, Cells], columns: Sequence[str]) -> bool:
     """Tell whether a booking's cell holds what a target was to write, and held something else before."""
     ours, row = plain(target.new), cells.get(target.key)
     if row is None or target.header not in columns or ours == target.old:
         return False
     return row[columns.index(target.header)] == ours
+
+
+def _not_planned(count: int) -> SyncFailed:
+    what = "1 cell" if count == 1 else f"{count} cells"
+    cause = f"{what} that an earlier run wrote into a wrong place must be put right first, which is no part of the plan"
+    return SyncFailed("plan_changed", cause, "let a run without --plan put them right, then look again with --dry-run")
 
 
 def _place(target: Target) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sync.batch import Target, plain
 from sync.plan import DUPLICATE, LIVE, REMOVED, STATE, Cell, Plan, Row
 
 _ID_LENGTH = 12
@@ -15,6 +16,19 @@ def plan_id(plan: Plan) -> str:
     changes = sorted((change.key, sorted(change.cells.items())) for change in plan.changes)
     text = json.dumps([sorted(plan.added.items()), changes])
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_LENGTH]
+
+
+def beyond(plan: Plan, printed: Plan) -> str:
+    """Say what a plan would write that a printed one would not; "" when nothing."""
+    cells = {(change.key, place): cell for change in printed.changes for place, cell in change.cells.items()}
+    cells |= {(key, place): cell for key, row in printed.added.items() for place, cell in enumerate(row)}
+    for key, row in plan.added.items():
+        if printed.added.get(key) != row:
+            return f"a new row of booking {key}"
+    for change in plan.changes:
+        if any(cells.get((change.key, place)) != cell for place, cell in change.cells.items()):
+            return f"a change of booking {change.key}"
+    return ""
 
 
 def as_data(plan: Plan, rows: Sequence[Row], columns: Sequence[str]) -> dict[str, Any]:
@@ -71,6 +85,22 @@ def lines(plan: Plan, rows: Sequence[Row], columns: Sequence[str]) -> Iterator[s
     for key in plan.edited:
         yield f"= {key}: a user's edit stays" if not _restored(plan, key) else f"= {key}: a user's edit is undone"
     yield f"plan {data['plan']}" if plan.writes else "nothing to write"
+
+
+def restored(targets: Sequence[Target]) -> list[dict[str, Any]]:
+    """Return for a program what is put right before a plan: cells that earlier writes put into wrong places."""
+    return [
+        {"row": t.row + 1, "column": t.header, "booking": t.key, "now": t.old, "then": plain(t.new)} for t in targets
+    ]
+
+
+def restore_lines(targets: Sequence[Target]) -> Iterator[str]:
+    """Yield the same for a reader."""
+    for each in restored(targets):
+        yield (
+            f"^ row {each['row']}, {each['column']}: {_shown(each['now'])} -> {_shown(each['then'])} "
+            "(a write of an earlier run came there)"
+        )
 
 
 def _restored(plan: Plan, key: str) -> bool:

@@ -192,7 +192,7 @@ def _wrong(target: Target, batch: Batch, copy: _Copy, known: Known, verdict: Ver
 
 def _same_place(one: Stray, other: Stray) -> bool:
     return (
-        not one.unit
+        not (one.unit or one.lost)
         and (one.key, one.header) == (other.key, other.header)
         and (bool(one.key) or alike(one.like, other.like))
     )

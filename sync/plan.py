@@ -5,6 +5,7 @@ columns only; the last of these is the state, by which the sync marks the rows i
 """
 
 import enum
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
@@ -14,6 +15,8 @@ Cell = str | int | float
 Cells = tuple[Cell, ...]
 Base = Mapping[str, tuple[Cell | None, ...]]
 """The settled cells of each booking, the state last; None where a column is new to us."""
+
+_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 LIVE, REMOVED, DUPLICATE = "live", "removed", "duplicate"
 """The state of a row of ours: in the source, gone from it, or a further row of a booking that has one already."""
@@ -57,9 +60,14 @@ class Policy(msgspec.Struct, frozen=True):
     window: tuple[str, str] = ("", "")
 
     def covers(self, arrival: object) -> bool:
-        """Tell whether a booking with this arrival would be in the source if it existed."""
+        """Tell whether a booking with this arrival would be in the source if it existed. Of an arrival in another
+        spelling than ISO, as a user may type it, nobody can tell where the window has an end.
+        """
         first, last = self.window
-        return (not first or str(arrival) >= first) and (not last or str(arrival) <= last)
+        day = str(arrival)
+        if (first or last) and not _ISO_DAY.fullmatch(day):
+            return False
+        return (not first or day >= first) and (not last or day <= last)
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from sync import credentials, diff, plan
 from sync.api import Api
+from sync.batch import Target
 from sync.converge import Converge, Outside
 from sync.failure import SyncFailed
 from sync.history import History
@@ -19,6 +20,8 @@ from sync.sheet import Sheet
 from sync.source import read as source
 from sync.source.bookings import Aside, Bookings, require_plausible_size
 from wire.secret import Secret
+
+Compare = Callable[[Sequence[Row], Base], Plan]
 
 
 def _random_id() -> int:
@@ -51,9 +54,10 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Preview(Done, frozen=True):
-    """What a run would do, and the rows of the sheet that it would do it to."""
+    """What a run would do, the rows of the sheet that it would do it to, and what it would put right before."""
 
     rows: tuple[Row, ...] = ()
+    restores: tuple[Target, ...] = ()
 
 
 def sync(context: Context) -> Done:
@@ -61,25 +65,21 @@ def sync(context: Context) -> Done:
     bookings, sheet, token = _sides(context)
     # At once: a later failure of this run says nothing against the token.
     context.history.token_worked(token.fingerprint, context.now())
+    compare: Compare = partial(_compare, context.settings, bookings)
+    if context.expected:
+        compare = printed_only(context.expected, compare)
     work = _converge(context, sheet)
-    first: list[Plan] = []
-
-    def compare(rows: Sequence[Row], base: Base) -> Plan:
-        found = _compare(context.settings, bookings, rows, base)
-        if not first:
-            _require_expected(context, found)
-            first.append(found)
-        return found
-
-    return Done(work.run(compare, bookings.cells.keys()), len(bookings), bookings.aside)
+    done = work.run(compare, bookings.cells.keys(), planned_only=bool(context.expected))
+    return Done(done, len(bookings), bookings.aside)
 
 
 def preview(context: Context) -> Preview:
     """Return what `sync` would do first, and write nothing anywhere. Raises `SyncFailed`."""
     bookings, sheet, _ = _sides(context)
-    table = _converge(context, sheet).read()
+    work = _converge(context, sheet)
+    table = work.read()
     found = _compare(context.settings, bookings, table.rows, context.history.base())
-    return Preview(found, len(bookings), bookings.aside, table.rows)
+    return Preview(found, len(bookings), bookings.aside, table.rows, work.restores(table))
 
 
 def prove_writable(settings: Settings, secrets_folder: Path, now: datetime, pause: Callable[[float], None]) -> None:
@@ -124,13 +124,25 @@ def _converge(context: Context, sheet: Sheet) -> Converge:
     return Converge(sheet, context.history, outside, context.settings)
 
 
-def _require_expected(context: Context, found: Plan) -> None:
-    """Refuse to write anything but what was printed."""
-    if not context.expected:
-        return
-    if (name := diff.plan_id(found)) != context.expected:
-        cause = f"what would be written now ({name}) is not what was printed ({context.expected}): nothing was written"
-        raise SyncFailed("plan_changed", cause, "look at it again with --dry-run")
+def printed_only(name: str, compare: Compare) -> Compare:
+    """Return what plans as `compare` does, and refuses to write anything but the plan that was printed by this name:
+    also in later rounds, when users have changed more. Raises `SyncFailed`.
+    """
+    printed: list[Plan] = []
+
+    def compared(rows: Sequence[Row], base: Base) -> Plan:
+        found = compare(rows, base)
+        if not printed:
+            if (now := diff.plan_id(found)) != name:
+                cause = f"what would be written now ({now}) is not what was printed ({name}): nothing was written"
+                raise SyncFailed("plan_changed", cause, "look at it again with --dry-run")
+            printed.append(found)
+        elif more := diff.beyond(found, printed[0]):
+            cause = f"users changed the sheet meanwhile: {more} was not printed, and is not written; what was, may be"
+            raise SyncFailed("plan_changed", cause, "look again with --dry-run; the next run by itself writes all")
+        return found
+
+    return compared
 
 
 def _compare(settings: Settings, bookings: Bookings, rows: Sequence[Row], base: Base) -> Plan:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from sync.source.settings import KINDS, ROW, Field, File, Http, Paging, Source, Window
+from sync.source_settings import KINDS, ROW, Field, File, Http, Paging, Source, Window
 from wire.addresses import QUEUE, QueueUrl, Url
 from wire.values import Invalid, Value, decode
 
@@ -140,9 +140,19 @@ def _source(data: Any) -> Source:
     source: Source = decode(KINDS[kind], data, "sync.source")
     if isinstance(source, Http):
         _require_valid_paging(source.paging)
+        _require_valid_body(source)
         if source.header_value and "{secret}" not in source.header_value:
             raise Invalid("sync.source.header_value", 'must have {secret} where the secret goes, or be ""')
     return source
+
+
+def _require_valid_body(source: Http) -> None:
+    """Refuse names of which one is a value and another stands inside it: no JSON can be both."""
+    own = (source.paging.param, source.paging.size_param, source.window.from_param, source.window.to_param)
+    names = {*source.parameters, *filter(None, own)} if source.in_body else set()
+    for name in sorted(names):
+        if inside := [other for other in names if other.startswith(f"{name}.")]:
+            raise Invalid("sync.source.parameters", f"{name} can't be a value and hold {min(inside)}")
 
 
 def _require_valid_paging(paging: Paging) -> None:

@@ -10,7 +10,8 @@ from sync.failure import SyncFailed
 
 FIELDS = (
     "sheets(properties(sheetId,title,gridProperties(rowCount,columnCount)),merges,"
-    "protectedRanges(range,description,warningOnly,requestingUserCanEdit),tables(name,range))"
+    "protectedRanges(range,description,warningOnly,requestingUserCanEdit),tables(name,range)),"
+    "developerMetadata(metadataId,metadataValue)"
 )
 """What is asked of the spreadsheet."""
 _MOST_CELLS, _MOST_TABS = 10_000_000, 200
@@ -22,11 +23,15 @@ class Shape(msgspec.Struct, frozen=True):
     """The spreadsheet without its cells."""
 
     tabs: tuple[Mapping[str, Any], ...]
+    marks: Mapping[int, str] = {}
+    """What batches noted beside the sheet: the id of each one's copy, with its title."""
 
     @staticmethod
     def of(answer: Mapping[str, Any]) -> "Shape":
         """Read an answer of spreadsheets.get."""
-        return Shape(tuple(answer.get("sheets", ())))
+        noted = answer.get("developerMetadata", ())
+        marks = {int(each["metadataId"]): str(each.get("metadataValue", "")) for each in noted}
+        return Shape(tuple(answer.get("sheets", ())), marks)
 
     def tab_titled(self, title: str) -> int | None:
         """Return the id of the tab of a title."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from sync import blocks, shape
+from sync.api import SheetsRefused
 from sync.batch import Batch
 from sync.judge import Before
 from sync.plan import Cells
@@ -80,9 +81,16 @@ class Sheet:
         """Carry out what begins a write and takes it back: nobody sees it, and nothing of it stays."""
         self._call("POST", ":batchUpdate", {"fields": "spreadsheetId"}, blocks.touch(tab, copy))
 
-    def delete(self, copy: int) -> None:
-        """Delete a copy."""
-        self._call("POST", ":batchUpdate", None, _json({"requests": [{"deleteSheet": {"sheetId": copy}}]}))
+    def delete(self, batch: Batch) -> None:
+        """Delete a batch's copy and its mark; where the copy is gone already, the mark."""
+        try:
+            self._call("POST", ":batchUpdate", None, blocks.delete(batch))
+        except SheetsRefused as refused:
+            # By a user, or by the same call before.
+            if "No grid with id" not in refused.said:
+                raise
+            if batch.marked:
+                self._call("POST", ":batchUpdate", None, blocks.unmark(batch))
 
 
 def _rows(answer: Mapping[str, Any]) -> Before:

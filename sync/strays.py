@@ -3,7 +3,7 @@ soon as it is found again.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from sync.table import Reader, Table
 
 class Stray(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cell that holds `ours` and held `value` (shown as `was`), in the row and column of these names; or a `unit`:
-    the cells of a new row that came to stand in a wrong place, to be blanked.
+    the cells of a new row that came to stand in a wrong place, to be blanked. A `lost` one came where none can tell.
 
     `like` is the row's content after our write, by which a row without a key is known again.
     """
@@ -30,11 +30,14 @@ class Stray(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     was: Cell = ""
     like: Cells = ()
     unit: Cells = ()
+    lost: bool = False
 
     def __str__(self) -> str:
         """Say it to a reader."""
         if self.unit:
             return f"a new row of booking {self.booking} in a wrong place"
+        if self.lost:
+            return f"{self.ours!r} of booking {self.booking}, {self.column}, came into a place that can't be told"
         row = f"the row of {self.key}" if self.key else "a row without a booking"
         return (
             f"{self.ours!r} of booking {self.booking} came into {row}, column {self.header!r}, which held {self.was!r}"
@@ -45,6 +48,8 @@ def locate(number: int, stray: Stray, table: Table, reader: Reader) -> tuple[Tar
     """Return what undoes a stray in the sheet as it is now: nothing when its cell was changed since, None when it can't
     be told where it is.
     """
+    if stray.lost:
+        return None
     if stray.unit:
         return _unit(number, stray, table, reader)
     # What came over a booking's id is what its row is called now.
@@ -105,17 +110,17 @@ def _unit(number: int, stray: Stray, table: Table, reader: Reader) -> tuple[Targ
     return tuple(blanked)
 
 
-def stands_astray(cells: Cells, key: str, known: Container[str], table: Table, reader: Reader) -> bool:
-    """Tell whether a new row of ours stands in a wrong place, of which no copy says so: a row of no known booking
-    holds its key and all the rest of it.
+def is_in_place(cells: Cells, key: str, table: Table, reader: Reader) -> bool:
+    """Tell whether a new row of ours stands where it belongs, as far as the sheet shows it without a copy: a row has
+    its id, and what is not in its column was changed since: it is nowhere else in that row.
     """
-    header, wanted = table.header, Counter(c for c in cells if c != "")
-    rows = table.grid[1:]
-    # The key first: of few rows the rest is looked at.
-    near = (
-        row for row in rows if key in map(str, row) and (named := reader.key(header, row)) != key and named not in known
-    )
-    return any(wanted <= Counter(content(row, header, reader)) for row in near)
+    row = next((row for row in table.rows if row.key == key), None)
+    if row is None:
+        return False
+    pairs = [*zip(cells, row.cells, strict=False)]
+    held = Counter(content(table.grid[row.number - 1], table.header, reader))
+    elsewhere = held - Counter(ours for ours, shown in pairs if ours == shown)
+    return not any(elsewhere[ours] for ours, shown in pairs if ours not in ("", shown))
 
 
 def _target(number: int, table: Table, reader: Reader, at: tuple[int, int], value: Entered) -> Target:

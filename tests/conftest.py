@@ -1,31 +1,19 @@
-"""Tests run on several processes: what shares a host stays together, a folder of e2e; else a file does, also one of the
-chain, for which each process makes a cloud of its own.
-
-The longest begin first, so that all processes end at about the same time.
-"""
+"""Tests run on several processes; tests/division.py says which has which."""
 
 import gc
 import os
-from pathlib import PurePath
+import signal
 
 import pytest
+
+from tests.division import CHAIN, DEMO, rank
 
 # What is imported and collected stays to the end: looking for rings among it, again and again, took a third of that.
 gc.disable()
 
-PROVISION = "tests/e2e/provision"
-CHAIN = "tests/e2e/chain"
-DEMO = f"{CHAIN}/test_demo.py"
-"""Before the chain's others: the first tests of a process say how its cloud is made."""
-LONGEST = (PROVISION, DEMO, CHAIN, "tests/e2e", "tests/contract")
-
-
-def shared(nodeid):
-    """The folder or file whose tests stay in one process."""
-    file = PurePath(nodeid.split("::")[0])
-    is_folder = file.parts[:2] == ("tests", "e2e") and not file.is_relative_to(CHAIN)
-    return str(PurePath(*file.parts[:3]) if is_folder else file)
-
+# A shell ignores it for what it starts in the background, and so would every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OTHER = pytest.StashKey[str]()
 
@@ -52,7 +40,7 @@ def pytest_report_header(config):
 
 def pytest_collection_modifyitems(config, items):
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), 9))
+        items.sort(key=lambda item: rank(item.nodeid))
     else:  # one process alone begins with what fails soonest
         items.sort(key=lambda item: item.nodeid.startswith(CHAIN) and not item.nodeid.startswith(DEMO))
 
@@ -80,30 +68,8 @@ def pytest_configure_node(node):
 
 @pytest.hookimpl(optionalhook=True)  # an operator's `fab verify` collects below here without xdist
 def pytest_xdist_make_scheduler(config, log):
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - as above
-
-    class Together(LoadScopeScheduling):
-        def _split_scope(self, nodeid):
-            return shared(nodeid)
-
-        def _assign_work_unit(self, node):
-            if self._makes_no_cloud(node):
-                self.workqueue.move_to_end(self._of_no_cloud(), last=False)
-            super()._assign_work_unit(node)
-
-        def _reschedule(self, node):
-            if self.workqueue and self._makes_no_cloud(node) and not self._of_no_cloud():
-                node.shutdown()  # otherwise it would keep its last test until the others have ended
-            else:
-                super()._reschedule(node)
-
-        def _makes_no_cloud(self, node):
-            """The process with the longest folder comes to the chain when that is nearly over: too late for a cloud."""
-            return len(self.nodes) > 1 and PROVISION in self.assigned_work[node]
-
-        def _of_no_cloud(self):
-            return next((scope for scope in self.workqueue if not scope.startswith(CHAIN)), None)
+    from tests.scheduler import Scheduler  # noqa: PLC0415 - as above
 
     # Otherwise xdist begins with what has the most tests, which are the quickest.
     config.option.loadscopereorder = False
-    return Together(config, log)
+    return Scheduler(config, log)

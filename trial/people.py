@@ -57,6 +57,13 @@ class Editor:
                 return {"sheetId": 0, **sheet["properties"]}
         raise Otherwise(f"there is no tab {title or self.worksheet!r}")
 
+    def left(self) -> list[str]:
+        """Return what the sync should have taken away again: copies of the tab, and marks. Raises `Otherwise`."""
+        found = self._call("GET", "?fields=sheets.properties.title,developerMetadata")
+        titles = [str(sheet["properties"]["title"]) for sheet in found["sheets"]]
+        marks = [each for each in found.get("developerMetadata", ()) if each.get("metadataKey") == "jada"]
+        return [title for title in titles if title.startswith(".jada")] + [str(each) for each in marks]
+
     def rows(self) -> list[list[Any]]:
         """Return all values of the tab, the header first."""
         chosen = {"dataFilters": [{"gridRange": {"sheetId": self.tab()["sheetId"]}}], "majorDimension": "ROWS"}
@@ -223,6 +230,8 @@ class People:
         wrong = [text for text, name in found.items() if text != f"note of {name}"]
         if twice or wrong or len(found) != NOTED:
             raise Otherwise(f"after {after}: twice {twice}, notes at the wrong booking {wrong}, {len(found)} notes")
+        if left := self.editor.left():
+            raise Otherwise(f"after {after}: the sync left {left}")
         said = f"{len(counts)} bookings, each once, and {len(found)} notes beside their own"
         self.transcript.say(f"after {after}: {said}")
 

@@ -754,11 +754,13 @@ class HostDay(Written, frozen=True, kw_only=True):
 
 
 class HostReport(Written, frozen=True, kw_only=True):
-    """What a host's dashboard says of it: when its worker was heard of, what is wrong there, how many processes wait
-    for its processors (the load of the last minute), and what is free on its disk. `at` is its own time of day.
+    """What a host's dashboard says of it: how operators call it, when its worker was heard of, what is wrong there, how
+    many processes wait for its processors (the load of the last minute), and what is free on its disk. `at` is its own
+    time of day.
     """
 
     host: str
+    called: str = ""
     beat: int = 0
     at: str = ""
     worker_seen: str | None = None
@@ -788,6 +790,7 @@ class HostStanding(Written, frozen=True, kw_only=True):
     """
 
     host: str
+    called: str = ""
     heard_at: str | None = None
     heard_s: int | None = None
     silent: bool = False

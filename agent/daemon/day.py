@@ -57,6 +57,11 @@ class Day:
         return replace(begun, others=others[:KEPT])
 
     @property
+    def is_kept(self) -> bool:
+        """Whether there is a file: without one nothing was used here yet, or it was lost."""
+        return self._path.exists()
+
+    @property
     def next(self) -> str:
         """When the next day begins, in RFC 3339."""
         tomorrow = datetime.fromtimestamp(self._clock(), UTC) + timedelta(days=1)
@@ -82,7 +87,7 @@ class Day:
         lost = {f"{session}/lost": usd - ours[session] for session, usd in known.usd_micros.items()}
         more = {key: usd for key, usd in lost.items() if usd > 0}
         begun = tuple(session for session in known.usd_micros if not self.knows(session))
-        if more or begun:
+        if more or begun or not self.is_kept:
             sessions = (*used.sessions, *begun)
             durable.write(self._path, replace(used, sessions=sessions, usd_micros={**used.usd_micros, **more}))
 

@@ -76,6 +76,10 @@ class Outbox:
         """Return the micro-dollars that the session has spent in all."""
         return spent(read(self._journal)).usd_micros
 
+    def got_on(self) -> bool:
+        """Whether the model has answered in this claim."""
+        return any(event.kind is EventKind.SETTLE for event in read(self._journal, self.progress.began_at))
+
     @property
     def is_empty(self) -> bool:
         """Whether the session has no record: it never began, here or elsewhere."""

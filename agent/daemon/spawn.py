@@ -93,6 +93,8 @@ class Process:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != daemon:  # it died before the line above
                 os._exit(1)
+            # Until the session can hear it (`Drain.install`): by default a drain while Python starts would be a crash.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
         self._process = subprocess.Popen(
             release.command(folder.resolve()),

@@ -127,10 +127,10 @@ class Daemon:
         return self._run_session(lease, outbox) and self._settle(outbox)
 
     def _recall(self) -> None:
-        """Take over what the queue knows of this host's day, once: state.json may be lost, the day's use is not. A
-        dashboard of an earlier release does not say.
+        """Take over what the queue knows of this host's day, once, and when state.json was lost since: the day's use is
+        not. A dashboard of an earlier release does not say.
         """
-        if not self._recalled:
+        if not (self._recalled and self.day.is_kept):
             with contextlib.suppress(RequestRefused):
                 self.day.learn(self.link(lambda client: client.today(self.host)))
             self._recalled = True
@@ -313,7 +313,7 @@ class Daemon:
             return True
         if end.host_wide:
             self.breaker.open(end.reason)
-        elif end.turns:
+        elif outbox.got_on():
             self.breaker.close()
         if outbox.progress.over:
             self.outboxes.clear(outbox.progress.task)

@@ -91,11 +91,11 @@ def no_room(events: Sequence[Event], one: media.Block, limits: Limits, prices: P
         return f"with it a session would show more than {most_bytes // 10**6} MB. Extract what you need with bash."
     if media.total(before, "pages") + pages > media.MOST_PAGES:
         return f"with it a session would show more than {media.MOST_PAGES} pages. Give a view_range of pages."
-    room = limits.hand_over_tokens - expected(events)
+    room = max(limits.hand_over_tokens - expected(events), 0)
     if one["usual"] >= room:
-        fits = f"; view_range shows some pages of it, now {max(room, 0) // media.PAGE_USUAL} at most" if pages else ""
-        return f"it takes some {one['usual']} tokens, and this session has room for {max(room, 0)}{fits}."
-    prompt = context(events) + unsent(events) + media.total(unsent_shown(events), "tokens") + one["tokens"] + MARGIN
+        fits = f"; view_range shows some pages of it, now {room // media.PAGE_USUAL} at most" if pages else ""
+        return f"it takes some {one['usual']} tokens, and this session has room for {room}{fits}."
+    prompt = bound(events, unsent(events), unsent(events)) + one["tokens"]
     worst = price(prices, model, prompt, limits) + kept_back(prices, model, prompt, limits)
     if spent(events).usd_micros + worst > limits.usd_micros:
         return "what is left of the task's dollars is not enough for what it may cost. Extract what you need with bash."

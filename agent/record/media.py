@@ -78,7 +78,7 @@ def shown_by(block: Block) -> Block | None:
     return source if isinstance(source, dict) and source.get("type") == _KEPT else None
 
 
-def told(one: Block) -> str:
+def caption(one: Block) -> str:
     """Say which file, and which of its pages."""
     pages = one.get("pages", 0)
     if not pages:

@@ -30,9 +30,9 @@ from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
 from agent.session import briefing, endings, request, subtasks
 from agent.session.drain import Drain
-from agent.session.endings import Ending, Fault, Unavailable
+from agent.session.endings import Drained, Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
-from agent.session.retries import Retries
+from agent.session.retries import Retries, in_vain
 from agent.settings import SessionSettings, Settings
 from agent.tools import catalog, opened, repositories, viewing
 from agent.tools.result import CallFailed
@@ -77,7 +77,8 @@ def _to_the_end(folder: Path, journal: Journal, drain: Drain) -> int:
     except Ending as ending:
         last = ending
     except (SandboxUnavailable, Invalid) as error:
-        last = _of_the_host(str(error))
+        # One that could not be made within a drain's grace says nothing of its host.
+        last = Drained(f"asked to stop while it started: {error}") if drain.requested else _of_the_host(str(error))
     except Exception as error:  # noqa: BLE001 - a defect is a fault on record, not a session without an end
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             last = _of_the_host(f"{error}: make room on the host")
@@ -104,6 +105,8 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
     known = opened.Opened(workspace, mirrors, Path(settings.caches), operator.repositories)
     _begin(journal, claim, operator, workspace)
     header = request.header(journal.events)
+    if drain.requested:
+        raise Drained("asked to stop while it started; goes on later")
     budget = limits.Limits(**header["limits"], usd_micros=settings.usd_micros, max_tokens=header["max_tokens"])
     prices = price_file.load(Path(operator.prices) if operator.prices else None, header["model"])
     until = partial(_until, ends, drain)
@@ -153,7 +156,7 @@ def _session(folder: Path, journal: Journal, drain: Drain, clock: Callable[[], f
         ),
         limits=budget,
         prices=prices,
-        retries=Retries(random.SystemRandom().random, time.time),
+        retries=Retries(random.SystemRandom().random, time.time, in_vain(journal.events)),
         drain=drain,
         clock=clock,
         ends=ends,
@@ -209,7 +212,7 @@ def _first_message(journal: Journal, claim: Claim, turns: int, viewer: viewing.V
     today = rfc3339(time.time()).partition("T")[0]
     # A later session reads in its checkpoint what was seen, and looks again where it has to.
     shown = [] if claim.checkpoint else _seen_at_once(claim.context, viewer)
-    said = {"content": briefing.first_message(claim, today, turns, [media.told(one) for one in shown])}
+    said = {"content": briefing.first_message(claim, today, turns, [media.caption(one) for one in shown])}
     journal.append(EventKind.MESSAGE, {**said, **({"shown": shown} if shown else {})})
 
 
@@ -255,7 +258,7 @@ def _take_subtasks(journal: Journal, claim: Claim) -> None:
     answer = request.last_answer(journal.events)
     waiting = {call.id for call in answer.open_calls} if answer else set()
     if claim.waited and claim.waited.tool_use_id in waiting:
-        said = {"tool_use_id": claim.waited.tool_use_id, "content": subtasks.told(claim.waited), "is_error": False}
+        said = {"tool_use_id": claim.waited.tool_use_id, "content": subtasks.report(claim.waited), "is_error": False}
         journal.append(EventKind.TOOL_RESULT, said)
 
 

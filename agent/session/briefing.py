@@ -91,7 +91,7 @@ def first_message(claim: Claim, today: str, turns: int, shown: Sequence[str] = (
     if shown:
         parts.append(f"Shown here: {'; '.join(shown)}.")
     if claim.waited:
-        told = cut(subtasks.told(claim.waited), _CHECKPOINT)
+        told = cut(subtasks.report(claim.waited), _CHECKPOINT)
         parts.append(f"An earlier session waited for subtasks of this task. {told}")
     if claim.checkpoint:
         parts.append(

@@ -90,7 +90,7 @@ def _facts(events: Sequence[Event]) -> str:
         str(call.input["path"]) for call in made if call.input.get("command") in _CHANGES and "path" in call.input
     )
     changed = f"Files changed by the editor: {_head(', '.join([*paths][-_FILES:]), 4 * _HEAD)}" if paths else ""
-    seen = dict.fromkeys(media.told(one) for one in media.shown(events))
+    seen = dict.fromkeys(media.caption(one) for one in media.shown(events))
     viewed = f"Images and documents that were shown: {_head('; '.join(seen), 4 * _HEAD)}" if seen else ""
     listed = "\n".join([f"From the journal, the last of {len(done)} tool calls:", *done[-_CALLS:]]) if done else ""
     return "\n".join(part for part in (changed, viewed, listed) if part)

@@ -28,10 +28,11 @@ class Drain:
         self._woken, self._waker = socket.socketpair()
 
     def install(self) -> None:
-        """Take over SIGTERM, SIGINT and the alarm."""
+        """Take over SIGTERM, SIGINT and the alarm; a SIGTERM that was held back since the start comes now."""
         signal.signal(signal.SIGTERM, self._asked)
         signal.signal(signal.SIGINT, self._asked)
         signal.signal(signal.SIGALRM, self._alarm)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     @property
     def requested(self) -> bool:

@@ -126,7 +126,7 @@ class Session:
                 self._finished(result["finished"], followed=bool(answer and answer.followed))
 
     def _finished(self, finished: dict[str, Any], *, followed: bool) -> None:
-        """End as the model's own outcome says: only what it calls done is done, the rest comes to a person, whose
+        """End as the model's own outcome says: only what it calls done is done, the rest comes to a user, whose
         words let the session go on.
         """
         handed = {name: finished[name] for name in ("result", "files")}

@@ -4,12 +4,14 @@ can do about it.
 
 import email.utils
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from agent.record.host_wide import HOST_WIDE
 from agent.record.times import rfc3339
 from agent.session.endings import Fault, Unavailable
+from wire.types import Event, EventKind, Exit
 
 _PASSING = (408, 409, 429)
 """Refusals below 500 that the same request can get past later."""
@@ -59,8 +61,20 @@ def retry_after(header: str | None, now: float) -> float | None:
     return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_PAUSE_S)
 
 
+def in_vain(events: Sequence[Event]) -> int:
+    """Return how often in a row the session was suspended because its answers broke off: by claims before this one,
+    and without a whole answer since.
+    """
+    since = takewhile(lambda event: event.kind is not EventKind.SETTLE, reversed(events))
+    suspended = [event.data for event in since if event.kind is EventKind.SUSPEND]
+    away = [data for data in suspended if data.get("exit") == Exit.UNAVAILABLE and not data.get("host_wide")]
+    return len(away)
+
+
 class Retries:
-    """How often and how long to try again. `random` gives 0 to 1, `now` the seconds since the epoch."""
+    """How often and how long to try again. `random` gives 0 to 1, `now` the seconds since the epoch; `in_vain` counts
+    the claims before this one that ended because answers broke off.
+    """
 
     REJECTED, CUT = 6, 3
     """Tries in a row that may fail: a cut one costs a turn and may cost money, a rejected one nothing."""
@@ -68,16 +82,21 @@ class Retries:
     """A longer Retry-After suspends: a session that sleeps holds its lease and its memory for nothing."""
     LATER_S, KEY_LATER_S = 120.0, 900.0
     """When a suspended task is due again: an overload passes in minutes, an operator takes longer."""
+    LATEST_S = 3600.0
+    """And at the latest. Each claim of a session whose answers break off costs turns, and may cost money: the next one
+    waits twice as long. What would meet every task is the host's to wait for (`agent.daemon.breaker`).
+    """
 
-    def __init__(self, random: Callable[[], float], now: Callable[[], float]) -> None:
+    def __init__(self, random: Callable[[], float], now: Callable[[], float], in_vain: int = 0) -> None:
         self._random = random
         self._now = now
+        self._in_vain = in_vain
         self._rejected = 0
         self._cut = 0
 
     def succeeded(self) -> None:
         """Count anew."""
-        self._rejected = self._cut = 0
+        self._rejected = self._cut = self._in_vain = 0
 
     def after(self, error: Rejected | Cut) -> float:
         """Return the seconds to wait before the next try; raises `Unavailable` or `Fault` when there is to be none."""
@@ -98,8 +117,10 @@ class Retries:
     def _backoff(self, error: Exception, tries: int, most: int) -> float:
         if tries >= most:
             reason = f"the API failed {tries} times in a row, the last time so: {error}"
-            # Answers that break off may be this conversation's own; refusals are not.
-            raise self._later(reason, self.LATER_S, host_wide=not isinstance(error, Cut))
+            if isinstance(error, Cut):  # these may be this conversation's own; refusals are not
+                pause = min(self.LATER_S * 2**self._in_vain, self.LATEST_S)
+                raise self._later(reason, pause, host_wide=False)
+            raise self._later(reason, self.LATER_S)
         # Half of it by chance: workers that failed together must not all come back together.
         return float(min(2 ** (tries - 1), 30) * (0.5 + self._random() / 2))
 

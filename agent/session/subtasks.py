@@ -37,7 +37,7 @@ def files(claim: Claim) -> list[File]:
     return [file for each in claim.waited.subtasks for file in _files(each, claim.waited)] if claim.waited else []
 
 
-def told(waited: Waited) -> str:
+def report(waited: Waited) -> str:
     """Return how the subtasks ended, in the order in which they were waited for."""
     return "\n\n".join(["They are over:", *(_told(each, waited) for each in waited.subtasks)])
 

@@ -22,7 +22,7 @@ from agent.tools.result import CallFailed, Result, text
 from wire.values import Value, decode
 
 NAME = "open_repository"
-_PATIENCE_S = 900
+_LEAST_TIME_S = 900
 """Seconds that fetching may take at least: a first clone is larger than what a call of the model does."""
 _LARGEST = 4 * 1024 * 1024
 """Bytes of a bundle or a diff that is handed over; a larger one is on the server only."""
@@ -101,7 +101,7 @@ class _Input(Value, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch that was pushed: what a person is told of it, the files that go with it, and its connections."""
+    """A branch that was pushed: what a user is told of it, the files that go with it, and its connections."""
 
     said: str
     files: tuple[str, ...]
@@ -127,7 +127,7 @@ def definition(names: Sequence[str]) -> dict[str, Any]:
 
 def patient(limits: ToolLimits) -> ToolLimits:
     """Return a call's limits with the time that fetching takes."""
-    return replace(limits, seconds=max(limits.seconds, _PATIENCE_S))
+    return replace(limits, seconds=max(limits.seconds, _LEAST_TIME_S))
 
 
 class Repositories:

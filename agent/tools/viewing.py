@@ -36,7 +36,7 @@ class Viewer:
     def view(self, path: str, pages: Sequence[int] | None) -> Result:
         """Return the result that shows a file, of a PDF perhaps some pages only. Raises `CallFailed`."""
         one = self.keep(path, pages)
-        return Result(f"{media.told(one)}: it is shown here.", carries={"shown": [one]})
+        return Result(f"{media.caption(one)}: it is shown here.", carries={"shown": [one]})
 
     def keep(self, path: str, pages: Sequence[int] | None = None) -> media.Block:
         """Read a file, keep its bytes, and return what a record says of it. Raises `CallFailed`."""
@@ -47,7 +47,7 @@ class Viewer:
                 raise CallFailed(f"{path} changed while it was read: view it again.")
             one = {"name": Path(path).name[:200], "media_type": found, "bytes": draft.tell(), **_cost(facts)}
             if why := self._no_room(one):
-                raise CallFailed(f"{media.told(one)} can't be shown: {why}")
+                raise CallFailed(f"{media.caption(one)} can't be shown: {why}")
             return {**one, "sha256": self._blobs.keep(draft)}
 
     def _looked(self, path: str, pages: Sequence[int] | None, draft: BinaryIO) -> tuple[bytes, dict[str, Any]]:

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from doubles.claude import answer, betas, choice, contract, conversation, models, odd, stream, usage
+from doubles.claude import answer, betas, choice, contract, conversation, models, odd, stream, thinking, usage
 from doubles.claude.errors import ApiError, envelope, not_built
 from doubles.claude.faults import Fault
 from doubles.claude.ledger import Entry, Ledger
@@ -93,9 +93,12 @@ class _Double:
             if fault.status:
                 return self._refused_by(request, fault)
         made = self._answer(body, about, played)
-        self._threads.keep(request_body, body, made.model_dump(mode="json"))
+        whole = made.model_dump(mode="json")
+        self._threads.keep(request_body, body, whole)
         self._record(request, body, 200, made, cut=fault.after_events is not None)
-        return self._sent(request, body, made.model_dump(mode="json"), fault)
+        if body.get("context_management") is not None:
+            whole["context_management"] = {"applied_edits": []}  # all that is taken here keeps all
+        return self._sent(request, body, whole, fault)
 
     def _refused_by(self, request: Request, fault: Fault) -> Response:
         headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
@@ -157,7 +160,7 @@ class _Double:
         most = models.window(about.betas)
         if cuts[-1].tokens > most:
             raise ApiError(400, f"prompt is too long: {cuts[-1].tokens} tokens > {most} maximum")
-        reply = choice.shaped(played.reply, body)
+        reply = thinking.thought(choice.shaped(played.reply, body), body)
         return answer.message(reply, body, cuts, self._cache, self._rng, played.stop_reason)
 
     def _id(self, request: Request) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from doubles.claude import choice, media, models
+from doubles.claude import choice, media, models, thinking
+from doubles.claude.betas import PER_TURN
 from doubles.claude.errors import ApiError, not_built
 
 LEAST_THINKING = 1024
 """Tokens of the smallest budget for thinking that the vendor takes."""
-_KNOWN = ("text", "thinking", "redacted_thinking", "tool_use", "tool_result", *media.KINDS)
+_KNOWN = ("text", *thinking.KINDS, "tool_use", "tool_result", *media.KINDS)
 _OURS = ("custom", "bash_20250124", "text_editor_20250124", "text_editor_20250429", "text_editor_20250728")
 
 
@@ -38,16 +39,18 @@ class Conversation:
 
 
 def merged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the messages as turns: content as blocks, neighbours of one role put together, as the API does it."""
+    """Return the messages as turns: content as blocks, neighbours of one role put together, as the API does it; what
+    the system says on the way belongs to the user's turn.
+    """
     turns: list[dict[str, Any]] = []
     for message in messages:
-        content = message["content"]
+        content, role = message.get("content") or [], "assistant" if message["role"] == "assistant" else "user"
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
         # The API joins neighbours, so a result may come in one message and a note in the next.
-        if turns and turns[-1]["role"] == message["role"]:
+        if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         else:
-            turns.append({"role": message["role"], "content": blocks})
+            turns.append({"role": role, "content": blocks})
     return turns
 
 
@@ -55,12 +58,14 @@ def check(body: dict[str, Any], betas: Collection[str] = ()) -> list[dict[str, A
     """Check the rules of conversation and return its turns; raises `ApiError` 400 as the API, 501 for what we lack."""
     _check_tools(body)
     _check_features(body, betas)
+    _check_system(body["messages"], betas)
     turns = merged(body["messages"])
     _check_order(turns)
     for at, turn in enumerate(turns):
         _check_blocks(at, turn)
         _check_pairs(at, turn, turns[at - 1] if at else None, turns[at + 1] if at + 1 < len(turns) else None)
     media.check_all([one for turn in turns for block in turn["content"] for one in _shown(block)])
+    thinking.check(turns, body)
     _check_unique(turns)
     _check_markers(body)
     return turns
@@ -122,17 +127,32 @@ def _check_numbers(body: dict[str, Any], bound: int) -> None:
     if most is not None and most > bound:
         model = body["model"]
         _refuse(f"max_tokens: {most} > {bound}, which is the maximum allowed number of output tokens for {model}")
-    thinking = body.get("thinking", {})
+    mode = body.get("thinking", {})
     budgets = range(LEAST_THINKING, most or bound)
-    if thinking.get("type") == "enabled" and thinking["budget_tokens"] not in budgets:
+    if mode.get("type") == "enabled" and mode["budget_tokens"] not in budgets:
         _refuse(f"thinking.budget_tokens: must be at least {LEAST_THINKING} and less than max_tokens")
+
+
+def _check_system(messages: list[dict[str, Any]], betas: Collection[str]) -> None:
+    """Check what the system says among the messages: words, and how much effort from there on, not before the user."""
+    for at, message in enumerate(messages):
+        if message["role"] != "system":
+            continue
+        if "output_config" in message and not PER_TURN & {*betas}:
+            _refuse(f"messages.{at}.output_config: Extra inputs are not permitted")
+        if message.get("clear_at", "never") != "never":
+            raise not_built("a system message with clear_at")
+        if not message.get("content") and not message.get("output_config"):
+            _refuse(f"messages.{at}: a system message must have content or output_config")
+        if any(part["type"] != "text" for part in message.get("content") or () if isinstance(part, dict)):
+            raise not_built("a system message that adds or removes tools")
+    if messages and messages[0]["role"] == "system":
+        _refuse("messages: first message must use the user role")
 
 
 def _check_order(turns: list[dict[str, Any]]) -> None:
     if not turns:
         _refuse("messages: at least one message is required")
-    if any(turn["role"] == "system" for turn in turns):
-        raise not_built("a system message among the messages")
     if turns[0]["role"] != "user":
         _refuse("messages: first message must use the user role")
     if turns[-1]["role"] != "user":
@@ -154,12 +174,9 @@ def _check_blocks(at: int, turn: dict[str, Any]) -> None:
             media.check(shown, where)
         if block["type"] == "tool_result" and block.get("is_error") and not text(block).strip() and not parts:
             _refuse(f"{where}.tool_result: content cannot be empty if `is_error` is true")
-        if "thinking" in block["type"]:
-            # Every thinking block is a forgery here: no script ever signed one.
-            _refuse(f"{where}: Invalid `signature` in `thinking` block")
         if block["type"] == "text" and not block["text"].strip():
             _refuse("messages: text content blocks must contain non-whitespace text")
-        if block["type"] == ("tool_use" if turn["role"] == "user" else "tool_result"):
+        if block["type"] in (("tool_use", *thinking.KINDS) if turn["role"] == "user" else ("tool_result",)):
             _refuse(f"{where}: `{block['type']}` blocks can't be in a message of the role {turn['role']}")
 
 

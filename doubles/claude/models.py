@@ -14,7 +14,7 @@ WINDOW = 200_000
 LONG_WINDOW = 1_000_000
 """The same with the beta of a long context."""
 MOST_OUTPUT, MOST_OF_SMALL, MOST_WITH_BETA = 128_000, 64_000, 300_000
-"""Tokens of one answer: what clients of today ask of the models, of the small ones, and with the beta for more."""
+"""Tokens of one answer: what clients of today ask of the models, of small ones before 5, and with the beta for more."""
 NAMES: tuple[str, ...] = typing.get_args(typing.get_args(Model)[0])
 
 
@@ -22,7 +22,7 @@ def most_output(name: str, betas: Collection[str] = ()) -> int:
     """Return how many tokens one answer of a model may have."""
     if MANY_TOKENS in betas:
         return MOST_WITH_BETA
-    return MOST_OF_SMALL if "haiku" in name else MOST_OUTPUT
+    return MOST_OF_SMALL if "haiku-4" in name else MOST_OUTPUT
 
 
 def window(betas: Collection[str]) -> int:

@@ -12,8 +12,9 @@ A TOML or JSON file:
     text = "Done."
     stop_reason = "refusal"              # where it is not what follows from the answer
 
-Instead of text and calls, `blocks` has the content as it is. A conversation that asks for more answers than there are
-gets a 501 that says so; one that fits none is played by the built-in scripts.
+Instead of text and calls, `blocks` has the content as it is; thinking is signed where no signature is given. A
+conversation that asks for more answers than there are gets a 501 that says so; one that fits none is played by the
+built-in scripts.
 """
 
 import json

@@ -205,10 +205,12 @@ class Book:
     sheets: list[Sheet]
     shared: Mapping[str, str] = field(default_factory=dict)
     """Accounts with whom the owner shared it, each a writer or a reader."""
+    metadata: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Developer metadata of the spreadsheet as a whole, by its id."""
 
     def copy(self) -> "Book":
         """Return one that can be changed without changing this one."""
-        return Book(self.id, self.properties, [sheet.copy() for sheet in self.sheets], self.shared)
+        return Book(self.id, self.properties, [sheet.copy() for sheet in self.sheets], self.shared, self.metadata)
 
     def require_role(self, account: str, *, write: bool) -> None:
         """Refuse an account that may not read, or not write. Raises `GoogleError` PERMISSION_DENIED."""

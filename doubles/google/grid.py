@@ -48,6 +48,7 @@ def spreadsheet(book: Book, base: str, ranges: Sequence[Target] = (), *, data: b
         "spreadsheetId": book.id,
         "properties": book.properties,
         "sheets": sheets,
+        **({"developerMetadata": list(book.metadata.values())} if book.metadata else {}),
         "spreadsheetUrl": f"{base}/spreadsheets/d/{book.id}/edit",
     }
 

@@ -64,6 +64,7 @@ def _encode(book: Book) -> dict[str, Any]:
         "sheets": sheets,
         "formats": list(formats),
         "shared": book.shared,
+        "metadata": list(book.metadata.values()),
     }
 
 
@@ -118,7 +119,8 @@ def _decode(data: dict[str, Any]) -> Book:
         )
         for s in data["sheets"]
     ]
-    return Book(data["id"], data["properties"], sheets, data.get("shared", {}))
+    metadata = {each["metadataId"]: each for each in data.get("metadata", ())}
+    return Book(data["id"], data["properties"], sheets, data.get("shared", {}), metadata)
 
 
 def _decode_row(row: dict[str, Any], formats: list[dict[str, Any]]) -> Row:

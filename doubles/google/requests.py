@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from doubles.google import mask as masks
-from doubles.google import moving, overlays
+from doubles.google import metadata, moving, overlays
 from doubles.google.book import Book, Sheet
 from doubles.google.call import Call
 from doubles.google.cells import append_cells, repeat_cell, update_cells
@@ -245,6 +245,7 @@ KINDS: Mapping[str, Callable[[Book, Args], Answer]] = {
     "updateCells": update_cells,
     "updateSheetProperties": _update_sheet_properties,
     "updateSpreadsheetProperties": _update_spreadsheet_properties,
+    **metadata.KINDS,
     **overlays.KINDS,
     **moving.KINDS,
 }

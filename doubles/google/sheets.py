@@ -1,5 +1,6 @@
 """Sheets v4 over HTTP: every request and every answer is checked against Google's description."""
 
+import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ WRITING: Mapping[str, Callable[[Call], dict[str, Any]]] = {
     "spreadsheets.batchUpdate": requests.batch_update,
     **values.WRITING,
 }
+_SMALL = 1000
+"""Bytes of an answer that is not packed."""
 _DEFAULTS = {
     "title": "Untitled spreadsheet",
     "locale": "en_US",
@@ -71,7 +74,7 @@ class Sheets:
             asked = Asked(values, request.query_params.multi_items(), caller.account, _base(request))
 
             async def carry_out() -> Response:
-                return JSONResponse(self.answer(operation, asked, await request.body()))
+                return _packed(request, JSONResponse(self.answer(operation, asked, await request.body())))
 
             return await self._faults.play("sheets", request, carry_out)
         except GoogleError as failure:
@@ -158,6 +161,15 @@ class Asked:
     query: Sequence[tuple[str, str]] = ()
     account: str = ""
     base: str = ""
+
+
+def _packed(request: Request, answer: Response) -> Response:
+    """Pack an answer as Google does: where it is asked for, and the program's name has the word in it, too."""
+    named, asked = (request.headers.get(name, "") for name in ("User-Agent", "Accept-Encoding"))
+    if "gzip" not in named or "gzip" not in asked or len(answer.body) < _SMALL:
+        return answer
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(gzip.compress(answer.body, 1), answer.status_code, headers, answer.media_type)
 
 
 def _base(request: Request) -> str:

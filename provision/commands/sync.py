@@ -33,14 +33,25 @@ def sync_plan(
     _context: Context, *, apply: str = "", json: bool = False, stack: str | None = None, host: str | None = None
 ) -> None:
     """Print every cell that the sync would write, by the settings as they are here; or write exactly that."""
-    words = ["--plan", apply] if apply else ["--dry-run", *(["--json"] if json else [])]
+    words = [*(["--plan", apply] if apply else ["--dry-run"]), *(["--json"] if json else [])]
     _run(words, stack, host, "docs/google.md says what each name means")
 
 
-@task(positional=["booking"], help={**ONE_HOST, "booking": "its id"}, example="fab sync-explain J00042 --stack prod")
-def sync_explain(_context: Context, booking: str, stack: str | None = None, host: str | None = None) -> None:
+@task(
+    positional=["booking"],
+    help={**ONE_HOST, **JSON, "booking": "its id"},
+    example="fab sync-explain J00042 --stack prod",
+)
+def sync_explain(
+    _context: Context, booking: str, *, json: bool = False, stack: str | None = None, host: str | None = None
+) -> None:
     """Tell what happened to a booking in the sheet: added, changed, removed, what won and what lost."""
-    _run(["--explain", booking], stack, host, "is the id right? Changes are kept since the sync first ran")
+    _run(
+        ["--explain", booking, *(["--json"] if json else [])],
+        stack,
+        host,
+        "is the id right? Changes are kept since the sync first ran",
+    )
 
 
 def _run(words: Sequence[str], stack: str | None, host: str | None, cure: str) -> None:

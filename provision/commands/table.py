@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 from invoke.context import Context
 
@@ -43,7 +43,7 @@ def table_key(_context: Context, stack: str | None = None) -> None:
         give(any_key(progress))
         return
     with answering(table):
-        iam = boto3.client("iam", region_name=target.inventory.region)
+        iam = botocore.session.get_session().create_client("iam", region_name=target.inventory.region)
         with progress.step(f"make a key of {table.user}, and read the table {table.name} by it"):
             before, key = make(iam, table, lambda key: is_known(target.inventory, table, key))
         give(key)
@@ -98,7 +98,7 @@ def _last_used(iam: Any, key_id: str) -> datetime:
 def is_known(inventory: Inventory, table: Table, key: Secret) -> bool:
     """Whether the table can be read by a key; asks until it can, for a while."""
     key_id, _, secret = key.reveal().strip().partition(":")
-    client = boto3.session.Session().client(
+    client = botocore.session.get_session().create_client(
         "dynamodb", region_name=inventory.region, aws_access_key_id=key_id, aws_secret_access_key=secret
     )
     end = time.monotonic() + KNOWN_WITHIN_S

@@ -19,7 +19,7 @@ from wire.values import encode
 
 PAUSE_S = 1.0
 """Between two looks: the worker delivers a record within a second or two."""
-PATIENCE = 30
+MOST_MISSED = 30
 """Looks in a row that may go unanswered: a deploy restarts the dashboard."""
 LAST = (0, 1_000_000)
 INTERRUPTED = 130
@@ -80,7 +80,7 @@ def watched(
             first, missed = False, 0
         except Unreachable:
             missed += 1
-            if missed >= PATIENCE:
+            if missed >= MOST_MISSED:
                 raise
         else:
             if item.state not in _GOES_ON:

@@ -70,6 +70,9 @@ class Deploy:
         """
         self._require_unchanged()
         trials.clear(self.record)
+        # The way back says nothing of it.
+        if called := self.orders.get("called"):
+            self.record.call(called)
         self._system()
         self._release()
         release = self.orders["id"]

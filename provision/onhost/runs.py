@@ -48,6 +48,10 @@ class Record:
         """Say that nothing is pending."""
         durable.remove(self._pending)
 
+    def call(self, name: str) -> None:
+        """Keep how operators call this host: the dashboard tells it."""
+        durable.write(self.home / "called", f"{name}\n".encode(), 0o644)
+
     def proven(self) -> list[str]:
         """Return the releases that were proven, the latest first."""
         return [str(each["id"]) for each in self._listed()]

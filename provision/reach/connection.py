@@ -43,6 +43,8 @@ class ConnectionLost(CommandError):
 
 CHUNK = 1 << 16
 """Bytes that are taken from a command at once."""
+PIECE = 1 << 20
+"""Bytes that are given to paramiko at once."""
 START_S = 60.0
 """How long opening a channel and starting a program may take on a host at its slowest; seen: 30 s at a load of 12."""
 LOST = -1
@@ -71,7 +73,9 @@ class Host:
             first_s = None if silence_s is None else silence_s + START_S
             sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]), timeout=first_s)
             with suppress(OSError):  # a command that ended before it read all says why below
-                sent.channel.sendall(stdin)
+                # In pieces: paramiko copies all that is left for each packet, of a release's wheels 21 GB in all.
+                for start in range(0, len(stdin), PIECE):
+                    sent.channel.sendall(stdin[start : start + PIECE])
                 # Programs read their standard input to its end.
                 sent.channel.shutdown_write()
             for line in out.channel.makefile("rb"):  # `out` itself decodes, and raises for what is no UTF-8

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from provision.early import EARLY
+from provision.early import EARLY, WORDS
 from provision.errors import CommandError
 from wire.values import Invalid, Value, decode
 
@@ -77,9 +77,14 @@ def stack_name(given: str | None, environ: Mapping[str, str]) -> str:
     return given or environ.get("JADA_STACK") or LOCAL
 
 
-def parse(outputs: str) -> Inventory:
-    """Read the JSON of `pulumi stack output --json`; raises `CommandError` when infra's output isn't in it."""
-    data = json.loads(outputs)
+STACK = "pulumi:pulumi:Stack"
+"""The type of the resource whose outputs are a stack's own."""
+
+
+def parse(exported: str) -> Inventory:
+    """Read the JSON of `pulumi stack export`; raises `CommandError` when infra's output isn't in it."""
+    resources = (json.loads(exported).get("deployment") or {}).get("resources") or ()
+    data = next((each.get("outputs") or {} for each in resources if each["type"] == STACK), {})
     if "inventory" not in data:
         raise NothingMade("the stack has no output `inventory`: nothing was made yet", "run `pulumi up` first")
     try:
@@ -96,7 +101,7 @@ UNREADABLE = ("credential", "expiredtoken", "accessdenied", "access denied", "ss
 
 def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     """Ask Pulumi for a stack's outputs and check that stack and cloud belong together."""
-    inventory = parse(_pulumi(("stack", "output", "--json", "--stack", stack), stack, root, environ))
+    inventory = parse(_pulumi((*WORDS, stack), stack, root, environ))
     require_matching_cloud(stack, inventory, environ)
     return inventory
 

@@ -152,6 +152,7 @@ def deploy(
             raise lacks_secrets(host.name, prepared.plan)
         uploaded = upload(host, prepared, progress)
     orders = plan.orders(prepared.plan, health(source), **uploaded)
+    orders["called"] = host.name
     if source.tested:
         # By the new release, before it is switched to: a first deploy has no other.
         orders["notify"] = notify.command(f"{HOME}/releases/{prepared.plan.release}", "--unless-tested")

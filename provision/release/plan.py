@@ -176,7 +176,7 @@ def lines(plan: Plan) -> Iterator[str]:
     for action, what in changes(plan):
         yield f"will {action:<9}  {what}"
     for each in plan.named:
-        yield f"differs  {desired.told(each)}"
+        yield f"differs  {desired.described(each)}"
     for line in pause_lines(plan.paused):
         yield f"stays paused    {line}"
 

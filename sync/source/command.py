@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from sync.failure import SyncFailed
 from sync.source.file import LINE_BYTES, parsed
-from sync.source.settings import Command
+from sync.source_settings import Command
 from wire.secret import Secret
 
 _GO_FIRST = 'echo 1000 > /proc/self/oom_score_adj; exec "$@"'

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sync.plan import Cell, Cells
-from sync.source.settings import ROW, Field
+from sync.source_settings import ROW, Field
 
 _CELL_LIMIT = 50_000
 """Characters a cell of a Google sheet can hold."""

@@ -2,41 +2,41 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from sync.failure import SyncFailed
 from sync.source.bookings import odd
 from sync.source.fields import named, value_at
-from sync.source.settings import File
+from sync.source_settings import File
 
 _TRIES = 3
 """Readings, when each time somebody writes the file meanwhile."""
 _JSON_BYTES = 16 * 2**20
 """Of a JSON file, which is parsed as one: in memory it is several times as large."""
+Collected = TypeVar("Collected")
 LINE_BYTES = 2**20
 """Of one record in a line."""
 _WRITE = "have it written under another name and renamed: then one reader sees the old file, the next the new one"
 
 
-def records(source: File, now: float) -> tuple[Sequence[str], list[Any]]:
-    """Return the records of a file that nobody wrote to meanwhile; `now` in seconds since 1970. Raises `SyncFailed`.
+def collected(source: File, now: float, collect: Callable[[Sequence[str], Iterator[Any]], Collected]) -> Collected:
+    """Return what `collect` makes of the records of a file that nobody wrote to meanwhile, else it is called once more;
+    `now` in seconds since 1970. Raises `SyncFailed`.
 
-    Those of CSV are rows of values, and the header that names these comes first; the others are whole: no header.
+    The records of CSV are rows of values, and the header names these; others are whole: no header. They come one by
+    one: those of a large file would not fit into the unit's memory.
     """
     path = Path(source.path)
     try:
         for _ in range(_TRIES):
             before = _seen(path)
             _require_fresh(source, now - before[0])
-            with path.open(encoding=source.encoding, newline="") as text:
-                found = (
-                    _rows(text, source.delimiter)
-                    if source.format == "csv"
-                    else ((), [*_whole(source, text, before[1])])
-                )
+            with _opened(source) as text:
+                found = collect(*(_rows(text, source.delimiter) if source.format == "csv" else _whole(source, text)))
             if _seen(path) == before:
                 return found
     except OSError as error:
@@ -44,8 +44,6 @@ def records(source: File, now: float) -> tuple[Sequence[str], list[Any]]:
         raise SyncFailed(
             "bookings_file", cause, "see that it is there and that the user jada-sync may read it"
         ) from error
-    except LookupError:
-        raise odd(f"there is no encoding {source.encoding}", "correct sync.source.encoding") from None
     except UnicodeDecodeError as error:
         cause = f"{path} is not {source.encoding} at byte {error.start}"
         raise odd(cause, "set sync.source.encoding to what the file is written in") from None
@@ -56,13 +54,18 @@ def first(source: File, count: int) -> list[Any]:
     """Return the first records as they are."""
     path = Path(source.path)
     try:
-        with path.open(encoding=source.encoding, newline="") as text:
-            if source.format == "csv":
-                header, rows = _rows(text, source.delimiter, count)
-                return [named(header, row) for row in rows]
-            return [*islice(_whole(source, text, _seen(path)[1]), count)]
+        with _opened(source) as text:
+            header, records = _rows(text, source.delimiter) if source.format == "csv" else _whole(source, text)
+            return [named(header, each) if header else each for each in islice(records, count)]
     except (OSError, UnicodeDecodeError) as error:
         raise odd(f"{path} can't be read ({error})", "correct sync.source.path or sync.source.encoding") from error
+
+
+def _opened(source: File) -> TextIO:
+    try:
+        return Path(source.path).open(encoding=source.encoding, newline="")
+    except LookupError:
+        raise odd(f"there is no encoding {source.encoding}", "correct sync.source.encoding") from None
 
 
 def _seen(path: Path) -> tuple[float, int, int]:
@@ -77,31 +80,42 @@ def _require_fresh(source: File, age_s: float) -> None:
         raise SyncFailed("bookings_file_old", cause, cure)
 
 
-def _whole(source: File, text: TextIO, size: int) -> Iterator[Any]:
+def _whole(source: File, text: TextIO) -> tuple[Sequence[str], Iterator[Any]]:
     if source.format == "jsonl":
-        yield from _lines(text)
-    else:
-        if size > _JSON_BYTES:
-            raise odd(f"{source.path} is larger than {_JSON_BYTES // 2**20} MB", 'write it as format = "jsonl"')
-        try:
-            found = value_at(json.load(text), source.records)
-        except (ValueError, RecursionError) as error:
-            raise odd(
-                f"{source.path} is no JSON ({error})", "see who writes it, and whether it was written whole"
-            ) from None
-        if not isinstance(found, list):
-            raise odd(f"there is no list at {source.records or 'the top of the file'}", "correct sync.source.records")
-        yield from found
-
-
-def _rows(text: TextIO, delimiter: str, count: int | None = None) -> tuple[Sequence[str], list[Any]]:
-    """Return header and rows, so many of them or all."""
-    lines = csv.reader(text, delimiter=delimiter)
+        return (), _lines(text)
+    if _seen(Path(source.path))[1] > _JSON_BYTES:
+        raise odd(f"{source.path} is larger than {_JSON_BYTES // 2**20} MB", 'write it as format = "jsonl"')
     try:
+        found = value_at(json.load(text), source.records)
+    except UnicodeDecodeError:  # it is a ValueError, too
+        raise
+    except (ValueError, RecursionError) as error:
+        cure = "see who writes it, and whether it was written whole"
+        raise odd(f"{source.path} is no JSON ({error})", cure) from None
+    if not isinstance(found, list):
+        raise odd(f"there is no list at {source.records or 'the top of the file'}", "correct sync.source.records")
+    return (), iter(found)
+
+
+def _rows(text: TextIO, delimiter: str) -> tuple[Sequence[str], Iterator[Any]]:
+    """Return header and rows."""
+    lines = csv.reader(text, delimiter=delimiter)
+    with _naming(lines):
         header = next(lines, None)
-        if not header:
-            raise odd("the file is empty: its first line must name the columns", _WRITE)
-        return header, [*islice(filter(None, lines), count)]
+    if not header:
+        raise odd("the file is empty: its first line must name the columns", _WRITE)
+
+    def rows() -> Iterator[Any]:
+        with _naming(lines):
+            yield from filter(None, lines)
+
+    return header, rows()
+
+
+@contextmanager
+def _naming(lines: Any) -> Iterator[None]:
+    try:
+        yield
     except csv.Error as error:
         raise odd(f"line {lines.line_num} is no CSV ({error})", "correct sync.source.delimiter, or the file") from None
 

@@ -1,5 +1,6 @@
 """Bookings of an HTTP API: page after page, slice after slice, until it is certain that none is lacking."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -14,9 +15,9 @@ from sync.failure import SyncFailed
 from sync.settings import Settings
 from sync.source.bookings import ASK, Bookings, Collector, odd
 from sync.source.fields import value_at
-from sync.source.settings import Http, Paging, Window
 from sync.source.token import Tokens
 from sync.source.web import Answer, Web, require_ok
+from sync.source_settings import Http, Paging, Window
 from wire.secret import Secret
 
 _READINGS = 4
@@ -24,6 +25,8 @@ _READINGS = 4
 _PAGES = 10_000
 """Of one slice: what goes on beyond does not end."""
 _COMPARE = "compare [sync.source] with the system's API: `fab sync-source` shows what it answers"
+_NO = ("false", "no", "n", "0", "")
+"""Texts by which a system says that there is no more."""
 _LINK = re.compile(r"<([^>]*)>\s*((?:;[^,<]*)*)")
 
 
@@ -155,7 +158,7 @@ class Reader:
     def _call(self, question: Question) -> Answer:
         headers = {"Accept": "application/json", **self._header()}
         if self.source.in_body:
-            body = json.dumps(dict(question.parameters)).encode()
+            body = json.dumps(_nested(question.parameters)).encode()
             return self.web.call("POST", question.url, headers | {"Content-Type": "application/json"}, body)
         return self.web.call("GET", _with_query(question), headers)
 
@@ -201,14 +204,27 @@ def _following(source: Http, question: Question, got: tuple[object, Answer, int]
     """Return the question after a page, by what it `got`: its data, the answer, and how many records.
 
     Numbered pages end when they are `complete`: the total is reached, or none came. Not by a page that is shorter than
-    asked for: some systems cap the size silently.
+    asked for: some systems cap the size silently. Raises `SyncFailed` where there is more and nothing leads to it.
     """
+    path = source.paging.has_more
+    said = value_at(got[0], path) if path else None
+    has_more = bool(said) and str(said).strip().lower() not in _NO
+    if path and not has_more and source.paging.kind not in ("next_url", "link"):
+        return None
+    following = _next(source, question, got, complete=complete)
+    # What is behind it would be taken for gone.
+    if has_more and following is None:
+        raise odd(f"{path} says that there is more, and nothing leads to it", f"correct sync.source.paging: {_COMPARE}")
+    return following
+
+
+def _next(source: Http, question: Question, got: tuple[object, Answer, int], *, complete: bool) -> Question | None:
     data, answer, count = got
     paging = source.paging
     if paging.kind in ("next_url", "link"):
         found = value_at(data, paging.next) if paging.kind == "next_url" else _linked(answer.headers.get("link", ""))
         return _elsewhere(source, question, str(found)) if found else None
-    if paging.kind == "none" or (paging.has_more and not value_at(data, paging.has_more)):
+    if paging.kind == "none":
         return None
     if paging.kind == "cursor":
         cursor = value_at(data, paging.next)
@@ -235,6 +251,15 @@ def _linked(header: str) -> str:
         if re.search(r';\s*rel="?([^";]*\b)?next\b', about):
             return str(url)
     return ""
+
+
+def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as a body: a dotted name stands inside the object that its beginning names."""
+    body: dict[str, Any] = {}
+    for name, value in parameters.items():
+        *outer, last = name.split(".")
+        functools.reduce(lambda place, key: place.setdefault(key, {}), outer, body)[last] = value
+    return body
 
 
 def _with_query(question: Question) -> str:

@@ -1,7 +1,7 @@
 """The booking system of the settings, read: which kind it is, and what it needs of the outside."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from sync.settings import KEY, Settings
 from sync.source import file
 from sync.source.bookings import Bookings, Collector
 from sync.source.fields import BadField, Columns
-from sync.source.settings import Command, File, Http
+from sync.source_settings import Command, File, Http
 from wire.secret import Secret
 
 if TYPE_CHECKING:
@@ -37,13 +37,15 @@ def read(settings: Settings, outside: Outside) -> Bookings:
     source = settings.origin
     if isinstance(source, Http):
         return _reader(settings, source, outside).read()
-    collector = Collector(settings)
-    if isinstance(source, File):
-        header, records = file.records(source, outside.now())
+
+    def collect(header: Sequence[str], records: Iterable[Any]) -> Collector:
+        collector = Collector(settings)
         collector.take_all(records, header)
-    else:
-        collector.take_all(_printed(source, outside))
-    return collector.bookings()
+        return collector
+
+    if isinstance(source, File):
+        return file.collected(source, outside.now(), collect).bookings()
+    return collect((), _printed(source, outside)).bookings()
 
 
 def first(settings: Settings, outside: Outside, count: int) -> list[Any]:

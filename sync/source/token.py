@@ -11,8 +11,8 @@ import msgspec
 from sync.failure import SyncFailed
 from sync.source.bookings import ASK, odd
 from sync.source.fields import value_at
-from sync.source.settings import Exchange
 from sync.source.web import Web, require_ok
+from sync.source_settings import Exchange
 from wire.disk import replace_file
 from wire.secret import Secret
 

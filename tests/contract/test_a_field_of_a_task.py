@@ -1,4 +1,5 @@
-"""Who adds a field to a task is told of each place that must know it: answer, form, page, `fab`, filter.
+"""Who adds a field to a task is told of each place that must know it: answer, form, page, `fab`, filter, template,
+the model's tool, and what tells two requests apart.
 
 A place that a field does not belong in is said here, with the reason.
 """
@@ -8,18 +9,23 @@ import re
 
 import pytest
 
-from dashboard import forms
+from agent.tools.people import CREATE_TASK
+from dashboard import forms, recurring
 from dashboard.app import create
+from dashboard.requests import digests
+from dashboard.rules import same_request
+from dashboard.settings import Recurring, Settings, Template
 from dashboard.stores import TaskFilter
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
+from provision.commands import queue as refusals
 from provision.commands import task as fab
 from tests.browser import Browser
 from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
-from wire.types import AskedBudget, File, NewTask, State, Task, TasksQuery
-from wire.values import known_fields
+from wire.types import AskedBudget, File, NewTask, Problem, State, Task, TasksQuery
+from wire.values import Invalid, decode, known_fields
 
 TOKEN = Secret("a-token-of-the-tests")
 PARENT = "01KRGKAHG0E073R7GREH4AHP70"
@@ -54,6 +60,21 @@ NOT_FILTERED = {
     *("not_before", "parent", "dedupe_key", "id", "labels"),
 }
 """Fields by which tasks are not listed; labels are, each by itself."""
+NOT_IN_A_TEMPLATE = {
+    "context": "files are chosen for each task",
+    "not_before": "what recurs has its own time",
+    "parent": "only create_task makes children",
+    "dedupe_key": "that of what recurs is the dashboard's own",
+    "id": "only create_task derives ids",
+}
+IN_A_TEMPLATE = {"budget": {"sessions": 3, "dollars": 7.77}}
+"""Fields that a template has under other names."""
+THE_MODELS = {"context": "files"}
+"""Fields that the model names otherwise in `create_task`."""
+NOT_THE_MODELS = {
+    **dict.fromkeys(("priority", "budget", "parent", "id"), "bound to those of its parent"),
+    **dict.fromkeys(("not_before", "dedupe_key", "labels"), "the operator's"),
+}
 FILTERS = {
     "state": State.RUNNING,
     "words": "nothing",
@@ -65,14 +86,29 @@ FILTERS = {
 }
 """A value of each filter that the sample does not fit; it has cost nothing."""
 FITTING = {"most": 0}
+SEARCHED = {"state": "running", "least": "0.5", "most": "0.5", "since": "2031-05-13", "until": "2001-05-13"}
+"""How a filter is typed into the page's form, where not as it is."""
 
 FIELDS = [field.encode_name for field in known_fields(NewTask)]
 
 
+TEMPLATED = [name for name in FIELDS if name not in NOT_IN_A_TEMPLATE]
+OF_A_TEMPLATE = [(name, IN_A_TEMPLATE.get(name, {name: SAMPLES[name]})) for name in TEMPLATED if name in SAMPLES]
+
+
 @pytest.fixture(scope="module")
-def queue():
+def templates():
+    """Settings with one template that has all the fields that a template can have, as far as it has them."""
+    known = {field.encode_name for field in known_fields(Template)}
+    given = {name: value for _, own in OF_A_TEMPLATE for name, value in own.items() if name in known}
+    each = Recurring(template="rooms", cron="0 6 * * 1")
+    return Settings(templates={"rooms": Template(**given)}, recurring={"weekly": each})
+
+
+@pytest.fixture(scope="module")
+def queue(templates):
     """A dashboard with one task that has all fields; yields its URL and the task."""
-    with running(create(MemoryStore(), accepting(TOKEN))) as url:
+    with running(create(MemoryStore(), accepting(TOKEN), templates)) as url:
         client = Client(url, TOKEN)
         client.add_task(NewTask(title="parent", id=PARENT, budget=AskedBudget(usd_micros=10_000_000)))
         yield url, client.add_task(NewTask(**SAMPLES))
@@ -91,13 +127,50 @@ def test_what_is_asked_for_is_answered(queue, field):
     assert answer == sample
 
 
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_request_that_differs_in_it_is_another_request(field):
+    plain, other = NewTask(title="another"), NewTask(**{"title": "another", field: SAMPLES[field]})
+    assert not same_request(digests(plain), digests(other))
+
+
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED])
 def test_the_pages_form_and_fab_ask_for_it(queue, field):
     url, _ = queue
     page = Browser(url, TOKEN)("GET", "/add").data.decode()
     assert all(f'name="{name}"' in page for name in TYPED.get(field, [field]))
+    assert all(("", name) in forms.LABELS for name in TYPED.get(field, [field]))
     options = inspect.signature(fab.add.body).parameters
     assert all(name in options for name in OPTIONS.get(field, [field]))
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED])
+def test_a_refusal_names_the_form_s_field_and_the_option(field):
+    inside = {"budget": ["budget.sessions", "budget.usd_micros"]}.get(field, [field])
+    for name in inside:
+        shown, said = forms.complaint(Invalid(name, "is wrong"), {"title": "t"}, "add")
+        assert shown in TYPED.get(field, [field])
+        assert said == f"{forms.LABELS['', shown]} is wrong."
+        option = str(refusals.refusal(Problem(title="t", status=422, detail="d", field=name))).partition(": ")[2]
+        assert option.startswith("--")
+
+
+@pytest.mark.parametrize("field", TEMPLATED)
+def test_a_template_has_it_or_it_is_said_why_not(queue, templates, field):
+    url, _ = queue
+    names = IN_A_TEMPLATE.get(field, {field: SAMPLES[field]})
+    assert set(names) <= {each.encode_name for each in known_fields(Template)}
+    # A run that recurs, and the form and the command that begin with a template.
+    assert getattr(recurring.new_task("weekly", templates.recurring["weekly"], templates), field) == SAMPLES[field]
+    begun = Client(url, TOKEN).templates()[0]
+    if field != "description":  # the command reads it from a file too, beside the other fields
+        assert getattr(decode(NewTask, fab.typed({}, {}, begun)), field) == SAMPLES[field]
+    page = Browser(url, TOKEN)("GET", "/add?template=rooms").data.decode()
+    assert all(str(value[0] if isinstance(value, tuple) else value) in page for value in names.values())
+
+
+def test_the_model_s_tool_takes_each_field_or_it_is_said_why_not():
+    offered = CREATE_TASK["input_schema"]["properties"]
+    assert {THE_MODELS.get(name, name) for name in FIELDS if name not in NOT_THE_MODELS} == set(offered)
 
 
 @pytest.mark.parametrize("field", [name for name in FIELDS if name not in NOT_TYPED and name not in TYPED])
@@ -130,6 +203,7 @@ def test_each_filter_is_offered_everywhere_and_filters(queue, name):
     assert name in inspect.signature(fab.list_.body).parameters
     page = Browser(url, TOKEN)("GET", "/tasks").data.decode()
     assert f'name="{name}"' in page.partition('role="search"')[2].partition("</form>")[0]
+    assert getattr(forms.query({name: SEARCHED.get(name, FILTERS[name])}), name) is not None
     found = list(Client(url, TOKEN).tasks(**{name: FILTERS[name]}))
     assert (task.id in {each.id for each in found}) == (name in FITTING)
 

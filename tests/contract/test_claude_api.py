@@ -131,7 +131,7 @@ REFUSED = {
     "unknown role": ({"messages": [{"role": "bot", "content": "Hi"}]}, 400, "messages.0"),
     "too many tokens": ({"max_tokens": 128_001}, 400, "max_tokens: 128001 > 128000"),
     "too many tokens of a small model": (
-        {"model": "claude-haiku-5-5", "max_tokens": 64_001},
+        {"model": "claude-haiku-4-5", "max_tokens": 64_001},
         400,
         "max_tokens: 64001 > 64000",
     ),

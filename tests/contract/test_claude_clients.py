@@ -86,11 +86,55 @@ def test_the_betas_of_todays_clients_are_taken(client, beta):
     assert client.beta.messages.create(**asking(), betas=[beta]).stop_reason == "end_turn"
 
 
-def test_what_is_built_by_no_beta_says_so(client):
+CONTEXT = "context-management-2025-06-27"
+KEEPS_ALL = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+
+
+@pytest.mark.parametrize("edit", [{"keep": {"type": "thinking_turns", "value": 1}}, {"type": "compact_20260112"}])
+def test_what_is_built_by_no_beta_says_so(client, edit):
+    edits = {"edits": [{**KEEPS_ALL["edits"][0], **edit}]}
+    if "type" in edit:
+        edits = {"edits": [edit]}
     with pytest.raises(anthropic.InternalServerError, match="context_management is not built"):
-        client.beta.messages.create(
-            **asking(), betas=["context-management-2025-06-27"], context_management={"edits": []}
-        )
+        client.beta.messages.create(**asking(), betas=[CONTEXT], context_management=edits)
+
+
+SYSTEM = {"role": "system", "content": [{"type": "text", "text": "# Environment"}], "output_config": {"effort": "low"}}
+EFFORT = "per-turn-control-2026-07-01"
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", "claude-haiku-5-5"])
+def test_a_request_of_claudes_own_command_line_is_answered(client, model):
+    """As its version 2.1.332 sends them: the most tokens, words of the system on the way, thinking kept and hidden."""
+    request = {
+        **asking(tools=[NOTE], max_tokens=128_000, model=model),
+        "system": [{"type": "text", "text": "You are an agent.", "cache_control": {"type": "ephemeral"}}],
+        "thinking": {"type": "adaptive", "display": "omitted"},
+        "output_config": {"effort": "medium"},
+        "context_management": KEEPS_ALL,
+        "betas": ["claude-code-20250219", CONTEXT, EFFORT, "thinking-token-count-2026-05-13"],
+    }
+    request["messages"] = [{"role": "user", "content": "Hello"}, SYSTEM]
+    with client.beta.messages.stream(**request) as stream:
+        made = stream.get_final_message()
+    assert (made.stop_reason, made.context_management.applied_edits) == ("end_turn", [])
+
+
+@pytest.mark.parametrize(
+    ("messages", "betas", "words"),
+    [
+        ([SYSTEM, {"role": "user", "content": "Hello"}], [EFFORT], "first message must use the user role"),
+        (
+            [{"role": "user", "content": "Hello"}, SYSTEM],
+            [],
+            "messages.1.output_config: Extra inputs are not permitted",
+        ),
+        ([{"role": "user", "content": "Hello"}, {"role": "system", "content": []}], [EFFORT], "must have content"),
+    ],
+)
+def test_words_of_the_system_on_the_way_are_refused_where_the_real_one_does(client, messages, betas, words):
+    with pytest.raises(anthropic.BadRequestError, match=words):
+        client.beta.messages.create(**asking(messages=messages), betas=betas or ["claude-code-20250219"])
 
 
 def test_more_tokens_and_a_longer_prompt_come_with_their_betas(client):
@@ -154,6 +198,75 @@ def test_a_thread_is_held_and_one_that_was_lost_or_went_on_already_says_so(serve
             with pytest.raises(anthropic.APIStatusError) as caught:
                 go_on(previous)
             assert caught.value.body["error"]["details"] == {"error_code": code}
+
+
+THINKING = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+THOUGHT = [
+    {
+        "match": "Think",
+        "answer": [
+            {
+                "blocks": [{"type": "thinking", "thinking": "Where? " * 20}, {"type": "redacted_thinking"}],
+                "calls": [{"name": "look", "input": {"folder": "/work"}}],
+            },
+            {"text": "There are bookings."},
+        ],
+    }
+]
+
+
+def thinks(url, *, stream, **more):
+    """The answer of a model that thinks, as a client that streams or does not has it, to be sent back."""
+    request = asking("Think", tools=[BASH], **{**THINKING, **more})
+    if not stream:
+        made = client_of(url).messages.create(**request)
+    else:
+        with client_of(url).messages.stream(**request) as streamed:
+            made = streamed.get_final_message()
+    return made.model_dump(mode="json", include={"role", "content"}, exclude_none=True)
+
+
+def going_on(said, **more):
+    shown = {"type": "tool_result", "tool_use_id": said["content"][-1]["id"], "content": "ok"}
+    asked = {"role": "user", "content": "Think"}
+    return asking(tools=[BASH], messages=[asked, said, {"role": "user", "content": [shown]}], **{**THINKING, **more})
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_thinking_is_signed_and_taken_back_only_as_it_was(served, stream):
+    with served(THOUGHT) as url:
+        client, said = client_of(url), thinks(url, stream=stream)
+        assert [block["type"] for block in said["content"]] == ["thinking", "redacted_thinking", "tool_use"]
+        assert said["content"][0]["thinking"] == "Where? " * 20
+        assert client.messages.create(**going_on(said)).content[-1].text == "There are bookings."
+        thought, sealed, call = said["content"]
+        for wrong, words in (
+            ([{**thought, "thinking": "There!"}, sealed, call], "Invalid `signature`"),
+            ([thought, {**sealed, "data": "else"}, call], "Invalid `data`"),
+            ([{"type": "text", "text": "Well."}, thought, call], "the first block must be `thinking`"),
+            ([call], "Expected `thinking` or `redacted_thinking`, but found `tool_use`"),
+        ):
+            status, message = refused(client, **going_on({**said, "content": wrong}))
+            assert (status, words in message) == (400, True), message
+        forged = {"role": "user", "content": [thought]}
+        assert "can't be in a message of the role user" in refused(client, **asking(messages=[forged]))[1]
+
+
+def test_a_model_that_is_to_think_does_and_hides_it_where_that_is_asked(served):
+    with served(TWO_STEPS) as url:
+        said = thinks(url, stream=False)
+        assert (said["content"][0]["type"], bool(said["content"][0]["thinking"])) == ("thinking", True)
+        hidden = thinks(url, stream=True, thinking={**THINKING["thinking"], "display": "omitted"})
+        assert (hidden["content"][0]["thinking"], bool(hidden["content"][0]["signature"])) == ("", True)
+        assert client_of(url).messages.create(**going_on(hidden)).content
+        without = thinks(url, stream=False, thinking={"type": "disabled"})
+        assert "thinking" not in [block["type"] for block in without["content"]]
+
+
+def test_the_sdks_own_tool_runner_thinks_to_its_end(served):
+    with served(THOUGHT) as url:
+        runner = client_of(url).beta.messages.tool_runner(**asking("Think", **THINKING), tools=[look])
+        assert [message.stop_reason for message in runner] == ["tool_use", "end_turn"]
 
 
 def test_a_forced_tool_is_called_with_an_input_that_fits_its_schema(client):

@@ -258,7 +258,7 @@ def test_a_silent_host_is_told_of_until_it_speaks_or_is_given_up(hosts, clocks):
 
     fall_silent()
     assert "alarm:host:box-2" in alarms(first)
-    assert "the host box-2 was last heard of" in first.queue.wellness().complaints[0]
+    assert "the host box-2 was last heard of" in "\n".join(first.queue.wellness().complaints)
     second.step()
     first.step()
     assert "alarm:host:box-2" not in alarms(first)
@@ -410,6 +410,32 @@ def test_hosts_are_shown_with_their_load_what_runs_where_and_today_each_and_in_a
         first.queue.look()
         assert [each.silent for each in here.hosts().hosts] == [False, True]
         assert 'jada_host_silent_seconds{host="box-<b>2"} 901' in here.metrics()
+
+
+def test_a_host_goes_by_the_name_that_operators_know_it_by(fleet, clocks, tmp_path):
+    (tmp_path / "called").write_text("jada-2 <b>\n")
+    first, second = fleet("ip-10-0-0-1", called=tmp_path / "none"), fleet("ip-10-0-0-2", called=tmp_path / "called")
+    first.queue.duties.keep()
+    with served(first) as here, closing(first.store), closing(second.store):
+        task = here.add_task(NewTask(title="runs"))
+        for host in ("ip-10-0-0-2", "ip-10-0-0-1"):
+            here.claim(ClaimRequest(host=host))
+        for host in (second, first):
+            host.queue.look()
+        assert [(each.host, each.called) for each in here.hosts().hosts] == [
+            ("ip-10-0-0-1", ""),
+            ("ip-10-0-0-2", "jada-2 <b>"),
+        ]
+        browser = Browser(str(here._url), TOKEN)
+        page, story = (browser("GET", path).data.decode() for path in ("/", f"/tasks/{task.id}"))
+        assert '<strong>jada-2 &lt;b&gt;</strong> <span class="meta">ip-10-0-0-2</span>' in page
+        assert "<strong>ip-10-0-0-1</strong>" in page
+        assert "began on jada-2 &lt;b&gt; (ip-10-0-0-2)" in story
+        clocks.seconds += 15 * 60 + 1
+        first.step()
+        alarm = alarms(first)["alarm:host:ip-10-0-0-2"]
+        assert alarm.title == "The host jada-2 <b> (ip-10-0-0-2) is silent"
+        assert "the host jada-2 <b> (ip-10-0-0-2) was last heard of" in "\n".join(first.queue.wellness().complaints)
 
 
 @contextmanager

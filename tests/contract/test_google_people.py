@@ -89,6 +89,17 @@ def test_a_batch_may_begin_with_a_copy_and_answer_what_stood_there_before(owner,
     assert "already exists" in refusal(owner, key, copy, update)
 
 
+def test_what_programs_note_beside_a_spreadsheet_is_there_once_until_it_is_deleted(owner, key):
+    note = {"metadataId": 99, "metadataKey": "k", "metadataValue": "v", "location": {"spreadsheet": True}}
+    made = {"createDeveloperMetadata": {"developerMetadata": {**note, "visibility": "DOCUMENT"}}}
+    change(owner, key, made)
+    (found,) = owner.get(spreadsheetId=key, fields="developerMetadata").execute()["developerMetadata"]
+    assert found | note | {"location": found["location"]} == found
+    assert "already exists" in refusal(owner, key, made)
+    change(owner, key, {"deleteDeveloperMetadata": {"dataFilter": {"developerMetadataLookup": {"metadataId": 99}}}})
+    assert owner.get(spreadsheetId=key, fields="developerMetadata").execute() == {}
+
+
 def test_all_rows_cannot_be_frozen_nor_all_tabs_hidden(owner, key):
     frozen = {"properties": {"gridProperties": {"frozenRowCount": 20}}, "fields": "gridProperties.frozenRowCount"}
     assert "can't freeze all visible rows" in refusal(owner, key, {"updateSheetProperties": frozen})

@@ -349,6 +349,14 @@ def test_a_path_google_does_not_have_is_a_page_not_found(raw, key, method, path)
     assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
+@pytest.mark.parametrize(("name", "wanted"), [("my program (gzip)", "gzip"), ("my program", None)])
+def test_an_answer_is_packed_for_a_program_whose_name_asks_for_it_too(raw, key, name, wanted):
+    answer = raw.get(
+        f"/v4/spreadsheets/{key}?includeGridData=true", headers={"User-Agent": name, "Accept-Encoding": "gzip"}
+    )
+    assert (answer.headers.get("Content-Encoding"), answer.json()["spreadsheetId"]) == (wanted, key)
+
+
 def test_who_may_not_gets_the_reason(url, key):
     address = f"{url}/v4/spreadsheets/{key}"
     assert httpx.get(address).json()["error"]["status"] == "PERMISSION_DENIED"

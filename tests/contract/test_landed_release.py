@@ -4,6 +4,7 @@ landed_release.txt names the commit; where git does not have it, these tests fai
 """
 
 import contextlib
+import functools
 import io
 import os
 import signal
@@ -11,19 +12,25 @@ import subprocess
 import sys
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from local.ports import reserved
+from tests import dynamo
 from tests.tokens import accepting
 from wire.client import Client, Unreachable
 from wire.secret import Secret
-from wire.types import ClaimRequest, NewTask, State
+from wire.types import AskedBudget, ClaimRequest, Exit, NewTask, SessionEnd, State
 
 ROOT = Path(__file__).parents[2]
 LANDED = (Path(__file__).parent / "landed_release.txt").read_text().split()[0]
+TRANSACTIONS = "9d037e7039526204d0bd666e1477122456d92774"
+"""The last release whose families were booked by transactions (decision 102); the landed one has no table."""
 TOKEN = Secret("a-token-of-the-tests")
+LATER = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 WORK = """
 import os, sys
 from datetime import UTC, datetime
@@ -53,27 +60,38 @@ assert client.events(claim.session.id)[0].kind == "header"
 
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory):
-    """The landed release's tree, as git has it."""
-    done = subprocess.run(["git", "archive", LANDED], cwd=ROOT, capture_output=True, check=False)
-    assert done.returncode == 0, f"git does not have the landed release {LANDED}: {done.stderr.decode()}"
-    folder = tmp_path_factory.mktemp("landed")
+    """The landed release's tree."""
+    return unpacked(LANDED, tmp_path_factory.mktemp("landed"))
+
+
+@pytest.fixture(scope="module")
+def with_transactions(tmp_path_factory):
+    """The tree of the last release with transactions."""
+    return unpacked(TRANSACTIONS, tmp_path_factory.mktemp("transactions"))
+
+
+def unpacked(commit, folder):
+    """A release's tree, as git has it."""
+    done = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, f"git does not have the release {commit}: {done.stderr.decode()}"
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tree:
         tree.extractall(folder, filter="data")
     return folder
 
 
 @contextlib.contextmanager
-def serving(tree, state):
+def serving(tree, state, more=""):
     """The dashboard of a tree over a state folder, as a program of its own; yields its URL."""
-    with reserved() as port, _serving(tree, state, port):
+    with reserved() as port, _serving(tree, state, port, more):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
-def _serving(tree, state, port):
+def _serving(tree, state, port, more):
     state.mkdir(exist_ok=True)
-    settings = f'[dashboard]\nsocket = "{state}/queue.sock"\nlisten = "127.0.0.1:{port}"\n'
+    settings = f'[dashboard]\nsocket = "{state}/queue.sock"\nlisten = "127.0.0.1:{port}"\n{more}'
     (state / "jada.toml").write_text(settings)
+    (state / "table_key").write_text("local:local\n")
     (state / "tokens.json").unlink(missing_ok=True)
     accepting(TOKEN, file=state / "tokens.json")
     command = [sys.executable, "-m", "dashboard", "--settings", str(state / "jada.toml"), "--state", str(state)]
@@ -128,3 +146,57 @@ def test_one_queue_goes_from_one_to_the_other_and_back(landed, tmp_path):
             client.add_task(NewTask(title=f"left {number}", description="goes on in the other release"))
             done = {task.title for task in client.tasks(State.DONE) if task.title.startswith("whole")}
             assert done == {f"whole {each}" for each in range(number + 1)}
+
+
+@pytest.fixture
+def table():
+    """A new table, as the settings name it, and no caps of the day."""
+    made = dynamo.client(dynamo.address())
+    name = f"{dynamo.address()}/{dynamo.new_table(made)}"
+    return f'table = "{name}"\n[dashboard.fleet]\nsessions_per_day = 0\nusd_per_day = 0\n'
+
+
+def claimed(clients):
+    """Claim by all of them at once, then one by one, until there is nothing more; return what was claimed, by whom."""
+
+    def until_none(number):
+        found = []
+        while claim := clients[number].claim(ClaimRequest(host=f"h{number}")):
+            found.append((claim, number))
+        return found
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        at_once = [each for some in pool.map(until_none, range(len(clients))) for each in some]
+    # At once one may find nothing because another is just about to take it, or not.
+    return at_once + [each for number in range(len(clients)) for each in until_none(number)]
+
+
+def test_both_book_a_familys_dollars_at_once_and_give_back_what_the_other_took(with_transactions, table, tmp_path):
+    """Over one table, as while a fleet is deployed host by host."""
+    trees = (with_transactions, ROOT)
+    with contextlib.ExitStack() as stack:
+        urls = [stack.enter_context(serving(tree, tmp_path / f"host-{n}", table)) for n, tree in enumerate(trees)]
+        # Two of each, so that each meets itself and the other.
+        clients = [Client(url, TOKEN) for url in urls * 2]
+        for first, second in ((0, 1), (1, 0)):
+            new = NewTask(title="family", not_before=LATER, budget=AskedBudget(sessions=40, usd_micros=3_000_000))
+            parent = clients[first].add_task(new).id
+            child = functools.partial(NewTask, parent=parent, budget=AskedBudget(usd_micros=1_000_000))
+            for n in range(8):
+                clients[n % 2].add_task(child(title=f"child {n}"))
+            spent = 0
+            for reserved in ([1_000_000] * 3, [1_000_000, 1_000_000, 400_000], [1_000_000, 800_000]):
+                taken = claimed(clients)
+                assert sorted((claim.session.usd_micros for claim, _ in taken), reverse=True) == reserved
+                for claim, number in taken:
+                    cost, fence = 200_000, claim.lease.fence
+                    # The other release ends what this one claimed.
+                    end = SessionEnd(fence=fence, exit=Exit.FINISHED, result="counted", turns=1, usd_micros=cost)
+                    clients[number ^ 1].end(claim.session.id, end)
+                    spent += cost
+            assert claimed(clients) == []
+            for client in clients[:2]:
+                family = [task for task in client.tasks() if parent in (task.id, task.parent)]
+                assert [task.state for task in family].count(State.DONE) == 8
+                assert sum(task.usd_micros_spent for task in family) == spent
+            assert clients[second].cancel(parent).state is State.CANCELLED

@@ -28,6 +28,10 @@ NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
 SECONDS = NOW.timestamp()
 
 
+def side(table):
+    return TableSide(table, DynamoStore(table))
+
+
 def add(store, number, key=None, blobs=(), **fields):
     new = NewTask(**{"title": f"task {number}", **fields})
     record = rules.draft(new, f"{number:026}", NOW, f"2:{number}")
@@ -193,7 +197,7 @@ def test_a_move_that_was_killed_is_finished_or_taken_back_and_meanwhile_nothing_
     then(state, table)
     before = FileSide(tmp_path / "before" / "queue.db")
     if then is into_table:
-        require_same(before, TableSide(table))
+        require_same(before, side(table))
     else:
         require_same(before, FileSide(state / "queue.db"))
 
@@ -216,7 +220,7 @@ def test_what_the_table_did_not_keep_is_found_and_the_file_stays_the_queue(state
     with pytest.raises((Unready, LookupError)):
         into_table(state, table)
     assert (state / "queue.db").exists()
-    assert TableSide(table).identity() is None
+    assert side(table).identity() is None
     assert "taken back" in into_file(state, table)
 
 
@@ -235,7 +239,7 @@ def test_what_cannot_be_read_is_named_and_not_left_behind(state, table, broken, 
     with pytest.raises((LookupError, Unready), match=named):
         into_table(state, table)
     assert (state / "queue.db").exists()
-    assert TableSide(table).identity() is None
+    assert side(table).identity() is None
 
 
 def test_a_table_that_holds_another_queue_is_refused(state, table, tmp_path):
@@ -278,8 +282,8 @@ def at_work(state, table):
 def test_a_copy_of_a_table_is_equal_to_it_in_all(at_work, table, tmp_path):
     at_work.back_up(tmp_path / "copy.db")
     with closing(FileSide(tmp_path / "copy.db", "")) as copy:
-        assert require_same(TableSide(table), copy).tasks == 5
-        assert copy.identity == TableSide(table).identity()
+        assert require_same(side(table), copy).tasks == 5
+        assert copy.identity == side(table).identity()
     assert [file.name for file in tmp_path.iterdir() if "half" in file.name] == []
 
 
@@ -297,10 +301,10 @@ class Busily(TableSide):
 
 def copied(table, events, path):
     """Copy a table at work into a file; return the file's records."""
-    side = Busily(table)
+    busy = Busily(table, DynamoStore(table))
     Busily.events = events[::-1]
     try:
-        export.export(side, path)
+        export.export(busy, path)
     finally:
         assert not Busily.events
     return FileSide(path, "")
@@ -340,7 +344,7 @@ def test_a_task_that_no_list_of_states_shows_while_it_goes_on_is_copied_too(tabl
     with closing(DynamoStore(table)) as store:
         store.identity("q" * 32)
         claim(store, add(store, 1), "S1")
-        export.export(Unlisted(table), tmp_path / "copy.db")
+        export.export(Unlisted(table, store), tmp_path / "copy.db")
     with closing(FileSide(tmp_path / "copy.db", "")) as copy:
         assert len([*copy.ids()]) == 1
 

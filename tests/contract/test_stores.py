@@ -816,6 +816,17 @@ def test_a_joined_word_is_a_phrase(indexed):
     assert find(indexed, "side sea") == [2, 1]
 
 
+OF_NONE = {"state": State.CANCELLED, "label": "night-shift", "least": 6, "most": 4, "since": 1.0, "until": 0.0}
+"""A value of each filter that a task of 5 micro-dollars does not fit, and where its id is of the year 1970."""
+
+
+def test_each_filter_leaves_out_what_does_not_fit(store):
+    spent(store, 1, usd_micros=5)
+    assert all_of_numbers(store, TaskFilter()) == [1]
+    for name in TaskFilter.__dataclass_fields__.keys() - {"words"}:  # these have an index of their own, and its tests
+        assert all_of_numbers(store, TaskFilter(**{name: OF_NONE[name]})) == []
+
+
 def test_no_word_at_all_is_refused(store):
     with pytest.raises(Invalid, match="no word"):
         find(store, "… --")

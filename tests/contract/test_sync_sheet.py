@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 import urllib3
 
@@ -47,9 +48,8 @@ class Desk:
 
     def write(self, *targets, added=(), at=0):
         table = self.read()
-        batch = Batch(
-            copy=99, tab=7, places=table.places, columns=self.sheet.reader.columns, targets=targets, added=added, at=at
-        )
+        ours = {"places": table.places, "columns": self.sheet.reader.columns}
+        batch = Batch(copy=99, tab=7, **ours, targets=targets, added=added, at=at, marked=True)
         return batch, self.sheet.write(batch, 1)
 
     def type(self, place, value):
@@ -103,8 +103,20 @@ def test_a_write_answers_what_it_met_and_so_does_its_copy_until_it_is_deleted(de
     assert met == desk.sheet.met(batch)
     assert met[2][2]["userEnteredValue"] == {"numberValue": 90}
     assert desk.sheet.shape().copies == {99: ".jada 99-1"}
-    desk.sheet.delete(99)
-    assert desk.sheet.shape().copies == {}
+    assert desk.sheet.shape().marks == desk.sheet.shape().copies
+    desk.sheet.delete(batch)
+    assert (desk.sheet.shape().copies, desk.sheet.shape().marks) == ({}, {})
+
+
+def test_a_batch_whose_copy_a_user_deleted_is_carried_out_once_all_the_same_and_leaves_no_mark(desk):
+    desk.load(("B1", "2026-05-13", 80, "live"))
+    batch, _ = desk.write(Target(1, 2, "B1", "rate", 80, entered(81)))
+    desk.sheet.delete(msgspec.structs.replace(batch, marked=False))
+    assert (desk.sheet.shape().copies, desk.sheet.shape().marks) == ({}, {99: batch.title})
+    with pytest.raises(SyncFailed, match="already exists"):
+        desk.write(Target(1, 2, "B1", "rate", 81, entered(82)))
+    desk.sheet.delete(batch)
+    assert desk.sheet.shape().marks == {}
 
 
 def test_the_same_batch_is_carried_out_once(desk):
@@ -150,7 +162,7 @@ def test_a_call_that_is_sent_again_with_another_token_is_asked_for_again(google,
     """Getting that token took time, of which a lease may have had too little left."""
     settings = Settings(bookings_url="http://b", spreadsheet_id=desk.id, sheets_url=f"{google}/v4/spreadsheets")
     good = Secret(HTTP.request("POST", f"{google}/_local/tokens", json={}).json()["token"])
-    asked = []
+    asked, batch = [], Batch(copy=4711, tab=7, places=(), columns=())
 
     def once(path):
         asked.append(path)
@@ -158,5 +170,5 @@ def test_a_call_that_is_sent_again_with_another_token_is_asked_for_again(google,
             raise SyncFailed("lease_short", "x", "y")
 
     with pytest.raises(SyncFailed, match="lease_short"):
-        Sheet(Api(settings, Access(Secret("taken away"), lambda: good), once), settings).delete(4711)
+        Sheet(Api(settings, Access(Secret("taken away"), lambda: good), once), settings).delete(batch)
     assert asked == [":batchUpdate", ":batchUpdate"]

@@ -12,4 +12,4 @@ def test_as_desired(row, rows, probed, differing):
         pytest.skip(row.cure or "it is not there, and need not be")
     if row.id in differing:
         # One line, for a reader and for a report.
-        pytest.fail(desired.told(differing[row.id]), pytrace=False)
+        pytest.fail(desired.described(differing[row.id]), pytrace=False)

@@ -7,7 +7,7 @@ from collections import Counter
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.people.scenario import fleets, play, scenarios
+from tests.people.scenario import fleets, play, scenarios, tidied
 
 
 def main():
@@ -16,9 +16,11 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.people", description=__doc__)
     parser.add_argument("--scenarios", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=20260513)
-    parser.add_argument("--hosts", action="store_true", help="several hosts, which take over from each other")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--hosts", action="store_true", help="several hosts, which take over from each other")
+    which.add_argument("--tidied", action="store_true", help="in each a killed or lost write, and its copy deleted")
     given_ = parser.parse_args()
-    played_ones = fleets if given_.hosts else scenarios
+    played_ones = fleets if given_.hosts else tidied if given_.tidied else scenarios
     counts = Counter()
     run = settings(max_examples=given_.scenarios, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 

@@ -25,6 +25,7 @@ from sync.failure import SyncFailed
 from sync.held import holding
 from sync.history import opened
 from sync.plan import Policy, diff
+from sync.run import printed_only
 from sync.settings import Settings
 from sync.sheet import Sheet
 from tests.people.shared import Shared
@@ -76,8 +77,11 @@ class Desk:
 
     # The sync's side
 
-    def sync(self, source, host=0, **policy):
-        """One run, in a process of its own memory. Returns what it wrote; raises what it would report."""
+    def sync(self, source, host=0, printed="", **policy):
+        """One run, in a process of its own memory. Returns what it wrote; raises what it would report.
+
+        `printed`: the name of the plan to which it is held.
+        """
         live = {key: (key, *cells) for key, cells in source.items()}
         known = Policy(arrival=1, **policy)
         settings = msgspec.structs.replace(self.settings, conflicts="sheet" if known.sheet_wins else "source")
@@ -85,7 +89,17 @@ class Desk:
             call = partial(self.call, ready=self._ready(stack, history, host))
             outside = Outside(self._time, self.pauses.append, self._new_id, is_shared=bool(self.shared))
             work = Converge(Sheet(call, settings), history, outside, settings)
-            return work.run(lambda rows, base: diff(live, rows, base, known), live.keys())
+            compare = partial(_compare, live, known)
+            compare = printed_only(printed, compare) if printed else compare
+            return work.run(compare, live.keys(), planned_only=bool(printed))
+
+    def preview(self, source):
+        """What a dry run finds: the plan, and what is put right before it."""
+        live = {key: (key, *cells) for key, cells in source.items()}
+        with opened(self.folder, OURS) as history:
+            work = Converge(Sheet(self.call, self.settings), history, Outside(self._time, None, None), self.settings)
+            table = work.read()
+            return diff(live, table.rows, history.base(), Policy(arrival=1)), work.restores(table)
 
     def _ready(self, stack, history, host):
         if not self.shared:
@@ -223,6 +237,10 @@ class Desk:
 
     def column(self, name):
         return next(c for c, cell in self.tab.rows[0].items() if cell.value == name)
+
+
+def _compare(live, policy, rows, base):
+    return diff(live, rows, base, policy)
 
 
 def _status(error):

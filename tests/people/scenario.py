@@ -5,7 +5,7 @@ moved one, and one of ours in a wrong place from one in its own.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,11 +33,13 @@ _ACTS = st.one_of(
     st.tuples(st.just("filter"), _NEAR, st.none()),
     st.tuples(st.just("hide"), _NEAR, st.none()),
     st.tuples(st.just("protect"), _NEAR, st.none()),
+    st.tuples(st.just("table"), _NEAR, _NEAR),
+    st.tuples(st.just("freeze"), st.integers(0, 2), st.none()),
+    st.tuples(st.just("validate"), _NEAR, st.none()),
+    st.tuples(st.just("band"), _NEAR, st.none()),
     st.tuples(st.just("note"), _NEAR, _NEAR),
     st.tuples(st.just("delete copies"), st.none(), st.none()),
 )
-ROW_ACTS = ("type", "insert rows", "delete rows", "move rows", "sort", "note", "filter", "hide", "rename")
-"""What leaves columns as they are."""
 _FATES = st.one_of(
     st.sampled_from(["kill before", "kill after", "lose before", "lose after"]),
     # It is carried out so many of our requests later, perhaps in the next run.
@@ -89,6 +91,20 @@ def scenarios(acts=_ACTS, fates=_FATES, hosts=_ONE):
         sheet_wins=st.booleans(),
         hosts=hosts,
     )
+
+
+def tidied():
+    """Strategy: the same, with a write that is killed, late or without an answer, whose copy users delete then."""
+
+    def made(base, fate, when):
+        deleted = tuple((at, ("delete copies", None, None)) for at in (when, when + 1))
+        return replace(base, acts=(*base.acts, *deleted), fates=(fate, *base.fates[:1]))
+
+    fates = [
+        *((at, f"kill late {after}") for at, after in ((2, 1), (2, 3), (3, 1), (3, 2))),
+        *((2, "kill after"), (3, "kill after"), (2, "lose after"), (3, "late 2")),
+    ]
+    return st.builds(made, scenarios(), st.sampled_from(fates), st.integers(3, 6))
 
 
 @dataclass
@@ -272,6 +288,28 @@ class _Play:
                         "protectedRange": {"range": {"sheetId": TAB, "startRowIndex": one, "endRowIndex": one + 1}}
                     }
                 }
+            ),
+            "table": lambda: desk.do(
+                {"addTable": {"table": {"name": self._token(), "range": _cell(one, two, rows=3)}}}
+            ),
+            "freeze": lambda: desk.do(
+                {
+                    "updateSheetProperties": {
+                        "properties": {"sheetId": TAB, "gridProperties": {"frozenRowCount": one}},
+                        "fields": "gridProperties.frozenRowCount",
+                    }
+                }
+            ),
+            "validate": lambda: desk.do(
+                {
+                    "setDataValidation": {
+                        "range": {"sheetId": TAB, "startColumnIndex": one, "endColumnIndex": one + 1},
+                        "rule": {"condition": {"type": "NOT_BLANK"}, "strict": True},
+                    }
+                }
+            ),
+            "band": lambda: desk.do(
+                {"addBanding": {"bandedRange": {"range": _cell(one, 0, rows=4), "rowProperties": {}}}}
             ),
             "note": lambda: desk.do(
                 {"repeatCell": {"range": _cell(one, two), "cell": {"note": "n"}, "fields": "note"}}

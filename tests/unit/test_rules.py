@@ -1,4 +1,6 @@
-"""Plans and rules touch nothing outside: what import-linter can't see, because it needs no import."""
+"""What import-linter can't see: that plans and rules touch nothing outside, which needs no import, and that no room
+grows into most of the product.
+"""
 
 import ast
 import tomllib
@@ -7,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+CONTRACTS = LINTER["contracts"]
 NAMES = ("Plans and rules do no I/O", "What plans over values that another module reads does no I/O itself")
 RULES = [module for contract in CONTRACTS if contract["name"] in NAMES for module in contract["source_modules"]]
 IMPURE = {"open", "print", "input", "now", "today", "utcnow", "time", "random", "urandom", "read_text", "write_text"}
@@ -29,3 +32,11 @@ def test_rules_neither_open_files_nor_read_the_clock(module):
 )
 def test_each_such_call_is_seen(call):
     assert impure(f"def rule():\n    return 1 + {call}")
+
+
+def test_no_room_holds_more_than_a_third_of_the_product():
+    lines = {
+        room: sum(len(path.read_bytes().splitlines()) for path in (ROOT / room).rglob("*.py"))
+        for room in LINTER["root_packages"]
+    }
+    assert [room for room, own in lines.items() if 3 * own > sum(lines.values())] == []

@@ -16,7 +16,7 @@ import h11
 from agent.sandbox.egress.identity import Identity
 from agent.sandbox.egress.mask import Mask
 from agent.sandbox.egress.push import PushHead
-from agent.sandbox.egress.rules import Refused, Rule, Rules, is_push, plain_path
+from agent.sandbox.egress.rules import EgressRefused, Rule, Rules, is_push, plain_path
 
 IDLE_S = 60.0
 """Seconds without a byte after which a connection is ended; the call's own time bounds it as a whole."""
@@ -32,7 +32,7 @@ _UNMASKABLE = {b"accept-encoding", b"range", b"if-range"}
 
 
 class Allowance:
-    """Bytes that the connections of one call may still move; raises `Refused` when they are used up."""
+    """Bytes that the connections of one call may still move; raises `EgressRefused` when they are used up."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -44,7 +44,7 @@ class Allowance:
         with self._lock:
             self._left -= number
             if self._left < 0:
-                raise Refused("the network", f"is used up: one call may move {self._most >> 20} MB")
+                raise EgressRefused("the network", f"is used up: one call may move {self._most >> 20} MB")
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Exchange:
             self._tunnel()
             while self._request():
                 pass
-        except Refused as error:
+        except EgressRefused as error:
             self._refuse(error)
         except (OSError, h11.ProtocolError, _Gone) as error:
             self.told.failed = str(error)[:_WORDS]
@@ -108,7 +108,7 @@ class Exchange:
             raise _Gone("left before asking")
         if asked.method != b"CONNECT":
             # Not passed on: what is not encrypted can be changed on its way, and a credential read.
-            raise Refused(asked.target.decode()[:_WORDS], "is not encrypted, and only https is let out")
+            raise EgressRefused(asked.target.decode()[:_WORDS], "is not encrypted, and only https is let out")
         self.told.to = asked.target.decode()[:_WORDS]
         self._host, self._port = self._outside.rules.host(asked.target.decode())
         self._client.begin_tls(self._outside.identity.context(), self._host)
@@ -134,9 +134,9 @@ class Exchange:
         names = [name for name, _ in asked.headers]
         host = next((value for name, value in asked.headers if name == b"host"), b"").decode().lower()
         if host not in (self._host, f"{self._host}:{self._port}"):
-            raise Refused(f"{method} {host}{target}"[:200], f"is refused: this connection is to {self._host}")
+            raise EgressRefused(f"{method} {host}{target}"[:200], f"is refused: this connection is to {self._host}")
         if b"upgrade" in names:
-            raise Refused(
+            raise EgressRefused(
                 f"{method} {host}{target}"[:_WORDS], "is refused: no connection becomes another protocol here"
             )
         return self._outside.rules.request(self._host, self._port, method, target)
@@ -144,7 +144,7 @@ class Exchange:
     def _read_head(self, push: PushHead, asked: h11.Request) -> None:
         """Read a push as far as its commands go: nothing is passed on before they are known."""
         if any(name == b"content-encoding" for name, _ in asked.headers):
-            raise Refused(self.told.to, "is refused: a push that is compressed can't be read")
+            raise EgressRefused(self.told.to, "is refused: a push that is compressed can't be read")
         while not push.whole:
             event = self._client.next()
             if not isinstance(event, h11.Data):
@@ -203,7 +203,9 @@ class Exchange:
             if name == b"location":
                 self._require_listed(value.decode("latin-1"))
             if rule.header and name == b"content-encoding" and value.strip().lower() != b"identity":
-                raise Refused(self.told.to, "is refused: its answer is compressed although it was asked not to be")
+                raise EgressRefused(
+                    self.told.to, "is refused: its answer is compressed although it was asked not to be"
+                )
 
     def _require_listed(self, location: str) -> None:
         scheme, found, rest = location.partition("://")
@@ -214,12 +216,12 @@ class Exchange:
         authority, slash, path = rest.partition("/")
         what = f"a redirect to {location[:_WORDS]}"
         if scheme.lower() != "https":
-            raise Refused(what, "is not encrypted, and only https is let out")
+            raise EgressRefused(what, "is not encrypted, and only https is let out")
         try:
             host, port = self._outside.rules.host(authority if ":" in authority else f"{authority}:443")
             self._outside.rules.request(host, port, "GET", (slash + path) or "/")
-        except Refused as error:
-            raise Refused(what, error.why, error.allow) from error
+        except EgressRefused as error:
+            raise EgressRefused(what, error.why, error.allow) from error
 
     def _connected(self) -> "_Peer":
         """Return the connection to the server: the one that is open, unless the server has ended it meanwhile."""
@@ -232,7 +234,7 @@ class Exchange:
         allowed = self._outside.rules.dialable(addresses)
         if not allowed:
             where = f"{self._host} ({', '.join(addresses)})"
-            raise Refused(where, "is no public address, and its network is not listed as private on purpose")
+            raise EgressRefused(where, "is no public address, and its network is not listed as private on purpose")
         self.told.address = allowed[0]
         # The address that was looked at, not the name: another answer of the name's server would pass by the check.
         raw = socket.create_connection((allowed[0], self._port), timeout=_CONNECT_S)
@@ -251,7 +253,7 @@ class Exchange:
         self._client.start_next_cycle()
         return True
 
-    def _refuse(self, error: Refused) -> None:
+    def _refuse(self, error: EgressRefused) -> None:
         """Record what was refused, and answer so where an answer can still be given."""
         allow = error.allow and error.allow[:_WORDS]
         self.told.refused.append({"what": error.what[:_WORDS], "why": error.why[:_WORDS], "allow": allow})
@@ -277,9 +279,9 @@ class _Peer:
         self._answerable = True
 
     def begin_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Answer a CONNECT, and be `host` from here on; raises `Refused` for a client that means another one."""
+        """Answer a CONNECT, and be `host` from here on; raises `EgressRefused` for a client that means another one."""
         if self._http.trailing_data[0]:
-            raise Refused(host, "is refused: something was sent before the tunnel stood")
+            raise EgressRefused(host, "is refused: something was sent before the tunnel stood")
         self._socket.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         names: list[str | None] = []
 
@@ -294,7 +296,7 @@ class _Peer:
         except ssl.SSLError:
             if names and (names[0] or "").lower() != host:
                 said = names[0] or "none"
-                raise Refused(said, f"is refused: TLS must name the host that was asked for, {host}") from None
+                raise EgressRefused(said, f"is refused: TLS must name the host that was asked for, {host}") from None
             raise
         self._http = h11.Connection(self._role, max_incomplete_event_size=_CHUNK)
         self._answerable = True

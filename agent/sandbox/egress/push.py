@@ -2,7 +2,7 @@
 (gitprotocol-pack, "Reference Update Request"; gitprotocol-common, "pkt-line Format").
 """
 
-from agent.sandbox.egress.rules import Refused
+from agent.sandbox.egress.rules import EgressRefused
 
 BRANCHES = b"refs/heads/jada/"
 """Where a push may create or update branches."""
@@ -13,7 +13,7 @@ _LENGTH = 4
 
 
 class PushHead:
-    """Takes the body of a push as it comes, until its commands are known; raises `Refused`."""
+    """Takes the body of a push as it comes, until its commands are known; raises `EgressRefused`."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -82,5 +82,5 @@ class PushHead:
         if not ref.startswith(BRANCHES) or ref == BRANCHES:
             raise self._no(f"would change {name}: a push may only create or update branches of jada/")
 
-    def _no(self, why: str) -> Refused:
-        return Refused(self._what, why)
+    def _no(self, why: str) -> EgressRefused:
+        return EgressRefused(self._what, why)

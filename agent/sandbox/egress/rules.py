@@ -19,7 +19,7 @@ _WRAPPED = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32")
 _PUSH, _FETCH = "git-receive-pack", "git-upload-pack"
 
 
-class Refused(Exception):
+class EgressRefused(Exception):
     """What the proxy does not let through: `what` was asked for, `why` it is refused, and `allow`, the entry of the
     settings that would let it through, where one could.
     """
@@ -74,33 +74,33 @@ class Rules:
     private: tuple[Network, ...] = ()
 
     def host(self, authority: str) -> tuple[str, int]:
-        """Return host and port of a CONNECT; raises `Refused` for addresses and for what no rule names."""
+        """Return host and port of a CONNECT; raises `EgressRefused` for addresses and for what no rule names."""
         name, _, port = authority.rpartition(":")
         host = name.lower()
         if is_address(host):
-            raise Refused(authority, "is an address, and only names are let out")
+            raise EgressRefused(authority, "is an address, and only names are let out")
         if not port.isdecimal() or not any(rule.place.host == host for rule in self.rules):
-            raise Refused(authority, "is not listed", str(Place(host, int(port) if port.isdecimal() else HTTPS)))
+            raise EgressRefused(authority, "is not listed", str(Place(host, int(port) if port.isdecimal() else HTTPS)))
         if not any((rule.place.host, rule.place.port) == (host, int(port)) for rule in self.rules):
-            raise Refused(authority, "is not listed with this port", str(Place(host, int(port))))
+            raise EgressRefused(authority, "is not listed with this port", str(Place(host, int(port))))
         return host, int(port)
 
     def request(self, host: str, port: int, method: str, target: str) -> Rule:
-        """Return the rule that lets a request through, the one of the longest prefix; raises `Refused`."""
+        """Return the rule that lets a request through, the one of the longest prefix; raises `EgressRefused`."""
         path = plain_path(target)
         here = Place(host, port, path)
         fitting = [rule for rule in self.rules if (rule.place.host, rule.place.port) == (host, port)]
         fitting = [rule for rule in fitting if rule.place.holds(path)]
         if not fitting:
-            raise Refused(f"{method} {here}", "is below no listed path", str(here))
+            raise EgressRefused(f"{method} {here}", "is below no listed path", str(here))
         # Of two for one place the one with a credential: whoever gave it meant it.
         rule = max(fitting, key=lambda rule: (len(rule.place.prefix), rule.header is not None))
         if method not in rule.methods:
-            raise Refused(
+            raise EgressRefused(
                 f"{method} {here}", f"is refused: only {', '.join(sorted(rule.methods))} are let through here"
             )
         if rule.git and not _is_git(method, path.removeprefix(rule.place.prefix), target.partition("?")[2]):
-            raise Refused(f"{method} {here}", "is refused: only git's own fetch and push are let through here")
+            raise EgressRefused(f"{method} {here}", "is refused: only git's own fetch and push are let through here")
         return rule
 
     def dialable(self, addresses: Iterable[str]) -> list[str]:
@@ -129,19 +129,19 @@ def is_public(address: str) -> bool:
 
 
 def plain_path(target: str) -> str:
-    """Return the decoded path of a request's target; raises `Refused` for one that servers read in more than one way:
-    a path could leave its prefix there.
+    """Return the decoded path of a request's target; raises `EgressRefused` for one that servers read in more than one
+    way: a path could leave its prefix there.
     """
     encoded = target.partition("?")[0]
     if not encoded.startswith("/"):
-        raise Refused(target[:200], "is no path: the proxy takes requests to the host of its CONNECT only")
+        raise EgressRefused(target[:200], "is no path: the proxy takes requests to the host of its CONNECT only")
     path, before = encoded, ""
     while path != before:
         # Again and again: what is decoded twice behind us must mean the same.
         before, path = path, unquote_to_bytes(path).decode("utf-8", "replace")
         odd = re.search(r"[\x00-\x20\x7f\\;#]", path) or (path != before and path.count("/") != before.count("/"))
         if odd or {".", ".."} & set(path.split("/")):
-            raise Refused(encoded[:200], "is a path that can be read in two ways")
+            raise EgressRefused(encoded[:200], "is a path that can be read in two ways")
     return path
 
 

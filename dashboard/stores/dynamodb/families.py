@@ -15,7 +15,7 @@ from dashboard.stores.dynamodb.items import MISSING, PRESENT, Item, Key, update
 from dashboard.stores.dynamodb.layout import META, task_key
 from dashboard.stores.dynamodb.table import Table
 
-PATIENCE = 6
+MOST_TRIES = 6
 """Looks at a note that is another's before its write is made impossible: a fifth of a second, many times a write."""
 
 

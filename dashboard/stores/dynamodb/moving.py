@@ -1,9 +1,10 @@
 """A table as a queue is moved out of it or into it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from dashboard.record import UNFINISHED, Key, Unready
+from dashboard.record import UNFINISHED, FamilyBudget, Key, Record, Unready
 from dashboard.rules import SUCCESSES
 from dashboard.stores import Sort
 from dashboard.stores.dynamodb import layout
@@ -13,23 +14,68 @@ from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.journals import Journals, cuts
 from dashboard.stores.dynamodb.outbox import Outbox, items_of
 from dashboard.stores.dynamodb.roles import Roles
-from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from dashboard.stores.journal import Used
 from dashboard.stores.moving import Batches, Rest, WholeTask, chunks
-from wire.types import Event, SyncRun
+from wire.types import Event, Session, SyncRun
 from wire.values import dump, read
 
 EARLIER = "earlier"
 """The session's name under which it is kept what days cost whose journals are gone."""
 
 
+class HeldTask(Protocol):
+    """A task's item as a store read it."""
+
+    @property
+    def item(self) -> Item:
+        """All that is kept under its key."""
+
+    @property
+    def record(self) -> Record:
+        """What it holds."""
+
+
+class Reader(Protocol):
+    """What is read of a table as its store reads it (`DynamoStore`, which makes its copies by this module)."""
+
+    def walk(self, kinds: Iterable[str], sort: Sort) -> Iterator[str]:
+        """Yield the ids of tasks in these states in order."""
+
+    def members(self, root: str) -> list[str]:
+        """Return the ids of a family but its root."""
+
+    def damaged(self) -> list[str]:
+        """Return the names of what was set aside."""
+
+    def held(self, task_id: str) -> HeldTask:
+        """Return a task as it is now."""
+
+    def budget(self, root: str) -> FamilyBudget:
+        """Return what is left to a family."""
+
+    def sessions(self, task_id: str) -> list[Session]:
+        """Return a task's sessions, oldest first."""
+
+    def put_large(self, task_id: str, name: str | None, large: bytes | None) -> None:
+        """Write what of a record is too large for its item."""
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return small texts by their names."""
+
+    def spent(self, since: str) -> dict[str, Used]:
+        """Return what all sessions used by day."""
+
+    def by_day(self, session_id: str) -> dict[str, Used]:
+        """Return what a session used by day."""
+
+
 @dataclass(slots=True)
 class TableSide:
-    """See the module."""
+    """See the module; `_store` is one of the same table."""
 
     table: Table
-    _store: DynamoStore = field(init=False)
+    _store: Reader
     _blobs: Blobs = field(init=False)
     _journals: Journals = field(init=False)
     _outbox: Outbox = field(init=False)
@@ -37,7 +83,6 @@ class TableSide:
 
     def __post_init__(self) -> None:
         """Read it as a store does."""
-        self._store = DynamoStore(self.table)
         self._roles = Roles(self.table)
         self._blobs, self._journals, self._outbox = Blobs(self.table), Journals(self.table), Outbox(self.table)
 

@@ -55,7 +55,7 @@ from dashboard.stores import (
 from dashboard.stores.census import Census
 from dashboard.stores.dynamodb import layout
 from dashboard.stores.dynamodb.blobs import Blobs
-from dashboard.stores.dynamodb.families import PATIENCE, Families, Pending
+from dashboard.stores.dynamodb.families import MOST_TRIES, Families, Pending
 from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, Write, batches, delete, put, update
 from dashboard.stores.dynamodb.items import Key as Place
 from dashboard.stores.dynamodb.journals import Cuts, Journals, cuts, require_session
@@ -222,7 +222,7 @@ class DynamoStore:
 
     def _settled(self, root: str, number: int, own: str = "") -> Held | None:
         """Return a root whose budget is settled, its record unread, at this try; None to try again."""
-        item = self._families.settled(root, PATIENCE - number, own)
+        item = self._families.settled(root, MOST_TRIES - number, own)
         return Held(EMPTY, item) if item else None
 
     def add(self, record: Record, blobs: Sequence[bytes] = (), key: Key | None = None) -> tuple[Record, bool]:
@@ -893,11 +893,12 @@ class DynamoStore:
 
     def back_up(self, path: Path) -> None:
         """Write a checked copy to a new file, which is a queue of its own then, task by task beside those who work."""
-        # Here, not at the top: it reads by this store, and only a backup needs SQLite.
+        # Here, not at the top: only a backup needs SQLite.
         from dashboard.stores.dynamodb.export import export  # noqa: PLC0415 - see above
         from dashboard.stores.dynamodb.moving import TableSide  # noqa: PLC0415 - see above
 
-        export(TableSide(self._table), path)
+        # A store of its own, which notes for no other what it finds broken.
+        export(TableSide(self._table, DynamoStore(self._table)), path)
 
 
 EMPTY: Any = None

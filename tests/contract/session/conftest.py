@@ -10,7 +10,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from doubles.claude import conversation
+from doubles.claude import conversation, thinking
+from doubles.claude.answer import Raw
 from local.serve import running
 from tests.forks import Forks
 
@@ -66,8 +67,14 @@ def message(content):
     return Message.model_validate({**fields, "content": content, "stop_reason": stop})
 
 
+def thought(words="Let me see."):
+    """A block of thinking, signed as Claude's double signs it."""
+    (part,) = thinking.thought((Raw({"type": "thinking", "thinking": words}),), {})
+    return part.block
+
+
 def streamed(made):
-    """A message as the API's events; each block in one delta."""
+    """A message as the API's events; each block in one delta, and a thought's signature in a second one."""
     whole = made.model_dump(mode="json")
     yield {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None}}
     for index, block in enumerate(whole["content"]):
@@ -75,8 +82,14 @@ def streamed(made):
         if block["type"] == "tool_use":
             empty = {"input": {}}
             delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        if block["type"] == "thinking":
+            empty = {"thinking": "", "signature": ""}
+            delta = {"type": "thinking_delta", "thinking": block["thinking"]}
         yield {"type": "content_block_start", "index": index, "content_block": {**block, **empty}}
         yield {"type": "content_block_delta", "index": index, "delta": delta}
+        if block["type"] == "thinking":
+            signed = {"type": "signature_delta", "signature": block["signature"]}
+            yield {"type": "content_block_delta", "index": index, "delta": signed}
         yield {"type": "content_block_stop", "index": index}
     last = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
     yield {"type": "message_delta", "delta": last, "usage": {"output_tokens": whole["usage"]["output_tokens"]}}

@@ -12,8 +12,9 @@ import time
 import pytest
 from msgspec.structs import replace
 
+from agent.daemon.spawn import Process, Release
 from agent.record.journal import Journal, read
-from agent.session.__main__ import _session
+from agent.session.__main__ import _session, _to_the_end
 from agent.session.drain import Drain
 from agent.settings import SessionSettings, Settings
 from doubles.claude.app import create
@@ -21,6 +22,8 @@ from local.serve import running
 from tests.papers import pdf, png
 from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Subtask, Task, Waited
 from wire.values import encode
+
+from .conftest import thought
 
 SESSION = "01JD3Q0000000000000000000A"
 CHECKPOINT = "Asked: a count.\nDone: half.\nFound: -\nDecided: -\nNext: the rest.\nFiles: -"
@@ -310,6 +313,34 @@ def test_a_drain_during_a_long_wait_ends_at_once(folder, claude):
     assert process.returncode == Exit.DRAINED
 
 
+def test_a_drain_while_it_starts_is_a_drain_and_no_crash(folder, claude):
+    environment = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(folder.credentials)}
+    started = Process(Release.own(), folder.path, environment)
+    started.terminate()  # Python itself has hardly begun
+    until(lambda: (ended := started.ended()) and setattr(folder, "ended", ended) is None)
+    assert folder.ended == "exit status 143"
+    assert (folder.last.kind, folder.last.data["exit"], claude.requests) == (EventKind.SUSPEND, Exit.DRAINED, [])
+
+
+class LateDrain(Drain):
+    """One that is asked for once the session has looked whether it is."""
+
+    looks = 0
+
+    @property
+    def requested(self):
+        self.looks += 1
+        return self.looks > 1
+
+
+def test_what_a_drain_broke_off_while_it_starts_says_nothing_of_its_host(folder, tmp_path):
+    folder.claim(reference=str(tmp_path / "none"))
+    for drain, exit_ in ((LateDrain, Exit.DRAINED), (Drain, Exit.UNAVAILABLE)):
+        with Journal(folder.path / "journal.jsonl", time.time) as journal:
+            assert _to_the_end(folder.path, journal, drain(time.monotonic)) == exit_
+        assert folder.last.data["host_wide"] == (exit_ == Exit.UNAVAILABLE)
+
+
 def test_a_session_dies_with_its_daemon(folder, claude):
     """The daemon is a process that starts the session and is killed; orphans come to this process to be seen."""
     claude.plays = ["hang"]
@@ -330,8 +361,11 @@ def test_it_works_with_the_local_double_of_the_api(tmp_path):
     header = "id,hotel,room_type,guest,arrival,departure,nights,adults,children,meal,country,channel,status,rate\n"
     with running(create(tmp_path / "double")) as url:
         folder = Folder(tmp_path, url)
-        folder.claim(title="Season occupancy", context=(File(name="bookings.csv", content=(header + rows).encode()),))
+        bookings = File(name="bookings.csv", content=(header + rows).encode())
+        folder.claim(title="Season occupancy", context=(bookings,), thinking=2048)
         assert folder.run() == Exit.FINISHED
+    # What it thought is signed, and the double takes it back only as it was.
+    assert all(e.data["message"]["content"][0]["type"] == "thinking" for e in folder.events(EventKind.SETTLE))
     assert "Lake,2026-07,6,3,31,6.5" in (folder.path / "files" / "occupancy.csv").read_text()
 
 
@@ -385,7 +419,10 @@ def test_a_host_without_room_for_a_record_fails_no_task(folder, claude):
 )
 def test_words_effort_and_thinking_are_pinned_for_the_sessions_life(folder, claude, settings, sent):
     folder.claim(instructions="Write German.", **settings)
-    claude.plays = [[claude.use("ask_person", 1, question="Which?")], [claude.use("finish", 2, result="done")]]
+    # One that is to think begins with that, and the API takes its answers back with it only.
+    begin = [thought()] if isinstance(settings.get("thinking"), int) else []
+    asks, ends = claude.use("ask_person", 1, question="Which?"), claude.use("finish", 2, result="done")
+    claude.plays = [[*begin, asks], [*begin, ends]]
     assert folder.run() == Exit.ASKED, folder.said
     folder.claim(answers=(Answer(tool_use_id="toolu_1", text="all"),), instructions="Write French.", effort="low")
     assert folder.run() == Exit.FINISHED, folder.said

@@ -28,7 +28,7 @@ class Scripted:
         return Starlette(routes=[Route("/v1/bookings", self.answer, methods=["GET", "POST"])])
 
     async def answer(self, request):
-        self.asked.append(dict(request.query_params))
+        self.asked.append(dict(request.query_params) | (await request.json() if request.method == "POST" else {}))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 

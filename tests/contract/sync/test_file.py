@@ -9,7 +9,8 @@ import pytest
 
 from sync import settings
 from sync.failure import SyncFailed
-from sync.source import read
+from sync.source import file, read
+from sync.source_settings import File
 
 ROOT = Path(__file__).parents[3]
 PUBLISHED = Path(os.environ.get("JADA_REAL_BOOKINGS", ROOT.parent / "shared" / "data" / "hotel_bookings.csv"))
@@ -44,6 +45,17 @@ def test_each_format_is_read(load, text, source):
     assert set(load(text, **source).cells) == {"B1", "B2"}
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"), [(f'id\nB1\n"{"x" * 200_000}"\n', "csv"), ('{"id": "B1"}\n' + "x" * 100_000 + "\xff", "jsonl")]
+)
+def test_records_are_taken_one_by_one_so_that_a_large_file_needs_no_memory(tmp_path, text, kind):
+    """What comes later in the file can't be read, and is not met."""
+    path = tmp_path / "bookings"
+    path.write_bytes(text.encode("latin-1"))
+    source = File(path=str(path), format=kind)
+    assert file.collected(source, 0, lambda _, records: next(records)) in (["B1"], {"id": "B1"})
+
+
 def test_a_cut_line_is_set_aside_and_then_nothing_is_gone(load):
     found = load("id,arrival\nB1,2026-05-13\nB2", format="csv")
     assert (set(found.cells), found.is_whole) == ({"B1"}, False)
@@ -57,6 +69,7 @@ def test_a_cut_line_is_set_aside_and_then_nothing_is_gone(load):
         ("[1, 2", {"format": "json"}, "bookings_odd", "is no JSON"),
         ("{}", {"format": "json", "records": "a"}, "bookings_odd", "there is no list at a"),
         (b"id,arrival\nB\xe9,2026-05-13", {"format": "csv"}, "bookings_odd", "is not utf-8-sig at byte"),
+        (b'[{"id": "B\xe9"}]', {"format": "json"}, "bookings_odd", "is not utf-8-sig at byte"),
         ("id,arrival\nB1,2026-05-13", {"format": "csv", "encoding": "klingon"}, "bookings_odd", "no encoding klingon"),
         ("x,arrival\nB1,2026-05-13", {"format": "csv"}, "bookings_odd", "record 1 has no id at id"),
     ],

@@ -40,6 +40,43 @@ def test_the_window_is_asked_for_where_it_is_not_open(read, bookings):
     assert bookings.asked == [{"limit": "1000", "from": "2026-05-01"}]
 
 
+@pytest.mark.parametrize(
+    ("paging", "answers"),
+    [
+        ({}, [{"rows": [ONE], "more": True}]),
+        ({"kind": "page", "param": "p"}, [{"rows": [ONE], "more": True}, {"rows": [], "more": True}]),
+        ({"kind": "page", "param": "p", "total": "total"}, [{"rows": [ONE], "more": True, "total": 1}]),
+        ({"kind": "cursor", "param": "c", "next": "next"}, [{"rows": [ONE], "more": True, "next": None}]),
+        ({"kind": "next_url", "next": "next"}, [{"rows": [ONE], "more": True}]),
+    ],
+)
+def test_more_that_nothing_leads_to_is_not_taken_for_gone(read, bookings, paging, answers):
+    source = {"kind": "http", "url": f"{bookings.url}/v1/bookings", "records": "rows"}
+    with pytest.raises(SyncFailed, match="more says that there is more, and nothing leads to it"):
+        read(*answers, bookings_url=None, source={**source, "paging": {**paging, "has_more": "more"}})
+
+
+@pytest.mark.parametrize("no", [False, None, 0, "false", "N"])
+def test_no_more_is_said_in_many_ways(read, bookings, no):
+    paging = {"kind": "page", "param": "p", "has_more": "more"}
+    source = {"kind": "http", "url": f"{bookings.url}/v1/bookings", "records": "rows", "paging": paging}
+    pages = [{"rows": [ONE], "more": "true"}, {"rows": [TWO], "more": no}] * 2
+    assert set(read(*pages, bookings_url=None, source=source).cells) == {"B1", "B2"}
+    assert [asked["p"] for asked in bookings.asked] == ["1", "2", "1", "2"]
+
+
+def test_a_body_has_its_parameters_inside_the_objects_that_their_names_begin_with(read, bookings):
+    paging = {"kind": "cursor", "param": "limit.cursor", "size_param": "limit.count", "next": "cursor"}
+    asked = {"in_body": True, "parameters": {"states": "live", "client.name": "jada"}, "paging": paging}
+    window = {"from_param": "stay.from", "to_param": "stay.to"}
+    source = {"kind": "http", "url": f"{bookings.url}/v1/bookings", "records": "rows", **asked, "window": window}
+    pages = [{"rows": [ONE], "cursor": "c1"}, {"rows": [], "cursor": None}] * 2
+    read(*pages, bookings_url=None, source=source, window_from="2026-05-01", window_to="2026-05-31")
+    first = {"states": "live", "client": {"name": "jada"}, "stay": {"from": "2026-05-01", "to": "2026-05-31"}}
+    assert bookings.asked[0] == {**first, "limit": {"count": 100}}
+    assert bookings.asked[1] == {**first, "limit": {"count": 100, "cursor": "c1"}}
+
+
 def test_a_system_that_knows_no_window_gives_what_is_outside_too_and_it_is_left_out(read):
     assert set(read(page(ONE, {**TWO, "arrival": "2026-04-30"}), window_from="2026-05-01").cells) == {"B1"}
 

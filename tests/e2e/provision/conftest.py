@@ -1,10 +1,11 @@
 """A real host behind a Lightsail API, and a small work tree to deploy to it, whose daemon tries its sandbox."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from agent.sandbox.egress import listener
@@ -193,8 +194,14 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def source(tree):
-    settings = Settings(health_s=10, deployed_s=1, proven_s=2)
+    settings = Settings(health_s=60, deployed_s=1, proven_s=2)
     return Source(tree, tree / "jada.local.toml", settings, "/run/jada-dashboard/queue.sock")
+
+
+@pytest.fixture
+def hasty(source):
+    """The same, soon tired of waiting: for what never gets well."""
+    return replace(source, settings=structs.replace(source.settings, health_s=10))
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from provision.settings import Settings
 url, name, public, private, root = sys.argv[1:]
 host = inventory.Host(name=name, username="admin", address=public, private_address=private)
 cloud = access.client(inventory.Inventory(region="us-east-1", endpoint=url, hosts=(host,)))
-settings = Settings(health_s=10, deployed_s=1, proven_s=2)
+settings = Settings(health_s=60, deployed_s=1, proven_s=2)
 source = Source(Path(root), Path(root) / "jada.local.toml", settings, "/run/jada-dashboard/queue.sock")
 with connected(access.obtain(cloud, host, access.utc_now()), 15) as box:
     deploy(box, source, Progress(aside=True))

@@ -81,15 +81,15 @@ def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
     ],
     ids=["one that does not start", "one that is never ready"],
 )
-def test_a_broken_release_is_taken_back_and_the_last_proven_one_serves(deployed, source, progress, change, said):
+def test_a_broken_release_is_taken_back_and_the_last_proven_one_serves(deployed, hasty, progress, change, said):
     part, old, new = change
-    file, current = source.root / part / "__main__.py", deployed.run(["readlink", "/opt/jada-agent/current"])
+    file, current = hasty.root / part / "__main__.py", deployed.run(["readlink", "/opt/jada-agent/current"])
     whole = file.read_text()
     assert old in whole
     file.write_text(whole.replace(old, new, 1))
     try:
         with pytest.raises(CommandError, match=f"(?s){said}.*last proven release, .*, is back and healthy"):
-            deploy(deployed, source, progress)
+            deploy(deployed, hasty, progress)
     finally:
         file.write_text(whole)
     assert deployed.run(["readlink", "/opt/jada-agent/current"]) == current

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.root
 def _said(box, source, progress, *, deep):
     """What a plan says of a host; with `deep`, what verify looks at besides."""
     made = prepare(box, source, progress).plan
-    said = {*plan.lines(made), *map(desired.told, made.differing)}
+    said = {*plan.lines(made), *map(desired.described, made.differing)}
     if deep:
         seen = plan.read_probe(box.program("probe", plan.probe_request(deep=True)))
-        said |= {desired.told(each) for each in desired.differences(desired.table(seen.os), seen.found)}
+        said |= {desired.described(each) for each in desired.differences(desired.table(seen.os), seen.found)}
     return said
 
 
@@ -38,7 +38,7 @@ def test_nothing_that_a_hand_changes_is_unseen_and_each_is_brought_back_or_undon
     deploy(deployed, source, progress)
     until_proven(deployed)
     left = prepare(deployed, source, progress).plan
-    assert [desired.told(each) for each in left.repairs] == []
+    assert [desired.described(each) for each in left.repairs] == []
     assert not left.restart
     said = "\n".join(plan.lines(left))
     back = [name for name, change in CHANGES.items() if not change.undo and change.named in said]

@@ -12,7 +12,7 @@ import pytest
 
 from backup import make, receive
 from backup.look import look
-from backup.make import Failed, Origin
+from backup.make import BackupFailed, Origin
 from backup.sources import Places, Skipped, walk
 from tests.trees import nested
 from wire.archive import FORMAT, About, Damaged, Reader, Writer
@@ -122,7 +122,7 @@ def test_a_failure_in_the_middle_is_no_backup(places):
         path.unlink()
     (places.trees[1].folder / "history.sqlite").write_bytes(b"no database")
     out = io.BytesIO()
-    with pytest.raises(Failed, match="could not be made whole"):
+    with pytest.raises(BackupFailed, match="could not be made whole"):
         make.make(places, ORIGIN, places.queue / "backups/copy.db", PUBLIC, out)
     with pytest.raises(Damaged):
         list(Reader(opened(out.getvalue())).entries())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backup import nightly, sftp
-from backup.make import Failed
+from backup.make import BackupFailed
 from backup.settings import Settings, Target
 from wire.types import NightlyBackup
 
@@ -28,7 +28,7 @@ class Server:
         known = next(word for word in command if word.startswith("UserKnownHostsFile="))
         self.known = Path(known.partition("=")[2]).read_text()
         if self.fails:
-            raise Failed("the target did not take it: Permission denied")
+            raise BackupFailed("the target did not take it: Permission denied")
         if batch.startswith("-mkdir"):
             local = batch.splitlines()[1].split()[1]
             size = Path(local).stat().st_size if self.lists is None else self.lists
@@ -78,7 +78,7 @@ def test_one_that_arrived_whole_is_kept_as_sent(send):
 @pytest.mark.parametrize("server", [Server(lists=5), Server(fails=True)], ids=["half of it", "refused"])
 def test_what_the_target_does_not_list_whole_was_not_sent_and_the_last_good_one_stays(send, server):
     before = send(Server())
-    with pytest.raises(Failed):
+    with pytest.raises(BackupFailed):
         send(server)
     word = nightly.status(send.folder)
     assert (word.sent_at, word.name) == (before.sent_at, before.name)
@@ -87,14 +87,14 @@ def test_what_the_target_does_not_list_whole_was_not_sent_and_the_last_good_one_
 
 
 def test_without_room_nothing_is_made(send):
-    with pytest.raises(Failed, match="no room to make it"):
+    with pytest.raises(BackupFailed, match="no room to make it"):
         send(server := Server(), size=10**15)
     assert server.batches == []
 
 
 def test_without_a_key_it_says_so(send):
     (send.folder / "key").write_text("\n")
-    with pytest.raises(Failed, match="fab secrets"):
+    with pytest.raises(BackupFailed, match="fab secrets"):
         send(Server())
 
 

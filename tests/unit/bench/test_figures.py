@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from bench.figures import Round, Target, ratio, table
+from bench.figures import Round, Target, in_turn, ratios, table
 
 
 def rounds(*rates):
@@ -17,7 +17,12 @@ def test_a_round_is_a_rate_and_cpu_for_each_pair():
 
 
 def test_a_ratio_is_taken_round_by_round_so_that_a_slow_moment_slows_both():
-    assert ratio(rounds(300, 30, 300), rounds(100, 10, 150)) == 3
+    assert ratios(rounds(300, 30, 300), rounds(100, 10, 150)) == [3, 3, 2]
+
+
+def test_each_contender_goes_after_each_other_one():
+    turns = [in_turn(["a", "b", "c"], number) for number in range(4)]
+    assert turns == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
 
 
 def test_the_table_has_a_row_for_each_with_its_target_beside_it():
@@ -26,4 +31,4 @@ def test_the_table_has_a_row_for_each_with_its_target_beside_it():
     Console(file=drawn, width=120).print(table(results, "peer", {"ours": Target(ratio=3, cpu_ms=0.6)}))
     (ours,) = (line for line in drawn.getvalue().splitlines() if "ours" in line)
     cells = [cell.strip() for cell in ours.strip("│").split("│")]
-    assert cells == ["ours", "300", "250 - 350", "3.00", "target ≥ 3 ×", "0.50", "target ≤ 0.6"]
+    assert cells == ["ours", "300", "250 - 350", "3.00 (2.75 - 3.25)", "target ≥ 3 ×", "0.50", "target ≤ 0.6"]

@@ -63,10 +63,13 @@ def asked():
 
 
 def test_a_new_task_is_what_was_asked_for():
-    new = NewTask(title="t", description="a blob", priority=7, parent="01PARENT", dedupe_key="daily")
+    new = NewTask(
+        title="t", description="a blob", priority=7, parent="01PARENT", dedupe_key="daily", labels=("a", "b", "a")
+    )
     record = rules.draft(new, "01TASK", NOW, "2:d")
     task = record.task
     assert (task.title, task.priority, task.parent, task.dedupe_key) == ("t", 7, "01PARENT", "daily")
+    assert task.labels == ("a", "b")
     assert (task.state, task.version, task.created_at, task.updated_at) == (State.QUEUED, 1, stamp(NOW), stamp(NOW))
     assert (task.description, record.digest, record.granted) == ("", "2:d", task.budget)
 
@@ -95,6 +98,18 @@ def test_a_task_waits_for_its_not_before():
         claimed(record)
     begun = claimed(record, now=LATER).task
     assert (begun.state, begun.not_before) == (State.RUNNING, None)
+
+
+def child(name, parent):
+    record = queued(parent=parent)
+    return replace(record, task=replace(record.task, id=name))
+
+
+def test_a_descendant_is_one_over_any_number_of_steps_and_within_its_family():
+    family = {name: child(name, parent) for name, parent in [("a", None), ("b", "a"), ("c", "b"), ("d", "gone")]}
+    descends = {name: rules.is_descendant(record, "a", family) for name, record in family.items()}
+    assert descends == {"a": False, "b": True, "c": True, "d": False}
+    assert not rules.is_descendant(family["b"], "c", family)
 
 
 def lost(record):
@@ -135,6 +150,20 @@ def test_a_task_without_dollars_comes_to_a_user_instead_of_a_holder():
 def test_dollars_are_written_to_the_cent():
     assert rules.usd(12_340_000) == "$12.34"
     assert rules.usd(10_000_000_000) == "$10000.00"
+
+
+def test_a_claim_takes_no_more_than_what_is_left_of_the_days_dollars():
+    assert claimed(day="d", most_usd_micros=300).reserved == 300
+    assert claimed(queued(budget=AskedBudget(usd_micros=200)), day="d", most_usd_micros=300).reserved == 200
+    assert claimed(day="d", most_usd_micros=1).reserved == 1
+    with pytest.raises(NotClaimable):
+        claimed(day="d", most_usd_micros=0)
+
+
+@pytest.mark.parametrize(("day", "reserved"), [("d", 310), ("the next", 10)])
+def test_what_a_lost_holder_took_of_the_same_day_is_its_tasks_own_again(day, reserved):
+    record = claimed(day="d", most_usd_micros=300)
+    assert claimed(record, past=lost(record), day=day, most_usd_micros=10).reserved == reserved
 
 
 @pytest.mark.parametrize("asked_for", [1, 5_000_000])

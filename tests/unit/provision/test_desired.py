@@ -3,7 +3,7 @@
 import pytest
 
 from provision import desired
-from provision.desired import Row, differences, told
+from provision.desired import Row, described, differences
 
 FILE = Row("file", "/etc/x", {"content": "1", "rights": "0644 root:root"}, "write")
 SETTING = Row("sshd", "x", "no", cure="mend the other file", settled_by="file /etc/x")
@@ -21,27 +21,29 @@ def _differing(*seen):
 def test_what_is_seen_may_have_more_than_is_wanted_and_not_less():
     assert _differing((FILE, {**FILE.want, "more": "2"})) == ()
     (less,) = _differing((FILE, {"content": "1", "rights": "0666 root:root"}))
-    assert told(less) == ("file /etc/x: rights is 0666 root:root, and not 0644 root:root; `fab deploy` brings it back")
+    assert described(less) == (
+        "file /etc/x: rights is 0666 root:root, and not 0644 root:root; `fab deploy` brings it back"
+    )
 
 
 def test_no_digest_is_said():
     (changed,) = _differing((FILE, {**FILE.want, "content": "2"}))
-    assert told(changed) == "file /etc/x: its content differs; `fab deploy` brings it back"
+    assert described(changed) == "file /etc/x: its content differs; `fab deploy` brings it back"
 
 
 def test_a_setting_comes_back_with_its_file_and_where_it_does_not_the_cure_is_said():
     file, setting = _differing((FILE, None), (SETTING, "yes"))
     assert (file.repair, setting.repair, setting.comes_back) == ("write", None, True)
-    assert "brings back the file /etc/x; where it is so even then: mend the other file" in told(setting)
+    assert "brings back the file /etc/x; where it is so even then: mend the other file" in described(setting)
     (alone,) = _differing((FILE, FILE.want), (SETTING, "yes"))
     assert not alone.comes_back
-    assert told(alone) == "sshd x: it is yes, and not no; mend the other file"
+    assert described(alone) == "sshd x: it is yes, and not no; mend the other file"
 
 
 def test_a_daemon_is_not_reloaded_while_its_files_say_what_they_should_not():
     _, reload = _differing((SETTING, "yes"), (RELOAD, False))
     assert (reload.repair, reload.comes_back) == (None, False)
-    assert told(reload).endswith("; mend first")
+    assert described(reload).endswith("; mend first")
     (alone,) = _differing((SETTING, "no"), (RELOAD, False))
     assert alone.repair == "reload"
 
@@ -51,7 +53,7 @@ def test_surroundings_are_recorded_once_and_then_named():
     assert (first.repair, first.comes_back) == ("record", True)
     (changed,) = _differing((CRON, {"/etc/cron.d/x": "is new"}))
     assert (changed.repair, changed.comes_back) == (None, False)
-    assert told(changed) == "area cron: /etc/cron.d/x is new; undo it"
+    assert described(changed) == "area cron: /etc/cron.d/x is new; undo it"
     assert _differing((CRON, {})) == ()
 
 

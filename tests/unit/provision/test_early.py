@@ -6,7 +6,7 @@ import pytest
 
 from provision.early import WORDS, Early, stack_of
 
-ENGINE = '#!/bin/sh\necho "$@" >>"$LOG"\necho "outputs of $5"\n'
+ENGINE = '#!/bin/sh\necho "$@" >>"$LOG"\necho "outputs of $4"\n'
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_the_answer_is_there_for_the_one_who_asks_the_same_and_only_once(early, 
     early.begin(["fab", "plan", "--stack", "prod"], environ, tmp_path)
     assert early.take((*WORDS, "prod"), tmp_path, environ).stdout == "outputs of prod\n"
     assert early.take((*WORDS, "prod"), tmp_path, environ) is None
-    assert (tmp_path / "log").read_text() == "stack output --json --stack prod\n"
+    assert (tmp_path / "log").read_text() == "stack export --stack prod\n"
 
 
 @pytest.mark.process

@@ -4,7 +4,9 @@ import contextlib
 
 import pytest
 
+from sync.diff import plan_id, restore_lines
 from sync.failure import SyncFailed
+from sync.history import opened
 from tests.people.desk import ACCOUNT, OURS, TAB, Desk, Killed
 
 SOURCE = {f"B{n}": (f"2026-05-1{n}", f"guest {n}", 100.5 + n) for n in range(1, 5)}
@@ -498,6 +500,43 @@ def test_a_stray_that_cannot_be_found_again_is_reported_until_someone_has_looked
         desk.sync(changed(B2="Ada"))
 
 
+def test_a_plan_that_was_printed_is_written_and_no_more_than_it(desk):
+    new = changed(B2="Ada")
+    name = plan_id(desk.preview(new)[0])
+    once(desk, lambda: desk.delete("ROWS", 4))  # the row of another booking goes while the run writes
+    with pytest.raises(SyncFailed, match=r"plan_changed.* a new row of booking B4 was not printed"):
+        desk.sync(new, printed=name)
+    assert [row["id"] for row in desk.rows()] == ["B1", "B2", "B3", "Total"]
+    with pytest.raises(SyncFailed, match=r"plan_changed.*nothing was written"):
+        desk.sync(new, printed=name)
+    name = plan_id(desk.preview(new)[0])
+    assert set(desk.sync(new, printed=name).added) == {"B4"}
+    assert in_step(desk, new)
+
+
+def test_what_an_earlier_run_left_to_be_put_right_is_printed_and_no_part_of_a_plan(desk):
+    def kill():
+        if len(desk.requests) == 4:
+            raise Killed
+
+    desk.after = kill
+    once(desk, lambda: desk.move("ROWS", 1, 4))
+    with pytest.raises(Killed):
+        desk.sync(changed(B2="Ada"))
+    desk.after = lambda: None
+    new = changed(B2="Ada", B4="Dan")
+    plan, restores = desk.preview(new)
+    (line,) = restore_lines(restores)
+    assert line == '^ row 3, guest: "Ada" -> "guest 3" (a write of an earlier run came there)'
+    before = desk.cells()
+    with pytest.raises(SyncFailed, match="plan_changed: cause: 1 cell that an earlier run wrote into a wrong place"):
+        desk.sync(new, printed=plan_id(plan))
+    assert desk.cells() == before
+    desk.sync(new)
+    assert in_step(desk, new)
+    assert desk.preview(new)[1] == ()
+
+
 @pytest.fixture
 def killed(desk):
     """A run that was killed while its batch was on its way; a user types into one of its cells before it arrives."""
@@ -529,6 +568,34 @@ def test_a_batch_that_comes_late_while_the_next_run_is_at_any_of_its_requests_is
     killed.sync(new)
     assert killed.titles == ["Others", "Bookings"]
     assert in_step(killed, new)
+
+
+@pytest.mark.parametrize(
+    ("act", "astray"),
+    [
+        (lambda desk: None, []),
+        (lambda desk: desk.move("ROWS", 1, 4), ["B2"]),
+        (lambda desk: desk.move("COLUMNS", 5, 2), ["B2"]),
+        (lambda desk: desk.delete("COLUMNS", 1), ["B2"]),  # and one of our headers with it
+    ],
+)
+def test_a_write_of_a_killed_run_whose_copy_a_user_deleted_is_told_and_what_went_astray_until_someone_looked(
+    killed, act, astray
+):
+    act(killed)
+    killed.arrive()
+    assert killed.do({"deleteSheet": {"sheetId": 1001}})
+    new = {**changed(B2="Ada"), "B9": ("2026-05-19", "guest 9", 9.5)}
+    with pytest.raises(SyncFailed, match="sheet_copy_gone: cause: a user deleted the copy"):
+        killed.sync(new)
+    assert ("unproven", "B2", "guest 2") in [(each.why, each.booking, each.was) for each in killed.told()]
+    with opened(killed.folder, OURS) as history:
+        assert [each.booking for each in history.strays().values() if not each.unit] == astray
+    if "arrival" not in killed.cells().values():
+        killed.type(0, 9, "arrival")
+    for _ in range(2):
+        with pytest.raises(SyncFailed, match="sheet_stray") if astray else contextlib.nullcontext():
+            killed.sync(new)
 
 
 @pytest.mark.parametrize("at", ["in the same run", "between two runs"])

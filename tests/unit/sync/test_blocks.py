@@ -1,7 +1,9 @@
 import json
 
+import msgspec
+
 from sync.batch import Batch, NewRow, Target, entered
-from sync.blocks import body, first_load, spans
+from sync.blocks import body, delete, first_load, spans
 
 
 def target(row, column, value, **more):
@@ -23,6 +25,17 @@ def test_a_batch_begins_with_a_copy_of_the_tab_that_is_hidden():
         "duplicateSheet": {"sourceSheetId": 7, "newSheetId": 99, "newSheetName": ".jada 99-1", "insertSheetIndex": 3}
     }
     assert second == {"updateSheetProperties": {"properties": {"sheetId": 99, "hidden": True}, "fields": "hidden"}}
+
+
+def test_a_batch_is_marked_beside_the_sheet_under_its_copys_id_and_the_mark_goes_with_the_copy():
+    made = msgspec.structs.replace(batch(target(4, 1, 9)), marked=True)
+    (mark,) = [each["createDeveloperMetadata"]["developerMetadata"] for each in requests(made)[2:3]]
+    assert (mark["metadataId"], mark["metadataValue"], mark["location"]) == (99, ".jada 99-1", {"spreadsheet": True})
+    lookup = {"dataFilter": {"developerMetadataLookup": {"metadataId": 99}}}
+    assert json.loads(delete(made))["requests"] == [
+        {"deleteSheet": {"sheetId": 99}},
+        {"deleteDeveloperMetadata": lookup},
+    ]
 
 
 def test_a_change_names_its_cell_and_leaves_its_format():

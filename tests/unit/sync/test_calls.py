@@ -1,5 +1,6 @@
 """One call to Google after the other: what a connection that ends, an answer that breaks off and a forged host mean."""
 
+import gzip
 import socket
 import ssl
 import threading
@@ -17,7 +18,7 @@ class Host:
     """A host that gives its answers one by one, each connection as many as it is told."""
 
     def __init__(self, connections):
-        self._connections, self.asked = connections, []
+        self._connections, self.asked, self.heads = connections, [], []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._listening.settimeout(60)  # a test that fails ends
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/v4"
@@ -37,6 +38,7 @@ class Host:
     def _request(self, sent):
         head = b"".join(iter(sent.readline, b"\r\n")).decode().lower()
         length = next((int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length")), 0)
+        self.heads.append(head)
         return head.split(" http/")[0], sent.read(length)
 
     def close(self):
@@ -77,6 +79,24 @@ def test_an_answer_that_is_not_whole_is_none_and_the_next_call_has_a_new_connect
             origin.ask("POST", "/v4/a", {}, b"{}")
         assert origin.ask("GET", "/v4/b", {}, None) == (200, b"ok")
     assert len(there.asked) == 2  # what may have been done is not asked again
+
+
+def packed(data):
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (len(data), data)
+
+
+def test_an_answer_is_asked_for_and_taken_packed():
+    whole = gzip.compress(b"ok" * 1000)
+    with host([packed(whole)]) as (there, origin):
+        assert origin.ask("GET", "/v4", {"Authorization": "Bearer t"}, None) == (200, b"ok" * 1000)
+    (head,) = there.heads
+    assert "accept-encoding: gzip\r\n" in head
+    assert "user-agent: jada (gzip)\r\n" in head
+
+
+def test_a_packed_answer_that_is_not_whole_is_none():
+    with host([packed(gzip.compress(b"ok" * 1000)[:-9])]) as (_, origin), pytest.raises(NoAnswer):
+        origin.ask("GET", "/v4", {}, None)
 
 
 def test_an_answer_that_leads_elsewhere_is_given_as_it_is():

@@ -18,7 +18,7 @@ import sync.__main__
 from pathlib import Path
 from sync.settings import Settings
 from sync.source.read import Outside, read
-from sync.source.settings import File
+from sync.source_settings import File
 from wire.client import Client
 source = File(path={str(tmp_path / "bookings.csv")!r}, format="csv")
 settings = Settings(columns=("id", "arrival"), dates=("arrival",), amounts=(), source=source)

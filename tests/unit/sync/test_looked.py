@@ -1,16 +1,20 @@
 """`--looked`: what could not be found again is closed by the one who looked, and by nothing else."""
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
+from sync import changes
 from sync.__main__ import main
 from sync.failure import SyncFailed
 from sync.history import opened
 from tests.people.desk import OURS, Desk
 from tests.unit.sync.test_beside_people import SOURCE, changed, once
 
+NOW = datetime(2026, 5, 13, tzinfo=UTC)
 SETTINGS = """[sync]
 spreadsheet_id = "x"
 bookings_url = "http://b"
@@ -68,6 +72,29 @@ def test_a_stray_stays_open_until_someone_has_looked_and_then_all_is_in_step(run
     assert "1 cell closed" in said
     desk.sync(changed(B2="Ada"))
     assert [each.booking for each in desk.told()] == ["B2"]
+
+
+def test_a_program_is_told_what_was_closed_and_why_not(run, desk, capsys):
+    assert run("--looked", "--json") == 0
+    (closed,) = json.loads(capsys.readouterr().out)["closed"]
+    assert closed.startswith("'Ada' of booking B2 came into")
+    with opened(desk.folder, OURS):
+        assert run("--looked", "--json") == 75
+    assert json.loads(capsys.readouterr().out)["error"] == "already_running"
+
+
+def test_a_program_is_told_the_story_of_a_booking(run, desk, capsys):
+    changes.append(desk.folder, changes.entries([("B2", None, '["B2","2026-05-12","Ada",80,"live"]')], OURS, NOW))
+    assert run("--explain", "B2", "--json") == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert (entry["booking"], entry["at"][:10]) == ("B2", "2026-05-13")
+    assert run("--explain", "B4", "--json") == 1
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_program_is_told_the_report_of_a_run(run, desk, capsys):
+    assert run("--json") == 1  # without a secret, and without a dashboard
+    assert json.loads(capsys.readouterr().out)["error"] == "token_missing"
 
 
 def test_twice_closes_nothing_more_and_says_so(run, desk, capsys):

@@ -4,6 +4,8 @@ No cell of theirs is lost without its value being told, no booking is lost or th
 what we put into a wrong place is put right or told. `make faults` plays more of them.
 """
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, example, given, settings
 
 from tests.people.scenario import Scenario, fleets, play, scenarios
@@ -19,10 +21,24 @@ LATE_INTO_MOVED_COLUMNS = Scenario(
     fates=((3, "kill late 1"), (4, "lose before")),
 )
 """A write comes after its run was killed, into columns that were moved, and its copy is deleted before the next run."""
+CELLS_INTO_MOVED_COLUMNS = replace(LATE_INTO_MOVED_COLUMNS, changed=frozenset({2}), new=0)
+CELLS_INTO_MOVED_ROWS = replace(
+    CELLS_INTO_MOVED_COLUMNS,
+    acts=((2, ("move rows", 1, 4)), (4, ("delete copies", None, None))),
+)
+CELLS_OVER_A_NOTE = replace(
+    CELLS_INTO_MOVED_COLUMNS,
+    acts=((2, ("move columns", 5, 2)), (3, ("delete copies", None, None))),
+    fates=((2, "kill after"),),
+)
+"""The same without lateness: it was killed before it could judge its write."""
 
 
 @given(scenarios())
 @example(LATE_INTO_MOVED_COLUMNS)
+@example(CELLS_INTO_MOVED_COLUMNS)
+@example(CELLS_INTO_MOVED_ROWS)
+@example(CELLS_OVER_A_NOTE)
 @SOME
 def test_whatever_people_do_during_a_run_nothing_is_lost_unreported(scenario):
     played = play(scenario)

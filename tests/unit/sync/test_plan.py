@@ -156,6 +156,14 @@ def test_lost_bookings_are_counted_by_base_and_by_mark():
     assert lost({}, diff({}, sheet, known, POLICY), known, POLICY) == 3
 
 
+@pytest.mark.parametrize("arrival", ["9/4/2026", "soon", "", "2026-6-1", 46000])
+def test_a_row_whose_arrival_users_spelled_otherwise_is_not_gone_where_the_window_has_an_end(arrival):
+    """As text, 9/4/2026 is after 2026-05-10; without the memory nothing else says when its guest comes."""
+    shown = [row(2, "B1", arrival, 80)]
+    assert diff({}, shown, {}, replace(POLICY, window=("2026-05-10", ""))).removed == ()
+    assert diff({}, shown, {}, POLICY).removed == ("B1",)
+
+
 def test_neither_a_removed_booking_nor_one_outside_the_window_is_lost():
     known = {"B1": (*CALM, REMOVED), "B2": ("B2", "2026-05-01", 1, LIVE), "B3": ("B3", "2026-05-14", 1, LIVE)}
     policy = replace(POLICY, window=("2026-05-10", ""))

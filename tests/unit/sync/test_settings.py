@@ -118,6 +118,7 @@ def test_a_sync_that_is_not_set_up_yet_needs_nothing_but_the_word(whole, tmp_pat
         (HTTP + '[sync.source.paging]\nkind = "cursor"\nparam = "c"\n', "sync.source.paging.next"),
         (HTTP + '[sync.source.paging]\nkind = "next_url"\n', "sync.source.paging.next"),
         (HTTP + "[sync.source.window]\nslice_days = 30\n", "sync.source.window.slice_days"),
+        (HTTP + 'in_body = true\nparameters = { page = 1, "page.size" = 9 }\n', "sync.source.parameters"),
         (HTTP + '[sync.source.exchange]\nurl = "nowhere"\n', "sync.source.exchange.url"),
         ('[sync.source]\nkind = "file"\npath = "x"\n', "sync.source.format"),
         ('[sync.source]\nkind = "command"\ncommand = []\n', "sync.source.command"),

@@ -104,13 +104,19 @@ def test_a_sync_that_writes_where_it_must_not_is_seen(place):
     assert people.untried == ["a protected range: the sync's account may edit it, for it owns the sheet"]
 
 
-def test_a_note_at_another_booking_is_seen(place):
+def test_a_note_at_another_booking_and_what_the_sync_left_are_seen(place):
     people = place.people()
     place.run()
     people._note()
     column = people._column("trial note")
     place.editor.edit({"moveDimension": {"source": people._range("ROWS", 1, 2), "destinationIndex": 4}})
     people._require_whole("a move of whole rows")
+    mark = {"metadataId": 5, "metadataKey": "jada", "location": {"spreadsheet": True}, "visibility": "DOCUMENT"}
+    place.editor.edit({"createDeveloperMetadata": {"developerMetadata": mark}})
+    with pytest.raises(Otherwise, match="the sync left"):
+        people._require_whole("a mark stayed")
+    lookup = {"developerMetadataLookup": {"metadataId": 5}}
+    place.editor.edit({"deleteDeveloperMetadata": {"dataFilter": lookup}})
     start = {"sheetId": people._tab, "rowIndex": 1, "columnIndex": column}
     rows = [{"values": [{"userEnteredValue": {"stringValue": "note of B0"}}]}]
     place.editor.edit({"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}})

@@ -232,6 +232,22 @@ def test_a_fault_that_would_meet_every_task_stops_claims_and_is_said_once_it_las
     assert daemon.breaker.may_claim()
 
 
+BROKE_OFF = (EventKind.SUSPEND, {"exit": 75, "reason": "answers broke off", "turns": 4, "usd_micros": 0})
+
+
+@pytest.mark.parametrize("last", [BROKE_OFF, (EventKind.SUSPEND, {"exit": 143, "reason": "", "turns": 1})])
+def test_turns_of_an_earlier_claim_do_not_say_that_a_session_got_on(host, queue, work, last):
+    drained = (EventKind.SUSPEND, {"exit": 143, "reason": "", "turns": 1, "usd_micros": 700})
+    daemon, _ = work(host.claim(), (HEADER, SETTLE, drained))
+    daemon.breaker.may_claim()
+    daemon.breaker.open("overloaded")
+    host.clock.now += FIRST_S
+    queue.claims, host.plays = [host.claim(fence=2, new=False)], [((last,), 0)]
+    assert daemon.step()
+    daemon.breaker.open("overloaded")
+    assert daemon.breaker.lasts  # the second one in a row
+
+
 def test_a_host_that_is_unfit_claims_nothing(host, queue, caplog):
     host.unfit = "no sandbox can be made"
     queue.claims = [host.claim()]
@@ -265,6 +281,22 @@ def test_a_host_that_lost_its_count_goes_on_from_the_queues(host, queue, work):
     daemon.step()
     assert (daemon.day.used.sessions, daemon.day.used.spent) == (("S8", "S9", "S1"), 1400)
     assert queue.asked[-1].suspended_only
+    assert queue.calls.count("today") == 1
+
+
+def test_a_count_that_is_lost_while_the_daemon_runs_is_taken_from_the_queue_again(host, queue, work):
+    daemon, _ = work(host.claim(), sessions_per_day=1)
+    queue.known = {"S1": 700}
+    (host.state / "state.json").unlink()
+    assert not daemon.step()
+    assert (daemon.day.used.sessions, daemon.day.used.spent) == (("S1",), 700)
+    assert queue.asked[-1].suspended_only
+
+
+def test_a_host_that_has_used_nothing_asks_for_its_day_once(host, queue):
+    daemon = host.daemon()
+    daemon.step()
+    daemon.step()
     assert queue.calls.count("today") == 1
 
 

@@ -4,10 +4,11 @@ import base64
 import random
 import re
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
-from agent.record import media, price_file
+from agent.record import limits, media, price_file
 from agent.record.blobs import Blobs
 from agent.record.limits import Limits, bound, bytes_to_show, hand_over_due, no_room
 from doubles.claude import media as vendor
@@ -62,12 +63,14 @@ def test_what_is_shown_counts_towards_the_hand_over():
 
 
 ROOM = {
-    "a heavy image": ([], {**IMAGE, "bytes": 4_000_000}, 500, "3932 kB, and it has 4000"),
+    "a heavy image": ([], {**IMAGE, "bytes": 4_000_000}, 500, "3932 kB, and it has 4000:"),
     "a wide image": ([], {**IMAGE, "side": 8001}, 500, "8000 pixels"),
     "the 21st": ([IMAGE] * 20, IMAGE, 500, "20 images"),
     "more than a request": ([{**IMAGE, "bytes": 3_500_000}] * 6, {**PDF, "bytes": 3_000_000}, 500, "than 23 MB"),
     "the 101st page": ([{**PDF, "pages": 98, "usual": 0}], PDF, 500, "100 pages"),
     "more than a session": ([], {**PDF, "usual": 60_000, "pages": 20}, 40_000, r"room for 50000; .* now 16 at most"),
+    "an image beyond a session": ([], {**IMAGE, "usual": 900}, 89_100, r"session has room for 900\.$"),
+    "a session that is full": ([], PDF, 95_000, "room for 0; .* now 0 at most"),
     "more than the money": ([], {**PDF, "tokens": 2_000_000}, 500, "dollars"),
 }
 
@@ -78,9 +81,34 @@ def test_what_does_not_fit_is_refused_before_it_is_sent(before, one, tokens, why
     assert re.search(why, said)
 
 
-@pytest.mark.parametrize("one", [IMAGE, PDF])
-def test_what_fits_is_not_refused(one):
-    assert no_room(events(IMAGE, tokens=500), one, LIMITS, price_file.load(None, MODEL), MODEL) == ""
+JUST_FITS = {
+    "an image": ([IMAGE], IMAGE, 500),
+    "a document": ([IMAGE], PDF, 500),
+    "a document before the first answer": ([IMAGE], PDF, 0),
+    "the heaviest image": ([], {**IMAGE, "bytes": media.MOST_IMAGE_BYTES}, 500),
+    "the widest image": ([], {**IMAGE, "side": media.MOST_SIDE}, 500),
+    "the last bytes": ([{**PDF, "bytes": bytes_to_show(LIMITS) - 9000}], PDF, 500),
+    "the 100th page": ([{**PDF, "pages": 97, "usual": 0}], PDF, 500),
+    "an image beside 100 pages": ([{**PDF, "pages": 100, "usual": 0}], IMAGE, 500),
+    "the session's last tokens": ([], {**IMAGE, "usual": 899}, 89_100),
+}
+
+
+@pytest.mark.parametrize(("before", "one", "tokens"), JUST_FITS.values(), ids=JUST_FITS)
+def test_what_fits_is_not_refused(before, one, tokens):
+    assert no_room(events(*before, tokens=tokens), one, LIMITS, price_file.load(None, MODEL), MODEL) == ""
+
+
+def test_what_is_shown_is_refused_by_what_it_and_a_hand_over_may_cost():
+    prices = price_file.load(None, MODEL)
+    shown = events(IMAGE, tokens=500)
+    shown[-1].data["content"] = "a result of 25 characters"
+    prompt = 500 + 25 + IMAGE["tokens"] + PDF["tokens"] + limits.MARGIN
+    longer = prompt + LIMITS.max_tokens + limits.RESULTS
+    worst = prices.worst(MODEL, prompt, LIMITS.max_tokens) + prices.worst(MODEL, longer, LIMITS.max_tokens)
+    enough, less = (replace(LIMITS, usd_micros=10 + worst - short) for short in (0, 1))
+    assert no_room(shown, PDF, enough, prices, MODEL) == ""
+    assert "dollars" in no_room(shown, PDF, less, prices, MODEL)
 
 
 @pytest.mark.parametrize("tokens", [10_000, 90_000, 900_000])

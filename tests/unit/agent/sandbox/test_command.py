@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.sandbox.command import bubblewrap, waiting
+from agent.sandbox.command import Mounts, bubblewrap, waiting
 
 GIVEN = {"memory_mb": 64, "own_proc": True, "report": 7, "brought": "/b", "filter_": 9}
 
@@ -109,6 +109,26 @@ def test_the_queues_socket_is_out_of_sight():
     shown = [rest[0] for option in ("--bind", "--ro-bind", "--ro-bind-try", "--dev-bind") for rest in given(option)]
     assert "/usr" in shown
     assert not [path for path in shown if path == "/" or path.startswith(("/run", "/var"))]
+
+
+def test_folders_besides_the_workspace_are_bound_as_they_are_lent_and_named_in_variables():
+    mounts = Mounts(read={"/in": "/host/in"}, write={"/out": "/host/out"}, variables={"CACHE": "/out"})
+    assert ["/host/in", "/in"] in given("--ro-bind", mounts=mounts)
+    assert given("--bind", mounts=mounts) == [["/host/out", "/out"], ["/w", "/workspace"]]
+    assert given("--setenv", mounts=mounts)[-1] == ["CACHE", "/out"]
+
+
+def test_with_a_way_out_every_kind_of_program_is_told_of_the_proxy_and_whom_to_trust():
+    certificates = "/etc/ssl/certs/ca-certificates.crt"
+    told = [
+        *([name, "http://127.0.0.1:3128"] for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")),
+        *([name, certificates] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS")),
+        ["GIT_SSL_CAINFO", certificates],
+        ["NODE_USE_ENV_PROXY", "1"],
+    ]
+    assert [rest for rest in given("--setenv", info=5) if rest not in given("--setenv")] == told
+    assert given("--symlink", info=5)[-1] == ["/run/jada/certificates", certificates]
+    assert (given("--info-fd", info=5), given("--info-fd")) == ([["5"]], [])
 
 
 def test_the_program_comes_last_and_its_words_are_no_options():

@@ -12,7 +12,7 @@ from agent.record.limits import Limits, spent
 from agent.session import endings
 from agent.session.drain import Drain
 from agent.session.loop import Session
-from agent.session.retries import Retries
+from agent.session.retries import Retries, in_vain
 from agent.tools.result import Result
 from wire.types import EventKind
 
@@ -125,7 +125,7 @@ class Lives:
                 tools=self.tools,
                 limits=self.limits,
                 prices=price_file.load(None, MODEL),
-                retries=Retries(random.Random(1).random, lambda: 0.0),
+                retries=Retries(random.Random(1).random, lambda: 0.0, in_vain(journal.events)),
                 drain=self.drain,
                 clock=lambda: self.now,
                 ends=100.0,

@@ -537,6 +537,22 @@ def test_a_cut_answer_of_which_nothing_is_known_costs_the_worst(lives):
     assert lives.events()[-1].data["usd_micros"] == worst + 3000
 
 
+def test_claims_whose_answers_break_off_come_at_growing_pauses_until_an_answer_is_whole(lives):
+    def waits(*plays):
+        return lives.live([*plays, *[Cut("half")] * 3]).handed["not_before"]
+
+    assert [waits() for _ in range(7)] == [
+        f"1970-01-01T{at}:00Z" for at in ("00:02", "00:04", "00:08", "00:16", "00:32", "01:00", "01:00")
+    ]
+    assert waits(lives.said(lives.use("bash", 1, command="true"))) == "1970-01-01T00:02:00Z"
+
+
+def test_what_would_meet_every_task_makes_no_task_wait_longer_each_time(lives):
+    waits = [lives.live(lambda n: Rejected(529, "overloaded")).handed["not_before"] for _ in range(3)]
+    assert set(waits) == {"1970-01-01T00:02:00Z"}
+    assert lives.live([Cut("half")] * 3).handed["not_before"] == "1970-01-01T00:02:00Z"
+
+
 def test_a_request_that_a_drain_cuts_ends_as_drained_with_its_price_on_record(lives):
     def cut(_n):
         lives.drain._asked(15, None)

@@ -22,7 +22,7 @@ def test_each_outcome_with_its_result_word_for_word_and_its_files():
         id=B, title="Sum", state=State.FAILED, reason="it broke", left_out=(FileInfo(name="big.bin", size=99),)
     )
     claim = Claimed(done, failed)
-    told = subtasks.told(claim.waited)
+    told = subtasks.report(claim.waited)
     assert f"Task {A} Count: done.\nIts result:\nline 1\n  line 2\nIn /workspace: {A}-a.csv, 2 bytes" in told
     assert f"Task {B} Sum: failed.\nReason: it broke\nToo large to come along" in told
     assert "big.bin, 99 bytes" in told
@@ -31,12 +31,12 @@ def test_each_outcome_with_its_result_word_for_word_and_its_files():
 
 def test_a_long_result_is_cut_in_the_text_and_whole_in_the_workspace():
     claim = Claimed(*(Subtask(id=name, title="t", state=State.DONE, result=name[-1] * 20_000) for name in (A, B)))
-    assert len(subtasks.told(claim.waited).encode()) < subtasks.TOLD + 2000
+    assert len(subtasks.report(claim.waited).encode()) < subtasks.TOLD + 2000
     assert [(file.name, len(file.content)) for file in subtasks.files(claim)] == [
         (f"result-{A}.txt", 20_000),
         (f"result-{B}.txt", 20_000),
     ]
-    assert f"result-{A}.txt" in subtasks.told(claim.waited)
+    assert f"result-{A}.txt" in subtasks.report(claim.waited)
 
 
 def test_a_session_that_never_waited_gets_no_files():

@@ -58,7 +58,7 @@ def test_what_a_deploy_brings_back_is_told_from_what_it_does_not():
 
 def test_what_the_table_says_of_a_row_that_comes_back_is_counted_so():
     row = desired.Row("link", "/x", "y", "link")
-    said = desired.told(desired.Difference(row, None))
+    said = desired.described(desired.Difference(row, None))
     case = f'<testcase name="x"><failure message="{said}"/></testcase>'
     assert _read(case).come_back == 1
 

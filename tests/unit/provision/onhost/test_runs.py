@@ -26,6 +26,12 @@ def test_the_worker_may_read_what_is_pending(record):
     assert (record.home / "pending.json").stat().st_mode & 0o777 == 0o644
 
 
+def test_the_dashboard_may_read_how_operators_call_the_host(record):
+    record.call("jada-2")
+    assert (record.home / "called").read_text() == "jada-2\n"
+    assert (record.home / "called").stat().st_mode & 0o777 == 0o644
+
+
 def test_the_release_that_was_proven_last_comes_first_and_each_once(record):
     for release in ("r1", "r2", "r1"):
         record.prove(release)

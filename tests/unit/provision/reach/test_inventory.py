@@ -12,8 +12,15 @@ LOCAL = {"region": "us-east-1", "endpoint": "http://10.77.0.1:8700", "hosts": [H
 REAL = {**LOCAL, "endpoint": None}
 
 
+def _exported(outputs):
+    """What `pulumi stack export` says of a stack with an address, made before the stack had its outputs."""
+    address = {"type": "aws:lightsail/staticIp:StaticIp", "outputs": {"inventory": "of something else"}}
+    stack = {"type": "pulumi:pulumi:Stack", "outputs": outputs}
+    return json.dumps({"version": 3, "deployment": {"resources": [address, stack]}})
+
+
 def _parsed(data):
-    return inventory.parse(json.dumps({"inventory": data, "other": 1}))
+    return inventory.parse(_exported({"inventory": data, "other": 1}))
 
 
 def _pulumi(folder, script):
@@ -29,9 +36,18 @@ def test_infras_output_is_read():
     assert read.hosts[0].address == "192.0.2.7"
 
 
-def test_a_stack_that_made_nothing_yet_must_come_up_first():
+@pytest.mark.parametrize(
+    "exported",
+    [
+        '{"version": 3, "deployment": {"manifest": {}, "metadata": {}}}',
+        '{"version": 3, "deployment": null}',
+        '{"version": 3, "deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}]}}',
+        _exported({"other": 1}),
+    ],
+)
+def test_a_stack_that_made_nothing_yet_must_come_up_first(exported):
     with pytest.raises(CommandError, match="pulumi up"):
-        inventory.parse("{}")
+        inventory.parse(exported)
 
 
 def test_an_output_of_another_shape_names_the_field():
@@ -81,10 +97,10 @@ def test_an_unknown_host_is_refused_with_the_known_ones():
 
 @pytest.mark.process
 def test_pulumi_is_asked_for_the_stack_by_name(tmp_path):
-    answer = json.dumps({"inventory": LOCAL})
+    answer = _exported({"inventory": LOCAL})
     environ = _pulumi(tmp_path, f"echo \"$@\" >asked; echo '{answer}'")
     assert inventory.read("local", tmp_path, environ).hosts[0].name == "jada-orchestrator"
-    assert (tmp_path / "asked").read_text() == "stack output --json --stack local\n"
+    assert (tmp_path / "asked").read_text() == "stack export --stack local\n"
 
 
 @pytest.mark.process

@@ -454,7 +454,7 @@ def test_surroundings_that_a_hand_changed_are_named_and_nothing_is_done_about_th
     made = plan.make(seeing(worker, "area", {"sudo": {"/etc/sudoers.d/x": "is new"}}), bundle, 3)
     assert made.nothing
     assert [each.row.id for each in made.named] == ["area sudo"]
-    assert list(plan.lines(made))[-1] == f"differs  {desired.told(made.named[0])}"
+    assert list(plan.lines(made))[-1] == f"differs  {desired.described(made.named[0])}"
 
 
 def test_a_host_of_an_earlier_release_is_recorded_once(worker, bundle, seeing):

@@ -8,7 +8,7 @@ from sync.failure import SyncFailed
 from sync.plan import Row
 from sync.settings import Settings
 from sync.source.bookings import Aside, Bookings, Collector, require_plausible_size
-from sync.source.settings import Cancelled, Field, Http
+from sync.source_settings import Cancelled, Field, Http
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from sync.source.fields import BadField, Columns, value_at
-from sync.source.settings import Field
+from sync.source_settings import Field
 
 BIG = 2**53 + 1
 

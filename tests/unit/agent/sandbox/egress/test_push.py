@@ -3,7 +3,7 @@
 import pytest
 
 from agent.sandbox.egress.push import PushHead
-from agent.sandbox.egress.rules import Refused
+from agent.sandbox.egress.rules import EgressRefused
 
 OLD, NEW, NONE = b"1" * 40, b"2" * 40, b"0" * 40
 CAPABLE = b"\0 report-status side-band-64k object-format=sha1 agent=git/2.39"
@@ -48,28 +48,28 @@ def test_gits_own_question_whether_it_may_push_is_passed_on():
      b"refs/heads/Jada/x", b" refs/heads/jada/x", b"refs/heads/jada/x refs/heads/main", b"refs/for/jada/x", b""],
 )  # fmt: skip
 def test_any_other_reference_is_refused(ref):
-    with pytest.raises(Refused, match=r"jada|no push"):
+    with pytest.raises(EgressRefused, match=r"jada|no push"):
         read(command(ref))
 
 
 def test_one_that_hides_behind_a_permitted_one_is_refused():
-    with pytest.raises(Refused, match="refs/heads/main"):
+    with pytest.raises(EgressRefused, match="refs/heads/main"):
         read(command(b"refs/heads/jada/x"), command(b"refs/heads/main", more=b""))
 
 
 def test_a_branch_of_ours_is_not_deleted():
-    with pytest.raises(Refused, match="would delete"):
+    with pytest.raises(EgressRefused, match="would delete"):
         read(command(b"refs/heads/jada/x", OLD, NONE))
 
 
 @pytest.mark.parametrize("more", [CAPABLE + b" push-options", b"\0push-options"])
 def test_options_by_which_servers_do_more_are_refused(more):
-    with pytest.raises(Refused, match="options"):
+    with pytest.raises(EgressRefused, match="options"):
         read(command(b"refs/heads/jada/x", more=more))
 
 
 def test_a_certificate_is_refused_because_its_commands_are_elsewhere():
-    with pytest.raises(Refused, match="certificate"):
+    with pytest.raises(EgressRefused, match="certificate"):
         read(line(b"push-cert\0 report-status\n"))
 
 
@@ -82,17 +82,17 @@ def test_a_shallow_clone_may_push():
     [b"+00f", b"0_0f", b"00 f", b"zzzz", b"0001", b"0002", b"0004", b"0003", line(b"hello"), line(OLD + b" " + NEW)],
 )
 def test_what_is_no_push_of_gits_is_refused(body):
-    with pytest.raises(Refused, match="no push"):
+    with pytest.raises(EgressRefused, match="no push"):
         read(body)
 
 
 def test_a_body_without_commands_carries_nothing():
-    with pytest.raises(Refused, match="without a command"):
+    with pytest.raises(EgressRefused, match="without a command"):
         read(pack=command(b"refs/heads/main"))
 
 
 def test_commands_that_do_not_end_are_refused():
-    with pytest.raises(Refused, match="before its commands"):
+    with pytest.raises(EgressRefused, match="before its commands"):
         read(command(b"refs/heads/jada/x"), flush=b"", pack=b"")
-    with pytest.raises(Refused, match="64 KB"):
+    with pytest.raises(EgressRefused, match="64 KB"):
         read(*[command(b"refs/heads/jada/x")] * 700, flush=b"", pack=b"")

@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from agent.sandbox.egress.rules import Place, Refused, Rule, Rules, is_public, is_push, plain_path
+from agent.sandbox.egress.rules import EgressRefused, Place, Rule, Rules, is_public, is_push, plain_path
 
 RULES = Rules(
     (
@@ -19,7 +19,7 @@ RULES = Rules(
 
 
 def refused(ask):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(EgressRefused) as error:
         ask()
     return error.value
 

@@ -64,8 +64,8 @@ class Window(Value, frozen=True, kw_only=True):
 class Exchange(Value, frozen=True, kw_only=True):
     """How the secret bookings_token is exchanged for the token that the calls carry; kept on disk while it lives.
 
-    `secret_field` is the field of the form that carries the secret. `again_s`: seconds between two exchanges at least,
-    also when the system refuses the token it gave: 18,000 are five a day.
+    `secret_field` is the field of the form that carries the secret. `again_s`: where the system refuses the token that
+    it gave, so many seconds after that exchange the next: 18,000 are five a day.
     """
 
     url: Url
@@ -95,7 +95,7 @@ class Records(Value, frozen=True, kw_only=True):
 class Http(Records, frozen=True, kw_only=True, tag_field="kind", tag="http"):
     """An HTTP API with JSON answers. `header_value` is what `header` is filled with, `{secret}` in it the secret
     bookings_token, or the token exchanged for it; "" sends none. `parameters` are sent with every question, in the
-    query or, with `in_body`, in a JSON body by POST.
+    query or, with `in_body`, in a JSON body by POST, where a name like `page.number` stands inside the object `page`.
     """
 
     url: Url

@@ -1,0 +1,24 @@
+"""Which process of a run has which tests: what shares a host stays together, and the longest begin first."""
+
+from pathlib import PurePath
+
+PROVISION = "tests/e2e/provision"
+CHAIN = "tests/e2e/chain"
+DEMO = f"{CHAIN}/test_demo.py"
+"""Before the chain's others: the first tests of a process say how its cloud is made."""
+FLEET = "tests/e2e/test_fleet.py"
+STORIES = tuple(f"{CHAIN}/test_{name}.py" for name in ("work", "replaced", "real_check", "notify", "incident"))
+"""The chain's longest: begun at its end, one of them would run alone."""
+LONGEST = (PROVISION, DEMO, *STORIES, CHAIN, FLEET, "tests/e2e", "tests/contract")
+
+
+def rank(nodeid):
+    """Where a test stands among all, by how long those with it take."""
+    return next((n for n, start in enumerate(LONGEST) if nodeid.startswith(start)), len(LONGEST))
+
+
+def shared(nodeid):
+    """The folder or file whose tests stay in one process."""
+    file = PurePath(nodeid.split("::")[0])
+    is_folder = file.parts[:2] == ("tests", "e2e") and not file.is_relative_to(CHAIN)
+    return str(PurePath(*file.parts[:3]) if is_folder else file)
