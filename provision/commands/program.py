@@ -165,5 +165,5 @@ def _near(word: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, list(known), 1)), None)
 
 
-def _placeholder(name: str) -> str:
+def _placeholder(name: str | None) -> str:
     return f"<{name}>".upper().replace("_", "-")
