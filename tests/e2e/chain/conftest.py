@@ -71,17 +71,17 @@ class Chain:
         self._host = None
 
     @contextlib.contextmanager
-    def dashboard(self):
-        """A client of the API, through a tunnel."""
-        with self.tunnel() as tunnel:
+    def dashboard(self, *more):
+        """A client of the API, through a tunnel; `more` is what else `fab dashboard` is told."""
+        with self.tunnel(*more) as tunnel:
             yield tunnel.client
 
     @contextlib.contextmanager
-    def tunnel(self):
+    def tunnel(self, *more):
         """What `fab dashboard` opens and prints."""
         with reserved() as port, tempfile.TemporaryDirectory() as folder:
             client = Client(f"unix:{folder}/queue.sock")
-            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock"]
+            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock", *more]
             env = {**self.env, "JADA_OPERATOR": "anna"}
             said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
             with subprocess.Popen(command, env=env, cwd=self.folder, **said) as process:
