@@ -11,11 +11,14 @@ from local import loss
 from local.demo import LONG
 from local.process import wait_until
 from local.site import DYNAMODB
+from provision.progress import Progress
+from provision.target import load_target
 from tests.e2e.chain.conftest import demo
 from wire.types import EventKind, Exit, NewTask, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain, pytest.mark.timeout(600, func_only=True)]
 HOSTS = ("jada-1", "jada-2", "jada-3")
+CURRENT = ["readlink", "/opt/jada-agent/current"]
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +30,11 @@ def chain():
 
 def releases(chain):
     """The release of each host, and whether its dashboard serves it."""
-    found = {}
+    target, found = load_target("local", chain.env, chain.folder), {}
     for name in HOSTS:
-        said = json.loads(chain.fab("status", "--host", name, "--json").stdout)
-        found[name] = (said["release"], said["units"]["jada-dashboard.service"]["ActiveState"])
+        with target.connected(name, Progress(aside=True)) as box:
+            is_active = ["systemctl", "show", "--value", "--property=ActiveState", "jada-dashboard.service"]
+            found[name] = tuple(box.run(words).decode().strip() for words in (CURRENT, is_active))
     return found
 
 

@@ -1,5 +1,5 @@
-"""A local cloud for the tests of the chain: made by the demo itself, and removed after. Each process of pytest has one
-of its own, and takes the next file when it is free.
+"""A local cloud for the tests of the chain: made by the demo itself, and removed after. Each process that runs some has
+one of its own, and takes the next file when it is free (tests/scheduler.py).
 
 What is on the machine before and after is compared: `make down` leaves nothing behind.
 """
