@@ -72,17 +72,19 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## 3,000 kills of the queue, families beside kills and in a table, 2,000 scenarios of people beside the sync, 500 faults of three dashboards, 500 of three whole hosts, sixty deploys that something ends
+faults: tools ## 3,000 kills of the queue, families beside kills and in a table, 2,000 scenarios of people beside the sync, 500 faults of three dashboards, 500 of three whole hosts, sixty deploys that something ends, an hour without a receiver
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
+	@$(BIN)/python -m local tools
+	@$(BIN)/python -m tests.faults.subtasks --runs 20 --table
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m tests.people --scenarios 300 --hosts
 	@$(BIN)/python -m tests.people --scenarios 300 --tidied
-	@$(BIN)/python -m local tools
 	@$(BIN)/python -m tests.faults.families --rounds 100
 	@$(BIN)/python -m tests.faults.fleet --faults 500
 	@$(BIN)/python -m tests.faults.hosts --faults 500
 	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
+	@JADA_HOUR=real $(BIN)/pytest -v tests/e2e/chain/test_notify.py -k hour
 
 bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, sync and worker beside peers
 	@local/bootstrap --all-extras --group dev --group bench
@@ -124,7 +126,7 @@ docs: tools ## the documentation as a site, in report/docs; a warning or a dead 
 	  || { echo 'jada: these pages load something from elsewhere' >&2; exit 1; }
 	@echo 'jada: the site is report/docs/index.html'
 
-pictures: tools ## the README's pictures; the demo of one stays up until `make down`; ONLY=page or ONLY=demo
+pictures: tools ## the README's pictures; the demo of one stays up until `make down`; ONLY=page, demo, or screens: every scene, theme and size
 	@UV_PROJECT_ENVIRONMENT=.venv-pictures local/bootstrap --only-group pictures
 	@.venv-pictures/bin/python docs/pictures/take.py $(ONLY)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from dashboard import app, callers, server
 from dashboard.beside import CALLED, NIGHTLY, PAUSES, Beside
 from dashboard.opening import opened
-from dashboard.record import Busy, Lost, Unready
+from dashboard.record import Busy, Full, Lost, Unready
 from dashboard.settings import Settings, WorkLimits, endpoint, off_box, read, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.templating import compiled_apart
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     except Lost as error:
         sys.stderr.write(printable(f"dashboard: {error}\n{error.cure}") + "\n")
         return LOST
-    except (Invalid, AlreadyUsed, Busy, Unready, OSError) as error:
+    except (Invalid, AlreadyUsed, Busy, Full, Unready, OSError) as error:
         sys.stderr.write(printable(f"dashboard: {error}") + "\n")
         return 1
 

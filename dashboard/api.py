@@ -276,8 +276,7 @@ class Api:
 
     def wellness(self, _call: Call) -> Response:
         """Say whether all is truly well; the queue is proven first."""
-        self._store.prove()
-        return _json(self._queue.wellness())
+        return _json(self._queue.proven_wellness())
 
     def metrics(self, _call: Call) -> Response:
         """Write the figures for a Prometheus."""

@@ -23,7 +23,7 @@ NO_TABLE = "see that the setting `dashboard.table` is right, and that the table 
 
 
 def opened(state: Path, settings: Settings, environ: Mapping[str, str] = os.environ) -> Store:
-    """Open the queue of a folder; raises `Invalid`, `Lost`, `Unready`, `Busy`."""
+    """Open the queue of a folder; raises `Invalid`, `Lost`, `Unready`, `Busy`, `Full`."""
     if settings.table:
         return _table(state, settings, environ)
     if (state / TABLE).exists():

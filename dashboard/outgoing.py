@@ -235,11 +235,20 @@ def _body(notice: Notice, policy: Policy) -> Iterator[str]:
     yield from _where(policy, f"/tasks/{notice.task}" if notice.task else "/")
 
 
+_COMMANDS = {
+    Need.QUESTION.value: 'answer {task} --text "…"',
+    Need.STUCK.value: 'answer {task} --text "…"',
+    Need.BUDGET.value: "answer {task} --dollars 5",
+    FAILED: "retry {task}",
+}
+"""What brings a task on, by the kind of its notice; others are looked at."""
+
+
 def _command(notice: Notice) -> str:
     if not notice.task:
         return "fab status"
-    options = {Need.QUESTION.value: ' --text "…"', Need.STUCK.value: ' --text "…"', Need.BUDGET.value: " --dollars 5"}
-    return f"fab task.{'answer' if notice.kind in options else 'show'} {notice.task}{options.get(notice.kind, '')}"
+    said = _COMMANDS.get(notice.kind, "show {task}")
+    return f"fab task.{said.format(task=notice.task)}"
 
 
 def _list(notices: Sequence[Notice], policy: Policy) -> Iterator[str]:

@@ -754,6 +754,17 @@ class Queue:
         missing = tuple(self._unproven(success, latest))
         return Wellness(well=not said and not missing, complaints=said, unproven=missing)
 
+    def proven_wellness(self) -> Wellness:
+        """Say it by a queue that was written and read back for this; raises what that raises."""
+        proven_at = self.clock()
+        self.store.prove()
+        found = self.wellness()
+        return replace(found, basis=self._basis(proven_at)) if found.well else found
+
+    def _basis(self, proven_at: datetime) -> tuple[str, ...]:
+        success, latest = self.store.last_success(), self._latest_run()
+        return tuple(wellness.observed(proven_at, self._worker_seen, success, latest, self._settings))
+
     def _latest_run(self) -> SyncRun | None:
         return next(iter(self.store.sync_runs(limit=1)), None)
 
@@ -807,9 +818,9 @@ class Queue:
             return wellness.standing([f"the queue: {error}"], [], [], waiting)
         success, latest = self.store.last_success(), self._latest_run()
         unproven = self._unproven(success, latest)
-        basis = wellness.observed(proven_at, self._worker_seen, success, latest, self._settings)
         paused = beside.lines(self._beside.paused())
-        return wellness.standing(self._complaints(success, latest), [*unproven], [*basis], waiting, paused)
+        basis = self._basis(proven_at)
+        return wellness.standing(self._complaints(success, latest), [*unproven], basis, waiting, paused)
 
     def off_box(self) -> tuple[bool, NightlyBackup | None]:
         """Say whether backups are sent off the box, and how the last one stands, as far as it was observed."""

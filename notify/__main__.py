@@ -73,7 +73,8 @@ def _work(settings_path: Path) -> int:
     # Ended by SIGTERM at any point: what is not settled is sent again, under its id.
     while True:
         pause_s = sender.look()
-        heartbeat.beat()
+        # What is worth a message may change what the service outside is to hear.
+        heartbeat.beat(news=sender.has_news)
         time.sleep(pause_s)
 
 

@@ -10,6 +10,8 @@ from wire.secret import Secret
 
 EVERY_S = 60
 OK = 200
+WELL, FAIL, SILENCE = "", "/fail", "-"
+"""How a called URL ends, by healthchecks.io's protocol; at silence none is called."""
 log = logging.getLogger(__name__)
 
 
@@ -40,29 +42,46 @@ class Heartbeat:
         self._url = url.reveal().strip().rstrip("/")
         self._clock = clock
         self._next = clock()
+        self._end = SILENCE
         self._answer = ""
 
-    def beat(self) -> None:
-        """Call the service, when a URL is set and a beat is due."""
-        if not self._url or self._clock() < self._next:
+    def beat(self, *, news: bool = False) -> None:
+        """Call the service, when a URL is set and a beat is due; with `news` before that, for another word."""
+        is_due = self._clock() >= self._next
+        if not self._url or not (is_due or news):
+            return
+        end, body = self._word()
+        if not is_due and end in {self._end, SILENCE}:
             return
         self._next = self._clock() + EVERY_S
+        self._say(end, body)
+        if end == WELL:
+            # What was well when it was asked may not be so by the time that the service heard it: it is taken back now,
+            # and not with the next beat.
+            end, body = self._word()
+            if end == FAIL:
+                self._say(end, body)
+
+    def _word(self) -> tuple[str, str]:
+        """Ask how all stands; return how the called URL ends, and the call's text."""
         try:
             wellness = self._client.wellness()
         except Unreachable as error:
             self._note(f"none was sent: {error}", taken=False)
-            return
+            return SILENCE, ""
         except RequestRefused as error:
-            self._call("/fail", error.problem.detail)
-            return
+            return FAIL, error.problem.detail
         if wellness.well:
-            self._call("", "")
-        elif wellness.complaints or not wellness.unproven:
-            self._call("/fail", "\n".join(wellness.complaints))
-        else:
-            self._note(f"none is sent yet: {'; '.join(wellness.unproven)}", taken=True)
+            return WELL, "\n".join(wellness.basis)
+        if wellness.complaints or not wellness.unproven:
+            return FAIL, "\n".join(wellness.complaints)
+        self._note(f"none is sent yet: {'; '.join(wellness.unproven)}", taken=True)
+        return SILENCE, ""
 
-    def _call(self, end: str, body: str) -> None:
+    def _say(self, end: str, body: str) -> None:
+        if end == SILENCE:
+            return
+        self._end = end
         taken, answer = call(self._url, end, body)
         self._note(answer, taken=taken)
 

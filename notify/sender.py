@@ -25,10 +25,17 @@ class Sender:
         self._send = send
         self._poll_s = poll_s
         self._missed = 0
+        self._unsettled: Delivery | None = None
+        self.has_news = False
+        """Whether something was due at the last look."""
 
     def look(self) -> float:
         """Send what is due; return the seconds until the next look."""
+        self.has_news = False
         try:
+            if delivery := self._unsettled:
+                self._unsettled = None
+                self._settle(delivery)
             while self._send_due():
                 pass
         except (Unreachable, RequestRefused) as error:
@@ -44,16 +51,27 @@ class Sender:
     def _send_due(self) -> bool:
         """Send one message to each target that has one due; return whether there was any."""
         due = self._client.due_messages()
+        self.has_news |= bool(due)
         for message in due:
             result = self._sent(message)
             said = "delivered" if result.delivered else "not delivered, to be tried again"
             level = logging.INFO if result.delivered else logging.WARNING
             log.log(level, "%s to %s: %s (%s)", message.id, message.target, said, result.answer)
             # Only now: a sender that is killed before sends it once more, under the same id.
-            self._client.settle_message(
+            self._settle(
                 Delivery(id=message.id, target=message.target, delivered=result.delivered, answer=result.answer)
             )
         return bool(due)
+
+    def _settle(self, delivery: Delivery) -> None:
+        """Report how a try ended, also once the dashboard is back: what was told may be over by then, is sent no more,
+        and closing words are only for those of whom it is known that they were told.
+        """
+        try:
+            self._client.settle_message(delivery)
+        except Unreachable:
+            self._unsettled = delivery
+            raise
 
     def _sent(self, message: Message) -> Result:
         url = self._targets.get(message.target)

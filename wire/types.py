@@ -850,11 +850,14 @@ class SessionRates(Written, frozen=True, kw_only=True):
 
 
 class Wellness(Written, frozen=True, kw_only=True):
-    """Whether queue, worker and sync are truly well; what is wrong when they are not, and what nobody observed yet."""
+    """Whether queue, worker and sync are truly well, and by which observations; what is wrong when they are not, and
+    what nobody observed yet.
+    """
 
     well: bool
     complaints: tuple[str, ...] = ()
     unproven: tuple[str, ...] = ()
+    basis: tuple[str, ...] = ()
 
 
 class TasksQuery(Request, frozen=True, kw_only=True):

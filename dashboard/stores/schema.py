@@ -322,5 +322,6 @@ def migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for step in STEPS[version:]:
         step(connection)
-    connection.execute(f"PRAGMA user_version = {max(version, len(STEPS))}")
+    if version < len(STEPS):  # or opening would write each time, which a full disk refuses
+        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
     connection.execute("COMMIT")

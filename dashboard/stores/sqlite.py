@@ -130,7 +130,7 @@ ROOM = 64 * 1024 * 1024
 
 class SqliteStore:
     """See `dashboard.stores.Store`. Raises `sqlite3.Error` when the file cannot be used, `Lost` when it is not the one
-    that was here.
+    that was here, `Full` when its disk has no room to open it, not even by giving the reserve up.
 
     A new queue gets its id from `new_id`. `unclean`: it was not closed when it was last used. `room`: bytes that must
     be free for `prove`. `bounds`: how many tasks a listing looks through.
@@ -159,19 +159,30 @@ class SqliteStore:
         files.require_present(path)
         # A queue that is closed takes its log away.
         self.unclean = any(name.endswith("-wal") and seen.size for name, seen in files.look(path).items())
-        files.require_same(path)
-        self._db = _connect(path)
-        migrate(self._db)
+        self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
+        self._db = self._opened_db(new_id)
         self._parts = parts(self._db)
-        self._db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('store', ?)", (new_id(),))
         self.id = files.held_id(self._db)
         files.mark(path, str(self.id))
         # One that has read holds the files open: a backup can be made of them even when they are deleted.
         self._readers = [_connect(path, mode="rw")]
         self._rows("SELECT 1 FROM meta")
         self._opened = files.look(path)
-        self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
         self._reserve.hold()
+
+    def _opened_db(self, new_id: NewId) -> sqlite3.Connection:
+        """Open the file; what that must write on a full disk (a log's index, a step of the schema) takes the reserve:
+        a queue that was killed there must tell it, and show what it holds.
+        """
+        try:
+            return _opened(self._path, new_id)
+        except sqlite3.Error as error:
+            if not self._means_full(error):
+                raise
+            full = self._full(f"{error}; make room there")
+            if not self._reserve.release():
+                raise full from error
+        return _opened(self._path, new_id)
 
     def close(self) -> None:
         """Close the file."""
@@ -219,7 +230,7 @@ class SqliteStore:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of an extended code only says where
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise Busy(f"the queue's file is locked by another process: {error}") from error
-            if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._is_full()):
+            if self._means_full(error):
                 raise self._full(str(error)) from error
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 self._damage = str(error)
@@ -231,8 +242,10 @@ class SqliteStore:
         self.refused += 1
         return Full(f"the disk of {self._path.parent} is full: {why}")
 
-    def _is_full(self) -> bool:
-        return files.free_bytes(self._path.parent) < 1024 * 1024
+    def _means_full(self, error: sqlite3.Error) -> bool:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        is_full = files.free_bytes(self._path.parent) < 1024 * 1024
+        return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and is_full)
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read beside the writer; as many connections as ever read at once are kept. A list's pop is atomic."""
@@ -870,6 +883,15 @@ def require_sound(path: Path) -> None:
 
 def _damaged(path: Path, why: str) -> str:
     return f"{path} is damaged ({why}): restore the latest backup"
+
+
+def _opened(path: Path, new_id: NewId) -> sqlite3.Connection:
+    """Open a queue's file, with the schema of today and an id; another queue's is left alone."""
+    files.require_same(path)
+    db = _connect(path)
+    migrate(db)
+    db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('store', ?)", (new_id(),))
+    return db
 
 
 def _connect(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connection:

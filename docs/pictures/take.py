@@ -1,11 +1,12 @@
 """Take the README's pictures: a demo's recording as an animation, and the page in scenes that its tests play.
 
 `make pictures` runs this; the demo then stays up, as after `make demo`. `make pictures ONLY=page` takes the page's,
-which needs no demo.
+which needs no demo; `ONLY=screens` takes every scene in every theme and size, to be looked at in report/pictures.
 """
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -15,8 +16,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urljoin
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -31,6 +33,10 @@ PAGES: tuple[tuple[str, str, Literal["light", "dark"], int, int], ...] = (
     ("page-narrow.png", "busy", "light", 320, 800),
 )
 """Each picture of the page: its file, its scene, its theme, and the screen."""
+SCENES = ("empty", "busy", "trouble")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = (320, 1280)
+SCREENS = ROOT / "report" / "pictures"
 PAUSE_S = 2
 """The longest pause that the recording keeps: steps that take a minute show nothing new meanwhile."""
 
@@ -38,13 +44,16 @@ PAUSE_S = 2
 def main() -> None:
     """Record the demo and photograph the page, or what is asked for of the two."""
     parser = argparse.ArgumentParser(description="The README's pictures.")
-    parser.add_argument("only", nargs="?", choices=["demo", "page"], help="take only these (default: both)")
+    choices = ["demo", "page", "screens"]
+    parser.add_argument("only", nargs="?", choices=choices, help="take only these (default: demo and page)")
     only = parser.parse_args().only
     chromium = shutil.which("chromium") or sys.exit("jada: no chromium: apt-get install chromium fonts-dejavu-core")
     # The page first: it takes a minute, and what fails there needs no quarter of an hour to be seen.
-    if only != "demo":
+    if only == "screens":
+        survey(chromium)
+    if only in {None, "page"}:
         photograph(chromium)
-    if only != "page":
+    if only in {None, "demo"}:
         record(HERE / "demo.svg")
 
 
@@ -83,18 +92,40 @@ def scene(name: str) -> Iterator[dict[str, str]]:
 
 
 def photograph(chromium: str) -> None:
-    """Save the page in each of the README's scenes, by a browser that has signed in."""
-    with sync_playwright() as playwright:
+    """Save the page in each of the README's scenes."""
+    for name, played, theme, width, height in PAGES:
+        with signed_in(chromium, played) as (page, _):
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size({"width": width, "height": height})
+            page.screenshot(path=HERE / name)
+
+
+def survey(chromium: str) -> None:
+    """Save each scene whole, in each theme and size: its front page, its list, and the tasks that it names."""
+    shutil.rmtree(SCREENS, ignore_errors=True)
+    for played in SCENES:
+        with signed_in(chromium, played) as (page, named):
+            front = page.url
+            paths = {"": "/", "-list": "/tasks"} | {f"-{name}": f"/tasks/{task}" for name, task in named.items()}
+            for theme, width, (ending, path) in itertools.product(THEMES, WIDTHS, paths.items()):
+                page.emulate_media(color_scheme=theme)
+                page.set_viewport_size({"width": width, "height": 800})
+                page.goto(urljoin(front, path))
+                page.screenshot(path=SCREENS / f"{played}{ending}-{theme}-{width}.png", full_page=True)
+    sys.stdout.write(f"jada: {len(list(SCREENS.iterdir()))} pictures are in {SCREENS.relative_to(ROOT)}\n")
+
+
+@contextlib.contextmanager
+def signed_in(chromium: str, played: str) -> Iterator[tuple[Page, dict[str, str]]]:
+    """Open a scene in a browser that has signed in; yields the page, and the ids of the tasks that it names."""
+    with scene(played) as at, sync_playwright() as playwright:
         # Chromium's own sandbox refuses to run as root.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name, played, theme, width, height in PAGES:
-            with scene(played) as at:
-                page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
-                page.goto(at["url"] + at["path"])
-                page.get_by_role("button", name="Sign in").click()
-                page.locator("#live-state", has_text="Live.").wait_for()
-                page.screenshot(path=HERE / name)
-                page.close()
+        page = browser.new_page()
+        page.goto(at["url"] + at["path"])
+        page.get_by_role("button", name="Sign in").click()
+        page.locator("#live-state", has_text="Live.").wait_for()
+        yield page, {name: told for name, told in at.items() if name not in {"url", "path", "session"}}
         browser.close()
 
 

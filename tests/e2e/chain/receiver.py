@@ -1,6 +1,6 @@
 """A web hook in the cloud's network: `receiver.py ADDRESS PORT FOLDER`. Each message is a line of FOLDER/got; the
 answer is what FOLDER/answer says: a status, or `drip`. Below /beat it is a service for heartbeats, each a line of
-FOLDER/beats, answered with what FOLDER/beat-answer says, if it is there.
+FOLDER/beats, answered with what FOLDER/beat-answer says, if it is there. FOLDER/listens is there once it does.
 """
 
 import json
@@ -32,6 +32,7 @@ class Hook(BaseHTTPRequestHandler):
             while (FOLDER / "answer").read_text() == "drip":
                 self.wfile.write(b"x")
                 time.sleep(0.2)
+            self.wfile.write(b"\r\nContent-Length: 0\r\n\r\n")
             return
         self.send_response(int((FOLDER / "answer").read_text()))
         self.end_headers()
@@ -47,4 +48,6 @@ class Hook(BaseHTTPRequestHandler):
         pass
 
 
-ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Hook).serve_forever()
+server = ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Hook)
+(FOLDER / "listens").touch()
+server.serve_forever()

@@ -64,6 +64,7 @@ def changed(chain):
     yield
     path.write_text(before)
     chain.fab("deploy")
+    chain.fab("attach")
 
 
 def _current(chain):

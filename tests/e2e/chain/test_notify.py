@@ -1,6 +1,12 @@
-"""What waits reaches a user's web hook within a minute, under one id, whatever happens to sender and receiver."""
+"""What waits reaches a user's web hook within a minute, under one id, whatever happens to sender and receiver.
 
+With JADA_HOUR=real the receiver is away for an hour of the town's clock, as in `make faults`; else the outbox is told
+that the hour has passed.
+"""
+
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -8,22 +14,45 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.outgoing import LONGEST_PAUSE_S
 from local.demo import ANSWER, TASKS
 from local.process import wait_until
-from wire.types import NewTask, Reply, State
+from wire.client import RequestRefused, Unreachable
+from wire.types import File, NewTask, Reply, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
 PORT = 8710
-MINUTE = 60
+MINUTE, HOUR = 60, 3600
+HOUR_IS_REAL = os.environ.get("JADA_HOUR") == "real"
 SECRETS = "/home/jada/secrets"
 
 
 class Receiver:
-    """The web hook: what came, and what it answers."""
+    """The web hook in the cloud's network: what came, and what it answers."""
 
-    def __init__(self, folder):
+    def __init__(self, site, folder):
         self.folder = folder
+        program = [sys.executable, str(Path(__file__).with_name("receiver.py")), site.cloud_address, str(PORT)]
+        self._inside = ["nsenter", f"--net=/run/netns/{site.edge}", "--", *program, str(folder)]
         self.answers(200)
+        self.start()
+
+    def start(self):
+        (self.folder / "listens").unlink(missing_ok=True)
+        self._process = subprocess.Popen(self._inside)
+        assert wait_until((self.folder / "listens").exists, MINUTE)
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait()
+
+    @contextlib.contextmanager
+    def away(self):
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
     def answers(self, what):
         (self.folder / "answer").write_text(str(what))
@@ -43,11 +72,8 @@ class Receiver:
 def receiver(chain, tmp_path_factory):
     """A web hook that the host is set up to notify; what was changed by hand there is put right by a deploy."""
     folder, secrets = tmp_path_factory.mktemp("receiver"), tmp_path_factory.mktemp("secrets")
-    made = Receiver(folder)
-    program = [sys.executable, str(Path(__file__).with_name("receiver.py")), chain.site.cloud_address, str(PORT)]
-    inside = ["nsenter", f"--net=/run/netns/{chain.site.edge}", "--", *program, str(folder)]
+    made = Receiver(chain.site, folder)
     (secrets / "notify_targets").write_text(f"hook = json://{chain.site.cloud_address}:{PORT}/\n")
-    process = subprocess.Popen(inside)
     # Ended whatever fails meanwhile: a run would wait for it for ever.
     try:
         chain.fab("secrets", "--from", str(secrets))
@@ -58,11 +84,12 @@ def receiver(chain, tmp_path_factory):
         chain.host("systemctl restart jada-dashboard jada-notify")
         yield made
         chain.remove_secrets("notify_targets")
-        chain.fab("deploy")
+        # Before: a host that watches what was deployed takes a restart by hand for a unit that does not stay up.
         chain.host("systemctl restart jada-notify")
+        chain.fab("deploy")
+        chain.fab("attach")
     finally:
-        process.terminate()
-        process.wait()
+        made.stop()
 
 
 @pytest.fixture
@@ -100,24 +127,74 @@ ENDS = """
 from wire.client import Client
 from wire.types import ClaimRequest, Exit, SessionEnd
 queue = Client("unix:/run/jada-dashboard/queue.sock")
-for end in (Exit.BUDGET, Exit.STUCK, Exit.FAULT):
+for end in {exits}:
     held = queue.claim(ClaimRequest(host="box"))
-    queue.end(held.session.id, SessionEnd(fence=held.lease.fence, exit=end, reason=f"It ended by {end.name}."))
+    queue.end(held.session.id, SessionEnd(fence=held.lease.fence, exit=Exit[end], reason=f"{word} by {{end}}."))
 """
 
 
-def test_a_task_that_lacks_money_one_that_is_stuck_and_a_failed_one_arrive(chain, client, receiver):
+@pytest.fixture
+def ended(chain, client):
+    """Let sessions end as told, by the worker's user; the worker itself rests meanwhile."""
+    tasks = []
+
+    def end(word, *exits):
+        tasks.extend(client.add_task(NewTask(title=f"The worker's place {n}")) for n, _ in enumerate(exits))
+        chain.as_user("jada", ENDS.format(exits=exits, word=word))
+
     chain.host("systemctl stop jada-agent")
-    tasks = [client.add_task(NewTask(title=f"The worker's place {n}")) for n in range(3)]
-    began = time.time()
-    chain.as_user("jada", ENDS)
-    for name in ("BUDGET", "STUCK", "FAULT"):
-        rows = receiver.waits_for(f"It ended by {name}.")
-        assert rows[0]["at"] - began < MINUTE
-        assert len({row["id"] for row in rows}) == 1
+    yield end
     for task in tasks:
         client.cancel(task.id)
     chain.host("systemctl start jada-agent")
+
+
+def test_a_task_that_lacks_money_one_that_is_stuck_and_a_failed_one_arrive(receiver, ended):
+    exits, began = ("BUDGET", "STUCK", "FAULT"), time.time()
+    ended("It ended", *exits)
+    for name in exits:
+        rows = receiver.waits_for(f"It ended by {name}.")
+        assert rows[0]["at"] - began < MINUTE
+        assert len({row["id"] for row in rows}) == 1
+
+
+LATER = """
+import json, sqlite3
+db = sqlite3.connect("/var/lib/jada-dashboard/queue.db", timeout=60)
+with db:
+    db.execute("BEGIN IMMEDIATE")
+    sql = "SELECT due_at - {seconds}, record, id, target FROM notices WHERE due_at IS NOT NULL"
+    for due_at, record, *key in db.execute(sql).fetchall():
+        record = json.dumps({{**json.loads(record), "due_at": due_at}})
+        db.execute("UPDATE notices SET due_at = ?, record = ? WHERE id = ? AND target = ?", (due_at, record, *key))
+"""
+
+
+def let_pass(chain, seconds):
+    """Let so much time pass, or tell the outbox so: what is to be sent later is due so much earlier."""
+    if HOUR_IS_REAL:
+        time.sleep(seconds)
+    else:
+        chain.as_user("jada-dashboard", LATER.format(seconds=seconds))
+
+
+@pytest.mark.timeout(2 * HOUR if HOUR_IS_REAL else 300, func_only=True)
+def test_a_receiver_that_is_away_for_an_hour_and_units_that_are_restarted_meanwhile_keep_the_message_and_its_id(
+    chain, client, receiver, ended
+):
+    vain = f"journalctl -u jada-notify -q --since @{int(time.time())} --grep='stuck.*to be tried again' | wc -l"
+    with receiver.away():
+        ended("The hour", "STUCK")
+        assert wait_until(lambda: int(chain.host(vain)) > 0, MINUTE, 0.5)
+        chain.host("systemctl restart jada-dashboard jada-notify")
+        let_pass(chain, HOUR)
+        assert wait_until(lambda: int(chain.host(vain)) > 1, MINUTE, 0.5)
+        assert client.notifications().unsent
+    let_pass(chain, LONGEST_PAUSE_S)
+    (row,) = receiver.waits_for("The hour by STUCK.")
+    assert wait_until(lambda: client.notifications().unsent == 0, MINUTE)
+    assert ".stuck." in row["id"]
+    assert receiver.got("The hour by STUCK.") == [row]
 
 
 def test_a_disk_with_less_room_than_asked_for_arrives_and_so_does_its_end(chain, receiver):
@@ -192,18 +269,67 @@ def test_a_service_that_dies_again_and_again_is_reported_and_still_tried(chain, 
     assert wait_until(lambda: chain.host("systemctl is-active jada-agent", check=False).strip() == "active", 60, 1)
 
 
-def test_a_kill_a_receiver_that_drips_and_a_restart_keep_the_message_and_its_id(chain, client, receiver):
+def test_a_kill_while_the_receiver_drips_repeats_that_message_under_its_id_and_a_restart_repeats_none(
+    chain, client, receiver, ended
+):
     receiver.answers("drip")
-    task = client.add_task(TASKS[2])
-    word = f"fab task.answer {task.id}"
-    receiver.waits_for(word, seconds=180)
+    word, began = "Killed by STUCK.", time.time()
+    ended("Killed", "STUCK")
+    assert receiver.waits_for(word)[0]["at"] - began < MINUTE
     chain.host("systemctl kill --signal=KILL jada-notify.service")
     receiver.waits_for(word, 2)
     receiver.answers(200)
-    chain.host("systemctl restart jada-notify.service")
     assert wait_until(lambda: client.notifications().unsent == 0, MINUTE)
-    assert len({row["id"] for row in receiver.got(word)}) == 1
-    client.cancel(task.id)
+    rows = receiver.got(word)
+    assert len({row["id"] for row in rows}) == 1
+    chain.host("systemctl restart jada-dashboard jada-notify")
+    ended("After it", "STUCK")
+    receiver.waits_for("After it by STUCK.")
+    assert receiver.got(word) == rows
+
+
+STATE, KEPT = "/var/lib/jada-dashboard", "/root/kept-state"
+
+
+@pytest.fixture
+def small_disk(chain, client):
+    """The host's queue on a file system of 96 MB, inside the host's own mounts; what it holds then is put back."""
+    # Not sparse: the room that is kept for alarms is a file of nothing.
+    copy, same = "cp -a --sparse=never", "chown --reference={0} {1}; chmod --reference={0} {1}"
+    chain.host(f"systemctl stop jada-dashboard; mkdir {KEPT}; {same.format(STATE, KEPT)}; {copy} {STATE}/* {KEPT}/")
+    chain.host(f"mount -t tmpfs -o size=96m tmpfs {STATE}; {same.format(KEPT, STATE)}; {copy} {KEPT}/* {STATE}/")
+    chain.host("systemctl start jada-dashboard")
+    yield f"{STATE}/others"
+    chain.host(f"systemctl stop jada-dashboard; rm -rf {STATE}/others {KEPT}/*; {copy} {STATE}/* {KEPT}/")
+    chain.host(f"umount {STATE}; rm -rf {STATE}/*; {copy} {KEPT}/* {STATE}/; rm -r {KEPT}")
+    chain.host("systemctl start jada-dashboard")
+    assert wait_until(lambda: client.ready().status == "ready", MINUTE)
+
+
+def is_there(client, task):
+    """Whether the queue answers, and holds the task as it was acknowledged."""
+    with contextlib.suppress(Unreachable):
+        return client.task(task.id) == task
+    return False
+
+
+def test_a_full_disk_takes_nothing_more_loses_nothing_and_is_reported_within_a_minute(
+    chain, client, receiver, small_disk, ended
+):
+    large = NewTask(title="Too large", context=(File(name="a", content=os.urandom(2**21)),))
+    kept = client.add_task(NewTask(title="Acknowledged"))
+    began = time.time()
+    chain.host(f"cat /dev/zero > {small_disk}", check=False)
+    with pytest.raises(RequestRefused, match="507"):
+        client.add_task(large)
+    assert receiver.waits_for("The queue's disk is full")[0]["at"] - began < MINUTE
+    # Killed there, it opens again.
+    chain.host("systemctl kill --signal=KILL jada-dashboard")
+    assert wait_until(lambda: is_there(client, kept), MINUTE)
+    chain.host(f"rm {small_disk}; systemctl restart jada-dashboard")
+    receiver.waits_for("There is room on the disk again.")
+    client.cancel(client.add_task(large).id)
+    client.cancel(kept.id)
 
 
 def test_the_sender_is_small_while_it_waits(chain, receiver):

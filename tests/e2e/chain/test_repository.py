@@ -103,6 +103,7 @@ def settings(chain, server, tmp_path):
     chain.remove_secrets("egress_secrets")
     chain.fab("accept", "area the rest of /etc")  # what the packages had there is gone again
     chain.fab("deploy")
+    chain.fab("attach")
 
 
 # Two deploys and a task; a machine under load takes minutes for them.

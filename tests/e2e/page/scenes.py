@@ -215,7 +215,8 @@ def trouble(play):
     play.session(7, Exit.ASKED, question=Question(tool_use_id="u7", text=QUESTION))
     stuck = play.add("Order towels from the laundry")
     play.session(4, Exit.STUCK, reason="The model refused to go on: the order needs a signature.")
-    play.clock.fixed = datetime.now(UTC) - timedelta(minutes=40)
+    # After the last success, which was half an hour ago.
+    play.clock.fixed = datetime.now(UTC) - timedelta(minutes=1)
     play.sync(
         SyncOutcome.FAILED,
         error="token_dead",

@@ -1,9 +1,13 @@
 """A disk that is full, for real: it is told within the watch's look, sent, and closed, on a small file system."""
 
+import contextlib
+import io
 import os
+import signal
 
 import pytest
 
+from dashboard.__main__ import main
 from dashboard.app import create
 from dashboard.queue import Queue
 from dashboard.record import Full
@@ -112,6 +116,55 @@ def test_a_sync_that_fails_on_a_full_disk_is_kept_and_reported(disk, clock):
         queue.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED, cause="c" * 20_000))
     assert len(queue.store.sync_runs(limit=100)) == 40
     assert any("out of step" in message.subject for message in queue.due_messages())
+
+
+def killed_on_a_full_disk(disk, clock):
+    """Fill the disk below a queue that is then killed; return the ids of the tasks that it acknowledged."""
+    said, says = os.pipe()
+    pid = os.fork()
+    if not pid:
+        queue = begun(disk, clock)
+        ids = [queue.add(NewTask(title=f"kept {number}"))[0].id for number in range(20)]
+        disk.fill()
+        with contextlib.suppress(Full):
+            add_large(queue)
+        os.write(says, ",".join(ids).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return os.read(said, 10_000).decode().split(",")
+
+
+@on_small_disk
+def test_a_queue_that_was_killed_on_a_full_disk_opens_with_all_that_it_acknowledged_and_reports_the_disk(disk, clock):
+    ids = killed_on_a_full_disk(disk, clock)
+    queue = begun(disk, clock)
+    assert [queue.get(task_id).id for task_id in ids] == ids
+    (alarm,) = alarms(queue)
+    assert "less than 1 MB" in alarm.waiting.text
+    assert any("disk" in message.subject for message in queue.due_messages())
+
+
+@on_small_disk
+def test_what_opening_must_write_on_a_full_disk_takes_the_reserve(disk, clock):
+    ids = killed_on_a_full_disk(disk, clock)
+    (disk.folder / "queue.db-shm").unlink()  # as after a reboot of some file systems: SQLite makes it anew
+    disk.fill()
+    queue = begun(disk, clock)
+    assert [queue.get(task_id).id for task_id in ids] == ids
+    assert "full" in alarms(queue)[0].title
+
+
+@on_small_disk
+def test_a_queue_that_no_reserve_can_open_says_that_the_disk_is_full(disk, clock):
+    settings = disk.folder / "jada.toml"
+    settings.write_text(f'[dashboard]\nsocket = "{disk.folder}/queue.sock"\n')
+    killed_on_a_full_disk(disk, clock)
+    for name in ("queue.db-shm", "queue.db.reserve"):
+        (disk.folder / name).unlink()
+    disk.fill()
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert main(["--settings", str(settings), "--state", str(disk.folder)]) == 1
+    assert "is full: disk I/O error; make room there" in said.getvalue()
 
 
 @on_small_disk

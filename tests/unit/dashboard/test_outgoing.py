@@ -64,7 +64,7 @@ def test_a_failure_without_a_reason_is_told_without_a_text(queue):
     held = queue.claim(ClaimRequest(host="h"))
     task = queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FAULT))
     (message,) = queue.due_messages()
-    assert message.text == f"Failed: t, since {task.updated_at}.\n\nfab task.show {task.id}"
+    assert message.text == f"Failed: t, since {task.updated_at}.\n\nfab task.retry {task.id}"
 
 
 def sync(queue, outcome, **fields):
@@ -458,7 +458,7 @@ def test_closing_words_say_what_became_of_it(waits, state, words):
         (Need.STUCK, 'fab task.answer T --text "…"'),
         (Need.BUDGET, "fab task.answer T --dollars 5"),
         (Need.ALARM, "fab task.show T"),
-        ("failed", "fab task.show T"),
+        ("failed", "fab task.retry T"),
         ("a later release's", "fab task.show T"),
     ],
 )

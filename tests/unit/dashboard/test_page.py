@@ -1,6 +1,7 @@
 """The page, as a browser without JavaScript gets it."""
 
 import itertools
+import os
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from bs4 import BeautifulSoup
 from dashboard.app import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
+from dashboard.stores.retention import Before
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.browser import Browser
@@ -308,9 +310,19 @@ def test_the_queues_size_and_its_disks_room_are_shown(tmp_path, token):
     with running(create(store, accepting(token))) as url:
         text = BeautifulSoup(Browser(url, token)("GET").data, "html.parser").find(id="room").get_text()
     store.close()
-    assert re.search(
-        r"The queue's file has [0-9.]+ KB, [0-9.]+ (KB|bytes) of it free.* Its disk has [0-9.]+ [MG]B left", text
-    )
+    # A new file has no page to use again: nothing is said of room, where "0 bytes free" would read like a full disk.
+    assert re.search(r"The queue's file has [0-9.]+ KB\. Its disk has [0-9.]+ [MG]B left", text)
+
+
+def test_room_in_the_queues_file_that_is_used_again_is_shown(tmp_path, token):
+    store = SqliteStore(tmp_path / "queue.db")
+    with running(create(store, accepting(token))) as url:
+        large = NewTask(title="t", context=(File(name="a", content=os.urandom(2**20)),))
+        Client(url, token).cancel(Client(url, token).add_task(large).id)
+        store.prune(Before(tasks=2.0**40))
+        text = BeautifulSoup(Browser(url, token)("GET").data, "html.parser").find(id="room").get_text()
+    store.close()
+    assert re.search(r"file has [0-9.]+ [KM]B, [0-9.]+ [KM]B of it free for new tasks\.", text)
 
 
 def test_a_result_file_is_downloaded(client, http):
@@ -357,6 +369,9 @@ def test_what_runs_is_shown_with_its_turn_its_dollars_and_its_last_command(clien
     )
     text = " ".join(shown().find(id="running").get_text().split())
     assert "Count turn 1 of 30 $1.23 so far" in text
+    # The list is not made anew at each turn: what it says of a running task's dollars must not contradict that.
+    for path in ("/", "/tasks"):
+        assert "$0.00 of $5.00 before this run" in shown(path).find(class_="tasks").get_text()
     assert "bash wc -l <bookings.csv" in text
     asked = Event(n=6, at=AT, kind=EventKind.RESERVE, data={"turn": 2})
     client.deliver(held.session.id, Batch(fence=1, events=(asked,)))

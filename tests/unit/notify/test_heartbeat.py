@@ -1,6 +1,7 @@
 """The heartbeat to a service outside: only while all is truly well; its URL is in no log."""
 
 import subprocess
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +80,41 @@ def test_a_failed_sync_is_said_at_once_with_its_reason(heartbeat, receiver, clie
     heartbeat.beat()
     ((path, _, body),) = receiver.got
     assert (path, body) == ("/ping/uuid-canary/fail", b"the sync's run of 2026-05-13T12:00:00Z failed")
+
+
+def test_news_are_said_before_the_next_beat_is_due_but_only_another_word(heartbeat, receiver, client):
+    observed(client)
+    heartbeat.beat()
+    heartbeat.beat(news=True)
+    client.report(FAILED)
+    heartbeat.beat()
+    assert [path for path, _, _ in receiver.got] == ["/ping/uuid-canary"]
+    heartbeat.beat(news=True)
+    heartbeat.beat(news=True)
+    observed(client)
+    heartbeat.beat(news=True)
+    assert [path for path, _, _ in receiver.got[1:]] == ["/ping/uuid-canary/fail", "/ping/uuid-canary"]
+
+
+def test_good_news_that_were_overtaken_on_their_way_are_taken_back_at_once(heartbeat, receiver, client):
+    observed(client)
+    receiver.drips = True
+    beating = threading.Thread(target=heartbeat.beat)
+    beating.start()
+    assert receiver.asked.wait(60)
+    client.report(FAILED)
+    receiver.release.set()
+    beating.join()
+    assert [path for path, _, _ in receiver.got] == ["/ping/uuid-canary", "/ping/uuid-canary/fail"]
+
+
+def test_a_beat_says_what_it_rests_on(heartbeat, receiver, client):
+    observed(client)
+    heartbeat.beat()
+    ((_, _, body),) = receiver.got
+    assert [line.rsplit(" ", 2)[0] for line in body.decode().splitlines()] == [
+        "the queue was written and read back at", "the worker was heard of at", "the sheet was in step at",
+    ]  # fmt: skip
 
 
 def test_a_dashboard_that_does_not_answer_is_silence(receiver, clock):

@@ -9,7 +9,7 @@ from local.serve import running
 from notify.send import Result
 from notify.sender import Sender
 from tests.tokens import accepting
-from wire.client import Client
+from wire.client import Client, Unreachable
 from wire.secret import Secret
 from wire.types import ClaimRequest, Exit, NewTask, SessionEnd
 
@@ -61,6 +61,17 @@ def test_what_is_due_is_sent_to_each_target_and_then_no_more(client, sender, sen
     assert len(sent) == 2
 
 
+def test_a_look_that_found_something_due_has_news_and_the_next_has_none(client, sender):
+    looking = sender()
+    looking.look()
+    assert not looking.has_news
+    fail(client)
+    looking.look()
+    assert looking.has_news
+    looking.look()
+    assert not looking.has_news
+
+
 def test_what_is_refused_stays_due_and_holds_up_no_other(client, sender, sent):
     fail(client)
     sender(lambda url: TAKEN if "slack" in url else Result(delivered=False, answer="refused with status 500")).look()
@@ -81,6 +92,31 @@ def test_a_sender_that_is_killed_in_between_sends_only_that_message_again_and_un
     sender().look()
     assert sent[1] == sent[2]
     assert len(sent) == 3
+
+
+class Restarting:
+    """A dashboard that is away just when a try is to be settled."""
+
+    def __init__(self, client):
+        self._client, self.is_away = client, True
+        self.due_messages = client.due_messages
+
+    def settle_message(self, delivery):
+        if self.is_away:
+            raise Unreachable("it restarts")
+        return self._client.settle_message(delivery)
+
+
+def test_who_was_told_before_the_dashboard_restarted_hears_that_it_is_over(client, sender, sent):
+    task = fail(client)
+    restarting = Restarting(client)
+    looking = sender(url=restarting)
+    looking.look()
+    client.retry(task.id)
+    restarting.is_away = False
+    looking.look()
+    (told, over) = sent
+    assert over == (told[0], f"{told[1]}.over")
 
 
 def test_a_target_without_a_url_is_said_and_stays_unsent(client, sent):
