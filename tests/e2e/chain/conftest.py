@@ -1,5 +1,5 @@
-"""A local cloud for the tests of the chain: made by the demo itself, and removed after. Each process of pytest has one
-of its own, and takes the next file when it is free.
+"""A local cloud for the tests of the chain: made by the demo itself, and removed after. Each process that runs some has
+one of its own, and takes the next file when it is free (tests/scheduler.py).
 
 What is on the machine before and after is compared: `make down` leaves nothing behind.
 """
@@ -78,17 +78,17 @@ class Chain:
         self._host = None
 
     @contextlib.contextmanager
-    def dashboard(self):
-        """A client of the API, through a tunnel."""
-        with self.tunnel() as tunnel:
+    def dashboard(self, *more):
+        """A client of the API, through a tunnel; `more` is what else `fab dashboard` is told."""
+        with self.tunnel(*more) as tunnel:
             yield tunnel.client
 
     @contextlib.contextmanager
-    def tunnel(self):
+    def tunnel(self, *more):
         """What `fab dashboard` opens and prints."""
         with reserved() as port, tempfile.TemporaryDirectory() as folder:
             client = Client(f"unix:{folder}/queue.sock")
-            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock"]
+            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock", *more]
             env = {**self.env, "JADA_OPERATOR": "anna"}
             said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **self._identity}
             os.chown(folder, self._identity.get("user", -1), -1)
