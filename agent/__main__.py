@@ -20,12 +20,11 @@ from agent.daemon.spawn import Process, Release
 from agent.daemon.travel import Workspaces
 from agent.daemon.unproven import Unproven
 from agent.daemon.worker import Daemon
-from agent.settings import read
+from agent.settings_file import installed
 from wire import log
 from wire.addresses import needs_token
 from wire.client import Client
 from wire.secret import Secret
-from wire.settings_file import load
 from wire.systemd import Notify
 from wire.terminal import printable
 from wire.values import Invalid
@@ -46,7 +45,7 @@ def main() -> None:
 
 def work(settings_path: Path, state: Path) -> None:
     """Compose the daemon and run it. Raises `Invalid` for wrong settings, OSError for a state folder in use."""
-    settings = load(settings_path, "agent", read)
+    settings = installed(settings_path)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Before anything is read or sent: two daemons in one folder would count and deliver the same sessions twice.
     lock = _lock(state / "daemon.lock")

@@ -19,9 +19,9 @@ from agent.record.host_wide import HOST_WIDE
 from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
 from agent.sandbox.waiting import Job
-from agent.settings import Settings, read
+from agent.settings import Settings
+from agent.settings_file import installed
 from wire.secret import Secret
-from wire.settings_file import load
 from wire.terminal import printable
 from wire.values import Invalid
 
@@ -88,7 +88,7 @@ def _api(settings: Settings, key: Secret) -> Iterator[str]:
 def main(arguments: list[str]) -> int:
     """Look, and say what was found."""
     settings, state = (Path(argument) for argument in arguments)
-    found = unfit(load(settings, "agent", read), Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")), state)
+    found = unfit(installed(settings), Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")), state)
     sys.stdout.write(printable(found or ""))
     return 1 if found else 0
 

@@ -18,14 +18,13 @@ from pathlib import Path
 from msgspec.structs import replace
 from ulid import ULID
 
-from agent import settings as agent_settings
+from agent import settings_file
 from agent.daemon.spawn import Process, Release
 from agent.record import durable
 from agent.record.journal import read
 from agent.record.limits import spent
 from agent.record.times import rfc3339
 from agent.settings import SessionSettings, Settings
-from wire.settings_file import load
 from wire.terminal import printable
 from wire.types import Answer, Budget, Claim, Event, EventKind, Exit, File, Grant, Lease, State, Task
 from wire.values import Invalid
@@ -240,7 +239,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    settings = load(asked.settings, "agent", agent_settings.read) if asked.settings else Settings()
+    settings = settings_file.beside(asked.settings) if asked.settings else Settings()
     if asked.claude_url:
         settings = replace(settings, claude_url=asked.claude_url)
     key = asked.key_file.read_text("utf-8") if asked.key_file else os.environ.get("ANTHROPIC_API_KEY", "")

@@ -116,11 +116,20 @@ class Repository(Value, frozen=True, kw_only=True):
         return self.address.removeprefix("https://")
 
 
+Folder = Annotated[
+    str,
+    Meta(
+        pattern=r"^(/.+|[A-Za-z0-9_-]{1,64})\Z",
+        description="an absolute path on the host, or the name of a folder beside this file: letters, digits, - and _",
+    ),
+]
+
+
 class Settings(Value, frozen=True, kw_only=True):
     """The section [agent]: seconds, minutes, dollars and tokens as the names say; `prices` is an absolute path;
     `instructions` are the company's own words to the model; `effort` and `thinking` are the API's (a number: so many
-    tokens of thinking), None leaves them to the model. The host gets the `tool_packages`; `reference` is a folder there
-    that tools can read.
+    tokens of thinking), None leaves them to the model. The host gets the `tool_packages`; `reference` is a folder that
+    tools can read: there by an absolute path, or by a name beside the settings file, which a deploy takes along.
     """
 
     dashboard_url: QueueUrl = QUEUE
@@ -141,7 +150,7 @@ class Settings(Value, frozen=True, kw_only=True):
     thinking: Literal["adaptive", "disabled"] | Annotated[int, Meta(ge=1024, le=128_000)] | None = None
     tools: ToolLimits = ToolLimits()
     tool_packages: tuple[Package, ...] = ()
-    reference: Annotated[str, Meta(pattern=r"^/.+\Z", description="an absolute path")] | None = None
+    reference: Folder | None = None
     egress: Egress | None = None
     repositories: Mapping[Name, Repository] = field(default_factory=dict)
 

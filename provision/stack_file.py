@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from provision import settings, thresholds
+from provision import reference, settings, thresholds
 from provision.errors import CommandError
 from wire.addresses import needs_token
 from wire.settings_file import sections
@@ -54,6 +54,7 @@ def load(path: Path) -> StackSettings:
         if worker.prices is None:
             # Only the host has a price file of the operator's own.
             price_file.load(None, worker.model)
+        reference.require_portable(reference.beside(path, found))
         backup.read(found.get("backup", {}))
         page = dashboard.read(found.get("dashboard", {}))
         sheet = sync.read(found.get("sync", {}))

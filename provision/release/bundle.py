@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provision import reference
 from provision.system.units import UNITS
 
 FILES = Path(__file__).parent / "files"
 PACKAGES = ("agent", "backup", "dashboard", "notify", "sync", "wire")
 SCRIPTS = Path("sync") / "scripts"
 SBOM = "sbom.cdx.json"
+REFERENCE = "reference"
+"""Where a release has the folder that tools may read: the worker looks for it there."""
 READS = {"dashboard": ("dashboard", "agent", "backup")}
 """Sections of the settings that a part reads, where it is not its own only: the page shows the worker's limits, and
 what becomes of backups.
@@ -81,7 +84,10 @@ def _files(root: Path, settings: Path) -> Iterator[tuple[str, bytes]]:
     yield from _tree(root / SCRIPTS, "scripts")
     yield from _tree(FILES / "units", "units")
     yield from _tree(FILES / "etc", "etc")
-    yield "etc/jada.toml", settings.read_bytes()
+    text = settings.read_bytes()
+    yield "etc/jada.toml", text
+    if folder := reference.beside(settings, tomllib.loads(text.decode())):
+        yield from _tree(folder, f"{REFERENCE}/{folder.name}")
 
 
 def _tree(folder: Path, prefix: str) -> Iterator[tuple[str, bytes]]:
@@ -95,6 +101,9 @@ def _fingerprint(files: Mapping[str, bytes], unit: str, part: str, lock: str) ->
     code = {name: data for name, data in files.items() if name.startswith((f"app/{part}/", "app/wire/"))}
     settings: Any = tomllib.loads(files["etc/jada.toml"].decode())
     sections = [settings.get(name, {}) for name in READS.get(part, (part,))]
+    shown = {name: data for name, data in files.items() if name.startswith(f"{REFERENCE}/")}
+    if part == "agent" and shown:
+        sections.append(_digests(shown))
     return {
         "code": _digest(json.dumps(_digests(code), sort_keys=True).encode()),
         "environment": lock,

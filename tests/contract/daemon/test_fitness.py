@@ -21,8 +21,10 @@ def look(tmp_path):
 
     def look(url, more="", **settings):
         lines = [f'{name} = "{value}"' for name, value in {"claude_url": url, **settings}.items()]
-        (tmp_path / "jada.toml").write_text("\n".join(["[agent]", *lines, more]))
-        command = [*look.before, sys.executable, "-m", "agent.fitness", str(tmp_path / "jada.toml"), str(state)]
+        path = tmp_path / "etc" / "jada.toml"  # as in a release
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(["[agent]", *lines, more]))
+        command = [*look.before, sys.executable, "-m", "agent.fitness", str(path), str(state)]
         env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(credentials)}
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert not done.stderr
@@ -85,3 +87,10 @@ def test_a_reference_folder_that_is_not_there_is_reported(look, claude, tmp_path
     assert (code, "agent.reference" in words) == (1, True)
     (tmp_path / "reference").mkdir()
     assert look(claude, reference=str(tmp_path / "reference")) == (0, "")
+
+
+def test_a_reference_folder_that_a_deploy_took_along_is_looked_for_in_the_release(look, claude, tmp_path):
+    code, words = look(claude, reference="handbook")
+    assert (code, f"{tmp_path}/reference/handbook is no folder on this host" in words) == (1, True)
+    (tmp_path / "reference" / "handbook").mkdir(parents=True)
+    assert look(claude, reference="handbook") == (0, "")

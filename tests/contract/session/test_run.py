@@ -42,6 +42,15 @@ def test_it_shows_what_is_done_and_leaves_result_and_files(run, claude, tmp_path
     assert "sk-canary" not in out
 
 
+def test_tools_read_the_folder_beside_the_settings(run, claude, tmp_path):
+    (tmp_path / "jada.toml").write_text('[agent]\nreference = "handbook"\n')
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "price").write_text("double: 80\n")
+    claude.plays = [[claude.use("bash", 1, command="cat /reference/price")], [claude.use("finish", 2, result="80")]]
+    assert run("Look it up", "--settings", str(tmp_path / "jada.toml"))[0] == 0
+    assert "double: 80" in claude.requests[1]["messages"][-1]["content"][0]["content"]
+
+
 def test_it_asks_here_and_goes_on_with_the_answer(run, claude):
     claude.plays = [[claude.use("ask_person", 1, question="Keep?")], [claude.use("finish", 2, result="kept")]]
     code, out = run("Ask", said="Keep it.\n")

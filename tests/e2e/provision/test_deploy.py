@@ -1,5 +1,6 @@
 """Deploys to a real host: what changes, what restarts, what a broken one leaves."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -71,6 +72,26 @@ def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
     deploy(deployed, source, progress)
     after = _runs(deployed)
     assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-notify.service"]
+
+
+def test_what_tools_may_read_is_there_for_the_worker_and_a_change_of_it_restarts_no_other(deployed, source, progress):
+    text, folder = source.file.read_text(), source.file.parent / "handbook"
+    folder.mkdir()
+    try:
+        (folder / "price").write_text("80\n")
+        source.file.write_text(text.replace("[agent]\n", '[agent]\nreference = "handbook"\n'))
+        deploy(deployed, source, progress)
+        before = _runs(deployed)
+        (folder / "price").write_text("90\n")
+        assert deploy(deployed, source, progress)
+        after = _runs(deployed)
+        # By the way that the worker goes: from where its settings are, as its own user.
+        look = "runuser -u jada -- cat $(dirname $(readlink -f /etc/jada/jada.toml))/../reference/handbook/price"
+        assert deployed.run(["sh", "-c", look]) == b"90\n"
+    finally:
+        source.file.write_text(text)
+        shutil.rmtree(folder)
+    assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-agent.service"]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,27 @@ def test_a_wrong_key_type_or_range_in_any_section_is_refused_by_name(file, text,
     assert said in caught.value.cause
 
 
+SYNC = '[sync]\nbookings_url = "http://127.0.0.1:1"\nspreadsheet_id = "x"\n'
+
+
+def test_a_folder_for_tools_must_be_beside_the_settings_and_small_enough_to_travel(file, tmp_path):
+    path = file(f'{SYNC}[agent]\nreference = "handbook"\n')
+    with pytest.raises(CommandError, match=r"agent\.reference: there is no folder handbook beside this file"):
+        stack_file.load(path)
+    (tmp_path / "handbook").mkdir()
+    assert stack_file.load(path)
+    with (tmp_path / "handbook" / "film").open("wb") as film:
+        film.truncate(21 << 20)
+    with pytest.raises(CommandError, match=r"agent\.reference: handbook holds 21 MB, and a release takes 20 along"):
+        stack_file.load(path)
+
+
+@pytest.mark.parametrize("name", ["../secrets", "a/b", ".", "..", ""])
+def test_a_folder_for_tools_is_beside_the_settings_or_has_a_whole_path(file, name):
+    with pytest.raises(CommandError, match=r"agent\.reference: must be an absolute path on the host, or the name of"):
+        stack_file.load(file(f'{SYNC}[agent]\nreference = "{name}"\n'))
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CommandError, match=r"jada\.nowhere\.toml"):
         stack_file.load(tmp_path / "jada.nowhere.toml")

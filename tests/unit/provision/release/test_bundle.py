@@ -94,6 +94,29 @@ def test_a_change_touches_the_units_that_depend_on_it(tree, name, content, units
     assert {unit for unit in after if before[unit] != after[unit]} == units
 
 
+@pytest.fixture
+def handbook(tree):
+    """The settings name a folder beside themselves for tools to read."""
+    (tree / "handbook" / "prices").mkdir(parents=True)
+    (tree / "handbook" / "prices" / "double.csv").write_text("80")
+    (tree / "jada.local.toml").write_text('[agent]\nreference = "handbook"\n')
+    return tree / "handbook"
+
+
+def test_what_tools_may_read_goes_along_and_a_change_of_it_restarts_the_worker_only(tree, handbook):
+    before = _collect(tree)
+    assert before.files["reference/handbook/prices/double.csv"] == b"80"
+    (handbook / "prices" / "double.csv").write_text("90")
+    after = _collect(tree)
+    assert {unit for unit in after.units if before.units[unit] != after.units[unit]} == {AGENT}
+    assert after.id != before.id
+
+
+def test_a_folder_that_is_on_the_host_does_not_go_along(tree, handbook):
+    (tree / "jada.local.toml").write_text(f'[agent]\nreference = "{handbook}"\n')
+    assert not [name for name in _collect(tree).files if name.startswith("reference")]
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_systemd_finds_nothing_wrong_with_a_unit(unit, tmp_path):
