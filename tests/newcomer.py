@@ -7,6 +7,7 @@ leaves, and that is what a test machine without `sudo` can give as well.
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -54,9 +55,12 @@ class Newcomer:
 
 
 @contextlib.contextmanager
-def newcomer(name):
-    """An account of that name, which nobody else has, and nothing of it afterwards."""
-    remove(name)  # a killed test's
+def newcomer():
+    """An account that nobody else has, named after this process, and nothing of it afterwards."""
+    for entry in pwd.getpwall():
+        if (found := re.fullmatch(r"jadat([0-9]+)", entry.pw_name)) and not Path("/proc", found[1]).exists():
+            remove(entry.pw_name)  # a killed test's
+    name = f"jadat{os.getpid()}"
     made = ["useradd", "--create-home", "--shell", "/bin/sh", *_in_memory(), name]
     subprocess.run(made, check=True, capture_output=True)
     try:
