@@ -75,10 +75,11 @@ check: tools ## lint, types, architecture, units, shell
 faults: tools ## 3,000 kills of the queue, families beside kills and in a table, 2,000 scenarios of people beside the sync, 500 faults of three dashboards, 500 of three whole hosts, sixty deploys that something ends, an hour without a receiver
 	@$(BIN)/python -m tests.faults.kills --kills 3000
 	@$(BIN)/python -m tests.faults.subtasks --runs 20
+	@$(BIN)/python -m local tools
+	@$(BIN)/python -m tests.faults.subtasks --runs 20 --table
 	@$(BIN)/python -m tests.people --scenarios 2000
 	@$(BIN)/python -m tests.people --scenarios 300 --hosts
 	@$(BIN)/python -m tests.people --scenarios 300 --tidied
-	@$(BIN)/python -m local tools
 	@$(BIN)/python -m tests.faults.families --rounds 100
 	@$(BIN)/python -m tests.faults.fleet --faults 500
 	@$(BIN)/python -m tests.faults.hosts --faults 500

@@ -62,11 +62,12 @@ def ratios(ours: Sequence[Round], peers: Sequence[Round]) -> list[float]:
 
 
 def in_turn(names: Sequence[str], number: int) -> list[str]:
-    """Return who goes after whom in a round: each begins as often as the others, so that what one leaves for the disk
-    to do is not always the same one's to wait for.
+    """Return who goes after whom in a round: each begins in its turn, and every other round goes the other way, so that
+    what one leaves for the disk to do is not always the same one's to wait for.
     """
     first = number % len(names)
-    return [*names[first:], *names[:first]]
+    turned = [*names[first:], *names[:first]]
+    return turned[::-1] if number % 2 else turned
 
 
 def _between(values: Sequence[float]) -> str:

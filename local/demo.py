@@ -114,8 +114,9 @@ Bill = list[tuple[Task, int]]
 
 def _on_one(site: Site, env: dict[str, str], steps: Steps) -> Bill:
     """Have the one host work and sync; return each task with its number of sessions."""
-    with _dashboard(site, env, steps.operator) as client:
+    with contextlib.ExitStack() as opened:
         with steps.step("work: three tasks, through the queue, on the host"):
+            client = opened.enter_context(_dashboard(site, env, steps.operator))
             done = _finished(client, _queued(site, client), steps)
         with steps.step("sync: the bookings into the sheet, and a second run that writes nothing"):
             _sync(site, client, env, steps)
@@ -201,6 +202,8 @@ def _shell(site: Site, engine: Path, operator: Account | None) -> dict[str, str]
     env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"], no_proxy)}
     if operator:
         env.update(dict.fromkeys(("USER", "LOGNAME"), operator.name))
+        # Only what root writes would be in the user's way; without any, each `fab` would compile all that it imports.
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
     # A real key goes only to the host, by `fab secrets`: no other program here may see it.
     env.pop("ANTHROPIC_API_KEY", None)
     return env

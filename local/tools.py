@@ -220,11 +220,13 @@ def _require_nothing_else(folder: Path) -> None:
         raise StepFailed(f"DynamoDB Local came with files that are not pinned: {', '.join(extra)}")
 
 
-def sizes() -> dict[str, int]:
-    """What is in the cache: the name of each file or folder there, and its bytes on disk."""
-    if not cache().is_dir():
-        return {}
-    return {path.name: _bytes(path) for path in sorted(cache().iterdir()) if not path.name.endswith(".lock")}
+def sizes(elsewhere: Sequence[Path] = ()) -> dict[str, int]:
+    """What is in the cache: the name of each file or folder there, and its bytes on disk; then the same of `elsewhere`,
+    folders outside of it.
+    """
+    inside = sorted(cache().iterdir()) if cache().is_dir() else []
+    held = {path.name: _bytes(path) for path in inside if not path.name.endswith(".lock")}
+    return held | {str(path): _bytes(path) for path in elsewhere if path.is_dir()}
 
 
 def _bytes(path: Path) -> int:
@@ -233,8 +235,10 @@ def _bytes(path: Path) -> int:
     return sum(state.st_blocks * 512 for state in states if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode))
 
 
-def clean() -> None:
-    """Remove the cache, whole. Raises `StepFailed` while a host runs from its image."""
+def clean(elsewhere: Sequence[Path] = ()) -> None:
+    """Remove the cache, whole, and `elsewhere`. Raises `StepFailed` while a host runs from its image."""
     if f"={cache()}/" in Path("/proc/self/mounts").read_text(encoding="utf-8"):
         raise StepFailed(f"a host runs from an image in {cache()}: `{typed(os.environ, 'down')}` first")
-    shutil.rmtree(cache())
+    for folder in (cache(), *elsewhere):
+        if folder.is_dir():
+            shutil.rmtree(folder)

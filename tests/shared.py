@@ -1,5 +1,6 @@
 """One address for all processes of a run: found by the process that gives out the tests, when the first asks for it."""
 
+import contextlib
 import threading
 from multiprocessing.connection import Client, Listener
 
@@ -15,7 +16,8 @@ def share(find):
 
 def _answer(listener, find):
     while True:
-        with listener.accept() as asking:
+        # Who went away before the answer, as a process that was ended, is no reason not to answer others.
+        with contextlib.suppress(OSError), listener.accept() as asking:
             try:
                 asking.send(find())
             except Exception as error:  # noqa: BLE001 - the test fails by it, and the next one may not

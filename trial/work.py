@@ -35,11 +35,8 @@ class NotProven(Exception):
 @contextlib.contextmanager
 def queue(box: Box) -> Iterator[Client]:
     """Open the operator's tunnel to the box and yield a client of its queue."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = (box.folder / "tunnel.log").open("wb")
-    with log, tempfile.TemporaryDirectory() as folder:
+    with log, _reserved() as port, tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/queue.sock"
         client = Client(f"unix:{path}", retries=5)
         command = ["fab", "dashboard", "--stack", box.stack, "--port", str(port), "--socket", path]
@@ -49,6 +46,15 @@ def queue(box: Box) -> Iterator[Client]:
                 yield client
             finally:
                 tunnel.terminate()
+
+
+@contextlib.contextmanager
+def _reserved() -> Iterator[int]:
+    """Yield a port that is no other program's for the block: bound, not listened on, which ssh takes no offence at."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 def _require_answer(client: Client, tunnel: subprocess.Popen[bytes], log: str) -> None:

@@ -85,14 +85,18 @@ class Outbox:
         """Whether the session has no record: it never began, here or elsewhere."""
         return not read(self._journal)
 
-    def restore(self) -> None:
-        """Take the acknowledged records as the journal where there is none: another host ran the session before.
+    def restore(self, fence: int) -> None:
+        """Take the acknowledged records as the journal where there is none, or an older one than the queue has: another
+        host ran the session before this claim of this `fence`.
 
         Where work broke off there, the session is told so by a record of its own.
         """
-        if self._journal.exists():
-            return
+        if self._journal.exists() and fence == self.progress.fence + 1:
+            return  # no one else had it since
         events = [*self._link(lambda client: client.events(self.id))]
+        # Settled here, what is here was acknowledged: the queue's is the same or goes on from it.
+        if self._journal.exists() and len(events) <= len(read(self._journal)):
+            return
         if events and events[-1].kind not in (EventKind.SUSPEND, EventKind.END):
             said = {"content": [{"type": "text", "text": BROKEN_OFF}], "away": True}
             # In one write with the rest: who finds the journal here does not ask again.

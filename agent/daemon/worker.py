@@ -198,7 +198,7 @@ class Daemon:
     def _write_folder(self, claim: Claim) -> Outbox:
         outbox = self.outboxes.for_session(claim.session.id)
         if not claim.session.new:
-            outbox.restore()
+            outbox.restore(claim.lease.fence)
         # Counted before anything is written: a kill from here on may cost a session, but never gives one too many.
         if outbox.is_empty and not self.day.knows(claim.session.id):
             if len(self.day.used.sessions) >= self.settings.sessions_per_day:

@@ -25,6 +25,8 @@ def command(site: Site, number: int, root: Path) -> list[str]:
         *("systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--register=no", "--keep-unit"),
         f"--network-namespace-path={network.NAMESPACES / network.namespace(site, number)}",
         *(f"--machine={site.name}-h{number}", "--console=pipe", "--resolv-conf=off", "--timezone=off"),
+        # A host's journal is its own; to link it, nspawn wants this machine's identity, which a container may lack.
+        "--link-journal=no",
         # For IPAddressDeny, and for sandboxes, inside: a virtual machine would allow them too.
         "--capability=CAP_NET_ADMIN,CAP_BPF",
         "--system-call-filter=bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self",

@@ -30,6 +30,14 @@ def obstacles() -> list[str]:
     return found
 
 
+def worker_obstacles() -> list[str]:
+    """What keeps hosts that do run from being workers: likewise."""
+    # The kernel refuses them below a chroot, and a deploy would say so after minutes, of one unit.
+    if succeeds("unshare", "--user", "true"):
+        return []
+    return ["Workers need user namespaces, and this root may make none (a chroot?): run this outside of the chroot."]
+
+
 def sweep(site: Site) -> None:
     """Remove the site's processes, groups, mounts and namespaces, by what is found. Twice is fine; files stay."""
     # Processes first, then groups, mounts and namespaces: each of them keeps the next one busy.

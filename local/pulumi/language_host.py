@@ -47,9 +47,14 @@ class LanguageHost(LanguageServer):
 
 
 def official(path: str) -> str | None:
-    """Return the official host, if any folder of `path` other than ours has one."""
-    elsewhere = [folder for folder in path.split(os.pathsep) if folder and Path(folder).resolve() != SHIMS.resolve()]
+    """Return the official host, if any folder of `path` has one; a shim of this or another checkout is none."""
+    elsewhere = [folder for folder in path.split(os.pathsep) if folder and not _is_of_a_checkout(Path(folder))]
     return shutil.which(EXECUTABLE, path=os.pathsep.join(elsewhere))
+
+
+def _is_of_a_checkout(folder: Path) -> bool:
+    # Two checkouts' shims, each taking the other for the official one, would start each other for ever.
+    return (folder.resolve().parent / Path(__file__).name).exists()
 
 
 def main(arguments: Sequence[str]) -> None:

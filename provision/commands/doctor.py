@@ -16,8 +16,10 @@ STYLES = {Verdict.OK: "green", Verdict.NOT_CHECKED: "yellow", Verdict.FAULT: "re
 
 @task(help={**ONE_HOST, **JSON}, example="fab doctor --stack prod")
 def doctor(_context: Context, *, json: bool = False, stack: str | None = None, host: str | None = None) -> None:
-    """Look at all that a worker stands on, before a change: settings, rights, address, host, secrets, both ends of the
-    sync, those who are told. Exit 0 when all is ok, 1 for a fault, 2 where something could not be looked at.
+    """Look at all that a worker stands on, before a change: each ok, a fault with its cure, or not checked and why.
+
+    Settings, rights, address, host, secrets, both ends of the sync, those who are told. Exit 0 when all is ok, 1 for a
+    fault, 2 where something could not be looked at.
 
     Nothing is changed; each notification target gets a test, the heartbeat's service a line in its log, and the sheet's
     tab is copied and the copy deleted in one call.

@@ -3,8 +3,9 @@
 import errno
 import inspect
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from fabric.main import Fab, program
@@ -33,12 +34,10 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
         try:
             super().parse_tasks()
         except ParseError as error:
-            context = error.context.name if error.context else None
-            known = f"`fab help {context}` says what {context} takes" if context else "`fab` lists the commands"
-            raise CommandError(_reason(error), known) from error
+            raise _mistyped(error) from error
         wanted = self.args.help.value
         if wanted and wanted not in self.parser.contexts:
-            raise CommandError(f"there is no {wanted!r}", "`fab` lists the commands")
+            raise CommandError(f"there is no {wanted!r}", _instead(wanted))
 
     def no_tasks_given(self) -> None:
         """Print the list: Fabric's own help is about Fabric's options."""
@@ -120,7 +119,7 @@ def overview() -> Iterator[str]:
 
 def lesson(name: str, context: ParserContext) -> Iterator[str]:
     """Say what a command does, an example, and what each of its options takes."""
-    words = [f"<{argument.name}>".upper().replace("_", "-") for argument in context.positional_args]
+    words = [_placeholder(argument.name) for argument in context.positional_args]
     yield " ".join(["fab", name, *words, "[OPTIONS]"])
     yield f"\n{inspect.cleandoc(namespace[name].__doc__ or '')}\n"
     for argument in context.args.values():
@@ -130,9 +129,41 @@ def lesson(name: str, context: ParserContext) -> Iterator[str]:
     yield f"\nExample: {namespace[name].example}"
 
 
-def _reason(error: ParseError) -> str:
-    """Invoke's reason; its commonest one in words that name the mistake."""
-    text = str(error)
-    if text.startswith("No idea what "):
-        return f"there is no {text.removeprefix('No idea what ').removesuffix(' is!')}"
-    return text
+def _mistyped(error: ParseError) -> CommandError:
+    """Invoke's refusal of a command line, in words that name the mistake and what was meant."""
+    text, context = str(error), error.context
+    unknown = re.fullmatch("No idea what '(.*)' is!", text)
+    if not context or not context.name:
+        return CommandError(f"there is no {unknown[1]!r}", _instead(unknown[1])) if unknown else _plain(text)
+    name, takes = context.name, f"`fab help {context.name}` says what {context.name} takes"
+    if unknown:
+        near = _near(unknown[1], [flag for flag in context.flags if flag.startswith("--")])
+        return CommandError(f"there is no {unknown[1]!r}", f"did you mean {near}? {takes}" if near else takes)
+    if found := re.match(r"Flag <Argument: ([\w-]+)", text):
+        return CommandError(f"--{found[1].replace('_', '-')} needs a value", takes)
+    if "required positional" in text:
+        missing = [argument.name for argument in context.missing_positional_args]
+        return CommandError(f"{name} needs {' and '.join(map(_placeholder, missing))}", takes)
+    return CommandError(text, takes)
+
+
+def _plain(text: str) -> CommandError:
+    return CommandError(text, "`fab` lists the commands")
+
+
+def _instead(word: str) -> str:
+    """Say which commands a word that is none may have meant."""
+    if family := [name for name in namespace.task_names if name.startswith(f"{word}.")]:
+        return f"there are {', '.join(sorted(family))}; `fab` lists all commands"
+    near = _near(word, namespace.task_names)
+    return f"did you mean `fab {near}`? `fab` lists the commands" if near else "`fab` lists the commands"
+
+
+def _near(word: str, known: Iterable[str]) -> str | None:
+    import difflib  # noqa: PLC0415 - of use only for a typo
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1)), None)
+
+
+def _placeholder(name: str | None) -> str:
+    return f"<{name}>".upper().replace("_", "-")

@@ -46,10 +46,10 @@ PRIORITIES, SESSIONS = (0, 9), (0, types.SESSIONS_LIMIT)
     },
     example="fab task.add --title 'Season occupancy' --description @task.txt --file bookings.csv --not-before +2h",
 )
-def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command line
-    _context: Context, file: list[str], context: list[str], label: list[str], title: str | None = None,
-    template: str | None = None, description: str | None = None, priority: str | None = None,
-    sessions: str | None = None, dollars: str | None = None, not_before: str | None = None, key: str | None = None, *,
+def add(  # noqa: PLR0913 - each argument is an option of the command line
+    _context: Context, title: str | None = None, description: str | None = None, template: str | None = None, *,
+    file: list[str], context: list[str], label: list[str], priority: str | None = None,
+    sessions: str | None = None, dollars: str | None = None, not_before: str | None = None, key: str | None = None,
     json: bool = False, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """Put a task into the queue and print its id."""
@@ -65,6 +65,8 @@ def add(  # noqa: PLR0913, PLR0917 - each argument is an option of the command l
     }
     files = [Path(name) for name in (*file, *context)]
     if not template:
+        if title is None:
+            raise CommandError("a task needs a --title", "`fab help task.add` says what each option takes")
         new_task(typed(given, budget), description or "", files)  # what is wrong is said before a connection is made
     with shared_queue(stack, host) as client:
         begun = chosen(client.templates(), template) if template else None

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 
@@ -11,26 +12,38 @@ from local import loss
 from local.demo import LONG
 from local.process import wait_until
 from local.site import DYNAMODB
+from provision.progress import Progress
+from provision.target import load_target
 from tests.e2e.chain.conftest import demo
+from tests.newcomer import newcomer
 from wire.types import EventKind, Exit, NewTask, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain, pytest.mark.timeout(600, func_only=True)]
 HOSTS = ("jada-1", "jada-2", "jada-3")
+CURRENT = ["readlink", "/opt/jada-agent/current"]
 
 
 @pytest.fixture(scope="module")
-def chain():
-    """A demo of three hosts, of which one was lost and started again."""
-    with demo("--hosts", "3", limit_s=1500) as chain:
+def user():
+    """Who has the demo made, by sudo, from a clone at home."""
+    with newcomer() as account:
+        yield account
+
+
+@pytest.fixture(scope="module")
+def chain(user):
+    """A demo of three hosts, of which one was lost and started again; all that is done to it is done as its user."""
+    with demo("HOSTS=3", newcomer=user, limit_s=1500) as chain:
         yield chain
 
 
 def releases(chain):
     """The release of each host, and whether its dashboard serves it."""
-    found = {}
+    target, found = load_target("local", chain.env, chain.folder), {}
     for name in HOSTS:
-        said = json.loads(chain.fab("status", "--host", name, "--json").stdout)
-        found[name] = (said["release"], said["units"]["jada-dashboard.service"]["ActiveState"])
+        with target.connected(name, Progress(aside=True)) as box:
+            is_active = ["systemctl", "show", "--value", "--property=ActiveState", "jada-dashboard.service"]
+            found[name] = tuple(box.run(words).decode().strip() for words in (CURRENT, is_active))
     return found
 
 
@@ -62,6 +75,37 @@ def test_the_demo_tells_what_became_of_the_lost_hosts_task_and_proves_every_host
     ):
         assert words in chain.told
     assert all(f"{name}  " in chain.told for name in HOSTS)
+
+
+def places(told):
+    """What the closing page names, without its notes."""
+    lines = told.partition("Where to look")[2].partition("What next")[0].splitlines()
+    return [word for line in lines for word in re.split(r"\s{2,}", line.strip())[1:] if not word.startswith("(")]
+
+
+def test_all_that_the_closing_page_names_works_in_the_users_own_shell(chain, user):
+    named = places(chain.told)
+    page, proofs = "fab dashboard", ("fab verify", "pulumi up")  # by the next tests; by the demo itself, as the user
+    assert {page, *proofs, "fab status", "pulumi stack"} < set(named)
+    (first,) = [line for line in named if "make env" in line]
+    (sheet,) = [line for line in named if line.startswith("http")]
+    commands = [line for line in named if line not in (first, page, *proofs, sheet)]
+    done = user.shell("\n".join([first, *commands, "fab task.list"]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert LONG in done.stdout
+    assert list(user.home.glob("*/occupancy.csv"))
+
+
+def test_env_prints_exports_and_nothing_else(chain, user):
+    done = user.shell(f"make env JADA_SITE={chain.site.name}")
+    assert (done.returncode, done.stderr) == (0, "")
+    *exports, there = done.stdout.splitlines()
+    assert [line for line in exports if not line.startswith("export ")] == []
+    assert there == f"cd {chain.folder}"
+
+
+def test_all_that_was_made_for_the_user_is_the_users(chain, user):
+    assert user.not_its_own(user.clone) == []
 
 
 def test_no_call_of_the_lost_session_began_twice_and_all_work_was_done_once(chain):
@@ -158,17 +202,13 @@ def cut_off_from_the_table(chain, name):
 
 
 def test_a_host_that_is_cut_off_from_the_table_is_passed_over_and_the_others_work_on(chain):
-    def is_done(task_id):
-        return (
-            json.loads(chain.fab("task.show", task_id, "--host", "jada-2", "--json").stdout)["task"]["state"] == "done"
-        )
-
     with cut_off_from_the_table(chain, "jada-1"):
         added = chain.fab("task.add", "--title", "Ask about nothing")
         assert "jada-1 is passed over" in added.stderr
         assert "jada-2 is asked" in added.stderr
         task_id = added.stdout.strip()
-        assert wait_until(lambda: is_done(task_id), 120, 1)
+        with chain.dashboard("--host", "jada-2") as client:
+            finished(client, client.task(task_id))
     assert wait_until(lambda: "passed over" not in chain.fab("task.list").stderr, 60, 1)
     with chain.dashboard() as client:
         (run,) = client.sessions(task_id)

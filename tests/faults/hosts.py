@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -110,17 +111,14 @@ table inet fault {
 
 @dataclass
 class Host:
-    """One host, as the machine below it sees it."""
+    """One host, as the machine below it sees it: `number` is the machine's, `name` Pulumi's, made in any order."""
 
     site: Site
     number: int
+    name: str
     is_down: bool = False
     is_cut: bool = False
     is_frozen: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"jada-{self.number}"
 
     @property
     def pids(self) -> list[int]:
@@ -219,6 +217,7 @@ class Driver:
         self.open: dict[str, str] = {}
         """Ids of tasks that are not over, with their state when they were last seen."""
         self._known: dict[str, int] = {}
+        self._keys = uuid.uuid4()
         self._serial, self._pending = itertools.count(), list[tuple[NewTask, str]]()
         self._next_sync = time.monotonic()
         steps = {"the driver": self.drive, "the look at the hosts": self.look, "the sync's": self.change_and_sync}
@@ -259,7 +258,7 @@ class Driver:
         if not self._pending and len(self.open) < BACKLOG and len(self.noted.added) < self.quota:
             number = next(self._serial)
             new = NewTask(title=f"{self._chance.choice(TITLES)} {number}", budget=AskedBudget(sessions=OF_A_TASK))
-            self._pending.append((new, f"key {number}"))
+            self._pending.append((new, f"{self._keys} {number}"))
         for new, key in list(self._pending):
             for _ in range(self._chance.choice([1, 1, 2])):
                 with suppress(Unreachable, RequestRefused):
@@ -434,7 +433,8 @@ def prepared(chain: Chain, cap: int) -> Fleet:
     token = json.loads(_asked(f"{site.url(BOOKINGS)}/_local/token"))["token"]
     lines = _asked(f"{site.url(BOOKINGS)}/v1/bookings.csv", token).decode().splitlines()[1:]
     library = tools.dynamodb(Steps(site.state / "logs"))
-    hosts = [Host(site, number) for number in (1, 2, 3)]
+    said = json.loads(chain.run("pulumi", "stack", "output", "inventory", "--json", "--stack", "local").stdout)
+    hosts = [Host(site, int(one["private_address"].rpartition(".")[2]), one["name"]) for one in said["hosts"]]
     return Fleet(chain, library, hosts, [line.partition(",")[0] for line in lines], calls)
 
 

@@ -72,7 +72,7 @@ class Seen:
     """The days on which each task's sessions began."""
     records: dict[Record, str] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
-    """What the results of tools said in each task's sessions, in one."""
+    """What each task's sessions were answered, in one."""
     odd: list[str] = field(default_factory=list)
     """What a session's own records say against it."""
 
@@ -132,7 +132,6 @@ def _lost(noted: Noted, seen: Seen) -> Iterator[str]:
         if seen.records.get((session, n)) != signed:
             yield f"record {n} of session {session} is lost"
     for task, word in noted.replies.items():
-        # One that was given has its task go on, and what goes on reads it; the task may still wait for its turn.
         if seen.tasks.get(task) and word not in seen.words.get(task, ""):
             yield f"the reply to task {task} is lost"
 
@@ -169,8 +168,9 @@ def observe(client: Client) -> Seen:
     """Ask the queue for all that it has."""
     seen = Seen()
     for task in client.tasks():
-        runs, said = client.sessions(task.id), ""
-        is_done = task.state is State.DONE
+        runs, is_done = client.sessions(task.id), task.state is State.DONE
+        # An answer that no session has had yet stands in the task.
+        said = "" if is_done else " ".join(act.text for act in task.acts)
         files = tuple(file.name for file in task.files)
         seen.tasks[task.id] = Result(task.fence, task.version, task.result, files) if is_done else None
         seen.sessions[task.id] = [run.started_at[:10] for run in runs]
@@ -179,7 +179,7 @@ def observe(client: Client) -> Seen:
             seen.odd += _odd(run.id, [(e.n, e.kind, e.data) for e in events])
             for event in events:
                 seen.records[run.id, event.n] = sign({"kind": event.kind.value, "data": event.data})
-                said += json.dumps(event.data) if event.kind is EventKind.TOOL_RESULT else ""
+                said += json.dumps(event.data) if event.kind is EventKind.ANSWER else ""
         seen.words[task.id] = said
     return seen
 

@@ -16,7 +16,7 @@ from local.serve import running
 from tests.tokens import accepting
 from wire.client import Client, RequestRefused
 from wire.secret import Secret
-from wire.types import ClaimRequest, EventKind, Exit, NewTask, State
+from wire.types import Batch, ClaimRequest, Event, EventKind, Exit, NewTask, State
 
 TOKEN = Secret("a-token")
 WORK = Workspaces(Path("/nonexistent"))
@@ -198,7 +198,7 @@ def test_a_session_from_another_host_goes_on_from_the_acknowledged_records(site,
     outbox.deliver()
     before = (site.folder / "journal.jsonl").read_text()
     (site.folder / "journal.jsonl").unlink()
-    outbox.restore()
+    outbox.restore(2)
     restored = (site.folder / "journal.jsonl").read_text()
     assert [json.loads(line) for line in restored.splitlines()] == [json.loads(line) for line in before.splitlines()]
     with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
@@ -209,11 +209,31 @@ def test_a_session_that_broke_off_at_another_host_is_told_so_once_and_the_queue_
     write(site, HEADER, RESERVE)
     outbox.deliver()
     (site.folder / "journal.jsonl").unlink()
-    outbox.restore()
-    outbox.restore()
+    outbox.restore(2)
+    outbox.restore(2)
     outbox.deliver()
     told = [event.data for event in site.client.events(outbox.id) if event.data.get("away")]
     assert [each["content"][0]["text"] for each in told] == [BROKEN_OFF]
+
+
+def test_a_session_that_comes_back_from_another_host_goes_on_from_what_that_one_did(site, outbox):
+    write(site, HEADER, RESERVE, SUSPEND)
+    outbox.deliver()
+    own = (site.folder / "journal.jsonl").read_text()
+    outbox.restore(2)
+    assert (site.folder / "journal.jsonl").read_text() == own
+    # Under the second fence another host worked on, and broke off; the third is this one's again.
+    further = (Event(n=4, at="2026-05-13T12:00:00Z", kind=EventKind.SETTLE, data=SETTLE[1]),)
+    site.client.deliver(outbox.id, Batch(fence=1, events=further))
+    outbox.restore(3)
+    with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
+        assert [event.kind for event in journal.events] == ["header", "reserve", "suspend", "settle", "message"]
+        assert journal.events[-1].data["away"]
+        journal.append(*RESERVE)
+    outbox.deliver()
+    queue = site.client.events(outbox.id)
+    assert [event.n for event in queue] == [1, 2, 3, 4, 5, 6]
+    assert [event.kind for event in queue][3:] == ["settle", "message", "reserve"]
 
 
 def test_a_session_whose_raw_streams_were_left_out_goes_on_from_the_acknowledged_records(site, outbox):
@@ -223,7 +243,7 @@ def test_a_session_whose_raw_streams_were_left_out_goes_on_from_the_acknowledged
     assert outbox.progress.acknowledged == 5
     before = outbox.spent()
     (site.folder / "journal.jsonl").unlink()
-    outbox.restore()
+    outbox.restore(2)
     assert outbox.spent() == before == 70
     with Journal(site.folder / "journal.jsonl", lambda: 0.0) as journal:
         assert [event.n for event in journal.events] == [1, 2, 3, 4, 5, 6]

@@ -205,8 +205,8 @@ def test_a_second_task_of_a_repository_does_not_fetch_its_dependencies_again(fol
         path, shown = program(name)
         folder.settings = replace(folder.settings, reference=str(shown) if shown else None)
         install = install.replace("PROGRAM", str(path))
-    elif not shutil.which(install.split()[0]) and name != "pip":
-        pytest.skip(f"{name} is not on this machine")
+    elif name == "npm" and not str(shutil.which("npm")).startswith("/usr/"):
+        pytest.skip("npm is not on this machine where a sandbox sees it")
     for fetched in (True, False):
         registry.asked.clear()
         said = work(folder, claude, install)[0]

@@ -1,5 +1,5 @@
-"""A local cloud for the tests of the chain: made by the demo itself, and removed after. Each process of pytest has one
-of its own, and takes the next file when it is free.
+"""A local cloud for the tests of the chain: made by the demo itself, and removed after. Each process that runs some has
+one of its own, and takes the next file when it is free (tests/scheduler.py).
 
 What is on the machine before and after is compared: `make down` leaves nothing behind.
 """
@@ -29,18 +29,25 @@ LOCAL = [sys.executable, "-m", "local"]
 
 
 class Chain:
-    """The cloud that is up, as an operator's shell sees it; `told` is what the demo printed."""
+    """The cloud that is up, as an operator's shell sees it; `told` is what the demo printed.
 
-    def __init__(self, site, told):
+    The operator is root, or the newcomer for whom it was made.
+    """
+
+    def __init__(self, site, told, newcomer=None):
         self.site, self.told, self.folder = site, told, environment.project(site)
-        engine = tools.engine(Steps(site.state / "logs"))
-        self.env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}
+        if newcomer:
+            self.env, self._identity = newcomer.entered(site), newcomer.identity
+        else:
+            engine = tools.engine(Steps(site.state / "logs"))
+            self.env, self._identity = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}, {}
         self._login, self._host = contextlib.ExitStack(), None
 
     def run(self, *command, check=True):
         done = subprocess.run(
-            command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=280, check=False
-        )
+            command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=280, check=False,
+            **self._identity,
+        )  # fmt: skip
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -71,19 +78,20 @@ class Chain:
         self._host = None
 
     @contextlib.contextmanager
-    def dashboard(self):
-        """A client of the API, through a tunnel."""
-        with self.tunnel() as tunnel:
+    def dashboard(self, *more):
+        """A client of the API, through a tunnel; `more` is what else `fab dashboard` is told."""
+        with self.tunnel(*more) as tunnel:
             yield tunnel.client
 
     @contextlib.contextmanager
-    def tunnel(self):
+    def tunnel(self, *more):
         """What `fab dashboard` opens and prints."""
         with reserved() as port, tempfile.TemporaryDirectory() as folder:
             client = Client(f"unix:{folder}/queue.sock")
-            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock"]
+            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock", *more]
             env = {**self.env, "JADA_OPERATOR": "anna"}
-            said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **self._identity}
+            os.chown(folder, self._identity.get("user", -1), -1)
             with subprocess.Popen(command, env=env, cwd=self.folder, **said) as process:
                 try:
                     assert wait_until(lambda: _healthy(client), 120)
@@ -161,27 +169,33 @@ def chain(pytestconfig):
 
 
 @contextlib.contextmanager
-def demo(*options, before=None, limit_s=900):
-    """A demo on a site of its own, of which nothing stays; what `before` did there first is the chain's `second`."""
+def demo(*options, before=None, newcomer=None, limit_s=900):
+    """A demo on a site of its own, of which nothing stays; what `before` did there first is the chain's `second`.
+
+    A newcomer types README's own lines, `sudo make`; without one it is root's.
+    """
     # The site's own lock is the demo's to take.
     with temporary_site(lock=False) as site:
         site.state.rmdir()
         found = traces(site)
         local = [*LOCAL, "--site", site.name, "--octet", str(site.octet)]
+
+        def ended(command, limit_s, *options):
+            captured = {"capture_output": True, "text": True, "timeout": limit_s}
+            if newcomer:
+                return newcomer.sudo("make", command, f"JADA_SITE={site.name}", *options, **captured)
+            return subprocess.run([*local, command, *options], check=False, **captured)
+
         try:
             second = before(site, local) if before else None
-            done = subprocess.run(
-                [*local, "demo", *options], capture_output=True, text=True, timeout=limit_s, check=False
-            )
+            done = ended("demo", limit_s, *options, *([f"JADA_OCTET={site.octet}"] if newcomer else []))
             assert done.returncode == 0, done.stdout + done.stderr
-            chain = Chain(site, done.stdout)
+            chain = Chain(site, done.stdout, newcomer)
             chain.second = second
             yield chain
             chain.log_out()
         finally:
-            down = subprocess.run(
-                [*LOCAL, "--site", site.name, "down"], capture_output=True, text=True, timeout=180, check=False
-            )
+            down = ended("down", 180)
             assert down.returncode == 0, down.stderr
         assert traces(site) == found
 

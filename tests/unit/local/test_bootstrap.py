@@ -52,6 +52,13 @@ def test_what_is_missing_is_reported_before_anything_is_done(tmp_path, program, 
     assert told in refused(tmp_path, program, says)
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/start.md"])
+def test_a_document_asks_for_the_disk_that_the_first_run_asks_for(document):
+    asked = sum(map(int, re.findall(r"(?:printf '|\\n)(\d+) %s", BOOTSTRAP.read_text())))
+    (told,) = re.findall(r"(\d+) GB of (?:free )?disk", (BOOTSTRAP.parents[1] / document).read_text())
+    assert int(told) * 1000 - 1000 < asked <= int(told) * 1000
+
+
 def test_a_file_of_certificates_that_is_not_there_is_refused(tmp_path):
     told = refused(tmp_path, "unused", "", SSL_CERT_FILE="", REQUESTS_CA_BUNDLE="/nosuch.pem")
     assert told.count("\n") == 1
@@ -176,6 +183,6 @@ def test_without_a_home_the_accounts_own_is_used(checkout, tmp_path):
 def test_an_environment_that_could_not_be_made_leaves_no_half_of_one(checkout):
     (checkout.folder / "broken").touch()
     with pytest.raises(subprocess.CalledProcessError) as failure:
-        checkout.bootstrap(JADA_TYPED="make demo")
-    assert "Run `make demo` again" in failure.value.stderr
+        checkout.bootstrap(JADA_TYPED="make demo", JADA_SITE="two")
+    assert "Run `make demo JADA_SITE=two` again" in failure.value.stderr
     assert not (checkout.folder / ".venv").exists()

@@ -99,5 +99,5 @@ def test_clean_cache_says_what_it_frees(tmp_path):
     (tmp_path / "jada" / "images" / "one").write_bytes(b"x" * 3_000_000)
     done = local("clean-cache", XDG_CACHE_HOME=str(tmp_path))
     assert done.stdout.splitlines()[0].split() == ["3", "MB", "images"]
-    assert f"3 MB of {tmp_path / 'jada'} are free again" in done.stdout
+    assert f"3 MB are free again: {tmp_path / 'jada'} is gone" in done.stdout
     assert not (tmp_path / "jada").exists()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -79,6 +80,12 @@ def test_an_official_host_elsewhere_on_path_is_found_and_ours_is_not(tmp_path):
     theirs = executable(tmp_path / "official", "#!/bin/sh\n")
     assert official(os.pathsep.join([str(SHIMS), str(theirs.parent)])) == str(theirs)
     assert official(str(SHIMS)) is None
+
+
+def test_the_shim_of_another_checkout_is_not_taken_for_the_official_host(tmp_path):
+    other = tmp_path / "other" / "local" / "pulumi"
+    shutil.copytree(SHIMS.parent, other, ignore=shutil.ignore_patterns("__pycache__"))
+    assert official(os.pathsep.join([str(other / SHIMS.name), str(SHIMS)])) is None
 
 
 def test_ours_gives_way_to_the_official_host(tmp_path):

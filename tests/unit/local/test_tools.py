@@ -84,6 +84,18 @@ def test_the_cache_says_what_it_holds_and_is_removed_whole(cache):
     assert tools.sizes() == {}
 
 
+def test_what_root_compiled_in_its_own_cache_goes_with_the_users(cache, tmp_path):
+    roots = tmp_path / "root" / "bytecode"
+    for folder in (cache / "images", roots):
+        folder.mkdir(parents=True)
+    assert list(tools.sizes([roots])) == ["images", str(roots)]
+    tools.clean([roots])
+    assert not cache.exists()
+    assert not roots.exists()
+    assert tools.sizes([roots]) == {}
+    tools.clean([roots])
+
+
 def test_what_an_environment_still_uses_is_not_counted_as_freed(cache, tmp_path):
     (cache / "uv").mkdir(parents=True)
     (cache / "uv" / "file").write_bytes(b"x" * 100_000)

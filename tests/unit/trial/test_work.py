@@ -1,5 +1,8 @@
 import io
+import os
+import sys
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -59,3 +62,30 @@ def test_any_other_end_is_no_proof_and_its_cost_counts(transcript, state, fields
     with pytest.raises(work.NotProven, match=why):
         work.one_task(Queue(state, **fields), 0.5, spent, transcript)
     assert spent.model_usd == 0.03
+
+
+FAB = f"""#!{sys.executable}
+import socket, sys
+with socket.socket() as stranger, socket.socket() as ssh:
+    port = int(sys.argv[sys.argv.index("--port") + 1])
+    print(stranger.connect_ex(("127.0.0.1", port)) != 0)
+    try:
+        stranger.bind(("127.0.0.1", port))
+    except OSError:
+        print("not a stranger's")
+    ssh.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    ssh.bind(("127.0.0.1", port))
+    ssh.listen()
+    print("ssh's")
+"""
+
+
+@pytest.mark.process
+def test_the_tunnels_port_is_kept_for_it_until_it_listens(tmp_path):
+    (tmp_path / "fab").write_text(FAB)
+    (tmp_path / "fab").chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    box = SimpleNamespace(stack="made-up", folder=tmp_path, env={**os.environ, "PATH": path})
+    with pytest.raises(work.NotProven), work.queue(box):
+        raise AssertionError
+    assert (tmp_path / "tunnel.log").read_text().split("\n")[:3] == ["True", "not a stranger's", "ssh's"]

@@ -251,7 +251,7 @@ def sync(fd):
         os.kill(os.getpid(), 9)
 os.fsync = sync
 link = lambda _: (Event(n=1, at="", kind=EventKind.HEADER),)
-Outbox(pathlib.Path(sys.argv[1]), link, Workspaces(pathlib.Path('/nonexistent'))).restore()
+Outbox(pathlib.Path(sys.argv[1]), link, Workspaces(pathlib.Path('/nonexistent'))).restore(1)
 """
 
 

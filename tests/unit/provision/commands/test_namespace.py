@@ -11,6 +11,7 @@ from fabric.main import program
 from invoke.parser import Parser
 
 from provision.commands.namespace import GROUPS, namespace
+from provision.commands.program import overview
 
 ROOT = Path(__file__).parents[4]
 FAB = Path(sys.executable).with_name("fab")
@@ -31,9 +32,14 @@ WRONG = [
     (("task.answer", "X", "--sessions", "-1"), "--sessions -1"),
     (("task.list", "--state", "over"), "no state 'over'"),
     (("logs", "--unit", "nosuch"), "no unit nosuch"),
-    (("task.show",), "'task_id'"),
+    (("task.add",), "a task needs a --title"),
+    (("task.show",), "task.show needs <TASK-ID>"),
+    (("status", "--stack"), "--stack needs a value"),
     (("plan", "--nosuch"), "there is no '--nosuch'"),
-    (("plna",), "there is no 'plna'"),
+    (("task.add", "--titel", "x"), "did you mean --title?"),
+    (("plna",), "did you mean `fab plan`?"),
+    (("token",), "there are token.list, token.make, token.revoke; `fab` lists all commands"),
+    (("help", "stauts"), "did you mean `fab status`?"),
     (("help", "plna"), "there is no 'plna'"),
     (("ssh", "--", "uptime"), "no command takes what comes behind `--`: uptime"),
 ]
@@ -91,6 +97,10 @@ def test_all_commands_are_listed_in_groups_each_with_an_example(typed, words):
     for name in namespace.task_names:
         (at,) = [number for number, line in enumerate(said) if line.startswith(f"  {name} ")]
         assert said[at + 1].strip() == f"$ {namespace[name].example}"
+
+
+def test_a_command_is_listed_on_a_line_that_fits_a_screen():
+    assert [line for line in overview() if len(line) > 150] == []
 
 
 @pytest.mark.process
