@@ -67,7 +67,7 @@ def newcomer():
         account = Newcomer(name)
         _clone(account)
         _share_cache(account)
-        subprocess.run(["chown", "-R", f"{account.uid}:{account.gid}", str(account.home)], check=True)
+        subprocess.run(["chown", "-Rh", f"{account.uid}:{account.gid}", str(account.home)], check=True)
         yield account
     finally:
         remove(name)
@@ -122,8 +122,11 @@ def _share_cache(account):
     pin = account.shell(f"{line}\necho $pin").stdout.strip()
     found = [*cache().glob(f"uv-{pin}"), *cache().glob("uv-*")]
     _copy(found[0], own / f"uv-{pin}")
-    # Root alone reads it, and makes hosts of what is in it.
-    (own / "images").symlink_to(cache() / "images")
+    # Root alone reads them, and makes hosts of them. Each by a link: one in the place of their folder would end the
+    # account's searches of its cache, which may not look where it leads.
+    (own / "images").mkdir()
+    for image in (cache() / "images").glob("debian_*"):
+        (own / "images" / image.name).symlink_to(image)
 
 
 def _copy(source, target):
