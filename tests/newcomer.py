@@ -7,6 +7,7 @@ leaves, and that is what a test machine without `sudo` can give as well.
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -54,16 +55,19 @@ class Newcomer:
 
 
 @contextlib.contextmanager
-def newcomer(name):
-    """An account of that name, which nobody else has, and nothing of it afterwards."""
-    remove(name)  # a killed test's
+def newcomer():
+    """An account that nobody else has, named after this process, and nothing of it afterwards."""
+    for entry in pwd.getpwall():
+        if (found := re.fullmatch(r"jadat([0-9]+)", entry.pw_name)) and not Path("/proc", found[1]).exists():
+            remove(entry.pw_name)  # a killed test's
+    name = f"jadat{os.getpid()}"
     made = ["useradd", "--create-home", "--shell", "/bin/sh", *_in_memory(), name]
     subprocess.run(made, check=True, capture_output=True)
     try:
         account = Newcomer(name)
         _clone(account)
         _share_cache(account)
-        subprocess.run(["chown", "-R", f"{account.uid}:{account.gid}", str(account.home)], check=True)
+        subprocess.run(["chown", "-Rh", f"{account.uid}:{account.gid}", str(account.home)], check=True)
         yield account
     finally:
         remove(name)
@@ -118,8 +122,11 @@ def _share_cache(account):
     pin = account.shell(f"{line}\necho $pin").stdout.strip()
     found = [*cache().glob(f"uv-{pin}"), *cache().glob("uv-*")]
     _copy(found[0], own / f"uv-{pin}")
-    # Root alone reads it, and makes hosts of what is in it.
-    (own / "images").symlink_to(cache() / "images")
+    # Root alone reads them, and makes hosts of them. Each by a link: one in the place of their folder would end the
+    # account's searches of its cache, which may not look where it leads.
+    (own / "images").mkdir()
+    for image in (cache() / "images").glob("debian_*"):
+        (own / "images" / image.name).symlink_to(image)
 
 
 def _copy(source, target):

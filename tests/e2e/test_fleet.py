@@ -26,7 +26,7 @@ CURRENT = ["readlink", "/opt/jada-agent/current"]
 @pytest.fixture(scope="module")
 def user():
     """Who has the demo made, by sudo, from a clone at home."""
-    with newcomer("jadatuser") as account:
+    with newcomer() as account:
         yield account
 
 
