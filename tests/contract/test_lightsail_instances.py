@@ -47,7 +47,10 @@ def client(url):
 @pytest.fixture(scope="module")
 def created(client):
     tags = [{"key": "for", "value": "test"}]
-    return client.create_instances(instanceNames=["box"], tags=tags, **BOX)["operations"][0]
+    operation = client.create_instances(instanceNames=["box"], tags=tags, **BOX)["operations"][0]
+    wait_for(client, "running")
+    # At once: later tests open and close others.
+    return {**operation, "ports": client.get_instance_port_states(instanceName="box")["portStates"]}
 
 
 @pytest.fixture
@@ -87,9 +90,8 @@ def test_an_instance_tells_what_it_is(site, client, box):
     assert (told["privateIpAddress"], told["isStaticIp"]) == (site.private_address(1), False)
 
 
-def test_a_new_instance_has_ssh_and_http_open(client, box):
-    states = client.get_instance_port_states(instanceName=box)["portStates"]
-    assert [(state["fromPort"], state["toPort"], state["state"]) for state in states] == [
+def test_a_new_instance_has_ssh_and_http_open(created):
+    assert [(state["fromPort"], state["toPort"], state["state"]) for state in created["ports"]] == [
         (22, 22, "open"),
         (80, 80, "open"),
     ]
