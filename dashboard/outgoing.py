@@ -23,6 +23,8 @@ TELLING = frozenset({State.NEEDS_YOU, State.FAILED})
 """States that a user hears of."""
 FAILED, OVER = "failed", "over"
 """Kinds of notices beside those of `wire.types.Need`."""
+SUPERSEDED = "Its cause is known by now."
+"""Closing words of an alarm that goes on under another title."""
 SINGLE = 3
 """Notices that go out as messages of their own when they are due together; more of them are one message."""
 WINDOW_S = 600
@@ -79,10 +81,19 @@ def news(old: Record | None, new: Record, held: Sequence[Notice], targets: Seque
         if old.task.title == new.task.title:
             return [replace(notice, text=_text(new)) for notice in open_ones if notice.text != _text(new)]
         # An alarm that knows its cause by now is another fact; the one before needs no closing words.
-        stale = [replace(notice, closing="Its cause is known by now.", due_at=None) for notice in open_ones]
+        stale = [replace(notice, closing=SUPERSEDED, due_at=None) for notice in open_ones]
         return [*stale, *_opened(new, targets)]
     over = [each for notice in open_ones for each in ended(notice, _closing(new), _seconds(new))]
-    return [*over, *_opened(new, targets)]
+    return [*over, *_superseded_over(held, open_ones, new), *_opened(new, targets)]
+
+
+def _superseded_over(held: Sequence[Notice], open_ones: Sequence[Notice], new: Record) -> Iterator[Notice]:
+    """Close what an alarm was called before: who was sent nothing later hears under that name that it is over."""
+    unsent = {notice.target for notice in open_ones if not notice.sent}
+    before = [notice for notice in held if notice.closing == SUPERSEDED]
+    yield from (replace(notice, closing=_closing(new)) for notice in before)
+    latest = {notice.target: notice for notice in before if notice.sent and notice.target in unsent}
+    yield from (_last(notice, _closing(new), _seconds(new)) for notice in latest.values())
 
 
 def caught_up(record: Record, held: Sequence[Notice], targets: Sequence[str], now: float) -> list[Notice]:

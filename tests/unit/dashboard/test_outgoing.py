@@ -227,6 +227,33 @@ def test_an_alarm_that_goes_on_says_its_latest_cause_and_one_of_another_kind_is_
     assert [message.id for message in settle(queue)] == [f"{failed.id}.over"]
 
 
+def test_who_heard_of_an_alarm_by_an_earlier_title_only_hears_that_it_is_over(queue, clock):
+    clock.go_on(minutes=66)
+    queue.look()
+    (silent,) = settle(queue)
+    sync(queue, SyncOutcome.FAILED, error="token_dead")
+    sync(queue, SyncOutcome.CHANGED)
+    (over,) = settle(queue)
+    assert (over.id, "A sync run succeeded." in over.text) == (f"{silent.id}.over", True)
+    sync(queue, SyncOutcome.FAILED, error="token_dead")
+    (again,) = settle(queue)
+    sync(queue, SyncOutcome.CHANGED)
+    assert [message.id for message in settle(queue)] == [f"{again.id}.over"]
+
+
+def test_an_earlier_title_is_not_closed_again_when_the_alarm_of_later_is_over_unsent(queue, clock):
+    clock.go_on(minutes=66)
+    queue.look()
+    settle(queue)
+    sync(queue, SyncOutcome.FAILED, error="token_dead")
+    settle(queue)
+    sync(queue, SyncOutcome.CHANGED)
+    settle(queue)
+    sync(queue, SyncOutcome.FAILED, error="token_dead")
+    sync(queue, SyncOutcome.CHANGED)
+    assert settle(queue) == []
+
+
 def test_what_still_waits_is_sent_again_as_a_reminder_of_its_own(make, clock):
     queue = make(("mail",), remind_hours=4)
     task = ask(queue)
