@@ -26,11 +26,11 @@ from dashboard.backup import Backups
 from dashboard.callers import PUBLIC, UID, Caller, Callers, user_name
 from dashboard.forms import whole
 from dashboard.guard import check_origin, too_long
-from dashboard.hold import SYNC, Hold
 from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Conflict, Full, NotFound, StaleVersion, Unready
 from dashboard.recurring import Recurrences
+from dashboard.role_lease import SYNC, LeaseRecord
 from dashboard.signin import SignIns
 from dashboard.stores import Sort
 from dashboard.stores.journal import Readable, Unreadable
@@ -427,7 +427,7 @@ def _event_list(chunks: Iterable[Sequence[Readable]]) -> Iterator[bytes]:
     yield b"]" + (b',"unreadable":' + dump(broken) if broken else b"") + b"}"
 
 
-def _lease(held: Hold, asker: str | None) -> Response:
+def _lease(held: LeaseRecord, asker: str | None) -> Response:
     is_held = held.holder == asker
     return _json(types.RoleLease(held=is_held, holder=held.holder or "", fence=held.fence, ttl_s=held.ttl_s))
 

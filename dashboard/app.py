@@ -24,13 +24,13 @@ from dashboard.callers import Callers
 from dashboard.calls import Calls
 from dashboard.duties import EVERY_S, Duties
 from dashboard.guard import Guard, admit, harden, is_for_machines
-from dashboard.hold import WATCH
 from dashboard.live import Live
 from dashboard.overview import Overview
 from dashboard.queue import Queue
 from dashboard.record import Busy, Clock, Full, Unready
 from dashboard.recurring import Recurrences
 from dashboard.retention import Retention
+from dashboard.role_lease import WATCH
 from dashboard.settings import Settings, WorkLimits
 from dashboard.signin import SignIns
 from dashboard.stores import Store

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from dashboard.hold import OUTBOX, WATCH, Under
 from dashboard.leases import boottime
 from dashboard.record import Busy, Conflict, Unready
+from dashboard.role_lease import OUTBOX, WATCH, Under
 from dashboard.roles import Roles
 
 log = logging.getLogger(__name__)

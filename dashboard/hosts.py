@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.caps import Caps, DayUse
-from dashboard.hold import Hold
 from dashboard.record import Record
+from dashboard.role_lease import LeaseRecord
 from wire.types import HostDayUse, HostList, HostReport, HostStanding, RunningOn, Session
 
 
@@ -30,7 +30,7 @@ def named(report: HostReport) -> str:
 def listed(  # noqa: PLR0913 - what it is put together of
     heard: Iterable[Heard],
     *,
-    roles: Mapping[str, Hold],
+    roles: Mapping[str, LeaseRecord],
     running: Sequence[Record],
     sessions: Iterable[Session],
     spent: Mapping[str, int],
@@ -59,7 +59,7 @@ def listed(  # noqa: PLR0913 - what it is put together of
 
 
 def _standing(
-    name: str, heard: Heard | None, roles: Mapping[str, Hold], runs: Sequence[RunningOn], today: Sequence[int]
+    name: str, heard: Heard | None, roles: Mapping[str, LeaseRecord], runs: Sequence[RunningOn], today: Sequence[int]
 ) -> HostStanding:
     report = heard.report if heard else HostReport(host=name)
     return HostStanding(

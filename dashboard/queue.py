@@ -21,7 +21,6 @@ from dashboard.direct import Direct
 from dashboard.disk import DiskWatch
 from dashboard.duties import Duties
 from dashboard.fleet import Fleet
-from dashboard.hold import OUTBOX, WATCH
 from dashboard.hosts import Heard, named
 from dashboard.leases import Leases
 from dashboard.proof import Proof
@@ -44,6 +43,7 @@ from dashboard.record import (
     digest,
     moment,
 )
+from dashboard.role_lease import OUTBOX, WATCH
 from dashboard.roles import Roles
 from dashboard.settings import Settings, WorkLimits, zone
 from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter

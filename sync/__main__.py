@@ -190,9 +190,9 @@ def _keep_changes(history: History, settings: Settings, state: Path, at: datetim
     found = history.settled_changes()
     if _keep(lambda: changes.append(state, changes.entries(found, (*settings.columns, STATE), at))):
         history.forget_changes()
-    told = history.told()
-    if _keep(lambda: changes.append(state, (changes.told(each, at) for at, each in told))):
-        history.forget_told()
+    findings = history.findings()
+    if _keep(lambda: changes.append(state, (changes.of_finding(each, at) for at, each in findings))):
+        history.forget_findings()
 
 
 def _stop(_number: int, _frame: object) -> None:

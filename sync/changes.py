@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from sync.judge import Told
+from sync.judge import Finding
 from sync.plan import REMOVED, STATE, Cells, Conflict, Plan
 from sync.settings import KEY
 from sync.source.bookings import Aside
@@ -66,9 +66,9 @@ def met(plan: Plan, aside: Sequence[Aside], columns: Sequence[str], at: datetime
         yield {"at": _text(at), "booking": each.key, "what": "set aside", "why": each.why}
 
 
-def told(told: Told, at: datetime) -> Entry:
+def of_finding(finding: Finding, at: datetime) -> Entry:
     """Return the entry of a value of a user that a write met, or of a cell that went astray."""
-    return {"at": _text(at), "booking": told.booking, "what": "beside users", "why": str(told)}
+    return {"at": _text(at), "booking": finding.booking, "what": "beside users", "why": str(finding)}
 
 
 def append(folder: Path, lines: Iterable[Entry]) -> None:

@@ -23,7 +23,7 @@ from sync.api import SheetsRefused
 from sync.batch import ROWS, Batch, NewRow, Target, plain, targets
 from sync.failure import SyncFailed
 from sync.history import Begun, History
-from sync.judge import Before, Known, Told, Verdict, changed_since, judge
+from sync.judge import Before, Finding, Known, Verdict, changed_since, judge
 from sync.plan import Base, Cell, Cells, Plan, Row
 from sync.settings import Settings
 from sync.shape import Shape
@@ -131,11 +131,11 @@ class Converge:
         strays = self._history.strays()
         self._history.settle(plans[-1].settled, self._outside.now(), proven=not strays)
         if strays:
-            told = [str(stray) for stray in strays.values()]
+            lost = [str(stray) for stray in strays.values()]
             raise SyncFailed(
                 "sheet_stray",
-                f"users moved rows or columns while the sync wrote, and {len(told)} of its cells can't be found again: "
-                + "; ".join(told[:5]),
+                f"users moved rows or columns while the sync wrote, and {len(lost)} of its cells can't be found again: "
+                + "; ".join(lost[:5]),
                 "look for them in the sheet (File > Version history shows the row), put right what is wrong, then run "
                 "port_sheet_sync.py --looked once; all else is in step",
             )
@@ -167,9 +167,9 @@ class Converge:
         """Return what undoes the strays that are found; those that need nothing any more are told and closed."""
         strays = self._history.strays()
         if closed := [number for number, found in self._located(table, strays).items() if found == ()]:
-            told = [changed_since(strays[number]) for number in closed if not strays[number].unit]
-            self._say(told)
-            self._history.close_strays(closed, told, self._outside.now())
+            findings = [changed_since(strays[number]) for number in closed if not strays[number].unit]
+            self._say(findings)
+            self._history.close_strays(closed, findings, self._outside.now())
         return self.restores(table)
 
     def restores(self, table: Table) -> tuple[Target, ...]:
@@ -271,7 +271,7 @@ class Converge:
         # On disk before the copy goes: it is all that knows what users had typed.
         history.judged(number, verdict, settled, now)
         self.base.learn(settled)
-        self._say(verdict.told)
+        self._say(verdict.findings)
         self._delete(number, batch)
         return verdict
 
@@ -357,12 +357,12 @@ class Converge:
         rows = [row for row in batch.added if not is_in_place(row.cells, row.key, table, reader)]
         strays = [Stray(booking=t.key, column=t.header, ours=plain(t.new), was=t.old, lost=True) for t in astray]
         strays += [Stray(booking=row.key, unit=row.cells) for row in rows]
-        told = [
-            Told(why="unproven", booking=t.key, column=t.header, was=t.old, ours=plain(t.new)) for t in batch.targets
+        findings = [
+            Finding(why="unproven", booking=t.key, column=t.header, was=t.old, ours=plain(t.new)) for t in batch.targets
         ]
-        told += [Told(why="misplaced row", booking=row.key, column="", was="", ours="") for row in rows]
-        self._say(told)
-        self._history.judged(begun.number, Verdict(told=told, strays=strays), {}, self._outside.now())
+        findings += [Finding(why="misplaced row", booking=row.key, column="", was="", ours="") for row in rows]
+        self._say(findings)
+        self._history.judged(begun.number, Verdict(findings=findings, strays=strays), {}, self._outside.now())
         self._delete(begun.number, batch)
         cause = (
             f"a user deleted the copy of the tab (a hidden tab, {batch.title!r}) before the sync could prove its last "
@@ -390,8 +390,8 @@ class Converge:
         _log.warning("%s; trying again", failed)
         self._outside.pause(failed.wait_s * 2 ** (self._tries - 1))
 
-    def _say(self, told: Sequence[Told]) -> None:
-        for each in told:
+    def _say(self, findings: Sequence[Finding]) -> None:
+        for each in findings:
             _log.info("%s", each)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from sync import carried
 from sync.batch import Batch
 from sync.failure import SyncFailed
-from sync.judge import Told, Verdict
+from sync.judge import Finding, Verdict
 from sync.plan import Base, Cell
 from sync.strays import Stray
 
@@ -229,7 +229,7 @@ class History:
             self._db.executemany("DELETE FROM stray WHERE number = ?", [(number,) for number in verdict.done])
             strays = [(msgspec.json.encode(stray),) for stray in verdict.strays]
             self._db.executemany("INSERT INTO stray (data) VALUES (?)", strays)
-            self._tell(verdict.told, at)
+            self._tell(verdict.findings, at)
             self._db.execute("UPDATE batch SET judged = 1 WHERE number = ?", (number,))
         self._texts().update(rows)
 
@@ -238,24 +238,24 @@ class History:
         rows = self._db.execute("SELECT number, data FROM stray ORDER BY number")
         return {number: msgspec.json.decode(data, type=Stray) for number, data in rows}
 
-    def close_strays(self, numbers: Iterable[int], told: Sequence[Told], at: datetime) -> None:
+    def close_strays(self, numbers: Iterable[int], findings: Sequence[Finding], at: datetime) -> None:
         """Forget strays that need nothing any more, and tell why."""
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             self._db.executemany("DELETE FROM stray WHERE number = ?", [(number,) for number in numbers])
-            self._tell(told, at)
+            self._tell(findings, at)
 
-    def told(self) -> list[tuple[datetime, Told]]:
-        """Return what was told of values of users that our writes met, since `forget_told`; the oldest first."""
+    def findings(self) -> list[tuple[datetime, Finding]]:
+        """Return what was told of values of users that our writes met, since `forget_findings`; the oldest first."""
         rows = self._db.execute("SELECT at, data FROM told ORDER BY number")
-        return [(datetime.fromisoformat(at), msgspec.json.decode(data, type=Told)) for at, data in rows]
+        return [(datetime.fromisoformat(at), msgspec.json.decode(data, type=Finding)) for at, data in rows]
 
-    def forget_told(self) -> None:
+    def forget_findings(self) -> None:
         """What was told is kept elsewhere now."""
         self._db.execute("DELETE FROM told")
 
-    def _tell(self, told: Iterable[Told], at: datetime) -> None:
-        rows = [(at.isoformat(), msgspec.json.encode(each)) for each in told]
+    def _tell(self, findings: Iterable[Finding], at: datetime) -> None:
+        rows = [(at.isoformat(), msgspec.json.encode(each)) for each in findings]
         self._db.executemany("INSERT INTO told (at, data) VALUES (?, ?)", rows)
 
     def _align(self) -> None:

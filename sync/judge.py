@@ -17,7 +17,7 @@ Before = Mapping[int, Sequence[Mapping[str, Any]]]
 """Rows of the copy by their index (the header is 0): each cell what was entered, and what it showed."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A value that our write took from a user's cell, or that is in a place where it should not be."""
 
     why: str
@@ -58,7 +58,7 @@ class Verdict:
 
     cells: dict[str, dict[int, Cell]] = field(default_factory=dict)
     rows: dict[str, Cells] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
 
@@ -141,7 +141,7 @@ def _right(target: Target, copy: _Copy, known: Known, verdict: Verdict, reader: 
     typed_meanwhile = seen != target.old
     keep = known.sheet_wins and typed_meanwhile
     why = "kept" if keep else "overwritten"
-    verdict.told.append(Told(why=why, booking=target.key, column=target.header, was=seen, ours=ours))
+    verdict.findings.append(Finding(why=why, booking=target.key, column=target.header, was=seen, ours=ours))
     if keep:
         verdict.strays.append(_stray(target, copy, target.key, ours))
 
@@ -153,13 +153,13 @@ def _undone(target: Target, seen: Cell, ours: Cell, copy: _Copy, known: Known, v
         # A user typed between our reading and our write: that is newer than what we put back.
         typed = _stray(target, copy, stray.booking if stray else "", ours)
         verdict.strays.append(typed)
-        verdict.told.append(_tell("kept", typed))
+        verdict.findings.append(_tell("kept", typed))
     if stray and not stray.unit:
-        verdict.told.append(_tell("restored", stray))
+        verdict.findings.append(_tell("restored", stray))
 
 
-def _tell(why: str, stray: Stray) -> Told:
-    return Told(
+def _tell(why: str, stray: Stray) -> Finding:
+    return Finding(
         why=why,
         booking=stray.booking,
         column=stray.column,
@@ -170,7 +170,7 @@ def _tell(why: str, stray: Stray) -> Told:
     )
 
 
-def changed_since(stray: Stray) -> Told:
+def changed_since(stray: Stray) -> Finding:
     """Tell of a stray whose cell was changed by somebody else before it could be put right."""
     return _tell("changed since", stray)
 
@@ -187,7 +187,7 @@ def _wrong(target: Target, batch: Batch, copy: _Copy, known: Known, verdict: Ver
         stray = msgspec.structs.replace(stray, value=old.value, was=old.was)
         verdict.done.add(earlier)
     verdict.strays.append(stray)
-    verdict.told.append(_tell("misplaced", stray))
+    verdict.findings.append(_tell("misplaced", stray))
 
 
 def _same_place(one: Stray, other: Stray) -> bool:
@@ -228,7 +228,7 @@ def _judge_rows(batch: Batch, copy: _Copy, known: Known, verdict: Verdict, reade
                 verdict.rows[row.key] = row.cells
         else:
             verdict.strays.append(Stray(booking=row.key, unit=row.cells))
-            verdict.told.append(Told(why="misplaced row", booking=row.key, column="", was="", ours=""))
+            verdict.findings.append(Finding(why="misplaced row", booking=row.key, column="", was="", ours=""))
 
 
 def _shown(data: Mapping[str, Any]) -> object:

@@ -184,11 +184,11 @@ class Client:
 
     def renew_lease(self, fence: int) -> types.RoleLease:
         """Keep the sync's lease alive; raises `RequestRefused` 409 when another has it: stop, and write nothing."""
-        return self._call(routes.RENEW_LEASE, types.Beat(fence=fence))
+        return self._call(routes.RENEW_LEASE, types.LeaseFence(fence=fence))
 
-    def release_lease(self, fence: int) -> types.Beat:
+    def release_lease(self, fence: int) -> types.LeaseFence:
         """Let go of the sync's lease, so that no one need wait for its end; one that was lost is let alone."""
-        return self._call(routes.RELEASE_LEASE, types.Beat(fence=fence))
+        return self._call(routes.RELEASE_LEASE, types.LeaseFence(fence=fence))
 
     def kept(self, name: str) -> types.KeptContent | None:
         """Return what the sync keeps under a name; None where nothing is kept yet."""

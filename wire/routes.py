@@ -139,12 +139,12 @@ TAKE_LEASE = Route(
     answer=types.RoleLease,
 )  # fmt: skip
 RENEW_LEASE = Route(
-    name="renew_lease", method="POST", path="/v1/sync/lease/renew", right=Right.SYNC, request=types.Beat,
+    name="renew_lease", method="POST", path="/v1/sync/lease/renew", right=Right.SYNC, request=types.LeaseFence,
     answer=types.RoleLease, errors=(409,),
 )  # fmt: skip
 RELEASE_LEASE = Route(
-    name="release_lease", method="POST", path="/v1/sync/lease/release", right=Right.SYNC, request=types.Beat,
-    answer=types.Beat,
+    name="release_lease", method="POST", path="/v1/sync/lease/release", right=Right.SYNC, request=types.LeaseFence,
+    answer=types.LeaseFence,
 )  # fmt: skip
 KEPT = Route(
     name="kept", method="GET", path="/v1/sync/kept/{name}", right=Right.SYNC, answer=types.KeptContent, errors=(404,)

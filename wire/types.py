@@ -569,7 +569,7 @@ class RoleLease(Written, frozen=True, kw_only=True):
     ttl_s: int
 
 
-class Beat(Written, frozen=True, kw_only=True):
+class LeaseFence(Written, frozen=True, kw_only=True):
     """The holder of this fence lives, or, at a release, lets go."""
 
     fence: int

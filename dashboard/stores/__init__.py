@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dashboard.caps import DayMove, DayUse
-from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import Conflict, FamilyBudget, Key, Move, Record
+from dashboard.role_lease import LeaseRecord, LeaseRecordMove, Under
 from dashboard.stores import words
 from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
@@ -264,11 +264,11 @@ class Store(Protocol):
     def mark(self, name: str, text: str | None) -> None:
         """Keep a small text under a name, or, by None, no more."""
 
-    def roles(self) -> dict[str, Hold]:
+    def roles(self) -> dict[str, LeaseRecord]:
         """Return all roles that ever had a holder, as they are now."""
 
-    def change_role(self, role: str, move: HoldMove) -> Hold:
-        """Replace a role's hold in one write, by a move of `dashboard.hold`; return what it is then.
+    def change_role(self, role: str, move: LeaseRecordMove) -> LeaseRecord:
+        """Replace a role's lease in one write, by a move of `dashboard.role_lease`; return what it is then.
 
         Of two that take a role at once one gets it; raises what `move` raises. A fence never comes again.
         """

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from dashboard import hold, outgoing, rules
+from dashboard import outgoing, role_lease, rules
 from dashboard.caps import DayMove, DayUse
-from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -25,6 +24,7 @@ from dashboard.record import (
     digest,
     moment,
 )
+from dashboard.role_lease import LeaseRecord, LeaseRecordMove, Under
 from dashboard.stores import (
     ALL_TASKS,
     MOST_NOTICES,
@@ -68,7 +68,7 @@ class MemoryStore:
         self._spent: dict[str, Used] = {}
         self._runs: list[SyncRun] = []
         self._notices: dict[tuple[str, str], Notice] = {}
-        self._roles: dict[str, Hold] = {}
+        self._roles: dict[str, LeaseRecord] = {}
         self._kept: dict[tuple[str, str], Kept] = {}
         self._days: dict[str, DayUse] = {}
         self._targets = targets
@@ -255,7 +255,7 @@ class MemoryStore:
 
     def _require(self, under: Under | None) -> None:
         if under:
-            hold.require_current(under.role, self._roles.get(under.role), under.fence)
+            role_lease.require_current(under.role, self._roles.get(under.role), under.fence)
 
     def alarm(self, moves: Mapping[str, AlarmMove], run: SyncRun | None = None, under: Under | None = None) -> None:
         """Move open alarms and keep a sync run."""
@@ -366,13 +366,13 @@ class MemoryStore:
             if text is not None:
                 self._marks[name] = text
 
-    def roles(self) -> dict[str, Hold]:
+    def roles(self) -> dict[str, LeaseRecord]:
         """Return all roles."""
         with self._lock:
             return dict(self._roles)
 
-    def change_role(self, role: str, move: HoldMove) -> Hold:
-        """Replace a role's hold."""
+    def change_role(self, role: str, move: LeaseRecordMove) -> LeaseRecord:
+        """Replace a role's lease."""
         with self._lock:
             self._roles[role] = move(self._roles.get(role))
             return self._roles[role]
@@ -380,7 +380,7 @@ class MemoryStore:
     def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
         """Keep a content under a role's name."""
         with self._lock:
-            hold.require_current(role, self._roles.get(role), fence)
+            role_lease.require_current(role, self._roles.get(role), fence)
             held = self._kept.get((role, name))
             if replaces(name, held and (held.version, digest(held.content)), version, digest(content)):
                 self._kept[role, name] = Kept(version + 1, content)

@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from dashboard.hold import Hold
 from dashboard.outgoing import Notice
 from dashboard.record import FamilyBudget, Key, Record, Unready, digest
+from dashboard.role_lease import LeaseRecord
 from dashboard.stores import Kept, journal, sqlite
 from dashboard.stores.journal import Chunk, Used
 from wire.types import Event, Session, SyncRun
@@ -52,7 +52,7 @@ class Rest:
     marks: Mapping[str, str]
     targets: tuple[str, ...]
     spent: Mapping[str, Used]
-    roles: Mapping[str, Hold] = field(default_factory=dict)
+    roles: Mapping[str, LeaseRecord] = field(default_factory=dict)
     kept: Mapping[tuple[str, str], Kept] = field(default_factory=dict)
 
 

@@ -18,9 +18,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from dashboard import hold, outgoing, rules
+from dashboard import outgoing, role_lease, rules
 from dashboard.caps import DayMove, DayUse
-from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -39,6 +38,7 @@ from dashboard.record import (
     digest,
     moment,
 )
+from dashboard.role_lease import LeaseRecord, LeaseRecordMove, Under
 from dashboard.stores import (
     ALL_TASKS,
     MOST_NOTICES,
@@ -747,14 +747,14 @@ class SqliteStore:
             else:
                 db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"{_MARK}{name}", text))
 
-    def roles(self) -> dict[str, Hold]:
+    def roles(self) -> dict[str, LeaseRecord]:
         """Return all roles."""
-        return {role: read(Hold, text) for role, text in self._rows("SELECT role, record FROM roles")}
+        return {role: read(LeaseRecord, text) for role, text in self._rows("SELECT role, record FROM roles")}
 
-    def change_role(self, role: str, move: HoldMove) -> Hold:
-        """Replace a role's hold in one write."""
+    def change_role(self, role: str, move: LeaseRecordMove) -> LeaseRecord:
+        """Replace a role's lease in one write."""
         with self._writing() as db:
-            old = _hold(db, role)
+            old = _lease_record(db, role)
             new = move(old)
             if new != old:
                 db.execute("INSERT OR REPLACE INTO roles (role, record) VALUES (?, ?)", (role, dump(new).decode()))
@@ -763,7 +763,7 @@ class SqliteStore:
     def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
         """Keep a content under a role's name, in one write with the look at its fence."""
         with self._writing(grows=True) as db:
-            hold.require_current(role, _hold(db, role), fence)
+            role_lease.require_current(role, _lease_record(db, role), fence)
             held = db.execute("SELECT version, sha256 FROM kept WHERE role = ? AND name = ?", (role, name)).fetchone()
             sha256 = digest(content)
             if replaces(name, held, version, sha256):
@@ -992,14 +992,14 @@ def _same_work(db: sqlite3.Connection, record: Record) -> Record | None:
     return None if key is None else _record(db, f"dedupe_key = ? AND {_UNFINISHED}", key)
 
 
-def _hold(db: sqlite3.Connection, role: str) -> Hold | None:
+def _lease_record(db: sqlite3.Connection, role: str) -> LeaseRecord | None:
     row = db.execute("SELECT record FROM roles WHERE role = ?", (role,)).fetchone()
-    return read(Hold, row[0]) if row else None
+    return read(LeaseRecord, row[0]) if row else None
 
 
 def _require(db: sqlite3.Connection, under: Under | None) -> None:
     if under:
-        hold.require_current(under.role, _hold(db, under.role), under.fence)
+        role_lease.require_current(under.role, _lease_record(db, under.role), under.fence)
 
 
 def _columns(record: Record) -> tuple[object, ...]:

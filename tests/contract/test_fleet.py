@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard import hold
+from dashboard import role_lease
 from dashboard.app import create
 from dashboard.beside import Beside
 from dashboard.record import Conflict
@@ -177,38 +177,38 @@ def test_an_ended_dashboard_lets_the_watch_go_at_once_and_the_outbox_not(hosts, 
     first, second = hosts
     first.queue.duties.close()
     second.step()
-    assert second.queue.duties.has(hold.WATCH)
-    assert not second.queue.duties.has(hold.OUTBOX)
+    assert second.queue.duties.has(role_lease.WATCH)
+    assert not second.queue.duties.has(role_lease.OUTBOX)
     live_on(second, clocks, 66)
-    assert second.queue.duties.has(hold.OUTBOX)
+    assert second.queue.duties.has(role_lease.OUTBOX)
 
 
 def test_a_frozen_watch_that_wakes_writes_nothing_and_gives_its_role_up(hosts, clocks):
     first, second = hosts
     clocks.seconds += 10
-    stale = first.queue.duties.under(hold.WATCH)
+    stale = first.queue.duties.under(role_lease.WATCH)
     clocks.seconds += 66 * 60
     second.step()
     second.queue.cancel(alarms(second)["alarm:sync"].id)
     with pytest.raises(Conflict, match="box-2"):
         first.store.alarm(first.queue._alarms_of_all(clocks.now()), under=stale)
     with pytest.raises(Conflict, match="box-2"):
-        first.store.change_notices(NoticeFilter(due=9e9), lambda found: found, hold.Under("outbox", 1))
+        first.store.change_notices(NoticeFilter(due=9e9), lambda found: found, role_lease.Under("outbox", 1))
     assert "alarm:sync" not in alarms(second)
     first.step()
-    assert not first.queue.duties.has(hold.WATCH)
-    assert second.queue.duties.has(hold.WATCH)
+    assert not first.queue.duties.has(role_lease.WATCH)
+    assert second.queue.duties.has(role_lease.WATCH)
 
 
 def test_a_watch_that_is_lost_between_its_look_and_its_write_is_refused(hosts, clocks, wire):
     first, second = hosts
     clocks.seconds += 65 * 60
-    first.queue.duties._note(hold.WATCH, 1, clocks.seconds)  # its process stood still, and its clock with it
-    taken = second.store.change_role("watch", hold.take("watch", second.queue.duties.holder, 20, 0, past=(1, 0)))
+    first.queue.duties._note(role_lease.WATCH, 1, clocks.seconds)  # its process stood still, and its clock with it
+    taken = second.store.change_role("watch", role_lease.take("watch", second.queue.duties.holder, 20, 0, past=(1, 0)))
     assert taken.holder == second.queue.duties.holder
     first.queue.look()
     assert "alarm:sync" not in alarms(first)
-    assert not first.queue.duties.has(hold.WATCH)
+    assert not first.queue.duties.has(role_lease.WATCH)
 
 
 def test_a_holder_that_cannot_reach_the_table_does_nothing_once_its_time_is_over(hosts, clocks):
@@ -228,7 +228,7 @@ def test_each_host_tells_of_its_own_disk_and_backup_and_worker(fleet, clocks, tm
     for host in (first, second):
         host.step()
     second.queue.present(Presence(host="box-2", trouble="bwrap is missing"))
-    assert first.queue.duties.has(hold.WATCH)
+    assert first.queue.duties.has(role_lease.WATCH)
     found = alarms(first)
     assert {"alarm:off-box:box-2", "alarm:worker:box-2"} <= {*found}
     assert "alarm:off-box:box-1" not in found
@@ -280,7 +280,7 @@ def test_a_dashboard_that_began_anew_takes_no_old_word_of_a_host_for_a_sign_of_l
     again.queue.present(Presence(host="box-1"))
     again.step()
     again.step()
-    assert again.queue.duties.has(hold.WATCH)
+    assert again.queue.duties.has(role_lease.WATCH)
     assert alarms(again)["alarm:host:box-2"] == silent
     said = again.queue.wellness()
     assert (said.well, said.complaints) == (False, ())
@@ -454,4 +454,4 @@ def test_over_http_the_loops_hold_the_roles_and_another_host_has_nothing_to_do(f
         assert there.due_messages() == ()
         (message,) = here.due_messages()
         assert claim.task.id in message.id
-    assert not first.queue.duties.has(hold.WATCH)
+    assert not first.queue.duties.has(role_lease.WATCH)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from dashboard import hold, opening, rules
 from dashboard import move as program
+from dashboard import opening, role_lease, rules
 from dashboard.record import Key, Lost, Move, Unready, digest
 from dashboard.settings import Settings
 from dashboard.stores.dynamodb import export, layout
@@ -79,7 +79,7 @@ def stock(path):
             store.alarm({}, SyncRun(started_at=str(n), finished_at=str(n), outcome=outcome))
         store.mark("recurring:season", "2026-05-13T12:00:00Z")
         store.catch_up(("mail", "chat"), SECONDS)
-        store.change_role("sync", hold.take("sync", "box", 60, 30))
+        store.change_role("sync", role_lease.take("sync", "box", 60, 30))
         for version in range(2):
             store.keep("sync", 1, "base", bytes(range(256)) * 3000, version)
 

@@ -5,7 +5,7 @@ from contextlib import closing, suppress
 
 import pytest
 
-from dashboard import hold, outgoing, watch
+from dashboard import outgoing, role_lease, watch
 from dashboard.record import Conflict
 from dashboard.roles import Roles
 from dashboard.stores import Kept, NoticeFilter
@@ -25,7 +25,7 @@ class Boottime:
 
 
 def take(store, holder, past=None):
-    return store.change_role("sync", hold.take("sync", holder, 60, 30, past))
+    return store.change_role("sync", role_lease.take("sync", holder, 60, 30, past))
 
 
 def test_a_role_has_one_holder_and_a_new_fence_with_each_taking(store):
@@ -45,7 +45,7 @@ def test_of_many_that_race_for_a_role_one_gets_it(store):
             found = [*pool.map(lambda n: take(store, f"h{n}"), range(8))]
         assert {each.fence for each in found} == {round_}
         (winner,) = {each.holder for each in found}
-        store.change_role("sync", hold.release("sync", round_))
+        store.change_role("sync", role_lease.release("sync", round_))
         assert winner in {f"h{n}" for n in range(8)}
 
 
@@ -58,10 +58,10 @@ def test_of_many_that_take_over_from_one_that_is_past_one_gets_it(store):
 
 def test_a_beat_keeps_a_role_and_a_stale_fence_is_refused_all(store):
     take(store, "a")
-    assert store.change_role("sync", hold.renew("sync", 1)).beat == 1
+    assert store.change_role("sync", role_lease.renew("sync", 1)).beat == 1
     assert take(store, "b", past=(1, 0)).holder == "a"
     take(store, "b", past=(1, 1))
-    for move in (hold.renew("sync", 1), hold.release("sync", 1)):
+    for move in (role_lease.renew("sync", 1), role_lease.release("sync", 1)):
         with pytest.raises(Conflict, match="b has it now"):
             store.change_role("sync", move)
     assert store.roles()["sync"].holder == "b"
@@ -70,9 +70,9 @@ def test_a_beat_keeps_a_role_and_a_stale_fence_is_refused_all(store):
 def test_a_released_role_is_taken_at_once_and_its_fence_is_stale(store):
     take(store, "a")
     for _ in range(2):
-        assert store.change_role("sync", hold.release("sync", 1)).holder is None
+        assert store.change_role("sync", role_lease.release("sync", 1)).holder is None
     with pytest.raises(Conflict, match="no one has it now"):
-        store.change_role("sync", hold.renew("sync", 1))
+        store.change_role("sync", role_lease.renew("sync", 1))
     with pytest.raises(Conflict):
         store.keep("sync", 1, "base", b"late", 0)
     assert take(store, "b").fence == 2
@@ -126,9 +126,9 @@ def test_of_contents_that_race_for_a_version_one_is_kept(store):
 
 
 def test_alarms_and_notices_are_written_under_a_fence_that_is_current_only(store):
-    fresh, stale = hold.Under("watch", 2), hold.Under("watch", 1)
-    store.change_role("watch", hold.take("watch", "a", 20, 0))
-    store.change_role("watch", hold.take("watch", "b", 20, 0, past=(1, 0)))
+    fresh, stale = role_lease.Under("watch", 2), role_lease.Under("watch", 1)
+    store.change_role("watch", role_lease.take("watch", "a", 20, 0))
+    store.change_role("watch", role_lease.take("watch", "b", 20, 0, past=(1, 0)))
     moves = watch.unreadable(["something"], "0" * 26, NOW)
     post = [
         outgoing.Notice(
@@ -219,7 +219,7 @@ def test_what_goes_wrong_on_the_way_takes_keeps_and_releases_once(table, fault):
         assert store.kept("sync", "base").content == b"%d" % number
     wire.faults.clear()
     wire.faults.append(fault)
-    assert store.change_role("sync", hold.release("sync", 1)).holder is None
+    assert store.change_role("sync", role_lease.release("sync", 1)).holder is None
     assert _stored(store) == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 import urllib3
 
 from agent.daemon import day, outcome
-from dashboard import hold, outgoing, record
+from dashboard import outgoing, record, role_lease
 from dashboard.app import create
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
@@ -28,7 +28,7 @@ AT = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def values(base):
-    modules = (types, record, outgoing, hold, day, outcome)
+    modules = (types, record, outgoing, role_lease, day, outcome)
     classes = (value for module in modules for value in vars(module).values() if isinstance(value, type))
     return sorted({cls for cls in classes if issubclass(cls, base) and cls is not base}, key=lambda cls: cls.__name__)
 

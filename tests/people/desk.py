@@ -105,14 +105,14 @@ class Desk:
         if not self.shared:
             return lambda path: None
         # As a run does: what another host's memory takes the place of is kept for readers before.
-        self._told += [each for _, each in history.told()]
+        self._told += [each for _, each in history.findings()]
         return stack.enter_context(holding(self.shared.at(host), history, self._seconds)).ready
 
     def told(self):
         found = list(self._told)
         for folder in self.folders:
             with opened(folder, OURS) as history:
-                found += [each for _, each in history.told()]
+                found += [each for _, each in history.findings()]
         return found
 
     def later(self, **span):

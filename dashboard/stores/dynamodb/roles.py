@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dashboard import hold
-from dashboard.hold import Hold, HoldMove, Under
+from dashboard import role_lease
 from dashboard.record import Busy, digest
+from dashboard.role_lease import LeaseRecord, LeaseRecordMove, Under
 from dashboard.stores import Kept, replaces
 from dashboard.stores.dynamodb.items import NEW, PRESENT, Item, Key, Write, check, delete, put
 from dashboard.stores.dynamodb.table import Table
@@ -31,15 +31,15 @@ class Roles:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def all(self) -> dict[str, Hold]:
+    def all(self) -> dict[str, LeaseRecord]:
         """Return all roles."""
-        return {item["sk"]: read(Hold, item["rec"]) for item in self._table.query("ROLES")}
+        return {item["sk"]: read(LeaseRecord, item["rec"]) for item in self._table.query("ROLES")}
 
-    def change(self, role: str, move: HoldMove) -> Hold:
-        """Replace a role's hold, on the condition that it is the one that was read."""
+    def change(self, role: str, move: LeaseRecordMove) -> LeaseRecord:
+        """Replace a role's lease, on the condition that it is the one that was read."""
         for _ in self._table.tries():
             item = self._table.get(_role(role))
-            old = read(Hold, item["rec"]) if item else None
+            old = read(LeaseRecord, item["rec"]) if item else None
             new = move(old)
             if new == old:
                 return new
@@ -54,7 +54,7 @@ class Roles:
         if under is None:
             return []
         item = self._table.get(_role(under.role))
-        hold.require_current(under.role, read(Hold, item["rec"]) if item else None, under.fence)
+        role_lease.require_current(under.role, read(LeaseRecord, item["rec"]) if item else None, under.fence)
         return [_current(*under)]
 
     def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:
@@ -129,7 +129,7 @@ class Roles:
         self._delete(role, name, generation, note["parts"])
         return True
 
-    def put(self, holds: Mapping[str, Hold], kept: Mapping[tuple[str, str], Kept]) -> None:
+    def put(self, holds: Mapping[str, LeaseRecord], kept: Mapping[tuple[str, str], Kept]) -> None:
         """Write roles and what is kept, as they were in another store."""
         self._table.put_all({_role(role): _written(each, None, "") for role, each in holds.items()})
         for (role, name), each in kept.items():
@@ -144,7 +144,7 @@ def _current(role: str, fence: int) -> Write:
     return check(_role(role), {"fence": fence, "held": PRESENT})
 
 
-def _written(new: Hold, before: Item | None, nonce: str) -> Item:
+def _written(new: LeaseRecord, before: Item | None, nonce: str) -> Item:
     nonces = [*(before or {}).get("w", ()), nonce][-NONCES:]
     version = before["v"] + 1 if before else 1
     return {"rec": dump(new), "fence": new.fence, "held": new.holder, "v": version, "w": nonces}

@@ -21,7 +21,6 @@ from msgspec.structs import replace
 
 from dashboard import outgoing, rules
 from dashboard.caps import DayMove, DayUse
-from dashboard.hold import Hold, HoldMove, Under
 from dashboard.outgoing import Notice, NoticesMove
 from dashboard.record import (
     NO_CHANGE,
@@ -40,6 +39,7 @@ from dashboard.record import (
     Unready,
     moment,
 )
+from dashboard.role_lease import LeaseRecord, LeaseRecordMove, Under
 from dashboard.stores import (
     ALL_TASKS,
     AlarmMove,
@@ -833,12 +833,12 @@ class DynamoStore:
 
     # The store itself.
 
-    def roles(self) -> dict[str, Hold]:
+    def roles(self) -> dict[str, LeaseRecord]:
         """Return all roles."""
         return self._roles.all()
 
-    def change_role(self, role: str, move: HoldMove) -> Hold:
-        """Replace a role's hold in one write."""
+    def change_role(self, role: str, move: LeaseRecordMove) -> LeaseRecord:
+        """Replace a role's lease in one write."""
         return self._roles.change(role, move)
 
     def keep(self, role: str, fence: int, name: str, content: bytes, version: int) -> int:

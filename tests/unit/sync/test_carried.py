@@ -9,13 +9,13 @@ import pytest
 from sync import carried
 from sync.batch import Batch
 from sync.history import opened
-from sync.judge import Told, Verdict
+from sync.judge import Finding, Verdict
 
 NOW = datetime(2026, 5, 13, 3, 0, tzinfo=UTC)
 COLUMNS = ("id", "rate", "sync_state")
 BASE = {f"B{n}": (f"B{n}", n / 2, "live") for n in range(200)}
 BATCH = Batch(copy=7, tab=1, places=(0, 1), columns=COLUMNS)
-TOLD = Told(why="overwritten", booking="B1", column="rate", was="p", ours=1)
+TOLD = Finding(why="overwritten", booking="B1", column="rate", was="p", ours=1)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def everything(history):
         history.last_success(),
         history.batches(),
         history.strays(),
-        history.told(),
+        history.findings(),
         history.settled_changes(),
         history.tab("x", "Bookings"),
         history.is_under_way,
@@ -62,7 +62,7 @@ def worked(history):
     history.forget_changes()
     history.keep_tab("x", "Bookings", 4)
     history.begin(BATCH, NOW)
-    history.judged(1, Verdict(told=[TOLD]), {"B1": ("B1", 9, "live")}, NOW)
+    history.judged(1, Verdict(findings=[TOLD]), {"B1": ("B1", 9, "live")}, NOW)
     history.begin(BATCH, NOW)
     return history
 
