@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -67,6 +68,8 @@ ANSWERS_S = 240
 """How long a host that was mended may take until it answers, or does something: a bound for a hang."""
 SYNC_ENDS_S = 900
 """The same for the sync, whose lease may be another host's for five minutes."""
+SPARE = {"calls": [{"name": "finish", "input": {"outcome": "done", "result": "done, at another try"}}]}
+"""An answer that is asked for where a call's result was lost with its host, or was told in other words."""
 SCRIPT = """
 [[conversation]]
 match = "left this checkpoint"
@@ -420,8 +423,8 @@ def fleet(cap: int) -> Iterator[Fleet]:
 def prepared(chain: Chain, cap: int) -> Fleet:
     """Give a demo's hosts the settings of the sweep, and their cloud its doubles."""
     site, calls = chain.site, chain.site.state / "calls"
-    script = site.state / "sweep.toml"
-    script.write_text(SCRIPT, encoding="utf-8")
+    script = site.state / "sweep.json"
+    script.write_text(played(), encoding="utf-8")
     for name in ("claude", "google"):
         if double := Process.recorded(site.state / f"{name}.pid"):
             double.end()
@@ -436,6 +439,12 @@ def prepared(chain: Chain, cap: int) -> Fleet:
     said = json.loads(chain.run("pulumi", "stack", "output", "inventory", "--json", "--stack", "local").stdout)
     hosts = [Host(site, int(one["private_address"].rpartition(".")[2]), one["name"]) for one in said["hosts"]]
     return Fleet(chain, library, hosts, [line.partition(",")[0] for line in lines], calls)
+
+
+def played() -> str:
+    """Return what Claude's double plays, as JSON: the script, with some answers to spare at each end."""
+    talks = tomllib.loads(SCRIPT)["conversation"]
+    return json.dumps({"conversation": [{**talk, "answer": talk["answer"] + [SPARE] * 4} for talk in talks]})
 
 
 def swept(text: str, cap: int) -> str:
@@ -491,8 +500,9 @@ def swept_over(hosts: Fleet, faults: int, seed: int, told: Told, minutes: float 
     used = begun(hosts.hosts[0].client())
     driver.start()
     while (count := hosts.done.total()) < faults and time.monotonic() < ends:
-        # With the faults: at the end all hosts are to be seen at work, and then to meet the cap.
-        driver.quota = BACKLOG + (cap_of(faults) - used) * 2 // 3 * count // faults
+        # With the faults: at the end all hosts are to be seen at work, and then to meet the cap. A task that is handed
+        # over takes two sessions.
+        driver.quota = BACKLOG + (cap_of(faults) - used - BACKLOG) // 2 * count // faults
         hosts.mend()
         kind = chance.choices([*KINDS], [*KINDS.values()])[0]
         before = amount(driver.noted)

@@ -2,7 +2,6 @@
 were acknowledged as they write it; and its settings.
 """
 
-import json
 import tomllib
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ import pytest
 from agent.daemon.outcome import Progress
 from agent.settings import read as agent_settings
 from dashboard.settings import read as dashboard_settings
+from doubles.claude.script import load
 from local import environment
 from tests.faults import hosts
 from tests.faults.witness import Called, Noted, Result, Seen, look, sign, untrue
@@ -116,4 +116,12 @@ def test_the_sweeps_settings_are_the_demos_with_short_leases_and_a_cap_for_all(t
     read = tomllib.loads(hosts.swept(text, 31))
     dashboard, agent = dashboard_settings(read["dashboard"]), agent_settings(read["agent"])
     assert (dashboard.lease_s, dashboard.fleet.sessions_per_day, agent.turns) == (hosts.LEASE_S, 31, hosts.TURNS)
-    assert json.dumps(read)
+
+
+def test_the_sweeps_script_is_one_that_claudes_double_plays_with_answers_to_spare(tmp_path):
+    file = tmp_path / "script.json"
+    file.write_text(hosts.played())
+    played = load(file)
+    assert {talk.match.partition(" ")[0] for talk in played.conversation} == {"left", "Ask", "Count"}
+    assert all(len(talk.answer) > 4 for talk in played.conversation)
+    assert all([talk for talk in played.conversation if talk.match in f"{title} 7"] for title in hosts.TITLES)
