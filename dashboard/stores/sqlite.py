@@ -244,8 +244,9 @@ class SqliteStore:
 
     def _means_full(self, error: sqlite3.Error) -> bool:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        is_full = files.free_bytes(self._path.parent) < 1024 * 1024
-        return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and is_full)
+        if code == sqlite3.SQLITE_IOERR:
+            return files.free_bytes(self._path.parent) < 1024 * 1024
+        return code == sqlite3.SQLITE_FULL
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read beside the writer; as many connections as ever read at once are kept. A list's pop is atomic."""
