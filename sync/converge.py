@@ -299,21 +299,19 @@ class Converge:
         shape = self._sheet.shape() if begun else Shape(())
         self._gone = []
         for each in begun:
-            number, batch, copies = each.number, each.batch, shape.copies
-            there = copies.get(batch.copy) == batch.title
-            was_done = there or shape.marks.get(batch.copy) == batch.title
-            if was_done and each.judged:
+            number, batch = each.number, each.batch
+            if each.judged and shape.shows(batch):
                 self._delete(number, batch)
-            elif there:
+            elif shape.has_copy(batch):
                 keys = {row.key for row in batch.added} | {target.key for target in batch.targets}
                 self._judge(number, batch, self._sheet.met(batch), keys)
-            elif was_done:
+            elif shape.shows(batch):
                 raise self._copy_gone(each)
             elif each.judged or (each.is_watched and self._looked - each.at >= _STOOD_STILL):
                 self._history.forget(number)
             elif each.is_watched:
                 continue
-            elif batch.copy not in copies and batch.copy not in shape.marks:
+            elif batch.copy not in shape.copies and batch.copy not in shape.marks:
                 # Not carried out, or not yet: its id is taken by the next batch, so that only one of them ever is.
                 self._gone.append(each)
                 self._reuse = batch
@@ -323,11 +321,7 @@ class Converge:
         shown = [self._shows(each.batch, table) for each in self._gone]
         # Read again: between the two readings before it may have come.
         shape = self._sheet.shape() if any(shown) else Shape(())
-        if any(
-            each.batch.title in (shape.copies.get(n), shape.marks.get(n))
-            for each in self._gone
-            if (n := each.batch.copy)
-        ):
+        if any(shape.shows(each.batch) for each in self._gone):
             return True
         for each in self._gone:
             if self._looked - each.at >= _LATE:

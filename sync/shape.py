@@ -56,6 +56,14 @@ class Shape(msgspec.Struct, frozen=True):
         """The copies of tabs that runs of a sync left, with their titles."""
         return {_id(tab): title for tab in self.tabs if is_copy(title := str(tab["properties"]["title"]))}
 
+    def has_copy(self, batch: Batch) -> bool:
+        """Whether the copy is there that a batch makes first of all."""
+        return self.copies.get(batch.copy) == batch.title
+
+    def shows(self, batch: Batch) -> bool:
+        """Whether a batch was carried out: by its copy, or by its mark where a user deleted that."""
+        return self.has_copy(batch) or self.marks.get(batch.copy) == batch.title
+
     def size(self, tab: int) -> tuple[int, int]:
         """Return how many rows and columns the grid of a tab has."""
         found = self._tab(tab)
