@@ -25,29 +25,39 @@ def _said(box, source, progress, *, deep):
 
 def test_nothing_that_a_hand_changes_is_unseen_and_each_is_brought_back_or_undone(deployed, source, progress):
     assert prepare(deployed, source, progress).plan.differing == ()
+    done = []
+    try:
+        assert _unseen(deployed, source, progress, done) == {}
+        assert len(done) >= 60
+        deploy(deployed, source, progress)
+        until_proven(deployed)
+        left = prepare(deployed, source, progress).plan
+        assert [desired.described(each) for each in left.repairs] == []
+        assert not left.restart
+        said = "\n".join(plan.lines(left))
+        back = [name for name, change in CHANGES.items() if not change.undo and change.named in said]
+        assert back == []
+    finally:
+        # Also after a failure: the host is that of all tests in this folder.
+        for change in reversed(done):
+            if change.undo:
+                deployed.run(["sh", "-c", change.undo])
+        deploy(deployed, source, progress)
+    assert [line for line in _said(deployed, source, progress, deep=True) if "nothing to do" not in line] == []
+
+
+def _unseen(box, source, progress, done):
+    """Make all changes, each into `done`, and return those of which nothing was said: name → what was said instead."""
     unseen = {}
-    before = {deep: _said(deployed, source, progress, deep=deep) for deep in (False, True)}
+    before = {deep: _said(box, source, progress, deep=deep) for deep in (False, True)}
     for name, change in CHANGES.items():
-        deployed.run(["sh", "-c", change.do])
-        said = _said(deployed, source, progress, deep=change.deep)
+        box.run(["sh", "-c", change.do])
+        done.append(change)
+        said = _said(box, source, progress, deep=change.deep)
         if not [line for line in said - before[change.deep] if change.named in line]:
             unseen[name] = sorted(said - before[change.deep])
         before[change.deep] = said
-    assert unseen == {}, unseen
-    assert len(CHANGES) >= 60
-    deploy(deployed, source, progress)
-    until_proven(deployed)
-    left = prepare(deployed, source, progress).plan
-    assert [desired.described(each) for each in left.repairs] == []
-    assert not left.restart
-    said = "\n".join(plan.lines(left))
-    back = [name for name, change in CHANGES.items() if not change.undo and change.named in said]
-    assert back == []
-    for change in reversed(CHANGES.values()):
-        if change.undo:
-            deployed.run(["sh", "-c", change.undo])
-    deploy(deployed, source, progress)
-    assert [line for line in _said(deployed, source, progress, deep=True) if "nothing to do" not in line] == []
+    return unseen
 
 
 def test_what_was_changed_on_purpose_is_taken_for_right_and_named_no_more(deployed, source, progress):

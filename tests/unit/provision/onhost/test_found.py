@@ -20,6 +20,12 @@ def test_other_rights_are_told_with_both():
     }
 
 
+@pytest.mark.parametrize("before", ["321868206652", "0644", "0644 root:root"])
+def test_a_fingerprint_without_letters_is_no_mode_and_stays_on_the_host(before):
+    assert found.differing({"token": before}, {"token": "68b75a713b18"}) == {"token": "was changed"}
+    assert found.differing({"token": "68b75a713b18"}, {"token": before}) == {"token": "was changed"}
+
+
 def test_what_a_step_of_ours_changed_is_carried_into_the_record_and_what_a_hand_did_is_not():
     recorded = {"area cron": {"a": "1", "mine": "1"}}
     before = {"area cron": {"a": "by hand", "mine": "1"}}
