@@ -33,6 +33,7 @@ from dashboard.record import (
     FamilyBudget,
     FamilyBusy,
     Full,
+    Holder,
     Key,
     Move,
     NotClaimable,
@@ -46,7 +47,7 @@ from dashboard.record import (
 from dashboard.role_lease import OUTBOX, WATCH
 from dashboard.roles import Roles
 from dashboard.settings import Settings, WorkLimits, zone
-from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter, journal
 from dashboard.wellness import Standing
 from wire.routes import ClaimWord
 from wire.times import stamp
@@ -207,7 +208,8 @@ class Queue:
         """Give out the first task that can be claimed, or None; `words` are of `ClaimWord`, others are passed over.
 
         The same `key` gives the same claim again while its lease holds: an answer that was lost costs no session. After
-        that the key is used up, and raises `Conflict`: what comes late would get a claim of which no worker knows.
+        that the key is used up, and raises `Conflict`: what comes late would get a claim of which no worker knows. A
+        family without budget is passed over at its first task: with thousands of children, trying each took seconds.
         """
         self.hear_worker()
         with self._only_one(key):
@@ -234,7 +236,7 @@ class Queue:
             ttl_s=self._settings.lease_s,
             suspended_only=request.suspended_only,
             key=key,
-            past=self._leases.past(self.store.running),
+            past=self._past(),
         )
         if key and (held := self._held(key, by, was_sent=ClaimWord.AGAIN in words)):
             return held
@@ -260,6 +262,26 @@ class Queue:
                     self._note_given(key, record.task.id)
                     return replace(self._claim(record, record.session), day=day)
         return None
+
+    def _past(self) -> dict[Holder, Record]:
+        """Return what runs on a lease that is past, and let go of what was cancelled and whose lease is."""
+        past = self._leases.past(self.store.leased)
+        for record in past.values():
+            if record.task.state is State.CANCELLED:
+                # What cannot be written now is at the next look: it holds dollars of its relatives, and no more.
+                with suppress(*UNWOKEN):
+                    self._let_go(record)
+        return {holder: record for holder, record in past.items() if record.task.state is State.RUNNING}
+
+    def _let_go(self, lost: Record) -> None:
+        now, spent = self.clock(), journal.spent(self.store.events(lost.session.id)) if lost.session else 0
+        move, seen = _noting(lambda record, _: rules.let_go(record, lost.holder, spent, now))
+        record = self.store.change(lost.task.id, move)
+        before = seen[-1]
+        if record != before:
+            booked = record.task.usd_micros_spent - before.task.usd_micros_spent
+            self.daily.give_back(before.day, DayUse(0, before.reserved - booked))
+        self._leases.forget(lost.holder)
 
     def _tried(self, candidate: Candidate, by: rules.Claimant, tried: set[str]) -> Record | None:
         """Return a task that was claimed; where it cannot be, note it or its family among those `tried`."""
@@ -565,11 +587,7 @@ class Queue:
         return Answered(id=task_id, title=task.title, after=task)
 
     def _change(self, task_id: str, change: Callable[[Record], Record], act: Act) -> Task:
-        move, seen = _noting(lambda record, _: acts.signed(record, change(record), act))
-        record = self.store.change(task_id, move)
-        before = seen[-1]
-        if before.reserved and not record.reserved:
-            self.daily.give_back(before.day, DayUse(0, before.reserved))
+        record = self.store.change(task_id, Move(lambda record, _: acts.signed(record, change(record), act)))
         self._wake_after(record)
         return self.task(record)
 
@@ -600,7 +618,7 @@ class Queue:
             self._direct.over(now)
 
     def _look(self, now: datetime, backup_failed: str | None, *, refused: bool) -> None:
-        self._leases.past(self.store.running)
+        self._past()
         own = self._own_alarms(now, backup_failed, refused=refused)
         if self.duties.is_alone:
             self.store.alarm({**self._alarms_of_all(now), **own})

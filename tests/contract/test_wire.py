@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running

@@ -89,9 +89,9 @@ class CountingStore:
     def __init__(self, store):
         self._store, self.changes, self.looks = store, 0, 0
 
-    def running(self):
+    def leased(self):
         self.looks += 1
-        return self._store.running()
+        return self._store.leased()
 
     def __getattr__(self, name):
         return getattr(self._store, name)
