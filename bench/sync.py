@@ -26,7 +26,7 @@ from rich.table import Table
 from bench.sheet_peers import PEERS, Rows
 from doubles.bookings.dataset import load
 from doubles.bookings.generator import season
-from doubles.google.app import create
+from doubles.google.services import create
 from local.serve import running
 
 COLUMNS = (

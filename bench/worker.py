@@ -33,7 +33,7 @@ from bench.idle import cpu_s, pss_mb
 from bench.model import Model
 from bench.relay import relay
 from doubles.bookings.generator import season
-from doubles.claude.app import create
+from doubles.claude.messages import create
 from local.serve import running
 from wire.types import Budget, Event, EventKind, File, NewTask
 

@@ -11,7 +11,7 @@ import pytest
 
 from agent.tools.people import CREATE_TASK
 from dashboard import forms, recurring
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.requests import digests
 from dashboard.rules import same_request
 from dashboard.settings import Recurring, Settings, Template

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from dashboard import server
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.callers import Callers
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
