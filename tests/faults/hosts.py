@@ -676,8 +676,8 @@ def main() -> int:
     """Do a sweep; return 1 when anything was untrue."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults.hosts", formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__,
-        epilog="Needs root. 500 faults take 40 minutes on a machine that is free, 80 where others are at work, and bringing"
-        " up the hosts 5 to 10 more. All goes at the end."
+        epilog="Needs root. 500 faults take 40 minutes on a machine that is free, 80 where others are at work, and"
+        " bringing up the hosts 5 to 10 more. All goes at the end."
         " Exit code 1: something was untrue.",
     )  # fmt: skip
     parser.add_argument("--faults", type=int, default=500, help="how many (default: %(default)s)")
