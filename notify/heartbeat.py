@@ -34,7 +34,7 @@ class Heartbeat:
     """Calls the URL only while the dashboard says that all is well, and URL/fail with the reasons when it is not.
 
     A dashboard that does not answer is silence: a restart takes seconds, and the service outside has its own patience.
-    So is what nobody has observed yet, after a start: a host that starts again and again must not look well.
+    So is what was not observed yet, after a start: a host that starts again and again must not look well.
     """
 
     def __init__(self, client: Client, url: Secret, clock: Callable[[], float]) -> None:

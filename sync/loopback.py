@@ -98,7 +98,7 @@ class _Server(ThreadingHTTPServer):
         return query
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks is nobody's business: the next one may bring the answer."""
+        """Say nothing of a connection that breaks: the next one may bring the answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):

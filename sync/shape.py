@@ -1,4 +1,4 @@
-"""What lies over a sheet's cells, as far as it can stop a write: refused by name, before anything is written. Pure."""
+"""What lies over a sheet's cells, as far as it can stop a write: named and refused before anything is written. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ class Shape(msgspec.Struct, frozen=True):
     """What batches noted beside the sheet: the id of each one's copy, with its title."""
 
     @staticmethod
-    def of(answer: Mapping[str, Any]) -> "Shape":
+    def from_answer(answer: Mapping[str, Any]) -> "Shape":
         """Read an answer of spreadsheets.get."""
         noted = answer.get("developerMetadata", ())
         marks = {int(each["metadataId"]): str(each.get("metadataValue", "")) for each in noted}

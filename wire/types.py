@@ -851,7 +851,7 @@ class SessionRates(Written, frozen=True, kw_only=True):
 
 class Wellness(Written, frozen=True, kw_only=True):
     """Whether queue, worker and sync are truly well, and by which observations; what is wrong when they are not, and
-    what nobody observed yet.
+    what was not observed yet.
     """
 
     well: bool

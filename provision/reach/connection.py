@@ -181,7 +181,7 @@ def _connection(access: Access, timeout_s: float) -> Connection:
 
 def _notice_death(sock: socket.socket) -> None:
     """Have the kernel end a connection whose other end is gone: by itself it tries for a quarter of an hour."""
-    # Not on macOS, where the keepalive alone notices it, later.
+    # Not on macOS, where only the keepalive notices it, later.
     if option := getattr(socket, "TCP_USER_TIMEOUT", None):
         sock.setsockopt(socket.IPPROTO_TCP, option, DEAD_S * 1000)
 

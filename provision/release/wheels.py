@@ -65,7 +65,8 @@ def wheelhouse_for(root: Path, platform: Platform) -> Wheelhouse:
         listed, billed = pool.map(lambda words: _exported(root, words), EXPORTS)
     requirements = listed + pip
     text = f"{requirements}\n{platform.python}\n{platform.machine}"
-    return Wheelhouse(hashlib.sha256(text.encode()).hexdigest()[:12], requirements, platform, sbom.of(billed, pip))
+    key, bill = hashlib.sha256(text.encode()).hexdigest()[:12], sbom.bill_of_materials(billed, pip)
+    return Wheelhouse(key, requirements, platform, bill)
 
 
 def fetch(wheelhouse: Wheelhouse) -> None:

@@ -66,12 +66,12 @@ class Proxy:
         """End what is left of a sandbox's connections; return what they came to."""
         try:
             self._running.send(json.dumps({"close": number}).encode())
-            told: list[dict[str, Any]] = json.loads(self._running.recv(_MESSAGE))
+            outcomes: list[dict[str, Any]] = json.loads(self._running.recv(_MESSAGE))
         except (OSError, ValueError):
             # It was killed, perhaps for want of memory: the next call has another one.
             self.close()
             return [{"failed": "the proxy died; what its connections came to is not known"}]
-        return told
+        return outcomes
 
     def close(self) -> None:
         """End the proxy; a later call starts another one."""

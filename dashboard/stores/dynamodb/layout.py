@@ -81,9 +81,9 @@ def shard(name: str) -> int:
     return zlib.crc32(name.encode()) % SHARDS
 
 
-def shards(of: str) -> list[str]:
+def shards(kind: str) -> list[str]:
     """Return the keys of all shards of one kind."""
-    return [f"{of}#{number}" for number in range(SHARDS)]
+    return [f"{kind}#{number}" for number in range(SHARDS)]
 
 
 def task_key(task_id: str) -> Key:
