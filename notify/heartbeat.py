@@ -8,6 +8,7 @@ import urllib3
 from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
 
+# The shortest period that healthchecks.io lets a check have.
 EVERY_S = 60
 OK = 200
 WELL, FAIL, SILENCE = "", "/fail", "-"

@@ -16,6 +16,7 @@ FIELDS = (
 """What is asked of the spreadsheet."""
 _MOST_CELLS, _MOST_TABS = 10_000_000, 200
 """Google's limits of a spreadsheet."""
+# Google leaves out an end that is the sheet's own. No sheet has so many rows or columns.
 _OPEN = 1 << 30
 
 

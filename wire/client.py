@@ -326,6 +326,7 @@ class Client:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
 
 
+# 415 where codings are known and this one is not; 400 where packed bytes were taken for JSON.
 _UNREADABLE = (400, 415)
 
 

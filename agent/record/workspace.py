@@ -17,6 +17,7 @@ from wire.disk import below, remove_tree
 
 MOST = 10 * 1024 * 1024
 """Bytes of files that travel: the smaller ones first, so that the most of them do."""
+# Each takes up to a kilobyte of the archive beside its content: its header, and its last block.
 MOST_FILES = 5_000
 _DEEPEST = 100
 """Levels of folders that travel."""

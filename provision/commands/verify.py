@@ -96,6 +96,7 @@ def _verify(target: Target, access: Access, keys: KeyFiles, *, quiet: bool) -> V
 
 def log_in(keys: KeyFiles, access: Access, timeout_s: float) -> None:
     """Open the one connection that all checks share; raises `CommandError` with what stands against it."""
+    # ControlPersist: longer than the checks take; the connection is closed at their end.
     shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=600", "-o", f"ConnectTimeout={timeout_s:g}"]
     done = subprocess.run(keys.ssh(*shared, "{host}", "true"), capture_output=True, text=True, check=False)
     if done.returncode == NO_ANSWER:

@@ -31,6 +31,7 @@ AT_ONCE = 32
 """Connections of one call at a time; more wait."""
 _MOST_LISTED = 40
 """Connections of a call that are told one by one."""
+# For threads that note at their end what they were refused; and for the making of a key on a slow host.
 _END_S, _ISSUE_S = 1.0, 15.0
 _PR_SET_PDEATHSIG = 1
 

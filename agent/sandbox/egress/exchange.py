@@ -20,8 +20,10 @@ from agent.sandbox.egress.rules import EgressRefused, Rule, Rules, is_push, plai
 
 IDLE_S = 60.0
 """Seconds without a byte after which a connection is ended; the call's own time bounds it as a whole."""
+# Less than clients wait themselves: they are to get our 502 with its reason, not their own time-out.
 _CONNECT_S = 10.0
 _CHUNK = 64 * 1024
+# Of an upload that was refused so much is still read (see `_linger`), and for so long.
 _LINGER, _LINGER_S = 16 * 1024 * 1024, 2.0
 _WORDS = 300
 """Characters that are told of what was asked for: a path may be as long as a client likes."""

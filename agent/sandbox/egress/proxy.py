@@ -13,7 +13,9 @@ from agent.sandbox.egress.listener import listen_inside
 from agent.settings import Egress, Settings
 from wire.values import encode
 
+# As `MESSAGE` at the other end: of a message that is longer, recv drops the rest without a word.
 _MESSAGE = 128 * 1024
+# A start has a key and a certificate made; the other end answers within its own second.
 _START_S, _CLOSE_S = 20.0, 10.0
 _APP = Path(__file__).resolve().parents[3]
 

@@ -20,6 +20,7 @@ from wire.values import dump, read
 
 PART = 350 * 1024
 """Bytes of a part: an item holds 400 KB with its keys."""
+# A write whose answer was lost finds itself by its nonce, also when others wrote since.
 NONCES = 4
 NOTE = "kept"
 """The kind of its notes under SWEEP."""
