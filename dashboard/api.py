@@ -151,7 +151,8 @@ class Api:
 
     def claim(self, call: Call) -> Response:
         """Give out the next task; 204 when there is nothing to do."""
-        claim = self._queue.claim(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY))
+        words = call.headers.get(Header.CLAIM, "").split()
+        claim = self._queue.claim(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY), words)
         return Response(status_code=204) if claim is None else _json(claim)
 
     def heartbeat(self, call: Call) -> Response:

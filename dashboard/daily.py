@@ -45,7 +45,7 @@ class Daily:
         midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
         begun = self._store.recent_sessions(str(ULID.from_datetime(midnight))[:10] + "0" * 16, limit=MOST)
         spent = sum(used.usd_micros for each, used in self._store.spent(day).items() if each == day)
-        return DayUse(len(begun), spent + sum(record.reserved for record in self._store.running()))
+        return DayUse(len(begun), spent + sum(record.reserved for record in self._store.leased()))
 
     def take(self, record: Record) -> tuple[str, DayUse]:
         """Take what a claim of this task may need, or what is left of it; return the day, and what was taken. Raises

@@ -72,7 +72,7 @@ def variables(site: Site, engine: Path, path: str, no_proxy: str = "") -> dict[s
     The credentials are made up, so that nothing of this can reach a real account.
     """
     return {
-        "PATH": os.pathsep.join([str(SHIMS), str(ROOT / ".venv" / "bin"), str(engine), path]),
+        "PATH": os.pathsep.join([str(SHIMS), str(ROOT / "bin"), str(ROOT / ".venv" / "bin"), str(engine), path]),
         "JADA_STACK": "local",
         "JADA_SITE": site.name,
         "JADA_OCTET": str(site.octet),

@@ -7,13 +7,13 @@ All are tried again within bounds, by the way there (`wire.exchange`); what stil
 import urllib.parse
 import uuid
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, TypeVar
 
 from wire import routes, types
 from wire.addresses import needs_token
 from wire.exchange import Answer, NoAnswer, Transport
-from wire.routes import GZIP, UNPACKED_LIMIT, Header, Route
+from wire.routes import GZIP, UNPACKED_LIMIT, ClaimWord, Header, Route
 from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
 
@@ -149,12 +149,17 @@ class Client:
         headers = {} if version is None else {Header.IF_MATCH: f'"{version}"'}
         return self._call(routes.EDIT, edit, headers=headers, id=task_id)
 
-    def claim(self, request: types.ClaimRequest, *, key: str | None = None) -> types.Claim | None:
+    def claim(
+        self, request: types.ClaimRequest, *, key: str | None = None, words: Collection[ClaimWord] = ()
+    ) -> types.Claim | None:
         """Claim the next task; None when there is none.
 
-        The same `key` gives the same claim again while its lease holds; without one, a new one is made for this call.
+        The same `key` gives the same claim again while its lease holds, and 409 after that; without one, a new one is
+        made for this call. `words` say more of what is asked.
         """
         headers = {Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())}
+        if words:
+            headers[Header.CLAIM] = " ".join(words)
         response = self._send("POST", self._address(routes.CLAIM), request, headers)
         return None if response.status == NO_CONTENT else _answer(routes.CLAIM, response)
 

@@ -333,10 +333,17 @@ class Waited(Written, frozen=True, kw_only=True):
     subtasks: tuple[Subtask, ...]
 
 
+class HostDay(Written, frozen=True, kw_only=True):
+    """What the queue knows of a host's UTC day: the micro-dollars of each session that began on it there."""
+
+    day: str
+    usd_micros: dict[str, int]
+
+
 class Claim(Written, frozen=True, kw_only=True):
     """A claimed task with all that its session needs; `checkpoint` is what the session before handed over, `workspace`
     what it left, for a host that has it not; `waited` what it waited for last; `can_wait`: this queue knows how a task
-    waits for its subtasks.
+    waits for its subtasks; `day` what the queue knows of the host's day without this claim, where that was asked for.
 
     `answers` and `notes` are all that a user said to this session, oldest first, those of earlier claims included: a
     note is a text to a task that was stuck or out of budget, an answer to no call.
@@ -352,6 +359,7 @@ class Claim(Written, frozen=True, kw_only=True):
     workspace: Workspace | None = None
     waited: Waited | None = None
     can_wait: bool = False
+    day: HostDay | None = None
 
 
 class Heartbeat(Written, frozen=True, kw_only=True):
@@ -745,13 +753,6 @@ class Presence(Request, frozen=True, kw_only=True):
 
     host: Line
     trouble: Annotated[str, Meta(max_length=4000)] | None = None
-
-
-class HostDay(Written, frozen=True, kw_only=True):
-    """What the queue knows of a host's UTC day: the micro-dollars of each session that began on it there."""
-
-    day: str
-    usd_micros: dict[str, int]
 
 
 class HostReport(Written, frozen=True, kw_only=True):

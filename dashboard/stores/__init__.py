@@ -180,6 +180,9 @@ class Store(Protocol):
     def running(self) -> list[Record]:
         """Return all that runs: as many as there are holders."""
 
+    def leased(self) -> list[Record]:
+        """Return all that a host holds: what runs, and what was cancelled while it ran and has not ended."""
+
     def waiting_parents(self) -> list[Record]:
         """Return the tasks that wait for subtasks, found by when they are due."""
 

@@ -192,6 +192,11 @@ class MemoryStore:
         with self._lock:
             return [record for record in self._records.values() if record.task.state is State.RUNNING]
 
+    def leased(self) -> list[Record]:
+        """Return what a host holds."""
+        with self._lock:
+            return [record for record in self._records.values() if record.is_leased]
+
     def waiting_parents(self) -> list[Record]:
         """Return what waits for subtasks."""
         with self._lock:

@@ -62,7 +62,7 @@ from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import Bounds, Lead, Window
 from dashboard.stores.reserve import Reserve
 from dashboard.stores.retention import OVER, Before, Freed, Room
-from dashboard.stores.schema import COST, INDEXED_FROM, TEXT, migrate, parts
+from dashboard.stores.schema import CANCELLED_LEASED, COST, INDEXED_FROM, TEXT, migrate, parts
 from wire.disk import sync_folder
 from wire.types import Event, Session, State, SyncRun
 from wire.values import Invalid, dump, read
@@ -449,6 +449,11 @@ class SqliteStore:
     def running(self) -> list[Record]:
         """Return what runs."""
         return self._readable("SELECT id, record FROM tasks INDEXED BY running WHERE state = 'running'")
+
+    def leased(self) -> list[Record]:
+        """Return what a host holds."""
+        cancelled = f"SELECT id, record FROM tasks INDEXED BY cancelled_leased WHERE {CANCELLED_LEASED}"  # noqa: S608 - ours
+        return [*self.running(), *self._readable(cancelled)]
 
     def waiting_parents(self) -> list[Record]:
         """Return what waits for subtasks."""

@@ -1,6 +1,7 @@
 """What is where in the table, and how a record becomes an item of at most a kilobyte. Pure.
 
-One table with two sparse indexes. `queue` finds what is due: tasks that may be claimed, notices to be sent. `states`
+One table with two sparse indexes. `queue` finds what is due: tasks that may be claimed, notices to be sent, cancelled
+tasks that a host still holds. `states`
 lists tasks by state, and notices by when they were sent. Their keys are spread over `SHARDS`, because a table takes
 only so many writes a second under one key; a heartbeat changes no key of either, and so costs one unit.
 
@@ -45,6 +46,8 @@ FOLDED = 560
 OTHER = "other"
 """Where tasks of a state are listed that only another release knows."""
 KNOWN = (*(state.value for state in State), OTHER)
+LEASED = "leased"
+"""Where the queue's index has what was cancelled while it ran: few, for seconds, so that one key suffices."""
 META = "META"
 PROOF, RUN_COUNT, LAST_SUCCESS = Key("CONFIG", "proof"), Key("CONFIG", "runs"), Key("CONFIG", "success")
 _RECORD, _TASK = (
@@ -138,6 +141,8 @@ def indexed(record: Record) -> Item:
     at = shard(task.id)
     state = task.state.value if task.state.is_known else OTHER
     found: Item = {"lk": f"{state}#{at}", "ls": task.id, "rq": None, "rs": None, "go": None}
+    if task.state is State.CANCELLED and record.is_leased:
+        return {**found, "rq": LEASED, "rs": task.id}
     if task.state is not State.QUEUED:
         return found
     rank = f"{9 - task.priority}#{task.id}"

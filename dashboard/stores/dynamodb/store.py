@@ -522,6 +522,11 @@ class DynamoStore:
         found = self._records(sorted(ids)).values()
         return [record for record in found if record.task.state is State.RUNNING]
 
+    def leased(self) -> list[Record]:
+        """Return what a host holds."""
+        cancelled = self._records(each["rs"] for each in self._table.query(layout.LEASED, index=QUEUE)).values()
+        return [*self.running(), *(record for record in cancelled if record.is_leased)]
+
     def waiting_parents(self) -> list[Record]:
         """Return what waits for subtasks."""
         never = layout.seconds(moment(UNTIL_SUBTASKS, "not_before").timestamp())
