@@ -197,6 +197,8 @@ class Queue:
     def file(self, infos: Sequence[FileInfo], name: str) -> bytes:
         """Return the content of one of a task's files; raises `NotFound` for one that it has not."""
         for info in infos:
+            if info.name == name and not info.sha256:
+                raise NotFound(f"the file {name} was deleted: it had been kept for as long as keep_files_days says")
             if info.name == name:
                 return self.store.blobs([info.sha256])[info.sha256]
         raise NotFound(f"the task has no file {name}")

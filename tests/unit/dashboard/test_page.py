@@ -3,11 +3,13 @@
 import itertools
 import os
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bs4 import BeautifulSoup
 
 from dashboard.app import create
+from dashboard.retention import Retention
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.retention import Before
@@ -329,6 +331,21 @@ def test_a_result_file_is_downloaded(client, http):
     task = ended(client, Exit.FINISHED, files=(File(name="a.html", content=b"<b>"),))
     response = http("GET", f"/tasks/{task.id}/files/a.html")
     assert (response.data, response.headers["Content-Disposition"]) == (b"<b>", 'attachment; filename="a.html"')
+
+
+def test_a_file_that_was_deleted_as_too_old_is_named_without_a_link_and_the_front_page_says_what_was_freed(
+    store, client, http, shown
+):
+    made = (File(name="a.html", content=b"<b>"), File(name="a.diff", content=b"+x"))
+    task = ended(client, Exit.FINISHED, files=made)
+    Retention(store, Settings(keep_files_days=1), lambda: datetime.now(UTC) + timedelta(days=2)).prune_if_due()
+    page, front = shown(f"/tasks/{task.id}"), shown()
+    assert "a.html 3 bytes, deleted as too old" in " ".join(page.get_text().split())
+    assert page.select(".files a") == []
+    answer = http("GET", f"/tasks/{task.id}/files/a.html")
+    assert (answer.status, b"keep_files_days" in answer.data) == (404, True)
+    room = " ".join(front.find(id="room").get_text().split())
+    assert re.search(r"Deleted as too old, the last time .*: 2 files, 5 bytes freed\.", room)
 
 
 def test_the_front_page_shows_the_latest_tasks_and_leads_to_all(client, shown):
