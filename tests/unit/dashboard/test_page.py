@@ -348,6 +348,34 @@ def test_a_file_that_was_deleted_as_too_old_is_named_without_a_link_and_the_fron
     assert re.search(r"Deleted as too old, the last time .*: 2 files, 5 bytes freed\.", room)
 
 
+def words(element):
+    return " ".join(element.get_text().split())
+
+
+def test_what_the_sync_did_is_said_in_words_and_of_a_run_that_did_nothing_only_what_it_read(client, shown):
+    def shown_after(outcome, **did):
+        client.report(SyncRun(started_at=AT, finished_at=AT, outcome=outcome, rows_read=40, **did))
+        return words(shown().select_one("#sync .figures.meta"))
+
+    assert shown_after(SyncOutcome.CHANGED, added=3, removed=1) == "40 rows read 3 added 0 changed 1 removed"
+    assert shown_after(SyncOutcome.UNCHANGED) == "40 rows read 0 added 0 changed 0 removed"
+    # "0 changed" would read as if nothing were to be done.
+    assert shown_after(SyncOutcome.FAILED, error="token_dead") == "40 rows read"
+    assert shown_after(SyncOutcome.FAILED, error="cut", changed=2) == "40 rows read 0 added 2 changed 0 removed"
+
+
+def test_an_alarm_that_closed_is_over_and_not_done(client, shown):
+    def alarm_said(path):
+        return words(shown(path).select_one(".tasks .name .badge"))
+
+    client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED, error="token_dead"))
+    assert [alarm_said(path) for path in ("/", "/tasks")] == ["needs you", "needs you"]
+    client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.CHANGED))
+    assert [alarm_said(path) for path in ("/", "/tasks")] == ["over", "over"]
+    (task,) = client.tasks()
+    assert words(shown(f"/tasks/{task.id}").select_one("#head .badge")) == "over"
+
+
 def test_the_front_page_shows_the_latest_tasks_and_leads_to_all(client, shown):
     for n in range(10):
         client.add_task(NewTask(title=f"task number {n}"))
