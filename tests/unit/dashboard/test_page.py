@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bs4 import BeautifulSoup
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.retention import Retention
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
 from local.process import wait_until
