@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from dashboard import app, callers, server
+from dashboard import callers, server
+from dashboard.application import create, utc_now
 from dashboard.beside import CALLED, NIGHTLY, PAUSES, Beside
 from dashboard.opening import opened
 from dashboard.record import Busy, Full, Lost, Unready
@@ -62,8 +63,8 @@ def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[so
     # Before the store, whose threads and open files a child should not have.
     templates = compiled_apart()
     store = opened(state, settings)
-    tokens = Tokens(state / "tokens.json", app.utc_now)
-    application = app.create(
+    tokens = Tokens(state / "tokens.json", utc_now)
+    application = create(
         store,
         tokens,
         settings,

@@ -151,7 +151,8 @@ class Api:
 
     def claim(self, call: Call) -> Response:
         """Give out the next task; 204 when there is nothing to do."""
-        claim = self._queue.claim(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY))
+        words = call.headers.get(Header.CLAIM, "").split()
+        claim = self._queue.claim(call.asked, call.headers.get(Header.IDEMPOTENCY_KEY), words)
         return Response(status_code=204) if claim is None else _json(claim)
 
     def heartbeat(self, call: Call) -> Response:
@@ -309,7 +310,7 @@ def routes(  # noqa: PLR0913, PLR0917 - the parts that it is put together of
     described = Route(openapi.PATH, _description, methods=["GET"])
     # The release before asks here; it is rolled back to.
     by_path["/v1/health"] = by_path[table.HEALTH.path]
-    # Not anyio's threads: its way to one takes twice as long. It ends its threads itself once nobody knows it any more.
+    # Not anyio's threads: its way to one takes twice as long. It ends its threads itself once nothing refers to it.
     threads = ThreadPoolExecutor(AT_ONCE, "call")
     known = [
         Route(path, _endpoint(api, by_method, tokens, callers, threads), methods=[*by_method])

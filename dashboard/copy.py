@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from dashboard.app import utc_now
+from dashboard.application import utc_now
 from dashboard.backup import Backups
 from dashboard.opening import TABLE
 from dashboard.record import Busy, Full, Lost, Unready

@@ -2,7 +2,7 @@
 
 What is taken is written before the claim, and given back after what failed: by as many writes as that takes, because a
 cap must hold for each, and a claim and its day need not be written at once. A dashboard that is killed between the two
-leaves something taken that nobody uses, never a session too many.
+leaves something taken that is not used, never a session too many.
 """
 
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ class Daily:
         midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
         begun = self._store.recent_sessions(str(ULID.from_datetime(midnight))[:10] + "0" * 16, limit=MOST)
         spent = sum(used.usd_micros for each, used in self._store.spent(day).items() if each == day)
-        return DayUse(len(begun), spent + sum(record.reserved for record in self._store.running()))
+        return DayUse(len(begun), spent + sum(record.reserved for record in self._store.leased()))
 
     def take(self, record: Record) -> tuple[str, DayUse]:
         """Take what a claim of this task may need, or what is left of it; return the day, and what was taken. Raises

@@ -40,19 +40,24 @@ class Leases:
         with self._lock:
             self._seen[record.holder] = self._clock()
 
-    def past(self, running: Callable[[], Iterable[Record]]) -> dict[Holder, Record]:
-        """Return the tasks whose lease is past; `running` reads those that run, and is asked so often at most."""
+    def forget(self, holder: Holder) -> None:
+        """Look no more at a holder that was dealt with."""
+        with self._lock:
+            self._past.pop(holder, None)
+
+    def past(self, leased: Callable[[], Iterable[Record]]) -> dict[Holder, Record]:
+        """Return the tasks whose lease is past; `leased` reads those that hosts hold, and is asked so often at most."""
         with self._lock:
             now = self._clock()
             if self._looked_at is None or now - self._looked_at >= self._look_every_s:
                 self._looked_at = now
-                self._look({record.holder: record for record in running()}, now)
-            return self._past
+                self._look({record.holder: record for record in leased()}, now)
+            return dict(self._past)
 
-    def _look(self, running: dict[Holder, Record], now: float) -> None:
-        self._seen = {holder: self._seen.get(holder, now) for holder in running}
+    def _look(self, leased: dict[Holder, Record], now: float) -> None:
+        self._seen = {holder: self._seen.get(holder, now) for holder in leased}
         self._past = {
             holder: record
-            for holder, record in running.items()
+            for holder, record in leased.items()
             if now - self._seen[holder] > (record.ttl_s or self._ttl_s)
         }

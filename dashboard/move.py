@@ -12,7 +12,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from dashboard.app import utc_now
+from dashboard.application import utc_now
 from dashboard.opening import QUEUE, TABLE, key, mark
 from dashboard.record import Busy, Damaged, Full, Lost, Unready
 from dashboard.stores.dynamodb import connect

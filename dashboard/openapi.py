@@ -22,7 +22,7 @@ _MEANINGS = {
     401: "the bearer token is missing, wrong or revoked (over TCP only: a Unix socket asks for none)",
     403: "the caller, a user of the host or the holder of a token, lacks the right to this",
     404: "nothing has this id",
-    409: "the state forbids it, or the fence is stale",
+    409: "the state forbids it, the fence is stale, or the key of a claim was used for one that is over",
     412: "the task has changed since it was read",
     413: "the body is too large",
     415: "the body has a content coding other than gzip",
@@ -34,6 +34,10 @@ _MEANINGS = {
 }
 _HEADERS = {
     Header.IDEMPOTENCY_KEY: ("the same key with the same task gives the first one again", {"type": "string"}),
+    Header.CLAIM: (
+        "again: the key was sent before, its end is not known: what it holds or 409; day: say what the host used today",
+        {"type": "string", "examples": ["again day"]},
+    ),
     Header.IF_MATCH: ("the ETag of the task that was read", {"type": "string", "examples": ['"3"']}),
 }
 

@@ -3,8 +3,8 @@
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace as replace_value
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,6 +33,7 @@ from dashboard.record import (
     FamilyBudget,
     FamilyBusy,
     Full,
+    Holder,
     Key,
     Move,
     NotClaimable,
@@ -46,8 +47,9 @@ from dashboard.record import (
 from dashboard.role_lease import OUTBOX, WATCH
 from dashboard.roles import Roles
 from dashboard.settings import Settings, WorkLimits, zone
-from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter
+from dashboard.stores import ALL_TASKS, AlarmMove, Candidate, Listing, NoticeFilter, Sort, Store, TaskFilter, journal
 from dashboard.wellness import Standing
+from wire.routes import ClaimWord
 from wire.times import stamp
 from wire.types import (
     FILE_LIMIT,
@@ -125,6 +127,7 @@ class Queue:
         self._leases = Leases(settings.lease_s, boottime, look_every_s)
         self._boottime, self._began = boottime, boottime()
         self._given: dict[str, str] = {}
+        self._asking: set[str] = set()
         self._giving = threading.Lock()
         self.clock = clock
         self._settings = settings
@@ -201,25 +204,48 @@ class Queue:
                 return self.store.blobs([info.sha256])[info.sha256]
         raise NotFound(f"the task has no file {name}")
 
-    def claim(self, request: ClaimRequest, key: str | None = None) -> Claim | None:
-        """Give out the first task that can be claimed, or None.
+    def claim(self, request: ClaimRequest, key: str | None = None, words: Collection[str] = ()) -> Claim | None:
+        """Give out the first task that can be claimed, or None; `words` are of `ClaimWord`, others are passed over.
 
-        The same `key` gives the same claim again while its holder runs: an answer that was lost costs no session. A
+        The same `key` gives the same claim again while its lease holds: an answer that was lost costs no session. After
+        that the key is used up, and raises `Conflict`: what comes late would get a claim of which no worker knows. A
         family without budget is passed over at its first task: with thousands of children, trying each took seconds.
         """
         self.hear_worker()
+        with self._only_one(key):
+            return self._claim_under(request, key, words)
+
+    @contextmanager
+    def _only_one(self, key: str | None) -> Iterator[None]:
+        """Raise `Busy` while another request under the same key is answered: its first try, given up by the client."""
+        with self._giving:
+            if key in self._asking:
+                raise Busy("a claim under this key is being answered")
+            if key:
+                self._asking.add(key)
+        try:
+            yield
+        finally:
+            with self._giving:
+                self._asking.discard(key or "")
+
+    def _claim_under(self, request: ClaimRequest, key: str | None, words: Collection[str]) -> Claim | None:
         by = rules.Claimant(
             host=request.host,
             session_id=self._new_id(),
             ttl_s=self._settings.lease_s,
             suspended_only=request.suspended_only,
             key=key,
-            past=self._leases.past(self.store.running),
+            past=self._past(),
         )
-        if key and (held := self._held(key)):
+        if key and (held := self._held(key, by, was_sent=ClaimWord.AGAIN in words)):
             return held
         tried: set[str] = set()
+        day: HostDay | None = None
         while found := self._candidates(tried, by):
+            # Before the claim, which is not to count in it.
+            if ClaimWord.DAY in words and day is None:
+                day = self.today(request.host)
             for candidate in found:
                 if candidate.root in tried:
                     continue
@@ -234,8 +260,28 @@ class Queue:
                 if record and record.session:
                     self._leases.saw(record)
                     self._note_given(key, record.task.id)
-                    return self._claim(record, record.session)
+                    return replace(self._claim(record, record.session), day=day)
         return None
+
+    def _past(self) -> dict[Holder, Record]:
+        """Return what runs on a lease that is past, and let go of what was cancelled and whose lease is."""
+        past = self._leases.past(self.store.leased)
+        for record in past.values():
+            if record.task.state is State.CANCELLED:
+                # What cannot be written now is at the next look: it holds dollars of its relatives, and no more.
+                with suppress(*UNWOKEN):
+                    self._let_go(record)
+        return {holder: record for holder, record in past.items() if record.task.state is State.RUNNING}
+
+    def _let_go(self, lost: Record) -> None:
+        now, spent = self.clock(), journal.spent(self.store.events(lost.session.id)) if lost.session else 0
+        move, seen = _noting(lambda record, _: rules.let_go(record, lost.holder, spent, now))
+        record = self.store.change(lost.task.id, move)
+        before = seen[-1]
+        if record != before:
+            booked = record.task.usd_micros_spent - before.task.usd_micros_spent
+            self.daily.give_back(before.day, DayUse(0, before.reserved - booked))
+        self._leases.forget(lost.holder)
 
     def _tried(self, candidate: Candidate, by: rules.Claimant, tried: set[str]) -> Record | None:
         """Return a task that was claimed; where it cannot be, note it or its family among those `tried`."""
@@ -257,20 +303,33 @@ class Queue:
             tried.add(candidate.root)  # its budget is used up, and it waits for a user now
         return None
 
-    def _held(self, key: str) -> Claim | None:
-        """Return the claim that this key was given before, while its holder runs."""
-        for record in self._holding(key):
-            if record.claim_key == key and record.session and record.task.state is State.RUNNING:
-                return self._claim(record, record.session)
+    def _held(self, key: str, by: rules.Claimant, *, was_sent: bool) -> Claim | None:
+        """Return the claim that this key was given before, while its lease holds, and let that begin anew: the worker
+        reckons it from now. None for a key that is new; raises `Conflict` for one that is used up.
+        """
+        for record in self._holding(key, was_sent=was_sent):
+            if record.claim_key == key and record.task.state is State.RUNNING and record.holder not in by.past:
+                return self._renewed(record.task.id, record.task.fence, by.ttl_s)
+        if was_sent or key in self._given:
+            raise Conflict("no claim is held under this key any more, or none ever was: claim under a new one")
         return None
 
-    def _holding(self, key: str) -> Sequence[Record]:
+    def _renewed(self, task_id: str, fence: int, ttl_s: float) -> Claim:
+        """Return a claim that is held, its lease begun anew. Raises `Conflict` where it just ended."""
+        record = self.store.change(task_id, Move(lambda held, _: rules.heartbeat(held, fence, ttl_s)))
+        if record.task.state is not State.RUNNING or record.session is None:
+            raise Conflict(f"the task is {record.task.state}, not running")
+        self._leases.saw(record)
+        return self._claim(record, record.session)
+
+    def _holding(self, key: str, *, was_sent: bool) -> Sequence[Record]:
         """Return the records that a claim of this key may have changed: seldom all that runs, which may be much."""
         with suppress(NotFound):
             if task_id := self._given.get(key):
                 return [self.store.get(task_id)]
         # By the process before this one, then not longer ago than a lease: after that another may have the task.
-        return self.store.running() if self._boottime() - self._began <= self._settings.lease_s else []
+        is_young = self._boottime() - self._began <= self._settings.lease_s
+        return self.store.running() if was_sent or is_young else []
 
     def _note_given(self, key: str | None, task_id: str) -> None:
         if key:
@@ -528,11 +587,7 @@ class Queue:
         return Answered(id=task_id, title=task.title, after=task)
 
     def _change(self, task_id: str, change: Callable[[Record], Record], act: Act) -> Task:
-        move, seen = _noting(lambda record, _: acts.signed(record, change(record), act))
-        record = self.store.change(task_id, move)
-        before = seen[-1]
-        if before.reserved and not record.reserved:
-            self.daily.give_back(before.day, DayUse(0, before.reserved))
+        record = self.store.change(task_id, Move(lambda record, _: acts.signed(record, change(record), act)))
         self._wake_after(record)
         return self.task(record)
 
@@ -563,7 +618,7 @@ class Queue:
             self._direct.over(now)
 
     def _look(self, now: datetime, backup_failed: str | None, *, refused: bool) -> None:
-        self._leases.past(self.store.running)
+        self._past()
         own = self._own_alarms(now, backup_failed, refused=refused)
         if self.duties.is_alone:
             self.store.alarm({**self._alarms_of_all(now), **own})

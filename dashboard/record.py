@@ -145,6 +145,12 @@ class Record(Written, frozen=True, kw_only=True):
         return Holder(self.task.id, self.task.fence, self.beat)
 
     @property
+    def is_leased(self) -> bool:
+        """Whether a host holds it: it runs, or was cancelled while it ran and that session is not known to be over."""
+        state = self.task.state
+        return state is State.RUNNING or (state is State.CANCELLED and self.reserved > 0)
+
+    @property
     def blobs(self) -> list[str]:
         """The names of all blobs that it needs."""
         left = self.workspace.sha256 if self.workspace else None

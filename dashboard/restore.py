@@ -15,7 +15,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from dashboard.app import utc_now
+from dashboard.application import utc_now
 from dashboard.backup import chosen
 from dashboard.opening import TABLE
 from dashboard.record import NotFound, Unready

@@ -306,7 +306,9 @@ def _settle(record: Record, end: SessionEnd, now: datetime) -> Record:
         usd_micros=total,
         updated_at=stamp(now),
     )
-    settled = replace(changed(record, now, usd_micros_spent=spent), session=ended, reserved=0, ended_fence=end.fence)
+    settled = replace(
+        changed(record, now, usd_micros_spent=spent), session=ended, reserved=0, ttl_s=None, ended_fence=end.fence
+    )
     # A user's words were to this session; those that come from now on are to the next.
     return settled if ended.suspended else replace(settled, answers=(), notes=(), wait=None)
 
@@ -410,7 +412,8 @@ def _answered(record: Record, waiting: Waiting, text: str, now: datetime) -> Rec
 
 
 def cancel(record: Record, now: datetime) -> Record:
-    """Cancel what is unfinished, or let go of what failed; a running holder learns it from its next heartbeat.
+    """Cancel what is unfinished, or let go of what failed; a running holder learns it from its next heartbeat. What
+    that has reserved stays so until it has ended, or its lease is past: it may be spending it.
 
     Raises `Conflict`.
     """
@@ -418,7 +421,21 @@ def cancel(record: Record, now: datetime) -> Record:
         return record
     if record.task.state not in EDITABLE:
         raise Conflict(f"the task is {record.task.state}: there is nothing left to cancel")
-    return _released(record, now, state=State.CANCELLED)
+    cancelled = _released(record, now, state=State.CANCELLED)
+    return replace(cancelled, reserved=record.reserved, ttl_s=record.ttl_s)
+
+
+def let_go(record: Record, holder: Holder, usd_micros: int, now: datetime) -> Record:
+    """Settle a cancelled task whose holder's lease is past: book what its session spent in all, as far as is known, and
+    free the rest of its reservation. Of another holder's it changes nothing.
+    """
+    session = record.session
+    if session is None or record.task.state is not State.CANCELLED or not record.is_leased or record.holder != holder:
+        return record
+    total = max(session.usd_micros, usd_micros)
+    spent = record.task.usd_micros_spent + total - session.usd_micros
+    lost = replace(session, usd_micros=total, updated_at=stamp(now))
+    return replace(changed(record, now, usd_micros_spent=spent), session=lost, reserved=0, ttl_s=None)
 
 
 def retry(record: Record, now: datetime, *, afresh: bool = False) -> Record:

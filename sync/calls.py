@@ -13,11 +13,21 @@ TIMEOUT_S = (5, 60)
 
 _PACKED = {"Accept-Encoding": "gzip", "User-Agent": "jada (gzip)"}
 """Google packs an answer only where the program's name says gzip, too: a reading of a sheet is a fifth of its size."""
+# zlib's way of saying: expect gzip's header.
 _GZIP = 16 + zlib.MAX_WBITS
+ANSWER_BYTES = 32 * 2**20
+"""Of one answer, unpacked: of a packed one the sender chooses how much comes out. Parsed, it takes some eight times as
+much, and the unit has 300 MB.
+"""
+_CHUNK = 64 * 1024
 
 
 class NoAnswer(Exception):
     """No answer came, or none that is whole: what was asked for may have been done all the same."""
+
+
+class _TooLarge(http.client.HTTPException):
+    """An answer is larger than can be held."""
 
 
 class Origin:
@@ -35,9 +45,7 @@ class Origin:
             with suppress(BrokenPipeError):
                 connection.request(method, target, body, _PACKED | dict(headers))
             answer = connection.getresponse()
-            data = answer.read()
-            is_packed = answer.headers.get("Content-Encoding") == "gzip"
-            return answer.status, zlib.decompress(data, _GZIP) if is_packed else data
+            return answer.status, _content(answer)
         except (OSError, http.client.HTTPException, zlib.error) as error:
             self.close()
             raise NoAnswer(f"{self._url.hostname}: {error or type(error).__name__}") from error
@@ -75,6 +83,21 @@ def _connected(scheme: str, host: str, port: int | None) -> http.client.HTTPConn
         raise NoAnswer(f"{host}: {error}") from error
     connection.sock.settimeout(TIMEOUT_S[1])
     return connection
+
+
+def _content(answer: http.client.HTTPResponse) -> bytes:
+    """Return the whole body, unpacked. Raises for one that is not whole, or too large to be held."""
+    content = bytearray()
+    unpacking = zlib.decompressobj(_GZIP) if answer.headers.get("Content-Encoding") == "gzip" else None
+    while piece := answer.read(_CHUNK):
+        content += unpacking.decompress(piece, ANSWER_BYTES + 1 - len(content)) if unpacking else piece
+        if len(content) > ANSWER_BYTES:
+            raise _TooLarge(f"its answer is larger than {ANSWER_BYTES // 2**20} MB")
+    if answer.length:  # a reading by pieces does not say by itself that the connection ended before
+        raise http.client.IncompleteRead(b"", answer.length)
+    if unpacking and not unpacking.eof:
+        raise zlib.error("a packed answer that is not whole")
+    return bytes(content)
 
 
 def _has_ended(connection: http.client.HTTPConnection) -> bool:

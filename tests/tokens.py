@@ -2,7 +2,7 @@
 
 from secrets import token_urlsafe
 
-from dashboard.app import utc_now
+from dashboard.application import utc_now
 from dashboard.tokens import Tokens
 from wire.types import Scope
 

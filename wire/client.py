@@ -7,13 +7,13 @@ All are tried again within bounds, by the way there (`wire.exchange`); what stil
 import urllib.parse
 import uuid
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, TypeVar
 
 from wire import routes, types
 from wire.addresses import needs_token
-from wire.exchange import Answer, NoAnswer, Way
-from wire.routes import GZIP, UNPACKED_LIMIT, Header, Route
+from wire.exchange import Answer, NoAnswer, Transport
+from wire.routes import GZIP, UNPACKED_LIMIT, ClaimWord, Header, Route
 from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
 
@@ -60,12 +60,12 @@ class Client:
             # Only here: what runs on the queue's own host does without urllib3, which doubles an idle daemon's memory.
             from wire.tcp import OverTcp  # noqa: PLC0415
 
-            self._way: Way = OverTcp(self._url, timeout_s, retries)
+            self._transport: Transport = OverTcp(self._url, timeout_s, retries)
         else:
             # Only here: an operator's machine has no httptools.
             from wire.unix import OverUnix  # noqa: PLC0415
 
-            self._way = OverUnix(self._url.removeprefix("unix:"), timeout_s, retries)
+            self._transport = OverUnix(self._url.removeprefix("unix:"), timeout_s, retries)
 
     def add_task(self, task: types.NewTask, *, key: str | None = None) -> types.Task:
         """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again.
@@ -149,12 +149,17 @@ class Client:
         headers = {} if version is None else {Header.IF_MATCH: f'"{version}"'}
         return self._call(routes.EDIT, edit, headers=headers, id=task_id)
 
-    def claim(self, request: types.ClaimRequest, *, key: str | None = None) -> types.Claim | None:
+    def claim(
+        self, request: types.ClaimRequest, *, key: str | None = None, words: Collection[ClaimWord] = ()
+    ) -> types.Claim | None:
         """Claim the next task; None when there is none.
 
-        The same `key` gives the same claim again while its lease holds; without one, a new one is made for this call.
+        The same `key` gives the same claim again while its lease holds, and 409 after that; without one, a new one is
+        made for this call. `words` say more of what is asked.
         """
         headers = {Header.IDEMPOTENCY_KEY: key or str(uuid.uuid4())}
+        if words:
+            headers[Header.CLAIM] = " ".join(words)
         response = self._send("POST", self._address(routes.CLAIM), request, headers)
         return None if response.status == NO_CONTENT else _answer(routes.CLAIM, response)
 
@@ -187,7 +192,7 @@ class Client:
         return self._call(routes.RENEW_LEASE, types.LeaseFence(fence=fence))
 
     def release_lease(self, fence: int) -> types.LeaseFence:
-        """Let go of the sync's lease, so that no one need wait for its end; one that was lost is let alone."""
+        """Let go of the sync's lease, so that no one need wait for its end; one that was lost stays as it is."""
         return self._call(routes.RELEASE_LEASE, types.LeaseFence(fence=fence))
 
     def kept(self, name: str) -> types.KeptContent | None:
@@ -321,11 +326,12 @@ class Client:
         if coding:
             sent["Content-Encoding"] = coding
         try:
-            return self._way.request(method, address, payload, sent)
+            return self._transport.request(method, address, payload, sent)
         except NoAnswer as error:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
 
 
+# 415 where codings are known and this one is not; 400 where packed bytes were taken for JSON.
 _UNREADABLE = (400, 415)
 
 

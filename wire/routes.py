@@ -31,8 +31,20 @@ class Header(enum.StrEnum):
 
     IDEMPOTENCY_KEY = "Idempotency-Key"
     IF_MATCH = "If-Match"
+    CLAIM = "Jada-Claim"
+    """What a claim asks beside a task, of `ClaimWord`, separated by spaces: a header, because a dashboard of an earlier
+    release passes over one that it does not know."""
     OPERATOR = "Jada-Operator"
     """Who an operator's request is from, percent-encoded: all come as one user of the host."""
+
+
+class ClaimWord(enum.StrEnum):
+    """A word of the header `Jada-Claim`."""
+
+    AGAIN = "again"
+    """The key was sent before and what became of it is not known: what is held under it is given, else 409."""
+    DAY = "day"
+    """The worker has no count of its day: the answer carries what the queue knows of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +123,7 @@ EDIT = Route(
 )  # fmt: skip
 CLAIM = Route(
     name="claim", method="POST", path="/v1/claims", right=Right.AGENT, request=types.ClaimRequest, answer=types.Claim,
-    may_be_empty=True, headers=(Header.IDEMPOTENCY_KEY,),
+    errors=(409,), may_be_empty=True, headers=(Header.IDEMPOTENCY_KEY, Header.CLAIM),
 )  # fmt: skip
 HEARTBEAT = Route(
     name="heartbeat", method="POST", path="/v1/tasks/{id}/heartbeat", right=Right.AGENT, request=types.Heartbeat,

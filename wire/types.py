@@ -23,6 +23,7 @@ FILE_LIMIT = 10 * 1024 * 1024
 """Bytes of one context or result file."""
 SUBTASKS_LIMIT = 20
 """Subtasks that a task waits for at once."""
+# So that a slip of the finger is refused: a task of $1,000 is hardly meant.
 SESSIONS_LIMIT = 100
 USD_MICROS_LIMIT = 1_000_000_000
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -332,10 +333,17 @@ class Waited(Written, frozen=True, kw_only=True):
     subtasks: tuple[Subtask, ...]
 
 
+class HostDay(Written, frozen=True, kw_only=True):
+    """What the queue knows of a host's UTC day: the micro-dollars of each session that began on it there."""
+
+    day: str
+    usd_micros: dict[str, int]
+
+
 class Claim(Written, frozen=True, kw_only=True):
     """A claimed task with all that its session needs; `checkpoint` is what the session before handed over, `workspace`
     what it left, for a host that has it not; `waited` what it waited for last; `can_wait`: this queue knows how a task
-    waits for its subtasks.
+    waits for its subtasks; `day` what the queue knows of the host's day without this claim, where that was asked for.
 
     `answers` and `notes` are all that a user said to this session, oldest first, those of earlier claims included: a
     note is a text to a task that was stuck or out of budget, an answer to no call.
@@ -351,6 +359,7 @@ class Claim(Written, frozen=True, kw_only=True):
     workspace: Workspace | None = None
     waited: Waited | None = None
     can_wait: bool = False
+    day: HostDay | None = None
 
 
 class Heartbeat(Written, frozen=True, kw_only=True):
@@ -746,13 +755,6 @@ class Presence(Request, frozen=True, kw_only=True):
     trouble: Annotated[str, Meta(max_length=4000)] | None = None
 
 
-class HostDay(Written, frozen=True, kw_only=True):
-    """What the queue knows of a host's UTC day: the micro-dollars of each session that began on it there."""
-
-    day: str
-    usd_micros: dict[str, int]
-
-
 class HostReport(Written, frozen=True, kw_only=True):
     """What a host's dashboard says of it: how operators call it, when its worker was heard of, what is wrong there, how
     many processes wait for its processors (the load of the last minute), and what is free on its disk. `at` is its own
@@ -851,7 +853,7 @@ class SessionRates(Written, frozen=True, kw_only=True):
 
 class Wellness(Written, frozen=True, kw_only=True):
     """Whether queue, worker and sync are truly well, and by which observations; what is wrong when they are not, and
-    what nobody observed yet.
+    what was not observed yet.
     """
 
     well: bool

@@ -1,6 +1,6 @@
 """The key of the next claim, on disk before it is sent. A claim whose answer was lost, or whose daemon was killed
-before the folder of its session stood, is asked for again under the same key: that gives the same claim and costs no
-session.
+before the folder of its session stood, is asked for again under the same key: while its lease holds that gives the same
+claim and costs no session, after that the queue says that the key is used up.
 """
 
 import uuid
@@ -20,14 +20,24 @@ class ClaimKey:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # What the process before this one heard is not known.
+        self._is_open = True
 
-    def __call__(self) -> str:
-        """Return the key that is kept; a new one, once it is on disk, where there is none."""
+    def __call__(self) -> tuple[str, bool]:
+        """Return the key that is kept, and whether it was sent before with an unknown end; a new one, once it is on
+        disk, where there is none.
+        """
         kept = durable.read(_Kept, self._path)
+        was_sent = kept is not None and self._is_open
         if kept is None:
             kept = _Kept(key=str(uuid.uuid4()))
             durable.write(self._path, kept)
-        return kept.key
+        self._is_open = True
+        return kept.key, was_sent
+
+    def unused(self) -> None:
+        """Note that nothing was claimed under it: it is as good as new."""
+        self._is_open = False
 
     def used(self) -> None:
         """Forget it: what was claimed under it is kept elsewhere now, or given back."""

@@ -23,6 +23,7 @@ from agent.record import durable
 from agent.record.journal import JournalLocked
 from agent.settings import SessionSettings, Settings
 from wire.client import RequestRefused
+from wire.routes import ClaimWord
 from wire.systemd import Notify
 from wire.types import Claim, ClaimRequest, Exit, Heartbeat, Presence, SessionEnd
 
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class _DayFull(Exception):
-    """A session that has not begun meets a day without sessions left."""
+    """A session meets a day without dollars, or one that has not begun a day without sessions."""
 
 
 class _Cancelled(Exception):
@@ -77,6 +78,7 @@ class Daemon:
     _answered: bool = False
     """Whether the queue answered the last time that it was asked."""
     _recalled: bool = False
+    """Whether the queue said what it knows of this host's day."""
     _has_trouble: bool | None = None
     """Whether the dashboard was told that this host can't work; None: not yet asked of it."""
 
@@ -126,17 +128,7 @@ class Daemon:
             return False
         return self._run_session(lease, outbox) and self._settle(outbox)
 
-    def _recall(self) -> None:
-        """Take over what the queue knows of this host's day, once, and when state.json was lost since: the day's use is
-        not. A dashboard of an earlier release does not say.
-        """
-        if not (self._recalled and self.day.is_kept):
-            with contextlib.suppress(RequestRefused):
-                self.day.learn(self.link(lambda client: client.today(self.host)))
-            self._recalled = True
-
     def _claim(self) -> Claim | None:
-        self._recall()
         if not self.breaker.may_claim():
             self._warn_once(f"nothing is claimed: {self.breaker.trouble}")
             self._say_present()
@@ -155,9 +147,29 @@ class Daemon:
         if full:
             self._warn_once(f"{len(used.sessions)} sessions began today, the limit: only suspended ones go on")
         request = ClaimRequest(host=self.host, suspended_only=full)
+        try:
+            claim = self._claim_once(request)
+        except RequestRefused as error:
+            if error.problem.status != STALE:
+                raise
+            log.info("what was asked for under the last claim's key is over, or never was: a new key is taken")
+            self.claim_key.used()
+            claim = self._claim_once(request)
+        if claim is None:
+            self.claim_key.unused()
+        elif claim.day:
+            self.day.learn(claim.day)
+            self._recalled = True
+        return claim
+
+    def _claim_once(self, request: ClaimRequest) -> Claim | None:
         # On disk before it is sent: what was claimed under it is found again after any kill.
-        key = self.claim_key()
-        return self.link(lambda client: client.claim(request, key=key))
+        key, was_sent = self.claim_key()
+        words = [ClaimWord.AGAIN] if was_sent else []
+        # After a start, and when state.json was lost since: the day's use is not. An earlier dashboard does not say.
+        if not (self._recalled and self.day.is_kept):
+            words.append(ClaimWord.DAY)
+        return self.link(lambda client: client.claim(request, key=key, words=words))
 
     def _say_present(self) -> None:
         """Let the dashboard know that the worker lives, and what keeps it from its work once that lasts; a dashboard of
@@ -199,6 +211,9 @@ class Daemon:
         outbox = self.outboxes.for_session(claim.session.id)
         if not claim.session.new:
             outbox.restore(claim.lease.fence)
+        # What was learned with the claim: it would end at once, and cost the user's attention.
+        if self.day.used.spent >= self._usd_micros_per_day:
+            raise _DayFull("the day's dollars are spent: it waits for the next day")
         # Counted before anything is written: a kill from here on may cost a session, but never gives one too many.
         if outbox.is_empty and not self.day.knows(claim.session.id):
             if len(self.day.used.sessions) >= self.settings.sessions_per_day:
@@ -317,7 +332,7 @@ class Daemon:
             self.breaker.close()
         if outbox.progress.over:
             self.outboxes.clear(outbox.progress.task)
-        log.log(LOUD.get(end.exit, logging.INFO), "session %s: %s", outbox.id, _told(end))
+        log.log(LOUD.get(end.exit, logging.INFO), "session %s: %s", outbox.id, _summary(end))
         return True
 
     def _set_aside(self, outbox: Outbox, error: RequestRefused) -> None:
@@ -347,7 +362,7 @@ class Daemon:
         return round(self.settings.usd_per_day * 1_000_000)
 
 
-def _told(end: SessionEnd) -> str:
+def _summary(end: SessionEnd) -> str:
     """Return an end as a line of the log, without the words of model or user that some reasons are."""
-    told = f"exit {int(end.exit)} after {end.turns} turns, ${end.usd_micros / 1e6:.4f}"
-    return told if end.exit in (Exit.FINISHED, Exit.ASKED, Exit.STUCK) else f"{told}. {end.reason}"
+    summary = f"exit {int(end.exit)} after {end.turns} turns, ${end.usd_micros / 1e6:.4f}"
+    return summary if end.exit in (Exit.FINISHED, Exit.ASKED, Exit.STUCK) else f"{summary}. {end.reason}"

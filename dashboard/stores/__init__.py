@@ -122,9 +122,9 @@ class Store(Protocol):
     """Tasks, their families' budgets, blobs, sessions with their journals, sync runs.
 
     `unclean` says that the last process to use it did not close it; `refused` counts what found no room on the disk
-    since the start; `searches` says that it lists by words and by cost, which others refuse by name. What cannot be
-    written raises `Busy`, `Full` or `Unready`, and has changed nothing; alarms and notices have room of their own on a
-    full disk.
+    since the start; `searches` says that it lists by words and by cost, which others refuse, and name. What cannot
+    be written raises `Busy`, `Full` or `Unready`, and has changed nothing; alarms and notices have room of their own
+    on a full disk.
     """
 
     unclean: bool
@@ -179,6 +179,9 @@ class Store(Protocol):
 
     def running(self) -> list[Record]:
         """Return all that runs: as many as there are holders."""
+
+    def leased(self) -> list[Record]:
+        """Return all that a host holds: what runs, and what was cancelled while it ran and has not ended."""
 
     def waiting_parents(self) -> list[Record]:
         """Return the tasks that wait for subtasks, found by when they are due."""

@@ -80,6 +80,20 @@ def used(events: Iterable[Event]) -> Used:
     return Used(len(settled), sum(_price(data) for data in settled), known[-1] if known else None)
 
 
+def spent(events: Iterable[Event]) -> int:
+    """Return the micro-dollars that a session has spent, requests without a known end at their worst: as its worker
+    counts them.
+    """
+    prices: dict[object, int] = {}
+    for event in events:
+        turn, is_known_cut = event.data.get("turn"), event.kind is EventKind.CUT and "usd_micros" in event.data
+        if event.kind is EventKind.REFUND:
+            prices.pop(turn, None)
+        elif is_known_cut or event.kind in (EventKind.RESERVE, EventKind.SETTLE):
+            prices[turn] = _price(event.data)
+    return sum(prices.values())
+
+
 def used_by_day(events: Iterable[Event]) -> dict[str, Used]:
     """Count settled turns and what they cost by the UTC day that the events name; one without a day counts nowhere."""
     days: dict[str, list[Event]] = {}

@@ -192,6 +192,11 @@ class MemoryStore:
         with self._lock:
             return [record for record in self._records.values() if record.task.state is State.RUNNING]
 
+    def leased(self) -> list[Record]:
+        """Return what a host holds."""
+        with self._lock:
+            return [record for record in self._records.values() if record.is_leased]
+
     def waiting_parents(self) -> list[Record]:
         """Return what waits for subtasks."""
         with self._lock:
@@ -232,7 +237,7 @@ class MemoryStore:
                 rules.require_no_same_work(moved.record, self._unfinished(moved.record.task.dedupe_key))
                 self._put(blobs)
                 self._keep(moved.record)
-                self._tell(old, moved.record)
+                self._notify(old, moved.record)
                 self._change_budget(old.root, moved.budget)
             return moved.record
 
@@ -268,7 +273,7 @@ class MemoryStore:
                 if new is None or new == old:
                     continue
                 self._insert(new) if old is None else self._keep(new)
-                self._tell(old, new)
+                self._notify(old, new)
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests."""
@@ -452,7 +457,7 @@ class MemoryStore:
         """Refuse: what is kept in memory ends with it."""
         raise Unready(f"{path.name}: this queue is kept in memory only; there is nothing to back up")
 
-    def _tell(self, old: Record | None, new: Record) -> None:
+    def _notify(self, old: Record | None, new: Record) -> None:
         held = [notice for notice in self._notices.values() if notice.task == new.task.id]
         if outgoing.concerns(old, new):
             self._post(outgoing.news(old, new, held, self._targets))

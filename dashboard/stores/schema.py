@@ -239,6 +239,11 @@ _DAYS = """
 """What is used of a day's caps."""
 
 
+CANCELLED_LEASED = "state = 'cancelled' AND json_valid(record) AND json_extract(record, '$.reserved') > 0"
+_CANCELLED_LEASED = f"CREATE INDEX cancelled_leased ON tasks (id) WHERE {CANCELLED_LEASED}"
+"""What was cancelled while it ran, until its session has ended: found without looking at all that is over."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -306,6 +311,7 @@ STEPS = (
     _apply(_ASIDE),
     _apply(_ROLES),
     _apply(_DAYS),
+    _apply(_CANCELLED_LEASED),
 )
 
 

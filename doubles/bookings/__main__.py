@@ -4,7 +4,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from doubles.bookings import app
+from doubles.bookings import rest
 from doubles.bookings.dataset import UnreadableFile, load
 from local import serve
 from local.site import BOOKINGS
@@ -14,12 +14,12 @@ def main() -> None:
     """Read the command line and serve; a file that can't be read ends it with exit code 1 and the reason."""
     parser = serve.parser("doubles.bookings", BOOKINGS, description="The booking system's double.")
     parser.add_argument("--file", type=Path, help="bookings from a CSV file: our own columns, or the published set's")
-    parser.add_argument("--seed", type=int, default=app.SEED, help="another season (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=app.COUNT, help="its bookings (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=rest.SEED, help="another season (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=rest.COUNT, help="its bookings (default: %(default)s)")
     parser.add_argument(
         "--first",
         type=date.fromisoformat,
-        default=app.FIRST,
+        default=rest.FIRST,
         metavar="DATE",
         help="its first day (default: %(default)s)",
     )
@@ -30,7 +30,7 @@ def main() -> None:
         if given.check:
             check(given.file)
             return
-        application = app.create(serve.site("bookings", given).state, **source)
+        application = rest.create(serve.site("bookings", given).state, **source)
     except (UnreadableFile, OSError) as error:
         sys.exit(f"bookings: {error}")
     serve.run("bookings", application, given)

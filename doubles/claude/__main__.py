@@ -5,8 +5,8 @@ import sys
 import typing
 from pathlib import Path
 
-from doubles.claude.app import VERSION, create
 from doubles.claude.faults import Odd
+from doubles.claude.messages import VERSION, create
 from doubles.claude.script import load
 from doubles.reading import Invalid
 from local import serve

@@ -2,7 +2,7 @@
 
 import sys
 
-from doubles.google import app
+from doubles.google import services
 from local import serve
 from local.site import GOOGLE
 
@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("--testing", action="store_true", help='publishing status "Testing": credentials live 7 days')
     given = parser.parse_args()
     try:
-        application = app.create(serve.site("google", given).state, testing=given.testing)
+        application = services.create(serve.site("google", given).state, testing=given.testing)
     except ModuleNotFoundError as error:
         sys.exit(f"google: {error}: it needs google-api-python-client, of the group doubles (uv sync)")
     except OSError as error:

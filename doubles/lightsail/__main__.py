@@ -8,8 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from doubles.lightsail.app import create
 from doubles.lightsail.catalog import ZONES
+from doubles.lightsail.endpoint import create
 from local import serve
 from local.hosts import obstacles
 from local.hosts.image import SUITES, USUAL, image_folder

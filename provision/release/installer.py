@@ -210,8 +210,8 @@ def show_steps(news: Iterator[dict[str, Any]], progress: Progress) -> dict[str, 
         if "begin" in event:
             event = _show_step(event["begin"], news, progress)
             continue
-        if told := event.get("note") or event.get("done"):
-            progress.done(told, 0)
+        if text := event.get("note") or event.get("done"):
+            progress.done(text, 0)
         event = next(news, {})
     return event
 

@@ -5,14 +5,14 @@ import sys
 import httpx
 import pytest
 
-from doubles.bookings import app
+from doubles.bookings import rest
 from doubles.bookings.booking import COLUMNS
 from local import serve
 
 
 @pytest.fixture
 def url(tmp_path):
-    with serve.running(app.create(tmp_path)) as url:
+    with serve.running(rest.create(tmp_path)) as url:
         yield url
 
 
@@ -152,7 +152,7 @@ def test_what_was_changed_survives_a_kill_and_the_same_command_line(tmp_path):
 
 def test_another_source_replaces_the_bookings(tmp_path):
     for count in (300, 20):
-        with serve.running(app.create(tmp_path, count=count)) as url:
+        with serve.running(rest.create(tmp_path, count=count)) as url:
             token = httpx.get(f"{url}/_local/token").json()["token"]
             answer = httpx.get(f"{url}/v1/bookings", headers={"Authorization": f"Bearer {token}"}).json()
             assert answer["total"] == count

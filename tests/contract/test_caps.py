@@ -121,12 +121,12 @@ def test_no_dollar_is_given_out_over_the_cap_by_hosts_that_race(store, hosts):
     assert store.day(DAY) == DayUse(len(found), 12_000_000)
 
 
-def test_a_cancelled_task_gives_back_what_it_did_not_spend(store, hosts):
+def test_a_cancelled_task_gives_back_what_it_did_not_spend_once_its_session_has_ended(store, hosts):
     (queue,) = hosts(sessions_per_day=0, usd_per_day=5)
     add(queue, 2)
     held = claim(queue)
     queue.cancel(held.task.id)
-    assert store.day(DAY).usd_micros == 0
+    assert store.day(DAY).usd_micros == 5_000_000
     end(queue, held, Exit.FENCED, usd_micros=700)
     assert store.day(DAY).usd_micros == 700
 

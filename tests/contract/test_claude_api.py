@@ -12,7 +12,7 @@ import anthropic
 import pytest
 import urllib3
 
-from doubles.claude.app import VERSION, create
+from doubles.claude.messages import VERSION, create
 from local.process import wait_until
 from local.serve import running
 from tests.papers import pdf, png

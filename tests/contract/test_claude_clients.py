@@ -16,8 +16,8 @@ import pytest
 import urllib3
 from anthropic import beta_tool
 
-from doubles.claude.app import VERSION, create
 from doubles.claude.betas import CLIENTS, KNOWN
+from doubles.claude.messages import VERSION, create
 from doubles.claude.script import load
 from doubles.reading import Invalid
 from local.serve import running

@@ -243,6 +243,7 @@ def test_nothing_ever_reads_the_whole_table(store, wire, tmp_path):
         lambda: store.catch_up(["mail", "chat"], SECONDS),
         lambda: store.prune(Before(tasks=SECONDS + 1, journals=SECONDS + 1, sync_runs=SECONDS)),
         store.running,
+        store.leased,
         store.damaged,
         lambda: store.back_up(tmp_path / "copy.db"),
         store.prove,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard import role_lease
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.beside import Beside
 from dashboard.record import Conflict
 from dashboard.settings import Notify, OffBox, Settings

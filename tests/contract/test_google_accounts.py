@@ -8,7 +8,7 @@ import pytest
 from google.auth.exceptions import RefreshError
 from google.oauth2 import service_account
 
-from doubles.google import app
+from doubles.google import services
 from local import serve
 
 SHEETS = "https://www.googleapis.com/auth/spreadsheets"
@@ -16,7 +16,7 @@ SHEETS = "https://www.googleapis.com/auth/spreadsheets"
 
 @pytest.fixture
 def url(tmp_path):
-    with serve.running(app.create(tmp_path)) as url:
+    with serve.running(services.create(tmp_path)) as url:
         yield url
 
 
@@ -73,7 +73,7 @@ def test_an_older_key_of_an_account_gets_no_token(url, key_file):
 
 
 def test_an_assertion_that_was_made_long_ago_is_refused_by_its_time(url, key_file, tmp_path):
-    late = app.create(tmp_path, clock=lambda: time.time() + 7200)
+    late = services.create(tmp_path, clock=lambda: time.time() + 7200)
     with serve.running(late) as later, pytest.raises(RefreshError, match="iat and exp"):
         token(key_file, later)
 

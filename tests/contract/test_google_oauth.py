@@ -12,7 +12,7 @@ from google.auth.exceptions import RefreshError
 from google.oauth2.credentials import Credentials
 from google_auth_oauthlib.flow import Flow
 
-from doubles.google import app
+from doubles.google import services
 from local import serve
 
 SHEETS = "https://www.googleapis.com/auth/spreadsheets"
@@ -38,7 +38,7 @@ def clock():
 
 @pytest.fixture
 def url(tmp_path, clock):
-    with serve.running(app.create(tmp_path, clock=clock)) as url:
+    with serve.running(services.create(tmp_path, clock=clock)) as url:
         yield url
 
 

@@ -6,7 +6,7 @@ from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from doubles.google import app
+from doubles.google import services
 from local import serve
 
 SYNC = "sync@hotel.example"
@@ -14,7 +14,7 @@ SYNC = "sync@hotel.example"
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    with serve.running(app.create(tmp_path_factory.mktemp("google"))) as url:
+    with serve.running(services.create(tmp_path_factory.mktemp("google"))) as url:
         yield url
 
 

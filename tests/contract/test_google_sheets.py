@@ -15,7 +15,7 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 from requests.adapters import HTTPAdapter
 
-from doubles.google import app
+from doubles.google import services
 from local import serve
 
 GOOGLE = "https://sheets.googleapis.com"
@@ -35,7 +35,7 @@ class Detour(HTTPAdapter):
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    with serve.running(app.create(tmp_path_factory.mktemp("google"))) as url:
+    with serve.running(services.create(tmp_path_factory.mktemp("google"))) as url:
         yield url
 
 
@@ -454,13 +454,13 @@ def test_a_long_sheet_is_shown_in_pages(raw, service, key):
 
 def test_what_was_written_survives_a_restart(tmp_path):
     state = tmp_path / "state"
-    with serve.running(app.create(state)) as url:
+    with serve.running(services.create(state)) as url:
         info = httpx.post(f"{url}/_local/tokens").json()
         headers = {"Authorization": f"Bearer {info['token']}"}
         key = httpx.post(f"{url}/v4/spreadsheets", headers=headers, json={}).json()["spreadsheetId"]
         address = f"/v4/spreadsheets/{key}/values/A1"
         httpx.put(f"{url}{address}?valueInputOption=RAW", headers=headers, json={"values": [["kept"]]})
-    with serve.running(app.create(state)) as url:
+    with serve.running(services.create(state)) as url:
         assert httpx.get(url + address, headers=headers).json()["values"] == [["kept"]]
 
 

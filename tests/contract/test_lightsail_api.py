@@ -12,8 +12,8 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 
-from doubles.lightsail.app import create
 from doubles.lightsail.calls import CALLS
+from doubles.lightsail.endpoint import create
 from doubles.lightsail.meter import Sample
 from doubles.lightsail.records import Instance
 from local.serve import running

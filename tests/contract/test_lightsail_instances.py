@@ -9,8 +9,8 @@ import boto3
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_identity
 
-from doubles.lightsail.app import create
 from doubles.lightsail.calls import CALLS
+from doubles.lightsail.endpoint import create
 from local.hosts.image import image_folder
 from local.process import wait_until
 from local.serve import running

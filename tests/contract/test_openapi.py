@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
 
 from dashboard import openapi
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.tokens import accepting

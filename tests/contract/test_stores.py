@@ -168,6 +168,21 @@ def test_what_runs_is_found_and_no_more_once_it_has_ended(store):
     assert store.running() == [second]
 
 
+def test_what_was_cancelled_while_it_ran_is_held_until_its_session_has_ended_or_is_lost(store):
+    first, second, third = (claim(store, add(store, number), f"S{number}") for number in (1, 2, 3))
+    for record in (second, third):
+        change(store, record.task.id, rules.cancel)
+    change(store, add(store, 4), rules.cancel)
+    assert [record.task.id for record in store.leased()] == [record.task.id for record in (first, second, third)]
+    end(store, store.get(second.task.id), Exit.FENCED)
+    lost = store.get(third.task.id)
+    for _ in range(2):
+        store.change(third.task.id, Move(lambda record, _: rules.let_go(record, lost.holder, 7, NOW)))
+    assert store.leased() == [first]
+    assert store.get(third.task.id).task.usd_micros_spent == 7
+    assert store.tasks(TaskFilter(state=State.CANCELLED)) == [store.get(task(n).task.id) for n in (4, 3, 2)]
+
+
 def test_a_familys_unfinished_members_are_found_but_its_root(store):
     parent = add(store, 1)
     child, done = add(store, 2, parent=parent), add(store, 3, parent=parent)
@@ -513,6 +528,7 @@ MOVES = st.one_of(
     st.tuples(st.just("end"), st.sampled_from(FAMILY), st.tuples(st.sampled_from(list(Exit)), st.integers(0, 100))),
     st.tuples(st.just("reply"), st.sampled_from(FAMILY), st.integers(0, 50)),
     st.tuples(st.sampled_from(["cancel", "retry"]), st.sampled_from(FAMILY), st.none()),
+    st.tuples(st.just("lose"), st.sampled_from(FAMILY), st.integers(0, 100)),
     st.tuples(st.just("edit"), st.sampled_from(FAMILY), st.tuples(st.integers(1, 4), st.integers(1, 150))),
     st.tuples(
         st.just("prune"), st.just(FAMILY[0]), st.sampled_from([Before(tasks=LATER), Before(journals=LATER), Before()])
@@ -535,10 +551,13 @@ def make_move(store, step, move):  # noqa: PLR0911 - one for each move
             record = claim(store, task_id, f"S{step:03}", past=past)
             if record.task.state is State.RUNNING:
                 held = len(store.events(record.session.id))
-                store.deliver(record.session.id, record.task.fence, [event(held + 1, of=number % 2)])
+                may = record.session.usd_micros + record.reserved
+                store.deliver(record.session.id, record.task.fence, [event(held + 1, of=number % 2, may_spend=may)])
             return record
         if name == "end":
             return end_by_share(store, store.get(task_id), *with_)
+        if name == "lose":
+            return lose(store, store.get(task_id), with_)
         if name == "edit":
             wanted = Edit(priority=with_[0], sessions=with_[0], usd_micros=with_[1])
             move = Move(lambda record, left: rules.edit(record, left, wanted, None, NOW), needs_budget=True)
@@ -555,10 +574,25 @@ def end_by_share(store, held, code, percent):
     """End a session that spent so much of what it had reserved."""
     if held.session is None:
         return None
-    spent = held.session.usd_micros + held.reserved * percent // 100
+    spent = spent_by(store, held, percent)
     texts = [f"{word} {percent % 3}".encode() for word in ("result", "checkpoint")]
     left = rules.Left(result=digest(texts[0]), checkpoint=digest(texts[1]))
     return end(store, held, code, left, texts, question=Question(tool_use_id="tu", text="?"), usd_micros=spent)
+
+
+def spent_by(store, held, percent):
+    """What a session spent in all, of what it was told that it may."""
+    so_far, events = held.session.usd_micros, store.events(held.session.id)
+    return so_far + max(0, events[-1].data["may_spend"] - so_far if events else 0) * percent // 100
+
+
+def lose(store, held, percent):
+    """Let go of a cancelled task whose holder is lost; its journal knows all that it spent."""
+    if held.session is None or held.task.state is not State.CANCELLED:
+        return None
+    spent = spent_by(store, held, percent)
+    store.deliver(held.session.id, held.task.fence, [event(len(store.events(held.session.id)) + 1, may_spend=spent)])
+    return store.change(held.task.id, Move(lambda record, _: rules.let_go(record, held.holder, spent, NOW)))
 
 
 def pruned(store, before):

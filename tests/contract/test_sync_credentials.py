@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import urllib3
 
-from doubles.google.app import create
+from doubles.google.services import create
 from local.serve import running
 from sync.credentials import read, refresh
 from sync.failure import SyncFailed

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 import urllib3
 
-from doubles.google.app import create
+from doubles.google.services import create
 from local.serve import running
 from sync.api import Api
 from sync.batch import Batch, NewRow, Target, entered

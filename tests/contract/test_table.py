@@ -13,7 +13,7 @@ import pytest
 from dashboard import copy as copying
 from dashboard import opening
 from dashboard import restore as putting_back
-from dashboard.app import utc_now
+from dashboard.application import utc_now
 from dashboard.backup import Backups
 from dashboard.record import Lost, Unready
 from dashboard.settings import Settings

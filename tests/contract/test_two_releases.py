@@ -10,7 +10,7 @@ import urllib3
 
 from agent.daemon import day, outcome
 from dashboard import outgoing, record, role_lease
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.browser import Browser

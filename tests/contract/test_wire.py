@@ -3,15 +3,17 @@
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from tests.tokens import accepting
 from wire.client import Client, RequestRefused, Unreachable
+from wire.routes import ClaimWord
 from wire.secret import Secret
 from wire.types import (
     AskedBudget,
@@ -233,6 +235,17 @@ def test_a_worker_that_lives_and_a_sync_that_failed_are_known(client):
     assert client.today("h").usd_micros == {}
     client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED))
     assert client.wellness().well is False
+
+
+def test_a_claim_asked_for_again_is_the_same_or_none(client):
+    client.add_task(NewTask(title="t"))
+    here = ClaimRequest(host="h")
+    claim = client.claim(here, key="k", words=[ClaimWord.DAY])
+    assert claim.day.usd_micros == {}
+    assert client.claim(here, key="k", words=[ClaimWord.AGAIN]) == replace(claim, day=None)
+    client.end(claim.session.id, SessionEnd(fence=1, exit=Exit.DRAINED))
+    assert status(client.claim, here, key="k") == 409
+    assert status(client.claim, here, key="unheard of", words=[ClaimWord.AGAIN, ClaimWord.DAY]) == 409
 
 
 def test_how_sessions_ended_is_counted_by_day_week_and_month(client):

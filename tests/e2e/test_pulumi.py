@@ -11,7 +11,7 @@ import boto3
 import pytest
 import urllib3
 
-from doubles.lightsail import app
+from doubles.lightsail import endpoint
 from local import environment, tools
 from local.hosts.image import image_folder
 from local.process import wait_until
@@ -83,7 +83,7 @@ def local() -> Iterator[Project]:
     with temporary_site() as site:
         project = Project(site)
         project.stack("local")
-        with running(app.create(site.state / "lightsail", image_folder(), site)) as url:
+        with running(endpoint.create(site.state / "lightsail", image_folder(), site)) as url:
             project.set("endpoint", url)
             project.url = url
             project.client = boto3.client(

@@ -23,8 +23,8 @@ from tests.contract.test_stores import FAMILY, make_move, require_all_that_is_na
 from wire.types import Exit
 
 HOSTS, MOVES = 4, 25
-NAMES = {"claim": 8, "end": 12, "edit": 2, "reply": 2, "retry": 2, "add": 1}
-"""What is moved, and how often. Nothing is cancelled: what such a session still spends comes on top (decision 123)."""
+NAMES = {"claim": 8, "end": 12, "edit": 2, "reply": 2, "retry": 2, "add": 1, "cancel": 1, "lose": 1}
+"""What is moved, and how often. What is cancelled and lost had spent all: of less, its end might tell of more later."""
 FAULTS = {"throttled": 2, "500": 1, "500 after": 2, "lost after": 2, "killed": 5, "killed after": 5}
 FAULTY = 0.9
 """Of all moves: one of their first writes goes wrong."""
@@ -49,7 +49,8 @@ def move(chance):
     """Return a move as `make_move` has it."""
     name = chance.choices([*NAMES], [*NAMES.values()])[0]
     with_ = {
-        "add": None, "retry": None, "claim": chance.choice([0, 0, 120]), "reply": chance.randrange(50),
+        "add": None, "retry": None, "cancel": None, "lose": 100,
+        "claim": chance.choice([0, 0, 120]), "reply": chance.randrange(50),
         "end": (chance.choice(list(Exit)), chance.randrange(101)),
         "edit": (chance.randrange(1, 5), chance.randrange(1, 151)),
     }  # fmt: skip

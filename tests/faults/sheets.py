@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from doubles.google import app
+from doubles.google import services
 from local import serve
 from local.site import GOOGLE
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser = serve.parser("tests.faults.sheets", GOOGLE, description="Google's double, which notes its calls.")
     parser.add_argument("--noted", type=Path, required=True, help="the file of the calls")
     given = parser.parse_args()
-    application = app.create(serve.site("google", given).state)
+    application = services.create(serve.site("google", given).state)
     application.user_middleware.append(Middleware(Noted, file=given.noted))
     serve.run("google", application, given)
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from doubles.claude.app import create
+from doubles.claude.messages import create
 from doubles.claude.script import load
 from local.serve import running
 from tests import dynamo

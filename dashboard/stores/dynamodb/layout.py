@@ -1,6 +1,7 @@
 """What is where in the table, and how a record becomes an item of at most a kilobyte. Pure.
 
-One table with two sparse indexes. `queue` finds what is due: tasks that may be claimed, notices to be sent. `states`
+One table with two sparse indexes. `queue` finds what is due: tasks that may be claimed, notices to be sent, cancelled
+tasks that a host still holds. `states`
 lists tasks by state, and notices by when they were sent. Their keys are spread over `SHARDS`, because a table takes
 only so many writes a second under one key; a heartbeat changes no key of either, and so costs one unit.
 
@@ -38,12 +39,15 @@ GONE_AT = "gone"
 """The attribute by which DynamoDB deletes an item by itself, some time after that second since 1970."""
 KEPT_DAYS = 40
 """How long after a day what is used of its caps is kept: an end after a long rest still gives back to it."""
+# Never another number: under which key an item is follows from it, and what is there would not be found.
 SHARDS = 4
 FOLDED = 560
 """Bytes of a record in its item, compressed: with keys and indexes it stays below a kilobyte, the unit of a write."""
 OTHER = "other"
 """Where tasks of a state are listed that only another release knows."""
 KNOWN = (*(state.value for state in State), OTHER)
+LEASED = "leased"
+"""Where the queue's index has what was cancelled while it ran: few, for seconds, so that one key suffices."""
 META = "META"
 PROOF, RUN_COUNT, LAST_SUCCESS = Key("CONFIG", "proof"), Key("CONFIG", "runs"), Key("CONFIG", "success")
 _RECORD, _TASK = (
@@ -81,9 +85,9 @@ def shard(name: str) -> int:
     return zlib.crc32(name.encode()) % SHARDS
 
 
-def shards(of: str) -> list[str]:
+def shards(kind: str) -> list[str]:
     """Return the keys of all shards of one kind."""
-    return [f"{of}#{number}" for number in range(SHARDS)]
+    return [f"{kind}#{number}" for number in range(SHARDS)]
 
 
 def task_key(task_id: str) -> Key:
@@ -137,6 +141,8 @@ def indexed(record: Record) -> Item:
     at = shard(task.id)
     state = task.state.value if task.state.is_known else OTHER
     found: Item = {"lk": f"{state}#{at}", "ls": task.id, "rq": None, "rs": None, "go": None}
+    if task.state is State.CANCELLED and record.is_leased:
+        return {**found, "rq": LEASED, "rs": task.id}
     if task.state is not State.QUEUED:
         return found
     rank = f"{9 - task.priority}#{task.id}"

@@ -24,7 +24,7 @@ from agent.daemon.spawn import Process, Release
 from agent.daemon.travel import Workspaces
 from agent.daemon.worker import Daemon
 from agent.settings import Settings
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.beside import Beside
 from dashboard.settings import Settings as DashboardSettings
 from dashboard.stores.memory import MemoryStore

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from doubles.claude.app import create
+from doubles.claude.messages import create
 from local.serve import running
 
 

@@ -9,7 +9,7 @@ from agent.daemon.link import DashboardAway, Link
 from agent.daemon.outbox import BROKEN_OFF, Outbox, Outboxes
 from agent.daemon.travel import Workspaces
 from agent.record.journal import Journal
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Settings
 from dashboard.stores.memory import MemoryStore
 from local.serve import running

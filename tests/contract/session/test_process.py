@@ -17,7 +17,7 @@ from agent.record.journal import Journal, read
 from agent.session.__main__ import _session, _to_the_end
 from agent.session.drain import Drain
 from agent.settings import SessionSettings, Settings
-from doubles.claude.app import create
+from doubles.claude.messages import create
 from local.serve import running
 from tests.papers import pdf, png
 from wire.types import Answer, Budget, Claim, EventKind, Exit, File, Grant, Lease, State, Subtask, Task, Waited

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from doubles.bookings.app import create
+from doubles.bookings.rest import create
 from local.serve import running
 from sync import settings
 from sync.source import read

@@ -9,7 +9,7 @@ from msgspec import structs
 from rich.console import Console
 
 from agent.sandbox.egress import listener
-from doubles.lightsail.app import create
+from doubles.lightsail.endpoint import create
 from local import tools
 from local.hosts import disk
 from local.hosts.image import SUITES, USUAL, image_folder

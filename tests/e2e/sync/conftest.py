@@ -15,10 +15,10 @@ import pytest
 import urllib3
 from starlette.concurrency import run_in_threadpool
 
-from dashboard.app import create as dashboard
+from dashboard.application import create as dashboard
 from dashboard.stores.sqlite import SqliteStore
-from doubles.bookings.app import create as bookings
-from doubles.google.app import create as google
+from doubles.bookings.rest import create as bookings
+from doubles.google.services import create as google
 from local.serve import running
 from tests.tokens import accepting
 from wire.client import Client

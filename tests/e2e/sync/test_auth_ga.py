@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
-from doubles.google.app import create
+from doubles.google.services import create
 from local.serve import running
 from sync.auth_ga import _synced, main
 from sync.failure import SyncFailed

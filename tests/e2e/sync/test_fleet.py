@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.app import create as dashboard
+from dashboard.application import create as dashboard
 from dashboard.stores.dynamodb.store import DynamoStore
 from dashboard.stores.dynamodb.table import Table
 from local.serve import running

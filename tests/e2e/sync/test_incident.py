@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.app import create as dashboard
+from dashboard.application import create as dashboard
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from sync.__main__ import main

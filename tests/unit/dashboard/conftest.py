@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.queue import Queue
 from dashboard.settings import Settings
 from dashboard.stores.memory import MemoryStore

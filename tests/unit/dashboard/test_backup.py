@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dashboard.app import create, utc_now
+from dashboard.application import create, utc_now
 from dashboard.backup import Backups, chosen, copies
 from dashboard.copy import copy
 from dashboard.copy import main as copying

@@ -12,7 +12,7 @@ import pytest
 import urllib3
 
 from dashboard import callers, server
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.callers import Callers
 from dashboard.settings import Settings
 from tests.tokens import accepting

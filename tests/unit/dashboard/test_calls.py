@@ -5,7 +5,7 @@ import urllib3
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.calls import Index
 from dashboard.stores.memory import MemoryStore
 from local.serve import running

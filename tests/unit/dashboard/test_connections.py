@@ -12,7 +12,7 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 
 from dashboard import server
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.connections import Connection, Limits, Owes
 from dashboard.settings import Settings
 from local.process import wait_until

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running

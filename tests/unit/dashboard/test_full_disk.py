@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from dashboard.__main__ import main
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.queue import Queue
 from dashboard.record import Full
 from dashboard.settings import Notify, Settings

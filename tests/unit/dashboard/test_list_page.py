@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from dashboard import bulk, list_page
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Recurring, Settings, Template
 from dashboard.stores.listing import Bounds
 from dashboard.stores.memory import MemoryStore

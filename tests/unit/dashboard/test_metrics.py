@@ -10,7 +10,7 @@ import urllib3
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from dashboard import metrics
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.beside import Beside
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore

@@ -7,7 +7,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.retention import Before

@@ -89,9 +89,9 @@ class CountingStore:
     def __init__(self, store):
         self._store, self.changes, self.looks = store, 0, 0
 
-    def running(self):
+    def leased(self):
         self.looks += 1
-        return self._store.running()
+        return self._store.leased()
 
     def __getattr__(self, name):
         return getattr(self._store, name)
@@ -174,17 +174,6 @@ def test_an_empty_result_is_a_result(queue):
     add(queue)
     held = queue.claim(ANYONE)
     assert queue.end(held.session.id, SessionEnd(fence=1, exit=Exit.FINISHED, result="")).result == ""
-
-
-def test_the_same_key_gives_the_same_claim_while_its_holder_runs(queue):
-    for number in range(2):
-        add(queue, title=f"t{number}")
-    first = queue.claim(ANYONE, "k")
-    assert queue.claim(ANYONE, "k") == first
-    assert queue.claim(ANYONE, "other").task.id != first.task.id
-    queue.end(first.session.id, SessionEnd(fence=1, exit=Exit.DRAINED))
-    again = queue.claim(ANYONE, "k")
-    assert (again.session.id, again.lease.fence, again.session.new) == (first.session.id, 2, False)
 
 
 def test_cancelling_a_task_cancels_what_it_made_and_nothing_else(queue):

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from dashboard import rules
 from dashboard.record import (
+    NO_CHANGE,
     NOTHING,
     Conflict,
     FamilyBudget,
@@ -587,12 +588,30 @@ def test_an_end_gives_the_family_back_what_was_reserved_and_not_spent():
     assert (change.sessions, change.usd_micros, change.reserved) == (0, 700, -1000)
 
 
-def test_a_cancel_gives_the_family_back_all_that_was_reserved():
+def test_a_cancel_of_what_runs_frees_nothing_until_its_session_has_ended():
     running = claimed(queued(budget=AskedBudget(usd_micros=1000)))
     cancelled = rules.cancel(running, NOW)
-    assert (cancelled.reserved, budget_change(running, cancelled).usd_micros) == (0, 1000)
-    late = budget_change(cancelled, ended(cancelled, usd_micros=300))
-    assert (late.usd_micros, late.reserved) == (-300, 0)
+    assert (cancelled.reserved, budget_change(running, cancelled)) == (1000, NO_CHANGE)
+    change = budget_change(cancelled, ended(cancelled, usd_micros=300))
+    assert (change.usd_micros, change.reserved) == (700, -1000)
+
+
+def test_what_a_lost_holder_of_a_cancelled_task_had_reserved_is_freed_but_for_what_it_spent():
+    cancelled = rules.cancel(claimed(queued(budget=AskedBudget(usd_micros=1000))), NOW)
+    lost = rules.let_go(cancelled, cancelled.holder, 300, NOW)
+    change = budget_change(cancelled, lost)
+    assert (change.usd_micros, change.reserved, lost.task.state) == (700, -1000, State.CANCELLED)
+    assert rules.let_go(lost, lost.holder, 400, NOW) is lost
+    # What comes late of it is booked on top.
+    assert budget_change(lost, ended(lost, usd_micros=350)).usd_micros == -50
+
+
+def test_only_a_cancelled_tasks_own_holder_is_let_go_of():
+    running = claimed()
+    assert rules.let_go(running, running.holder, 1, NOW) is running
+    cancelled = rules.cancel(running, NOW)
+    other = cancelled.holder._replace(beat=cancelled.beat + 1)
+    assert rules.let_go(cancelled, other, 1, NOW) is cancelled
 
 
 def test_a_child_whose_family_has_no_money_comes_to_a_user():

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import urllib3
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Settings
 from dashboard.signin import CODES, COOKIE, SIGN_INS, SignIns
 from local.serve import running

@@ -57,8 +57,11 @@ def test_a_waiting_task_holds_no_lease_and_no_money_and_its_subtasks_run_first(f
 
 def test_its_session_goes_on_with_what_became_of_each(family):
     family.work(result="one", files=(File(name="a.csv", content=b"1"),))
-    assert family.queue.claim(ANYONE).task.title == "child 2"  # not yet the parent
+    second = family.queue.claim(ANYONE)
+    assert second.task.title == "child 2"  # not yet the parent
     family.queue.cancel(family.children[1])
+    assert family.queue.claim(ANYONE) is None  # its session may still be spending
+    family.end(second, Exit.FENCED)
     claim = family.queue.claim(ANYONE)
     assert (claim.task.id, claim.session.id, claim.session.new) == (family.parent, family.claim.session.id, False)
     assert claim.task.sessions_used == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Settings
 from dashboard.tokens import RIGHTS, Tokens, rights
 from local.serve import running

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.sqlite import SqliteStore
 from local.process import wait_until

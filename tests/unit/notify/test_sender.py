@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
 from local.serve import running

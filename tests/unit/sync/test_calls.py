@@ -4,12 +4,13 @@ import gzip
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
+import tracemalloc
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from doubles.git.identity import identity
-from sync.calls import NoAnswer, Origin
+from sync.calls import ANSWER_BYTES, NoAnswer, Origin
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -32,7 +33,8 @@ class Host:
             with connection, connection.makefile("rb") as sent:
                 for answer in answers:
                     self.asked.append((number, self._request(sent)))
-                    connection.sendall(answer)
+                    with suppress(OSError):  # of one that is too large the rest is not taken
+                        connection.sendall(answer)
             self.ended.release()
 
     def _request(self, sent):
@@ -97,6 +99,31 @@ def test_an_answer_is_asked_for_and_taken_packed():
 def test_a_packed_answer_that_is_not_whole_is_none():
     with host([packed(gzip.compress(b"ok" * 1000)[:-9])]) as (_, origin), pytest.raises(NoAnswer):
         origin.ask("GET", "/v4", {}, None)
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_an_answer_that_is_too_large_is_none_and_not_held_however_little_was_sent(is_packed):
+    huge = b" " * (3 * ANSWER_BYTES)
+    plain = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(huge)
+    answer = packed(gzip.compress(huge, 1)) if is_packed else plain + huge[: ANSWER_BYTES + 2**18]
+    del huge
+    with host([answer], [OK]) as (_, origin):
+        tracemalloc.start()
+        try:
+            with pytest.raises(NoAnswer, match=f"larger than {ANSWER_BYTES // 2**20} MB"):
+                origin.ask("GET", "/v4", {}, None)
+            assert tracemalloc.get_traced_memory()[1] < 1.5 * ANSWER_BYTES
+        finally:
+            tracemalloc.stop()
+        assert origin.ask("GET", "/v4", {}, None) == (200, b"ok")
+
+
+def test_an_answer_in_chunks_is_read_whole():
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    with host([chunked, chunked[:-12]]) as (_, origin):
+        assert origin.ask("GET", "/v4", {}, None) == (200, b"abcde")
+        with pytest.raises(NoAnswer):
+            origin.ask("GET", "/v4", {}, None)
 
 
 def test_an_answer_that_leads_elsewhere_is_given_as_it_is():

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from dashboard import app as dashboard
+from dashboard import application as dashboard
 from dashboard.stores.memory import MemoryStore
 from doubles.bookings.generator import season
-from doubles.google.app import create
+from doubles.google.services import create
 from local.serve import running
 from tests.tokens import accepting
 from trial.people import Editor, Otherwise, People

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from agent.daemon.breaker import Breaker
 from agent.daemon.claim_key import ClaimKey
@@ -14,6 +15,7 @@ from agent.daemon.worker import Daemon
 from agent.record.journal import Journal
 from agent.settings import Settings
 from wire.client import RequestRefused
+from wire.routes import ClaimWord
 from wire.systemd import Notify
 from wire.types import Acknowledged, Budget, Claim, Grant, HeartbeatReply, HostDay, Lease, Problem, State, Task
 
@@ -43,7 +45,8 @@ class Queue:
     def __init__(self):
         self.claims, self.errors = [], {}
         self.asked, self.beats, self.records, self.created, self.ends, self.calls = [], [], {}, [], {}, []
-        self.keys, self.troubles, self.known = [], [], {}
+        self.keys, self.words, self.used_up, self.troubles, self.known = [], [], [], [], {}
+        self.knows_days = True
         self.cancelled = False
         self.files = {}
 
@@ -52,19 +55,21 @@ class Queue:
         if name in self.errors:
             raise self.errors[name]
 
-    def claim(self, request, *, key):
-        self._call("claim")
+    def claim(self, request, *, key, words):
         self.asked.append(request)
         self.keys.append(key)
-        return self.claims.pop(0) if self.claims else None
+        self.words.append(words)
+        self._call("claim")
+        if key in self.used_up:
+            raise refused(409)
+        if not self.claims:
+            return None
+        day = HostDay(day="2026-05-13", usd_micros=self.known) if ClaimWord.DAY in words and self.knows_days else None
+        return replace(self.claims.pop(0), day=day)
 
     def present(self, presence):
         self._call("present")
         self.troubles.append(presence.trouble)
-
-    def today(self, _host):
-        self._call("today")
-        return HostDay(day="2026-05-13", usd_micros=self.known)
 
     def heartbeat(self, task, beat):
         self._call("heartbeat")

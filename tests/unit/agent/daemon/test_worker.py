@@ -7,6 +7,7 @@ from agent.daemon.worker import DRAIN_S, OVERTIME_S
 from agent.record import durable
 from agent.settings import SessionSettings
 from wire.client import Unreachable
+from wire.routes import ClaimWord
 from wire.types import EventKind, Exit
 
 HEADER = (EventKind.HEADER, {})
@@ -164,11 +165,31 @@ def test_a_claim_whose_answer_was_lost_is_asked_again_under_its_key_by_the_next_
     assert not host.daemon().step()
     host.clock.now += 60
     queue.errors.clear()
-    taken = []
-    queue.claim = lambda _request, *, key: taken.append(key)
+    daemon = host.daemon()
+    daemon.step()
+    daemon.step()
+    assert queue.keys == [queue.keys[0]] * 3
+    # No work: what is unused is no more in doubt.
+    assert [ClaimWord.AGAIN in words for words in queue.words] == [False, True, False]
+
+
+def test_a_claim_whose_answer_is_lost_to_a_running_daemon_is_asked_again_as_that(host, queue):
+    daemon = host.daemon()
+    daemon.step()
+    queue.errors["claim"] = Unreachable("no answer")
+    daemon.step()
+    host.clock.now += 60
+    queue.errors.clear()
+    daemon.step()
+    assert [ClaimWord.AGAIN in words for words in queue.words] == [False, False, True]
+
+
+def test_a_key_that_is_used_up_is_replaced_at_once(host, queue, work):
     host.daemon().step()
-    host.daemon().step()
-    assert taken == [host.daemon().claim_key()] * 2  # no work: the key is unused
+    queue.used_up = [queue.keys[0]]
+    _, worked = work(host.claim())
+    assert (worked, queue.keys[1], queue.keys[2] != queue.keys[0]) == (True, queue.keys[0], True)
+    assert [ClaimWord.AGAIN in words for words in queue.words] == [False, True, False]
 
 
 def test_a_daemon_that_was_killed_before_the_folder_stood_gets_the_same_claim(host, queue, work):
@@ -281,27 +302,30 @@ def test_a_host_that_lost_its_count_goes_on_from_the_queues(host, queue, work):
     daemon.step()
     assert (daemon.day.used.sessions, daemon.day.used.spent) == (("S8", "S9", "S1"), 1400)
     assert queue.asked[-1].suspended_only
-    assert queue.calls.count("today") == 1
+    assert [ClaimWord.DAY in words for words in queue.words] == [True, False]
+
+
+@pytest.mark.parametrize("limit", [{"sessions_per_day": 2}, {"usd_per_day": 0.0007}])
+def test_a_claim_that_says_that_the_day_is_used_up_is_given_back_and_costs_nothing(host, queue, work, limit):
+    queue.known = {"S8": 300, "S9": 400}
+    daemon, worked = work(host.claim(), **limit)
+    assert (worked, host.sessions, daemon.day.used.sessions) == (False, [], ("S8", "S9"))
+    assert (queue.ends["S1"].exit, queue.ends["S1"].not_before) == (Exit.UNAVAILABLE, "2026-05-14T00:00:00Z")
 
 
 def test_a_count_that_is_lost_while_the_daemon_runs_is_taken_from_the_queue_again(host, queue, work):
     daemon, _ = work(host.claim(), sessions_per_day=1)
     queue.known = {"S1": 700}
     (host.state / "state.json").unlink()
+    queue.claims = [host.claim(2)]
     assert not daemon.step()
     assert (daemon.day.used.sessions, daemon.day.used.spent) == (("S1",), 700)
+    daemon.step()
     assert queue.asked[-1].suspended_only
 
 
-def test_a_host_that_has_used_nothing_asks_for_its_day_once(host, queue):
-    daemon = host.daemon()
-    daemon.step()
-    daemon.step()
-    assert queue.calls.count("today") == 1
-
-
 def test_a_dashboard_of_an_earlier_release_knows_no_day(host, queue, work):
-    queue.errors["today"] = host.refused(404)
+    queue.knows_days = False
     daemon, worked = work(host.claim())
     assert (worked, daemon.day.used.sessions) == (True, ("S1",))
 

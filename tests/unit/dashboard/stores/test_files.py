@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from dashboard.app import create, utc_now
+from dashboard.application import create, utc_now
 from dashboard.queue import Queue
 from dashboard.record import Busy, Damaged, Full, Lost, Unready, moment
 from dashboard.settings import Notify, Settings

@@ -174,6 +174,7 @@ def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_
         for statement in (
             "DROP INDEX members",
             "DROP INDEX keys_of",
+            "DROP INDEX cancelled_leased",
             "DROP TABLE unnamed",
             "DROP TABLE spent",
             "DROP TABLE aside",

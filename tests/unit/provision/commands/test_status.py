@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.stores import ALL_TASKS
 from dashboard.stores.memory import MemoryStore
 from local.serve import running

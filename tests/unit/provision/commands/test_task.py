@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from provision.commands import options, task, task_lines

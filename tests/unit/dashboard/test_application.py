@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dashboard.app import create
+from dashboard.application import create
 from dashboard.guard import HEADERS
 from dashboard.settings import Settings
 from dashboard.stores import TaskFilter
