@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from wire.types import Answer, Budget, Session, State, Task, Wait, Workspace
+from wire.types import Answer, Budget, FileInfo, Session, State, Task, Wait, Workspace
 from wire.values import Invalid, Written
 
 Clock = Callable[[], datetime]
@@ -155,7 +155,12 @@ class Record(Written, frozen=True, kw_only=True):
         """The names of all blobs that it needs."""
         left = self.workspace.sha256 if self.workspace else None
         names = [self.description, self.result, self.checkpoint, left]
-        return [*(name for name in names if name), *(info.sha256 for info in (*self.task.context, *self.task.files))]
+        return [*(name for name in names if name), *(info.sha256 for info in self.files)]
+
+    @property
+    def files(self) -> list[FileInfo]:
+        """Its files whose content is still kept: those that it works with, and those that it left."""
+        return [info for info in (*self.task.context, *self.task.files) if info.sha256]
 
     @property
     def goes_on(self) -> bool:
