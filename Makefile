@@ -68,7 +68,7 @@ check: tools ## lint, types, architecture, units, shell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@command -v shellcheck >/dev/null || $(BIN)/python -m local tools
-	shellcheck local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
+	shellcheck bin/fab local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 

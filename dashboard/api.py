@@ -293,24 +293,15 @@ class Api:
         return _json(types.Health(status="ready"))
 
 
-def routes(  # noqa: PLR0913, PLR0917 - the parts that it is put together of
-    queue: Queue,
-    backups: Backups,
-    sign_ins: SignIns,
-    recurrences: Recurrences,
-    overview: Overview,
-    tokens: Tokens,
-    callers: Callers,
-) -> list[Route]:
+def routes(api: Api, tokens: Tokens, callers: Callers) -> list[Route]:
     """Return the routes; all but public ones ask who calls: over a Unix socket the kernel, else a token."""
-    api = Api(queue, backups, sign_ins, recurrences, overview, tokens)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
     described = Route(openapi.PATH, _description, methods=["GET"])
     # The release before asks here; it is rolled back to.
     by_path["/v1/health"] = by_path[table.HEALTH.path]
-    # Not anyio's threads: its way to one takes twice as long. It ends its threads itself once nobody knows it any more.
+    # Not anyio's threads: its way to one takes twice as long. It ends its threads itself once nothing refers to it.
     threads = ThreadPoolExecutor(AT_ONCE, "call")
     known = [
         Route(path, _endpoint(api, by_method, tokens, callers, threads), methods=[*by_method])

@@ -19,6 +19,8 @@ WIDTH = 78
 """A line of news that wrapped would break the one changing line of a terminal."""
 
 _WORKING = "at work"
+_OF_NO_CONCERN = "warning: using pulumi-"
+"""Where Pulumi found its provider, the local cloud's: docs/operating.md says it, a line of progress can't."""
 
 
 class StepFailed(Exception):
@@ -135,7 +137,8 @@ class Steps:
                 for line in process.stdout or ():
                     out.write(line)
                     tail.append(line.rstrip())
-                    self._activity = tail[-1].strip() or self._activity
+                    if not line.startswith(_OF_NO_CONCERN):
+                        self._activity = tail[-1].strip() or self._activity
         if process.returncode:
             shown = "\n".join(f"     │ {line}" for line in tail)
             raise StepFailed(

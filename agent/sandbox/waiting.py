@@ -69,11 +69,11 @@ class Waiting:
             )
             kept = undo.pop_all()
         try:
+            # Can be read once its first process is gone.
             self.gone = os.pidfd_open(self.process.pid)
         except OSError:
             _end(self.process, kept)
             raise
-        """Can be read once its first process is gone."""
         kept.callback(os.close, self.gone)
         # Also when the interpreter ends: a sandbox must not outlive its session, not even half made.
         self.close = weakref.finalize(self, _end, self.process, kept)
@@ -127,7 +127,7 @@ def _end(process: subprocess.Popen[bytes], kept: contextlib.ExitStack) -> None:
     _kill(process)
     process.wait()
     for pipe in (process.stdin, process.stdout):
-        # What is still to be written to it is for nobody.
+        # Closing flushes what is still to be written, and its reader is gone.
         with contextlib.suppress(BrokenPipeError):
             if pipe:
                 pipe.close()

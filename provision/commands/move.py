@@ -25,7 +25,7 @@ def move_queue(_context: Context, to: str, stack: str | None = None, host: str |
     again, in either direction. Then `fab deploy` with the setting that it names, and `fab resume`.
     """
     if to not in ("table", "file"):
-        raise CommandError(f"--to {to!r} is no place of a queue", f"it is {SAYS}")
+        raise CommandError(f"--to {to} is no place of a queue" if to else "the queue needs a --to", f"it is {SAYS}")
     progress = Progress()
     target = load_target(stack)
     require_table(target.inventory)
@@ -63,6 +63,7 @@ def command(table: str, to: str) -> list[str]:
         "LoadCredential": f"{KEY}:{FOLDER}/{KEY}",
     }
     return [
+        # --collect: a move that failed leaves no unit, whose name would refuse the next one.
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=jada-move-queue"),
         *(f"--property={name}={value}" for name, value in properties.items()),
         *(f"{CURRENT}/venv/bin/python", "-m", "dashboard.move", "--state", "/var/lib/jada-dashboard"),

@@ -5,7 +5,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from fabric.main import Fab, program
@@ -24,6 +24,7 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
 
     def parse_tasks(self) -> None:
         """Read what was typed; `help` and `help COMMAND` are words too. Raises `CommandError` for a typo."""
+        _require_effect([name for each in self.args.values() if each.got_value for name in each.names])
         match self.core.unparsed:
             case ["help"]:
                 self.core.unparsed[:] = ["--list"]
@@ -35,6 +36,7 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
             super().parse_tasks()
         except ParseError as error:
             raise _mistyped(error) from error
+        _require_last_value(self.core.unparsed, self.parser.contexts)
         wanted = self.args.help.value
         if wanted and wanted not in self.parser.contexts:
             raise CommandError(f"there is no {wanted!r}", _instead(wanted))
@@ -54,7 +56,7 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
 
     def execute(self) -> None:
         """Run the command. Raises `CommandError` for words behind `--`."""
-        # To Fabric it is a command for hosts of its own, whose keys nobody verified; ours are the stack's.
+        # To Fabric it is a command for hosts of its own, whose keys were not verified; ours are the stack's.
         if self.core.remainder:
             raise CommandError(
                 f"no command takes what comes behind `--`: {self.core.remainder}",
@@ -100,21 +102,71 @@ def _said_to_the_end() -> Iterator[None]:
         ) from error
 
 
+NO_EFFECT = {
+    "hosts": "hosts are the stack's: `fab COMMAND --stack NAME --host NAME`",
+    "dry": "`fab plan` says what a deploy would change, `fab help COMMAND` which others have a --dry-run",
+    **dict.fromkeys(
+        (
+            *("identity", "ssh-config", "prompt-for-login-password", "prompt-for-passphrase"),
+            *("prompt-for-sudo-password", "list-agent-keys"),
+        ),
+        "a host is reached by a certificate that each command asks Lightsail for",
+    ),
+    **dict.fromkeys(
+        ("connect-timeout", "command-timeout", "warn-only", "pty", "echo", "hide", "config"),
+        "`fab help COMMAND` says what a command takes",
+    ),
+}
+"""Fabric's own options that none of our commands heeds → what there is instead: one that asks for a rehearsal must not
+be passed over.
+"""
+
+
+def _require_effect(given: Iterable[str]) -> None:
+    """Raise `CommandError` for an option of Fabric's that would do nothing."""
+    for name in given:
+        if name in NO_EFFECT:
+            raise CommandError(f"--{name} is Fabric's own option, and no command of ours heeds it", NO_EFFECT[name])
+
+
+def _require_last_value(words: Sequence[str], contexts: Mapping[str, ParserContext]) -> None:
+    """Raise `CommandError` for an option of several values that ends the line without one: the parser lets it pass."""
+    name = next((word for word in words if word in contexts), None)
+    argument = contexts[name].flags.get(words[-1]) if name else None
+    if name and argument and argument.kind is list:
+        raise _without_value(words[-1].removeprefix("--"), f"`fab help {name}` says what {name} takes")
+
+
+def _without_value(option: str, cure: str) -> CommandError:
+    return CommandError(f"--{option.replace('_', '-')} needs a value", cure)
+
+
 def install() -> None:
     """Make the running `fab` ours: Fabric loads a fabfile without asking it for a program."""
     program.__class__ = Program
 
 
+WIDEST = max(map(len, namespace.task_names))
+OF_FABRIC = {
+    "--list": "this list; with --list-format=json for a program",
+    "--version": "the versions of Fabric and of what it stands on",
+    "--print-completion-script=bash": "lines by which your shell's tab key knows the commands; or zsh, fish",
+}
+
+
 def overview() -> Iterator[str]:
     """Say all commands in their groups, each with an example."""
     yield "fab COMMAND acts on the stack of --stack, else of JADA_STACK, else on the local one."
-    yield "`fab help COMMAND` says what a command takes."
+    yield "`fab help COMMAND` says what a command takes: its options come behind it, as in fab plan --stack prod."
     for group, names in GROUPS.items():
         yield f"\n{group}"
         for name in names:
             summary = " ".join((namespace[name].__doc__ or "").split("\n\n")[0].split())
-            yield f"  {name:<12} {summary}"
-            yield f"  {'':<12} $ {namespace[name].example}"
+            yield f"  {name:<{WIDEST}} {summary}"
+            yield f"  {'':<{WIDEST}} $ {namespace[name].example}"
+    yield "\nOptions of Fabric, on which this stands"
+    for option, meaning in OF_FABRIC.items():
+        yield f"  {option:<{WIDEST}} {meaning}"
 
 
 def lesson(name: str, context: ParserContext) -> Iterator[str]:
@@ -140,7 +192,7 @@ def _mistyped(error: ParseError) -> CommandError:
         near = _near(unknown[1], [flag for flag in context.flags if flag.startswith("--")])
         return CommandError(f"there is no {unknown[1]!r}", f"did you mean {near}? {takes}" if near else takes)
     if found := re.match(r"Flag <Argument: ([\w-]+)", text):
-        return CommandError(f"--{found[1].replace('_', '-')} needs a value", takes)
+        return _without_value(found[1], takes)
     if "required positional" in text:
         missing = [argument.name for argument in context.missing_positional_args]
         return CommandError(f"{name} needs {' and '.join(map(_placeholder, missing))}", takes)
@@ -153,6 +205,8 @@ def _plain(text: str) -> CommandError:
 
 def _instead(word: str) -> str:
     """Say which commands a word that is none may have meant."""
+    if word.startswith("-"):
+        return "options come behind a command, as in `fab plan --stack prod`; `fab` lists the commands"
     if family := [name for name in namespace.task_names if name.startswith(f"{word}.")]:
         return f"there are {', '.join(sorted(family))}; `fab` lists all commands"
     near = _near(word, namespace.task_names)

@@ -25,6 +25,8 @@ def make(
     _context: Context, name: str, scope: str, *, json: bool = False, stack: str | None = None, host: str | None = None
 ) -> None:
     """Make a token and print it, this once; the other host takes it as its secret dashboard_token."""
+    if not name or not scope:
+        raise CommandError("a token needs a --name and a --scope", "`fab help token.make` says what each takes")
     try:
         asked = decode(AskedToken, {"name": name, "scope": scope})
     except Invalid as error:

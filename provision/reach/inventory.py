@@ -123,7 +123,10 @@ def _pulumi(words: Sequence[str], stack: str, root: Path, environ: Mapping[str, 
             ["pulumi", *words], cwd=root, env=dict(environ), capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        raise CommandError("`pulumi` is not on PATH", _how_to_have_outputs(stack)) from None
+        cure = (
+            _how_to_have_outputs(stack) if stack == LOCAL else 'install it: README.md, "With an AWS account", says how'
+        )
+        raise CommandError("`pulumi` is not on PATH", cure) from None
     if done.returncode:
         raise no_outputs(stack, done.stderr)
     return done.stdout

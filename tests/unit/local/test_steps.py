@@ -85,7 +85,9 @@ class Awaited(io.StringIO):
 def test_a_long_step_is_never_silent_for_long_and_says_what_its_command_last_said(tmp_path):
     out = Awaited("compiling")
     steps = Steps(tmp_path, Console(file=out, width=100), silence_s=0.05)
-    script = f"print('compiling', flush=True); import pathlib; p = pathlib.Path({str(tmp_path / 'go')!r})\n"
+    # Behind it what Pulumi says on the local cloud in any case.
+    said = "compiling\nwarning: using pulumi-language-python from $PATH at /there"
+    script = f"print({said!r}, flush=True); import pathlib; p = pathlib.Path({str(tmp_path / 'go')!r})\n"
     with steps.step("tools"):
         runner = threading.Thread(
             target=steps.run, args=("go", [sys.executable, "-c", script + "while not p.exists(): pass"])

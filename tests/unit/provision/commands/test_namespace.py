@@ -11,10 +11,11 @@ from fabric.main import program
 from invoke.parser import Parser
 
 from provision.commands.namespace import GROUPS, namespace
-from provision.commands.program import overview
+from provision.commands.program import NO_EFFECT, overview
 
 ROOT = Path(__file__).parents[4]
 FAB = Path(sys.executable).with_name("fab")
+FIRST_ON_PATH = ROOT / "bin" / "fab"
 # Once: Invoke takes an argument's help out of the task that it belongs to.
 CONTEXTS = namespace.to_contexts()
 LISTS = [(), ("--list",), ("help",)]
@@ -42,6 +43,13 @@ WRONG = [
     (("help", "stauts"), "did you mean `fab status`?"),
     (("help", "plna"), "there is no 'plna'"),
     (("ssh", "--", "uptime"), "no command takes what comes behind `--`: uptime"),
+    (("ssh", "--forward"), "--forward needs a value"),
+    (("task.add", "--title", "x", "--file"), "--file needs a value"),
+    (("--stack", "prod", "status"), "options come behind a command"),
+    (("--dry", "deploy"), "--dry is Fabric's own option, and no command of ours heeds it"),
+    (("-H", "other", "plan"), "hosts are the stack's"),
+    (("move-queue",), "the queue needs a --to"),
+    (("token.make",), "a token needs a --name and a --scope"),
 ]
 EACH = """
 import json, os, runpy, sys
@@ -97,6 +105,26 @@ def test_all_commands_are_listed_in_groups_each_with_an_example(typed, words):
     for name in namespace.task_names:
         (at,) = [number for number, line in enumerate(said) if line.startswith(f"  {name} ")]
         assert said[at + 1].strip() == f"$ {namespace[name].example}"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("words", ["--help", "-h"])
+def test_a_bare_help_teaches_our_commands_before_fabrics_options(words):
+    done = subprocess.run([str(FIRST_ON_PATH), words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == "\n".join(overview()).splitlines()
+    assert done.stdout.index(next(iter(GROUPS))) < done.stdout.index("Options of Fabric")
+
+
+@pytest.mark.process
+def test_what_is_first_on_path_passes_each_word_on():
+    command = [str(FIRST_ON_PATH), "task.add", "--title", "", "--description", "'a'  b"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.partition(":")[0]) == (1, "--title")
+
+
+def test_each_option_without_effect_is_one_that_fabric_has():
+    known = {name for argument in program.core_args() for name in argument.names}
+    assert set(NO_EFFECT) <= known
 
 
 def test_a_command_is_listed_on_a_line_that_fits_a_screen():
