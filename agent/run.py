@@ -2,7 +2,7 @@
 
 The same session, sandbox and limits as on a host. It prints each turn with its commands and dollars, asks in this
 terminal what a worker would ask people, and leaves result and files in its folder. Stopped by Ctrl-C, or asked
-something that nobody answers, it goes on when it is started with the same --folder.
+something that is not answered, it goes on when it is started with the same --folder.
 
 The key is read from $ANTHROPIC_API_KEY or --key-file; it reaches the session as a file that only you can read.
 """

@@ -113,7 +113,7 @@ def walk(tree: Tree) -> Iterator[tuple[tarfile.TarInfo, Content | None] | Skippe
     """
     if not tree.folder.is_dir():
         return
-    for folder, folders, files, here in os.fwalk(tree.folder, follow_symlinks=False):
+    for folder, folders, files, parent in os.fwalk(tree.folder, follow_symlinks=False):
         inside = Path(folder).relative_to(tree.folder)
         # In place: what is taken out is not gone into either.
         folders[:] = sorted(name for name in folders if inside != Path() or not _is_left_out(tree, name))
@@ -124,7 +124,7 @@ def walk(tree: Tree) -> Iterator[tuple[tarfile.TarInfo, Content | None] | Skippe
             if inside == Path() and _is_left_out(tree, name):
                 continue
             try:
-                entry = _entry(str(Path(tree.part) / inside / name), name, here)
+                entry = _entry(str(Path(tree.part) / inside / name), name, parent)
             except OSError:
                 continue  # it is gone
             yield entry
@@ -137,23 +137,23 @@ def _is_left_out(tree: Tree, name: str) -> bool:
     return name in tree.left_out or name in beside
 
 
-def _entry(path: str, name: str, here: int) -> tuple[tarfile.TarInfo, Content | None] | Skipped:
-    seen = os.stat(name, dir_fd=here, follow_symlinks=False)
+def _entry(path: str, name: str, parent: int) -> tuple[tarfile.TarInfo, Content | None] | Skipped:
+    seen = os.stat(name, dir_fd=parent, follow_symlinks=False)
     info = tarfile.TarInfo(path)
     info.mode, info.mtime = stat.S_IMODE(seen.st_mode) & 0o777, int(seen.st_mtime)
     if stat.S_ISDIR(seen.st_mode):
         info.type = tarfile.DIRTYPE
     elif stat.S_ISLNK(seen.st_mode):
-        info.type, info.linkname = tarfile.SYMTYPE, os.readlink(name, dir_fd=here)
+        info.type, info.linkname = tarfile.SYMTYPE, os.readlink(name, dir_fd=parent)
     elif stat.S_ISREG(seen.st_mode):
-        return info, _opened(info, name, here)
+        return info, _opened(info, name, parent)
     else:
         return Skipped(path)
     return info, None
 
 
-def _opened(info: tarfile.TarInfo, name: str, here: int) -> IO[bytes] | Exactly:
-    file = os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here), "rb")
+def _opened(info: tarfile.TarInfo, name: str, parent: int) -> IO[bytes] | Exactly:
+    file = os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent), "rb")
     info.size = os.fstat(file.fileno()).st_size
     if info.size > WHOLE_BYTES:
         return Exactly(file, info.size)

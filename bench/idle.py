@@ -61,10 +61,10 @@ def cpu_s(process: int, *, ended: bool = False) -> float:
     return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
 
 
-def pss_mb(process: int, of: str = "Pss") -> float:
+def pss_mb(process: int, field: str = "Pss") -> float:
     """Megabytes of a process, shared pages by its share; or only those that are `Anonymous`, whoever else runs."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(f"{of}:"))) / 1024
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{field}:"))) / 1024
 
 
 def _table(starts: list[float], idle: list[float], used: list[float], own: list[float]) -> Table:

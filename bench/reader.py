@@ -13,10 +13,10 @@ class Reader:
     """Loads pages of one dashboard; `cookie` is what its sign-in gave."""
 
     def __init__(self, client: Client) -> None:
-        self._way = client._way  # noqa: SLF001 - the page has no client of its own
+        self._transport = client._transport  # noqa: SLF001 - the page has no client of its own
         code = client.invite("bench").path.rpartition("/")[2]
         headers = {"Origin": ORIGIN, "Content-Type": "application/x-www-form-urlencoded"}
-        answer = self._way.request("POST", "/sign-in", urlencode({"code": code}).encode(), headers)
+        answer = self._transport.request("POST", "/sign-in", urlencode({"code": code}).encode(), headers)
         found = re.match(r"[^;]+", answer.headers.get("set-cookie", ""))
         if not found:
             raise RuntimeError(f"signing in was answered by {answer.status}")
@@ -25,7 +25,7 @@ class Reader:
     def look(self, path: str) -> tuple[float, int]:
         """Load a page; return its milliseconds and bytes."""
         began = time.perf_counter()
-        answer = self._way.request("GET", path, None, {"Cookie": self.cookie})
+        answer = self._transport.request("GET", path, None, {"Cookie": self.cookie})
         took = (time.perf_counter() - began) * 1000
         if answer.status != 200:
             raise RuntimeError(f"{path} cannot be read: {answer.status}")

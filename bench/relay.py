@@ -35,29 +35,29 @@ def relay(path: Path, to: Path, *, packed: bool) -> Iterator[Counted]:
         def accept() -> None:
             while True:
                 try:
-                    here, _ = listener.accept()
+                    client, _ = listener.accept()
                 except OSError:
                     return
-                there = socket.socket(socket.AF_UNIX)
-                there.connect(str(to))
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(str(to))
                 number = len(counted.sent)
                 counted.sent.append(b"")
-                threading.Thread(target=_pass, args=(here, there, counted, number), daemon=True).start()
-                threading.Thread(target=_pass_back, args=(there, here, packed), daemon=True).start()
+                threading.Thread(target=_pass, args=(client, server, counted, number), daemon=True).start()
+                threading.Thread(target=_pass_back, args=(server, client, packed), daemon=True).start()
 
         threading.Thread(target=accept, daemon=True).start()
         yield counted
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def _pass(here: socket.socket, there: socket.socket, counted: Counted, number: int) -> None:
-    while data := here.recv(65536):
+def _pass(client: socket.socket, server: socket.socket, counted: Counted, number: int) -> None:
+    while data := client.recv(65536):
         counted.sent[number] += data
-        there.sendall(data)
-    there.shutdown(socket.SHUT_WR)
+        server.sendall(data)
+    server.shutdown(socket.SHUT_WR)
 
 
-def _pass_back(there: socket.socket, here: socket.socket, packed: bool) -> None:  # noqa: FBT001 - of a thread
-    while data := there.recv(65536):
+def _pass_back(server: socket.socket, client: socket.socket, packed: bool) -> None:  # noqa: FBT001 - of a thread
+    while data := server.recv(65536):
         # As long as before: it is a name that no one looks for.
-        here.sendall(data if packed else _ANSWER.sub(lambda found: found[0].replace(b"ccept", b"xcept"), data))
+        client.sendall(data if packed else _ANSWER.sub(lambda found: found[0].replace(b"ccept", b"xcept"), data))

@@ -27,7 +27,7 @@ LOOK_READS, LOOK_EVERY_S = 2, 30.0
 CALL_MS, CLAIM_CALLS = 4.0, 20
 POLL_S = 60.0
 """How often a worker without work asks, `[agent] poll_seconds`."""
-KEY_WRITES, KEY_READS, TABLE_UNITS = 1000, 3000, 40_000
+KEY_WRITES, TABLE_UNITS = 1000, 40_000
 """Units a second: of one key of a table or an index, and of a table on demand that was not raised."""
 ENTRY_UNITS = 120 / 4096 / 2
 """Read units of an index's entry."""

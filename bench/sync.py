@@ -173,7 +173,7 @@ def _ours(home: Path, counted: Counted, url: str, work: Work) -> Figures:
     with (home / "bookings.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *work.rows])
     command = ["sync", "--settings", str(home / "jada.toml"), "--state", str(home / "state")]
-    # No dashboard: the exit code then says that nobody was told, and the line before it that the sheet is in step.
+    # No dashboard: the exit code then says that no user was told, and the line before it that the sheet is in step.
     return _measured(command, b"", counted, {"CREDENTIALS_DIRECTORY": str(home / "secrets")}, "in step, verified")
 
 
@@ -200,7 +200,7 @@ def _peer(_home: Path, counted: Counted, url: str, work: Work) -> Figures:
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
-    """Byte code is kept, as it is on a host: compiling each module anew is nobody's work here."""
+    """Byte code is kept, as it is on a host: compiling each module anew is not what is measured."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "jada-bench-bytecode"), **more}
 

@@ -60,7 +60,7 @@ class Meter:
         self._units["reads" if is_read else "writes"] += max(units, self._least) if is_read else units
         self._units["calls"] += 1
 
-    def of(self, do: Callable[[], object]) -> Taken:
+    def measure(self, do: Callable[[], object]) -> Taken:
         """Do something, and return what it took."""
         before = self._units.copy()
         do()
@@ -86,27 +86,29 @@ def measured(client: Any) -> dict[str, Taken]:
     settings = Settings(table="us-east-1/bench")
     made = Queue(DynamoStore(Table(client, "bench")), settings, lambda: datetime(2026, 5, 13, 12, tzinfo=UTC))
     meter = Meter(client)
-    found = {"a poll that finds nothing": meter.of(lambda: made.claim(ClaimRequest(host="h"), key="0"))}
+    found = {"a poll that finds nothing": meter.measure(lambda: made.claim(ClaimRequest(host="h"), key="0"))}
     new = NewTask(title="Count the rooms of the harbour hotel")
-    found["add"] = meter.of(lambda: made.add(new))
+    found["add"] = meter.measure(lambda: made.add(new))
     claims: list[Any] = []
-    found["claim"] = meter.of(lambda: claims.append(made.claim(ClaimRequest(host="h"), key="1")))
+    found["claim"] = meter.measure(lambda: claims.append(made.claim(ClaimRequest(host="h"), key="1")))
     held = claims[0]
-    found["heartbeat"] = meter.of(lambda: made.heartbeat(held.task.id, Heartbeat(fence=1)))
+    found["heartbeat"] = meter.measure(lambda: made.heartbeat(held.task.id, Heartbeat(fence=1)))
     event = Event(n=1, at=AT, kind=EventKind.SETTLE, data={"usd_micros": 27_000, "text": "free " * 100})
-    found["a batch of the journal"] = meter.of(lambda: made.deliver(held.session.id, Batch(fence=1, events=(event,))))
+    found["a batch of the journal"] = meter.measure(
+        lambda: made.deliver(held.session.id, Batch(fence=1, events=(event,)))
+    )
     end = SessionEnd(fence=1, exit=Exit.FINISHED, result="212 rooms, 14 free")
-    found["end"] = meter.of(lambda: made.end(held.session.id, end))
+    found["end"] = meter.measure(lambda: made.end(held.session.id, end))
     key = "0b7e6f2e-6a5c-4f0e-9d2b-2f1f0c9a7a11"
-    found["add with an Idempotency-Key"] = meter.of(lambda: made.add(new, key))
+    found["add with an Idempotency-Key"] = meter.measure(lambda: made.add(new, key))
     both = NewTask(title="Count them again", dedupe_key="count")
-    found["add with a dedupe key too"] = meter.of(lambda: made.add(both, f"{key}2"))
+    found["add with a dedupe key too"] = meter.measure(lambda: made.add(both, f"{key}2"))
     found |= _of_a_subtask(made, meter)
     made.duties.keep()
-    found["a look of the watch"] = meter.of(made.look)
-    found["a look of the sender"] = meter.of(made.due_messages)
+    found["a look of the watch"] = meter.measure(made.look)
+    found["a look of the sender"] = meter.measure(made.due_messages)
     overview = Overview(made, WorkLimits())
-    found["the front page's figures"] = meter.of(overview.figures)
+    found["the front page's figures"] = meter.measure(overview.figures)
     return found
 
 
@@ -116,16 +118,16 @@ def _of_a_subtask(made: Queue, meter: Meter) -> dict[str, Taken]:
     claims: list[Any] = [made.claim(ClaimRequest(host="h"), key="parent")]
     ids = [f"{n:026}" for n in range(2)]
     subtasks = [NewTask(title="Count one", priority=9, parent=parent.id, id=name) for name in ids]
-    found = {"a subtask: add": meter.of(lambda: made.add(subtasks[0], "toolu_00"))}
+    found = {"a subtask: add": meter.measure(lambda: made.add(subtasks[0], "toolu_00"))}
     made.add(subtasks[1], "toolu_01")
     waits = Wait(tool_use_id="toolu_02", tasks=tuple(ids))
     made.end(claims[0].session.id, SessionEnd(fence=1, exit=Exit.SUBTASKS, wait=waits))
-    found["a subtask: claim"] = meter.of(lambda: claims.append(made.claim(ClaimRequest(host="h"), key="child")))
+    found["a subtask: claim"] = meter.measure(lambda: claims.append(made.claim(ClaimRequest(host="h"), key="child")))
     session = claims[1].session.id
     event = Event(n=1, at=AT, kind=EventKind.SETTLE, data={"usd_micros": 27_000})
     made.deliver(session, Batch(fence=1, events=(event,)))
     end = SessionEnd(fence=1, exit=Exit.FINISHED, usd_micros=27_000, result="212 rooms, 14 free")
-    found["a subtask: end, and its parent hears of it"] = meter.of(lambda: made.end(session, end))
+    found["a subtask: end, and its parent hears of it"] = meter.measure(lambda: made.end(session, end))
     return found
 
 

@@ -77,7 +77,9 @@ def main() -> int:
         for think_s in THINK_S:
             loops = _loops(folder / f"think-{think_s}", think_s, asked.rounds, asked.mini)
             console.print(_beside(loops, think_s))
-        console.print(_alone(_starts(folder / "host"), loops[OURS].peaks, _with_files(folder / "files", asked.rounds)))
+        console.print(
+            _by_itself(_starts(folder / "host"), loops[OURS].peaks, _with_files(folder / "files", asked.rounds))
+        )
         console.print(_cache(_long_task(folder / "task")))
     return 0
 
@@ -334,7 +336,7 @@ def _beside(loops: dict[str, Loop], think_s: float) -> Table:
     return shown
 
 
-def _alone(starts: Starts, peaks: Sequence[float], files: Shown) -> Table:
+def _by_itself(starts: Starts, peaks: Sequence[float], files: Shown) -> Table:
     shown = Table("", title=f"daemon and session, {STARTS} starts")
     for heading in ("median", "most", "target"):
         shown.add_column(heading, justify="right")

@@ -310,7 +310,7 @@ def routes(  # noqa: PLR0913, PLR0917 - the parts that it is put together of
     described = Route(openapi.PATH, _description, methods=["GET"])
     # The release before asks here; it is rolled back to.
     by_path["/v1/health"] = by_path[table.HEALTH.path]
-    # Not anyio's threads: its way to one takes twice as long. It ends its threads itself once nobody knows it any more.
+    # Not anyio's threads: its way to one takes twice as long. It ends its threads itself once nothing refers to it.
     threads = ThreadPoolExecutor(AT_ONCE, "call")
     known = [
         Route(path, _endpoint(api, by_method, tokens, callers, threads), methods=[*by_method])

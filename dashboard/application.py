@@ -104,7 +104,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
             beside.append(asyncio.create_task(run_in_threadpool(store.check)))
         beside.append(asyncio.create_task(_index(store)))
         if settings.table:
-            beside.append(asyncio.create_task(_hold(queue.duties)))
+            beside.append(asyncio.create_task(_keep_roles(queue.duties)))
         if settings.recurring:
             beside.append(asyncio.create_task(_recur(recurrences, min(RECUR_S, settings.watch_s))))
         yield
@@ -169,7 +169,7 @@ async def _recur(recurrences: Recurrences, every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
-async def _hold(duties: Duties) -> None:
+async def _keep_roles(duties: Duties) -> None:
     """Keep this host's part of what one host does for all; what fails lapses by itself, and is tried again."""
     while True:
         try:

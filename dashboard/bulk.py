@@ -44,7 +44,7 @@ class Bulk:
             case Action.CANCEL:
                 return rules.cancel(record, now)
             case Action.PRIORITY:
-                # A priority alone asks nothing of the family's budget.
+                # A priority asks nothing of the family's budget.
                 nothing = FamilyBudget(sessions=0, usd_micros=0)
                 return rules.edit(record, nothing, Edit(priority=self.priority), None, now)
         return rules.retry(record, now, afresh=self.action is Action.AFRESH)

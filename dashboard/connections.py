@@ -124,7 +124,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Close where the answer came before the whole body: nobody reads the rest, which may be endless."""
+        """Close where the answer came before the whole body: the rest is not read, and may be endless."""
         super().on_response_complete()
         if self._lacks is Owes.BODY and self.cycle.response_complete:
             self.transport.close()

@@ -10,6 +10,7 @@ from cronsim import CronSim, CronSimError
 from wire.values import Invalid
 
 FIELDS = 5
+# Where the search for a first time begins: whether there is one does not depend on it.
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _BROKEN = (CronSimError, AssertionError, TypeError, ValueError)
 """What cronsim raises for an expression that is none."""

@@ -2,7 +2,7 @@
 
 What is taken is written before the claim, and given back after what failed: by as many writes as that takes, because a
 cap must hold for each, and a claim and its day need not be written at once. A dashboard that is killed between the two
-leaves something taken that nobody uses, never a session too many.
+leaves something taken that is not used, never a session too many.
 """
 
 from datetime import UTC, datetime

@@ -34,6 +34,6 @@ def _load(file: Path, empty: T) -> T:
     except FileNotFoundError:
         return empty
     except Invalid as error:
-        # Nobody gets in by what can't be read, and the queue goes on.
+        # What can't be read lets no user in, and the queue goes on.
         log.error("%s can't be read and counts as empty: %s", file, error)  # noqa: TRY400 - its text says it all
         return empty

@@ -1,7 +1,7 @@
 """What open pages hear as it happens: server-sent events, made once for all who read the same page.
 
 A reader waits for what it has not heard yet of its topic; nothing is queued for it, so one that is slow hears less and
-costs no more. While nobody reads, nothing is asked of the queue.
+costs no more. Without readers nothing is asked of the queue.
 """
 
 import asyncio

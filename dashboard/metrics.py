@@ -96,7 +96,7 @@ def families(seen: Figures) -> Iterator[Family]:
     yield _gauge("jada_sync_run_timestamp_seconds", "When the sync last ended.", _finished(seen.run))
     yield _gauge("jada_notifications_unsent", "Notices that have not reached a target.", float(seen.notified.unsent))
     targets = float(len(seen.notified.targets))
-    yield _gauge("jada_notification_targets", "Targets that are set up; 0: nobody is told.", targets)
+    yield _gauge("jada_notification_targets", "Targets that are set up; 0: no user is told.", targets)
     _, backup = seen.off_box
     sent_at = backup.sent_at if backup else None
     yield _gauge(

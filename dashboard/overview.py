@@ -23,6 +23,7 @@ WAITING, RUNS = 100, 48
 """Tasks that are shown as waiting, and sync runs in the strip: a day of them."""
 TAIL = 16 * 1024
 """Bytes of a running session's journal that are read for what it does."""
+# Whole weeks, so that each weekday counts as often as the others.
 WEEK, MONTH = 7, 28
 MOST_SESSIONS = 2000
 """Sessions that the rates are counted from: ten times what the limits allow in four weeks."""

@@ -62,7 +62,7 @@ class Roles:
         return held
 
     def release(self, role: str, fence: int) -> None:
-        """Let go of a role; one that another has by now, or that no one had, is let alone."""
+        """Let go of a role; one that another has by now, or that no one had, stays as it is."""
         try:
             self._store.change_role(role, role_lease.release(role, fence))
         except Conflict:

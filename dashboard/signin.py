@@ -22,6 +22,7 @@ from wire.values import Written
 
 COOKIE = "__Host-jada"
 """Its prefix makes browsers refuse it with a Domain or without Secure: no other name of this machine can plant it."""
+# It stands in an address, and so in a browser's history and a terminal's: soon it must be worth nothing.
 CODE_LIFE = timedelta(minutes=5)
 CODES, SIGN_INS = 20, 100
 """How many there are at most; the oldest makes way."""

@@ -35,14 +35,14 @@ _ENDS = {State.DONE: ("Done", "good"), State.FAILED: ("Failed", "bad"), State.CA
 
 def steps(task: Task, sessions: Sequence[Session], names: Mapping[str, str] = MappingProxyType({})) -> list[Step]:
     """Return a task's story, the oldest step first; `names` are those of hosts that go by another than their own."""
-    told = [_done(act) for act in task.acts]
+    story = [_done(act) for act in task.acts]
     if not any(act.deed is Deed.ADDED for act in task.acts):
-        told.append(Step(at=task.created_at, title="Added" if task.parent is None else "Added by another task"))
+        story.append(Step(at=task.created_at, title="Added" if task.parent is None else "Added by another task"))
     for number, session in enumerate(sessions, 1):
         on = names.get(session.host, session.host)
-        told.append(Step(at=session.started_at, title=f"Session {number} began on {on}", session=session.id))
+        story.append(Step(at=session.started_at, title=f"Session {number} began on {on}", session=session.id))
         if session.exit is not None:
-            told.append(
+            story.append(
                 Step(
                     at=session.updated_at,
                     title=f"Session {number} {words.session_end(session)}",
@@ -52,16 +52,16 @@ def steps(task: Task, sessions: Sequence[Session], names: Mapping[str, str] = Ma
                 )
             )
     if task.waiting:
-        told.append(Step(at=task.waiting.since, title="Waits for you", kind="waits"))
+        story.append(Step(at=task.waiting.since, title="Waits for you", kind="waits"))
     elif task.state in _ENDS:
         title, kind = _ENDS[task.state]
-        told.append(Step(at=task.updated_at, title=title, kind=kind))
+        story.append(Step(at=task.updated_at, title=title, kind=kind))
     elif task.state is State.QUEUED and task.waits_for:
         title = words.subtasks(len(task.waits_for)).capitalize()
-        told.append(Step(at=task.updated_at, title=title, kind="waits", tasks=task.waits_for))
+        story.append(Step(at=task.updated_at, title=title, kind="waits", tasks=task.waits_for))
     elif task.state is State.QUEUED and task.not_before:
-        told.append(Step(at=task.not_before, title="Goes on, not before then"))
-    return sorted(told, key=lambda step: step.at)
+        story.append(Step(at=task.not_before, title="Goes on, not before then"))
+    return sorted(story, key=lambda step: step.at)
 
 
 def _done(act: Act) -> Step:

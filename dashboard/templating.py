@@ -50,7 +50,7 @@ def environment(compiled: Compiled | None = None) -> jinja2.Environment:
 def compiled_apart() -> Compiled:
     """Compile all templates in a child, which must be forked before there are threads; without one, none is."""
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as told, os.fdopen(writing, "wb") as telling:
+    with os.fdopen(reading, "rb") as output, os.fdopen(writing, "wb") as telling:
         try:
             child = os.fork()
         except OSError as error:
@@ -59,7 +59,7 @@ def compiled_apart() -> Compiled:
         if child == 0:
             _compile_and_exit(writing)
         telling.close()
-        answer = told.read()
+        answer = output.read()
     _, status = os.waitpid(child, 0)
     if status:
         log.warning("templates are compiled as they are asked for: the child that was to do it ended with %s", status)

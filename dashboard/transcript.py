@@ -180,8 +180,10 @@ def _call(block: dict[str, Any], result: dict[str, Any] | None) -> ToolCall:
 
 def _refused(connections: object) -> tuple[Refusal, ...]:
     """What the proxy of the tools refused a call, each once."""
-    told = [one.get("refused") for one in connections if isinstance(one, dict)] if isinstance(connections, list) else []
-    each = [one for some in told if isinstance(some, list) for one in some if isinstance(one, dict)]
+    refusals = (
+        [one.get("refused") for one in connections if isinstance(one, dict)] if isinstance(connections, list) else []
+    )
+    each = [one for some in refusals if isinstance(some, list) for one in some if isinstance(one, dict)]
     words = [[short(str(one.get(name) or "")) for name in ("what", "why", "allow")] for one in each]
     return tuple(dict.fromkeys(Refusal(what=what, why=why, allow=allow) for what, why, allow in words))
 

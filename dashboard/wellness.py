@@ -41,7 +41,7 @@ def hampered(troubles: Mapping[str, str | None]) -> Iterator[str]:
 def unproven(
     success: SyncRun | None, latest: SyncRun | None, settings: Settings, *, worker_heard: bool
 ) -> Iterator[str]:
-    """Yield what nobody has observed yet: it is no complaint, and no good news either."""
+    """Yield what was not observed yet: it is no complaint, and no good news either."""
     if not worker_heard:
         yield "the worker has not been heard of since the dashboard began"
     if settings.freshness_minutes and success is None and not _is_off(latest):

@@ -59,7 +59,7 @@ def several(text: str, names: Sequence[str]) -> str:
     """Return one of the two settings files for hosts of these names over one table."""
     hosts = f"config:\n  jada:hosts: {json.dumps(list(names))}\n  jada:table: {TABLE}\n"
     table = f'table = "{Site().url(DYNAMODB)}/{TABLE}"\n'
-    # A lost host's task is another's after this long: in a demo nobody waits two minutes for it.
+    # A lost host's task is another's after this long: in a demo two minutes are too long to watch.
     changes = {"config:\n": hosts, 'table = ""\n': table, "lease_s = 120\n": f"lease_s = {LEASE_S}\n"}
     for old, new in changes.items():
         text = text.replace(f"\n{old}", f"\n{new}")
@@ -102,9 +102,9 @@ def record_engine(site: Site, engine: Path) -> None:
 def require_engine(site: Site, environ: Mapping[str, str]) -> Path:
     """Return the engine of the cloud that is up. Raises `StepFailed` that says why a shell can't act on it."""
     # Through links: in a site's project folder this package is a link into the checkout.
-    here = str(Path(__file__).resolve().parent.parent)
-    checkout = _MADE_FOR.read_text(encoding="utf-8").strip() if _MADE_FOR.exists() else here
-    if checkout != here:
+    own = str(Path(__file__).resolve().parent.parent)
+    checkout = _MADE_FOR.read_text(encoding="utf-8").strip() if _MADE_FOR.exists() else own
+    if checkout != own:
         raise StepFailed(f"this checkout was moved here from {checkout}: `make tools` mends it")
     try:
         return Path((site.state / _ENGINE).read_text(encoding="utf-8").strip())

@@ -13,7 +13,7 @@ def reserved() -> Iterator[int]:
     A port that was looked for and let go again is any program's by the time its own program listens.
     """
     with socket.socket() as holder:
-        # Bound and not listened on: the kernel gives it to nobody who asks for any port, and who connects is refused.
+        # Bound, not listened on: no program that asks for any port gets it, and who connects is refused.
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", 0))
         yield int(holder.getsockname()[1])

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from local import hosts, locks, network
 from local.site import Site
 
+# Beyond the demo's own, and those that users choose by hand.
 OCTETS = range(100, 250)
 
 

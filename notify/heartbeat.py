@@ -8,6 +8,7 @@ import urllib3
 from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
 
+# The shortest period that healthchecks.io lets a check have.
 EVERY_S = 60
 OK = 200
 WELL, FAIL, SILENCE = "", "/fail", "-"
@@ -34,7 +35,7 @@ class Heartbeat:
     """Calls the URL only while the dashboard says that all is well, and URL/fail with the reasons when it is not.
 
     A dashboard that does not answer is silence: a restart takes seconds, and the service outside has its own patience.
-    So is what nobody has observed yet, after a start: a host that starts again and again must not look well.
+    So is what was not observed yet, after a start: a host that starts again and again must not look well.
     """
 
     def __init__(self, client: Client, url: Secret, clock: Callable[[], float]) -> None:

@@ -253,6 +253,7 @@ def _sshd_in_force() -> Iterator[Row]:
         else:
             yield Row("sshd", name, value, cure=cure, settled_by=by)
     # One that was not reloaded does what its files said before.
+    # -t first: reloaded with a file that is wrong, sshd ends, and no one gets in any more.
     give = {"commands": [["sshd", "-t"], ["systemctl", "reload", "ssh"]]}
     cure = "reloaded now it would do what another file says: mend that first, then `fab deploy` reloads it"
     row = Row("in force", "ssh.service", want=True, repair="reload", give=give, cure=cure, settled_by=by)

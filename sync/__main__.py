@@ -126,8 +126,8 @@ def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
         _print_done(outcome, settings)
     code = _print_failure(outcome) if isinstance(outcome, SyncFailed) else Exit.IN_STEP
     outage = away.Away(options.state / "dashboard-away", away.run_command)
-    told = _report(outcome, settings, secrets, (started, options, outage))
-    return code if told or code == Exit.IN_STEP else Exit.UNTOLD
+    reported = _report(outcome, settings, secrets, (started, options, outage))
+    return code if reported or code == Exit.IN_STEP else Exit.UNTOLD
 
 
 def _attempt(
@@ -138,7 +138,7 @@ def _attempt(
         with opened(state, (*settings.columns, STATE)) as history:
             context = Context(settings, secrets, history, options.now, time.sleep, state, options.plan)
             try:
-                return _alone(what, context, options)
+                return _with_the_role(what, context, options)
             except Elsewhere as elsewhere:
                 return elsewhere
             except SyncFailed as failed:
@@ -154,7 +154,7 @@ def _attempt(
         return SyncFailed("sync_fault", cause, "report it with the lines above this one")
 
 
-def _alone(what: Callable[[Context], Found], context: Context, options: argparse.Namespace) -> Found:
+def _with_the_role(what: Callable[[Context], Found], context: Context, options: argparse.Namespace) -> Found:
     """Do it, with several hosts as the one that has the sync. What was settled is kept for readers in any case."""
     history = context.history
 
@@ -280,13 +280,13 @@ def _explain(booking: str, options: argparse.Namespace) -> int:
         entries = list(changes.story(options.state, booking))
         _print([json.dumps(entries, indent=2)])
         return 0 if entries else 1
-    told = False
+    reported = False
     for entry in changes.story(options.state, booking):
-        told = True
+        reported = True
         _print(printable(line) for line in changes.said(entry).split("\n"))
-    if not told:
+    if not reported:
         _print([printable(f"nothing is known of booking {booking}: it never changed while changes were kept")])
-    return 0 if told else 1
+    return 0 if reported else 1
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The address must appear at once, also when the output is a pipe.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # of a real stdout
     try:
-        with _alone(options.token.parent):
+        with _locked(options.token.parent):
             content, proven = _token(options)
             _write(options.token, content)
         written = datetime.now(UTC)
@@ -86,7 +86,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder for this run only: of two at once, the slower one would undo the other's token."""
     try:
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -100,7 +100,7 @@ def _alone(folder: Path) -> Iterator[None]:
         cure = "end the other one, or wait: it gives up after its time-out"
         raise SyncFailed("consent_busy", "another re-authentication is under way on this host", cure) from None
     finally:
-        # Not by closing alone: a program that another thread just starts has a copy of it for a moment.
+        # Closing is not enough: a program that another thread just starts has a copy of it for a moment.
         fcntl.flock(held, fcntl.LOCK_UN)
         os.close(held)
 

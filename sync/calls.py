@@ -13,6 +13,7 @@ TIMEOUT_S = (5, 60)
 
 _PACKED = {"Accept-Encoding": "gzip", "User-Agent": "jada (gzip)"}
 """Google packs an answer only where the program's name says gzip, too: a reading of a sheet is a fifth of its size."""
+# zlib's way of saying: expect gzip's header.
 _GZIP = 16 + zlib.MAX_WBITS
 ANSWER_BYTES = 32 * 2**20
 """Of one answer, unpacked: of a packed one the sender chooses how much comes out. Parsed, it takes some eight times as

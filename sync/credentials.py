@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 _GOOGLE = "https://oauth2.googleapis.com/token"
 """Whom an assertion is made out to, wherever it is sent: the address is part of what is signed."""
+# The longest that Google takes.
 _ASSERTION_S = 3600
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -8,6 +8,7 @@ from typing import Any
 from sync.batch import Target, plain
 from sync.plan import DUPLICATE, LIVE, REMOVED, STATE, Cell, Plan, Row
 
+# Short enough to be typed; 48 bits tell any two plans of a sheet apart.
 _ID_LENGTH = 12
 
 

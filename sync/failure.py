@@ -29,7 +29,7 @@ class Exit(enum.IntEnum):
     IN_STEP = 0
     """The sheet was proven to be in step; or another host has the sync, and its run says how the sheet is."""
     UNTOLD = 1
-    """It failed, and could tell nobody: systemd's OnFailure= does."""
+    """It failed, and its message was not taken: systemd's OnFailure= sends one."""
     CREDENTIAL = 10
     """Google does not let us in: re-authenticate, or mend the client."""
     SHEET = 11
@@ -141,7 +141,7 @@ def refresh_failure(body: Mapping[str, Any], status: int, record: Record | None 
 def account_failure(body: Mapping[str, Any], status: int, account: str) -> SyncFailed:
     """Name a refused key of a service account by the answer's body.
 
-    All are invalid_grant: the description alone tells them apart.
+    All are invalid_grant: only the description tells them apart.
     """
     if body.get("error") not in ("invalid_grant", "invalid_client", "unauthorized_client"):
         return refresh_failure(body, status)

@@ -76,7 +76,7 @@ def opened(folder: Path, columns: Sequence[str]) -> Iterator["History"]:
             yield history
         finally:
             history.close()
-            # Not by the file's closing alone: a program that another thread just starts has a copy of it for a moment.
+            # Closing the file is not enough: a program that another thread just starts has a copy of it for a moment.
             fcntl.flock(lock, fcntl.LOCK_UN)
 
 

@@ -13,6 +13,7 @@ from typing import IO, Any
 from urllib.parse import parse_qsl, urlsplit
 
 HOST = "127.0.0.1"
+# A browser opens connections beforehand and sends nothing: one must not keep the answer waiting.
 _CONNECTION_S = 5
 _THANKS = b"<!DOCTYPE html><title>jada</title><p>jada has its answer; you may close this page.</p>"
 _NOT_OURS = b"<!DOCTYPE html><title>jada</title><p>This is not the answer that is waited for: use the last address.</p>"
@@ -98,7 +99,7 @@ class _Server(ThreadingHTTPServer):
         return query
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks is nobody's business: the next one may bring the answer."""
+        """Say nothing of a connection that breaks: the next one may bring the answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -61,7 +61,7 @@ class Policy(msgspec.Struct, frozen=True):
 
     def covers(self, arrival: object) -> bool:
         """Tell whether a booking with this arrival would be in the source if it existed. Of an arrival in another
-        spelling than ISO, as a user may type it, nobody can tell where the window has an end.
+        spelling than ISO, as a user may type it, that cannot be told where the window has an end.
         """
         first, last = self.window
         day = str(arrival)

@@ -161,6 +161,6 @@ def _compare(settings: Settings, bookings: Bookings, rows: Sequence[Row], base: 
     )
     found = plan.diff(live, rows, base, policy)
     # The system said of the cancelled ones itself that they are gone.
-    told = {**live, **dict.fromkeys(bookings.cancelled, ())}
-    require_plausible_size(len(live), plan.lost(told, found, base, policy), settings.shrink_percent)
+    accounted_for = {**live, **dict.fromkeys(bookings.cancelled, ())}
+    require_plausible_size(len(live), plan.lost(accounted_for, found, base, policy), settings.shrink_percent)
     return found

@@ -1,4 +1,4 @@
-"""What lies over a sheet's cells, as far as it can stop a write: refused by name, before anything is written. Pure."""
+"""What lies over a sheet's cells, as far as it can stop a write: named and refused before anything is written. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +16,7 @@ FIELDS = (
 """What is asked of the spreadsheet."""
 _MOST_CELLS, _MOST_TABS = 10_000_000, 200
 """Google's limits of a spreadsheet."""
+# Google leaves out an end that is the sheet's own. No sheet has so many rows or columns.
 _OPEN = 1 << 30
 
 
@@ -27,7 +28,7 @@ class Shape(msgspec.Struct, frozen=True):
     """What batches noted beside the sheet: the id of each one's copy, with its title."""
 
     @staticmethod
-    def of(answer: Mapping[str, Any]) -> "Shape":
+    def from_answer(answer: Mapping[str, Any]) -> "Shape":
         """Read an answer of spreadsheets.get."""
         noted = answer.get("developerMetadata", ())
         marks = {int(each["metadataId"]): str(each.get("metadataValue", "")) for each in noted}

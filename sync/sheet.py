@@ -44,7 +44,7 @@ class Sheet:
 
     def shape(self) -> shape.Shape:
         """Read the tabs, and what lies over their cells."""
-        return shape.Shape.of(self._call("GET", query={"fields": shape.FIELDS}))
+        return shape.Shape.from_answer(self._call("GET", query={"fields": shape.FIELDS}))
 
     def read(self, tab: int) -> Table:
         """Read a tab as it is now."""
@@ -78,7 +78,7 @@ class Sheet:
         return _rows(self._call("POST", ":getByDataFilter", {"fields": _CELLS}, _json({"dataFilters": filters})))
 
     def touch(self, tab: int, copy: int) -> None:
-        """Carry out what begins a write and takes it back: nobody sees it, and nothing of it stays."""
+        """Carry out what begins a write and takes it back: users do not see it, and nothing of it stays."""
         self._call("POST", ":batchUpdate", {"fields": "spreadsheetId"}, blocks.touch(tab, copy))
 
     def delete(self, batch: Batch) -> None:

@@ -28,6 +28,7 @@ def command(program: Sequence[str], app: Path, state: Path, user: str, held: Seq
         ("RuntimeMaxSec", "1200"),
     ]
     return [
+        # --collect: a run that failed leaves no unit behind.
         *("systemd-run", "--pipe", "--wait", "--collect", "--quiet", "--setenv=PYTHONDONTWRITEBYTECODE=1"),
         *(f"--property={name}={value}" for name, value in properties),
         *program,

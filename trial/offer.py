@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PLANS = Path(__file__).parent / "plans.toml"
+# 31 days: Lightsail bills hours up to a month's price, which only the longest month reaches.
 HOURS_OF_A_MONTH = 744
 YES = "yes"
 

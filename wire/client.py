@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from wire import routes, types
 from wire.addresses import needs_token
-from wire.exchange import Answer, NoAnswer, Way
+from wire.exchange import Answer, NoAnswer, Transport
 from wire.routes import GZIP, UNPACKED_LIMIT, ClaimWord, Header, Route
 from wire.secret import Secret
 from wire.values import Invalid, dump, encode, read
@@ -60,12 +60,12 @@ class Client:
             # Only here: what runs on the queue's own host does without urllib3, which doubles an idle daemon's memory.
             from wire.tcp import OverTcp  # noqa: PLC0415
 
-            self._way: Way = OverTcp(self._url, timeout_s, retries)
+            self._transport: Transport = OverTcp(self._url, timeout_s, retries)
         else:
             # Only here: an operator's machine has no httptools.
             from wire.unix import OverUnix  # noqa: PLC0415
 
-            self._way = OverUnix(self._url.removeprefix("unix:"), timeout_s, retries)
+            self._transport = OverUnix(self._url.removeprefix("unix:"), timeout_s, retries)
 
     def add_task(self, task: types.NewTask, *, key: str | None = None) -> types.Task:
         """Queue a task; the same `key` (Idempotency-Key) with the same task gives the first one again.
@@ -192,7 +192,7 @@ class Client:
         return self._call(routes.RENEW_LEASE, types.LeaseFence(fence=fence))
 
     def release_lease(self, fence: int) -> types.LeaseFence:
-        """Let go of the sync's lease, so that no one need wait for its end; one that was lost is let alone."""
+        """Let go of the sync's lease, so that no one need wait for its end; one that was lost stays as it is."""
         return self._call(routes.RELEASE_LEASE, types.LeaseFence(fence=fence))
 
     def kept(self, name: str) -> types.KeptContent | None:
@@ -326,11 +326,12 @@ class Client:
         if coding:
             sent["Content-Encoding"] = coding
         try:
-            return self._way.request(method, address, payload, sent)
+            return self._transport.request(method, address, payload, sent)
         except NoAnswer as error:
             raise Unreachable(f"the dashboard at {self._url} did not answer: {error}") from error
 
 
+# 415 where codings are known and this one is not; 400 where packed bytes were taken for JSON.
 _UNREADABLE = (400, 415)
 
 

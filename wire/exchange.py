@@ -25,7 +25,7 @@ class Answer:
     data: bytes
 
 
-class Way(Protocol):
+class Transport(Protocol):
     """A way to the dashboard. Calls may come from several threads."""
 
     def request(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:

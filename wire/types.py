@@ -23,6 +23,7 @@ FILE_LIMIT = 10 * 1024 * 1024
 """Bytes of one context or result file."""
 SUBTASKS_LIMIT = 20
 """Subtasks that a task waits for at once."""
+# So that a slip of the finger is refused: a task of $1,000 is hardly meant.
 SESSIONS_LIMIT = 100
 USD_MICROS_LIMIT = 1_000_000_000
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -852,7 +853,7 @@ class SessionRates(Written, frozen=True, kw_only=True):
 
 class Wellness(Written, frozen=True, kw_only=True):
     """Whether queue, worker and sync are truly well, and by which observations; what is wrong when they are not, and
-    what nobody observed yet.
+    what was not observed yet.
     """
 
     well: bool

@@ -16,6 +16,7 @@ from wire.exchange import AGAIN, JOINED_LIMIT, Answer, NoAnswer, pause_s
 
 _KEPT = 4
 """Connections that wait for the next call: more threads than these make their own."""
+# More than a Unix socket holds (net.core.wmem_default, 208 KB): each call takes all that is there.
 _READ_AT_ONCE = 256 * 1024
 _NO_TARGET, _NO_HEADER = re.compile(r"[\x00-\x20\x7f]"), re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What would end a line of a request, or a part of its first line."""

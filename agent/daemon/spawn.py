@@ -15,6 +15,7 @@ _PASSED_ON = ("PATH", "LANG", "CREDENTIALS_DIRECTORY")
 """All that a session gets of the environment: where commands and its credentials are, no secret itself."""
 LOOK_S = 9.0
 """Longest look at the host, in seconds: the daemon says to systemd every 10 that it lives."""
+# linux/prctl.h: the standard library has no prctl.
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 

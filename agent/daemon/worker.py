@@ -332,7 +332,7 @@ class Daemon:
             self.breaker.close()
         if outbox.progress.over:
             self.outboxes.clear(outbox.progress.task)
-        log.log(LOUD.get(end.exit, logging.INFO), "session %s: %s", outbox.id, _told(end))
+        log.log(LOUD.get(end.exit, logging.INFO), "session %s: %s", outbox.id, _summary(end))
         return True
 
     def _set_aside(self, outbox: Outbox, error: RequestRefused) -> None:
@@ -362,7 +362,7 @@ class Daemon:
         return round(self.settings.usd_per_day * 1_000_000)
 
 
-def _told(end: SessionEnd) -> str:
+def _summary(end: SessionEnd) -> str:
     """Return an end as a line of the log, without the words of model or user that some reasons are."""
-    told = f"exit {int(end.exit)} after {end.turns} turns, ${end.usd_micros / 1e6:.4f}"
-    return told if end.exit in (Exit.FINISHED, Exit.ASKED, Exit.STUCK) else f"{told}. {end.reason}"
+    summary = f"exit {int(end.exit)} after {end.turns} turns, ${end.usd_micros / 1e6:.4f}"
+    return summary if end.exit in (Exit.FINISHED, Exit.ASKED, Exit.STUCK) else f"{summary}. {end.reason}"

@@ -45,8 +45,8 @@ class Blobs:
         return name
 
     def find(self, name: str) -> Path | None:
-        """Return the file with the bytes of a name; None where it is not, or has others. Looked at once: nobody else
-        writes here.
+        """Return the file with the bytes of a name; None where it is not, or has others. Looked at once: no other
+        program writes here.
         """
         path = self._folder / name
         if name not in self._whole:

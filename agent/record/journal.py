@@ -135,7 +135,7 @@ def _lock(fd: int, path: Path) -> None:
 
 
 def _let_go(fd: int) -> None:
-    # Not by closing alone: a program that another thread just starts has a copy of it for a moment.
+    # Closing is not enough: a program that another thread just starts has a copy of it for a moment.
     fcntl.flock(fd, fcntl.LOCK_UN)
     os.close(fd)
 

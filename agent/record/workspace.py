@@ -17,10 +17,11 @@ from wire.disk import below, remove_tree
 
 MOST = 10 * 1024 * 1024
 """Bytes of files that travel: the smaller ones first, so that the most of them do."""
+# Each takes up to a kilobyte of the archive beside its content: its header, and its last block.
 MOST_FILES = 5_000
 _DEEPEST = 100
 """Levels of folders that travel."""
-_TOLD = 30
+_MOST_LISTED = 30
 """Names of files left behind that are told; more are counted."""
 _LARGEST = MOST + 16 * 1024 * 1024  # unpacked, with names
 
@@ -76,7 +77,7 @@ def pack(folder: Path, most: int = MOST) -> Packed:
     entries = sorted([*others, *(entry for entry in read if entry)], key=lambda entry: entry.path)
     archive = zlib.compress(msgspec.msgpack.encode(entries), 6)
     closed = [file for file, entry in zip(files[:fits], read, strict=True) if entry is None]
-    return Packed(archive, _told([*files[fits:], *closed]))
+    return Packed(archive, _named([*files[fits:], *closed]))
 
 
 def unpack(archive: bytes, folder: Path) -> None:
@@ -145,8 +146,8 @@ def _write(place: Path, entry: _Entry) -> None:
             file.write(entry.content)
 
 
-def _told(left: list[tuple[bytes, int]]) -> tuple[str, ...]:
+def _named(left: list[tuple[bytes, int]]) -> tuple[str, ...]:
     # The largest first: it is what is missed.
     left = sorted(left, key=lambda file: -file[1])
-    told = [f"{path.decode(errors='replace')} ({size} bytes)" for path, size in left[:_TOLD]]
-    return (*told, *([f"{len(left) - _TOLD} more files"] if len(left) > _TOLD else []))
+    named = [f"{path.decode(errors='replace')} ({size} bytes)" for path, size in left[:_MOST_LISTED]]
+    return (*named, *([f"{len(left) - _MOST_LISTED} more files"] if len(left) > _MOST_LISTED else []))

@@ -9,6 +9,7 @@ import platform
 import struct
 from collections.abc import Mapping
 
+# From 424 on all machines have one number for a call; older calls have each machine's own.
 _COMMON = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427}
 _X86 = {"add_key": 248, "request_key": 249, "keyctl": 250, "perf_event_open": 298, "bpf": 321, "userfaultfd": 323}
 _ARM = {"add_key": 217, "request_key": 218, "keyctl": 219, "perf_event_open": 241, "bpf": 280, "userfaultfd": 282}
@@ -22,6 +23,7 @@ _X32 = 0x40000000
 _NUMBER, _MACHINE, _FLAGS = 0, 4, 16
 # linux/filter.h: load a word, jump if equal, if at least, if a bit is set, return.
 _LOAD, _EQUAL, _AT_LEAST, _SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+# linux/seccomp.h; the error's number goes into the lower half. The whole process is killed, not only a thread.
 _ALLOW, _ERROR, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _MACHINES = {"x86_64": (0xC000003E, _X86, 56, 272), "aarch64": (0xC00000B7, _ARM, 220, 97)}
 """By name: the kernel's number of the machine, what is refused, clone and unshare."""

@@ -104,7 +104,7 @@ def _end(process: subprocess.Popen[bytes], kept: contextlib.ExitStack) -> None:
         os.killpg(process.pid, signal.SIGKILL)  # its number is its own until it is waited for
     process.wait()
     for pipe in (process.stdin, process.stdout):
-        # What is still to be written to it is for nobody.
+        # Closing flushes what is still to be written, and its reader is gone.
         with contextlib.suppress(BrokenPipeError):
             if pipe:
                 pipe.close()

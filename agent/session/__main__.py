@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
             return _to_the_end(folder, journal, drain)
     except (JournalLocked, JournalDamaged, OSError) as error:
         _fail(f"the session can't be journalled: {error}")
-        # Without room there is no last record either: the exit code alone says that it is the host's fault.
+        # Without room there is no last record either: only the exit code says that it is the host's fault.
         return int(Exit.UNAVAILABLE if isinstance(error, OSError) and error.errno in _NO_ROOM else Exit.FAULT)
 
 

@@ -78,7 +78,7 @@ class Api:
         return self._client.post(
             "/v1/messages",
             content=body,
-            # Without it the body would go out in chunks, and its size be known to nobody.
+            # Without it httpx would send the body in chunks, and who receives it would not know its size beforehand.
             options={"headers": {"Content-Length": str(body.size)}},
             cast_to=Message,
             stream=True,

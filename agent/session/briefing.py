@@ -91,8 +91,8 @@ def first_message(claim: Claim, today: str, turns: int, shown: Sequence[str] = (
     if shown:
         parts.append(f"Shown here: {'; '.join(shown)}.")
     if claim.waited:
-        told = cut(subtasks.report(claim.waited), _CHECKPOINT)
-        parts.append(f"An earlier session waited for subtasks of this task. {told}")
+        report = cut(subtasks.report(claim.waited), _CHECKPOINT)
+        parts.append(f"An earlier session waited for subtasks of this task. {report}")
     if claim.checkpoint:
         parts.append(
             "An earlier session worked on this task and left this checkpoint; its files are in /workspace.\n\n"

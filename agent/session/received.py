@@ -125,12 +125,12 @@ def _refused(name: str) -> float:
 
 def _levels(value: Any) -> int:
     """Count levels without recursion, which is what a deep value breaks."""
-    levels, here = 0, [value]
-    while here:
+    levels, level = 0, [value]
+    while level:
         levels += 1
-        here = [
+        level = [
             part
-            for held in here
+            for held in level
             for part in (held.values() if isinstance(held, dict) else held)
             if isinstance(part, dict | list)
         ]

@@ -16,7 +16,7 @@ from wire.types import Event, EventKind, Exit
 _PASSING = (408, 409, 429)
 """Refusals below 500 that the same request can get past later."""
 LONGEST_PAUSE_S = 86_400.0
-"""Nobody means it who asks for more than a day, and what is infinite has no date."""
+"""A Retry-After of more than a day is a server's mistake, and an infinite one has no date."""
 
 
 class Rejected(Exception):

@@ -39,10 +39,10 @@ def files(claim: Claim) -> list[File]:
 
 def report(waited: Waited) -> str:
     """Return how the subtasks ended, in the order in which they were waited for."""
-    return "\n\n".join(["They are over:", *(_told(each, waited) for each in waited.subtasks)])
+    return "\n\n".join(["They are over:", *(_ending(each, waited) for each in waited.subtasks)])
 
 
-def _told(subtask: Subtask, waited: Waited) -> str:
+def _ending(subtask: Subtask, waited: Waited) -> str:
     state = subtask.state.value
     said = [f"Task {subtask.id} {subtask.title}".strip() + f": {_WORDS.get(state, state)}."]
     if subtask.reason:

@@ -55,21 +55,21 @@ def _document(content: bytes, asked: dict[str, Any]) -> tuple[bytes, dict[str, A
     reader = pypdf.PdfReader(io.BytesIO(content))
     if reader.is_encrypted:
         raise CannotLook("It is encrypted, and can't be shown: make an open copy of it first.")
-    of = len(reader.pages)
+    count = len(reader.pages)
     first, last = asked["pages"] or (1, -1)
-    last = of if last == -1 else last
-    if not 1 <= first <= last <= of:
-        raise CannotLook(f"view_range counts the pages of a PDF: they are 1 to {of}.")
+    last = count if last == -1 else last
+    if not 1 <= first <= last <= count:
+        raise CannotLook(f"view_range counts the pages of a PDF: they are 1 to {count}.")
     # Before they are read: a page may name itself a million times.
     if last - first >= asked["most_pages"]:
-        raise CannotLook(f"It has {of} pages, and {asked['most_pages']} can be shown: give a view_range of pages.")
+        raise CannotLook(f"It has {count} pages, and {asked['most_pages']} can be shown: give a view_range of pages.")
     glyphs = sum(_glyphs(page) for page in reader.pages[first - 1 : last])
-    if (first, last) != (1, of):
+    if (first, last) != (1, count):
         writer, out = pypdf.PdfWriter(), io.BytesIO()
         writer.append(reader, pages=(first - 1, last))
         writer.write(out)
         content = out.getvalue()
-    return content, {"pages": last - first + 1, "first": first, "of": of, "glyphs": glyphs}
+    return content, {"pages": last - first + 1, "first": first, "of": count, "glyphs": glyphs}
 
 
 def _glyphs(page: Any) -> int:

@@ -10,11 +10,11 @@ _MOST = 5
 def notice(connections: Sequence[dict[str, Any]]) -> str:
     """Return what was refused, why, and what would allow it; nothing where all went through."""
     refused = [refused for one in connections for refused in one.get("refused", ())]
-    told = list(dict.fromkeys(_said(one) for one in refused))
-    more = [f"and {len(told) - _MOST} more"] if len(told) > _MOST else []
+    refusals = list(dict.fromkeys(_said(one) for one in refused))
+    more = [f"and {len(refusals) - _MOST} more"] if len(refusals) > _MOST else []
     failed = list(dict.fromkeys(str(one["failed"]) for one in connections if one.get("failed") and "to" not in one))
-    lines = [f"- {line}" for line in [*told[:_MOST], *more]]
-    # What no entry would allow is for nobody to grant.
+    lines = [f"- {line}" for line in [*refusals[:_MOST], *more]]
+    # What no entry would allow, an operator cannot grant either.
     offered = any(one.get("allow") for one in refused)
     end = "An entry is for an operator to make; ask_person when the task needs it.]" if offered else "]"
     parts = ["[the network refused:", *lines, end]

@@ -25,6 +25,7 @@ CACHE = "/cache"
 """Where the cache is inside."""
 LEAST_FREE = 1 << 30
 """Bytes free on the host's disk without which there is no cache: what is fetched again is worth less than room."""
+# A cache is of one set of repositories: tasks that open ever other ones must not fill the disk.
 _MOST_CACHES = 10
 # Of those who would not look below $XDG_CACHE_HOME. uv links from its cache, which no link from another mount can.
 _VARIABLES = {

@@ -192,7 +192,7 @@ def finish(sandbox: Sandbox, folder: Path, given: object, copies: Repositories |
         "files": files,
     }
     said = "The task is finished." if asked.outcome == "done" else "It goes to a person, who decides how to go on."
-    connections = [told for branch in branches for told in branch.connections]
+    connections = [connection for branch in branches for connection in branch.connections]
     return Result(said, carries={"finished": finished, **({"connections": connections} if connections else {})})
 
 

@@ -26,6 +26,7 @@ _LEAST_TIME_S = 900
 """Seconds that fetching may take at least: a first clone is larger than what a call of the model does."""
 _LARGEST = 4 * 1024 * 1024
 """Bytes of a bundle or a diff that is handed over; a larger one is on the server only."""
+# Exit codes of the scripts below: 1, 2 and 128 are the shell's and git's own.
 _NOT_OPEN, _DIRTY = 3, 4
 _CACHED = f"What package managers fetch is kept in {CACHE}, for later tasks of this repository too."
 # A commit is bundled at once (see the hooks): a bundle is small and travels to another host, a clone may not.
@@ -240,6 +241,7 @@ class Repositories:
 
 
 def _job(script: str, *words: str, online: bool) -> Job:
+    # GIT_TERMINAL_PROMPT: without a token git is to fail, where it would wait for a user to type one.
     return Job(["/bin/bash", "--noprofile", "--norc", "-euc", f"export GIT_TERMINAL_PROMPT=0\n{script}", "git", *words],
                network=online)  # fmt: skip
 

@@ -122,9 +122,9 @@ class Store(Protocol):
     """Tasks, their families' budgets, blobs, sessions with their journals, sync runs.
 
     `unclean` says that the last process to use it did not close it; `refused` counts what found no room on the disk
-    since the start; `searches` says that it lists by words and by cost, which others refuse by name. What cannot be
-    written raises `Busy`, `Full` or `Unready`, and has changed nothing; alarms and notices have room of their own on a
-    full disk.
+    since the start; `searches` says that it lists by words and by cost, which others refuse, and name. What cannot
+    be written raises `Busy`, `Full` or `Unready`, and has changed nothing; alarms and notices have room of their own
+    on a full disk.
     """
 
     unclean: bool

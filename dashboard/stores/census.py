@@ -28,4 +28,4 @@ WAITING = """
         WHERE state = 'needs_you' AND state <> 'running' ORDER BY id LIMIT 1000
     )
 """
-"""Of the thousand that were added first: nobody has more that wait, and each is read."""
+"""Only the thousand that were added first: each row is read, and a flood must not slow down the front page."""

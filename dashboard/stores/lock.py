@@ -22,6 +22,6 @@ def held(folder: Path) -> Iterator[None]:
             raise AlreadyUsed(f"{folder} is in use: stop jada-dashboard first") from None
         yield
     finally:
-        # Not by closing alone: a program that another thread just starts has a copy of it for a moment.
+        # Closing is not enough: a program that another thread just starts has a copy of it for a moment.
         fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)

@@ -237,7 +237,7 @@ class MemoryStore:
                 rules.require_no_same_work(moved.record, self._unfinished(moved.record.task.dedupe_key))
                 self._put(blobs)
                 self._keep(moved.record)
-                self._tell(old, moved.record)
+                self._notify(old, moved.record)
                 self._change_budget(old.root, moved.budget)
             return moved.record
 
@@ -273,7 +273,7 @@ class MemoryStore:
                 if new is None or new == old:
                     continue
                 self._insert(new) if old is None else self._keep(new)
-                self._tell(old, new)
+                self._notify(old, new)
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their digests."""
@@ -457,7 +457,7 @@ class MemoryStore:
         """Refuse: what is kept in memory ends with it."""
         raise Unready(f"{path.name}: this queue is kept in memory only; there is nothing to back up")
 
-    def _tell(self, old: Record | None, new: Record) -> None:
+    def _notify(self, old: Record | None, new: Record) -> None:
         held = [notice for notice in self._notices.values() if notice.task == new.task.id]
         if outgoing.concerns(old, new):
             self._post(outgoing.news(old, new, held, self._targets))

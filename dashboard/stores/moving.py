@@ -197,8 +197,8 @@ class FileSide:
             db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
             spent = [(day, used.turns, used.usd_micros) for day, used in rest.spent.items()]
             db.executemany("INSERT INTO spent (day, turns, usd_micros) VALUES (?, ?, ?)", spent)
-            holds = [(role, dump(hold).decode()) for role, hold in rest.roles.items()]
-            db.executemany("INSERT INTO roles (role, record) VALUES (?, ?)", holds)
+            leases = [(role, dump(lease).decode()) for role, lease in rest.roles.items()]
+            db.executemany("INSERT INTO roles (role, record) VALUES (?, ?)", leases)
             kept = [(*at, each.version, digest(each.content), each.content) for at, each in rest.kept.items()]
             db.executemany("INSERT INTO kept (role, name, version, sha256, content) VALUES (?, ?, ?, ?, ?)", kept)
 
@@ -247,12 +247,12 @@ def require_same(source: Side, target: Side) -> Counted:
     """Return what two stores hold, the same tasks with all that is theirs and the same rest; raises `Unready` where
     they do not.
     """
-    here, there = sorted(source.ids()), sorted(target.ids())
-    if here != there:
-        odd = min({*here} ^ {*there})
-        raise Unready(f"{len(here)} tasks here and {len(there)} there; one that only one has is {odd}")
+    ids, moved = sorted(source.ids()), sorted(target.ids())
+    if ids != moved:
+        odd = min({*ids} ^ {*moved})
+        raise Unready(f"{len(ids)} tasks here and {len(moved)} there; one that only one has is {odd}")
     counted = Counted()
-    for task_id in here:
+    for task_id in ids:
         whole = source.task(task_id)
         if whole != target.task(task_id):
             raise Unready(f"task {task_id} came out otherwise than it is")

@@ -18,7 +18,7 @@ class Reserve:
         self._path = path
         self._size = size
 
-    def hold(self) -> bool:
+    def take(self) -> bool:
         """Take the room unless it is taken; return whether it is."""
         if self._is_held():
             return True

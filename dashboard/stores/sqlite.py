@@ -168,7 +168,7 @@ class SqliteStore:
         self._readers = [_connect(path, mode="rw")]
         self._rows("SELECT 1 FROM meta")
         self._opened = files.look(path)
-        self._reserve.hold()
+        self._reserve.take()
 
     def _opened_db(self, new_id: NewId) -> sqlite3.Connection:
         """Open the file; what that must write on a full disk (a log's index, a step of the schema) takes the reserve:
@@ -193,10 +193,10 @@ class SqliteStore:
     @contextmanager
     def _writing(self, *, grows: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction, begun as a writer: a reader that turns writer half-way may find the file locked. One that
-        `grows` the file must leave the reserve alone.
+        `grows` the file must not take the reserve.
         """
         with self._lock, self._explained():
-            if grows and not self._reserve.hold():
+            if grows and not self._reserve.take():
                 raise self._full("what is left is kept for alarms")
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -435,7 +435,7 @@ class SqliteStore:
         """Return tasks that are due."""
         tried = msgspec.json.encode(list(without)).decode() if without else None
         sql = _candidates(suspended_only=suspended_only, some_tried=bool(without))
-        # By the writer: it alone has the pages at hand, the others' are stale after each write.
+        # By the writer: only it has the pages at hand, the others' are stale after each write.
         with self._lock, self._explained():
             rows = self._db.execute(sql, (tried, limit, now)).fetchall()
         return sorted(Candidate(*row) for row in rows)[:limit]
@@ -508,7 +508,7 @@ class SqliteStore:
                 rules.require_no_same_work(moved.record, _same_work(db, moved.record))
                 _put(db, blobs)
                 _update(db, old, moved.record)
-                _tell(db, old, moved.record, self._targets)
+                _notify(db, old, moved.record, self._targets)
                 _change_budget(db, old.root, moved.budget)
             return moved.record
 
@@ -526,7 +526,7 @@ class SqliteStore:
                 if new is None or new == old:
                     continue
                 _update(db, old, new) if old else _insert(db, new)
-                _tell(db, old, new, self._targets)
+                _notify(db, old, new, self._targets)
 
         self._write_for_users(write)
 
@@ -736,7 +736,7 @@ class SqliteStore:
                 for task_id, text in rows:
                     # One that cannot be read is another's to set aside.
                     with suppress(Damaged):
-                        _post(db, outgoing.caught_up(_parsed(task_id, text), _told(db, task_id), new, now))
+                        _post(db, outgoing.caught_up(_parsed(task_id, text), _notices_of(db, task_id), new, now))
             last = rows[-1][0] if rows else None
 
     def marks(self, prefix: str) -> dict[str, str]:
@@ -892,7 +892,7 @@ def _damaged(path: Path, why: str) -> str:
 
 
 def _opened(path: Path, new_id: NewId) -> sqlite3.Connection:
-    """Open a queue's file, with the schema of today and an id; another queue's is left alone."""
+    """Open a queue's file, with the schema of today and an id; another queue's is not touched."""
     files.require_same(path)
     db = _connect(path)
     migrate(db)
@@ -1056,13 +1056,13 @@ def _put(db: sqlite3.Connection, blobs: Sequence[bytes]) -> None:
     db.executemany("DELETE FROM unnamed WHERE sha256 = ?", [(name,) for name, _ in named])
 
 
-def _tell(db: sqlite3.Connection, old: Record | None, new: Record, targets: Sequence[str]) -> None:
+def _notify(db: sqlite3.Connection, old: Record | None, new: Record, targets: Sequence[str]) -> None:
     """Write the notices of a change. Most changes have none, and cost no look."""
     if outgoing.concerns(old, new):
-        _post(db, outgoing.news(old, new, _told(db, new.task.id), targets))
+        _post(db, outgoing.news(old, new, _notices_of(db, new.task.id), targets))
 
 
-def _told(db: sqlite3.Connection, task_id: str) -> list[Notice]:
+def _notices_of(db: sqlite3.Connection, task_id: str) -> list[Notice]:
     return _legible(db.execute(_NOTICES + "task = ?", (task_id,)))
 
 

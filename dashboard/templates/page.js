@@ -80,7 +80,7 @@
   }
   function broken() { lostTimer ||= setTimeout(lost, LOST_MS); }
 
-  /* A browser opens few connections to one host: pages that nobody looks at give theirs back. */
+  /* A browser opens few connections to one host: pages that are not looked at give theirs back. */
   let hideTimer = null;
   function looked() {
     if (document.hidden) {

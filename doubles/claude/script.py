@@ -81,8 +81,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if one.match not in talk.first:
                 continue
             if talk.answers >= len(one.answer):
-                told = f"the script's conversation {one.match!r} has {len(one.answer)} answers"
-                raise ApiError(501, f"{told}, and one more is asked for")
+                said = f"the script's conversation {one.match!r} has {len(one.answer)} answers"
+                raise ApiError(501, f"{said}, and one more is asked for")
             return f"{number}.{talk.answers}", one.answer[talk.answers]
         return None
 
@@ -108,7 +108,7 @@ def load(path: Path) -> Script:
         raise Invalid("", f"{path}: {error}") from error
     for talk in script.conversation:
         for written in talk.answer:
-            # An answer says by its place what it is for, and nobody is there to release it.
+            # An answer says by its place what it is for, and a script has no one to release what is held.
             if written.fault and (written.fault.hold or written.fault.match or written.fault.turn):
                 raise Invalid("", f"{path}: hold, match and turn are for /_local/faults, not for a script's fault")
     return script

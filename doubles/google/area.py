@@ -18,7 +18,7 @@ class Area:
     right: int
 
     @staticmethod
-    def of(grid: Mapping[str, Any]) -> "Area":
+    def from_grid(grid: Mapping[str, Any]) -> "Area":
         """Read a GridRange, whatever the sheet's size."""
         return Area(
             grid.get("startRowIndex", 0),

@@ -135,7 +135,7 @@ def may_edit(protection: Mapping[str, Any], account: str) -> bool:
 
 
 def _left_out(protection: Mapping[str, Any], area: Area) -> bool:
-    return any(Area.of(grid).contains(area) for grid in protection.get("unprotectedRanges", ()))
+    return any(Area.from_grid(grid).contains(area) for grid in protection.get("unprotectedRanges", ()))
 
 
 def _later(end: int, count: int) -> int:

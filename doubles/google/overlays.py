@@ -79,7 +79,7 @@ def _add_protected_range(book: Book, args: Args) -> Answer:
     users = wanted.get("editors", {}).get("users", [])
     mine = [sheet.acting] if sheet.acting else []
     wanted["editors"] = {**wanted.get("editors", {}), "users": [*mine, *(u for u in users if u not in mine)]}
-    made = Placed(Area.of(grid), wanted)
+    made = Placed(Area.from_grid(grid), wanted)
     sheet.layout.protected.append(made)
     return {"protectedRange": protection(sheet, made)}
 
@@ -90,7 +90,7 @@ def _update_protected_range(book: Book, args: Args) -> Answer:
     if not may_edit(old.data, sheet.acting):
         raise invalid("You don't have permission to change this protected range.")
     merged = masks.merge(mask, placed(sheet, old), wanted)
-    area = Area.of(merged.pop("range", {}))
+    area = Area.from_grid(merged.pop("range", {}))
     layout = sheet.layout
     layout.protected = [Placed(area, merged) if each is old else each for each in layout.protected]
     return {}

@@ -344,9 +344,9 @@ def _drift(seen: Observed, _limits: Thresholds) -> Judged:
     changes = seen.drift.get()
     if not changes:
         return Verdict.OK, "a deploy would change nothing", ""
-    told = "; ".join(f"{action} {what}" for action, what in changes[:4])
+    first = "; ".join(f"{action} {what}" for action, what in changes[:4])
     more = f"; and {len(changes) - 4} more" if len(changes) > 4 else ""
-    return Verdict.LOOK, f"a deploy would {told}{more}", "`fab plan` says all of it, `fab deploy` brings it back"
+    return Verdict.LOOK, f"a deploy would {first}{more}", "`fab plan` says all of it, `fab deploy` brings it back"
 
 
 WORLD = {"0.0.0.0/0", "::/0"}
@@ -411,7 +411,7 @@ def _logs(seen: Observed, limits: Thresholds) -> Judged:
 def _notified(seen: Observed, _limits: Thresholds) -> Judged:
     found = seen.part("notifications")
     if not found.targets:
-        return Verdict.LOOK, "nobody: what waits is only on the page", "set dashboard.notify.targets"
+        return Verdict.LOOK, "no user is told: what waits is only on the page", "set dashboard.notify.targets"
     named = ", ".join(found.targets)
     if found.unsent:
         return (

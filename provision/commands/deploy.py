@@ -48,13 +48,13 @@ def deploy(_context: Context, *, stack: str | None = None, host: str | None = No
     builder, began, by = deployment.Builder(target.source), time.monotonic(), who(target.inventory)
 
     def bring(name: str) -> str:
-        told = fleet.progress_of(name, names, progress)
-        again = partial(target.connected, name, told)
+        shown = fleet.progress_of(name, names, progress)
+        again = partial(target.connected, name, shown)
         is_canary = len(names) > 1 and name == names[0]
         run, ask = installer.new_run(), at_terminal()
         errand = Errand(run=run, who=by, detach=detach, again=again, proven=is_canary, ask=ask)
-        with target.connected(name, told) as box:
-            return deployment.deploy(box, target.source, told, errand, builder) or "nothing changed, nothing restarted"
+        with target.connected(name, shown) as box:
+            return deployment.deploy(box, target.source, shown, errand, builder) or "nothing changed, nothing restarted"
 
     try:
         # The first one alone: what is wrong with a release is not learnt on all hosts at once.

@@ -79,7 +79,7 @@ def as_data(state: firewall.State, allowed: tuple[str, ...]) -> dict[str, Any]:
 
 def lines(row: Mapping[str, Any]) -> Iterator[str]:
     """Say that for a reader."""
-    yield f"{row['host']}: SSH is open to {', '.join(row['ssh']) or 'nobody'}"
+    yield f"{row['host']}: SSH is open to {', '.join(row['ssh']) or 'no address'}"
     if row["taken_out"]:
         yield f"    taken out: {', '.join(row['taken_out'])}"
     if row["left_open"]:

@@ -32,7 +32,7 @@ OLDER = "the host's release is older than this work tree and can't say: `fab dep
 UNKNOWN_WORDS = ("unrecognized arguments", "invalid choice")
 """What a program of an earlier release says of a word that it does not know."""
 DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
-"""Networks that RFC 5737 keeps for examples: nobody comes from there."""
+"""Networks that RFC 5737 keeps for examples: no operator comes from there."""
 
 
 class Examination:
@@ -197,7 +197,7 @@ class Examination:
     def heartbeat(self) -> str:
         """The heartbeat's service takes calls."""
         if tests.HEARTBEAT not in self._held:
-            raise NotChecked("no heartbeat_url is set: a box that is dead altogether is told by nobody")
+            raise NotChecked("no heartbeat_url is set: no message tells of a box that is dead altogether")
         self._require_release()
         said = json.loads(
             self._said(tests.heartbeat_command(f"{HOME}/current"), b"", "correct the secret heartbeat_url")

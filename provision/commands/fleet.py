@@ -9,6 +9,7 @@ from typing import Any
 from provision.errors import CommandError
 from provision.progress import Progress
 
+# Each is an SSH connection, and the wheels that go over it: more would share the operator's line.
 AT_ONCE = 10
 NOT_BEGUN = "not begun, because another host failed"
 

@@ -63,6 +63,7 @@ def command(table: str, to: str) -> list[str]:
         "LoadCredential": f"{KEY}:{FOLDER}/{KEY}",
     }
     return [
+        # --collect: a move that failed leaves no unit, whose name would refuse the next one.
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=jada-move-queue"),
         *(f"--property={name}={value}" for name, value in properties.items()),
         *(f"{CURRENT}/venv/bin/python", "-m", "dashboard.move", "--state", "/var/lib/jada-dashboard"),

@@ -33,7 +33,7 @@ FORWARDED = (1, 65535)
 """The ports that there are."""
 
 
-class Command(Task):  # type: ignore[type-arg] # what a command returns is nobody's business
+class Command(Task):  # type: ignore[type-arg] # what a command returns is not read
     """A task of Invoke's with a line that a reader can type: `example`; one that acts on a host takes --door."""
 
     def __init__(self, body: Callable[..., None], *, example: str, by_door: bool = True, **given: Any) -> None:

@@ -42,9 +42,9 @@ def plan(_context: Context, *, json: bool = False, stack: str | None = None, hos
     builder = deployment.Builder(target.source)
 
     def look(name: str) -> Planned:
-        told = fleet.progress_of(name, names, progress)
-        with target.connected(name, told) as box:
-            prepared = deployment.prepare(box, target.source, told, builder)
+        shown = fleet.progress_of(name, names, progress)
+        with target.connected(name, shown) as box:
+            prepared = deployment.prepare(box, target.source, shown, builder)
             return Planned(prepared.plan, deployment.changed_texts(box, prepared))
 
     outcomes = fleet.on_each(names, look)

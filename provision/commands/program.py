@@ -56,7 +56,7 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
 
     def execute(self) -> None:
         """Run the command. Raises `CommandError` for words behind `--`."""
-        # To Fabric it is a command for hosts of its own, whose keys nobody verified; ours are the stack's.
+        # To Fabric it is a command for hosts of its own, whose keys were not verified; ours are the stack's.
         if self.core.remainder:
             raise CommandError(
                 f"no command takes what comes behind `--`: {self.core.remainder}",

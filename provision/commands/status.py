@@ -35,14 +35,14 @@ def status(_context: Context, *, json: bool = False, stack: str | None = None, h
             print_json(as_data(name, probed, None))
         return
     with queue_client(stack, host) as client:
-        seen, told, fleet = look(client), client.notifications(), _fleet(client)
+        seen, notifications, fleet = look(client), client.notifications(), _fleet(client)
     if json:
         print_json({**as_data(name, probed, seen), "hosts": fleet})
         return
     names = {each.calls_itself: each.name for each in target.inventory.hosts}
     for line in (*queue_lines(seen), *fleet_lines(fleet, names)):
         progress.say(line)
-    progress.say(notification_line(told))
+    progress.say(notification_line(notifications))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,6 @@ from wire.secret import Secret
 KEY = "table_key"
 KNOWN_WITHIN_S = 90.0
 """Until all of AWS knows a new key: mostly some ten seconds."""
-Give = Callable[[Secret], None]
 
 
 @task(help={"stack": EACH_HOST["stack"]}, example="fab table-key --stack prod")

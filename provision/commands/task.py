@@ -2,13 +2,14 @@
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from invoke.collection import Collection
 from invoke.context import Context
+from msgspec.structs import asdict
 
 from provision.commands.options import ANY_HOST, JSON, TIME, micros, moment, task, whole
 from provision.commands.queue import OPTIONS, shared_queue
@@ -129,23 +130,30 @@ def list_(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     sort: str = "newest", *, json: bool = False, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """List the tasks that fit all that is given, newest first: id, state, sessions used, dollars spent, title."""
-    given = {"state": state and _state(state), "words": words, "label": label, "since": since, "until": until}
-    costs = {name: micros(f"--{name}", text) for name, text in (("least", least), ("most", most)) if text}
-    asked = {name: value for name, value in given.items() if value} | costs
-    try:
-        query = decode(types.TasksQuery, {**asked, "sort": sort})
-    except Invalid as error:
-        raise CommandError(f"--{error.field}: {error.reason}", "`fab help task.list` says what each takes") from error
+    typed = {
+        "state": state, "words": words, "label": label, "least": least, "most": most, "since": since, "until": until,
+    }  # fmt: skip
+    filters = asked_for({name: text for name, text in typed.items() if text}, sort)
     with shared_queue(stack, host) as client:
-        found = client.tasks(
-            query.state, words=query.words, label=query.label, least=query.least, most=query.most,
-            since=query.since, until=query.until, sort=query.sort,
-        )  # fmt: skip
+        found = client.tasks(**filters)
         if json:
             print_json(list(found))
         elif not _say_each(found):
-            note = "no task fits that" if asked else "no tasks yet: `fab task.add` makes one"
-            Progress(aside=True).note(f"no task is {state}" if [*asked] == ["state"] else note)
+            note = "no task fits that" if any(typed.values()) else "no tasks yet: `fab task.add` makes one"
+            only_state = state and not any(text for name, text in typed.items() if name != "state")
+            Progress(aside=True).note(f"no task is {state}" if only_state else note)
+
+
+def asked_for(typed: Mapping[str, str], sort: str) -> dict[str, Any]:
+    """Return what is asked of `Client.tasks` from what was typed. Raises `CommandError`."""
+    micro = {name: micros(f"--{name}", typed[name]) for name in ("least", "most") if name in typed}
+    state = {"state": _state(typed["state"])} if "state" in typed else {}
+    try:
+        query = decode(types.TasksQuery, {**typed, **micro, **state, "sort": sort})
+    except Invalid as error:
+        raise CommandError(f"--{error.field}: {error.reason}", "`fab help task.list` says what each takes") from error
+    # All that the query has: a filter that were left out here would be taken, and filter nothing.
+    return {name: value for name, value in asdict(query).items() if name not in {"cursor", "limit"}}
 
 
 @task(positional=["task_id"], help={**ID, **JSON}, example="fab task.show 01M7ZQGWJRQ9MW3ETQ7MW30V00")

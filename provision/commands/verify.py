@@ -52,18 +52,18 @@ def verify(_context: Context, stack: str | None = None, host: str | None = None,
     progress = Progress(aside=True)
     target = load_target(stack)
     names = [each.name for each in target.hosts(host)]
-    alone = len(names) == 1
+    only_one = len(names) == 1
     asked = fleet.on_each(names, lambda name: target.access(name, fleet.progress_of(name, names, progress)))
     with ExitStack() as stack_of_keys:
         # Here, and not beside: only the main thread hears of a signal, and removes the files then.
         given: dict[str, Access] = {each.host: each.value for each in asked if each.value}
         keys = {name: stack_of_keys.enter_context(materialised(access)) for name, access in given.items()}
-        ran = fleet.on_each([*given], lambda name: _verify(target, given[name], keys[name], quiet=not alone))
+        ran = fleet.on_each([*given], lambda name: _verify(target, given[name], keys[name], quiet=not only_one))
     ended = {each.host: each for each in (*asked, *ran)}
     outcomes = [ended[name] for name in names]
     if junit:
         write_junit(Path(junit), [outcome.value.suite for outcome in outcomes if outcome.value])
-    if alone:
+    if only_one:
         fleet.require_all(outcomes)
     for line in fleet.table(outcomes, word):
         sys.stdout.write(f"{line}\n")
@@ -97,6 +97,7 @@ def _verify(target: Target, access: Access, keys: KeyFiles, *, quiet: bool) -> V
 
 def log_in(keys: KeyFiles, access: Access, timeout_s: float) -> None:
     """Open the one connection that all checks share; raises `CommandError` with what stands against it."""
+    # ControlPersist: longer than the checks take; the connection is closed at their end.
     shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=600", "-o", f"ConnectTimeout={timeout_s:g}"]
     done = subprocess.run(keys.ssh(*shared, "{host}", "true"), capture_output=True, text=True, check=False)
     if done.returncode == NO_ANSWER:
@@ -142,14 +143,14 @@ def run(
 def firewall_cases(state: firewall.State, allowed: Sequence[str], held: Callable[[str], bool]) -> Iterator[ET.Element]:
     """Yield the checks of what Lightsail lets in, which a host can't see; an address that a command holds is let be."""
     strays = [cidr for cidr in firewall.strays(state, allowed) if not held(cidr)]
-    told = {
+    findings = {
         "ssh_is_open_to_operators_only": (strays, "left open, not in operator-cidrs", "`fab door --out` takes it out"),
         "ssh_is_open_to_each_operator": (
             firewall.absent(state, allowed), "closed to an operator's address", "`pulumi up --refresh` opens it"
         ),
         "no_other_port_is_open": (firewall.others(state), "open besides", "`pulumi up --refresh` closes it"),
     }  # fmt: skip
-    for name, (wrong, what, cure) in told.items():
+    for name, (wrong, what, cure) in findings.items():
         case = ET.Element("testcase", classname="firewall", name=name)
         if wrong:
             ET.SubElement(case, "failure", message=f"{what}: {', '.join(wrong)}; {cure}")

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
+# linux/fcntl.h and linux/fs.h: the standard library has no renameat2.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 

@@ -30,7 +30,7 @@ class Events:
             out.write((b"\n" if _is_torn(self.path) else b"") + line.encode())
             out.flush()
             os.fsync(out.fileno())
-        # Also for `fab logs`, and for the message about an installer that nobody follows.
+        # Also for `fab logs`, and for the message about an installer that no operator follows.
         sys.stderr.write(line)
 
     @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 from provision.onhost.events import LAST, parsed
 from provision.onhost.runs import Record, is_active
 
+# Only a file is looked at: a step shows as it ends, at no process's price.
 LOOK_S = 0.1
 ALIVE_S = 5.0
 """A reader that hears nothing for much longer knows that the connection is dead."""

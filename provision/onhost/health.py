@@ -31,7 +31,7 @@ class Times:
     sleep: Callable[[float], None]
 
 
-def hold(look: Callable[[], Look], fresh: set[str], seconds: float, limit_s: float, times: Times) -> None:
+def require_healthy(look: Callable[[], Look], fresh: set[str], seconds: float, limit_s: float, times: Times) -> None:
     """Wait until all was well for so many seconds without a break; `fresh` units were just started.
 
     Raises `Unhealthy` at once for a unit that ended, and after `limit_s` for what did not become right.

@@ -18,7 +18,7 @@ from typing import Any
 from provision.onhost import found, repairs, surroundings, switching, tree, trials, units, whole
 from provision.onhost.errors import DeployError, DeployRefused, Stopped, Unhealthy
 from provision.onhost.events import Events
-from provision.onhost.health import Times, hold
+from provision.onhost.health import Times, require_healthy
 from provision.onhost.pauses import Pauses
 from provision.onhost.runs import UNDO, Record
 
@@ -81,7 +81,7 @@ class Deploy:
             self.events.emit(finished=True)
         elif not self.orders["switch"] and not self.orders["prove"]:
             # What is proven stays so: its worker goes on taking tasks while a link or a service is put right.
-            self._hold(self._activate(), self.orders["health"]["steady_s"])
+            self._require_healthy(self._activate(), self.orders["health"]["steady_s"])
             self._tidy()
             self.events.emit(finished=True)
         else:
@@ -89,7 +89,7 @@ class Deploy:
             trials.try_sync(self.record, self.events, release)
             trials.try_queue(self.record, self.events, release, switching.proven_before(self.record, release))
             self.record.begin(release, self.folder.name, self.orders)
-            self._hold(self._activate(), self.orders["health"]["steady_s"])
+            self._require_healthy(self._activate(), self.orders["health"]["steady_s"])
             self.events.emit(deployed=release, proven_in=self._watch_s(), paused=self._paused())
 
     def watch(self) -> int:
@@ -97,7 +97,7 @@ class Deploy:
         if self.events.last() is not None:
             return 0
         try:
-            hold(self._look(), set(), self._watch_s(), self._limit_s() + self._watch_s(), TIMES)
+            require_healthy(self._look(), set(), self._watch_s(), self._limit_s() + self._watch_s(), TIMES)
         except Stopped as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             if not self._is_to_be_undone():
@@ -108,7 +108,7 @@ class Deploy:
         except Unhealthy as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             self.events.emit(reverted=f"{units.explained(error)}\n{self._undo()}")
-            # Nobody is there to read it.
+            # The command that deployed has ended: without a message no operator would learn of it.
             units.report("jada-deploy.service")
             return 1
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -210,9 +210,9 @@ class Deploy:
             self.record, self.events, release, self.orders["restart"], f"switch to release {release}"
         )
 
-    def _hold(self, fresh: set[str], seconds: float) -> None:
+    def _require_healthy(self, fresh: set[str], seconds: float) -> None:
         with self.events.step(f"wait until it has been healthy for {seconds:g} s"):
-            hold(self._look(), fresh, seconds, self._limit_s(), TIMES)
+            require_healthy(self._look(), fresh, seconds, self._limit_s(), TIMES)
 
     def _look(self) -> Any:
         return switching.looker(self.record, self._pending())

@@ -56,11 +56,11 @@ def errors(units: Iterable[str], hours: int) -> dict[str, Any]:
         *("+", "SYSLOG_IDENTIFIER=CRON", "+", "SYSLOG_IDENTIFIER=port-sheet"),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        told = summed(process.stdout or ())
+        counted = summed(process.stdout or ())
         said = (process.stderr.read() if process.stderr else b"").decode(errors="replace").strip()
-    if process.returncode and not told["lines"]:
+    if process.returncode and not counted["lines"]:
         raise RuntimeError(f"journalctl ended with {process.returncode}: {said[-200:]}")
-    return told
+    return counted
 
 
 def summed(lines: Iterable[bytes]) -> dict[str, Any]:

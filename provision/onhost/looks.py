@@ -190,6 +190,7 @@ def _offers(address: str) -> str | None:
         "UserKnownHostsFile": "/dev/null",
     }
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    # As a user who cannot log in: the refusal names what would have been taken. -F: none of this host's own settings.
     command = ["ssh", "-F", "/dev/null", *words, f"nobody@{address}", "true"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 from provision.onhost import durable, switching, units
 from provision.onhost.errors import Unhealthy
-from provision.onhost.health import Times, hold
+from provision.onhost.health import Times, require_healthy
 from provision.onhost.pauses import ALL, DROP_IN, DROP_INS, QUEUE, SENDER, SYNC, WORKER, Pauses
 from provision.onhost.runs import Record
 
@@ -63,7 +63,7 @@ def _resume(pauses: Pauses, url: str, seconds: float, limit: float) -> dict[str,
     try:
         for unit in started:
             units.restart(unit)
-        hold(switching.looker(record, pending), set(started), seconds, limit, TIMES)
+        require_healthy(switching.looker(record, pending), set(started), seconds, limit, TIMES)
     except Unhealthy as error:
         # Before anything is paused again: the journal's end says why.
         said = units.explained(error)

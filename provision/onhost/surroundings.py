@@ -24,7 +24,6 @@ STATUS = Path("/var/lib/dpkg/status")
 SECRETS = Path("/home/jada/secrets")
 NOT_WALKED = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp")  # noqa: S108 - named to be passed over
 SHADOW = Path("/etc/shadow")
-FIRST_USER = 1000
 
 
 def area(name: str, ours: Collection[str]) -> Seen:

@@ -8,7 +8,7 @@ from typing import Any
 from provision.onhost import durable, units, whole
 from provision.onhost.errors import Unhealthy
 from provision.onhost.events import Events
-from provision.onhost.health import Look, Times, hold
+from provision.onhost.health import Look, Times, require_healthy
 from provision.onhost.pauses import Pauses
 from provision.onhost.runs import Record
 
@@ -99,7 +99,7 @@ def undo(record: Record, events: Events, pending: dict[str, Any], times: Times, 
         # Before the proof: a power cut from here on must boot what is current now.
         record.end()
         with events.step(f"wait until it has been healthy for {health['steady_s']} s"):
-            hold(looker(record, before), fresh, health["steady_s"], health["seconds"], times)
+            require_healthy(looker(record, before), fresh, health["steady_s"], health["seconds"], times)
     except Unhealthy as error:
         record.end()
         return f"Going back to release {to}, the last proven one, failed as well: {units.explained(error)}"

@@ -26,7 +26,8 @@ TOKEN = Path("/home/jada/secrets/dashboard_token")
 _STATE = Path("/var/lib/jada-dashboard")
 UNITS = Path("/run/systemd/system")
 DROPPED = ("OnFailure=", "Restart", "StartLimit", "RuntimeDirectory", "TimeoutStartSec=", "SuccessExitStatus=")
-"""A trial that fails is nobody's alarm, is not started again, and has its own time."""
+"""A trial that fails raises no alarm, is not started again, and has its own time."""
+# A usual run takes seconds. A deploy does not wait for a long one: it says that the sync was not tried.
 SYNC_WAIT_S = 20
 # In the trial's own network and mounts: add a task, find it, claim it. Only a failure of the server's own counts; what
 # a release from before does not know, it refuses.

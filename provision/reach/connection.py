@@ -75,6 +75,7 @@ class Host:
         """
         try:
             first_s = None if silence_s is None else silence_s + START_S
+            # -n: where sudo wants a password it is to fail, not to wait for one.
             sent, out, err = self._client.exec_command(shlex.join(["sudo", "-n", *command]), timeout=first_s)
             with suppress(OSError):  # a command that ended before it read all says why below
                 # In pieces: paramiko copies all that is left for each packet, of a release's wheels 21 GB in all.
@@ -141,10 +142,12 @@ class Host:
 
     def program(self, name: str, argument: Any) -> Any:
         """Run a program of `onhost/` with a JSON argument, both over stdin, and return the JSON that it prints."""
+        # -I: as root, nothing is imported from the login user's folder or environment.
         return json.loads(self.run(["python3", "-I", "-"], programs.call(name, argument)))
 
     def upload(self, path: str, content: bytes) -> None:
         """Write a file that only root can read, making its folder. A torn one is found by its hash."""
+        # By stdin: an argument is seen by every user of the host.
         self.run(["install", "-D", "-m", "0600", "/dev/stdin", path], content)
 
 
@@ -185,7 +188,7 @@ def _connection(access: Access, timeout_s: float) -> Connection:
 
 def _notice_death(sock: socket.socket) -> None:
     """Have the kernel end a connection whose other end is gone: by itself it tries for a quarter of an hour."""
-    # Not on macOS, where the keepalive alone notices it, later.
+    # Not on macOS, where only the keepalive notices it, later.
     if option := getattr(socket, "TCP_USER_TIMEOUT", None):
         sock.setsockopt(socket.IPPROTO_TCP, option, DEAD_S * 1000)
 

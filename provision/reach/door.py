@@ -123,7 +123,7 @@ def _guarded(folder: Path) -> Iterator[None]:
 
 
 def _let_go(lock: int) -> None:
-    # Not by closing alone: a program that another thread just starts has a copy of it for a moment.
+    # Closing is not enough: a program that another thread just starts has a copy of it for a moment.
     fcntl.flock(lock, fcntl.LOCK_UN)
     os.close(lock)
 

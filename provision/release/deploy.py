@@ -61,9 +61,9 @@ class Builder:
         """Return the release for a platform, with the wheels of its environment."""
         with self._lock:
             if platform not in self._built:
-                house = wheels.wheelhouse_for(self._source.root, platform)
-                built = bundle.collect(self._source.root, self._source.file, house.key, house.sbom)
-                self._built[platform] = built, house
+                wheelhouse = wheels.wheelhouse_for(self._source.root, platform)
+                built = bundle.collect(self._source.root, self._source.file, wheelhouse.key, wheelhouse.sbom)
+                self._built[platform] = built, wheelhouse
             return self._built[platform]
 
 
@@ -80,7 +80,7 @@ def prepare(host: Host, source: Source, progress: Progress, builder: Builder | N
     running = probed.releases.get(probed.current or "", {}).get("origin")
     if made.switch and running:
         made = replace(made, older=origin.older(source.root, running))
-    came_from = origin.of(source.root) if made.upload else None
+    came_from = origin.describe(source.root) if made.upload else None
     return Prepared(made, built, wheelhouse, came_from)
 
 

@@ -90,9 +90,11 @@ def start(host: Host, orders: dict[str, Any], errand: Errand) -> str:
     return str(answer["run"])
 
 
-def new_run() -> str:
+def new_run(clock_ns: Callable[[], int] = time.time_ns) -> str:
     """Return a name for a run that no other has; names sort by time."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{time.time_ns() % 10**9:09d}"
+    # Read once: of two readings around a second's end, the name would be that of a second ago.
+    seconds, rest = divmod(clock_ns(), 10**9)
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds)) + f"-{rest:09d}"
 
 
 def follow(host: Host, run: str | None, progress: Progress, errand: Errand, *, until_deployed: bool) -> str:
@@ -208,8 +210,8 @@ def show_steps(news: Iterator[dict[str, Any]], progress: Progress) -> dict[str, 
         if "begin" in event:
             event = _show_step(event["begin"], news, progress)
             continue
-        if told := event.get("note") or event.get("done"):
-            progress.done(told, 0)
+        if text := event.get("note") or event.get("done"):
+            progress.done(text, 0)
         event = next(news, {})
     return event
 

@@ -8,7 +8,7 @@ from typing import Any
 FIELDS = ("commit", "time", "author")
 
 
-def of(root: Path) -> dict[str, Any] | None:
+def describe(root: Path) -> dict[str, Any] | None:
     """Return the commit of a work tree, its time and author, and whether files differ from it; None without git."""
     said = _git(root, "log", "-1", "--format=%H%n%cI%n%an")
     if said is None or len(said.splitlines()) != len(FIELDS):
@@ -20,8 +20,8 @@ def of(root: Path) -> dict[str, Any] | None:
 def older(root: Path, running: Mapping[str, Any]) -> str | None:
     """Say that this work tree is older than what runs, or does not have its commit; None where it is neither."""
     commit = str(running.get("commit") or "")
-    here = _git(root, "rev-parse", "HEAD")
-    if not commit or here is None or here.strip() == commit:
+    head = _git(root, "rev-parse", "HEAD")
+    if not commit or head is None or head.strip() == commit:
         return None
     what = f"what runs there, commit {commit[:12]} of {running.get('time')} by {running.get('author')}"
     if _git(root, "cat-file", "-e", f"{commit}^{{commit}}") is None:

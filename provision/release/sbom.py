@@ -5,7 +5,7 @@ import json
 from provision.onhost import locked
 
 
-def of(exported: str, pip: str) -> bytes:
+def bill_of_materials(exported: str, pip: str) -> bytes:
     """Return the bill that uv exported without what changes from run to run, which would name another release."""
     bill = json.loads(exported)
     bill.pop("serialNumber", None)

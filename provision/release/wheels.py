@@ -65,7 +65,8 @@ def wheelhouse_for(root: Path, platform: Platform) -> Wheelhouse:
         listed, billed = pool.map(lambda words: _exported(root, words), EXPORTS)
     requirements = listed + pip
     text = f"{requirements}\n{platform.python}\n{platform.machine}"
-    return Wheelhouse(hashlib.sha256(text.encode()).hexdigest()[:12], requirements, platform, sbom.of(billed, pip))
+    key, bill = hashlib.sha256(text.encode()).hexdigest()[:12], sbom.bill_of_materials(billed, pip)
+    return Wheelhouse(key, requirements, platform, bill)
 
 
 def fetch(wheelhouse: Wheelhouse) -> None:
@@ -101,6 +102,7 @@ def download_command(platform: Platform, pip: Path, folder: Path) -> list[str]:
     platforms = [f"manylinux_2_{minor}_{platform.machine}" for minor in range(newest, OLDEST_GLIBC - 1, -1)]
     return [
         *(sys.executable, str(pip / "pip"), "download", "--quiet", "--disable-pip-version-check"),
+        # --only-binary: to build from source would run the package's code here. --no-deps: the lock names all of them.
         *("--require-hashes", "--only-binary=:all:", "--no-deps", "--implementation", "cp"),
         *("--python-version", platform.python),
         *(word for name in platforms for word in ("--platform", name)),

@@ -44,6 +44,7 @@ def _run(release: str, secret: str, *words: str) -> list[str]:
         "RuntimeMaxSec": "240",
     }
     return [
+        # --collect: a run that failed leaves no unit behind.
         *("systemd-run", "--pipe", "--wait", "--collect", "--quiet"),
         *(f"--property={name}={value}" for name, value in properties.items()),
         *(f"{release}/venv/bin/python", "-m", "notify", *words),

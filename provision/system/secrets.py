@@ -11,7 +11,7 @@ class HostSecret:
     """A secret: what it is for, and the units that read it.
 
     Where an `optional` one is absent, its readers find an empty line in its place. They do so too for one that they are
-    `told_of`: it is needed, and its reader says itself, by name, that it is lacking.
+    `told_of`: it is needed, and its reader itself says which one is lacking.
     """
 
     name: str

@@ -24,7 +24,7 @@ _ABSENT = object()
 _KEPT = 1024
 """Values of a column whose cells are kept: days and states come again and again, names of guests do not."""
 _IDS = (str, int)
-"""Types of an id: of a number with a fraction nobody knows how it is written."""
+"""Types of an id: a number with a fraction has more than one spelling."""
 _EQUAL = frozenset((bool, int, float))
 """Types of which values are equal that make other cells: True, 1 and 1.0."""
 
@@ -313,7 +313,7 @@ def _require_text(name: str, value: str) -> None:
 
 
 def _iso_day(value: object) -> str:
-    # date.fromisoformat alone takes weeks, compact forms and more.
+    # date.fromisoformat by itself takes weeks, compact forms and more.
     if not _ISO_DAY.fullmatch(word := _word(value)):
         raise ValueError
     return word

@@ -24,8 +24,8 @@ _WRITE = "have it written under another name and renamed: then one reader sees t
 
 
 def collected(source: File, now: float, collect: Callable[[Sequence[str], Iterator[Any]], Collected]) -> Collected:
-    """Return what `collect` makes of the records of a file that nobody wrote to meanwhile, else it is called once more;
-    `now` in seconds since 1970. Raises `SyncFailed`.
+    """Return what `collect` makes of the records of a file that was not written to meanwhile, else it is called once
+    more; `now` in seconds since 1970. Raises `SyncFailed`.
 
     The records of CSV are rows of values, and the header names these; others are whole: no header. They come one by
     one: those of a large file would not fit into the unit's memory.

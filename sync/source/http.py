@@ -81,20 +81,20 @@ class Reader:
         collector, calls, totals = Collector(self.settings), 0, True
         for question in self._slices():
             before = collector.records
-            told: set[int | None] = set()
+            totals_said: set[int | None] = set()
             for page in self._pages(question):
                 calls += 1
-                told.add(page.total)
+                totals_said.add(page.total)
                 collector.take_all(page.records)
-            self._require_total(told, collector.records - before)
-            totals = totals and told != {None}
+            self._require_total(totals_said, collector.records - before)
+            totals = totals and totals_said != {None}
         shifting = self.source.paging.kind in ("page", "offset")
         return collector, calls == 1 or (totals and not shifting and not self.source.window.slice_days)
 
-    def _require_total(self, told: set[int | None], found: int) -> None:
-        if told in ({None}, {found}):
+    def _require_total(self, totals_said: set[int | None], found: int) -> None:
+        if totals_said in ({None}, {found}):
             return
-        says = " and ".join(str(total) for total in sorted(told, key=str))
+        says = " and ".join(str(total) for total in sorted(totals_said, key=str))
         # Bookings that come or go while we page do this too; then the next run reads them whole.
         raise odd(f"its pages held {found} records, its total says {says}", f"if the next run says the same, {ASK}")
 

@@ -12,6 +12,7 @@ import urllib3
 from sync.failure import SyncFailed, bookings_failure, transport_failure
 from sync.source.bookings import ASK, odd
 
+# With 1, 2 and 4 s between them: what takes longer is for the next run.
 _TRIES = 4
 _AGAIN = (429, 502, 503, 504)
 """Answers after which the same call may succeed a little later."""
@@ -85,6 +86,7 @@ class Web:
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
         content = bytearray()
+        # Counted unpacked, piece by piece: a small answer may unpack to any size.
         for part in response.stream(_CHUNK, decode_content=True):
             content += part
             if len(content) > BODY_BYTES:

@@ -12,6 +12,7 @@ import pytest
 from agent.tools.people import CREATE_TASK
 from dashboard import forms, recurring
 from dashboard.application import create
+from dashboard.list_page import typed_filters
 from dashboard.requests import digests
 from dashboard.rules import same_request
 from dashboard.settings import Recurring, Settings, Template
@@ -205,6 +206,20 @@ def test_each_filter_is_offered_everywhere_and_filters(queue, name):
     assert f'name="{name}"' in page.partition('role="search"')[2].partition("</form>")[0]
     assert getattr(forms.query({name: SEARCHED.get(name, FILTERS[name])}), name) is not None
     found = list(Client(url, TOKEN).tasks(**{name: FILTERS[name]}))
+    assert (task.id in {each.id for each in found}) == (name in FITTING)
+
+
+@pytest.mark.parametrize("name", [*FILTERS, "sort"])
+def test_each_filter_goes_into_the_next_page_s_address_and_into_what_is_done_to_all_that_fit(name):
+    # Without it, "cancel all that fit" would cancel what did not fit.
+    assert typed_filters({name: "typed"}) == {name: "typed"}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_each_option_of_the_command_that_lists_filters(queue, name):
+    url, task = queue
+    typed = {"least": "0.5", "most": "0"}.get(name, str(FILTERS[name]))
+    found = Client(url, TOKEN).tasks(**fab.asked_for({name: typed}, "newest"))
     assert (task.id in {each.id for each in found}) == (name in FITTING)
 
 

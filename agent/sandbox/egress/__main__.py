@@ -29,8 +29,9 @@ MESSAGE = 128 * 1024
 """Bytes of a message at most."""
 AT_ONCE = 32
 """Connections of one call at a time; more wait."""
-_TOLD = 40
+_MOST_LISTED = 40
 """Connections of a call that are told one by one."""
+# For threads that note at their end what they were refused; and for the making of a key on a slow host.
 _END_S, _ISSUE_S = 1.0, 15.0
 _PR_SET_PDEATHSIG = 1
 
@@ -57,7 +58,7 @@ class Admitted:
         with self._lock:
             self._over = True
             exchanges = [*self._exchanges]
-        # shutdown, not close alone: that would leave the other thread waiting in accept.
+        # shutdown before close: closing would leave the other thread waiting in accept.
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         for exchange, _ in exchanges:
@@ -66,8 +67,12 @@ class Admitted:
         ends = time.monotonic() + _END_S
         for _, thread in exchanges:
             thread.join(max(ends - time.monotonic(), 0))
-        told = [vars(exchange.told) for exchange, _ in exchanges]
-        return [*told[:_TOLD], {"more": len(told) - _TOLD}] if len(told) > _TOLD else told
+        outcomes = [vars(exchange.outcome) for exchange, _ in exchanges]
+        return (
+            [*outcomes[:_MOST_LISTED], {"more": len(outcomes) - _MOST_LISTED}]
+            if len(outcomes) > _MOST_LISTED
+            else outcomes
+        )
 
     def _accept(self) -> None:
         with self._listening:

@@ -20,8 +20,10 @@ from agent.sandbox.egress.rules import EgressRefused, Rule, Rules, is_push, plai
 
 IDLE_S = 60.0
 """Seconds without a byte after which a connection is ended; the call's own time bounds it as a whole."""
+# Less than clients wait themselves: they are to get our 502 with its reason, not their own time-out.
 _CONNECT_S = 10.0
 _CHUNK = 64 * 1024
+# Of an upload that was refused so much is still read (see `_linger`), and for so long.
 _LINGER, _LINGER_S = 16 * 1024 * 1024, 2.0
 _WORDS = 300
 """Characters that are told of what was asked for: a path may be as long as a client likes."""
@@ -72,10 +74,10 @@ class Outside:
 
 
 class Exchange:
-    """Carries one connection of a sandbox to its end; `told` is filled in as it goes on."""
+    """Carries one connection of a sandbox to its end; `outcome` is filled in as it goes on."""
 
     def __init__(self, client: socket.socket, outside: Outside, allowance: Allowance) -> None:
-        self.told = Connection()
+        self.outcome = Connection()
         self._outside = outside
         self._allowance = allowance
         self._client = _Peer(h11.SERVER, client)
@@ -91,8 +93,8 @@ class Exchange:
         except EgressRefused as error:
             self._refuse(error)
         except (OSError, h11.ProtocolError, _Gone) as error:
-            self.told.failed = str(error)[:_WORDS]
-            self._say(502, f"{self._host} can't be asked: {self.told.failed}")
+            self.outcome.failed = str(error)[:_WORDS]
+            self._say(502, f"{self._host} can't be asked: {self.outcome.failed}")
         finally:
             self.stop()
 
@@ -109,7 +111,7 @@ class Exchange:
         if asked.method != b"CONNECT":
             # Not passed on: what is not encrypted can be changed on its way, and a credential read.
             raise EgressRefused(asked.target.decode()[:_WORDS], "is not encrypted, and only https is let out")
-        self.told.to = asked.target.decode()[:_WORDS]
+        self.outcome.to = asked.target.decode()[:_WORDS]
         self._host, self._port = self._outside.rules.host(asked.target.decode())
         self._client.begin_tls(self._outside.identity.context(), self._host)
 
@@ -118,7 +120,7 @@ class Exchange:
         asked = self._client.next()
         if not isinstance(asked, h11.Request):
             return False
-        self.told.requests += 1
+        self.outcome.requests += 1
         method, target = asked.method.decode(), asked.target.decode()
         rule = self._judged(asked, method, target)
         push = PushHead(f"{method} {self._host}{target}") if is_push(plain_path(target)) else None
@@ -144,7 +146,7 @@ class Exchange:
     def _read_head(self, push: PushHead, asked: h11.Request) -> None:
         """Read a push as far as its commands go: nothing is passed on before they are known."""
         if any(name == b"content-encoding" for name, _ in asked.headers):
-            raise EgressRefused(self.told.to, "is refused: a push that is compressed can't be read")
+            raise EgressRefused(self.outcome.to, "is refused: a push that is compressed can't be read")
         while not push.whole:
             event = self._client.next()
             if not isinstance(event, h11.Data):
@@ -175,7 +177,7 @@ class Exchange:
 
     def _pass_on(self, server: "_Peer", data: bytes) -> None:
         self._allowance.take(len(data))
-        self.told.sent += len(data)
+        self.outcome.sent += len(data)
         server.send(h11.Data(data=data))
 
     def _answer(self, server: "_Peer", rule: Rule) -> None:
@@ -192,7 +194,7 @@ class Exchange:
             if not isinstance(event, h11.Data):
                 raise _Gone(f"{self._host} broke off")
             self._allowance.take(len(event.data))
-            self.told.received += len(event.data)
+            self.outcome.received += len(event.data)
             self._client.send(h11.Data(data=mask.take(bytes(event.data))))
         self._client.send(h11.Data(data=mask.end()))
         self._client.send(h11.EndOfMessage())
@@ -204,7 +206,7 @@ class Exchange:
                 self._require_listed(value.decode("latin-1"))
             if rule.header and name == b"content-encoding" and value.strip().lower() != b"identity":
                 raise EgressRefused(
-                    self.told.to, "is refused: its answer is compressed although it was asked not to be"
+                    self.outcome.to, "is refused: its answer is compressed although it was asked not to be"
                 )
 
     def _require_listed(self, location: str) -> None:
@@ -235,7 +237,7 @@ class Exchange:
         if not allowed:
             where = f"{self._host} ({', '.join(addresses)})"
             raise EgressRefused(where, "is no public address, and its network is not listed as private on purpose")
-        self.told.address = allowed[0]
+        self.outcome.address = allowed[0]
         # The address that was looked at, not the name: another answer of the name's server would pass by the check.
         raw = socket.create_connection((allowed[0], self._port), timeout=_CONNECT_S)
         self._server = _Peer(h11.CLIENT, raw)
@@ -256,7 +258,7 @@ class Exchange:
     def _refuse(self, error: EgressRefused) -> None:
         """Record what was refused, and answer so where an answer can still be given."""
         allow = error.allow and error.allow[:_WORDS]
-        self.told.refused.append({"what": error.what[:_WORDS], "why": error.why[:_WORDS], "allow": allow})
+        self.outcome.refused.append({"what": error.what[:_WORDS], "why": error.why[:_WORDS], "allow": allow})
         self._say(403, f"{error.what[:_WORDS]} {error.why}")
 
     def _say(self, status: int, why: str) -> None:
@@ -332,7 +334,7 @@ class _Peer:
         self._linger()
 
     def _linger(self) -> None:
-        """Let the client read the answer: with bytes of its that nobody read, our close would take it back."""
+        """Let the client read the answer: closing a socket that has unread bytes resets it, and the answer is lost."""
         self._socket.shutdown(socket.SHUT_WR)
         self._socket.settimeout(_LINGER_S)
         left = _LINGER

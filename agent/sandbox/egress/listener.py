@@ -8,7 +8,9 @@ import socket
 PORT = 3128
 """Where the proxy is, on the sandbox's own 127.0.0.1."""
 _NS_GET_USERNS = 0xB701  # ioctl_ns(2)
+# linux/sched.h: os.setns and its flags come with Python 3.12.
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+# As many as the proxy carries at once (`AT_ONCE`): more wait in their connect.
 _BACKLOG = 32
 # Loaded beforehand: between fork and exit there is no safe moment for it.
 _LIBC = ctypes.CDLL(None, use_errno=True)

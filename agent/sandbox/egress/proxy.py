@@ -13,7 +13,9 @@ from agent.sandbox.egress.listener import listen_inside
 from agent.settings import Egress, Settings
 from wire.values import encode
 
+# As `MESSAGE` at the other end: of a message that is longer, recv drops the rest without a word.
 _MESSAGE = 128 * 1024
+# A start has a key and a certificate made; the other end answers within its own second.
 _START_S, _CLOSE_S = 20.0, 10.0
 _APP = Path(__file__).resolve().parents[3]
 
@@ -66,12 +68,12 @@ class Proxy:
         """End what is left of a sandbox's connections; return what they came to."""
         try:
             self._running.send(json.dumps({"close": number}).encode())
-            told: list[dict[str, Any]] = json.loads(self._running.recv(_MESSAGE))
+            outcomes: list[dict[str, Any]] = json.loads(self._running.recv(_MESSAGE))
         except (OSError, ValueError):
             # It was killed, perhaps for want of memory: the next call has another one.
             self.close()
             return [{"failed": "the proxy died; what its connections came to is not known"}]
-        return told
+        return outcomes
 
     def close(self) -> None:
         """End the proxy; a later call starts another one."""

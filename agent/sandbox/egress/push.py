@@ -8,7 +8,9 @@ BRANCHES = b"refs/heads/jada/"
 """Where a push may create or update branches."""
 HEAD_LIMIT = 64 * 1024
 """Bytes that the commands of a push may take: some 500 branches."""
+# The id of no object, in SHA-1 and in SHA-256: as the new one of a branch it deletes that.
 _NOTHING = (b"0" * 40, b"0" * 64)
+# Hexadecimal digits before each line; they count themselves, so that a line has more.
 _LENGTH = 4
 
 

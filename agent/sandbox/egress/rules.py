@@ -88,19 +88,19 @@ class Rules:
     def request(self, host: str, port: int, method: str, target: str) -> Rule:
         """Return the rule that lets a request through, the one of the longest prefix; raises `EgressRefused`."""
         path = plain_path(target)
-        here = Place(host, port, path)
+        asked = Place(host, port, path)
         fitting = [rule for rule in self.rules if (rule.place.host, rule.place.port) == (host, port)]
         fitting = [rule for rule in fitting if rule.place.holds(path)]
         if not fitting:
-            raise EgressRefused(f"{method} {here}", "is below no listed path", str(here))
+            raise EgressRefused(f"{method} {asked}", "is below no listed path", str(asked))
         # Of two for one place the one with a credential: whoever gave it meant it.
         rule = max(fitting, key=lambda rule: (len(rule.place.prefix), rule.header is not None))
         if method not in rule.methods:
             raise EgressRefused(
-                f"{method} {here}", f"is refused: only {', '.join(sorted(rule.methods))} are let through here"
+                f"{method} {asked}", f"is refused: only {', '.join(sorted(rule.methods))} are let through here"
             )
         if rule.git and not _is_git(method, path.removeprefix(rule.place.prefix), target.partition("?")[2]):
-            raise EgressRefused(f"{method} {here}", "is refused: only git's own fetch and push are let through here")
+            raise EgressRefused(f"{method} {asked}", "is refused: only git's own fetch and push are let through here")
         return rule
 
     def dialable(self, addresses: Iterable[str]) -> list[str]:

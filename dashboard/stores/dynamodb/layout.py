@@ -39,6 +39,7 @@ GONE_AT = "gone"
 """The attribute by which DynamoDB deletes an item by itself, some time after that second since 1970."""
 KEPT_DAYS = 40
 """How long after a day what is used of its caps is kept: an end after a long rest still gives back to it."""
+# Never another number: under which key an item is follows from it, and what is there would not be found.
 SHARDS = 4
 FOLDED = 560
 """Bytes of a record in its item, compressed: with keys and indexes it stays below a kilobyte, the unit of a write."""
@@ -84,9 +85,9 @@ def shard(name: str) -> int:
     return zlib.crc32(name.encode()) % SHARDS
 
 
-def shards(of: str) -> list[str]:
+def shards(kind: str) -> list[str]:
     """Return the keys of all shards of one kind."""
-    return [f"{of}#{number}" for number in range(SHARDS)]
+    return [f"{kind}#{number}" for number in range(SHARDS)]
 
 
 def task_key(task_id: str) -> Key:

@@ -20,6 +20,7 @@ from wire.values import dump, read
 
 PART = 350 * 1024
 """Bytes of a part: an item holds 400 KB with its keys."""
+# A write whose answer was lost finds itself by its nonce, also when others wrote since.
 NONCES = 4
 NOTE = "kept"
 """The kind of its notes under SWEEP."""
@@ -129,9 +130,9 @@ class Roles:
         self._delete(role, name, generation, note["parts"])
         return True
 
-    def put(self, holds: Mapping[str, LeaseRecord], kept: Mapping[tuple[str, str], Kept]) -> None:
+    def put(self, leases: Mapping[str, LeaseRecord], kept: Mapping[tuple[str, str], Kept]) -> None:
         """Write roles and what is kept, as they were in another store."""
-        self._table.put_all({_role(role): _written(each, None, "") for role, each in holds.items()})
+        self._table.put_all({_role(role): _written(each, None, "") for role, each in leases.items()})
         for (role, name), each in kept.items():
             packed, generation = zlib.compress(each.content), uuid.uuid4().hex[:8]
             parts = [packed[start : start + PART] for start in range(0, len(packed), PART)]

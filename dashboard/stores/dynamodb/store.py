@@ -592,12 +592,12 @@ class DynamoStore:
         newest_first = sort is not Sort.OLDEST
         # `!` sorts before what any id could go on with, so that the last itself is left out.
         bound = "" if last is None else last[:-1] + chr(ord(last[-1]) - 1) + "~"
-        ways = [
+        queries = [
             self._table.query(key, index=STATES, first=first, last=bound, newest_first=newest_first, page=100)
             for kind in kinds
             for key in shards(kind)
         ]
-        ids = ((each["ls"] for each in way) for way in ways)
+        ids = ((each["ls"] for each in items) for items in queries)
         return heapq.merge(*ids, reverse=newest_first)
 
     def _read(self, ids: Iterator[str]) -> Iterator[Record]:
@@ -666,8 +666,8 @@ class DynamoStore:
 
     def recent_sessions(self, since: str, *, limit: int) -> list[Session]:
         """Return sessions from an id on, newest first."""
-        ways = [self._table.query(key, first=since, newest_first=True, page=100) for key in shards("SESSION")]
-        items = heapq.merge(*ways, key=lambda item: str(item["sk"]), reverse=True)
+        queries = [self._table.query(key, first=since, newest_first=True, page=100) for key in shards("SESSION")]
+        items = heapq.merge(*queries, key=lambda item: str(item["sk"]), reverse=True)
         found: list[Session] = []
         while len(found) < limit and (some := [*islice(items, 100)]):
             found += self._sessions(some)

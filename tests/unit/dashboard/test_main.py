@@ -93,7 +93,7 @@ def test_pages_that_stay_open_hold_no_end_up(start, path, client):
     wait_until_healthy(path)
     code, page = client.invite("anna").path.rpartition("/")[2], {"Host": "localhost", "Origin": "http://localhost"}
     form = {**page, "Content-Type": "application/x-www-form-urlencoded"}
-    signed_in = client._way.request("POST", "/sign-in", f"code={code}".encode(), form)
+    signed_in = client._transport.request("POST", "/sign-in", f"code={code}".encode(), form)
     cookie = signed_in.headers["set-cookie"].partition(";")[0]
     with socket.socket(socket.AF_UNIX) as reader:
         reader.connect(str(path))

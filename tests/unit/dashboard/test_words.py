@@ -1,11 +1,11 @@
 import pytest
 
 from dashboard import words
-from wire.types import Exit, Need, Session, State, SyncOutcome
+from wire.types import Need, Session, State, SyncOutcome
 
 
 def test_everything_has_its_word():
-    assert (set(words.EXITS), set(words.STATES)) == (set(Exit), set(State))
+    assert set(words.STATES) == set(State)
     assert (set(words.NEEDS), set(words.OUTCOMES)) == (set(Need), set(SyncOutcome))
 
 

@@ -142,8 +142,8 @@ def test_records_are_packed_as_soon_as_the_dashboard_said_that_it_takes_that(pat
 
 def sending(client):
     """The addresses and bodies of a client's requests, noted on their way."""
-    sent, request = [], client._way.request
-    client._way.request = lambda method, address, body, headers: (
+    sent, request = [], client._transport.request
+    client._transport.request = lambda method, address, body, headers: (
         sent.append((address, body)) or request(method, address, body, headers)
     )
     return sent

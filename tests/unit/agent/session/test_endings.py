@@ -9,10 +9,6 @@ from wire.types import EventKind, Exit
 OVER = {Exit.FINISHED, Exit.TURN_LIMIT}
 
 
-def test_every_exit_but_the_daemons_own_has_its_ending():
-    assert {kind.exit for kind in endings.Ending.__subclasses__()} == set(Exit) - {Exit.FENCED}
-
-
 @pytest.mark.parametrize("kind", endings.Ending.__subclasses__())
 def test_only_a_session_that_is_over_ends_and_all_others_are_suspended(kind):
     record, data = endings.record(kind("why"), Spent(3, 70))

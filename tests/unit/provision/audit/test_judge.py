@@ -196,7 +196,7 @@ WORSE = [
         Verdict.LOOK,
         "1 security updates and 1 others",
     ),
-    ("notified", with_part("notifications", Notifications(targets=())), Verdict.LOOK, "nobody"),
+    ("notified", with_part("notifications", Notifications(targets=())), Verdict.LOOK, "no user is told"),
     ("notified", with_part("notifications", Notifications(targets=("a",), unsent=2)), Verdict.BAD, "2 messages unsent"),
 ]
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from provision.onhost.errors import Unhealthy
-from provision.onhost.health import Look, Run, Times, hold
+from provision.onhost.health import Look, Run, Times, require_healthy
 
 UNIT = "jada-agent.service"
 WELL = Look({UNIT: Run("active", "one", 0)}, None)
@@ -26,7 +26,7 @@ class Clock:
 def held(*looks, fresh=(UNIT,), seconds=10, limit_s=60):
     """Hold over looks, of which the last one repeats; returns for how long."""
     clock, shown = Clock(), itertools.chain(looks, itertools.repeat(looks[-1]))
-    hold(lambda: next(shown), set(fresh), seconds, limit_s, clock.times)
+    require_healthy(lambda: next(shown), set(fresh), seconds, limit_s, clock.times)
     return clock.now - 100
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from provision.onhost.health import Look, Run, Times, hold
+from provision.onhost.health import Look, Run, Times, require_healthy
 from provision.onhost.pauses import ALL, DROP_IN, RESTORED, WORK, Pauses
 from provision.system.units import SERVICES, UNITS
 
@@ -43,4 +43,4 @@ def test_a_unit_that_is_paused_while_it_is_watched_is_no_failure():
     runs = {unit: Run("active", "1", 0) for unit in ("a", "b")}
     looks = [Look(runs, None), Look({"a": runs["a"]}, None), Look({"a": runs["a"]}, None)]
     times = Times(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
-    hold(lambda: looks.pop(0) if len(looks) > 1 else looks[0], set(), 1.0, 5.0, times)
+    require_healthy(lambda: looks.pop(0) if len(looks) > 1 else looks[0], set(), 1.0, 5.0, times)

@@ -24,19 +24,19 @@ def tree(tmp_path):
 
 
 def test_a_release_knows_commit_time_and_author(tree):
-    came = origin.of(tree)
+    came = origin.describe(tree)
     assert (came["author"], len(came["commit"]), came["changed"]) == ("ann", 40, False)
     (tree / "a").write_text("2")
-    assert origin.of(tree)["changed"]
+    assert origin.describe(tree)["changed"]
 
 
 def test_a_tree_without_git_has_no_origin(tmp_path):
-    assert origin.of(tmp_path) is None
+    assert origin.describe(tmp_path) is None
 
 
 def test_a_checkout_that_is_older_than_what_runs_is_told_with_commit_time_and_author(tree):
     _git(tree, "commit", "-q", "--allow-empty", "-m", "two")
-    running = origin.of(tree)
+    running = origin.describe(tree)
     assert origin.older(tree, running) is None
     _git(tree, "checkout", "-q", "HEAD~1")
     said = origin.older(tree, running)
@@ -45,7 +45,7 @@ def test_a_checkout_that_is_older_than_what_runs_is_told_with_commit_time_and_au
 
 
 def test_a_newer_checkout_is_not_told(tree):
-    running = origin.of(tree)
+    running = origin.describe(tree)
     _git(tree, "commit", "-q", "--allow-empty", "-m", "two")
     assert origin.older(tree, running) is None
     assert origin.older(tree, {}) is None

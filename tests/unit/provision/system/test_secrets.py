@@ -7,7 +7,8 @@ from provision.system.secrets import FOLDER, SECRETS, HostSecret, credential_lin
 from provision.system.units import TEMPLATES, UNITS
 
 OPTIONAL = HostSecret("proxy_password", "made up by this test", ("jada-agent.service",), optional=True)
-SECURITY = Path(__file__).parents[4] / "docs" / "security.md"
+ROOT = Path(__file__).parents[4]
+SECURITY = ROOT / "docs" / "security.md"
 
 
 def _credentials(unit):
@@ -30,6 +31,12 @@ def test_the_document_on_security_has_the_table():
         readers = ", ".join(f"`{unit.removesuffix('.service')}`" for unit in secret.readers)
         given = "given, optional" if secret.optional else "given"
         assert f"| `{secret.name}` | {readers} | {given} | {secret.purpose.partition(';')[0]} |" in SECURITY.read_text()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_program_reads_each_secret(name):
+    parts = (ROOT / part for part in ("agent", "backup", "dashboard", "notify", "sync"))
+    assert any(f'"{name}"' in path.read_text() for part in parts for path in part.rglob("*.py"))
 
 
 def test_a_unit_has_an_empty_line_in_place_of_an_optional_secret():
