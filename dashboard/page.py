@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from ulid import ULID
 
-from dashboard import assets, forms, live, rules, story, templating, transcript, words
+from dashboard import assets, forms, live, retention, rules, story, templating, transcript, words
 from dashboard.api import download, problem
 from dashboard.forms import Form, Refusal, Upload
 from dashboard.guard import require_own_form
@@ -106,6 +106,7 @@ class Page:
             tasks=[record.task for record in self._store.tasks(limit=TASKS)],
             notified=self._queue.notifications(),
             room=self._store.room(),
+            freed=retention.latest(self._store),
         )
 
     def news(self, topic: str, looks: int) -> Mapping[str, str]:
@@ -195,7 +196,7 @@ class Page:
 
     def _diffs(self, task: Task) -> dict[str, str]:
         """Return what a task changed in repositories, to be read without a download: file name → text, or its head."""
-        diffs = [info for info in task.files if info.name.endswith(".diff")]
+        diffs = [info for info in task.files if info.name.endswith(".diff") and info.sha256]
         contents = self._store.blobs([info.sha256 for info in diffs])
         return {info.name: transcript.short(contents[info.sha256].decode(errors="replace")) for info in diffs}
 

@@ -200,6 +200,8 @@ class Queue:
     def file(self, infos: Sequence[FileInfo], name: str) -> bytes:
         """Return the content of one of a task's files; raises `NotFound` for one that it has not."""
         for info in infos:
+            if info.name == name and not info.sha256:
+                raise NotFound(f"the file {name} was deleted: it had been kept for as long as keep_files_days says")
             if info.name == name:
                 return self.store.blobs([info.sha256])[info.sha256]
         raise NotFound(f"the task has no file {name}")
@@ -729,7 +731,7 @@ class Queue:
         return [*direct, *(message for message in fresh if message.target not in served)]
 
     def _due_kept(self) -> list[Message]:
-        """What the outbox has. Over a table one at a time: the sender asks again before it begins with the next, and so
+        """What the outbox has. A sender begins at once with what it can, and asks again before it begins with more: it
         begins none after another host may have the outbox.
         """
         now, under = self.clock(), self.duties.under(OUTBOX)
@@ -746,8 +748,7 @@ class Queue:
         if move(found):
             self.store.change_notices(due, move, under)
             found = self.store.notices(due)
-        messages = outgoing.messages(found, self._policy)
-        return messages if self.duties.is_alone else messages[:1] if self.duties.has(OUTBOX) else []
+        return outgoing.messages(found, self._policy) if self.duties.has(OUTBOX) else []
 
     def settle_message(self, delivery: Delivery) -> None:
         """Keep how a try to deliver a message ended; settled again, it finds nothing to change."""

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from notify.send import Result
+from notify.send import AT_ONCE, Result
 from notify.sender import Send
 from wire.secret import Secret
 from wire.types import Message
@@ -23,8 +24,9 @@ def test_message(now: float) -> Message:
 
 
 def send_all(targets: Mapping[str, Secret], sent: Message, send: Send) -> dict[str, Result]:
-    """Send a message to every target; return each one's answer."""
-    return {name: send(url, sent) for name, url in targets.items()}
+    """Send a message to every target, to some at once; return each one's answer."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(targets, pool.map(lambda url: send(url, sent), targets.values()), strict=True))
 
 
 class Tested:

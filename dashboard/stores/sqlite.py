@@ -800,12 +800,19 @@ class SqliteStore:
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""
         tasks, journals = self._prune_tasks(before.tasks), self._prune_journals(before.journals)
-        sync_runs = self._prune_sync_runs(before.sync_runs)
+        files, sync_runs = self._prune_files(before.files), self._prune_sync_runs(before.sync_runs)
         sizes = deleted = self._delete_unnamed()
         while len(deleted) == retention.AT_ONCE:
             deleted = self._delete_unnamed()
             sizes = [*sizes, *deleted]
-        return Freed(tasks=tasks, journals=journals, sync_runs=sync_runs, blobs=len(sizes), blob_bytes=sum(sizes))
+        return Freed(
+            tasks=tasks,
+            journals=journals,
+            files=files,
+            sync_runs=sync_runs,
+            blobs=len(sizes),
+            blob_bytes=sum(sizes),
+        )
 
     def _prune_tasks(self, before: float | None) -> int:
         count, last = 0, ""
@@ -828,6 +835,25 @@ class SqliteStore:
                         retention.delete_journal(db, last)
                         count += 1
         return count
+
+    def _prune_files(self, before: float | None) -> int:
+        count, last = 0, ""
+        while before is not None and (found := self._rows(retention.WITH_FILES, last, before)):
+            for task_id, root in found:
+                with self._reading() as db:
+                    # None of such a family can go on: what is over stays so.
+                    is_due = retention.is_due(db, root, before, OVER)
+                if is_due:
+                    count += self._remove_files(task_id, before)
+            last = found[-1][0]
+        return count
+
+    def _remove_files(self, task_id: str, before: float) -> int:
+        try:
+            held = len(self.get(task_id).files)
+            return held - len(self.change(task_id, retention.file_removal(before)).files)
+        except NotFound:
+            return 0  # it was deleted meanwhile, or cannot be read: that must not keep all others
 
     def _prune_sync_runs(self, before: float | None) -> int:
         count = 0

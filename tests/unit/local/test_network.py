@@ -121,7 +121,7 @@ from local.site import Site
 from local.temporary import temporary_site
 
 def come_and_go(octet):
-    for _ in range(40):
+    for _ in range(15):
         network.ensure(Site(f"jada{octet}", octet))
         network.remove(Site(f"jada{octet}", octet))
 
