@@ -7,7 +7,6 @@ after the site. All of it can be run again after any interruption.
 
 import ipaddress
 import json
-import os
 import subprocess
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from local import locks
-from local.account import typed
 from local.commands import run, succeeds
 from local.site import Site
 
@@ -46,7 +44,7 @@ def require_addresses(site: Site) -> None:
     routes = json.loads(run("ip", "-json", "-4", "route", "show") or "[]")
     if taken := conflicts(routes, site):
         free = next((n for n in range(site.octet + 1, 256) if not conflicts(routes, replace(site, octet=n))), None)
-        cure = f"take another: `{typed(os.environ, 'demo')} JADA_OCTET={free}`" if free else "remove that route"
+        cure = f"give another behind the command: JADA_OCTET={free}" if free else "remove that route"
         raise AddressesTaken(
             f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; {cure}"
         )

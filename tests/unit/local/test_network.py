@@ -78,10 +78,8 @@ def test_a_network_cut_short_in_the_making_is_finished(site, left):
 
 
 @pytest.mark.root
-def test_a_machine_that_routes_the_addresses_elsewhere_is_refused_and_left_alone(site, monkeypatch):
-    monkeypatch.setenv("JADA_TYPED", "sudo make demo")
-    monkeypatch.setenv("JADA_SITE", "two")
-    cure = r"`sudo make demo JADA_SITE=two JADA_OCTET=\d+`"
+def test_a_machine_that_routes_the_addresses_elsewhere_is_refused_and_left_alone(site):
+    cure = r"give another behind the command: JADA_OCTET=\d+$"
     subprocess.run(["ip", "route", "add", "blackhole", f"10.{site.octet}.9.0/24"], check=True)
     try:
         before = seen(site)
