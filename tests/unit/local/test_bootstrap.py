@@ -5,6 +5,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,20 @@ def test_a_long_step_says_something_every_ten_seconds(checkout, tmp_path):
     os.mkfifo(checkout.folder / "slow")
     assert re.search(r"^     \d+ s$", checkout.bootstrap(), re.MULTILINE)
     assert int(sleep.with_name("sleep.slept").read_text()) < 10
+
+
+def test_the_demos_shell_has_the_same_uv():
+    (line,) = (line for line in BOOTSTRAP.read_text().splitlines() if line.startswith("pin=$("))
+
+    def pin(prefix):
+        command = ["sh", "-c", f"{line}\necho $pin"]
+        env = {"PATH": f"{prefix}/bin:/usr/bin:/bin"}
+        done = subprocess.run(command, cwd=BOOTSTRAP.parents[1], env=env, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    assert sys.prefix != sys.base_prefix
+    assert len(pin(sys.prefix).strip()) == 12
+    assert pin(sys.prefix) == pin(sys.base_prefix)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
