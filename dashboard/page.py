@@ -47,12 +47,15 @@ AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class ShownSession:
-    """A session, turns and dollars by its journal while its process runs; `passage` of the one that is read here."""
+    """A session, turns and dollars by its journal while its process runs, and `on` which host; `passage` of the one
+    that is read here.
+    """
 
     session: Session
     turns: int
     usd_micros: int
     tokens: int | None = None
+    on: str = ""
     passage: transcript.Passage | None = None
 
 
@@ -212,11 +215,12 @@ class Page:
         return transcript.passage(records, is_last=before is None)
 
     def _shown(self, session: Session) -> ShownSession:
+        on = self._queue.names().get(session.host, session.host)
         if session.exit is not None:
-            return ShownSession(session, session.turns, session.usd_micros)
+            return ShownSession(session, session.turns, session.usd_micros, on=on)
         used = self._store.used(session.id)
         turns, usd_micros = max(session.turns, used.turns), max(session.usd_micros, used.usd_micros)
-        return ShownSession(session, turns, usd_micros, used.tokens)
+        return ShownSession(session, turns, usd_micros, used.tokens, on)
 
     def result_file(self, request: Request) -> Response:
         """GET /tasks/{id}/files/{name}."""

@@ -612,12 +612,16 @@ class Queue:
             self._look(now, backup_failed, refused=refused)
             why = self._untrusted(refused=refused)
         except (Full, Unready) as error:
-            self._direct.raised(str(error), self._new_id(), now)
+            self._direct.raised(self._said_here(str(error)), self._new_id(), now)
             raise
         if why:
-            self._direct.raised(why, self._new_id(), now)
+            self._direct.raised(self._said_here(why), self._new_id(), now)
         else:
             self._direct.over(now)
+
+    def _said_here(self, why: str) -> str:
+        """Say of which host of several that is: each tells by itself what keeps it from the table."""
+        return why if self.duties.is_alone else f"on {named(self._known(self._host))}: {why}"
 
     def _look(self, now: datetime, backup_failed: str | None, *, refused: bool) -> None:
         self._past()
@@ -664,12 +668,13 @@ class Queue:
         alarms = watch.backed_up(backup_failed, self._new_id(), now) if self.duties.is_alone else {}
         if beside.BACKUP not in self._beside.paused():
             kept, off_box = self._beside.backup(), self._beside.off_box
-            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now, self._host)
+            own = self._known(self._host) if self._host else None
+            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now, own)
         room, free = self.store.room(), self._beside.free_bytes()
         if room:
             alarms |= watch.disk(room.disk, self._new_id(), now, self._settings, refused=refused)
         elif free is not None and not self.duties.is_alone:
-            alarms |= watch.host_disk(free, self._host, self._new_id(), now, self._settings)
+            alarms |= watch.host_disk(free, self._known(self._host), self._new_id(), now, self._settings)
         return alarms
 
     def heard(self) -> list[Heard]:
@@ -682,6 +687,12 @@ class Queue:
     def names(self) -> dict[str, str]:
         """Return how the hosts are called that were heard of, by the names that they have themselves."""
         return {each.report.host: named(each.report) for each in self.heard()}
+
+    def _known(self, host: str) -> HostReport:
+        """Return by which names a host of this queue goes."""
+        if host == self._beside.host:
+            return HostReport(host=host, called=self._beside.name())
+        return next((each.report for each in self.fleet.heard() if each.report.host == host), HostReport(host=host))
 
     def _report(self, now: datetime) -> HostReport:
         """What this host says of itself."""
@@ -788,7 +799,7 @@ class Queue:
         host, trouble = presence.host, presence.trouble
         # The first word of each host after a start too: an alarm of before may be over.
         if host not in self._troubles or self._troubles[host] != trouble:
-            self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
+            self.store.alarm(watch.worker(self._known(host), trouble, self._new_id(), self.clock()))
             self._troubles[host] = trouble
 
     def today(self, host: str) -> HostDay:
@@ -837,7 +848,7 @@ class Queue:
         return tuple(said)
 
     def _own_complaints(self, now: datetime) -> list[str]:
-        said = [*wellness.hampered(self._troubles)]
+        said = [*wellness.hampered({named(self._known(host)): why for host, why in self._troubles.items()})]
         if beside.WORKER not in self._beside.paused():
             said += wellness.worker_complaints(self._worker_seen, now, self._settings)
         return said

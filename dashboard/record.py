@@ -53,14 +53,14 @@ class Unready(Exception):
     """The store cannot be trusted with a write now: the text says cause and cure."""
 
 
+RESTORE = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
+"""The cure of a file that is lost or damaged."""
+
+
 class Lost(Unready):
     """A queue was here and is not: beginning anew would hide it. Only a user can mend this, by the `cure`."""
 
-    def __init__(
-        self,
-        why: str,
-        cure: str = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id",
-    ) -> None:
+    def __init__(self, why: str, cure: str = RESTORE) -> None:
         super().__init__(why)
         self.cure = cure
 

@@ -17,6 +17,11 @@ def message(message_id: str, subject: str, text: str) -> Message:
     return Message(id=message_id, target="", subject=f"[jada] {subject} ({message_id})", text=text)
 
 
+def on(subject: str, host: str) -> str:
+    """Return a subject with the host that it is of, as operators call it, where that is known."""
+    return f"{subject} on {host}" if host else subject
+
+
 def test_message(now: float) -> Message:
     """Make the message of a test, an id of its own for each."""
     text = "This is a test of jada's notifications. What waits for you comes to this place."

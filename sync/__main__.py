@@ -28,7 +28,7 @@ from sync.lease import Shared, holder
 from sync.run import Context, Done, Preview, preview, prove_writable, secret, sync
 from sync.settings import STATE, Settings, read
 from sync.source import read as source
-from wire import log
+from wire import called, log
 from wire.addresses import needs_token
 from wire.client import Client
 from wire.settings_file import sections
@@ -322,7 +322,7 @@ def _report(
     state, now = options.state, options.now
     run = report.sync_run(outcome, (started, now()), _dies_at(settings, secrets))
     if options.is_shared and run.cause:
-        run = replace(run, cause=f"on {socket.gethostname()}: {run.cause}")
+        run = replace(run, cause=f"on {called.called() or socket.gethostname()}: {run.cause}")
     if isinstance(outcome, Done):
         met = changes.met(outcome.plan, outcome.aside, (*settings.columns, STATE), now())
         _keep(lambda: changes.append(state, met))

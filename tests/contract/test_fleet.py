@@ -223,7 +223,9 @@ def test_a_holder_that_cannot_reach_the_table_does_nothing_once_its_time_is_over
 
 def test_each_host_tells_of_its_own_disk_and_backup_and_worker(fleet, clocks, tmp_path):
     (tmp_path / "nightly.json").write_text('{"tried_at": "2026-05-13T12:00:00Z", "failed": "no route"}')
-    first, second = fleet("box-1"), fleet("box-2", nightly=tmp_path / "nightly.json", off_box=OffBox(target="s3:x"))
+    (tmp_path / "called").write_text("jada-2\n")
+    around = {"nightly": tmp_path / "nightly.json", "off_box": OffBox(target="s3:x"), "called": tmp_path / "called"}
+    first, second = fleet("box-1"), fleet("box-2", **around)
     for host in (first, second):
         host.step()
     second.queue.present(Presence(host="box-2", trouble="bwrap is missing"))
@@ -231,7 +233,13 @@ def test_each_host_tells_of_its_own_disk_and_backup_and_worker(fleet, clocks, tm
     found = alarms(first)
     assert {"alarm:off-box:box-2", "alarm:worker:box-2"} <= {*found}
     assert "alarm:off-box:box-1" not in found
-    assert found["alarm:off-box:box-2"].title == "The backup could not be sent off the box (box-2)"
+    # By the name that operators know, and with commands that act there and not on the first host.
+    backup, worker = found["alarm:off-box:box-2"], found["alarm:worker:box-2"]
+    assert backup.title == "The backup could not be sent off the box: jada-2 (box-2)"
+    assert "fab logs --host jada-2 --unit jada-backup" in backup.waiting.text
+    assert worker.title == "The worker on jada-2 (box-2) can't work"
+    assert "fab ssh --host jada-2 --command 'sudo systemctl restart jada-agent'" in worker.waiting.text
+    assert second.queue.wellness().complaints == ("the worker on jada-2 (box-2) can't work: bwrap is missing",)
 
 
 def test_one_hosts_trouble_makes_none_of_the_dashboards_say_that_all_is_well(hosts, clocks):
@@ -427,6 +435,8 @@ def test_a_host_goes_by_the_name_that_operators_know_it_by(fleet, clocks, tmp_pa
         ]
         browser = Browser(str(here._url), TOKEN)
         page, story = (browser("GET", path).data.decode() for path in ("/", f"/tasks/{task.id}"))
+        session = browser("GET", f"/sessions/{here.sessions(task.id)[0].id}").data.decode()
+        assert all("<span>on jada-2 &lt;b&gt; (ip-10-0-0-2)</span>" in each for each in (story, session))
         assert '<strong>jada-2 &lt;b&gt;</strong> <span class="meta">ip-10-0-0-2</span>' in page
         assert "<strong>ip-10-0-0-1</strong>" in page
         assert "began on jada-2 &lt;b&gt; (ip-10-0-0-2)" in story

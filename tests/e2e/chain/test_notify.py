@@ -254,7 +254,7 @@ def test_a_dashboard_that_is_away_is_reported_by_the_sync(chain, receiver):
     chain.host("systemctl start port-sheet-sync.service")
     rows = receiver.got("The sync itself succeeded")
     chain.host("systemctl start port-sheet-sync.service; systemctl start jada-dashboard")
-    assert [row["title"].split(" (")[0] for row in rows] == ["[jada] The dashboard is away"]
+    assert [row["title"].split(" (")[0] for row in rows] == ["[jada] The dashboard is away on jada-orchestrator"]
     assert len(receiver.got("The dashboard is away")) == 1
 
 
