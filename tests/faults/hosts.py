@@ -746,7 +746,7 @@ def main() -> int:
         found += [f"in the restored queue, {each}" for each in again]
     kinds = ", ".join(f"{count} {kind}" for kind, count in came.faults.most_common())
     sessions = sum(map(len, came.seen.sessions.values()))
-    syncs = len({(each.host, each.port) for each in came.calls})
+    syncs = len({(each.host, each.connection) for each in came.calls})
     told(f"{came.faults.total()} faults of three hosts, seed {args.seed} ({kinds})")
     told(f"{progress(came.noted)}")
     spent, counted = sum(came.seen.spent.values()), came.seen.counted or HostDayUse()

@@ -20,18 +20,22 @@ class Noted:
 
     def __init__(self, inner: ASGIApp, file: Path) -> None:
         self._inner, self._file = inner, file
+        self._connections: dict[int, tuple[int, object]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on, and note it."""
         if scope["type"] != "http" or not scope["path"].startswith("/v4/"):
             await self._inner(scope, receive, send)
             return
-        address, port = scope["client"]
+        # Each connection has a tuple of its own, which is kept: a port comes again, and so would the place of a tuple.
+        client = scope["client"]
+        number, _ = self._connections.setdefault(id(client), (len(self._connections), client))
         begins = time.monotonic()
         try:
             await self._inner(scope, receive, send)
         finally:
-            called = {"host": address, "port": port, "begins": begins, "ends": time.monotonic(), "path": scope["path"]}
+            at, path = {"begins": begins, "ends": time.monotonic()}, scope["path"]
+            called = {"host": client[0], "connection": number, **at, "path": path}
             with self._file.open("a", encoding="ascii") as file:
                 file.write(json.dumps(called) + "\n")
 

@@ -2,6 +2,8 @@
 were acknowledged as they write it; and its settings.
 """
 
+import asyncio
+import json
 import tomllib
 from dataclasses import replace
 
@@ -13,7 +15,7 @@ from agent.settings import read as agent_settings
 from dashboard.settings import read as dashboard_settings
 from doubles.claude.script import load
 from local import environment
-from tests.faults import hosts
+from tests.faults import hosts, sheets
 from tests.faults.witness import Called, Noted, Result, Seen, look, sign, untrue
 from wire.types import Event, EventKind, HostDayUse
 from wire.values import dump
@@ -48,8 +50,8 @@ def noted():
     return made
 
 
-def called(host, begins, ends, port=1):
-    return Called(f"10.99.1.{host}", port, begins, ends, "/v4/spreadsheets/s:batchUpdate")
+def called(host, begins, ends, connection=1):
+    return Called(f"10.99.1.{host}", connection, begins, ends, "/v4/spreadsheets/s:batchUpdate")
 
 
 def found(noted, seen, calls=()):
@@ -57,7 +59,7 @@ def found(noted, seen, calls=()):
 
 
 def test_what_was_acknowledged_and_is_so_is_no_violation(noted, seen):
-    apart = [called(1, 1, 2), called(1, 5, 6), called(2, 7, 8), called(1, 9, 10, port=2)]
+    apart = [called(1, 1, 2), called(1, 5, 6), called(2, 7, 8), called(1, 9, 10, connection=2)]
     assert found(noted, seen, apart) == []
 
 
@@ -96,6 +98,21 @@ def test_each_kind_of_untruth_is_seen(noted, seen, spoil, why):
 )
 def test_two_syncs_at_once_are_seen_by_their_connections(noted, seen, calls):
     assert [each for each in found(noted, seen, calls) if "at the sheet at once" in each]
+
+
+def test_two_connections_from_one_port_are_two(tmp_path):
+    async def inner(scope, receive, send):
+        pass
+
+    async def calls():
+        noted = sheets.Noted(inner, tmp_path / "calls")
+        for client in (first, first, again):
+            await noted({"type": "http", "path": "/v4/x", "client": client}, None, None)
+
+    first, again = (tuple(each) for each in (["10.99.1.1", 40000], ["10.99.1.1", 40000]))
+    asyncio.run(calls())
+    lines = [Called(**json.loads(line)) for line in (tmp_path / "calls").read_text().splitlines()]
+    assert [each.connection for each in lines] == [0, 0, 1]
 
 
 def test_what_a_host_was_acknowledged_is_read_from_the_files_that_its_worker_writes(tmp_path):

@@ -58,7 +58,7 @@ class Called:
     """A call of Sheets as its double saw it: by which host, on which connection, from when to when."""
 
     host: str
-    port: int
+    connection: int
     begins: float
     ends: float
     path: str
@@ -172,8 +172,8 @@ def at_once(calls: Iterable[Called]) -> Iterator[str]:
     """Find two hosts whose connections to Sheets, each from its first to its last call, overlap."""
     spans: dict[tuple[str, int], tuple[float, float]] = {}
     for each in calls:
-        begins, ends = spans.get((each.host, each.port), (each.begins, each.ends))
-        spans[each.host, each.port] = (min(begins, each.begins), max(ends, each.ends))
+        begins, ends = spans.get((each.host, each.connection), (each.begins, each.ends))
+        spans[each.host, each.connection] = (min(begins, each.begins), max(ends, each.ends))
     latest: tuple[float, str] | None = None
     for (host, _), (begins, ends) in sorted(spans.items(), key=lambda one: one[1]):
         if latest and latest[1] != host and begins < latest[0]:
