@@ -58,12 +58,13 @@ class Sender:
         """
         due = self._client.due_messages()
         self.has_news |= bool(due)
-        # Those that failed last, and never in all places: others are not to wait for them.
+        busy = {message.target for message in self._under_way.values()}
+        # Those that failed last, and never in the last place: others are not to wait for them.
         for message in sorted(due, key=lambda message: message.target in self._failing):
-            busy = {each.target for each in self._under_way.values()}
-            places = AT_ONCE - 1 if message.target in self._failing and busy <= self._failing else AT_ONCE
+            places = AT_ONCE - 1 if message.target in self._failing else AT_ONCE
             if message.target not in busy and len(busy) < places:
                 self._under_way[self._pool.submit(self._try, message)] = message
+                busy.add(message.target)
         return bool(self._under_way)
 
     def _try(self, message: Message) -> Delivery:
