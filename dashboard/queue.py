@@ -61,6 +61,7 @@ from wire.types import (
     Deed,
     Delivery,
     Edit,
+    Event,
     File,
     FileInfo,
     Grant,
@@ -276,7 +277,10 @@ class Queue:
         return {holder: record for holder, record in past.items() if record.task.state is State.RUNNING}
 
     def _let_go(self, lost: Record) -> None:
-        now, spent = self.clock(), journal.spent(self.store.events(lost.session.id)) if lost.session else 0
+        # Piece by piece: one that is damaged must not keep the rest, nor every claim after it.
+        pieces = self.store.chunks(lost.session.id) if lost.session else ()
+        spent = journal.spent(each for piece in pieces for each in piece if isinstance(each, Event))
+        now = self.clock()
         move, seen = _noting(lambda record, _: rules.let_go(record, lost.holder, spent, now))
         record = self.store.change(lost.task.id, move)
         before = seen[-1]

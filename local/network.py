@@ -44,7 +44,7 @@ def require_addresses(site: Site) -> None:
     routes = json.loads(run("ip", "-json", "-4", "route", "show") or "[]")
     if taken := conflicts(routes, site):
         free = next((n for n in range(site.octet + 1, 256) if not conflicts(routes, replace(site, octet=n))), None)
-        cure = f"take another: make demo JADA_OCTET={free}" if free else "remove that route"
+        cure = f"give another behind the command: JADA_OCTET={free}" if free else "remove that route"
         raise AddressesTaken(
             f"{site.network} is wanted for the local cloud, but this machine already routes {', '.join(taken)}; {cure}"
         )

@@ -19,6 +19,14 @@ SLOW_S = 2.0
 """A step that takes longer says that it is under way."""
 
 
+class Lines(Console):
+    """A console whose reader may go away: the command then ends as the shell's do, where Rich's own exits with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error go on to whom it concerns. Rich calls it while it handles that error."""
+        raise  # noqa: PLE0704 - see above
+
+
 class Progress:
     """Steps on a console. In a log a slow step's line is printed when it has become slow, and again at its end.
 
@@ -34,8 +42,8 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
         slow_s: float = SLOW_S,
     ) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
-        self._steps = Console(highlight=False, soft_wrap=True, stderr=True) if aside else self.console
+        self.console = console or Lines(highlight=False, soft_wrap=True)
+        self._steps = Lines(highlight=False, soft_wrap=True, stderr=True) if aside else self.console
         self._aside = aside
         self._status: Status | None = None
         self._name = name

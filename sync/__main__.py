@@ -25,7 +25,7 @@ from sync.failure import Exit, SyncFailed, memory_failure
 from sync.held import Elsewhere, catch_up, holding
 from sync.history import Busy, History, opened, require_memory
 from sync.lease import Shared, holder
-from sync.run import Context, Done, Preview, preview, prove_writable, secret, sync
+from sync.run import Context, Done, NotPrinted, Preview, preview, prove_writable, secret, sync
 from sync.settings import STATE, Settings, read
 from sync.source import read as source
 from wire import called, log
@@ -113,6 +113,8 @@ def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
     started = options.now()
     outcome = _attempt(sync, settings, secrets, options)
     if isinstance(outcome, Busy):  # no outcome of its own: the other run reports
+        return _print_failure(outcome, options)
+    if isinstance(outcome, NotPrinted):  # a mistyped name would raise an alarm, as if the sheet were out of step
         return _print_failure(outcome, options)
     if isinstance(outcome, Elsewhere) and options.plan:
         return _print_failure(outcome, options)  # it was asked to write, and wrote nothing

@@ -1,10 +1,12 @@
+import contextlib
 import io
+import os
 
 import pytest
 from rich.console import Console
 
 from local.process import wait_until
-from provision.progress import Progress
+from provision.progress import Lines, Progress
 
 
 def _progress(**options):
@@ -62,3 +64,13 @@ def test_a_failed_step_can_not_act_on_the_terminal_either():
     with pytest.raises(ValueError, match="why"), progress.step("try\x1b[2K"):
         raise ValueError("why")
     assert out.getvalue().startswith("  ✗ try\\x1b[2K")
+
+
+def test_a_reader_that_goes_away_is_no_error_of_ours_to_end_with():
+    gone, written = os.pipe()
+    os.close(gone)
+    out = os.fdopen(written, "w")
+    with pytest.raises(BrokenPipeError):
+        Progress(Lines(file=out)).say("a line of a journal")
+    with contextlib.suppress(BrokenPipeError):  # what could not be written is tried once more
+        out.close()
