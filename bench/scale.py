@@ -22,8 +22,8 @@ TURN_S, BEAT_S = 10.0, 40.0
 """A turn of a session, whose batch is some kilobyte, and a heartbeat."""
 ASK_READS, CLAIM_READS, ADD_READS, END_READS, BATCH_READS, BEAT_READS = 6, 3, 2, 5, 5, 1
 """Read units: of the indexes that a claim looks at, of the claim itself, and of the rest of a task's life."""
-LOOK_READS, LOOK_EVERY_S = 2, 30.0
-"""Of a look at what runs, beside one for each task that does; each host looks so often, for leases that are past."""
+LOOK_READS, LOOK_EVERY_S = 2.5, 30.0
+"""Of a look at what runs or was cancelled, beside one for each such task; each host looks so often, for its lease."""
 CALL_MS, CLAIM_CALLS = 4.0, 20
 POLL_S = 60.0
 """How often a worker without work asks, `[agent] poll_seconds`."""

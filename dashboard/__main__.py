@@ -13,14 +13,14 @@ from pathlib import Path
 
 from dashboard import callers, server
 from dashboard.application import create, utc_now
-from dashboard.beside import CALLED, NIGHTLY, PAUSES, Beside
+from dashboard.beside import NIGHTLY, PAUSES, Beside
 from dashboard.opening import opened
 from dashboard.record import Busy, Full, Lost, Unready
 from dashboard.settings import Settings, WorkLimits, endpoint, off_box, read, work_limits
 from dashboard.stores.lock import AlreadyUsed, held
 from dashboard.templating import compiled_apart
 from dashboard.tokens import Tokens
-from wire import log
+from wire import called, log
 from wire.settings_file import load
 from wire.terminal import printable
 from wire.values import Invalid
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     try:
         settings, limits = load(args.settings, "dashboard", read), load(args.settings, "agent", work_limits)
         beside = Beside(
-            PAUSES, NIGHTLY, load(args.settings, "backup", off_box), socket.gethostname(), args.state, CALLED
+            PAUSES, NIGHTLY, load(args.settings, "backup", off_box), socket.gethostname(), args.state, called.FILE
         )
         with held(args.state), contextlib.ExitStack() as listening:
             listeners = [listening.enter_context(each) for each in _listeners(settings)]

@@ -293,17 +293,8 @@ class Api:
         return _json(types.Health(status="ready"))
 
 
-def routes(  # noqa: PLR0913, PLR0917 - the parts that it is put together of
-    queue: Queue,
-    backups: Backups,
-    sign_ins: SignIns,
-    recurrences: Recurrences,
-    overview: Overview,
-    tokens: Tokens,
-    callers: Callers,
-) -> list[Route]:
+def routes(api: Api, tokens: Tokens, callers: Callers) -> list[Route]:
     """Return the routes; all but public ones ask who calls: over a Unix socket the kernel, else a token."""
-    api = Api(queue, backups, sign_ins, recurrences, overview, tokens)
     by_path: dict[str, dict[str, table.Route[object]]] = {}
     for route in table.ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dashboard.backup import Backups
 from dashboard.beside import Beside
 from dashboard.callers import Callers
 from dashboard.calls import Calls
-from dashboard.duties import EVERY_S, Duties
+from dashboard.duties import EVERY_S
 from dashboard.guard import Guard, admit, harden, is_for_machines
 from dashboard.live import Live
 from dashboard.overview import Overview
@@ -95,22 +96,25 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     copies = Backups(store, backups, settings, clock)
     retention = Retention(store, settings, clock)
     recurrences = Recurrences(queue, settings)
+    look = partial(_look, queue, copies, retention)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        beside = [asyncio.create_task(_watch(queue, copies, retention, settings.watch_s))]
+        beside = [_again(look, settings.watch_s, "the watch could not look", partial(_pause, queue))]
         if store.unclean:
             # After a crash a page may be half written: readyz refuses once that is found.
-            beside.append(asyncio.create_task(run_in_threadpool(store.check)))
-        beside.append(asyncio.create_task(_index(store)))
+            beside.append(run_in_threadpool(store.check))
+        beside.append(_index(store))
         if settings.table:
-            beside.append(asyncio.create_task(_keep_roles(queue.duties)))
+            beside.append(_again(queue.duties.keep, EVERY_S, "what this host does for all could not be held"))
         if settings.recurring:
-            beside.append(asyncio.create_task(_recur(recurrences, min(RECUR_S, settings.watch_s))))
+            every_s = min(RECUR_S, settings.watch_s)
+            beside.append(_again(recurrences.look, every_s, "recurring tasks could not be looked at"))
+        tasks = [asyncio.create_task(each) for each in beside]
         yield
-        for task in beside:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await run_in_threadpool(queue.duties.close)
 
     sign_ins = SignIns(access / "sign-ins.json" if access else None, clock, settings.sign_in_days)
@@ -127,7 +131,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         return response
 
     errors: tuple[type[Exception], ...] = (Invalid, UnicodeEncodeError, *api.MEANINGS, HTTPException, Exception)
-    calls = api.routes(queue, copies, sign_ins, recurrences, overview, tokens, callers)
+    calls = api.routes(api.Api(queue, copies, sign_ins, recurrences, overview, tokens), tokens, callers)
     application = Application(
         routes=[*calls, *page.routes(shown, streams)],
         middleware=[
@@ -159,34 +163,16 @@ RECUR_S = 15
 """Between two looks for recurring tasks that are due: their expressions go by the minute."""
 
 
-async def _recur(recurrences: Recurrences, every_s: float) -> None:
-    """Add what is due, again and again; what fails is tried again at the next look, and added once."""
+async def _again(
+    do: Callable[[], object], every_s: float, failed: str, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Do it, again and again, with a `pause` between: what fails is logged as `failed`, and must not end it."""
     while True:
         try:
-            await run_in_threadpool(recurrences.look)
+            await run_in_threadpool(do)
         except Exception:
-            log.exception("recurring tasks could not be looked at; that is tried again in %s s", every_s)
-        await asyncio.sleep(every_s)
-
-
-async def _keep_roles(duties: Duties) -> None:
-    """Keep this host's part of what one host does for all; what fails lapses by itself, and is tried again."""
-    while True:
-        try:
-            await run_in_threadpool(duties.keep)
-        except Exception:
-            log.exception("what this host does for all could not be held; it tries again in %s s", EVERY_S)
-        await asyncio.sleep(EVERY_S)
-
-
-async def _watch(queue: Queue, copies: Backups, retention: Retention, every_s: float) -> None:
-    """Let the watch look again and again; its failure is logged and must not end it."""
-    while True:
-        try:
-            await run_in_threadpool(_look, queue, copies, retention)
-        except Exception:
-            log.exception("the watch could not look; it tries again in %s s", every_s)
-        await _pause(queue, every_s)
+            log.exception("%s; that is tried again in %s s", failed, every_s)
+        await pause(every_s)
 
 
 async def _pause(queue: Queue, most_s: float) -> None:

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from dashboard.settings import OffBox
 from dashboard.stores.files import free_for_all
+from wire import called
 from wire.types import NightlyBackup
 from wire.values import Invalid, read
 
 WORKER, SYNC, BACKUP = "jada-agent.service", "port-sheet-sync.service", "jada-backup.service"
 PAUSES, NIGHTLY = Path("/opt/jada-agent/paused"), Path("/var/lib/jada-backup/nightly.json")
-CALLED = Path("/opt/jada-agent/called")
-"""How operators call this host, as a deploy wrote it: `--host` of a command takes that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +35,7 @@ class Beside:
 
     def name(self) -> str:
         """Return how operators call this host; nothing where no deploy said it yet."""
-        try:
-            return self.called.read_text(encoding="utf-8").strip() if self.called else ""
-        except (OSError, ValueError):
-            return ""
+        return called.called(self.called) if self.called else ""
 
     def free_bytes(self) -> int | None:
         """Return what is free on the host's disk."""

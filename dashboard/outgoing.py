@@ -118,17 +118,19 @@ def _opened(record: Record, targets: Sequence[str]) -> list[Notice]:
     if task.state not in TELLING:
         return []
     kind = task.waiting.kind.value if task.waiting else FAILED
-    fact = Notice(
-        id=f"{task.id}.{kind}.{task.version}",
-        target="",
-        task=task.id,
-        kind=kind,
-        title=task.title,
-        text=_text(record),
-        at=task.updated_at,
-        due_at=_seconds(record),
-    )
-    return [replace(fact, target=target) for target in targets]
+    return [
+        Notice(
+            id=f"{task.id}.{kind}.{task.version}",
+            target=target,
+            task=task.id,
+            kind=kind,
+            title=task.title,
+            text=_text(record),
+            at=task.updated_at,
+            due_at=_seconds(record),
+        )
+        for target in targets
+    ]
 
 
 def _text(record: Record) -> str:

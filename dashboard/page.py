@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from ulid import ULID
 
-from dashboard import assets, forms, live, rules, story, templating, transcript, words
+from dashboard import assets, forms, live, retention, rules, story, templating, transcript, words
 from dashboard.api import download, problem
 from dashboard.forms import Form, Refusal, Upload
 from dashboard.guard import require_own_form
@@ -47,12 +47,15 @@ AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class ShownSession:
-    """A session, turns and dollars by its journal while its process runs; `passage` of the one that is read here."""
+    """A session, turns and dollars by its journal while its process runs, and `on` which host; `passage` of the one
+    that is read here.
+    """
 
     session: Session
     turns: int
     usd_micros: int
     tokens: int | None = None
+    on: str = ""
     passage: transcript.Passage | None = None
 
 
@@ -106,6 +109,7 @@ class Page:
             tasks=[record.task for record in self._store.tasks(limit=TASKS)],
             notified=self._queue.notifications(),
             room=self._store.room(),
+            freed=retention.latest(self._store),
         )
 
     def news(self, topic: str, looks: int) -> Mapping[str, str]:
@@ -195,7 +199,7 @@ class Page:
 
     def _diffs(self, task: Task) -> dict[str, str]:
         """Return what a task changed in repositories, to be read without a download: file name → text, or its head."""
-        diffs = [info for info in task.files if info.name.endswith(".diff")]
+        diffs = [info for info in task.files if info.name.endswith(".diff") and info.sha256]
         contents = self._store.blobs([info.sha256 for info in diffs])
         return {info.name: transcript.short(contents[info.sha256].decode(errors="replace")) for info in diffs}
 
@@ -211,11 +215,12 @@ class Page:
         return transcript.passage(records, is_last=before is None)
 
     def _shown(self, session: Session) -> ShownSession:
+        on = self._queue.names().get(session.host, session.host)
         if session.exit is not None:
-            return ShownSession(session, session.turns, session.usd_micros)
+            return ShownSession(session, session.turns, session.usd_micros, on=on)
         used = self._store.used(session.id)
         turns, usd_micros = max(session.turns, used.turns), max(session.usd_micros, used.usd_micros)
-        return ShownSession(session, turns, usd_micros, used.tokens)
+        return ShownSession(session, turns, usd_micros, used.tokens, on)
 
     def result_file(self, request: Request) -> Response:
         """GET /tasks/{id}/files/{name}."""

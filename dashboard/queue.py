@@ -61,6 +61,7 @@ from wire.types import (
     Deed,
     Delivery,
     Edit,
+    Event,
     File,
     FileInfo,
     Grant,
@@ -200,6 +201,8 @@ class Queue:
     def file(self, infos: Sequence[FileInfo], name: str) -> bytes:
         """Return the content of one of a task's files; raises `NotFound` for one that it has not."""
         for info in infos:
+            if info.name == name and not info.sha256:
+                raise NotFound(f"the file {name} was deleted: it had been kept for as long as keep_files_days says")
             if info.name == name:
                 return self.store.blobs([info.sha256])[info.sha256]
         raise NotFound(f"the task has no file {name}")
@@ -274,7 +277,10 @@ class Queue:
         return {holder: record for holder, record in past.items() if record.task.state is State.RUNNING}
 
     def _let_go(self, lost: Record) -> None:
-        now, spent = self.clock(), journal.spent(self.store.events(lost.session.id)) if lost.session else 0
+        # Piece by piece: one that is damaged must not keep the rest, nor every claim after it.
+        pieces = self.store.chunks(lost.session.id) if lost.session else ()
+        spent = journal.spent(each for piece in pieces for each in piece if isinstance(each, Event))
+        now = self.clock()
         move, seen = _noting(lambda record, _: rules.let_go(record, lost.holder, spent, now))
         record = self.store.change(lost.task.id, move)
         before = seen[-1]
@@ -610,12 +616,16 @@ class Queue:
             self._look(now, backup_failed, refused=refused)
             why = self._untrusted(refused=refused)
         except (Full, Unready) as error:
-            self._direct.raised(str(error), self._new_id(), now)
+            self._direct.raised(self._said_here(str(error)), self._new_id(), now)
             raise
         if why:
-            self._direct.raised(why, self._new_id(), now)
+            self._direct.raised(self._said_here(why), self._new_id(), now)
         else:
             self._direct.over(now)
+
+    def _said_here(self, why: str) -> str:
+        """Say of which host of several that is: each tells by itself what keeps it from the table."""
+        return why if self.duties.is_alone else f"on {named(self._known(self._host))}: {why}"
 
     def _look(self, now: datetime, backup_failed: str | None, *, refused: bool) -> None:
         self._past()
@@ -662,12 +672,13 @@ class Queue:
         alarms = watch.backed_up(backup_failed, self._new_id(), now) if self.duties.is_alone else {}
         if beside.BACKUP not in self._beside.paused():
             kept, off_box = self._beside.backup(), self._beside.off_box
-            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now, self._host)
+            own = self._known(self._host) if self._host else None
+            alarms |= watch.off_box(kept, off_box, self._started, self._new_id(), now, own)
         room, free = self.store.room(), self._beside.free_bytes()
         if room:
             alarms |= watch.disk(room.disk, self._new_id(), now, self._settings, refused=refused)
         elif free is not None and not self.duties.is_alone:
-            alarms |= watch.host_disk(free, self._host, self._new_id(), now, self._settings)
+            alarms |= watch.host_disk(free, self._known(self._host), self._new_id(), now, self._settings)
         return alarms
 
     def heard(self) -> list[Heard]:
@@ -680,6 +691,12 @@ class Queue:
     def names(self) -> dict[str, str]:
         """Return how the hosts are called that were heard of, by the names that they have themselves."""
         return {each.report.host: named(each.report) for each in self.heard()}
+
+    def _known(self, host: str) -> HostReport:
+        """Return by which names a host of this queue goes."""
+        if host == self._beside.host:
+            return HostReport(host=host, called=self._beside.name())
+        return next((each.report for each in self.fleet.heard() if each.report.host == host), HostReport(host=host))
 
     def _report(self, now: datetime) -> HostReport:
         """What this host says of itself."""
@@ -729,7 +746,7 @@ class Queue:
         return [*direct, *(message for message in fresh if message.target not in served)]
 
     def _due_kept(self) -> list[Message]:
-        """What the outbox has. Over a table one at a time: the sender asks again before it begins with the next, and so
+        """What the outbox has. A sender begins at once with what it can, and asks again before it begins with more: it
         begins none after another host may have the outbox.
         """
         now, under = self.clock(), self.duties.under(OUTBOX)
@@ -746,8 +763,7 @@ class Queue:
         if move(found):
             self.store.change_notices(due, move, under)
             found = self.store.notices(due)
-        messages = outgoing.messages(found, self._policy)
-        return messages if self.duties.is_alone else messages[:1] if self.duties.has(OUTBOX) else []
+        return outgoing.messages(found, self._policy) if self.duties.has(OUTBOX) else []
 
     def settle_message(self, delivery: Delivery) -> None:
         """Keep how a try to deliver a message ended; settled again, it finds nothing to change."""
@@ -787,7 +803,7 @@ class Queue:
         host, trouble = presence.host, presence.trouble
         # The first word of each host after a start too: an alarm of before may be over.
         if host not in self._troubles or self._troubles[host] != trouble:
-            self.store.alarm(watch.worker(host, trouble, self._new_id(), self.clock()))
+            self.store.alarm(watch.worker(self._known(host), trouble, self._new_id(), self.clock()))
             self._troubles[host] = trouble
 
     def today(self, host: str) -> HostDay:
@@ -836,7 +852,7 @@ class Queue:
         return tuple(said)
 
     def _own_complaints(self, now: datetime) -> list[str]:
-        said = [*wellness.hampered(self._troubles)]
+        said = [*wellness.hampered({named(self._known(host)): why for host, why in self._troubles.items()})]
         if beside.WORKER not in self._beside.paused():
             said += wellness.worker_complaints(self._worker_seen, now, self._settings)
         return said

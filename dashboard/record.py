@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from wire.types import Answer, Budget, Session, State, Task, Wait, Workspace
+from wire.types import Answer, Budget, FileInfo, Session, State, Task, Wait, Workspace
 from wire.values import Invalid, Written
 
 Clock = Callable[[], datetime]
@@ -53,14 +53,14 @@ class Unready(Exception):
     """The store cannot be trusted with a write now: the text says cause and cure."""
 
 
+RESTORE = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
+"""The cure of a file that is lost or damaged."""
+
+
 class Lost(Unready):
     """A queue was here and is not: beginning anew would hide it. Only a user can mend this, by the `cure`."""
 
-    def __init__(
-        self,
-        why: str,
-        cure: str = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id",
-    ) -> None:
+    def __init__(self, why: str, cure: str = RESTORE) -> None:
         super().__init__(why)
         self.cure = cure
 
@@ -155,7 +155,12 @@ class Record(Written, frozen=True, kw_only=True):
         """The names of all blobs that it needs."""
         left = self.workspace.sha256 if self.workspace else None
         names = [self.description, self.result, self.checkpoint, left]
-        return [*(name for name in names if name), *(info.sha256 for info in (*self.task.context, *self.task.files))]
+        return [*(name for name in names if name), *(info.sha256 for info in self.files)]
+
+    @property
+    def files(self) -> list[FileInfo]:
+        """Its files whose content is still kept: those that it works with, and those that it left."""
+        return [info for info in (*self.task.context, *self.task.files) if info.sha256]
 
     @property
     def goes_on(self) -> bool:

@@ -1,16 +1,44 @@
 """What is kept how long: once a day the store deletes what is finished and older than the settings keep it."""
 
 import logging
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from dashboard.record import Clock
 from dashboard.settings import Settings
 from dashboard.stores import Store
 from dashboard.stores.retention import Before, Freed
+from dashboard.words import size
+from wire.times import stamp
+from wire.values import Invalid, Written, dump, read
 
 log = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
+
+
+FREED = "freed"
+"""The mark that keeps what was freed last."""
+
+
+class Deleted(Written, frozen=True, kw_only=True):
+    """What was deleted, and when: `Freed` as it is kept."""
+
+    at: str
+    tasks: int = 0
+    journals: int = 0
+    files: int = 0
+    sync_runs: int = 0
+    blobs: int = 0
+    blob_bytes: int = 0
+
+    @property
+    def words(self) -> str:
+        """What was deleted, and how much room that made."""
+        counts = {"task": self.tasks, "transcript": self.journals, "file": self.files, "sync report": self.sync_runs}
+        said = [f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items() if count]
+        return f"{', '.join([*said, ''])}{size(self.blob_bytes)} freed"
 
 
 class Retention:
@@ -31,9 +59,19 @@ class Retention:
         self._pruned = now
         if freed != Freed():
             log.info(
-                "deleted as too old: %d tasks, %d journals of others, %d sync runs; with them %d blobs of %d bytes",
-                *(freed.tasks, freed.journals, freed.sync_runs, freed.blobs, freed.blob_bytes),
+                "deleted as too old: %d tasks, %d journals and %d files of others, %d sync runs; "
+                "with them %d blobs of %d bytes",
+                *(freed.tasks, freed.journals, freed.files, freed.sync_runs, freed.blobs, freed.blob_bytes),
             )
+            self._store.mark(FREED, dump(Deleted(at=stamp(now), **asdict(freed))).decode())
+
+
+def latest(store: Store) -> Deleted | None:
+    """Return what was deleted when something was last."""
+    with suppress(Invalid):
+        if text := store.marks(FREED).get(FREED):
+            return read(Deleted, text.encode())
+    return None
 
 
 def before(settings: Settings, now: datetime) -> Before:
@@ -45,5 +83,6 @@ def before(settings: Settings, now: datetime) -> Before:
     return Before(
         tasks=since(settings.keep_tasks_days),
         journals=since(settings.keep_journals_days),
+        files=since(settings.keep_files_days),
         sync_runs=since(settings.keep_sync_runs_days),
     )

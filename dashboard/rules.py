@@ -359,7 +359,7 @@ def wake(record: Record, over: Collection[str], now: datetime) -> Record:
     left = tuple(task for task in record.task.waits_for if task not in over)
     if left == record.task.waits_for:
         return record
-    return changed(record, now, waits_for=left) if left else _released(record, now, state=State.QUEUED)
+    return changed(record, now, waits_for=left) if left else _released(record, now)
 
 
 def _with_what_is_left(record: Record, left: Left) -> Record:
@@ -492,10 +492,11 @@ def _require_possible(record: Record, left: FamilyBudget, wanted: Budget) -> Non
         raise Invalid("usd_micros", f"must be at least {usd(used.usd_micros)}: so much is used or held")
     if record.root == task.id:
         return
-    more_usd_micros = wanted.usd_micros - task.budget.usd_micros
-    if 0 < wanted.sessions - task.budget.sessions > left.sessions - (task.budget.sessions - task.sessions_used):
+    more = wanted.sessions - task.budget.sessions, wanted.usd_micros - task.budget.usd_micros
+    own = task.budget.sessions - task.sessions_used, task.budget.usd_micros - task.usd_micros_spent
+    if more[0] > max(0, left.sessions - own[0]):
         raise Invalid("sessions", "would be more than its family has left: give more to the task that made it")
-    if 0 < more_usd_micros > left.usd_micros + left.reserved - (task.budget.usd_micros - task.usd_micros_spent):
+    if more[1] > max(0, left.usd_micros + left.reserved - own[1]):
         raise Invalid("usd_micros", "would be more than its family has left: give more to the task that made it")
 
 
@@ -534,7 +535,8 @@ def lacking(task: Task) -> Budget:
     sessions where fewer are left.
     """
     begun = max(1, task.sessions_used)
-    usual = max(LEAST_GRANT, -(-task.usd_micros_spent // begun // 10_000) * 10_000)
+    # Rounded up to the cent, in which it is shown.
+    usual = max(LEAST_GRANT, -(-task.usd_micros_spent // (begun * 10_000)) * 10_000)
     left = task.budget.usd_micros - task.usd_micros_spent
     sessions = 1 if task.sessions_used >= task.budget.sessions else 0
     return Budget(sessions=sessions, usd_micros=usual if left < usual else 0)

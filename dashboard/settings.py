@@ -127,6 +127,7 @@ class Settings(Value, frozen=True, kw_only=True):
     backup_days: Annotated[int, Meta(ge=0, le=365)] = 7
     keep_tasks_days: Days = 365
     keep_journals_days: Days = 90
+    keep_files_days: Days = 0
     keep_sync_runs_days: Days = 90
     least_free_mb: Annotated[int, Meta(ge=64, le=1024 * 1024)] = 256
     watch_s: Annotated[int, Meta(ge=1, le=3600)] = 60

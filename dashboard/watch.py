@@ -20,7 +20,7 @@ from dashboard.record import Record, moment
 from dashboard.settings import OffBox, Settings
 from dashboard.stores import AlarmMove
 from wire.times import stamp
-from wire.types import Need, NewTask, NightlyBackup, State, SyncOutcome, SyncRun, Waiting
+from wire.types import HostReport, Need, NewTask, NightlyBackup, State, SyncOutcome, SyncRun, Waiting
 
 NewId = Callable[[], str]
 
@@ -98,16 +98,16 @@ def disk(free: int, new_id: str, now: datetime, settings: Settings, *, refused: 
     return {DISK: _raised(DISK, full, text, new_id, now)}
 
 
-def worker(host: str, trouble: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:
+def worker(host: HostReport, trouble: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:
     """Return the move of the alarm about a worker that claims nothing, because what is wrong would meet every task."""
-    key = f"{WORKER}{host}"
+    key = f"{WORKER}{host.host}"
     if trouble is None:
         return {key: _closed("The worker claims again.", now)}
     text = (
         f"Cause: {trouble}\nNo task fails by this: all wait. It is tried again by itself, with pauses of up to 30 "
-        "minutes; `sudo systemctl restart jada-agent` on the host tries at once."
+        f"minutes; `fab ssh{_at(host)} --command 'sudo systemctl restart jada-agent'` tries at once."
     )
-    return {key: _raised(key, f"The worker on {host} can't work", text, new_id, now)}
+    return {key: _raised(key, f"The worker on {named(host)} can't work", text, new_id, now)}
 
 
 def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, AlarmMove]:
@@ -118,18 +118,19 @@ def backed_up(failed: str | None, new_id: str, now: datetime) -> dict[str, Alarm
     return {BACKUP: _raised(BACKUP, "The queue has no backup of this night", text, new_id, now)}
 
 
-def host_disk(free: int, host: str, new_id: str, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
+def host_disk(free: int, host: HostReport, new_id: str, now: datetime, settings: Settings) -> dict[str, AlarmMove]:
     """Return the move of the alarm about the disk of one of several hosts, whose queue is not on it."""
-    key, least = f"{DISK}:{host}", settings.least_free_mb * MB
+    key, least, name = f"{DISK}:{host.host}", settings.least_free_mb * MB, named(host)
     if free >= least:
         return {key: _closed("There is room on the disk again.", now)} if free >= least * 5 // 4 else {}
     below = min(2 ** (free // MB).bit_length(), settings.least_free_mb)
     text = (
-        f"Cause: less than {below} MB are free on the disk of {host}.\nSoon its worker begins nothing, and what its "
+        f"Cause: less than {below} MB are free on the disk of {name}.\nSoon its worker begins nothing, and what its "
         "sessions write is refused; the queue is in the table, and loses nothing.\n"
-        f"Cure: make room on {host}; `fab ssh --command 'df -h; sudo du -xh / | sort -h | tail'` says where it went."
+        f"Cure: make room there; `fab ssh{_at(host)} --command 'df -h; sudo du -xh / | sort -h | tail'` says where it "
+        "went."
     )
-    return {key: _raised(key, f"The disk of {host} is nearly full", text, new_id, now)}
+    return {key: _raised(key, f"The disk of {name} is nearly full", text, new_id, now)}
 
 
 def silent(heard: Iterable[Heard], new_id: NewId, now: datetime) -> dict[str, AlarmMove]:
@@ -144,7 +145,7 @@ def silent(heard: Iterable[Heard], new_id: NewId, now: datetime) -> dict[str, Al
         text = (
             f"The last word of its dashboard is of {at}.\nCause: the host is down, cut off, or its dashboard does not "
             "run. Its tasks go on on other hosts once their leases are past.\n"
-            f"Cure: look at it with `fab ssh --host {each.report.called or 'NAME'}`, or restart it. If {host} is gone "
+            f"Cure: look at it with `fab ssh{_at(each.report)}`, or restart it. If {host} is gone "
             "for good, cancel this alarm: then nothing waits for it any more."
         )
         moves[key] = _raised(key, f"The host {host} is silent", text, new_id(), now)
@@ -152,18 +153,29 @@ def silent(heard: Iterable[Heard], new_id: NewId, now: datetime) -> dict[str, Al
 
 
 def off_box(
-    backup: NightlyBackup | None, settings: OffBox, started: datetime, new_id: str, now: datetime, host: str = ""
+    backup: NightlyBackup | None,
+    settings: OffBox,
+    started: datetime,
+    new_id: str,
+    now: datetime,
+    host: HostReport | None = None,
 ) -> dict[str, AlarmMove]:
     """Return the move of the alarm about the backup that is sent to a target each night, of one `host` of several."""
     if host:
         # Of the time before there were several: its host has one of its own now.
         gone = {OFF_BOX: _closed("Each host has an alarm of its own now.", now)}
-        return gone | _off_box(f"{OFF_BOX}:{host}", f" ({host})", backup, settings, started, new_id, now)
-    return _off_box(OFF_BOX, "", backup, settings, started, new_id, now)
+        return gone | _off_box(f"{OFF_BOX}:{host.host}", host, backup, settings, started, new_id, now)
+    return _off_box(OFF_BOX, None, backup, settings, started, new_id, now)
 
 
 def _off_box(  # noqa: PLR0913, PLR0917 - see above
-    key: str, where: str, backup: NightlyBackup | None, settings: OffBox, started: datetime, new_id: str, now: datetime
+    key: str,
+    host: HostReport | None,
+    backup: NightlyBackup | None,
+    settings: OffBox,
+    started: datetime,
+    new_id: str,
+    now: datetime,
 ) -> dict[str, AlarmMove]:
     if not settings.target:
         return {key: _closed("No target is set any more.", now)}
@@ -180,11 +192,17 @@ def _off_box(  # noqa: PLR0913, PLR0917 - see above
         )
     else:
         return {key: _closed("A backup is at the target.", now)} if sent_at else {}
-    cure = (
-        "mend that; it is tried again each hour. `fab ssh --command 'sudo systemctl start jada-backup'` tries at once"
+    at = _at(host) if host else ""
+    text = (
+        f"Cause: {cause}.\n{last}\nCure: mend that; it is tried again each hour. `fab ssh{at} --command 'sudo "
+        f"systemctl start jada-backup'` tries at once, `fab logs{at} --unit jada-backup` has its words."
     )
-    text = f"Cause: {cause}.\n{last}\nCure: {cure}, `fab logs --unit jada-backup` has its words."
-    return {key: _raised(key, f"{title}{where}", text, new_id, now)}
+    return {key: _raised(key, f"{title}: {named(host)}" if host else title, text, new_id, now)}
+
+
+def _at(host: HostReport) -> str:
+    """Return the option by which a command acts on a host."""
+    return f" --host {host.called or 'NAME'}"
 
 
 def _off_at(latest: SyncRun | None) -> list[datetime]:

@@ -49,7 +49,9 @@ def _tasks(tasks: Sequence[Done], *, real: bool) -> str:
     lines = []
     for task in tasks:
         sessions = "1 session" if task.sessions == 1 else f"{task.sessions} sessions"
-        lines.append(f"  {task.title:<28} {task.state}, {sessions}, {price} ${task.usd_micros / 1e6:.2f}")
+        # Less than a cent is still something, as `fab task.list` has it.
+        dollars = "<$0.01" if 0 < task.usd_micros < 10_000 else f"${task.usd_micros / 1e6:.2f}"
+        lines.append(f"  {task.title:<28} {task.state}, {sessions}, {price} {dollars}")
         first = next(iter(task.result.splitlines()), "")
         lines += textwrap.wrap(first, WIDTH, initial_indent="     ", subsequent_indent="     ")[:3]
     return "\n".join(lines) + "\n"

@@ -131,7 +131,7 @@ def _on_several(site: Site, choice: Choice, env: dict[str, str], steps: Steps) -
         _dashboard(site, env, steps.operator, first) as client,
     ):
         if choice.claude != "real":
-            loss.hold(site, SECOND)
+            loss.hold_answers(site, SECOND)
         queued = _queued(site, client)
         long = next(task for task in queued if task.title == LONG)
         # The script's second session has the files of the first one, which ended in order; how many a real model needs
@@ -143,15 +143,15 @@ def _on_several(site: Site, choice: Choice, env: dict[str, str], steps: Steps) -
     other = next(name for name in choice.names if name != lost)
     with steps.step(f"loss: the power of {lost} is cut in the middle of that session"):
         loss.cut_power(site, lost)
-        loss.release(site)
+        loss.release_answers(site)
         steps.tell(f"{lost} is down, and stays down; {other} is asked from here on")
         with _dashboard(site, env, steps.operator, other) as client:
             successor, seconds = loss.wait_for_successor(client, long, middle)
             steps.tell(f"{named[successor]} goes on with the same session, {seconds:.0f} s later")
             done = _finished(client, queued, steps)
-            if not (told := loss.told(client, middle)):
+            if not (notice := loss.missing_notice(client, middle)):
                 raise StepFailed("the session that went on was not told that its first host was lost")
-            steps.tell(f"the model was told: {told.partition('. ')[0].removeprefix('[jada: ')}.")
+            steps.tell(f"the model was told: {notice.partition('. ')[0].removeprefix('[jada: ')}.")
             bill = _bill(client, done)
     with steps.step(f"return: {lost} is started again"):
         loss.start(site, lost)

@@ -28,12 +28,12 @@ class Middle:
     records: int
 
 
-def hold(site: Site, match: str) -> None:
+def hold_answers(site: Site, match: str) -> None:
     """Let Claude's double keep silent after the middle of the session that says `match`: it can't end before."""
     _order(site, "POST", {"hold": True, "times": 1, "match": match, "turn": MIDDLE + 1})
 
 
-def release(site: Site) -> None:
+def release_answers(site: Site) -> None:
     """Let it answer again."""
     _order(site, "DELETE")
 
@@ -66,7 +66,7 @@ def wait_for_successor(client: Client, task: Task, middle: Middle) -> tuple[str,
     return hosts()[0], time.monotonic() - began
 
 
-def told(client: Client, middle: Middle) -> str:
+def missing_notice(client: Client, middle: Middle) -> str:
     """Return what the session was told of what is missing where it goes on; empty where it was told nothing."""
     said = [event.data for event in client.events(middle.session) if event.data.get("away")]
     return " ".join(block["text"] for data in said for block in data["content"])

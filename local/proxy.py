@@ -53,3 +53,33 @@ def without_proxy(no_proxy: str, *addresses: str) -> str:
     """Return a NO_PROXY that spares this machine and `addresses` the proxy, after what `no_proxy` spares already."""
     spared = [place for place in no_proxy.split(",") if place]
     return ",".join(dict.fromkeys([*spared, "localhost", "127.0.0.1", *addresses]))
+
+
+_JAVAS = "public"
+"""A password that Java wants around certificates, which are no secret."""
+
+
+def java_authority(environ: Mapping[str, str], folder: Path, store: Path = _STORE) -> list[str]:
+    """Write the authority to `folder` as Java reads it, and return the options that name it; Java reads no variable.
+
+    Nothing is written for the distribution's own `store`, from which Debian makes Java's too. Raises `NoAuthority`.
+    """
+    authority = environ.get("SSL_CERT_FILE")
+    if not authority or Path(authority).resolve() == store.resolve():
+        return []
+    # Of use behind such a proxy only, and for one program of many.
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12  # noqa: PLC0415
+
+    try:
+        found = x509.load_pem_x509_certificates(Path(authority).read_bytes())
+    except ValueError as error:
+        raise NoAuthority(f"{authority} holds no certificates as PEM: correct SSL_CERT_FILE, or unset it") from error
+    named = [pkcs12.PKCS12Certificate(each, f"{number}".encode()) for number, each in enumerate(found)]
+    trusted = folder / "authority.p12"
+    trusted.write_bytes(pkcs12.serialize_java_truststore(named, BestAvailableEncryption(_JAVAS.encode())))
+    return [
+        f"-Djavax.net.ssl.trustStore={trusted}",
+        "-Djavax.net.ssl.trustStoreType=PKCS12",
+        f"-Djavax.net.ssl.trustStorePassword={_JAVAS}",
+    ]

@@ -28,7 +28,9 @@ class _Server(uvicorn.Server):
     """A server that says when it listens: `ready` is set once the application has started and the port is open."""
 
     def __init__(self, app: ASGIApp, announcement: str = "") -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=_GRACE_S))
+        # At uvicorn's own 5 s a client that pauses for as long, as on a busy machine, meets the end of its connection.
+        config = uvicorn.Config(app, log_config=None, timeout_keep_alive=75, timeout_graceful_shutdown=_GRACE_S)
+        super().__init__(config)
         self.ready = threading.Event()
         self._announcement = announcement
 

@@ -199,8 +199,12 @@ def dynamodb(steps: Steps) -> Path:
             packages(steps, DATABASE)
             steps.tell("fetching DynamoDB Local")
             fetched = half / ".maven"
+            fetched.mkdir()
             options = [f"-Dmaven.repo.local={fetched}", f"-DoutputDirectory={half}", "-Dmdep.useBaseVersion=true"]
-            command = ["mvn", "-q", "-B", *proxy.java_options(os.environ), *options, "dependency:copy-dependencies"]
+            behind = [*proxy.java_options(os.environ), *proxy.java_authority(os.environ, fetched)]
+            if steps.operator:
+                steps.operator.give(fetched)
+            command = ["mvn", "-q", "-B", *behind, *options, "dependency:copy-dependencies"]
             steps.run("dynamodb", [*command, "-f", str(DYNAMODB / "pom.xml")], as_operator=True)
             shutil.rmtree(fetched)
             steps.run("dynamodb-check", ["sha256sum", "-c", "--quiet", "--strict", str(DYNAMODB / SUMS)], cwd=half)

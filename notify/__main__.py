@@ -15,6 +15,7 @@ from notify.sender import Sender
 from notify.settings import TARGETS, is_whole, read, read_targets
 from wire import log
 from wire.addresses import needs_token
+from wire.called import called
 from wire.client import Client
 from wire.secret import Secret
 from wire.settings_file import load
@@ -36,7 +37,7 @@ def main() -> int:
         if options.command == "heartbeat":
             return _heartbeat()
         if options.command == "tell":
-            return _send_all(direct.message(options.id, options.subject, sys.stdin.read()))
+            return _send_all(direct.message(options.id, direct.on(options.subject, called()), sys.stdin.read()))
         if options.command == "failed":
             return _failed(options)
         return _work(options.settings)
@@ -101,7 +102,7 @@ def _failed(options: argparse.Namespace) -> int:
     if last.is_recent(now) or failed.is_reported(options.unit, os.environ):
         return 0
     whole = load(options.settings, "dashboard", is_whole)
-    code = _send_all(failed.report(options.unit, os.environ, failed.journal(options.unit), whole=whole))
+    code = _send_all(failed.report(options.unit, os.environ, failed.journal(options.unit), whole=whole, host=called()))
     if code == 0:
         last.keep(now)
     return code

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from notify.send import Result
+from notify.send import AT_ONCE, Result
 from notify.sender import Send
 from wire.secret import Secret
 from wire.types import Message
@@ -16,6 +17,11 @@ def message(message_id: str, subject: str, text: str) -> Message:
     return Message(id=message_id, target="", subject=f"[jada] {subject} ({message_id})", text=text)
 
 
+def on(subject: str, host: str) -> str:
+    """Return a subject with the host that it is of, as operators call it, where that is known."""
+    return f"{subject} on {host}" if host else subject
+
+
 def test_message(now: float) -> Message:
     """Make the message of a test, an id of its own for each."""
     text = "This is a test of jada's notifications. What waits for you comes to this place."
@@ -23,8 +29,9 @@ def test_message(now: float) -> Message:
 
 
 def send_all(targets: Mapping[str, Secret], sent: Message, send: Send) -> dict[str, Result]:
-    """Send a message to every target; return each one's answer."""
-    return {name: send(url, sent) for name, url in targets.items()}
+    """Send a message to every target, to some at once; return each one's answer."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(targets, pool.map(lambda url: send(url, sent), targets.values()), strict=True))
 
 
 class Tested:

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from notify.direct import message
+from notify import direct
 from wire.types import Message
 
 PAUSE_S = 600
@@ -25,14 +25,19 @@ def is_reported(unit: str, monitored: Mapping[str, str]) -> bool:
     return monitored.get("MONITOR_EXIT_STATUS") in REPORTED.get(unit, ())
 
 
-def report(unit: str, monitored: Mapping[str, str], journal: str, *, whole: bool) -> Message:
-    """Make the message; `monitored` are the variables that systemd gives a unit started by OnFailure=."""
+def report(unit: str, monitored: Mapping[str, str], journal: str, *, whole: bool, host: str = "") -> Message:
+    """Make the message; `monitored` are the variables that systemd gives a unit started by OnFailure=, `host` is how
+    operators call the host that it is of.
+    """
+    at = f" --host {host}" if host else ""
     result, status = monitored.get("MONITOR_SERVICE_RESULT", "unknown"), monitored.get("MONITOR_EXIT_STATUS", "unknown")
     what = f"{unit} failed, or could not start: {result}, exit status {status}."
     cure = "A secret of it is missing on the host: run `fab secrets`.\n" if status == CREDENTIALS else ""
     lines = f"\nIts journal ends:\n{journal}" if whole and journal else ""
     run = monitored.get("MONITOR_INVOCATION_ID", "unknown")
-    return message(f"failed.{unit}.{run}", f"Failed: {unit}", f"{what}\n{cure}{lines}\nfab logs --unit {unit}")
+    return direct.message(
+        f"failed.{unit}.{run}", direct.on(f"Failed: {unit}", host), f"{what}\n{cure}{lines}\nfab logs{at} --unit {unit}"
+    )
 
 
 def journal(unit: str) -> str:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from wire.secret import Secret
 from wire.types import Message
 
+AT_ONCE = 2
+"""Messages under way at once. A child has 40 MB of its own: a third one would leave the sender's unit too little to
+spare of its 150 MB.
+"""
 LIMIT_S = 30
 """Apprise's own limits are for each read: a receiver that drips holds it for ever."""
 

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from notify.send import Result
+from notify.send import AT_ONCE, Result
 from notify.settings import TARGETS
 from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
@@ -17,7 +18,9 @@ log = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends what is due. `targets` are URLs by name; what has none is settled as not delivered, and said."""
+    """Sends what is due, to some targets at once, one message at a time to each. `targets` are URLs by name; what has
+    none is settled as not delivered, and said.
+    """
 
     def __init__(self, client: Client, targets: Mapping[str, Secret], send: Send, poll_s: float) -> None:
         self._client = client
@@ -25,19 +28,20 @@ class Sender:
         self._send = send
         self._poll_s = poll_s
         self._missed = 0
-        self._unsettled: Delivery | None = None
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._under_way: dict[Future[Delivery], Message] = {}
+        self._failing: set[str] = set()
         self.has_news = False
         """Whether something was due at the last look."""
 
     def look(self) -> float:
-        """Send what is due; return the seconds until the next look."""
+        """Send what is due, and what becomes due meanwhile; return the seconds until the next look."""
         self.has_news = False
         try:
-            if delivery := self._unsettled:
-                self._unsettled = None
-                self._settle(delivery)
-            while self._send_due():
-                pass
+            self._settle()
+            while self._begin():
+                wait(self._under_way, self._poll_s, FIRST_COMPLETED)
+                self._settle()
         except (Unreachable, RequestRefused) as error:
             if not self._missed:
                 log.warning("%s. What is due is kept in its outbox, and asked for again.", error)
@@ -48,30 +52,43 @@ class Sender:
         self._missed = 0
         return self._poll_s
 
-    def _send_due(self) -> bool:
-        """Send one message to each target that has one due; return whether there was any."""
+    def _begin(self) -> bool:
+        """Begin with what is due and has a place; return whether anything is under way. What has none is asked for
+        anew: by then another host may have the outbox.
+        """
         due = self._client.due_messages()
         self.has_news |= bool(due)
-        for message in due:
-            result = self._sent(message)
-            said = "delivered" if result.delivered else "not delivered, to be tried again"
-            level = logging.INFO if result.delivered else logging.WARNING
-            log.log(level, "%s to %s: %s (%s)", message.id, message.target, said, result.answer)
-            # Only now: a sender that is killed before sends it once more, under the same id.
-            self._settle(
-                Delivery(id=message.id, target=message.target, delivered=result.delivered, answer=result.answer)
-            )
-        return bool(due)
+        busy = {message.target for message in self._under_way.values()}
+        # Those that failed last, and never in the last place: others are not to wait for them.
+        for message in sorted(due, key=lambda message: message.target in self._failing):
+            places = AT_ONCE - 1 if message.target in self._failing else AT_ONCE
+            if message.target not in busy and len(busy) < places:
+                self._under_way[self._pool.submit(self._try, message)] = message
+                busy.add(message.target)
+        return bool(self._under_way)
 
-    def _settle(self, delivery: Delivery) -> None:
-        """Report how a try ended, also once the dashboard is back: what was told may be over by then, is sent no more,
-        and closing words are only for those of whom it is known that they were told.
+    def _try(self, message: Message) -> Delivery:
+        result = self._sent(message)
+        said = "delivered" if result.delivered else "not delivered, to be tried again"
+        level = logging.INFO if result.delivered else logging.WARNING
+        log.log(level, "%s to %s: %s (%s)", message.id, message.target, said, result.answer)
+        return Delivery(id=message.id, target=message.target, delivered=result.delivered, answer=result.answer)
+
+    def _settle(self) -> None:
+        """Report how tries ended. A sender that is killed before sends these messages once more, under the same ids.
+
+        While the dashboard is away it is kept: what was told may be over by then, is sent no more, and closing words
+        are only for those of whom it is known that they were told.
         """
-        try:
-            self._client.settle_message(delivery)
-        except Unreachable:
-            self._unsettled = delivery
-            raise
+        for ended in [each for each in self._under_way if each.done()]:
+            delivery = ended.result()
+            (self._failing.discard if delivery.delivered else self._failing.add)(delivery.target)
+            message = self._under_way.pop(ended)
+            try:
+                self._client.settle_message(delivery)
+            except Unreachable:
+                self._under_way[ended] = message
+                raise
 
     def _sent(self, message: Message) -> Result:
         url = self._targets.get(message.target)

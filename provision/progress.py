@@ -19,22 +19,39 @@ SLOW_S = 2.0
 """A step that takes longer says that it is under way."""
 
 
+class Lines(Console):
+    """A console whose reader may go away: the command then ends as the shell's do, where Rich's own exits with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error go on to whom it concerns. Rich calls it while it handles that error."""
+        raise  # noqa: PLE0704 - see above
+
+
 class Progress:
     """Steps on a console. In a log a slow step's line is printed when it has become slow, and again at its end.
 
     `aside` is for commands whose output is the point: steps and notes go to standard error, and only slow steps.
     """
 
-    def __init__(self, console: Console | None = None, *, aside: bool = False, name: str = "") -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
-        self._steps = Console(highlight=False, soft_wrap=True, stderr=True) if aside else self.console
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        aside: bool = False,
+        name: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        slow_s: float = SLOW_S,
+    ) -> None:
+        self.console = console or Lines(highlight=False, soft_wrap=True)
+        self._steps = Lines(highlight=False, soft_wrap=True, stderr=True) if aside else self.console
         self._aside = aside
         self._status: Status | None = None
         self._name = name
+        self._clock, self._slow_s = clock, slow_s
 
     def named(self, name: str) -> "Progress":
         """Return the same, for one of several things under way at once: its lines begin with a name."""
-        other = Progress(self.console, aside=self._aside, name=name)
+        other = Progress(self.console, aside=self._aside, name=name, clock=self._clock, slow_s=self._slow_s)
         other._steps = self._steps
         return other
 
@@ -51,7 +68,7 @@ class Progress:
 
     def done(self, text: str, seconds: float) -> None:
         """Print that a step is done; its seconds when they were many."""
-        if seconds >= SLOW_S:
+        if seconds >= self._slow_s:
             self._steps.print(f"  [green]✓[/] {self._line(text)}  [dim]{seconds:.1f} s[/]")
         elif not self._aside:
             self._steps.print(f"  [green]✓[/] {self._line(text)}")
@@ -59,14 +76,14 @@ class Progress:
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
         """Show a step: under way, done with its seconds, or failed."""
-        began = time.monotonic()
+        began = self._clock()
         try:
             with self._under_way(text):
                 yield
         except BaseException:
-            self._steps.print(f"  [red]✗[/] {self._line(text)}  [dim]{time.monotonic() - began:.1f} s[/]")
+            self._steps.print(f"  [red]✗[/] {self._line(text)}  [dim]{self._clock() - began:.1f} s[/]")
             raise
-        self.done(text, time.monotonic() - began)
+        self.done(text, self._clock() - began)
 
     @contextmanager
     def counted(self, text: str) -> Iterator[Callable[[int], None]]:
@@ -80,9 +97,9 @@ class Progress:
             def count(more: int) -> None:
                 nonlocal done, shown
                 done += more
-                if self._status is not None and time.monotonic() - shown > 0.2:
+                if self._status is not None and self._clock() - shown > 0.2:
                     self._status.update(_line(f"{text}: {done / 1e6:.1f} MB"))
-                    shown = time.monotonic()
+                    shown = self._clock()
 
             yield count
 
@@ -94,7 +111,7 @@ class Progress:
                 yield
             self._status = None
             return
-        timer = threading.Timer(SLOW_S, self._steps.print, [f"  … {self._line(text)}"])
+        timer = threading.Timer(self._slow_s, self._steps.print, [f"  … {self._line(text)}"])
         timer.daemon = True
         timer.start()
         try:

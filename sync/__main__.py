@@ -25,10 +25,10 @@ from sync.failure import Exit, SyncFailed, memory_failure
 from sync.held import Elsewhere, catch_up, holding
 from sync.history import Busy, History, opened, require_memory
 from sync.lease import Shared, holder
-from sync.run import Context, Done, Preview, preview, prove_writable, secret, sync
+from sync.run import Context, Done, NotPrinted, Preview, preview, prove_writable, secret, sync
 from sync.settings import STATE, Settings, read
 from sync.source import read as source
-from wire import log
+from wire import called, log
 from wire.addresses import needs_token
 from wire.client import Client
 from wire.settings_file import sections
@@ -113,6 +113,8 @@ def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
     started = options.now()
     outcome = _attempt(sync, settings, secrets, options)
     if isinstance(outcome, Busy):  # no outcome of its own: the other run reports
+        return _print_failure(outcome, options)
+    if isinstance(outcome, NotPrinted):  # a mistyped name would raise an alarm, as if the sheet were out of step
         return _print_failure(outcome, options)
     if isinstance(outcome, Elsewhere) and options.plan:
         return _print_failure(outcome, options)  # it was asked to write, and wrote nothing
@@ -322,7 +324,7 @@ def _report(
     state, now = options.state, options.now
     run = report.sync_run(outcome, (started, now()), _dies_at(settings, secrets))
     if options.is_shared and run.cause:
-        run = replace(run, cause=f"on {socket.gethostname()}: {run.cause}")
+        run = replace(run, cause=f"on {called.called() or socket.gethostname()}: {run.cause}")
     if isinstance(outcome, Done):
         met = changes.met(outcome.plan, outcome.aside, (*settings.columns, STATE), now())
         _keep(lambda: changes.append(state, met))

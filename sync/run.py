@@ -124,6 +124,10 @@ def _converge(context: Context, sheet: Sheet) -> Converge:
     return Converge(sheet, context.history, outside, context.settings)
 
 
+class NotPrinted(SyncFailed):
+    """What a user had printed is not what would be written: nothing was, and it says nothing of the sheet."""
+
+
 def printed_only(name: str, compare: Compare) -> Compare:
     """Return what plans as `compare` does, and refuses to write anything but the plan that was printed by this name:
     also in later rounds, when users have changed more. Raises `SyncFailed`.
@@ -135,7 +139,7 @@ def printed_only(name: str, compare: Compare) -> Compare:
         if not printed:
             if (now := diff.plan_id(found)) != name:
                 cause = f"what would be written now ({now}) is not what was printed ({name}): nothing was written"
-                raise SyncFailed("plan_changed", cause, "look at it again with --dry-run")
+                raise NotPrinted("plan_changed", cause, "have it printed again (`fab sync-plan`), and apply that")
             printed.append(found)
         elif more := diff.beyond(found, printed[0]):
             cause = f"users changed the sheet meanwhile: {more} was not printed, and is not written; what was, may be"

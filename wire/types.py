@@ -151,7 +151,7 @@ class File(Written, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FileInfo(Written, frozen=True, kw_only=True):
-    """A file's name, its size in bytes, and the SHA-256 of its content (hex)."""
+    """A file's name, its size in bytes, and the SHA-256 of its content (hex), which is empty once that was deleted."""
 
     name: str
     size: int

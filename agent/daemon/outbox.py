@@ -31,6 +31,10 @@ BROKEN_OFF = (
     "/workspace since that host last handed it over may be missing, and commands that this conversation does not know "
     "of may have run: look before you rely on a file or run anything again.]"
 )
+GONE = (
+    "it finished, and its file {} is gone: with the host on which it finished, where another one goes on.\n"
+    "Cure: `fab task.retry ID --afresh` makes it anew; tried again as it stood, it would end like this again."
+)
 OVER = (Exit.FINISHED, Exit.FENCED)
 """Exits after which no session goes on with the task: done, or cancelled."""
 STALE = 409
@@ -164,8 +168,10 @@ class Outbox:
         try:
             files = tuple(File(name=name, content=(self.folder / "files" / name).read_bytes()) for name in names)
             return self._report(replace(end, files=files), events)
+        except FileNotFoundError as error:
+            return self._report(fault(events, self.progress, GONE.format(Path(error.filename).name)))
         except OSError as error:
-            return self._report(fault(events, self.progress, f"a finished file is gone: {error}"))
+            return self._report(fault(events, self.progress, f"a finished file can't be read: {error}"))
         except RequestRefused as error:
             if error.problem.status == STALE:
                 raise

@@ -42,10 +42,10 @@ class Workspaces:
         `began`: a session has worked on the task before. Raises OSError; what `fetch` raises.
         """
         place, left = self.place(claim.task.id), claim.workspace
-        here = place.exists()
-        if left is None or (here and left.sha256 in self._known(claim.task.id).sha256):
+        is_there = place.exists()
+        if left is None or (is_there and left.sha256 in self._known(claim.task.id).sha256):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return (LOST,) if began and not here else ()
+            return (LOST,) if began and not is_there else ()
         archive = fetch()
         if workspace.digest(archive) != left.sha256:
             raise OSError("the workspace that the queue sent is not the one that it named")

@@ -183,21 +183,19 @@ class Sandbox:
         report = _HeadAndTail(REPORT_LIMIT)
         ends = self._clock() + self._limits.seconds
         process = sandbox.process
-        with contextlib.ExitStack() as files, selectors.DefaultSelector() as open_ends:
+        with selectors.DefaultSelector() as open_ends:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             open_ends.register(process.stdout, selectors.EVENT_READ, output)
             open_ends.register(sandbox.report, selectors.EVENT_READ, report)
             # A program may close both and go on: it is over when its process is.
-            if process.poll() is None:
-                gone = os.pidfd_open(process.pid)
-                files.callback(os.close, gone)
-                open_ends.register(gone, selectors.EVENT_READ)
+            open_ends.register(sandbox.gone, selectors.EVENT_READ)
             full = False
             while open_ends.get_map() and (left := min(ends, self._until()) - self._clock()) > 0:
                 if full := self._is_full():
                     break
                 for key, _ in open_ends.select(min(left, _LOOK_S)):
-                    if key.data is None or not key.data.take(os.read(key.fd, _CHUNK)):
+                    over = sandbox.has_ended() if key.data is None else not key.data.take(os.read(key.fd, _CHUNK))
+                    if over:
                         open_ends.unregister(key.fileobj)
             in_time = not open_ends.get_map()
         return Outcome(

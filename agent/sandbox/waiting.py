@@ -8,6 +8,7 @@ it. One that never gets a job ends when it is closed, or with the process that m
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -50,7 +51,8 @@ class Waiting:
             self._brought = Path(tempfile.mkdtemp(dir=folder))
             undo.callback(shutil.rmtree, self._brought, ignore_errors=True)
             self.report, report = _pipe(undo, passed)
-            life, self._life = _pipe(passed, undo)
+            self._life = undo.enter_context(contextlib.ExitStack())
+            life, _ = _pipe(passed, self._life)
             calls = passed.enter_context(_memory_file(filter_)) if filter_ else None
             self._info: int | None = None
             info = None
@@ -66,15 +68,37 @@ class Waiting:
                 process_group=0,
             )
             kept = undo.pop_all()
+        try:
+            # Can be read once its first process is gone.
+            self.gone = os.pidfd_open(self.process.pid)
+        except OSError:
+            _end(self.process, kept)
+            raise
+        kept.callback(os.close, self.gone)
         # Also when the interpreter ends: a sandbox must not outlive its session, not even half made.
         self.close = weakref.finalize(self, _end, self.process, kept)
         """End it, whatever it does, and remove what was brought to it."""
 
+    def has_ended(self) -> bool:
+        """Whether its first process is gone. Where that was killed while it made the sandbox, the rest of it would wait
+        for ever, or run without it, with our pipes open: it is killed.
+        """
+        if not select.select([self.gone], [], [], 0)[0]:
+            return False
+        _kill(self.process)
+        # The rest may stand already, in a session of its own, and then looks for this end.
+        self._life.close()
+        return True
+
     def process_inside(self) -> int | None:
         """Return the number of the first process inside, as bubblewrap says it; None of one that could not be made."""
         said = b""
-        # In several pieces, and the end does not come: bubblewrap keeps it open.
-        while self._info is not None and (more := os.read(self._info, 4096)):
+        while self._info is not None:
+            # In several pieces, and the end does not come: bubblewrap keeps it open.
+            ready = select.select([self._info, self.gone], [], [])[0]
+            more = os.read(self._info, 4096) if self._info in ready else b""
+            if not more:
+                return None
             said += more
             with contextlib.suppress(ValueError):
                 return int(json.loads(said)["child-pid"])
@@ -82,7 +106,7 @@ class Waiting:
 
     def start(self, job: Job) -> bool:
         """Let it run a job; False when it has died meanwhile, and the job did not begin. Raises OSError."""
-        if self.process.poll() is not None:
+        if self.has_ended():
             return False
         argv = b"".join(os.fsencode(word) + b"\0" for word in job.argv)
         for name, content in {**job.files, "argv": argv, "stdin": job.stdin}.items():
@@ -100,8 +124,7 @@ def _end(process: subprocess.Popen[bytes], kept: contextlib.ExitStack) -> None:
     """Kill a sandbox whether it is made or not. Made, it is a pid namespace that dies with bwrap. Before that, bwrap's
     second process waits for a uid map that only the first one writes: for ever, unless the whole group is killed.
     """
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)  # its number is its own until it is waited for
+    _kill(process)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         # Closing flushes what is still to be written, and its reader is gone.
@@ -109,6 +132,11 @@ def _end(process: subprocess.Popen[bytes], kept: contextlib.ExitStack) -> None:
             if pipe:
                 pipe.close()
     kept.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)  # its number is its own until it is waited for
 
 
 def _pipe(reading: contextlib.ExitStack, writing: contextlib.ExitStack) -> tuple[int, int]:

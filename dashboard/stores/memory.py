@@ -43,7 +43,7 @@ from dashboard.stores import (
 from dashboard.stores.census import Census
 from dashboard.stores.journal import Readable, Used
 from dashboard.stores.listing import first_id, read_cursor
-from dashboard.stores.retention import FINISHED, OVER, Before, Freed
+from dashboard.stores.retention import FINISHED, OVER, Before, Freed, file_removal, is_past
 from wire.types import Event, Session, State, SyncRun
 
 
@@ -420,18 +420,31 @@ class MemoryStore:
             self._notices = {name: notice for name, notice in self._notices.items() if notice.task not in gone}
             self._sessions = {name: session for name, session in self._sessions.items() if session.task not in gone}
             self._events = {name: events for name, events in self._events.items() if name in self._sessions}
+            files = sum(self._remove_files(record, before.files) for record in self._due(before.files, OVER))
             over = {record.task.id for record in self._due(before.journals, OVER)}
             journals = [name for name, events in self._events.items() if events and self._sessions[name].task in over]
             for name in journals:
                 del self._events[name]
             runs = self._prune_runs(before.sync_runs)
             sizes = self._delete_unnamed()
-        return Freed(tasks=len(tasks), journals=len(journals), sync_runs=runs, blobs=len(sizes), blob_bytes=sum(sizes))
+        return Freed(
+            tasks=len(tasks),
+            journals=len(journals),
+            files=files,
+            sync_runs=runs,
+            blobs=len(sizes),
+            blob_bytes=sum(sizes),
+        )
+
+    def _remove_files(self, record: Record, before: float | None) -> int:
+        if before is not None and (record.files or record.workspace):
+            self.change(record.task.id, file_removal(before))
+        return len(record.files)
 
     def _due(self, before: float | None, states: frozenset[State]) -> list[Record]:
         """The tasks of families of which each member is in such a state, and older."""
         records = self._records.values() if before is not None else ()
-        stay = {record.root for record in records if not _is_past(record, before or 0, states)}
+        stay = {record.root for record in records if not is_past(record, before or 0, states)}
         return [record for record in records if record.root not in stay]
 
     def _prune_runs(self, before: float | None) -> int:
@@ -516,10 +529,6 @@ def _part(fit: Iterable[Record], sort: Sort, cursor: str | None, limit: int) -> 
 
 def _place(record: Record, sort: Sort) -> tuple[int, str]:
     return (record.task.usd_micros_spent if sort is Sort.COST else 0, record.task.id)
-
-
-def _is_past(record: Record, before: float, states: frozenset[State]) -> bool:
-    return record.task.state in states and moment(record.task.updated_at, "updated_at").timestamp() < before
 
 
 def _finished(run: SyncRun) -> float:

@@ -1,15 +1,21 @@
-"""What a store deletes when it has been kept for long enough: finished families, journals, sync runs, unnamed blobs."""
+"""What a store deletes when it has been kept for long enough: finished families, journals, files, sync runs, unnamed
+blobs.
+"""
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wire.types import State
+from msgspec.structs import replace
+
+from dashboard.record import Move, Record, moment
+from wire.types import FileInfo, State
 
 FINISHED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 """States of a family that may be deleted; one that another release made up, or that was set aside, keeps it."""
 OVER = FINISHED - {State.FAILED}
-"""States in which a journal is needed no more: a failed task may be tried again as it stood."""
+"""States in which journals and files are needed no more: a failed task may be tried again as it stood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +24,19 @@ class Before:
 
     tasks: float | None = None
     journals: float | None = None
+    files: float | None = None
     sync_runs: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freed:
-    """What was deleted: tasks, journals of tasks that stay, sync runs; and the blobs that nothing names any more."""
+    """What was deleted: tasks, journals and files of tasks that stay, sync runs; and the blobs that nothing names any
+    more.
+    """
 
     tasks: int = 0
     journals: int = 0
+    files: int = 0
     sync_runs: int = 0
     blobs: int = 0
     blob_bytes: int = 0
@@ -39,6 +49,29 @@ class Room:
     size: int
     unused: int
     disk: int
+
+
+def is_past(record: Record, before: float, states: frozenset[State]) -> bool:
+    """Whether a task is in one of these states, and has not changed since."""
+    return record.task.state in states and moment(record.task.updated_at, "updated_at").timestamp() < before
+
+
+def file_removal(before: float) -> Move:
+    """Return the move that takes the content of its files off a task that is over: their names and sizes stay, and so
+    does the task's age.
+    """
+
+    def change(record: Record, _: object) -> Record:
+        if not (is_past(record, before, OVER) and (record.files or record.workspace)):
+            return record
+        bare = {"context": _without_content(record.task.context), "files": _without_content(record.task.files)}
+        return replace(record, task=replace(record.task, version=record.task.version + 1, **bare), workspace=None)
+
+    return Move(change)
+
+
+def _without_content(infos: Sequence[FileInfo]) -> tuple[FileInfo, ...]:
+    return tuple(replace(info, sha256="") for info in infos)
 
 
 # Guarded: one record that is broken must not keep all others.
@@ -61,6 +94,11 @@ NEXT_JOURNAL = """
     FROM (SELECT min(session) AS next FROM deliveries WHERE session > ?) WHERE next IS NOT NULL
 """
 """The next session that has a journal, and the root of its family."""
+WITH_FILES = f"""
+    SELECT id, root FROM tasks WHERE id > ? AND state IN ('done', 'cancelled') AND {_AGE} < ?
+        AND record GLOB '*"sha256":"[0-9a-f]*' ORDER BY id LIMIT 50
+"""  # noqa: S608 - ours
+"""Tasks that are over and have content of files or a workspace, a few at a time, with the roots of their families."""
 _FINISHED_AT = "iif(json_valid(record), unixepoch(json_extract(record, '$.finished_at')), NULL)"
 SYNC_RUNS = f"""
     DELETE FROM sync_runs WHERE n IN (

@@ -800,12 +800,19 @@ class SqliteStore:
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older, in small writes."""
         tasks, journals = self._prune_tasks(before.tasks), self._prune_journals(before.journals)
-        sync_runs = self._prune_sync_runs(before.sync_runs)
+        files, sync_runs = self._prune_files(before.files), self._prune_sync_runs(before.sync_runs)
         sizes = deleted = self._delete_unnamed()
         while len(deleted) == retention.AT_ONCE:
             deleted = self._delete_unnamed()
             sizes = [*sizes, *deleted]
-        return Freed(tasks=tasks, journals=journals, sync_runs=sync_runs, blobs=len(sizes), blob_bytes=sum(sizes))
+        return Freed(
+            tasks=tasks,
+            journals=journals,
+            files=files,
+            sync_runs=sync_runs,
+            blobs=len(sizes),
+            blob_bytes=sum(sizes),
+        )
 
     def _prune_tasks(self, before: float | None) -> int:
         count, last = 0, ""
@@ -828,6 +835,25 @@ class SqliteStore:
                         retention.delete_journal(db, last)
                         count += 1
         return count
+
+    def _prune_files(self, before: float | None) -> int:
+        count, last = 0, ""
+        while before is not None and (found := self._rows(retention.WITH_FILES, last, before)):
+            for task_id, root in found:
+                with self._reading() as db:
+                    # None of such a family can go on: what is over stays so.
+                    is_due = retention.is_due(db, root, before, OVER)
+                if is_due:
+                    count += self._remove_files(task_id, before)
+            last = found[-1][0]
+        return count
+
+    def _remove_files(self, task_id: str, before: float) -> int:
+        try:
+            held = len(self.get(task_id).files)
+            return held - len(self.change(task_id, retention.file_removal(before)).files)
+        except NotFound:
+            return 0  # it was deleted meanwhile, or cannot be read: that must not keep all others
 
     def _prune_sync_runs(self, before: float | None) -> int:
         count = 0
@@ -874,6 +900,7 @@ class SqliteStore:
 def quick_check(db: sqlite3.Connection) -> str | None:
     """Say what SQLite finds broken in a file; None when it is sound."""
     try:
+        # Three: of a file full of damage it would list every page.
         found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
     except sqlite3.DatabaseError as error:
         return str(error)
@@ -904,7 +931,9 @@ def _connect(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connecti
     """Open the file; in the mode `rw` one that is gone stays gone, and is not begun anew."""
     # Any thread may use one: the lock, and the list of readers, let only one at a time.
     address = f"{path.absolute().as_uri()}?mode={mode}"
+    # isolation_level None: otherwise Python begins transactions by itself, and not as a writer.
     db = sqlite3.connect(address, uri=True, timeout=5, isolation_level=None, check_same_thread=False)
+    # WAL: readers go on beside the writer. FULL: what was acknowledged survives a power cut.
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
         db.execute(f"PRAGMA {pragma}")
     return db

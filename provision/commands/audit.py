@@ -10,7 +10,7 @@ from provision import thresholds
 from provision.audit import gather, judge, page, report
 from provision.audit.gather import Place
 from provision.commands.admission import HELD
-from provision.commands.options import JSON, ONE_HOST, task
+from provision.commands.options import JSON, ONE_HOST, require_place, task
 from provision.errors import CommandError
 from provision.progress import Progress, print_json
 from provision.reach import access
@@ -32,6 +32,7 @@ def audit(
     could be made. A good word rests on what was just seen, never on what could not be seen. The thresholds are the
     settings' section [audit]. It changes nothing.
     """
+    require_place("--html", html)
     progress = Progress(aside=True)
     target = load_target(stack)
     held = cache() / HELD

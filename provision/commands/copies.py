@@ -1,5 +1,7 @@
 """`fab queue.*`: copies of a host's whole queue, and one of them put back in its place."""
 
+from collections.abc import Sequence
+
 from invoke.collection import Collection
 from invoke.context import Context
 
@@ -18,6 +20,8 @@ RESTORE = (
     *("runuser", "--user", "jada-dashboard", "--", "env", f"--chdir={APP}/app"),
     *(f"{APP}/venv/bin/python", "-m", "dashboard.restore", "--state", "/var/lib/jada-dashboard"),
 )
+HELD = ("sh", "-c", "cd /var/lib/jada-dashboard/backups 2>/dev/null && ls || true")
+"""Prints the names of the copies."""
 
 
 @task(help={**ONE_HOST, **JSON}, example="fab queue.backup")
@@ -51,6 +55,8 @@ def restore(_context: Context, backup: str | None = None, stack: str | None = No
     """Put a copy in the place of the queue; what was there is kept beside it. What came after the copy is not in it."""
     progress = Progress()
     with load_target(stack).connected(host, progress) as box:
+        # Before anything is stopped, and not by the queue itself, which may be what is broken.
+        require_copy(box.name, backup, box.run(HELD).decode().split())
         with progress.step("stop the worker and the dashboard"):
             # The worker first: it waits for a dashboard that is away, and loses nothing.
             box.run(["systemctl", "stop", AGENT, DASHBOARD])
@@ -64,6 +70,14 @@ def restore(_context: Context, backup: str | None = None, stack: str | None = No
         finally:
             _start(box, progress)
     progress.say(f"{box.name}: {said}", "bold")
+
+
+def require_copy(host: str, wanted: str | None, held: Sequence[str]) -> None:
+    """Raise `CommandError` for a copy that a host does not hold, or where it holds none."""
+    if not held:
+        raise CommandError(f"{host} holds no copy of its queue", "`fab queue.backup` makes one")
+    if wanted and wanted not in held:
+        raise CommandError(f"{host} holds no copy {wanted}", f"it holds {', '.join(sorted(held, reverse=True))}")
 
 
 def _start(box: Host, progress: Progress) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from provision.commands.options import FORWARDED, ONE_HOST, operator, require_free_port, task, whole
+from provision.commands.options import FORWARDED, ONE_HOST, operator, require_free_port, require_place, task, whole
 from provision.commands.queue import answering
 from provision.errors import CommandError
 from provision.progress import Progress
@@ -32,6 +32,7 @@ def dashboard(
 ) -> None:
     """Open a tunnel to a host's page until Ctrl-C, and print a link that signs you in: once, within 5 minutes."""
     number = whole("--port", port, FORWARDED)
+    require_place("--socket", socket)
     require_free_port("--port", number)
     progress = Progress(aside=True)
     target = load_target(stack)

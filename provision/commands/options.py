@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from invoke.tasks import Task
@@ -68,6 +69,14 @@ def micros(option: str, text: str) -> int:
     if not amount.is_finite() or not 0 <= amount <= 1_000_000_000:
         raise CommandError(f"{option} {text}: not an amount from $0 to $1000", f"give dollars as in {option} 0.50")
     return round(amount)
+
+
+def require_place(option: str, path: str | None) -> None:
+    """Raise `CommandError` for a file that can't be written where it is to be, before minutes of work for it."""
+    folder = Path(path or ".").absolute().parent
+    if path and not os.access(folder, os.W_OK):
+        why = "is not there" if not folder.exists() else "can't be written"
+        raise CommandError(f"{option} {path}: the folder {folder} {why}", f"give {option} a file in a folder of yours")
 
 
 TIME = "a time as 2026-05-13T22:00 here, with Z in UTC, or +30m, +2h, +1d from now"

@@ -110,4 +110,6 @@ def refusal(problem: Problem) -> CommandError:
     detail = problem.detail.removeprefix(f"{problem.field}: ") if option else problem.detail
     said = f"{option}: {detail}" if option else detail or problem.title
     cure = CURES.get(problem.status, "`fab help COMMAND` says what each option takes")
+    if detail.startswith("no token "):
+        cure = "`fab token.list` has the ids"
     return CommandError(f"the queue refused: {said}", cure)

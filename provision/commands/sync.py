@@ -8,7 +8,7 @@ from provision.commands.options import JSON, ONE_HOST, task, whole
 from provision.desired import HOME
 from provision.errors import CommandError
 from provision.progress import Progress
-from provision.reach.connection import RemoteCommandFailed
+from provision.reach.connection import SILENT, RemoteCommandFailed
 from provision.system.sync import command
 from provision.target import load_target
 
@@ -62,4 +62,6 @@ def _run(words: Sequence[str], stack: str | None, host: str | None, cure: str) -
             for line in box.lines(command(f"{HOME}/current", *words), target.source.file.read_bytes()):
                 progress.say(line.decode(errors="replace").rstrip())
         except RemoteCommandFailed as error:
-            raise CommandError(f"{box.name}: {error.said}", cure) from error
+            # What it printed is all that it had to say.
+            said = "that is all that is known there" if error.said == SILENT else error.said
+            raise CommandError(f"{box.name}: {said}", cure) from error

@@ -262,15 +262,24 @@ def get(
     """Download a task's result files into a folder of their own; a file that is there is never overwritten."""
     with shared_queue(stack, host) as client:
         item = client.task(task_id)
-        if not item.files:
-            raise CommandError(f"task {task_id} has no result files", "`fab task.show` says how it stands")
-        content = {file.name: client.result_file(task_id, file.name) for file in item.files}
+        content = {name: client.result_file(task_id, name) for name in result_files(item)}
     paths = keep(Path(to), item.id, content)
     if json:
         print_json([{"path": str(path), "size": path.stat().st_size} for path in paths])
         return
     for path in paths:
         say(f"{path}  {path.stat().st_size} bytes")
+
+
+def result_files(item: types.Task) -> list[str]:
+    """Return the names of a task's result files that are still kept; raises `CommandError` where there are none."""
+    if not item.files:
+        raise CommandError(f"task {item.id} has no result files", "`fab task.show` says how it stands")
+    kept = [file.name for file in item.files if file.sha256]
+    if not kept:
+        cure = "keep_files_days in jada.<stack>.toml says how long they are kept; a backup may have them"
+        raise CommandError(f"the files of task {item.id} were deleted as too old", cure)
+    return kept
 
 
 def keep(parent: Path, task_id: str, content: dict[str, bytes]) -> list[Path]:

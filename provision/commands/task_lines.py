@@ -32,7 +32,7 @@ def details(item: types.Task, sessions: Sequence[types.Session]) -> Iterator[str
     if item.description:
         yield from _block(item.description)
     for file in item.context:
-        yield f"came with {file.name}, {file.size} bytes"
+        yield f"came with {file.name}, {file.size} bytes{_gone(file)}"
     if item.waiting:
         first, *more = item.waiting.text.split("\n")
         yield f"waits ({item.waiting.kind.value}) since {item.waiting.since}: {first}"
@@ -46,7 +46,11 @@ def details(item: types.Task, sessions: Sequence[types.Session]) -> Iterator[str
     if item.result:
         yield from _block(item.result)
     for file in item.files:
-        yield f"file {file.name}, {file.size} bytes (fab task.get {item.id})"
+        yield f"file {file.name}, {file.size} bytes{_gone(file) or f' (fab task.get {item.id})'}"
+
+
+def _gone(file: types.FileInfo) -> str:
+    return "" if file.sha256 else ", deleted as too old"
 
 
 def _asked(item: types.Task) -> Iterator[str]:

@@ -14,7 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from provision.commands import admission, fleet
-from provision.commands.options import EACH_HOST, task
+from provision.commands.options import EACH_HOST, require_place, task
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach import firewall
@@ -48,6 +48,7 @@ def verify(_context: Context, stack: str | None = None, host: str | None = None,
 
     Each failed check says what helps. What `fab deploy` does not bring back says so, too.
     """
+    require_place("--junit", junit)
     progress = Progress(aside=True)
     target = load_target(stack)
     names = [each.name for each in target.hosts(host)]

@@ -23,6 +23,10 @@ DEAD_S = 20
 """Seconds for which what we sent may go unacknowledged by the host's kernel: then the connection is dead."""
 
 
+SILENT = "nothing"
+"""What a command said that ended with an error, and no word."""
+
+
 class RemoteCommandFailed(CommandError):
     """A command on the host that ended with an error of its own; `said` is the end of what it said."""
 
@@ -134,7 +138,7 @@ class Host:
         if status == LOST:
             raise ConnectionLost(self.name, "")
         if status:
-            raise RemoteCommandFailed(self.name, command, status, " / ".join(errors[-3:]) or "nothing")
+            raise RemoteCommandFailed(self.name, command, status, " / ".join(errors[-3:]) or SILENT)
 
     def program(self, name: str, argument: Any) -> Any:
         """Run a program of `onhost/` with a JSON argument, both over stdin, and return the JSON that it prints."""

@@ -101,6 +101,7 @@ UNREADABLE = ("credential", "expiredtoken", "accessdenied", "access denied", "ss
 
 def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     """Ask Pulumi for a stack's outputs and check that stack and cloud belong together."""
+    require_settings_of_the_shells_site(stack, root, environ)
     inventory = parse(_pulumi((*WORDS, stack), stack, root, environ))
     require_matching_cloud(stack, inventory, environ)
     return inventory
@@ -147,6 +148,19 @@ def _how_to_have_outputs(stack: str) -> str:
     if stack == LOCAL:
         return 'bring it up with `make demo`; in this shell: eval "$(make env)"'
     return f"log in to its state (pulumi login), `pulumi up -s {stack}`, or name another with --stack"
+
+
+def require_settings_of_the_shells_site(stack: str, root: Path, environ: Mapping[str, str]) -> None:
+    """Raise `CommandError` where a shell of one local cloud stands in the folder with another one's settings: a deploy
+    would send a host there.
+    """
+    ours, settings = environ.get("AWS_ENDPOINT_URL_LIGHTSAIL"), root / f"Pulumi.{LOCAL}.yaml"
+    if stack == LOCAL and ours and settings.is_file() and ours not in settings.read_text(encoding="utf-8"):
+        site = environ.get("JADA_SITE", "jada")
+        raise CommandError(
+            f"this shell acts on the local cloud at {ours}, but {settings} is of another one",
+            f'go to the folder of its own: eval "$(make env JADA_SITE={site})"',
+        )
 
 
 def require_matching_cloud(stack: str, inventory: Inventory, environ: Mapping[str, str]) -> None:

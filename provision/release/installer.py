@@ -90,9 +90,11 @@ def start(host: Host, orders: dict[str, Any], errand: Errand) -> str:
     return str(answer["run"])
 
 
-def new_run() -> str:
+def new_run(clock_ns: Callable[[], int] = time.time_ns) -> str:
     """Return a name for a run that no other has; names sort by time."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{time.time_ns() % 10**9:09d}"
+    # Read once: of two readings around a second's end, the name would be that of a second ago.
+    seconds, rest = divmod(clock_ns(), 10**9)
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds)) + f"-{rest:09d}"
 
 
 def follow(host: Host, run: str | None, progress: Progress, errand: Errand, *, until_deployed: bool) -> str:

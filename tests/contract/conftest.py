@@ -4,6 +4,8 @@ from contextlib import closing
 
 import pytest
 
+import tests.untimed  # noqa: F401 - before a test module is imported: what it finds then stays
+
 
 @pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def store(request, tmp_path):

@@ -2,6 +2,8 @@
 its relatives cannot spend the same dollars; on every store.
 """
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from dashboard.caps import DayUse
 from dashboard.queue import Queue
 from dashboard.settings import FleetCaps, Settings
+from tests.contract.stores import made
 from wire.types import AskedBudget, Batch, ClaimRequest, Event, EventKind, Exit, Heartbeat, NewTask, SessionEnd, State
 
 DAY = "2026-05-13"
@@ -140,6 +143,22 @@ def test_what_it_holds_of_the_days_caps_stays_as_long(queue, store, boot):
     assert store.day(DAY) == DayUse(2, 700)
     end(queue, held, usd_micros=900)
     assert store.day(DAY) == DayUse(2, 900)
+
+
+def test_a_journal_that_is_damaged_keeps_nobody_from_letting_go(tmp_path, boot):
+    with closing(made("sqlite", tmp_path)) as store:
+        queue = Queue(store, Settings(lease_s=LEASE_S), lambda: NOON, boot)
+        _, held, other = family(queue)
+        deliver(queue, held, (EventKind.SETTLE, {"turn": 1, "usd_micros": 400_000}))
+        queue.deliver(held.session.id, Batch(fence=1, events=(Event(n=2, at="x", kind=EventKind.MESSAGE),)))
+        with sqlite3.connect(tmp_path / "queue.db") as db:
+            which = "SELECT sha256 FROM deliveries WHERE session = ? AND first = 2"
+            db.execute(f"UPDATE blobs SET content = x'ff' WHERE sha256 IN ({which})", (held.session.id,))
+        queue.cancel(held.task.id)
+        assert queue.claim(ANYONE) is None
+        boot.seconds += LEASE_S + 1
+        granted = queue.claim(ANYONE)
+        assert (granted.task.id, granted.session.usd_micros) == (other, 2_600_000)
 
 
 def test_a_task_that_waits_holds_nothing_when_it_is_cancelled(queue, store):

@@ -28,6 +28,7 @@ from wire.types import (
     Event,
     EventKind,
     Exit,
+    FileInfo,
     NewTask,
     Question,
     Reply,
@@ -36,6 +37,7 @@ from wire.types import (
     SyncOutcome,
     SyncRun,
     Wait,
+    Workspace,
 )
 from wire.values import Invalid
 
@@ -508,6 +510,70 @@ def test_journals_of_what_is_over_go_before_their_tasks_and_those_of_failed_ones
     assert store.prune(Before(journals=LATER)) == Freed()
 
 
+def file(name, content):
+    return FileInfo(name=name, size=len(content), sha256=digest(content))
+
+
+def add_with_file(store, number, content):
+    new = task(number)
+    new = replace(new, task=replace(new.task, context=(file("in", content),)))
+    return store.add(new, [content])[0].task.id
+
+
+def end_with_file(store, task_id, session, content, at=NOW):
+    """Run a task to its end, with a file of this content."""
+    held = claim(store, task_id, session, now=at)
+    sent = SessionEnd(fence=held.task.fence, exit=Exit.FINISHED)
+    left = rules.Left(files=(file("out", content),))
+    return store.change(task_id, Move(lambda r, _: rules.end(r, session, sent, left, at)), [content])
+
+
+def test_files_of_what_is_over_go_before_their_tasks_which_still_say_what_they_were(store):
+    task_id = add_with_file(store, 1, b"brought")
+    before = end_with_file(store, task_id, "S1", b"made")
+    assert store.prune(Before(files=SECONDS)) == Freed()
+    assert store.prune(Before(files=LATER)) == Freed(files=2, blobs=2, blob_bytes=len(b"brought" + b"made"))
+    after = store.get(task_id)
+    assert [(f.name, f.size, f.sha256) for f in (*after.task.context, *after.task.files)] == [
+        ("in", len(b"brought"), ""), ("out", len(b"made"), ""),
+    ]  # fmt: skip
+    assert (after.task.state, after.task.updated_at) == (State.DONE, before.task.updated_at)
+    assert after.task.version > before.task.version
+    for content in (b"brought", b"made"):
+        with pytest.raises(NotFound):
+            store.blobs([digest(content)])
+    # Once only; and the task itself goes by its own age.
+    assert store.prune(Before(files=LATER)) == Freed()
+    assert store.prune(Before(tasks=SECONDS + 1)).tasks == 1
+
+
+def test_a_files_content_that_another_task_still_names_stays(store):
+    end_with_file(store, add(store, 1), "S1", b"same")
+    end_with_file(store, add(store, 2), "S2", b"same", at=NOW + timedelta(days=2))
+    freed = store.prune(Before(files=LATER))
+    assert (freed.files, freed.blob_bytes) == (1, 0)
+    assert store.blobs([digest(b"same")]) == {digest(b"same"): b"same"}
+    assert store.prune(Before(files=LATER + 2 * DAY)) == Freed(files=1, blobs=1, blob_bytes=4)
+
+
+def test_files_of_a_failed_task_and_of_a_family_that_goes_on_stay(store):
+    failed = add_with_file(store, 1, b"may be tried again")
+    end(store, claim(store, failed), Exit.FAULT)
+    parent = add(store, 2)
+    end_with_file(store, add(store, 3, parent=parent), "S3", b"its parent will read it")
+    assert store.prune(Before(files=LATER)) == Freed()
+    assert len(store.blobs([digest(b"may be tried again"), digest(b"its parent will read it")])) == 2
+
+
+def test_a_cancelled_tasks_workspace_goes_with_its_files(store):
+    held = claim(store, add(store, 1), "S1")
+    left = rules.Left(workspace=Workspace(sha256=digest(b"archive"), size=7))
+    end(store, held, Exit.DRAINED, left, [b"archive"])
+    change(store, held.task.id, rules.cancel)
+    assert store.prune(Before(files=LATER)) == Freed(blobs=1, blob_bytes=7)
+    assert store.get(held.task.id).workspace is None
+
+
 def test_old_sync_runs_go_but_the_latest_and_the_latest_success(store):
     runs = [
         SyncRun(started_at="x", finished_at=f"2026-05-0{n}T00:00:00Z", outcome=SyncOutcome(o))
@@ -531,7 +597,9 @@ MOVES = st.one_of(
     st.tuples(st.just("lose"), st.sampled_from(FAMILY), st.integers(0, 100)),
     st.tuples(st.just("edit"), st.sampled_from(FAMILY), st.tuples(st.integers(1, 4), st.integers(1, 150))),
     st.tuples(
-        st.just("prune"), st.just(FAMILY[0]), st.sampled_from([Before(tasks=LATER), Before(journals=LATER), Before()])
+        st.just("prune"),
+        st.just(FAMILY[0]),
+        st.sampled_from([Before(tasks=LATER), Before(journals=LATER), Before(files=LATER), Before()]),
     ),
 )
 
@@ -576,7 +644,7 @@ def end_by_share(store, held, code, percent):
         return None
     spent = spent_by(store, held, percent)
     texts = [f"{word} {percent % 3}".encode() for word in ("result", "checkpoint")]
-    left = rules.Left(result=digest(texts[0]), checkpoint=digest(texts[1]))
+    left = rules.Left(result=digest(texts[0]), checkpoint=digest(texts[1]), files=(file("result", texts[0]),))
     return end(store, held, code, left, texts, question=Question(tool_use_id="tu", text="?"), usd_micros=spent)
 
 
@@ -597,7 +665,7 @@ def lose(store, held, percent):
 
 def pruned(store, before):
     freed = store.prune(before)
-    return freed.tasks, freed.journals
+    return freed.tasks, freed.journals, freed.files
 
 
 def require_all_that_is_named(store, records):

@@ -23,7 +23,7 @@ from tests.contract.test_stores import FAMILY, make_move, require_all_that_is_na
 from wire.types import Exit
 
 HOSTS, MOVES = 4, 25
-NAMES = {"claim": 8, "end": 12, "edit": 2, "reply": 2, "retry": 2, "add": 1, "cancel": 1, "lose": 1}
+NAMES = {"claim": 16, "end": 24, "edit": 4, "reply": 4, "retry": 4, "add": 2, "cancel": 1, "lose": 1}
 """What is moved, and how often. What is cancelled and lost had spent all: of less, its end might tell of more later."""
 FAULTS = {"throttled": 2, "500": 1, "500 after": 2, "lost after": 2, "killed": 5, "killed after": 5}
 FAULTY = 0.9

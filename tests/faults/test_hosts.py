@@ -15,9 +15,10 @@ from doubles.claude.script import load
 from local import environment
 from tests.faults import hosts
 from tests.faults.witness import Called, Noted, Result, Seen, look, sign, untrue
-from wire.types import Event, EventKind
+from wire.types import Event, EventKind, HostDayUse
 from wire.values import dump
 
+DAY = "2026-05-13"
 DONE = Result(fence=2, version=5, text="counted", files=("boats.txt",))
 EVENTS = [
     Event(n=1, at="2026-05-13T12:00:00Z", kind=EventKind.HEADER, data={"model": "m"}),
@@ -33,7 +34,9 @@ def signed(event):
 @pytest.fixture
 def seen():
     records = {("S1", event.n): signed(event) for event in EVENTS}
-    return Seen({"T1": DONE}, {"T1": ["2026-05-13"]}, records, {"T1": "the word 1"})
+    told = {"T1": "the word 1"}
+    counted = HostDayUse(sessions=2, usd_micros=30)
+    return Seen({"T1": DONE}, {"T1": [DAY]}, records, {"T1": 20}, DAY, counted, told)
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def called(host, begins, ends, port=1):
 
 
 def found(noted, seen, calls=()):
-    return untrue(noted, seen, cap=2, of_a_task=3, calls=calls)
+    return untrue(noted, seen, caps=HostDayUse(sessions=2, usd_micros=40), of_a_task=3, calls=calls)
 
 
 def test_what_was_acknowledged_and_is_so_is_no_violation(noted, seen):
@@ -72,6 +75,9 @@ def test_what_was_acknowledged_and_is_so_is_no_violation(noted, seen):
         (lambda noted, seen: seen.tasks.update(T1=None), "result of task T1 was overwritten"),
         (lambda noted, seen: seen.sessions.update(T1=["a", "b", "c", "d"]), "task T1 had 4 sessions"),
         (lambda noted, seen: seen.sessions.update(T2=["2026-05-13"] * 2), "3 sessions began on 2026-05-13"),
+        (lambda noted, seen: seen.spent.update(T2=21), "41 micro-dollars were spent, of at most 40"),
+        (lambda noted, seen: seen.spent.update(T2=11), "31 micro-dollars were spent on 2026-05-13, and 30 counted"),
+        (lambda noted, seen: seen.sessions.update(T2=[DAY] * 2), "3 sessions began on 2026-05-13, and 2 were counted"),
         (lambda noted, seen: seen.odd.append("session S1 has a gap"), "session S1 has a gap"),
     ],
 )
@@ -113,9 +119,11 @@ def test_what_a_host_was_acknowledged_is_read_from_the_files_that_its_worker_wri
 
 def test_the_sweeps_settings_are_the_demos_with_short_leases_and_a_cap_for_all(tmp_path):
     text = environment.several((environment.ROOT / "jada.local.toml").read_text(), ("jada-1", "jada-2"))
-    read = tomllib.loads(hosts.swept(text, 31))
+    read = tomllib.loads(hosts.swept(text, HostDayUse(sessions=31, usd_micros=7_500_000)))
     dashboard, agent = dashboard_settings(read["dashboard"]), agent_settings(read["agent"])
-    assert (dashboard.lease_s, dashboard.fleet.sessions_per_day, agent.turns) == (hosts.LEASE_S, 31, hosts.TURNS)
+    caps = dashboard.fleet
+    assert (dashboard.lease_s, caps.sessions_per_day, caps.usd_per_day) == (hosts.LEASE_S, 31, 7.5)
+    assert agent.turns == hosts.TURNS
 
 
 def test_the_sweeps_script_is_one_that_claudes_double_plays_with_answers_to_spare(tmp_path):

@@ -5,6 +5,7 @@ What the queue acknowledged to a host is in that host's own files, and is read t
 
 import hashlib
 import json
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -12,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dashboard.stores import journal
 from wire.client import Client
-from wire.types import EventKind, State
+from wire.types import EventKind, HostDayUse, State
 
 Record = tuple[str, int]
 """A session and the number of one of its records."""
@@ -71,6 +73,11 @@ class Seen:
     sessions: dict[str, list[str]] = field(default_factory=dict)
     """The days on which each task's sessions began."""
     records: dict[Record, str] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)
+    """Micro-dollars that each task's sessions spent, by their journals or by the queue: the more."""
+    day: str = ""
+    counted: HostDayUse | None = None
+    """What the queue has counted of this day's caps."""
     words: dict[str, str] = field(default_factory=dict)
     """What each task's sessions were answered, in one."""
     odd: list[str] = field(default_factory=list)
@@ -109,7 +116,7 @@ def _listed(sessions: Path) -> list[Path]:
     return []
 
 
-def untrue(noted: Noted, seen: Seen, *, cap: int, of_a_task: int, calls: Iterable[Called] = ()) -> list[str]:
+def untrue(noted: Noted, seen: Seen, *, caps: HostDayUse, of_a_task: int, calls: Iterable[Called] = ()) -> list[str]:
     """Return what was acknowledged and is not so, and what two did of which only one may. Pure."""
     return [
         *_lost(noted, seen),
@@ -117,7 +124,7 @@ def untrue(noted: Noted, seen: Seen, *, cap: int, of_a_task: int, calls: Iterabl
           for (task, fence), by in noted.claims.items() if len(by) > 1),
         *(f"record {n} of session {session} was taken from two hosts" for session, n in noted.clashes),
         *_overwritten(noted, seen),
-        *_over_the_cap(seen, cap, of_a_task),
+        *_over_the_cap(seen, caps, of_a_task),
         *at_once(calls),
         *seen.odd,
     ]  # fmt: skip
@@ -142,13 +149,23 @@ def _overwritten(noted: Noted, seen: Seen) -> Iterator[str]:
             yield f"the result of task {task} was overwritten: {result}, then {seen.tasks.get(task)}"
 
 
-def _over_the_cap(seen: Seen, cap: int, of_a_task: int) -> Iterator[str]:
+def _over_the_cap(seen: Seen, caps: HostDayUse, of_a_task: int) -> Iterator[str]:
     for task, days in seen.sessions.items():
         if len(days) > of_a_task:
             yield f"task {task} had {len(days)} sessions"
     for day, count in Counter(day for days in seen.sessions.values() for day in days).items():
-        if count > cap:
-            yield f"{count} sessions began on {day}, a day of at most {cap}"
+        if count > caps.sessions:
+            yield f"{count} sessions began on {day}, a day of at most {caps.sessions}"
+    spent = sum(seen.spent.values())
+    if spent > caps.usd_micros:
+        yield f"{spent} micro-dollars were spent, of at most {caps.usd_micros} a day"
+    begun = sum(day == seen.day for days in seen.sessions.values() for day in days)
+    # More may be counted: what a dashboard had taken that was killed before its claim was written.
+    if seen.counted and seen.counted.sessions < begun:
+        yield f"{begun} sessions began on {seen.day}, and {seen.counted.sessions} were counted"
+    is_one_day = all(day == seen.day for days in seen.sessions.values() for day in days)
+    if seen.counted and is_one_day and seen.counted.usd_micros < spent:
+        yield f"{spent} micro-dollars were spent on {seen.day}, and {seen.counted.usd_micros} counted"
 
 
 def at_once(calls: Iterable[Called]) -> Iterator[str]:
@@ -166,7 +183,7 @@ def at_once(calls: Iterable[Called]) -> Iterator[str]:
 
 def observe(client: Client) -> Seen:
     """Ask the queue for all that it has."""
-    seen = Seen()
+    seen = Seen(day=time.strftime("%Y-%m-%d", time.gmtime()))
     for task in client.tasks():
         runs, is_done = client.sessions(task.id), task.state is State.DONE
         # An answer that no session has had yet stands in the task.
@@ -174,13 +191,19 @@ def observe(client: Client) -> Seen:
         files = tuple(file.name for file in task.files)
         seen.tasks[task.id] = Result(task.fence, task.version, task.result, files) if is_done else None
         seen.sessions[task.id] = [run.started_at[:10] for run in runs]
+        seen.spent[task.id] = 0
         for run in runs:
             events = client.events(run.id)
+            seen.spent[task.id] += max(run.usd_micros, journal.spent(events))
             seen.odd += _odd(run.id, [(e.n, e.kind, e.data) for e in events])
             for event in events:
                 seen.records[run.id, event.n] = sign({"kind": event.kind.value, "data": event.data})
                 said += json.dumps(event.data) if event.kind is EventKind.ANSWER else ""
         seen.words[task.id] = said
+    # Last: what is counted only grows by what began meanwhile. A day that began meanwhile is counted from nothing.
+    seen.counted = client.hosts().taken
+    if seen.day != time.strftime("%Y-%m-%d", time.gmtime()):
+        seen.counted = None
     return seen
 
 

@@ -8,6 +8,8 @@ import threading
 
 import pytest
 
+import tests.untimed  # noqa: F401 - before a test module is imported: what it finds then stays
+
 OUTSIDE = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"}
 """Python's own audit events by which a test leaves its process."""
 seen = []

@@ -34,6 +34,11 @@ def test_each_such_call_is_seen(call):
     assert impure(f"def rule():\n    return 1 + {call}")
 
 
+def test_a_module_s_name_says_what_it_does():
+    names = {path.stem for room in LINTER["root_packages"] for path in (ROOT / room).rglob("*.py")}
+    assert names & {"app", "base", "common", "core", "helper", "helpers", "manager", "misc", "util", "utils"} == set()
+
+
 def test_no_room_holds_more_than_a_third_of_the_product():
     lines = {
         room: sum(len(path.read_bytes().splitlines()) for path in (ROOT / room).rglob("*.py"))

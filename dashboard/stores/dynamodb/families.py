@@ -54,9 +54,9 @@ class Families:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def settled(self, root: str, patience: int, own: str = "") -> Item | None:
+    def settled(self, root: str, looks_left: int, own: str = "") -> Item | None:
         """Return a root's item where its budget is what its members' records say; None: look again, a write is under
-        way. With no `patience` left, or where the note is one's `own`, that write is made impossible. Raises
+        way. With no `looks_left`, or where the note is one's `own`, that write is made impossible. Raises
         `NotFound`.
         """
         item = self._table.get(task_key(root))
@@ -70,7 +70,7 @@ class Families:
         if is_written and pending.takes:
             return item
         if not is_written and member.get("v") == pending.version:
-            if patience > 0 and pending.nonce != own:
+            if looks_left > 0 and pending.nonce != own:
                 return None
             version = {"v": pending.version}
             self._table.write(update(task_key(pending.task), {"v": pending.version + 1}, version))

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from dashboard.record import Record, moment
+from dashboard.record import Move, NotFound, Record, moment
 from dashboard.stores.dynamodb import layout
 from dashboard.stores.dynamodb.blobs import Blobs
 from dashboard.stores.dynamodb.items import Item, Key, batches, delete, put
@@ -19,7 +19,7 @@ from dashboard.stores.dynamodb.journals import Journals
 from dashboard.stores.dynamodb.layout import STATES, shards, task_key
 from dashboard.stores.dynamodb.roles import NOTE, Roles
 from dashboard.stores.dynamodb.table import Table
-from dashboard.stores.retention import FINISHED, OVER, Before, Freed
+from dashboard.stores.retention import FINISHED, OVER, Before, Freed, file_removal, is_past
 from wire.types import State, SyncRun
 from wire.values import Invalid, read
 
@@ -29,25 +29,37 @@ Records = Callable[[Iterable[str]], dict[str, Record]]
 
 
 class Pruning:
-    """See the module. `records` reads tasks, `note_spent` keeps what a session used before its journal goes."""
+    """See the module. `records` reads tasks, `change` is the store's, `note_spent` keeps what a session used before its
+    journal goes.
+    """
 
     def __init__(
-        self, table: Table, blobs: Blobs, journals: Journals, records: Records, note_spent: Callable[[str], None]
+        self,
+        table: Table,
+        blobs: Blobs,
+        journals: Journals,
+        records: Records,
+        change: Callable[[str, Move], Record],
+        note_spent: Callable[[str], None],
     ) -> None:
         self._table = table
         self._blobs = blobs
         self._journals = journals
         self._roles = Roles(table)
         self._records = records
+        self._change = change
         self._note_spent = note_spent
 
     def prune(self, before: Before) -> Freed:
         """Delete what is finished and older; return what was deleted."""
         tasks = sum(self._delete_family(root, before.tasks) for root in self._roots(before.tasks))
+        files = sum(self._remove_files(record, before.files) for record in self._over(before.files, _has_files))
         sizes = self._sweep()
         journals = sum(self._delete_journals(record, before.journals) for record in self._over(before.journals))
         runs = self._delete_runs(before.sync_runs)
-        return Freed(tasks=tasks, journals=journals, sync_runs=runs, blobs=len(sizes), blob_bytes=sum(sizes))
+        return Freed(
+            tasks=tasks, journals=journals, files=files, sync_runs=runs, blobs=len(sizes), blob_bytes=sum(sizes)
+        )
 
     def _of_states(self, states: Iterable[State]) -> Iterator[Record]:
         for kind in sorted(state.value for state in states):
@@ -59,12 +71,13 @@ class Pruning:
     def _roots(self, before: float | None) -> Iterator[str]:
         if before is not None:
             found = self._of_states(FINISHED)
-            yield from (r.root for r in found if r.root == r.task.id and _is_past(r, before, FINISHED))
+            yield from (r.root for r in found if r.root == r.task.id and is_past(r, before, FINISHED))
 
-    def _over(self, before: float | None) -> Iterator[Record]:
+    def _over(self, before: float | None, wanted: Callable[[Record], bool] = lambda _: True) -> Iterator[Record]:
         if before is not None:
-            found = self._of_states(OVER)
-            yield from (r for r in found if _is_past(r, before, OVER) and self._family(r.root, before, OVER))
+            # Their families last: each is read item by item.
+            found = filter(wanted, self._of_states(OVER))
+            yield from (r for r in found if is_past(r, before, OVER) and self._family(r.root, before, OVER))
 
     def _family(self, root: str, before: float, states: frozenset[State]) -> dict[str, Item]:
         """Return the items of a whole family by their tasks, or none where one of them is to stay."""
@@ -73,7 +86,7 @@ class Pruning:
         items = self._table.get_all(task_key(name) for name in members)
         records = self._records(members)
         there = [name for name in members if task_key(name) in items]
-        stays = any(name not in records or not _is_past(records[name], before, states) for name in there)
+        stays = any(name not in records or not is_past(records[name], before, states) for name in there)
         return {} if stays else {name: items[task_key(name)] for name in there}
 
     def _delete_family(self, root: str, before: float | None) -> int:
@@ -126,6 +139,14 @@ class Pruning:
         if message:
             self._table.delete_all([Key(f"M#{message}", f"{notice['pk']}#{notice['sk']}")])
 
+    def _remove_files(self, record: Record, before: float | None) -> int:
+        if before is None:
+            return 0
+        try:
+            return len(record.files) - len(self._change(record.task.id, file_removal(before)).files)
+        except NotFound:
+            return 0  # it was deleted meanwhile, or cannot be read: that must not keep all others
+
     def _delete_journals(self, record: Record, before: float | None) -> int:
         item = self._table.get(task_key(record.task.id)) or {}
         count = 0
@@ -147,6 +168,10 @@ class Pruning:
         return len(old)
 
 
+def _has_files(record: Record) -> bool:
+    return bool(record.files or record.workspace)
+
+
 def _note(record: Record, item: Item) -> Item:
     note = {
         "root": record.root,
@@ -156,10 +181,6 @@ def _note(record: Record, item: Item) -> Item:
         "blobs": record.blobs,
     }
     return {"note": msgspec.json.encode(note)}
-
-
-def _is_past(record: Record, before: float, states: frozenset[State]) -> bool:
-    return record.task.state in states and moment(record.task.updated_at, "updated_at").timestamp() < before
 
 
 def _ended_before(item: Item, before: float) -> bool:

@@ -124,7 +124,7 @@ class DynamoStore:
         self._outbox = Outbox(table)
         self._roles = Roles(table)
         self._families = Families(table)
-        self._pruning = Pruning(table, self._blobs, self._journals, self._records, self._note_spent)
+        self._pruning = Pruning(table, self._blobs, self._journals, self._records, self.change, self._note_spent)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -30,9 +30,9 @@ SECRETS = "/home/jada/secrets"
 class Receiver:
     """The web hook in the cloud's network: what came, and what it answers."""
 
-    def __init__(self, site, folder):
+    def __init__(self, site, folder, port=PORT):
         self.folder = folder
-        program = [sys.executable, str(Path(__file__).with_name("receiver.py")), site.cloud_address, str(PORT)]
+        program = [sys.executable, str(Path(__file__).with_name("receiver.py")), site.cloud_address, str(port)]
         self._inside = ["nsenter", f"--net=/run/netns/{site.edge}", "--", *program, str(folder)]
         self.answers(200)
         self.start()
@@ -254,7 +254,7 @@ def test_a_dashboard_that_is_away_is_reported_by_the_sync(chain, receiver):
     chain.host("systemctl start port-sheet-sync.service")
     rows = receiver.got("The sync itself succeeded")
     chain.host("systemctl start port-sheet-sync.service; systemctl start jada-dashboard")
-    assert [row["title"].split(" (")[0] for row in rows] == ["[jada] The dashboard is away"]
+    assert [row["title"].split(" (")[0] for row in rows] == ["[jada] The dashboard is away on jada-orchestrator"]
     assert len(receiver.got("The dashboard is away")) == 1
 
 

@@ -68,9 +68,13 @@ def test_only_the_service_whose_code_changed_restarts(deployed, source, progress
 
 def test_a_settings_section_restarts_only_its_part(deployed, source, progress):
     before = _runs(deployed)
+    text = source.file.read_text()
     source.file.write_text("[agent]\n[notify]\npoll_seconds = 6\n[deploy]\n")
-    deploy(deployed, source, progress)
-    after = _runs(deployed)
+    try:
+        deploy(deployed, source, progress)
+        after = _runs(deployed)
+    finally:
+        source.file.write_text(text)
     assert [unit for unit in SERVICES if before[unit] != after[unit]] == ["jada-notify.service"]
 
 

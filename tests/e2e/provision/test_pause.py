@@ -69,12 +69,14 @@ def test_it_works_again_when_it_is_told_to(paused, deployed, source, progress):
 def test_what_does_not_stay_up_is_paused_again_and_the_first_word_is_kept(paused, deployed, source, progress):
     good = (source.root / "agent/__main__.py").read_text()
     (source.root / "agent/__main__.py").write_text("raise SystemExit('no way')\n")
-    deploy(deployed, source, progress)
-    until_proven(deployed)
-    with pytest.raises(CommandError, match=r"paused again: [\s\S]*no way"):
-        resume_host(deployed, source, progress)
-    assert (state(deployed), probed(deployed).paused) == ("inactive", paused)
-    (source.root / "agent/__main__.py").write_text(good)
+    try:
+        deploy(deployed, source, progress)
+        until_proven(deployed)
+        with pytest.raises(CommandError, match=r"paused again: [\s\S]*no way"):
+            resume_host(deployed, source, progress)
+        assert (state(deployed), probed(deployed).paused) == ("inactive", paused)
+    finally:
+        (source.root / "agent/__main__.py").write_text(good)
 
 
 def test_after_half_a_restore_it_does_not_work_again(paused, deployed, source, progress):

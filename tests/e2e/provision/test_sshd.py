@@ -95,7 +95,11 @@ def test_another_sshd_that_was_started_proves_nothing_of_the_one_that_serves(dep
     deployed.run(["touch", PATH])
     deployed.run(["/usr/sbin/sshd", "-p", "2222"])
     other = ["sh", "-c", "cat /run/sshd.pid || true"]
-    assert wait_until(lambda: deployed.run(other) not in (b"", deployed.run(MAIN)), seconds=10)
-    assert not has_read(deployed)
-    deployed.run(["sh", "-c", "kill $(cat /run/sshd.pid); systemctl reload ssh"])
+    try:
+        assert wait_until(lambda: deployed.run(other) not in (b"", deployed.run(MAIN)), seconds=10)
+        assert not has_read(deployed)
+    finally:
+        # Never the one that serves, whose id is there where the other did not come so far.
+        kill = "pid=$(cat /run/sshd.pid); [ $pid = $(systemctl show ssh -P MainPID) ] || kill $pid"
+        deployed.run(["sh", "-c", f"{kill}; systemctl reload ssh"])
     assert wait_until(lambda: has_read(deployed), seconds=10)

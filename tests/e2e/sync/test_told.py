@@ -47,8 +47,9 @@ def test_a_dry_run_prints_all_and_what_is_applied_is_what_was_printed(filled):
     assert f"plan {name}" in printed.stdout
     assert filled.writes() == []
     filled.book("J00009", rate="900")
+    before = filled.reports()
     filled.fails("plan_changed", filled.start("--plan", name))
-    assert filled.writes() == []
+    assert (filled.writes(), filled.reports(), filled.alarms()) == ([], before, [])
     name = json.loads(filled.run("--dry-run", "--json").stdout)["plan"]
     assert filled.run("--plan", name).returncode == 0
     assert {row["rate"] for row in filled.rows()} >= {100 * number for number in range(1, 10)}

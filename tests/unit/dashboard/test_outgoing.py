@@ -461,6 +461,13 @@ def test_an_alarm_that_is_another_one_closes_the_one_before_without_a_word_to_se
     assert (fresh.title, fresh.due_at) == ("Another", held[0].due_at)
 
 
+def test_what_was_called_otherwise_before_is_closed_with_the_words_of_the_end(waits):
+    held = [replace(each, closing=outgoing.SUPERSEDED, due_at=None) for each in told(waits, "mail", sent=1)]
+    after = replace(waits, task=replace(waits.task, state=State.DONE, waiting=None, result="It is in step."))
+    (closed,) = outgoing.news(waits, after, held, ("mail",))
+    assert closed == replace(held[0], closing="It is in step.")
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [

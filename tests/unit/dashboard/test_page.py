@@ -3,11 +3,13 @@
 import itertools
 import os
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bs4 import BeautifulSoup
 
 from dashboard.application import create
+from dashboard.retention import Retention
 from dashboard.settings import Notify, Settings
 from dashboard.stores.memory import MemoryStore
 from dashboard.stores.retention import Before
@@ -329,6 +331,49 @@ def test_a_result_file_is_downloaded(client, http):
     task = ended(client, Exit.FINISHED, files=(File(name="a.html", content=b"<b>"),))
     response = http("GET", f"/tasks/{task.id}/files/a.html")
     assert (response.data, response.headers["Content-Disposition"]) == (b"<b>", 'attachment; filename="a.html"')
+
+
+def test_a_file_that_was_deleted_as_too_old_is_named_without_a_link_and_the_front_page_says_what_was_freed(
+    store, client, http, shown
+):
+    made = (File(name="a.html", content=b"<b>"), File(name="a.diff", content=b"+x"))
+    task = ended(client, Exit.FINISHED, files=made)
+    Retention(store, Settings(keep_files_days=1), lambda: datetime.now(UTC) + timedelta(days=2)).prune_if_due()
+    page, front = shown(f"/tasks/{task.id}"), shown()
+    assert "a.html 3 bytes, deleted as too old" in " ".join(page.get_text().split())
+    assert page.select(".files a") == []
+    answer = http("GET", f"/tasks/{task.id}/files/a.html")
+    assert (answer.status, b"keep_files_days" in answer.data) == (404, True)
+    room = " ".join(front.find(id="room").get_text().split())
+    assert re.search(r"Deleted as too old, the last time .*: 2 files, 5 bytes freed\.", room)
+
+
+def words(element):
+    return " ".join(element.get_text().split())
+
+
+def test_what_the_sync_did_is_said_in_words_and_of_a_run_that_did_nothing_only_what_it_read(client, shown):
+    def shown_after(outcome, **did):
+        client.report(SyncRun(started_at=AT, finished_at=AT, outcome=outcome, rows_read=40, **did))
+        return words(shown().select_one("#sync .figures.meta"))
+
+    assert shown_after(SyncOutcome.CHANGED, added=3, removed=1) == "40 rows read 3 added 0 changed 1 removed"
+    assert shown_after(SyncOutcome.UNCHANGED) == "40 rows read 0 added 0 changed 0 removed"
+    # "0 changed" would read as if nothing were to be done.
+    assert shown_after(SyncOutcome.FAILED, error="token_dead") == "40 rows read"
+    assert shown_after(SyncOutcome.FAILED, error="cut", changed=2) == "40 rows read 0 added 2 changed 0 removed"
+
+
+def test_an_alarm_that_closed_is_over_and_not_done(client, shown):
+    def alarm_said(path):
+        return words(shown(path).select_one(".tasks .name .badge"))
+
+    client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED, error="token_dead"))
+    assert [alarm_said(path) for path in ("/", "/tasks")] == ["needs you", "needs you"]
+    client.report(SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.CHANGED))
+    assert [alarm_said(path) for path in ("/", "/tasks")] == ["over", "over"]
+    (task,) = client.tasks()
+    assert words(shown(f"/tasks/{task.id}").select_one("#head .badge")) == "over"
 
 
 def test_the_front_page_shows_the_latest_tasks_and_leads_to_all(client, shown):

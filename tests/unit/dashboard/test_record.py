@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from dashboard import rules
-from dashboard.record import BudgetChange, FamilyBudget, Move, budget_change, digest, moment
+from dashboard.record import RESTORE, BudgetChange, Damaged, FamilyBudget, Lost, Move, budget_change, digest, moment
 from wire.times import stamp
 from wire.types import Budget, NewTask, State
 from wire.values import Invalid
@@ -112,6 +112,13 @@ def test_a_move_reads_its_familys_budget_where_that_decides():
 def test_a_move_that_needs_no_budget_finds_none_to_give_away():
     take_all = Move(lambda record, budget: replace(record, reserved=budget.sessions + budget.usd_micros))
     assert take_all.applied(RECORD).record.reserved == 0
+
+
+def test_a_queue_that_is_lost_or_damaged_says_what_and_how_to_get_it_back():
+    lost, damaged = Lost("it is gone"), Damaged("01TASK", "no JSON")
+    assert (str(lost), lost.cure) == ("it is gone", RESTORE)
+    assert all(word in str(damaged) for word in ("01TASK", "no JSON", "backup"))
+    assert damaged.task_id == "01TASK"
 
 
 def test_a_blob_is_named_by_the_sha_256_of_its_content():

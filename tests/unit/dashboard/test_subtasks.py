@@ -6,7 +6,19 @@ from msgspec.structs import replace
 from dashboard.queue import NO_SUBTASK, Queue
 from dashboard.record import Busy, Move
 from dashboard.settings import Settings
-from wire.types import FILE_LIMIT, AskedBudget, ClaimRequest, Exit, File, NewTask, Reply, SessionEnd, State, Wait
+from wire.types import (
+    FILE_LIMIT,
+    SUBTASKS_LIMIT,
+    AskedBudget,
+    ClaimRequest,
+    Exit,
+    File,
+    NewTask,
+    Reply,
+    SessionEnd,
+    State,
+    Wait,
+)
 from wire.values import Invalid
 
 ANYONE = ClaimRequest(host="h")
@@ -193,3 +205,12 @@ def test_a_wait_for_nothing_is_refused(queue):
         family.wait()
     with pytest.raises(Invalid, match="wait"):
         family.end(family.claim, Exit.SUBTASKS)
+
+
+def test_a_wait_is_for_so_many_subtasks_and_no_more(queue):
+    family = Family(queue, waits=False)
+    many = [f"{number:026}" for number in range(SUBTASKS_LIMIT + 1)]
+    with pytest.raises(Invalid, match="wait"):
+        family.wait(*many)
+    family.wait(*many[1:])
+    assert queue.get(family.parent).state is State.QUEUED

@@ -11,7 +11,7 @@ from dashboard.record import Conflict
 from dashboard.settings import Settings
 from dashboard.stores import TaskFilter
 from wire.times import stamp
-from wire.types import ClaimRequest, Need, Presence, Reply, State, SyncOutcome, SyncRun
+from wire.types import ClaimRequest, HostReport, Need, Presence, Reply, State, SyncOutcome, SyncRun
 
 
 @pytest.fixture
@@ -211,9 +211,12 @@ def test_a_sync_that_is_not_set_up_raises_no_alarm_and_freshness_counts_from_its
 
 def test_the_disk_of_one_of_several_hosts_has_an_alarm_of_its_own(store, alarms, clock):
     least = Settings().least_free_mb * watch.MB
-    store.alarm(watch.host_disk(least - 1, "box-2", "0" * 26, clock(), Settings()))
-    assert [alarm.dedupe_key for alarm in alarms()] == ["alarm:disk:box-2"]
-    store.alarm(watch.host_disk(least, "box-2", "1" * 26, clock(), Settings()))
+    host = HostReport(host="box-2", called="jada-2")
+    store.alarm(watch.host_disk(least - 1, host, "0" * 26, clock(), Settings()))
+    (alarm,) = alarms()
+    assert (alarm.dedupe_key, alarm.title) == ("alarm:disk:box-2", "The disk of jada-2 (box-2) is nearly full")
+    assert "`fab ssh --host jada-2 --command 'df" in alarm.waiting.text
+    store.alarm(watch.host_disk(least, host, "1" * 26, clock(), Settings()))
     assert len(alarms()) == 1
-    store.alarm(watch.host_disk(least * 5 // 4, "box-2", "2" * 26, clock(), Settings()))
+    store.alarm(watch.host_disk(least * 5 // 4, host, "2" * 26, clock(), Settings()))
     assert alarms() == []

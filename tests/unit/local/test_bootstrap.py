@@ -5,7 +5,7 @@ import pwd
 import re
 import shutil
 import subprocess
-import tempfile
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,23 +153,35 @@ def test_a_long_step_says_something_every_ten_seconds(checkout, tmp_path):
     assert int(sleep.with_name("sleep.slept").read_text()) < 10
 
 
+def test_the_demos_shell_has_the_same_uv():
+    (line,) = (line for line in BOOTSTRAP.read_text().splitlines() if line.startswith("pin=$("))
+
+    def pin(prefix):
+        command = ["sh", "-c", f"{line}\necho $pin"]
+        env = {"PATH": f"{prefix}/bin:/usr/bin:/bin"}
+        done = subprocess.run(command, cwd=BOOTSTRAP.parents[1], env=env, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    assert sys.prefix != sys.base_prefix
+    assert len(pin(sys.prefix).strip()) == 12
+    assert pin(sys.prefix) == pin(sys.base_prefix)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
-def test_under_sudo_all_of_it_is_the_users(checkout, tmp_path):
+def test_under_sudo_all_of_it_is_the_users(passable):
+    checkout = Checkout(passable)
     nobody = pwd.getpwnam("nobody")
-    fake = f"#!/bin/sh\necho 'nobody:x:{nobody.pw_uid}:{nobody.pw_gid}::{tmp_path / 'home'}:/bin/sh'\n"
-    (tmp_path / "tools" / "getent").write_text(fake)
-    (tmp_path / "tools" / "getent").chmod(0o755)
+    fake = f"#!/bin/sh\necho 'nobody:x:{nobody.pw_uid}:{nobody.pw_gid}::{passable / 'home'}:/bin/sh'\n"
+    (passable / "tools" / "getent").write_text(fake)
+    (passable / "tools" / "getent").chmod(0o755)
     checkout.bootstrap()
-    for path in (tmp_path, *tmp_path.rglob("*")):
+    for path in (passable, *passable.rglob("*")):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    for path in tmp_path.parents:
-        if path.stat().st_uid == 0 and path.is_relative_to(tempfile.gettempdir()):
-            path.chmod(path.stat().st_mode | 0o011)
     os.chown(checkout.folder / ".venv", 0, 0)
     sudo = {"SUDO_UID": str(nobody.pw_uid), "SUDO_GID": str(nobody.pw_gid), "HOME": "/root"}
     assert "made anew" in checkout.bootstrap(**sudo)
     assert checkout.noted("user") == f"{nobody.pw_uid}\n"
-    assert f"HOME={tmp_path / 'home'}" in checkout.noted("environment").splitlines()
+    assert f"HOME={passable / 'home'}" in checkout.noted("environment").splitlines()
     assert (checkout.folder / ".venv" / "made-for").stat().st_uid == nobody.pw_uid
 
 

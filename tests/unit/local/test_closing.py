@@ -13,6 +13,7 @@ ID = "01JZ00000000000000000000AB"
 TASKS = [
     Done("Season occupancy", ID, "done", 1, 14_200, "The busiest month [of all] is December, " * 12 + "\nmore"),
     Done("Check every booking", ID, "done", 2, 0, ""),
+    Done("Ask about the group booking", ID, "done", 1, 300, ""),
 ]
 STEPS = [("pulumi up: the box, its static IP and its firewall" * 3, 3.71), ("work", 114.6)]
 SHEET = "http://10.77.0.1:8702/spreadsheets/d/jada-bookings"
@@ -35,6 +36,8 @@ def test_a_script_as_claude_is_called_so_and_its_price_is_none():
     text = page()
     assert "played by a script: no money was spent" in text
     assert "would have cost $0.01" in text
+    assert "would have cost $0.00" in text
+    assert "would have cost <$0.01" in text
     assert "make demo CLAUDE=real" in text
 
 

@@ -1,6 +1,7 @@
 """The commands as programs: what is wrong is said in a line, before anything is built or removed."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_what_programs_import_is_compiled_once_and_never_beside_its_source(tmp_p
     (tmp_path / "imported.py").touch()
     # Read after the Makefile, it takes the place of the rule there; what that one exports stays.
     rule = tmp_path / "rule.mk"
-    rule.write_text(f"{target}: ; @cd {tmp_path} && {sys.executable} -c 'import imported'\n")
+    rule.write_text(f"{target}: ; @cd {tmp_path} && {shlex.quote(sys.executable)} -c 'import imported'\n")
     plain = {name: value for name, value in os.environ.items() if name not in ("SUDO_UID", "MAKEFLAGS")}
     env = {**plain, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1", **sudo}
     subprocess.run(["make", "-s", "-f", "Makefile", "-f", str(rule), target], cwd=ROOT, env=env, check=True, timeout=60)

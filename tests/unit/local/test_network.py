@@ -79,10 +79,11 @@ def test_a_network_cut_short_in_the_making_is_finished(site, left):
 
 @pytest.mark.root
 def test_a_machine_that_routes_the_addresses_elsewhere_is_refused_and_left_alone(site):
+    cure = r"give another behind the command: JADA_OCTET=\d+$"
     subprocess.run(["ip", "route", "add", "blackhole", f"10.{site.octet}.9.0/24"], check=True)
     try:
         before = seen(site)
-        with pytest.raises(network.AddressesTaken, match=rf"10\.{site.octet}\.9\.0/24 .*make demo JADA_OCTET=\d+"):
+        with pytest.raises(network.AddressesTaken, match=rf"10\.{site.octet}\.9\.0/24 .*{cure}"):
             network.ensure(site)
         assert seen(site) == before
     finally:
@@ -118,7 +119,7 @@ from local.site import Site
 from local.temporary import temporary_site
 
 def come_and_go(octet):
-    for _ in range(40):
+    for _ in range(15):
         network.ensure(Site(f"jada{octet}", octet))
         network.remove(Site(f"jada{octet}", octet))
 

@@ -1,8 +1,14 @@
 """What one program reads of a proxy and its authority, all of them get."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+from cryptography.x509.oid import NameOID
 
 from local import proxy
 
@@ -56,3 +62,34 @@ def test_a_java_program_gets_the_proxy_as_options():
     found = proxy.java_options({"https_proxy": "http://proxy.corp:3128"})
     assert found == ["-Dhttps.proxyHost=proxy.corp", "-Dhttps.proxyPort=3128"]
     assert proxy.java_options({}) == []
+
+
+def certificate(name):
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    called = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateBuilder().subject_name(called).issuer_name(called).public_key(key.public_key())
+    made = (
+        made.serial_number(x509.random_serial_number()).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    )
+    return made.sign(key, hashes.SHA256())
+
+
+def test_a_java_program_trusts_each_certificate_of_the_authoritys_file(tmp_path):
+    held = [certificate("proxy"), certificate("another")]
+    (tmp_path / "ca.pem").write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in held))
+    options = proxy.java_authority({"SSL_CERT_FILE": str(tmp_path / "ca.pem")}, tmp_path, NONE)
+    given = dict(option.removeprefix("-Djavax.net.ssl.").split("=", 1) for option in options)
+    store = pkcs12.load_pkcs12(Path(given["trustStore"]).read_bytes(), given["trustStorePassword"].encode())
+    assert {each.certificate for each in store.additional_certs} == set(held)
+    assert given["trustStoreType"] == "PKCS12"
+
+
+def test_a_java_program_trusts_the_distributions_store_by_itself(authority, tmp_path):
+    assert proxy.java_authority({"SSL_CERT_FILE": authority}, tmp_path, Path(authority)) == []
+    assert proxy.java_authority({}, tmp_path) == []
+    assert not (tmp_path / "authority.p12").exists()
+
+
+def test_an_authority_that_is_no_certificate_is_refused_by_name(authority, tmp_path):
+    with pytest.raises(proxy.NoAuthority, match=r"ca\.pem holds no certificates as PEM: correct SSL_CERT_FILE"):
+        proxy.java_authority({"SSL_CERT_FILE": authority}, tmp_path, NONE)

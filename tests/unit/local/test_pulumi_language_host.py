@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -49,7 +50,7 @@ def test_a_plugin_tells_its_port_and_ends_quietly_on_sigint(plugin):
 
 
 def test_a_plugin_goes_when_its_engine_is_killed():
-    engine = start("sh", "-c", f"{SHIMS / EXECUTABLE} {ENGINE} & echo $!; wait")
+    engine = start("sh", "-c", f"{shlex.quote(str(SHIMS / EXECUTABLE))} {ENGINE} & echo $!; wait")
     plugin = int(engine.stdout.readline())
     try:
         assert 0 < int(engine.stdout.readline()) < 65536

@@ -66,6 +66,10 @@ def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
     assert min(took[50:]) < 0.04
 
 
+def test_an_idle_connection_outlives_the_pauses_of_a_client_on_a_busy_machine():
+    assert serve._Server(Starlette()).config.timeout_keep_alive > 60
+
+
 def asked(client):
     """How long a request's whole answer took."""
     began = time.monotonic()

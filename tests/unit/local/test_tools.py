@@ -114,7 +114,7 @@ def test_a_file_that_is_not_pinned_is_refused_with_what_it_came_with(tmp_path):
 
 MAVEN = """case "$*" in *-DoutputDirectory=*) ;; *) exit 1 ;; esac
 for option in "$@"; do case $option in -DoutputDirectory=*) folder=${option#*=} ;; esac; done
-mkdir "$folder/.maven"
+test -d "$folder/.maven" || exit 1
 echo other > "$folder/DynamoDBLocal-3.1.0.jar"
 """
 

@@ -31,6 +31,9 @@ def test_a_pointer_leaves_the_journal_out():
 
 
 def test_started_by_hand_it_says_what_it_does_not_know():
+    made = report("jada-agent.service", {}, "", whole=True, host="jada-2")
+    assert made.subject.startswith("[jada] Failed: jada-agent.service on jada-2 (")
+    assert made.text.endswith("fab logs --host jada-2 --unit jada-agent.service")
     assert "unknown, exit status unknown" in report("jada-agent.service", {}, "", whole=True).text
 
 

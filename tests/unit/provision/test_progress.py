@@ -1,15 +1,18 @@
+import contextlib
 import io
+import os
 
 import pytest
 from rich.console import Console
 
 from local.process import wait_until
-from provision.progress import Progress
+from provision.progress import Lines, Progress
 
 
 def _progress(**options):
+    """Steps that take no time, however busy the machine is, unless a test says otherwise."""
     out = io.StringIO()
-    return Progress(Console(file=out, width=200), **options), out
+    return Progress(Console(file=out, width=200), **{"clock": lambda: 0.0, "slow_s": 3600, **options}), out
 
 
 def test_a_quick_step_is_one_line():
@@ -20,10 +23,11 @@ def test_a_quick_step_is_one_line():
 
 
 def test_a_slow_step_says_that_it_is_under_way_and_how_long_it_took():
-    progress, out = _progress()
+    times = iter([10.0, 12.34])
+    progress, out = _progress(clock=lambda: next(times), slow_s=0.01)
     with progress.step("install"):
         assert wait_until(lambda: "… install" in out.getvalue(), seconds=10)
-    assert out.getvalue().splitlines()[1].startswith("  ✓ install  2.")
+    assert out.getvalue() == "  … install\n  ✓ install  2.3 s\n"
 
 
 def test_a_failed_step_is_marked_and_its_error_goes_on():
@@ -60,3 +64,13 @@ def test_a_failed_step_can_not_act_on_the_terminal_either():
     with pytest.raises(ValueError, match="why"), progress.step("try\x1b[2K"):
         raise ValueError("why")
     assert out.getvalue().startswith("  ✗ try\\x1b[2K")
+
+
+def test_a_reader_that_goes_away_is_no_error_of_ours_to_end_with():
+    gone, written = os.pipe()
+    os.close(gone)
+    out = os.fdopen(written, "w")
+    with pytest.raises(BrokenPipeError):
+        Progress(Lines(file=out)).say("a line of a journal")
+    with contextlib.suppress(BrokenPipeError):  # what could not be written is tried once more
+        out.close()

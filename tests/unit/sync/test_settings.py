@@ -76,6 +76,17 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 FIELDS = '[sync.fields]\nid = "number"\narrival = { path = "from", type = "date", format = "%d/%m/%Y" }\n'
 HTTP = '[sync.source]\nkind = "http"\nurl = "http://b/x"\n'
+ENDS, SLICED = 'window_from = "2026-05-01"\nwindow_to = "2026-06-01"\n', "[sync.source.window]\nslice_days = 30\n"
+PARAMETERS = 'from_param = "from"\nto_param = "to"\n'
+HALF_SLICED = [
+    ENDS + HTTP + SLICED,
+    ENDS + HTTP + SLICED + 'from_param = "from"\n',
+    ENDS + HTTP + SLICED + 'to_param = "to"\n',
+    HTTP + SLICED + PARAMETERS,
+    'window_from = "2026-05-01"\n' + HTTP + SLICED + PARAMETERS,
+    'window_to = "2026-05-01"\n' + HTTP + SLICED + PARAMETERS,
+]
+"""Slices of which an end, or the parameter that carries one, is not said."""
 CSV, JSON_LINES = (f'[sync.source]\nkind = "file"\npath = "/x"\nformat = "{name}"\n' for name in ("csv", "jsonl"))
 
 
@@ -118,6 +129,7 @@ def test_a_sync_that_is_not_set_up_yet_needs_nothing_but_the_word(whole, tmp_pat
         (HTTP + '[sync.source.paging]\nkind = "cursor"\nparam = "c"\n', "sync.source.paging.next"),
         (HTTP + '[sync.source.paging]\nkind = "next_url"\n', "sync.source.paging.next"),
         (HTTP + "[sync.source.window]\nslice_days = 30\n", "sync.source.window.slice_days"),
+        *((text, "sync.source.window.slice_days") for text in HALF_SLICED),
         (HTTP + 'in_body = true\nparameters = { page = 1, "page.size" = 9 }\n', "sync.source.parameters"),
         (HTTP + '[sync.source.exchange]\nurl = "nowhere"\n', "sync.source.exchange.url"),
         ('[sync.source]\nkind = "file"\npath = "x"\n', "sync.source.format"),
@@ -141,6 +153,10 @@ def test_a_source_that_can_t_be_read_is_refused_by_the_name_of_its_key(whole, te
     with pytest.raises(Invalid) as refused:
         whole(text)
     assert refused.value.field == field
+
+
+def test_slices_that_have_both_ends_and_their_parameters_are_taken(whole):
+    assert whole(ENDS + HTTP + SLICED + PARAMETERS).source.window.slice_days == 30
 
 
 @pytest.mark.parametrize(

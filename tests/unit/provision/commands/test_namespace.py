@@ -49,6 +49,9 @@ WRONG = [
     (("--dry", "deploy"), "--dry is Fabric's own option, and no command of ours heeds it"),
     (("-H", "other", "plan"), "hosts are the stack's"),
     (("move-queue",), "the queue needs a --to"),
+    (("dashboard", "--socket", "/nosuch/a"), "--socket /nosuch/a: the folder /nosuch is not there"),
+    (("audit", "--html", "/nosuch/a.html"), "--html /nosuch/a.html: the folder /nosuch is not there"),
+    (("verify", "--junit", "/nosuch/v.xml"), "--junit /nosuch/v.xml: the folder /nosuch is not there"),
     (("token.make",), "a token needs a --name and a --scope"),
 ]
 EACH = """

@@ -2,8 +2,10 @@
 
 import pytest
 
-from provision.commands.queue import first_that_answers
+from provision.commands.copies import require_copy
+from provision.commands.queue import first_that_answers, refusal
 from provision.errors import CommandError
+from wire.types import Problem
 
 HOSTS = ("jada-1", "jada-2", "jada-3")
 
@@ -44,3 +46,20 @@ def test_a_single_host_is_refused_in_its_own_words():
     with pytest.raises(CommandError) as refused:
         asked(HOSTS[:1], "jada-1")
     assert (refused.value.cause, refused.value.cure) == ("instance jada-1 is stopped, not running", "start jada-1")
+
+
+def test_a_token_that_is_not_there_is_looked_for_among_tokens():
+    problem = Problem(title="Not found", status=404, detail="no token X")
+    assert refusal(problem).cure == "`fab token.list` has the ids"
+    assert refusal(Problem(title="Not found", status=404, detail="no task X")).cure == "`fab task.list` has the ids"
+
+
+def test_a_copy_that_is_not_held_is_refused_with_those_that_are():
+    held = ["20260513T030000Z.db", "20260514T030000Z.db"]
+    require_copy("jada-1", None, held)
+    require_copy("jada-1", held[0], held)
+    with pytest.raises(CommandError, match=r"jada-1 holds no copy \.\./x") as refused:
+        require_copy("jada-1", "../x", held)
+    assert refused.value.cure == "it holds 20260514T030000Z.db, 20260513T030000Z.db"
+    with pytest.raises(CommandError, match="holds no copy of its queue"):
+        require_copy("jada-1", None, [])

@@ -76,13 +76,25 @@ def test_details_say_what_it_waits_for_how_sessions_ended_and_what_came_out():
         id="S1", task="T", host="ip-10-1-1-1", started_at="t", updated_at="t", exit=types.Exit.ASKED, suspended=True,
         turns=3, usd_micros=40_000,
     )  # fmt: skip
-    done = _task(waiting=waiting, result="All full.", files=(types.FileInfo(name="o.csv", size=12),))
+    done = _task(waiting=waiting, result="All full.", files=(types.FileInfo(name="o.csv", size=12, sha256="ab"),))
     said = "\n".join(task_lines.details(done, [session]))
     assert "waits (question) since 2026-05-13T00:00:00Z: keep or release?" in said
     assert "session S1: asked you, will go on, 3 turns, $0.04" in said
     assert "ip-10-1-1-1" not in said
     assert "All full." in said
     assert "file o.csv, 12 bytes" in said
+
+
+def test_files_that_were_deleted_are_said_and_not_asked_for():
+    gone, kept = types.FileInfo(name="o.csv", size=12), types.FileInfo(name="p.csv", size=3, sha256="ab")
+    said = "\n".join(task_lines.details(_task(context=(gone,), files=(gone, kept)), []))
+    assert "came with o.csv, 12 bytes, deleted as too old" in said
+    assert "file o.csv, 12 bytes, deleted as too old\nfile p.csv, 3 bytes (fab task.get" in said
+    assert task.result_files(_task(files=(gone, kept))) == ["p.csv"]
+    with pytest.raises(CommandError, match="deleted as too old"):
+        task.result_files(_task(files=(gone,)))
+    with pytest.raises(CommandError, match="has no result files"):
+        task.result_files(_task())
 
 
 def test_every_end_of_a_session_has_words_and_another_releases_end_its_number():

@@ -35,6 +35,7 @@ def test_lines_of_one_error_are_counted_together_with_first_and_last():
         ("10.77.0.1 refused", "10.77.0.9 refused"),
         ("3fa85f64-5717-4562-b3fc-2c963f66afa6 failed", "00000000-5717-4562-b3fc-2c963f66afa6 failed"),
         ("release 3f2a9c1d0b44 failed", "release 77aa0c1d0b44 failed"),
+        ("release 3f2a9c1d0b44 failed", "release 770040120544 failed"),
     ],
 )  # fmt: skip
 def test_what_differs_from_one_line_to_the_next_does_not_tell_them_apart(first, second):

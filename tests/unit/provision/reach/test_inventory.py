@@ -85,6 +85,18 @@ def test_a_real_stack_in_a_shell_of_the_local_cloud_is_refused(variable):
         inventory.require_matching_cloud("prod", _parsed(REAL), {variable: "http://10.77.0.1:8700"})
 
 
+def test_a_shell_of_one_local_cloud_in_the_folder_of_another_is_refused_before_anything_is_asked(tmp_path):
+    (tmp_path / "Pulumi.local.yaml").write_text("config:\n  jada:endpoint: http://10.77.0.1:8700\n")
+    environ = {"AWS_ENDPOINT_URL_LIGHTSAIL": "http://10.91.0.1:8700", "JADA_SITE": "two", "PATH": ""}
+    with pytest.raises(CommandError, match=r"acts on the local cloud at http://10\.91\.0\.1:8700") as refused:
+        inventory.read("local", tmp_path, environ)
+    assert "make env JADA_SITE=two" in refused.value.cure
+    own = {**environ, "AWS_ENDPOINT_URL_LIGHTSAIL": "http://10.77.0.1:8700"}
+    inventory.require_settings_of_the_shells_site("local", tmp_path, own)
+    inventory.require_settings_of_the_shells_site("local", tmp_path, {})
+    inventory.require_settings_of_the_shells_site("prod", tmp_path, environ)
+
+
 @pytest.mark.parametrize(("stack", "data"), [("local", LOCAL), ("prod", REAL)])
 def test_stack_and_cloud_that_belong_together_pass(stack, data):
     inventory.require_matching_cloud(stack, _parsed(data), {})

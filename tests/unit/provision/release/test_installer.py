@@ -24,7 +24,7 @@ def out():
 
 @pytest.fixture
 def progress(out):
-    return Progress(Console(file=out, width=200))
+    return Progress(Console(file=out, width=200), clock=lambda: 0.0, slow_s=3600)
 
 
 def line(**event):
@@ -158,9 +158,12 @@ def test_a_start_whose_answer_was_lost_is_asked_again_under_the_same_name():
     assert second.asked[0]["run"] == "r1"
 
 
-def test_the_names_of_two_runs_differ_and_sort_by_time():
-    first, second = installer.new_run(), installer.new_run()
-    assert first < second
+def test_the_names_of_runs_differ_and_sort_by_time_also_around_a_seconds_end():
+    moments = iter([999_999_999, 10**9, 10**9 + 1, 2 * 10**9 - 1, 2 * 10**9])
+    names = [installer.new_run(lambda: next(moments)) for _ in range(5)]
+    assert names == sorted(set(names))
+    assert names[0] == "19700101T000000Z-999999999"
+    assert installer.new_run() > names[-1]
 
 
 class Interrupted(Scripted):
