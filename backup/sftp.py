@@ -31,6 +31,7 @@ class Sftp:
     def command(self) -> list[str]:
         """Return the command that carries out a batch on its standard input, and ends at its first failure."""
         options = {
+            # Only this key: those of an agent would be tried before it, and a server ends the connection after a few.
             "IdentityFile": str(self.key),
             "IdentitiesOnly": "yes",
             "IdentityAgent": "none",

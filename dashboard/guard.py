@@ -31,6 +31,7 @@ OWN_NAME = re.compile(r"jada-[a-z0-9-]+\.localhost")
 OPEN = re.compile(r"/assets/[^/]*|/sign-in(/[^/]*)?")
 """What the page shows and takes without signing in."""
 HEADERS = {
+    # If a text of a model or a user ever became markup: no script, no address but our own would be loaded.
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self';"
     " connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",

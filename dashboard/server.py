@@ -94,6 +94,7 @@ def listen_locally(path: Path) -> socket.socket:
         if path.is_socket():
             path.unlink()
         listener.bind(str(path))
+        # Between bind and here the process's umask keeps everyone else out.
         path.chmod(0o660)
     except OSError as error:
         listener.close()

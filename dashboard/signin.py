@@ -93,6 +93,7 @@ class SignIns:
     def accept(self, code: str) -> str | None:
         """Exchange a code for a cookie's value; None for one that was used, is too old, or never was."""
         with self._lock:
+            # Taken out before it is looked at: a code is worth one try.
             found = self._codes.pop(_hash(code), None)
             if found is None or found.until <= self._now():
                 return None
@@ -125,6 +126,7 @@ class SignIns:
 
 
 def _hash(text: str) -> str:
+    # A quick hash is enough: what is hashed is 256 bits of chance, and no one's password.
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -87,4 +87,5 @@ def rights(token: Token) -> frozenset[Right]:
 
 
 def _hash(text: str) -> str:
+    # A quick hash is enough: what is hashed is 256 bits of chance, and no one's password.
     return hashlib.sha256(text.encode()).hexdigest()

@@ -81,6 +81,7 @@ def matches(opening: OpenPorts) -> list[str]:
 _PASSING = (
     "ct state established,related accept",
     "ct state invalid drop",
+    # What came to a public address: it is the private one by now, which `openings` names.
     "ct status dnat jump openings",
     # Among themselves hosts talk by private addresses, in front of which the vendor has no firewall either.
     'iifname "h*" oifname "h*" ct status != dnat accept',

@@ -33,6 +33,7 @@ def ensure(site: Site) -> None:
         _note_mount()
         _namespace(site.edge)
     _forward(site.edge)
+    # On lo: it is there whichever links are up.
     _ip(site.edge, "address", "replace", f"{site.cloud_address}/32", "dev", "lo")
     # An address that no host has swallows packets, as the vendor's do, instead of answering that it is free.
     _ip(site.edge, "route", "replace", "blackhole", site.network)
@@ -64,9 +65,11 @@ def ensure_host(site: Site, number: int) -> None:
         # A host's end without its other end can't exist, so an eth0 found here is of a pair cut in the making.
         run("ip", "-n", site.edge, "link", "add", inner, "type", "veth", "peer", "name", "eth0", "netns", name)
     _ip(site.edge, "link", "set", inner, "up")
+    # A route for each host, and no network in common: from host to host leads only the edge, with its firewalls.
     _ip(site.edge, "route", "replace", f"{site.private_address(number)}/32", "dev", inner, "src", site.cloud_address)
     _ip(name, "address", "replace", f"{site.private_address(number)}/32", "dev", "eth0")
     _ip(name, "link", "set", "eth0", "up")
+    # First the way to the gateway: it is in no network of the host's, and no route leads over what is not reached.
     _ip(name, "route", "replace", f"{site.cloud_address}/32", "dev", "eth0", "scope", "link")
     _ip(name, "route", "replace", "default", "via", site.cloud_address, "dev", "eth0")
 
@@ -127,6 +130,7 @@ def _link_machine(site: Site) -> None:
     _ip(site.edge, "link", "set", "op", "up")
     run("ip", "address", "replace", f"{site.operator_address}/30", "dev", link)
     run("ip", "link", "set", link, "up")
+    # src: by itself the kernel may choose another address of this machine, to which the edge knows no way back.
     run("ip", "route", "replace", site.network, "via", far, "dev", link, "src", site.operator_address)
 
 

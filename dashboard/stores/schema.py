@@ -324,6 +324,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Apply the missing steps in one transaction; a second process waits and finds them applied. A newer schema is
     left as it is.
     """
+    # IMMEDIATE: of two that open a file at once the second one waits, and finds the steps done.
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for step in STEPS[version:]:

@@ -900,6 +900,7 @@ class SqliteStore:
 def quick_check(db: sqlite3.Connection) -> str | None:
     """Say what SQLite finds broken in a file; None when it is sound."""
     try:
+        # Three: of a file full of damage it would list every page.
         found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
     except sqlite3.DatabaseError as error:
         return str(error)
@@ -930,7 +931,9 @@ def _connect(path: Path, mode: Literal["rwc", "rw"] = "rwc") -> sqlite3.Connecti
     """Open the file; in the mode `rw` one that is gone stays gone, and is not begun anew."""
     # Any thread may use one: the lock, and the list of readers, let only one at a time.
     address = f"{path.absolute().as_uri()}?mode={mode}"
+    # isolation_level None: otherwise Python begins transactions by itself, and not as a writer.
     db = sqlite3.connect(address, uri=True, timeout=5, isolation_level=None, check_same_thread=False)
+    # WAL: readers go on beside the writer. FULL: what was acknowledged survives a power cut.
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
         db.execute(f"PRAGMA {pragma}")
     return db

@@ -22,8 +22,11 @@ _OWN_LIMITS = "for c in memory pids cpu; do mount -o remount,bind,rw /sys/fs/cgr
 def command(site: Site, number: int, root: Path) -> list[str]:
     """The command line of host `number` with its file system at `root`."""
     return [
+        # Unregistered and in the group that we made: there may be no machined, and systemd need not be this machine's
+        # init.
         *("systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--register=no", "--keep-unit"),
         f"--network-namespace-path={network.NAMESPACES / network.namespace(site, number)}",
+        # off: these files are the image's own, as on a real host.
         *(f"--machine={site.name}-h{number}", "--console=pipe", "--resolv-conf=off", "--timezone=off"),
         # A host's journal is its own; to link it, nspawn wants this machine's identity, which a container may lack.
         "--link-journal=no",

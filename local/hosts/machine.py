@@ -34,6 +34,7 @@ class Machine:
 
         One that runs is left as it is. Raises `CommandFailed`.
         """
+        # First its namespace: the container is started in it.
         network.ensure_host(self.site, self.number)
         root = disk.mount(self.image, self.folder, identity)
         container.boot(self.site, self.number, root, self.memory)

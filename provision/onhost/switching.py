@@ -16,6 +16,7 @@ from provision.onhost.runs import Record
 def activate(record: Record, events: Events, release: str, restart: Iterable[str], what: str) -> set[str]:
     """Make a release current and restart units; return those that were started. Raises `Unhealthy`."""
     with events.step(what):
+        # Units are links through `current`: systemd reads them again before one of them is restarted.
         point_current(record, release)
         units.reload()
     known, fresh = known_units(record, release), set()

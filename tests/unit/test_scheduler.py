@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.division import CHAIN, DEMO, FLEET, LONGEST, PROVISION, rank, shared
+from tests.division import CHAIN, DEMO, FLEET, LONGEST, OTHER_HOST, PROVISION, rank, shared
 from tests.scheduler import Scheduler
 
 ROOT = Path(__file__).parents[2]
@@ -89,11 +89,11 @@ def test_half_of_the_processes_make_a_cloud(processes, clouds):
 def test_what_takes_longest_begins_at_once_each_in_a_process_of_its_own():
     run = Run(6)
     assert [process.files[0] for process in run.processes] == [
-        PROVISION, DEMO, f"{CHAIN}/test_work.py", f"{CHAIN}/test_notify.py", FLEET, "tests/e2e/sync",
+        PROVISION, DEMO, f"{CHAIN}/test_work.py", f"{CHAIN}/test_notify.py", shared(OTHER_HOST[0]), FLEET,
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("start", LONGEST)
+@pytest.mark.parametrize("start", [*LONGEST, *OTHER_HOST])
 def test_what_is_said_to_take_long_is_there(start):
     assert (ROOT / start).exists()
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from local.process import wait_until
 from provision.reach import access
 from provision.target import load_target
+from tests.e2e.chain.test_notify import Receiver
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
 PORT = 8712
@@ -23,13 +23,10 @@ NEVER_HERE = {"identity", "permissions"}
 def told(chain, tmp_path_factory):
     """A web hook and a heartbeat's service that the host is told of, and settings that name it."""
     folder, secrets = tmp_path_factory.mktemp("told"), tmp_path_factory.mktemp("secrets")
-    (folder / "answer").write_text("200")
-    program = [sys.executable, str(Path(__file__).with_name("receiver.py")), chain.site.cloud_address, str(PORT)]
-    inside = ["nsenter", f"--net=/run/netns/{chain.site.edge}", "--", *program, str(folder)]
     url = f"{chain.site.cloud_address}:{PORT}"
     (secrets / "notify_targets").write_text(f"hook = json://{url}/\n")
     (secrets / "heartbeat_url").write_text(f"http://{url}/beat/1\n")
-    process = subprocess.Popen(inside)
+    hook = Receiver(chain.site, folder, PORT)
     try:
         chain.fab("secrets", "--from", str(secrets))
         with edited(chain, "targets = []", 'targets = ["hook"]'):
@@ -37,8 +34,7 @@ def told(chain, tmp_path_factory):
         chain.remove_secrets("notify_targets", "heartbeat_url")
         chain.host("systemctl restart jada-notify")
     finally:
-        process.terminate()
-        process.wait()
+        hook.stop()
 
 
 @contextlib.contextmanager

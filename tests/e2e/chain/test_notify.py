@@ -30,9 +30,9 @@ SECRETS = "/home/jada/secrets"
 class Receiver:
     """The web hook in the cloud's network: what came, and what it answers."""
 
-    def __init__(self, site, folder):
+    def __init__(self, site, folder, port=PORT):
         self.folder = folder
-        program = [sys.executable, str(Path(__file__).with_name("receiver.py")), site.cloud_address, str(PORT)]
+        program = [sys.executable, str(Path(__file__).with_name("receiver.py")), site.cloud_address, str(port)]
         self._inside = ["nsenter", f"--net=/run/netns/{site.edge}", "--", *program, str(folder)]
         self.answers(200)
         self.start()

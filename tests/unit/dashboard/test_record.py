@@ -118,6 +118,7 @@ def test_a_queue_that_is_lost_or_damaged_says_what_and_how_to_get_it_back():
     lost, damaged = Lost("it is gone"), Damaged("01TASK", "no JSON")
     assert (str(lost), lost.cure) == ("it is gone", RESTORE)
     assert all(word in str(damaged) for word in ("01TASK", "no JSON", "backup"))
+    assert damaged.task_id == "01TASK"
 
 
 def test_a_blob_is_named_by_the_sha_256_of_its_content():

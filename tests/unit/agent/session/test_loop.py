@@ -219,6 +219,7 @@ def test_a_second_wait_is_for_what_was_created_since(lives):
     lives.add(EventKind.TOOL_RESULT, {"tool_use_id": "toolu_w", "content": "over", "is_error": False})
     ending = lives.live([lives.said(lives.use("create_task", 2)), lives.said(lives.use("wait_for_tasks", "v"))])
     assert ending.handed["wait"] == {"tool_use_id": "toolu_v", "tasks": TASKS[1:2]}
+    assert ending.reason == "waits for a subtask"
     assert [block["content"] for block in lives.api.requests[0]["messages"][2]["content"]] == [
         "create_task ran",
         "over",
@@ -618,6 +619,11 @@ def test_what_is_not_done_comes_to_a_person_with_its_files_and_goes_on_by_their_
     lives.add(EventKind.MESSAGE, {"content": [lives.text("Here it is.")], "note": True})
     lives.tools.finished = lambda _given: {"result": "All.", "outcome": "done", "needed": "", "files": []}
     assert lives.live([finish(lives, 2)]).exit is Exit.FINISHED
+
+
+def test_what_is_not_done_and_needs_nothing_says_only_what_it_came_to(lives):
+    lives.tools.finished = lambda _given: {"result": "Half.", "outcome": "partly", "needed": "", "files": []}
+    assert lives.live([finish(lives)]).reason == "Partly done: Half."
 
 
 def test_many_long_results_of_one_answer_are_shortened_before_they_are_journalled(lives):

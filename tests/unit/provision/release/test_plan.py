@@ -286,6 +286,18 @@ def test_a_release_whose_environment_is_lost_can_not_be_gone_back_to(worker, bun
     assert made.keep == ("release1",)
 
 
+def test_what_the_plan_makes_anew_is_not_called_lost(worker, bundle):
+    made = plan.make(replace(worker, venvs=()), bundle, 3)
+    assert made.make_venv
+    assert dict(made.damaged) == {}
+    assert made.keep == ("release1",)
+
+
+def test_an_order_names_the_deploy_after_which_the_host_was_seen(worker, bundle):
+    made = plan.make(replace(worker, run="20260513-1"), bundle, 3)
+    assert made.after == "20260513-1"
+
+
 def test_a_lost_environment_is_made_anew_and_what_ran_from_it_restarts(worker, bundle):
     made = plan.make(replace(worker, venvs=()), bundle, 3)
     assert made.make_venv
