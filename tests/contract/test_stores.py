@@ -649,9 +649,12 @@ def end_by_share(store, held, code, percent):
 
 
 def spent_by(store, held, percent):
-    """What a session spent in all, of what it was told that it may."""
+    """What a session spent in all, of what is reserved for it; where nothing is any more, of what it was told that it
+    may. A claim that was killed before it told leaves the word of the one before.
+    """
     so_far, events = held.session.usd_micros, store.events(held.session.id)
-    return so_far + max(0, events[-1].data["may_spend"] - so_far if events else 0) * percent // 100
+    told = events[-1].data["may_spend"] - so_far if events else 0
+    return so_far + max(0, held.reserved or told) * percent // 100
 
 
 def lose(store, held, percent):
