@@ -74,6 +74,14 @@ def _rename(new: Path, path: Path) -> None:
     _settle(path.parent)
 
 
+def written_at(path: Path) -> int | None:
+    """Return when a file or folder was last written, in ns; None for one that another deploy removes meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
 def free_name(path: Path) -> Path:
     """Return a name beside a path under which it is out of the way."""
     names = (path.with_name(f"{path.name}.moved-{number}") for number in range(1, 1_000_000))

@@ -4,7 +4,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import found, looks, runs, units, whole
+from provision.onhost import durable, found, looks, runs, units, whole
 from provision.onhost.pauses import Pauses
 
 HOME = runs.HOME
@@ -34,9 +34,9 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "pending": (record.pending() or {}).get("release"),
         "deploying": runs.is_active(),
         "run": next(iter(record.runs()), None),
-        "releases": {path.name: _release_state(path) for path in _newest_first(HOME / "releases")},
+        "releases": releases(HOME / "releases"),
         "venvs": sorted(
-            path.name for path in HOME.glob("venvs/*") if whole.is_whole_venv(path, fully=not asked["unseen"])
+            path.name for path in HOME.glob("venvs/[!.]*") if whole.is_whole_venv(path, fully=not asked["unseen"])
         ),
         "paused": Pauses().all(),
         "units": _units(asked["units"]),
@@ -50,10 +50,13 @@ def _os() -> str:
     return f"{release.get('ID', '?')}_{release.get('VERSION_ID', '?').replace('.', '_')}"
 
 
-def _newest_first(folder: Path) -> list[Path]:
+def releases(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the state of each release, the newest first; without those that an installer removes meanwhile."""
     # A dot marks what is half unpacked or about to go.
-    releases = [path for path in folder.glob("[!.]*") if path.is_dir()]
-    return sorted(releases, key=lambda path: path.stat().st_mtime, reverse=True)
+    states = {path: _release_state(path) for path in folder.glob("[!.]*") if path.is_dir()}
+    # Asked last: an installer takes a release its name before its first file.
+    written = {path: at for path in states if (at := durable.written_at(path)) is not None}
+    return {path.name: states[path] for path in sorted(written, key=written.__getitem__, reverse=True)}
 
 
 def _release_state(release: Path) -> dict[str, Any]:

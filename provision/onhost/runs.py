@@ -73,8 +73,8 @@ class Record:
 
     def runs(self) -> list[str]:
         """Return the names of all deploys, the latest first: by this host's clock, a name has the operator's."""
-        orders = [(path.stat().st_mtime_ns, path.parent.name) for path in self.home.glob("deploys/*/orders.json")]
-        return [name for _, name in sorted(orders, reverse=True)]
+        found = [(durable.written_at(path), path.parent.name) for path in self.home.glob("deploys/*/orders.json")]
+        return [name for at, name in sorted(((at, name) for at, name in found if at is not None), reverse=True)]
 
 
 def is_active() -> bool:

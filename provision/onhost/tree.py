@@ -102,18 +102,26 @@ def prune(home: Path, keep: Iterable[str]) -> list[str]:
     gone = [path for path in (home / "releases").glob("*") if path.name not in kept]
     used = {link.readlink().name for link in _venv_links(home, kept)}
     gone += [path for path in (home / "venvs").glob("*") if path.name not in used]
-    for path in gone:
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    # What was cut off goes first: it may have the name that another takes to go.
+    for path in sorted(gone, key=lambda path: not path.name.startswith(".")):
+        _remove(path)
     # What has a dot was cut off half way, and is no news to anyone.
     return [f"{path.parent.name}/{path.name}" for path in gone if not path.name.startswith(".")]
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, whose name goes first: who looks meanwhile finds it whole or not at all."""
+    going = path if path.name.startswith(".") else path.rename(path.with_name(f".{path.name}.gone"))
+    shutil.rmtree(going) if going.is_dir() and not going.is_symlink() else going.unlink()
 
 
 def tidy_uploads(staging: Path, used: Iterable[str], now: float) -> None:
     """Remove what was uploaded and used, and what a cut-off deploy left; a later one may be uploading right now."""
     own = set(used)
     for path in staging.glob("*"):
-        if str(path) in own or now - path.stat().st_mtime > LEFT_S:
-            path.unlink()
+        at = durable.written_at(path)
+        if at is not None and (str(path) in own or now - at / 1e9 > LEFT_S):
+            path.unlink(missing_ok=True)
 
 
 def _venv_links(home: Path, releases: Iterable[str]) -> Iterator[Path]:

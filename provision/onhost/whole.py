@@ -15,8 +15,11 @@ SEAL = "sealed.json"
 
 
 def digest(path: Path) -> str | None:
-    """Return a file's SHA-256; None where there is no file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    """Return a file's SHA-256; None where there is no file, also where it went at this moment."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    except FileNotFoundError:
+        return None
 
 
 def manifest(release: Path) -> dict[str, Any] | None:
@@ -65,8 +68,11 @@ def _files(release: Path) -> Iterator[str]:
 
 
 def _is_loose(path: Path) -> bool:
-    """Whether another user may write a file."""
-    seen = path.lstat()
+    """Whether another user may write a file; one that went at this moment is what nobody may."""
+    try:
+        seen = path.lstat()
+    except FileNotFoundError:
+        return False
     return not stat.S_ISLNK(seen.st_mode) and (seen.st_uid != os.geteuid() or bool(seen.st_mode & 0o022))
 
 
@@ -78,17 +84,17 @@ def is_whole(release: Path) -> bool:
 def is_whole_venv(venv: Path, *, fully: bool = False) -> bool:
     """Whether an environment was made to its end and nothing of it changed since; `fully`: read all, whatever it seems.
 
-    A file that seems to differ is no difference where it has the same content.
+    A file that seems to differ is no difference where it has the same content. One that goes at this moment is one.
     """
     try:
         mark = (venv / MARK).read_text(encoding="utf-8")
-    except OSError:
+        was = _read_mark(mark)
+        if was is None:
+            # The mark of a release from before: empty, or a listing only.
+            return mark == older_listing(venv) if mark else (venv / "bin" / "python").exists()
+        return (not fully and was["listing"] == listing(venv)) or was["content"] == content(venv)
+    except (OSError, ValueError):
         return False
-    was = _read_mark(mark)
-    if was is None:
-        # The mark of a release from before: empty, or a listing only.
-        return mark == older_listing(venv) if mark else (venv / "bin" / "python").exists()
-    return (not fully and was["listing"] == listing(venv)) or was["content"] == content(venv)
 
 
 def mark(venv: Path) -> bytes:

@@ -1,7 +1,10 @@
+import os
+import shutil
+
 import pytest
 
 from provision import desired
-from provision.onhost import probe
+from provision.onhost import probe, whole
 from provision.release import plan
 
 pytestmark = pytest.mark.process
@@ -19,3 +22,20 @@ def test_a_plan_reads_what_the_probe_says():
     assert seen.current is None
     asked = desired.request()
     assert {look: [*names] for look, names in seen.found.items()} == {**asked["looks"], **asked["as_found"]}
+
+
+def test_a_release_that_an_installer_removes_meanwhile_is_left_out(tmp_path, monkeypatch):
+    walk, names = os.walk, ("r1", "r2")
+    for name in names:
+        made = tmp_path / name / "manifest.json"
+        made.parent.mkdir()
+        made.write_text('{"lock": "a", "units": {}, "files": {}}')
+        (tmp_path / name / whole.SEAL).write_bytes(whole.seal(tmp_path / name))
+
+    def late(folder):
+        yield from list(walk(folder))
+        if folder.name == "r1":
+            shutil.rmtree(folder)
+
+    monkeypatch.setattr(os, "walk", late)
+    assert probe.releases(tmp_path).keys() == {"r2"}

@@ -3,13 +3,14 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from provision.onhost import durable, tree, whole
+from provision.onhost import durable, probe, tree, whole
 from provision.onhost.errors import ContentDamaged
 
 
@@ -111,6 +112,21 @@ def test_pruning_meets_what_is_damaged(tmp_path):
     (tmp_path / "releases" / "a-file").touch()
     assert sorted(tree.prune(tmp_path, ["r2"])) == ["releases/a-file", "releases/without-environment"]
     assert [path.name for path in (tmp_path / "releases").iterdir()] == ["r2"]
+
+
+def test_what_goes_loses_its_name_before_its_first_file(tmp_path, monkeypatch):
+    _release(tmp_path, "r1", "old")
+    _release(tmp_path, "r2", "new")
+    # A power cut, or a look from outside, before anything of it is removed.
+    monkeypatch.setattr(shutil, "rmtree", lambda path: None)
+    tree.prune(tmp_path, ["r2"])
+    assert probe.releases(tmp_path / "releases").keys() == {"r2"}
+    assert {path.name for path in (tmp_path / "venvs").glob("[!.]*")} == {"new"}
+    monkeypatch.undo()
+    _release(tmp_path, "r1", "old")
+    assert sorted(tree.prune(tmp_path, ["r2"])) == ["releases/r1", "venvs/old"]
+    assert [path.name for path in (tmp_path / "releases").iterdir()] == ["r2"]
+    assert [path.name for path in (tmp_path / "venvs").iterdir()] == ["new"]
 
 
 def test_pruning_again_removes_nothing(tmp_path):

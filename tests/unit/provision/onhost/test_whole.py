@@ -1,5 +1,6 @@
 """When a release or an environment counts as whole: each way in which one was found damaged."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -27,6 +28,35 @@ def release(tmp_path):
 def test_a_release_as_it_was_made_is_whole(release):
     assert whole.damage(release) == []
     assert whole.is_whole(release)
+
+
+def test_a_file_that_goes_while_a_release_is_looked_at_is_named(release, monkeypatch):
+    (release / whole.SEAL).write_bytes(whole.seal(release))
+    walk = os.walk
+    # What is listed and is gone at the next look: an installer removes the release, or somebody the file.
+    monkeypatch.setattr(os, "walk", lambda folder: [*walk(folder), (f"{folder}/app", [], ["gone.py"])])
+    assert whole.damage(release) == []
+    (release / "app" / "a.py").unlink()
+    assert whole.damage(release) == ["app/a.py"]
+
+
+def test_an_environment_of_which_a_file_goes_meanwhile_is_not_whole(release, monkeypatch):
+    venv, scandir = release / "venv", os.scandir
+
+    def late(folder):
+        found = list(scandir(folder))
+        if any(entry.name == "python" for entry in found):
+            (venv / "bin" / "python").unlink()
+        return contextlib.nullcontext(found)
+
+    (venv / whole.MARK).write_bytes(whole.mark(venv))
+    monkeypatch.setattr(os, "scandir", late)
+    assert not whole.is_whole_venv(venv)
+
+
+def test_a_mark_that_is_no_text_is_none(release):
+    (release / "venv" / whole.MARK).write_bytes(b"\xff")
+    assert not whole.is_whole(release)
 
 
 @pytest.mark.parametrize("left", ["", "{", "[]", "{}", "null", "\\xff"])
