@@ -45,7 +45,20 @@ class Server(uvicorn.server.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what would go on for ever, then wait for the answers that are under way."""
         self._before_end()
-        await super().shutdown(sockets)
+        ending = asyncio.create_task(self._end_idle())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
+
+    async def _end_idle(self) -> None:
+        """End connections as they become idle. uvicorn asks each of them once: one that was just being taken would stay
+        for as long as idle ones may, and so hold up a restart until its limit.
+        """
+        while True:
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+            await asyncio.sleep(0.1)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say READY=1."""

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+from functools import partial
 
 import pytest
 from starlette.responses import Response, StreamingResponse
@@ -33,6 +34,12 @@ HUGE = 16 * 1024 * 1024
 async def huge(scope, receive, send):
     """An application whose every answer is larger than what the kernel takes for a client."""
     await Response(bytes(HUGE))(scope, receive, send)
+
+
+async def slow(scope, receive, send):
+    """An application that answers when the loop has gone round."""
+    await asyncio.sleep(0)
+    await Response(b"late")(scope, receive, send)
 
 
 @contextlib.contextmanager
@@ -318,3 +325,27 @@ def test_requests_that_come_together_are_answered_one_after_the_other(app, token
 def test_more_requests_at_once_than_may_wait_are_refused(app):
     with serving(app, Limits()) as (port, _), connect(port, GET * 1000) as client:
         assert b"400" in re.findall(rb"HTTP/1.1 (\d+)", rest(client))[:9]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("sent", [b"", GET], ids=["idle", "with a request"])
+def test_a_connection_that_is_being_taken_at_the_end_holds_it_up_no_longer_than_its_answer(caplog, sent):
+    """asyncio makes a connection in two steps of its loop: the listeners may be closed between them."""
+    ours, theirs = socket.socketpair()
+    ours.sendall(sent)
+
+    def take():
+        loop, settings = asyncio.get_running_loop(), running.config
+        made = partial(Connection, config=settings, server_state=running.server_state, app_state={})
+        taken.append(loop.create_task(loop.connect_accepted_socket(made, theirs)))
+
+    settings, taken = server.config(slow), []
+    running = server.Server(settings, before_end=take)
+    running.should_exit = True
+    with ours:
+        ours.settimeout(30)
+        running.run([server.listen("127.0.0.1", 0)])
+        assert taken
+        # What uvicorn says when it must cut what did not end by itself.
+        assert not [record for record in caplog.records if "exceeded" in record.message]
+        assert rest(ours).startswith(b"HTTP/1.1 200 OK" if sent else b"")
