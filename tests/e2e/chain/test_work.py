@@ -162,7 +162,7 @@ def test_a_killed_daemon_goes_on_with_the_same_session(chain, client):
 def test_a_host_that_loses_power_goes_on_with_the_same_session(chain, client):
     with waiting_for_an_answer(chain, client) as task:
         chain.log_out()
-        container.kill(chain.site, 1)
+        container.crash(chain.site, 1)
     assert wait_until(lambda: chain.fab("ssh", "--command", "true", check=False).returncode == 0, 60)
     with chain.dashboard() as again:
         require_each_call_once(again, task)

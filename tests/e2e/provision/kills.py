@@ -97,7 +97,7 @@ def _kill_installer(cloud, _box):
 
 
 def _cut_power(cloud, _box):
-    container.kill(cloud.site, 1)
+    container.crash(cloud.site, 1)
 
 
 def _aim(cloud, before, kill):
