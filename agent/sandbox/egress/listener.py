@@ -10,6 +10,8 @@ PORT = 3128
 _NS_GET_USERNS = 0xB701  # ioctl_ns(2)
 # linux/sched.h: os.setns and its flags come with Python 3.12.
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+# linux/in.h; Python has no name for it.
+_IP_FREEBIND = 15
 # As many as the proxy carries at once (`AT_ONCE`): more wait in their connect.
 _BACKLOG = 32
 # Loaded beforehand: between fork and exit there is no safe moment for it.
@@ -48,6 +50,8 @@ def _enter(pid: int) -> None:
 
 def _hand_back(theirs: socket.socket) -> None:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # bubblewrap says who is inside before that one has its 127.0.0.1.
+    listening.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
     listening.bind(("127.0.0.1", PORT))
     listening.listen(_BACKLOG)
     socket.send_fds(theirs, [b"x"], [listening.fileno()])
