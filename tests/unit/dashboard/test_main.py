@@ -115,6 +115,27 @@ def test_pages_that_stay_open_hold_no_end_up(start, path, client):
     assert "exceeded" not in process.stderr.read()
 
 
+EARLY = """
+import asyncio, os, signal, socket, sys
+from pathlib import Path
+from starlette.applications import Starlette
+from dashboard import server
+run = asyncio.run
+def asked_to_end(main):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return run(main)
+asyncio.run = asked_to_end
+server.serve(Starlette(), [server.listen_locally(Path(sys.argv[1]))], lambda: print("its streams are ended"))
+"""
+
+
+def test_a_signal_before_uvicorn_listens_for_it_ends_the_dashboard(path):
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY, path], stdout=subprocess.PIPE, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "its streams are ended\n"
+
+
 def drain(receiver):
     while receiver.recv(100):
         pass
