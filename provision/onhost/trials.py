@@ -9,8 +9,8 @@ import sqlite3
 import subprocess
 import time
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from provision.onhost import durable, units, whole
@@ -149,10 +149,19 @@ def _dry_run(record: Record, release: str) -> str | None:
         return _started(record, release, SYNC, TRIAL_SYNC, (str(state), folder / "sync"), lambda: None)
 
 
+def size_of(files: Iterable[Path]) -> int:
+    """Return the bytes of files; one that has just gone has none: a dashboard that ends takes its queue's journal."""
+    size = 0
+    for path in files:
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
+
+
 @contextmanager
 def _copy_of_queue(record: Record) -> Iterator[Path]:
     with _trial_folder(record) as folder:
-        size = sum(path.stat().st_size for path in _STATE.glob("queue.db*"))
+        size = size_of(_STATE.glob("queue.db*"))
         if shutil.disk_usage(folder).free < 2 * size:
             raise DeployRefused(
                 f"there is no room for a copy of the queue ({2 * size / 1e6:.0f} MB) to try the release on"

@@ -54,6 +54,13 @@ def test_a_trial_that_fails_is_no_users_alarm_and_is_not_started_again(sync, que
         assert not [line for line in lines if line.startswith(("OnFailure", "Restart"))]
 
 
+def test_the_queue_has_a_size_also_while_its_dashboard_ends(tmp_path):
+    (tmp_path / "queue.db").write_bytes(b"12345")
+    # As good as one that goes after it was listed: it is listed, and is not there.
+    (tmp_path / "queue.db-wal").symlink_to("gone")
+    assert trials.size_of(tmp_path.glob("queue.db*")) == 5
+
+
 def test_the_walls_stay(queue):
     text = (FILES / "units" / trials.QUEUE).read_text().splitlines()
     walls = {line for line in text if line.startswith(("User=", "Protect", "Private", "System", "Memory", "LoadC"))}
