@@ -23,8 +23,8 @@ from local.process import wait_until
 ROOT = Path("/sys/fs/cgroup")
 NEEDED = ("memory", "pids", "cpu", "cpuacct")
 """The controllers a host's own systemd needs to enforce MemoryMax, TasksMax and CPU accounting (version 1)."""
-_JOIN = 'for group in $1; do echo $$ >"$group/cgroup.procs" || exit 1; done; shift; exec "$@"'
-_KEEP_CODE = 'code=$1; shift; "$@"; echo $? >"$code"'
+_JOIN = 'for group in $1; do echo $$ >"$group/cgroup.procs" || { echo 1 >"$2"; exit; }; done'
+_KEEP_CODE = 'code=$2; shift 2; "$@"; echo $? >"$code"'
 
 
 class Group(Protocol):
@@ -79,16 +79,15 @@ class Hierarchies:
     name: str
 
     def launch(self, command: Sequence[str], memory: int, folder: Path) -> None:
-        """Start it; a shell outside the group waits for it, to note the code it ends with."""
+        """Start it by a shell that notes the code it ends with, and is inside as well: it is the last to be over."""
         for path in self._paths():
             path.mkdir(parents=True, exist_ok=True)
         (ROOT / "memory" / self.name / "memory.limit_in_bytes").write_text(str(memory), encoding="ascii")
-        joined = ["sh", "-c", _JOIN, "sh", " ".join(map(str, self._paths())), *command]
         code = folder / "exit"
         code.unlink(missing_ok=True)
         with (folder / "console.log").open("ab") as log:
             subprocess.Popen(
-                ["sh", "-c", _KEEP_CODE, "sh", str(code), *joined],
+                ["sh", "-c", f"{_JOIN}; {_KEEP_CODE}", "sh", " ".join(map(str, self._paths())), str(code), *command],
                 # A session of its own: Ctrl-C at the terminal must not reach a host, which outlives this program.
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
             )  # fmt: skip

@@ -33,8 +33,7 @@ def main(folder: Path) -> int:
         deploy.install()
     except (DeployError, OSError) as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        deploy.fail(error)
-        return 1
+        return deploy.stopped(error) if isinstance(error, Stopped) else deploy.fail(error)
     return deploy.watch()
 
 
@@ -45,8 +44,7 @@ def ended(folder: Path, why: str) -> int:
         return 0
     if deploy.events.says("deployed"):
         return deploy.watch()
-    deploy.fail(Stopped(f"the installer was ended from outside: {why}"))
-    return 1
+    return deploy.fail(Stopped(f"the installer was ended from outside: {why}"))
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -75,11 +73,11 @@ class Deploy:
             self.record.call(called)
         self._system()
         self._release()
-        release = self.orders["id"]
-        if not any(self.orders[what] for what in ("switch", "restart", "reload", "prove")):
+        release, prove = self.orders["id"], self.orders["prove"] or self._ended_its_watch()
+        if not prove and not any(self.orders[what] for what in ("switch", "restart", "reload")):
             self._tidy()
             self.events.emit(finished=True)
-        elif not self.orders["switch"] and not self.orders["prove"]:
+        elif not self.orders["switch"] and not prove:
             # What is proven stays so: its worker goes on taking tasks while a link or a service is put right.
             self._require_healthy(self._activate(), self.orders["health"]["steady_s"])
             self._tidy()
@@ -94,24 +92,20 @@ class Deploy:
 
     def watch(self) -> int:
         """Watch what was deployed until it is proven, or go back; a later deploy may take over, by ending this one."""
-        if self.events.last() is not None:
-            return 0
         try:
+            if self.events.last() is not None:
+                return 0
             require_healthy(self._look(), set(), self._watch_s(), self._limit_s() + self._watch_s(), TIMES)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         except Stopped as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            if not self._is_to_be_undone():
-                self.events.emit(superseded=True)
-                return 0
-            self.events.emit(reverted=f"{error}\n{self._undo()}")
-            return 1
+            return self.stopped(error)
         except Unhealthy as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             self.events.emit(reverted=f"{units.explained(error)}\n{self._undo()}")
             # The command that deployed has ended: without a message no operator would learn of it.
             units.report("jada-deploy.service")
             return 1
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         # In this order: cut off in between, it is proven all the same, and the next deploy ends what is pending.
         self.record.prove(self.orders["id"])
         self.record.end()
@@ -119,7 +113,22 @@ class Deploy:
         self.events.emit(proven=self.orders["id"], paused=self._paused())
         return 0
 
-    def fail(self, error: Exception) -> None:
+    def stopped(self, error: Stopped) -> int:
+        """End early: a later deploy takes over, an operator wants it undone, or the host shuts down.
+
+        A later one may come as soon as *deployed* can be read, which is before this program knows that it said so.
+        """
+        if self.events.last() is not None:
+            return 0
+        if not self.events.says("deployed"):
+            return self.fail(error)
+        if not self._is_to_be_undone():
+            self.events.emit(superseded=True)
+            return 0
+        self.events.emit(reverted=f"{error}\n{self._undo()}")
+        return 1
+
+    def fail(self, error: Exception) -> int:
         """Undo what was switched; the last word says why, and how the host is now."""
         # Before anything is restarted: the journal's end says why.
         said = units.explained(error)
@@ -129,6 +138,11 @@ class Deploy:
         leave = isinstance(error, Stopped) and not self._is_to_be_undone()
         word = self._undo(leave=leave) if mine else self._nothing_switched()
         self.events.emit(failed=f"{said}\n{word}")
+        return 1
+
+    def _ended_its_watch(self) -> bool:
+        """Whether this deploy took over from one that watched the release which it leaves in place."""
+        return (self.record.pending() or {}).get("release") == self.orders["id"]
 
     def _is_to_be_undone(self) -> bool:
         """Whether an operator asked for that: whoever stops an installer otherwise says nothing against a release."""

@@ -155,7 +155,7 @@ def _journald(names: Iterable[str]) -> dict[str, str | None]:
 def _in_force(unit: str) -> bool:
     """Whether a daemon has read its files since they last changed."""
     # Not the time that a file shows: that one can be set back.
-    changed = max((path.lstat().st_ctime for path in _configuration(CONFIGURED[unit])), default=0.0)
+    changed = max(_changed(CONFIGURED[unit]), default=0.0)
     return max([_started(unit), *(_written(path, unit) for path in PID_FILES.get(unit, ()))]) >= changed
 
 
@@ -172,12 +172,13 @@ def _written(path: str, unit: str) -> float:
     return 0.0
 
 
-def _configuration(paths: Iterable[str]) -> Iterator[Path]:
+def _changed(paths: Iterable[str]) -> Iterator[float]:
+    """When each file and folder among what a daemon reads was changed last."""
     for path in map(Path, paths):
-        if path.exists():
-            yield path
-        if path.is_dir():
-            yield from path.glob("*")
+        for each in (path, *path.glob("*")):
+            # A deploy that writes one there has it under another name for a moment.
+            with suppress(FileNotFoundError):
+                yield each.lstat().st_ctime
 
 
 def _offers(address: str) -> str | None:

@@ -14,6 +14,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -52,8 +53,9 @@ def _walk(path: str, ours: Collection[str], skipped: re.Pattern[str]) -> Iterato
         return
     yield path
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - 1,500 of them: no objects
-        for name in sorted(os.listdir(path)):  # noqa: PTH208 - see above
-            yield from _walk(f"{path}/{name}", ours, skipped)
+        with suppress(FileNotFoundError):  # gone since
+            for name in sorted(os.listdir(path)):  # noqa: PTH208 - see above
+                yield from _walk(f"{path}/{name}", ours, skipped)
 
 
 def _described(path: str, packaged: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from provision.onhost import durable, units, whole
@@ -84,9 +84,15 @@ def _compare_syncs(record: Record, release: str, current: str) -> str | None:
     """Raise `DeployRefused` as `try_sync` does; return why nothing was learnt."""
     if not _sync_is_idle():
         return "the sync was not tried: a run of it is under way"
-    if _dry_run(record, current) is not None:
-        return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
-    if (failed := _dry_run(record, release)) is not None:
+    try:
+        if _dry_run(record, current) is not None:
+            return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
+        failed = _dry_run(record, release)
+    except subprocess.CalledProcessError as error:
+        # Cron, or an operator, began a run since.
+        why = error.stderr.decode(errors="replace").strip()
+        return f"the sync was not tried: its memory can't be copied now: {why}"
+    if failed is not None:
         cause = f"the sync's dry run passes with release {current} and fails with {release}"
         raise DeployRefused(f"{cause}; its journal ends:\n{failed}")
     return None
@@ -152,7 +158,7 @@ def _dry_run(record: Record, release: str) -> str | None:
 @contextmanager
 def _copy_of_queue(record: Record) -> Iterator[Path]:
     with _trial_folder(record) as folder:
-        size = sum(path.stat().st_size for path in _STATE.glob("queue.db*"))
+        size = queue_size(_STATE)
         if shutil.disk_usage(folder).free < 2 * size:
             raise DeployRefused(
                 f"there is no room for a copy of the queue ({2 * size / 1e6:.0f} MB) to try the release on"
@@ -169,6 +175,15 @@ def _copy_of_queue(record: Record) -> Iterator[Path]:
         for path in (copy, *copy.iterdir()):
             shutil.chown(path, owner.st_uid, owner.st_gid)
         yield copy
+
+
+def queue_size(state: Path) -> int:
+    """Return the bytes of a queue in a folder; a journal of its store comes and goes meanwhile."""
+    size = 0
+    for path in state.glob("queue.db*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def _serve(record: Record, release: str, copy: Path) -> str | None:

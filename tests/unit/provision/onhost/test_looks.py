@@ -1,8 +1,10 @@
 import grp
 import hashlib
+from pathlib import Path
 
 import pytest
 
+from provision.onhost import looks
 from provision.onhost.looks import see
 
 
@@ -50,3 +52,8 @@ def test_groups_that_the_login_user_lacks_are_reported_and_root_needs_none(monke
     assert [*_seen("login user's group", *groups).values()] == [False, False]
     monkeypatch.delenv("SUDO_USER")
     assert _seen("login user's group", groups[0]) == {groups[0]: True}
+
+
+def test_a_file_of_a_daemon_that_goes_while_it_is_looked_at_was_not_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "glob", lambda *_: [tmp_path / ".10-jada.conf.new"])
+    assert list(looks._changed([str(tmp_path)])) == [tmp_path.stat().st_ctime]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from provision.onhost import trials
+from provision.onhost.runs import Record
 from provision.release.bundle import FILES
 
 HOME = Path("/opt/jada-agent")
@@ -58,3 +59,17 @@ def test_the_walls_stay(queue):
     text = (FILES / "units" / trials.QUEUE).read_text().splitlines()
     walls = {line for line in text if line.startswith(("User=", "Protect", "Private", "System", "Memory", "LoadC"))}
     assert walls <= set(queue)
+
+
+def test_a_journal_of_the_queue_that_goes_meanwhile_is_no_part_of_its_size(tmp_path, monkeypatch):
+    (tmp_path / "queue.db").write_bytes(b"12345")
+    found = [tmp_path / "queue.db", tmp_path / "queue.db-journal"]
+    monkeypatch.setattr(Path, "glob", lambda *_: found)
+    assert trials.queue_size(tmp_path) == 5
+
+
+@pytest.mark.process
+def test_a_memory_of_the_sync_that_can_not_be_copied_says_nothing_of_a_release(tmp_path):
+    """This machine has none; on a host, a run of the sync may begin while it is copied."""
+    said = trials._compare_syncs(Record(tmp_path), "r2", "r1")
+    assert "the sync was not tried: its memory can't be copied now: cp: " in said
