@@ -53,9 +53,14 @@ class Machine:
         disk.remove(self.folder)
         network.remove_host(self.site, self.number)
 
-    def is_over(self) -> bool:
-        """Whether nothing of it runs. One that is ending has lost its process 1, and has not said yet how it ended."""
-        return not group(self.site.name, self.number).processes()
+    def first_process(self) -> int | None:
+        """The id of its own process 1 as this machine sees it; None when it doesn't run."""
+        return container.first_process(group(self.site.name, self.number))
+
+    def has_ended(self) -> bool:
+        """Whether it is down with all that carried it, so that `powered_itself_off` can say why."""
+        cell = group(self.site.name, self.number)
+        return container.first_process(cell) is None and cell.has_ended(self.folder)
 
     def powered_itself_off(self) -> bool:
         """Whether it ended by a shutdown from inside, rather than by a reboot or a crash."""

@@ -30,11 +30,10 @@ def main(folder: Path) -> int:
     deploy = Deploy(json.loads((folder / "orders.json").read_text(encoding="utf-8")), folder)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        deploy.install()
-    except (DeployError, OSError) as error:
+        return deploy.carry_out()
+    except Stopped as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        return deploy.stopped(error) if isinstance(error, Stopped) else deploy.fail(error)
-    return deploy.watch()
+        return deploy.stop(error)
 
 
 def ended(folder: Path, why: str) -> int:
@@ -44,7 +43,8 @@ def ended(folder: Path, why: str) -> int:
         return 0
     if deploy.events.says("deployed"):
         return deploy.watch()
-    return deploy.fail(Stopped(f"the installer was ended from outside: {why}"))
+    deploy.fail(Stopped(f"the installer was ended from outside: {why}"))
+    return 1
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -60,6 +60,31 @@ class Deploy:
 
     def __post_init__(self) -> None:
         self.record, self.events = Record(), Events(self.folder / "events")
+
+    def carry_out(self) -> int:
+        """Install, watch, and undo what fails; return the exit code. Raises `Stopped`, wherever it is then."""
+        try:
+            self.install()
+        except Stopped:
+            raise
+        except (DeployError, OSError) as error:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            self.fail(error)
+            return 1
+        return self.watch()
+
+    def stop(self, error: Stopped) -> int:
+        """End as it stands: what was deployed is a later deploy's to take over, and what was said last is said."""
+        if self.events.last() is not None:
+            return 0
+        if not self.events.says("deployed"):
+            self.fail(error)
+            return 1
+        if not self._is_to_be_undone():
+            self.events.emit(superseded=True)
+            return 0
+        self.events.emit(reverted=f"{error}\n{self._undo()}")
+        return 1
 
     def install(self) -> None:
         """Bring system and release to what was ordered, up to *deployed*, or *finished* where nothing had to be proven.
@@ -77,7 +102,7 @@ class Deploy:
         if not prove and not any(self.orders[what] for what in ("switch", "restart", "reload")):
             self._tidy()
             self.events.emit(finished=True)
-        elif not self.orders["switch"] and not prove:
+        elif not prove and not self.orders["switch"]:
             # What is proven stays so: its worker goes on taking tasks while a link or a service is put right.
             self._require_healthy(self._activate(), self.orders["health"]["steady_s"])
             self._tidy()
@@ -91,21 +116,18 @@ class Deploy:
             self.events.emit(deployed=release, proven_in=self._watch_s(), paused=self._paused())
 
     def watch(self) -> int:
-        """Watch what was deployed until it is proven, or go back; a later deploy may take over, by ending this one."""
+        """Watch what was deployed until it is proven, or go back; a later deploy may take over, by `stop`."""
+        if self.events.last() is not None:
+            return 0
         try:
-            if self.events.last() is not None:
-                return 0
             require_healthy(self._look(), set(), self._watch_s(), self._limit_s() + self._watch_s(), TIMES)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        except Stopped as error:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            return self.stopped(error)
         except Unhealthy as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             self.events.emit(reverted=f"{units.explained(error)}\n{self._undo()}")
             # The command that deployed has ended: without a message no operator would learn of it.
             units.report("jada-deploy.service")
             return 1
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         # In this order: cut off in between, it is proven all the same, and the next deploy ends what is pending.
         self.record.prove(self.orders["id"])
         self.record.end()
@@ -113,22 +135,7 @@ class Deploy:
         self.events.emit(proven=self.orders["id"], paused=self._paused())
         return 0
 
-    def stopped(self, error: Stopped) -> int:
-        """End early: a later deploy takes over, an operator wants it undone, or the host shuts down.
-
-        A later one may come as soon as *deployed* can be read, which is before this program knows that it said so.
-        """
-        if self.events.last() is not None:
-            return 0
-        if not self.events.says("deployed"):
-            return self.fail(error)
-        if not self._is_to_be_undone():
-            self.events.emit(superseded=True)
-            return 0
-        self.events.emit(reverted=f"{error}\n{self._undo()}")
-        return 1
-
-    def fail(self, error: Exception) -> int:
+    def fail(self, error: Exception) -> None:
         """Undo what was switched; the last word says why, and how the host is now."""
         # Before anything is restarted: the journal's end says why.
         said = units.explained(error)
@@ -138,7 +145,6 @@ class Deploy:
         leave = isinstance(error, Stopped) and not self._is_to_be_undone()
         word = self._undo(leave=leave) if mine else self._nothing_switched()
         self.events.emit(failed=f"{said}\n{word}")
-        return 1
 
     def _ended_its_watch(self) -> bool:
         """Whether this deploy took over from one that watched the release which it leaves in place."""
