@@ -148,7 +148,7 @@ class Deploy:
 
     def _ended_its_watch(self) -> bool:
         """Whether this deploy took over from one that watched the release which it leaves in place."""
-        return (self.record.pending() or {}).get("release") == self.orders["id"]
+        return bool((self.record.pending() or {}).get("release") == self.orders["id"])
 
     def _is_to_be_undone(self) -> bool:
         """Whether an operator asked for that: whoever stops an installer otherwise says nothing against a release."""
