@@ -10,7 +10,7 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from provision.onhost import durable, units, whole
@@ -152,7 +152,7 @@ def _dry_run(record: Record, release: str) -> str | None:
 @contextmanager
 def _copy_of_queue(record: Record) -> Iterator[Path]:
     with _trial_folder(record) as folder:
-        size = sum(path.stat().st_size for path in _STATE.glob("queue.db*"))
+        size = size_of(_STATE / "queue.db")
         if shutil.disk_usage(folder).free < 2 * size:
             raise DeployRefused(
                 f"there is no room for a copy of the queue ({2 * size / 1e6:.0f} MB) to try the release on"
@@ -169,6 +169,15 @@ def _copy_of_queue(record: Record) -> Iterator[Path]:
         for path in (copy, *copy.iterdir()):
             shutil.chown(path, owner.st_uid, owner.st_gid)
         yield copy
+
+
+def size_of(queue: Path) -> int:
+    """Return the bytes of a queue's files, of which its dashboard takes some away as it ends."""
+    size = 0
+    for path in queue.parent.glob(f"{queue.name}*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def _serve(record: Record, release: str, copy: Path) -> str | None:

@@ -58,3 +58,9 @@ def test_the_walls_stay(queue):
     text = (FILES / "units" / trials.QUEUE).read_text().splitlines()
     walls = {line for line in text if line.startswith(("User=", "Protect", "Private", "System", "Memory", "LoadC"))}
     assert walls <= set(queue)
+
+
+def test_a_file_of_the_queue_that_its_dashboard_takes_away_meanwhile_has_no_size(tmp_path):
+    (tmp_path / "queue.db").write_bytes(b"12345")
+    (tmp_path / "queue.db-wal").symlink_to("gone")  # listed, and not there to be looked at
+    assert trials.size_of(tmp_path / "queue.db") == 5
