@@ -85,6 +85,7 @@ def test_systemds_watchdog_hears_of_it_while_it_lives_and_no_longer(start, tmp_p
         with pytest.raises(TimeoutError):
             drain(systemd)  # what it sent before it stood still
         process.send_signal(signal.SIGCONT)
+        systemd.settimeout(60)
         assert systemd.recv(100) == b"WATCHDOG=1"
 
 
