@@ -154,9 +154,18 @@ def _journald(names: Iterable[str]) -> dict[str, str | None]:
 
 def _in_force(unit: str) -> bool:
     """Whether a daemon has read its files since they last changed."""
-    # Not the time that a file shows: that one can be set back.
-    changed = max(_changed(CONFIGURED[unit]), default=0.0)
-    return max([_started(unit), *(_written(path, unit) for path in PID_FILES.get(unit, ()))]) >= changed
+    read = max([_started(unit), *(_written(path, unit) for path in PID_FILES.get(unit, ()))])
+    return read >= _changed(CONFIGURED[unit])
+
+
+def _changed(paths: Iterable[str]) -> float:
+    """When files last changed; without those that go at this moment: a deploy writes one beside the one it replaces."""
+    latest = 0.0
+    for path in _configuration(paths):
+        with suppress(FileNotFoundError):
+            # Not the time that a file shows: that one can be set back.
+            latest = max(latest, path.lstat().st_ctime)
+    return latest
 
 
 def _started(unit: str) -> float:
@@ -172,13 +181,12 @@ def _written(path: str, unit: str) -> float:
     return 0.0
 
 
-def _changed(paths: Iterable[str]) -> Iterator[float]:
-    """When each file and folder among what a daemon reads was changed last."""
+def _configuration(paths: Iterable[str]) -> Iterator[Path]:
     for path in map(Path, paths):
-        for each in (path, *path.glob("*")):
-            # A deploy that writes one there has it under another name for a moment.
-            with suppress(FileNotFoundError):
-                yield each.lstat().st_ctime
+        if path.exists():
+            yield path
+        if path.is_dir():
+            yield from path.glob("*")
 
 
 def _offers(address: str) -> str | None:

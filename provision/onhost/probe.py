@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable, found, looks, runs, units, whole
+from provision.onhost import durable, found, looks, runs, secret_store, units, whole
 from provision.onhost.pauses import Pauses
 
 HOME = runs.HOME
@@ -39,7 +39,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         ),
         "paused": Pauses().all(),
         "units": _units(asked["units"]),
-        "secrets": sorted(path.name for path in SECRETS.glob("*")) if SECRETS.is_dir() else [],
+        "secrets": secret_store.held(SECRETS),
     }
 
 

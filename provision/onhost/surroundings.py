@@ -14,7 +14,6 @@ import re
 import stat
 import subprocess
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -53,9 +52,16 @@ def _walk(path: str, ours: Collection[str], skipped: re.Pattern[str]) -> Iterato
         return
     yield path
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - 1,500 of them: no objects
-        with suppress(FileNotFoundError):  # gone since
-            for name in sorted(os.listdir(path)):  # noqa: PTH208 - see above
-                yield from _walk(f"{path}/{name}", ours, skipped)
+        for name in _names(path):
+            yield from _walk(f"{path}/{name}", ours, skipped)
+
+
+def _names(folder: str) -> list[str]:
+    """What is in a folder; nothing where it has just gone: packages, and systemd, take some away."""
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - as above
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _described(path: str, packaged: dict[str, str]) -> str:

@@ -158,7 +158,7 @@ def _dry_run(record: Record, release: str) -> str | None:
 @contextmanager
 def _copy_of_queue(record: Record) -> Iterator[Path]:
     with _trial_folder(record) as folder:
-        size = queue_size(_STATE)
+        size = size_of(_STATE / "queue.db")
         if shutil.disk_usage(folder).free < 2 * size:
             raise DeployRefused(
                 f"there is no room for a copy of the queue ({2 * size / 1e6:.0f} MB) to try the release on"
@@ -177,10 +177,10 @@ def _copy_of_queue(record: Record) -> Iterator[Path]:
         yield copy
 
 
-def queue_size(state: Path) -> int:
-    """Return the bytes of a queue in a folder; a journal of its store comes and goes meanwhile."""
+def size_of(queue: Path) -> int:
+    """Return the bytes of a queue's files, of which its dashboard takes some away as it ends."""
     size = 0
-    for path in state.glob("queue.db*"):
+    for path in queue.parent.glob(f"{queue.name}*"):
         with suppress(FileNotFoundError):
             size += path.stat().st_size
     return size
