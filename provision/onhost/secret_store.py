@@ -14,7 +14,7 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     """Write the secrets of `order`, restart their readers; say which changed."""
     folder = Path(order["folder"])
     if "secrets" not in order:
-        return {"held": _held(folder)}
+        return {"held": held(folder)}
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.parent.chmod(0o755)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -27,12 +27,13 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
         found.keep([("secret", name) for name in given], ())
     return {
         "changed": changed,
-        "held": _held(folder),
+        "held": held(folder),
         "restarted": _restart(order["readers"], changed),
     }
 
 
-def _held(folder: Path) -> list[str]:
+def held(folder: Path) -> list[str]:
+    """Return the names of the secrets in a folder, without one that is being written."""
     return sorted(path.name for path in folder.glob("[!.]*")) if folder.is_dir() else []
 
 

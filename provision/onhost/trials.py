@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -84,9 +84,15 @@ def _compare_syncs(record: Record, release: str, current: str) -> str | None:
     """Raise `DeployRefused` as `try_sync` does; return why nothing was learnt."""
     if not _sync_is_idle():
         return "the sync was not tried: a run of it is under way"
-    if _dry_run(record, current) is not None:
-        return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
-    if (failed := _dry_run(record, release)) is not None:
+    try:
+        if _dry_run(record, current) is not None:
+            return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
+        failed = _dry_run(record, release)
+    except subprocess.CalledProcessError as error:
+        # Cron, or an operator, began a run since.
+        why = error.stderr.decode(errors="replace").strip()
+        return f"the sync was not tried: its memory can't be copied now: {why}"
+    if failed is not None:
         cause = f"the sync's dry run passes with release {current} and fails with {release}"
         raise DeployRefused(f"{cause}; its journal ends:\n{failed}")
     return None
@@ -149,19 +155,10 @@ def _dry_run(record: Record, release: str) -> str | None:
         return _started(record, release, SYNC, TRIAL_SYNC, (str(state), folder / "sync"), lambda: None)
 
 
-def size_of(files: Iterable[Path]) -> int:
-    """Return the bytes of files; one that has just gone has none: a dashboard that ends takes its queue's journal."""
-    size = 0
-    for path in files:
-        with suppress(FileNotFoundError):
-            size += path.stat().st_size
-    return size
-
-
 @contextmanager
 def _copy_of_queue(record: Record) -> Iterator[Path]:
     with _trial_folder(record) as folder:
-        size = size_of(_STATE.glob("queue.db*"))
+        size = size_of(_STATE / "queue.db")
         if shutil.disk_usage(folder).free < 2 * size:
             raise DeployRefused(
                 f"there is no room for a copy of the queue ({2 * size / 1e6:.0f} MB) to try the release on"
@@ -178,6 +175,15 @@ def _copy_of_queue(record: Record) -> Iterator[Path]:
         for path in (copy, *copy.iterdir()):
             shutil.chown(path, owner.st_uid, owner.st_gid)
         yield copy
+
+
+def size_of(queue: Path) -> int:
+    """Return the bytes of a queue's files, of which its dashboard takes some away as it ends."""
+    size = 0
+    for path in queue.parent.glob(f"{queue.name}*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def _serve(record: Record, release: str, copy: Path) -> str | None:

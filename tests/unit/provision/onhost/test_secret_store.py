@@ -48,3 +48,9 @@ def test_a_half_written_file_of_before_is_no_obstacle(folder):
 def test_asked_without_secrets_it_answers_with_names_only(folder):
     secret_store.main(_order(folder, {"b": "x\n", "a": "y\n"}))
     assert secret_store.main({"folder": str(folder)}) == {"held": ["a", "b"]}
+
+
+def test_a_secret_that_is_being_written_is_not_held_yet(folder):
+    secret_store.main(_order(folder, {"token": "value\n"}))
+    (folder / ".key.new").write_text("hal")
+    assert secret_store.held(folder) == ["token"]

@@ -1,6 +1,7 @@
 """When the installer believes that the queue is ready: the dashboard proves it, or a release from before says so."""
 
 import json
+import os
 import socket
 import threading
 
@@ -65,3 +66,13 @@ def test_a_release_without_a_socket_is_asked_at_its_port(tmp_path):
     with answering("/readyz", 200, {"status": "ready"}) as url:
         assert units.queue_problem(f"unix:{tmp_path}/none", url) is None
     assert f"unix:{tmp_path}/none" in units.queue_problem(f"unix:{tmp_path}/none", "http://127.0.0.1:9")
+
+
+@pytest.mark.process
+def test_what_a_unit_said_just_now_is_in_the_journal_before_that_is_read(tmp_path, monkeypatch):
+    """journald takes what is said one after the other, and a unit that failed may have failed a moment ago."""
+    program = tmp_path / "journalctl"
+    program.write_text(f'#!/bin/sh\n[ "$1" = --sync ] && exec touch {tmp_path}/all\nls {tmp_path}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert "    all\n" in units.journal("jada-agent.service")
