@@ -1,9 +1,13 @@
 """Start an installer in its transient unit, with its orders as a file beside it; asked twice, it starts once."""
 
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +21,27 @@ UNDO_S = 300
 """Seconds that undoing may take before systemd ends that too."""
 
 
-def main(asked: dict[str, Any]) -> dict[str, Any]:
+def main(asked: dict[str, Any], record: Record | None = None) -> dict[str, Any]:
     """Start {"orders"} under the name {"run"}; answer with {"run"}, or with {"refused"} and the run that is at work."""
-    record, name = Record(), asked["run"]
+    record = record or Record()
+    # The folder of a second one, which is refused and goes again, would look to the first as a deploy in between.
+    with _alone(record.home):
+        return _start(asked, record)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    handle = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _start(asked: dict[str, Any], record: Record) -> dict[str, Any]:
+    name = asked["run"]
     folder = record.run(name)
     if (folder / "orders.json").exists():
         return {"run": name}
@@ -66,7 +88,8 @@ def _take_over(record: Record) -> bool:
 
 
 def _write(folder: Path, orders: dict[str, Any]) -> None:
-    folder.mkdir(mode=0o700, parents=True)
+    # There where the connection broke, and with it the first try, before the orders were in it.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.parent.chmod(0o700)
     # The zip that this runs from, which has the installer too.
     durable.write(folder / "program", Path(sys.path[0]).read_bytes(), 0o600)
