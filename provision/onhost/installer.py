@@ -98,11 +98,11 @@ class Deploy:
             self.record.call(called)
         self._system()
         self._release()
-        release = self.orders["id"]
-        if not any(self.orders[what] for what in ("switch", "restart", "reload", "prove")):
+        release, prove = self.orders["id"], self.orders["prove"] or self._ended_its_watch()
+        if not prove and not any(self.orders[what] for what in ("switch", "restart", "reload")):
             self._tidy()
             self.events.emit(finished=True)
-        elif not self.orders["switch"] and not self.orders["prove"]:
+        elif not prove and not self.orders["switch"]:
             # What is proven stays so: its worker goes on taking tasks while a link or a service is put right.
             self._require_healthy(self._activate(), self.orders["health"]["steady_s"])
             self._tidy()
@@ -145,6 +145,10 @@ class Deploy:
         leave = isinstance(error, Stopped) and not self._is_to_be_undone()
         word = self._undo(leave=leave) if mine else self._nothing_switched()
         self.events.emit(failed=f"{said}\n{word}")
+
+    def _ended_its_watch(self) -> bool:
+        """Whether this deploy took over from one that watched the release which it leaves in place."""
+        return bool((self.record.pending() or {}).get("release") == self.orders["id"])
 
     def _is_to_be_undone(self) -> bool:
         """Whether an operator asked for that: whoever stops an installer otherwise says nothing against a release."""

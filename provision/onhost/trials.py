@@ -84,9 +84,15 @@ def _compare_syncs(record: Record, release: str, current: str) -> str | None:
     """Raise `DeployRefused` as `try_sync` does; return why nothing was learnt."""
     if not _sync_is_idle():
         return "the sync was not tried: a run of it is under way"
-    if _dry_run(record, current) is not None:
-        return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
-    if (failed := _dry_run(record, release)) is not None:
+    try:
+        if _dry_run(record, current) is not None:
+            return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
+        failed = _dry_run(record, release)
+    except subprocess.CalledProcessError as error:
+        # Cron, or an operator, began a run since.
+        why = error.stderr.decode(errors="replace").strip()
+        return f"the sync was not tried: its memory can't be copied now: {why}"
+    if failed is not None:
         cause = f"the sync's dry run passes with release {current} and fails with {release}"
         raise DeployRefused(f"{cause}; its journal ends:\n{failed}")
     return None

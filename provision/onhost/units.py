@@ -197,6 +197,8 @@ class _OverSocket(http.client.HTTPConnection):
 
 def journal(unit: str, lines: int = 15) -> str:
     """Return the end of a unit's journal, each line set in."""
+    # What was said just now may be on its way there.
+    subprocess.run(["journalctl", "--sync"], capture_output=True, check=False)
     command = ["journalctl", "--unit", unit, "--lines", str(lines), "--no-pager", "--output", "cat"]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return "\n".join(f"    {line}" for line in said.splitlines())

@@ -1,6 +1,5 @@
-"""Starting an installer: stand-ins on PATH are systemd, which has one unit of a name."""
+"""One installer at a time, also where two are to be started at one moment; systemd's programs are played by others."""
 
-import fcntl
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,25 +13,20 @@ from provision.onhost.runs import Record
 
 pytestmark = pytest.mark.process
 
-# Held until the test lets go of the gate: the moment in which a second one comes.
-SYSTEMD_RUN = """#!/bin/sh
-touch {folder}/starting
-flock {folder}/gate mkdir {folder}/unit
-"""
-SYSTEMCTL = """#!/bin/sh
-[ -d {folder}/unit ] && echo active || echo inactive
-"""
-
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    for name, text in (("systemd-run", SYSTEMD_RUN), ("systemctl", SYSTEMCTL)):
-        (tmp_path / name).write_text(text.format(folder=tmp_path))
-        (tmp_path / name).chmod(0o755)
-    (tmp_path / "program").write_bytes(b"a zip")
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "program"), *sys.path])
-    return tmp_path
+def record(tmp_path, monkeypatch):
+    """A host where nothing is at work, which says so once there is a file `go`; `asked` and `begun` have lines."""
+    programs, packed = tmp_path / "bin", tmp_path / "packed"
+    programs.mkdir()
+    packed.touch()
+    looks = f"echo >>{tmp_path}/asked; until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo inactive"
+    for name, does in (("systemctl", looks), ("systemd-run", f"echo >>{tmp_path}/begun")):
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr(sys, "path", [str(packed), *sys.path])
+    return Record(tmp_path)
 
 
 def is_waited_for(path):
@@ -40,24 +34,24 @@ def is_waited_for(path):
     return any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines())
 
 
-def test_of_two_that_come_at_once_the_first_never_sees_the_folder_of_the_second(folder):
-    record = Record(folder / "home")
-    with ThreadPoolExecutor() as pool, (folder / "gate").open("w") as gate:
-        fcntl.flock(gate, fcntl.LOCK_EX)
-        first = pool.submit(start.main, {"run": "one", "orders": {}}, record)
-        assert wait_until((folder / "starting").exists, 60)
-        second = pool.submit(start.main, {"run": "two", "orders": {}}, record)
-        assert wait_until(lambda: is_waited_for(record.home) or len(record.runs()) > 1, 60)
-        seen = record.runs()
-        gate.close()
-        assert first.result() == {"run": "one"}
-        assert second.result() == {"refused": "another deploy is at work on this host", "run": "one"}
-    assert seen == record.runs() == ["one"]
+def lines(path):
+    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def test_a_try_that_was_cut_off_before_its_orders_is_made_again_under_its_name(folder):
-    record = Record(folder / "home")
-    record.run("one").mkdir(parents=True)
-    (record.run("one") / "program").touch()
-    assert start.main({"run": "one", "orders": {}}, record) == {"run": "one"}
-    assert (record.run("one") / "orders.json").read_text() == "{}"
+def test_one_that_is_asked_for_again_while_it_starts_is_started_once(record):
+    """As after a connection that broke: the first program may be at work still."""
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(start.main, {"run": "r", "orders": {}}, record) for _ in range(2)]
+        try:
+            assert wait_until(lambda: lines(record.home / "asked") == 2 or is_waited_for(record.home / "deploys"), 60)
+        finally:
+            (record.home / "go").touch()
+        assert [each.result() for each in both] == [{"run": "r"}] * 2
+    assert lines(record.home / "begun") == 1
+
+
+def test_one_that_was_cut_off_before_its_orders_were_whole_is_started_anew(record):
+    (record.home / "go").touch()
+    record.run("r").mkdir(parents=True)
+    assert start.main({"run": "r", "orders": {"id": "r1"}}, record) == {"run": "r"}
+    assert (record.run("r") / "orders.json").read_text() == '{"id": "r1"}'

@@ -94,3 +94,13 @@ def test_units_run_as_systemd_says_and_while_it_says_nothing_that_is_not_known(s
 def test_a_deploy_is_at_work_until_systemd_says_that_it_is_not(systemd, said, active):
     systemd(f"{said}\n")
     assert runs.is_active() is active
+
+
+@pytest.mark.process
+def test_what_a_unit_said_just_now_is_in_the_journal_before_that_is_read(tmp_path, monkeypatch):
+    """journald takes what is said one after the other, and a unit that failed may have failed a moment ago."""
+    program = tmp_path / "journalctl"
+    program.write_text(f'#!/bin/sh\n[ "$1" = --sync ] && exec touch {tmp_path}/all\nls {tmp_path}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert "    all\n" in units.journal("jada-agent.service")
