@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from collections import Counter
 
 import pytest
 
@@ -39,6 +40,9 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    if len({item.nodeid for item in items}) < len(items):
+        twice = sorted(name for name, count in Counter(item.nodeid for item in items).items() if count > 1)
+        raise pytest.UsageError(f"several tests have one id, and xdist runs one of each only: {', '.join(twice)}")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: rank(item.nodeid))
     else:  # one process alone begins with what fails soonest
