@@ -74,7 +74,7 @@ def test_a_revoked_token_is_reported_and_mended(chain):
     daemon = chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic")
     google(chain, "POST", "/_local/tokens/revoke", json={})
     assert run_sync(chain, check=False) != 0
-    told = chain.host("journalctl -u port-sheet-sync -n 20 -o cat")
+    told = chain.host("journalctl --sync && journalctl -u port-sheet-sync -n 20 -o cat")
     assert "invalid_grant" in told
     assert "fab reauth" in told
     assert chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic") == daemon
