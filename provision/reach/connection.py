@@ -219,6 +219,6 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
     except (paramiko.SSHException, EOFError) as error:
         # An EOFError says nothing: of a host that goes down, or of one that agrees upon no keys in paramiko's 15 s.
         raise CommandError(
-            f"{who}: SSH failed: {error or 'the connection ended before it was open'}",
+            f"{who}: SSH failed: {str(error) or 'the connection ended before it was open'}",
             "does it start or stop just now? Then again; else: does sshd run there, with keys that Lightsail has seen?",
         ) from error
