@@ -213,7 +213,7 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
         ) from error
     except OSError as error:
         raise CommandError(
-            f"{who} does not answer on port {access.port} within {timeout_s:g} s: {error or 'no answer'}",
+            f"{who} does not answer on port {access.port} within {timeout_s:g} s: {str(error) or 'no answer'}",
             "is your address in the firewall's CIDRs (pulumi config), and has the host finished booting?",
         ) from error
     except (paramiko.SSHException, EOFError) as error:
