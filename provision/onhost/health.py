@@ -22,16 +22,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Look:
-    """What one look saw: how each unit runs, and what is not right yet, though it may become so. A `blind` one saw no
-    unit: systemd did not answer.
-    """
+    """What one look saw: how each unit runs, and what is not right yet, though it may become so."""
 
     runs: Mapping[str, Run]
     wrong: str | None
-    blind: bool = False
 
 
-BLIND = Look({}, "systemd does not say how the units run", blind=True)
+BLIND = Look({}, "systemd does not say how the units run")
 """While systemd executes itself anew, as its upgrade has it do: nothing is known to be wrong, or right."""
 
 
