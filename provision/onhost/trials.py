@@ -11,6 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from provision.onhost import durable, units, whole
@@ -84,12 +85,21 @@ def _compare_syncs(record: Record, release: str, current: str) -> str | None:
     """Raise `DeployRefused` as `try_sync` does; return why nothing was learnt."""
     if not _sync_is_idle():
         return "the sync was not tried: a run of it is under way"
-    if _dry_run(record, current) is not None:
+    return compared(release, current, partial(_dry_run, record), lambda: units.runs([SYNC])[SYNC].invocation)
+
+
+def compared(release: str, current: str, dry_run: Callable[[str], str | None], run: Callable[[], str]) -> str | None:
+    """The same, by a dry run of each release; `run` is the sync's own last run."""
+    before = run()
+    if dry_run(current) is not None:
         return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
-    if (failed := _dry_run(record, release)) is not None:
-        cause = f"the sync's dry run passes with release {current} and fails with {release}"
-        raise DeployRefused(f"{cause}; its journal ends:\n{failed}")
-    return None
+    if (failed := dry_run(release)) is None:
+        return None
+    if run() != before:
+        # What was copied may be half of what it wrote.
+        return f"a run of the sync began beside its dry run, which says nothing of release {release}: {failed}"
+    cause = f"the sync's dry run passes with release {current} and fails with {release}"
+    raise DeployRefused(f"{cause}; its journal ends:\n{failed}")
 
 
 def try_queue(record: Record, events: Events, release: str, before: str | None) -> None:
@@ -145,7 +155,11 @@ def _dry_run(record: Record, release: str) -> str | None:
     """Run a release's sync without writing, over a copy of its memory; return the journal's end if it fails."""
     state = Path("/var/lib/jada-sync")
     with _trial_folder(record) as folder:
-        subprocess.run(["cp", "-a", str(state), str(folder / "sync")], capture_output=True, check=True)
+        copied = subprocess.run(
+            ["cp", "-a", str(state), str(folder / "sync")], capture_output=True, text=True, check=False
+        )
+        if copied.returncode:  # a run that begins now makes files there and removes them
+            return copied.stderr.strip()
         return _started(record, release, SYNC, TRIAL_SYNC, (str(state), folder / "sync"), lambda: None)
 
 
