@@ -149,7 +149,7 @@ def dripped_until_closed(client, drop):
 
 @pytest.mark.process
 def test_a_body_at_a_good_pace_is_taken_however_long_it_lasts(app):
-    with serving(app, Limits(header_s=0.5, grace_s=0.5, pace=100)) as (port, _), connect(port, FORM) as client:
+    with serving(app, Limits(grace_s=0.5, pace=100)) as (port, _), connect(port, FORM) as client:
         begun = time.monotonic()
         while time.monotonic() < begun + 3:
             client.sendall(bytes(100_000 // 30))
@@ -159,7 +159,7 @@ def test_a_body_at_a_good_pace_is_taken_however_long_it_lasts(app):
 
 @pytest.mark.process
 def test_what_idles_between_requests_is_closed(app):
-    with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, GET) as client:
+    with serving(app, Limits()) as (port, _), connect(port, GET) as client:
         assert b'{"status":"ok"}' in rest(client)
 
 
@@ -173,7 +173,7 @@ def test_a_reader_that_stands_still_is_cut(app):
 
 @pytest.mark.process
 def test_a_reader_at_a_good_pace_gets_all(app):
-    with serving(huge, Limits(header_s=0.5, grace_s=1)) as (port, _), connect(port, GET) as client:
+    with serving(huge, Limits(grace_s=1)) as (port, _), connect(port, GET) as client:
         begun = time.monotonic()
         read = 0
         while time.monotonic() < begun + 3:
@@ -236,7 +236,7 @@ def until(condition):
 
 @pytest.mark.process
 def test_a_client_that_had_its_answer_may_be_silent_and_one_that_begins_another_request_may_not(app):
-    with serving(app, Limits(header_s=0.5)) as (port, running), connect(port, GET) as client:
+    with serving(app, Limits(header_s=2)) as (port, running), connect(port, GET) as client:
         answer = b""
         while not answer.endswith(b"}"):
             answer += client.recv(1000)
@@ -316,7 +316,7 @@ def test_requests_that_come_together_are_answered_one_after_the_other(app, token
     body = b'{"title":"x"}'
     post = b"POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n"
     post %= (token.reveal().encode(), len(body))
-    with serving(app, Limits(header_s=0.5)) as (port, _), connect(port, GET + post) as client:
+    with serving(app, Limits()) as (port, _), connect(port, GET + post) as client:
         client.sendall(body + GET)
         assert re.findall(rb"HTTP/1.1 (\d+)", rest(client)) == [b"200", b"201", b"200"]
 
