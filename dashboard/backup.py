@@ -3,6 +3,7 @@ own of each night; a copy of it is made when one is asked for.
 """
 
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -43,8 +44,12 @@ class Backups:
         return _described(path)
 
     def listed(self) -> list[Backup]:
-        """Return the copies, newest first."""
-        return [_described(path) for path in reversed(copies(self._folder))] if self._folder else []
+        """Return the copies, newest first; without one that the next night's takes away meanwhile."""
+        found = []
+        for path in reversed(copies(self._folder)) if self._folder else ():
+            with suppress(FileNotFoundError):
+                found.append(_described(path))
+        return found
 
     def make_if_due(self) -> None:
         """Make the night's copy, unless there is one or none is wanted."""

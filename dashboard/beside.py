@@ -47,7 +47,8 @@ class Beside:
 
     def paused(self) -> dict[str, str]:
         """Return the paused units, each with by whom, since when and why."""
-        return {path.name: _word(path) for path in sorted(self.pauses.glob("[!.]*"))} if self.pauses else {}
+        words = {path.name: _word(path) for path in sorted(self.pauses.glob("[!.]*"))} if self.pauses else {}
+        return {unit: word for unit, word in words.items() if word is not None}
 
     def backup(self) -> NightlyBackup | None:
         """Return how the night's backup stands; None where none was tried, or its file can't be read."""
@@ -65,10 +66,12 @@ def lines(paused: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _word(path: Path) -> str:
+def _word(path: Path) -> str | None:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         why = f" ({said['why']})" if said["why"] else ""
         return f"paused by {said['by']} since {said['since']}{why}"
+    except FileNotFoundError:  # resumed since it was listed
+        return None
     except (OSError, ValueError, KeyError, TypeError):
         return "paused; by whom and since when can't be read"

@@ -117,11 +117,12 @@ def listen_locally(path: Path) -> socket.socket:
 
 def serve(application: ASGIApp, listeners: list[socket.socket], before_end: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; then `before_end` ends the streams."""
-    # uvicorn raises the signal again when it is done, for the handler before its own: a quiet one, so that we end well.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
     systemd, watchdog_us = Notify(os.environ.get("NOTIFY_SOCKET")), os.environ.get("WATCHDOG_USEC", "0")
     server = Server(config(application), before_end, systemd, int(watchdog_us) / 1_000_000)
+    # Before uvicorn takes signals this ends it at its start. Once it is done it raises them again, for the handler
+    # before its own: this one, which then does nothing more, so that we end well.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
     asyncio.run(server.serve(sockets=listeners))
 
 

@@ -6,6 +6,7 @@ processes (which no id used again can confuse), the means to kill all of them at
 """
 
 import contextlib
+import fcntl
 import functools
 import os
 import re
@@ -25,6 +26,7 @@ NEEDED = ("memory", "pids", "cpu", "cpuacct")
 """The controllers a host's own systemd needs to enforce MemoryMax, TasksMax and CPU accounting (version 1)."""
 _JOIN = 'for group in $1; do echo $$ >"$group/cgroup.procs" || exit 1; done; shift; exec "$@"'
 _KEEP_CODE = 'code=$1; shift; "$@"; echo $? >"$code"'
+_LOG = "console.log"
 
 
 class Group(Protocol):
@@ -41,6 +43,9 @@ class Group(Protocol):
 
     def remove(self) -> None:
         """Take the empty group away."""
+
+    def has_ended(self, folder: Path) -> bool:
+        """Whether `command` is gone and its code noted, where that is known at all: its processes end before it."""
 
     def exit_code(self, folder: Path) -> int | None:
         """The code `command` ended with, if that is known."""
@@ -85,8 +90,11 @@ class Hierarchies:
         (ROOT / "memory" / self.name / "memory.limit_in_bytes").write_text(str(memory), encoding="ascii")
         joined = ["sh", "-c", _JOIN, "sh", " ".join(map(str, self._paths())), *command]
         code = folder / "exit"
-        code.unlink(missing_ok=True)
-        with (folder / "console.log").open("ab") as log:
+        with (folder / _LOG).open("ab") as log:
+            # Held by that shell, which has the file open, to its end. One that was just left without its command is
+            # waited for: the code that it still has to note is not the new one's.
+            fcntl.flock(log, fcntl.LOCK_EX)
+            code.unlink(missing_ok=True)
             subprocess.Popen(
                 ["sh", "-c", _KEEP_CODE, "sh", str(code), *joined],
                 # A session of its own: Ctrl-C at the terminal must not reach a host, which outlives this program.
@@ -109,11 +117,22 @@ class Hierarchies:
     def remove(self) -> None:
         """Take the group and those inside it away, and the site's folder of groups with the last one."""
         for path in self._paths():
-            for inner in sorted(path.rglob("*/"), reverse=True):
-                _remove(inner)
-            _remove(path)
+            # As in `_processes`: another may take groups away meanwhile.
+            for folder, _, _ in os.walk(path, topdown=False):
+                _remove(Path(folder))
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
+
+    def has_ended(self, folder: Path) -> bool:
+        """Whether the shell that notes its code is gone: what it holds can be had."""
+        try:
+            with (folder / _LOG).open("rb") as log:
+                fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return True
+        except BlockingIOError:
+            return False
+        return True
 
     def exit_code(self, folder: Path) -> int | None:
         """The code noted at its end."""
@@ -150,7 +169,7 @@ class Unit:
             # An ended unit keeps its exit code, which says whether the host powered itself off.
             "RemainAfterExit=yes",
         )
-        output = f"append:{folder / 'console.log'}"
+        output = f"append:{folder / _LOG}"
         run(
             *("systemd-run", "--quiet", f"--unit={self.name}"),
             *(f"--property={p}" for p in (*properties, f"StandardOutput={output}", f"StandardError={output}")),
@@ -171,6 +190,11 @@ class Unit:
         """Make systemd forget the unit."""
         succeeds("systemctl", "stop", f"{self.name}.service")
         succeeds("systemctl", "reset-failed", f"{self.name}.service")
+
+    def has_ended(self, folder: Path) -> bool:  # noqa: ARG002 - as for its code
+        """Whether systemd knows of its end: after its last process."""
+        shown = run("systemctl", "show", "--property=SubState", f"{self.name}.service")
+        return shown.strip() in {"SubState=exited", "SubState=dead", "SubState=failed"}
 
     def exit_code(self, folder: Path) -> int | None:  # noqa: ARG002 - the other layout keeps it in a file
         """The code of its main process, as a shell would tell it: 128 and the signal for one that was killed."""

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from notify.send import AT_ONCE, Result
 from notify.settings import TARGETS
 from wire.client import Client, RequestRefused, Unreachable
+from wire.exchange import AGAIN
 from wire.secret import Secret
 from wire.types import Delivery, Message
 
@@ -77,8 +78,8 @@ class Sender:
     def _settle(self) -> None:
         """Report how tries ended. A sender that is killed before sends these messages once more, under the same ids.
 
-        While the dashboard is away it is kept: what was told may be over by then, is sent no more, and closing words
-        are only for those of whom it is known that they were told.
+        While the dashboard is away, or too busy, it is kept: what was told may be over by then, is sent no more, and
+        closing words are only for those of whom it is known that they were told.
         """
         for ended in [each for each in self._under_way if each.done()]:
             delivery = ended.result()
@@ -86,8 +87,9 @@ class Sender:
             message = self._under_way.pop(ended)
             try:
                 self._client.settle_message(delivery)
-            except Unreachable:
-                self._under_way[ended] = message
+            except (Unreachable, RequestRefused) as error:
+                if isinstance(error, Unreachable) or error.problem.status in AGAIN:
+                    self._under_way[ended] = message
                 raise
 
     def _sent(self, message: Message) -> Result:

@@ -11,6 +11,9 @@ from wire.values import Invalid, Written, dump, read
 
 NO_ROOM = f"exit status {Exit.UNAVAILABLE.value}"
 """How a process ended that had no room even for its last record: no crash of its own."""
+UNDRAINED = "it did not drain in time"
+"""How a process ended that was still starting, on a host with little processor to give, when it was asked to stop."""
+_NOT_OF_ITSELF = ("", NO_ROOM, UNDRAINED)
 CRASHES_BEFORE_GIVING_UP = 3
 """Crashes in a row, none of them further than the one before, after which a session is given up."""
 
@@ -52,10 +55,10 @@ def crashed(events: Sequence[Event], progress: Progress) -> bool:
 def crashes(events: Sequence[Event], progress: Progress) -> int:
     """Return how many crashes in a row came no further than this one, itself among them.
 
-    A session that died with its daemon (kill -9, a power cut) did not crash of itself.
+    A session that died with its daemon (kill -9, a power cut), or was asked to stop, did not crash of itself.
     """
     in_a_row = progress.crashes if len(events) == progress.crashed_at else 0
-    return in_a_row + (progress.stopped not in ("", NO_ROOM))
+    return in_a_row + (progress.stopped not in _NOT_OF_ITSELF)
 
 
 def outcome(events: Sequence[Event], progress: Progress) -> tuple[SessionEnd, tuple[str, ...]]:

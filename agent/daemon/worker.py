@@ -16,6 +16,7 @@ from agent.daemon.day import Day
 from agent.daemon.lease import Lease, boottime
 from agent.daemon.link import PAUSE_S, DashboardAway, Link
 from agent.daemon.outbox import STALE, Outbox, Outboxes
+from agent.daemon.outcome import UNDRAINED
 from agent.daemon.signals import Signals
 from agent.daemon.spawn import Child
 from agent.daemon.travel import Workspaces
@@ -309,7 +310,7 @@ class Daemon:
             self._say("draining")
             self.signals.wait(0.2)
         child.kill()
-        return f"it did not drain within {DRAIN_S:.0f} s"
+        return UNDRAINED
 
     def _settle(self, outbox: Outbox) -> bool:
         """Report an outcome; return whether that is done with."""

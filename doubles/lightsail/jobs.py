@@ -140,7 +140,7 @@ class Jobs:
             for instance in self._cloud.store.all(Instance):
                 machine = self._cloud.machine(instance)
                 # A job under way changes the host by itself; only what is at rest can be down by accident.
-                if instance.up and not instance.job and machine.first_process() is None:
+                if instance.up and not instance.job and machine.has_ended():
                     job = "stop" if machine.powered_itself_off() else "start"
                     LOG.info("the host of %s is down by itself: %s", instance.name, job)
                     self._cloud.order_job(instance, job)

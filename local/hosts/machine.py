@@ -57,6 +57,11 @@ class Machine:
         """The id of its own process 1 as this machine sees it; None when it doesn't run."""
         return container.first_process(group(self.site.name, self.number))
 
+    def has_ended(self) -> bool:
+        """Whether it is down with all that carried it, so that `powered_itself_off` can say why."""
+        cell = group(self.site.name, self.number)
+        return container.first_process(cell) is None and cell.has_ended(self.folder)
+
     def powered_itself_off(self) -> bool:
         """Whether it ended by a shutdown from inside, rather than by a reboot or a crash."""
         return group(self.site.name, self.number).exit_code(self.folder) == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from provision.onhost import journal, units
+from provision.onhost import durable, journal, secret_store, units
 
 SECRETS = Path("/home/jada/secrets")
 UNIT_PROPERTIES = ("ActiveState", "SubState", "NRestarts", "ActiveEnterTimestamp", "Result", "LoadState")
@@ -118,7 +118,7 @@ def _secrets() -> dict[str, Any]:
     """Mode and owner of the folder of secrets, and of each in it."""
     if not SECRETS.is_dir():
         raise Unseen(f"there is no {SECRETS}")
-    return {str(path): _rights(path) for path in (SECRETS, *sorted(SECRETS.glob("*")))}
+    return {str(path): _rights(path) for path in (SECRETS, *(SECRETS / name for name in secret_store.held(SECRETS)))}
 
 
 def _rights(path: Path) -> list[str]:
@@ -143,10 +143,8 @@ def _token(path: Path) -> dict[str, Any]:
 
 def _updates() -> dict[str, Any]:
     """Packages that would be upgraded, by the lists that were fetched last."""
-    fetched = [path.stat().st_mtime for path in LISTS.glob("*_InRelease")] + [
-        path.stat().st_mtime for path in LISTS.glob("*_Release")
-    ]
-    if not fetched:
+    fetched = fetched_at(LISTS)
+    if fetched is None:
         raise Unseen("apt's lists were never fetched (apt-get update)")
     command = ["apt-get", "--simulate", "--quiet", "-o", "Debug::NoLocking=1", "dist-upgrade"]
     shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=_plain())
@@ -154,7 +152,13 @@ def _updates() -> dict[str, Any]:
         raise Unseen(f"apt-get --simulate: {shown.stderr.strip()[-200:]}")
     upgraded = [line for line in shown.stdout.splitlines() if line.startswith("Inst ")]
     secure = [line.split()[1] for line in upgraded if re.search(r"[Ss]ecurity", line)]
-    return {"pending": [line.split()[1] for line in upgraded], "security": secure, "fetched": max(fetched)}
+    return {"pending": [line.split()[1] for line in upgraded], "security": secure, "fetched": fetched}
+
+
+def fetched_at(lists: Path) -> float | None:
+    """Return when apt's lists were fetched last; None for never. A fetch that is under way takes the old ones away."""
+    found = map(durable.written_at, (*lists.glob("*_InRelease"), *lists.glob("*_Release")))
+    return max((at / 1e9 for at in found if at is not None), default=None)
 
 
 def _ready(queue: str) -> str:

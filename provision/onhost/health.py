@@ -17,10 +17,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Look:
-    """What one look saw: how each unit runs, and what is not right yet, though it may become so."""
+    """What one look saw: how each unit runs, and what is not right yet, though it may become so. A `blind` one saw no
+    unit: systemd did not answer.
+    """
 
     runs: Mapping[str, Run]
     wrong: str | None
+    blind: bool = False
+
+
+BLIND = Look({}, "systemd does not say how the units run", blind=True)
+"""While systemd executes itself anew, as its upgrade has it do: nothing is known to be wrong, or right."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +44,14 @@ def require_healthy(look: Callable[[], Look], fresh: set[str], seconds: float, l
     Raises `Unhealthy` at once for a unit that ended, and after `limit_s` for what did not become right.
     """
     every_s = min(2.0, max(0.3, seconds / 20))  # a small plan has a tenth of a CPU: each look costs a process
-    began, well_since, first = times.clock(), None, look()
-    _require_first_runs(first, fresh)
-    seen = first
+    began, well_since, first = times.clock(), None, None
     while True:
+        seen = look()
+        if first is None and not seen.blind:
+            first = seen
+            _require_first_runs(first, fresh)
+        elif first is not None:
+            _require_same_runs(first, seen)
         now = times.clock()
         well_since = None if seen.wrong else (now if well_since is None else well_since)
         if well_since is not None and now - well_since >= seconds:
@@ -48,8 +59,6 @@ def require_healthy(look: Callable[[], Look], fresh: set[str], seconds: float, l
         if now - began > limit_s:
             raise Unhealthy(f"not healthy for {seconds:g} s within {limit_s:g} s: {seen.wrong or 'it kept changing'}")
         times.sleep(every_s)
-        seen = look()
-        _require_same_runs(first, seen)
 
 
 def _require_first_runs(first: Look, fresh: set[str]) -> None:

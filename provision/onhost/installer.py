@@ -30,12 +30,10 @@ def main(folder: Path) -> int:
     deploy = Deploy(json.loads((folder / "orders.json").read_text(encoding="utf-8")), folder)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        deploy.install()
-    except (DeployError, OSError) as error:
+        return deploy.carry_out()
+    except Stopped as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        deploy.fail(error)
-        return 1
-    return deploy.watch()
+        return deploy.stop(error)
 
 
 def ended(folder: Path, why: str) -> int:
@@ -63,6 +61,31 @@ class Deploy:
     def __post_init__(self) -> None:
         self.record, self.events = Record(), Events(self.folder / "events")
 
+    def carry_out(self) -> int:
+        """Install, watch, and undo what fails; return the exit code. Raises `Stopped`, wherever it is then."""
+        try:
+            self.install()
+        except Stopped:
+            raise
+        except (DeployError, OSError) as error:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            self.fail(error)
+            return 1
+        return self.watch()
+
+    def stop(self, error: Stopped) -> int:
+        """End as it stands: what was deployed is a later deploy's to take over, and what was said last is said."""
+        if self.events.last() is not None:
+            return 0
+        if not self.events.says("deployed"):
+            self.fail(error)
+            return 1
+        if not self._is_to_be_undone():
+            self.events.emit(superseded=True)
+            return 0
+        self.events.emit(reverted=f"{error}\n{self._undo()}")
+        return 1
+
     def install(self) -> None:
         """Bring system and release to what was ordered, up to *deployed*, or *finished* where nothing had to be proven.
 
@@ -75,11 +98,11 @@ class Deploy:
             self.record.call(called)
         self._system()
         self._release()
-        release = self.orders["id"]
-        if not any(self.orders[what] for what in ("switch", "restart", "reload", "prove")):
+        release, prove = self.orders["id"], self.orders["prove"] or self._ended_its_watch()
+        if not prove and not any(self.orders[what] for what in ("switch", "restart", "reload")):
             self._tidy()
             self.events.emit(finished=True)
-        elif not self.orders["switch"] and not self.orders["prove"]:
+        elif not prove and not self.orders["switch"]:
             # What is proven stays so: its worker goes on taking tasks while a link or a service is put right.
             self._require_healthy(self._activate(), self.orders["health"]["steady_s"])
             self._tidy()
@@ -93,18 +116,11 @@ class Deploy:
             self.events.emit(deployed=release, proven_in=self._watch_s(), paused=self._paused())
 
     def watch(self) -> int:
-        """Watch what was deployed until it is proven, or go back; a later deploy may take over, by ending this one."""
+        """Watch what was deployed until it is proven, or go back; a later deploy may take over, by `stop`."""
         if self.events.last() is not None:
             return 0
         try:
             require_healthy(self._look(), set(), self._watch_s(), self._limit_s() + self._watch_s(), TIMES)
-        except Stopped as error:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            if not self._is_to_be_undone():
-                self.events.emit(superseded=True)
-                return 0
-            self.events.emit(reverted=f"{error}\n{self._undo()}")
-            return 1
         except Unhealthy as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             self.events.emit(reverted=f"{units.explained(error)}\n{self._undo()}")
@@ -129,6 +145,10 @@ class Deploy:
         leave = isinstance(error, Stopped) and not self._is_to_be_undone()
         word = self._undo(leave=leave) if mine else self._nothing_switched()
         self.events.emit(failed=f"{said}\n{word}")
+
+    def _ended_its_watch(self) -> bool:
+        """Whether this deploy took over from one that watched the release which it leaves in place."""
+        return bool((self.record.pending() or {}).get("release") == self.orders["id"])
 
     def _is_to_be_undone(self) -> bool:
         """Whether an operator asked for that: whoever stops an installer otherwise says nothing against a release."""

@@ -154,9 +154,18 @@ def _journald(names: Iterable[str]) -> dict[str, str | None]:
 
 def _in_force(unit: str) -> bool:
     """Whether a daemon has read its files since they last changed."""
-    # Not the time that a file shows: that one can be set back.
-    changed = max((path.lstat().st_ctime for path in _configuration(CONFIGURED[unit])), default=0.0)
-    return max([_started(unit), *(_written(path, unit) for path in PID_FILES.get(unit, ()))]) >= changed
+    read = max([_started(unit), *(_written(path, unit) for path in PID_FILES.get(unit, ()))])
+    return read >= _changed(CONFIGURED[unit])
+
+
+def _changed(paths: Iterable[str]) -> float:
+    """When files last changed; without those that go at this moment: a deploy writes one beside the one it replaces."""
+    latest = 0.0
+    for path in _configuration(paths):
+        with suppress(FileNotFoundError):
+            # Not the time that a file shows: that one can be set back.
+            latest = max(latest, path.lstat().st_ctime)
+    return latest
 
 
 def _started(unit: str) -> float:

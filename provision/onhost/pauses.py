@@ -40,7 +40,8 @@ class Pauses:
 
     def all(self) -> dict[str, dict[str, Any]]:
         """Return the paused units, each with {"by", "since", "why"}; what can't be read is paused too."""
-        return {path.name: _read(path) for path in sorted(self._folder.glob("[!.]*"))}
+        words = {path.name: _read(path) for path in sorted(self._folder.glob("[!.]*"))}
+        return {unit: word for unit, word in words.items() if word is not None}
 
     def begin(self, units: Iterable[str], word: dict[str, Any]) -> None:
         """Say that units are paused; one that is paused already stays so by its first word."""
@@ -56,9 +57,11 @@ class Pauses:
             durable.remove(self._folder / unit)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:  # resumed since it was listed
+        return None
     except (OSError, ValueError):
         read = None
     unknown = {"by": "?", "since": "?", "why": ""}

@@ -1,10 +1,11 @@
 """Look at a host and say what is there, as JSON: one round trip before any plan. Changes nothing."""
 
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable, found, looks, runs, units, whole
+from provision.onhost import durable, found, looks, runs, secret_store, units, whole
 from provision.onhost.pauses import Pauses
 
 HOME = runs.HOME
@@ -30,9 +31,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         },
         "login": looks.login_user(),
         "current": record.current(),
-        "proven": record.proven(),
-        "pending": (record.pending() or {}).get("release"),
-        "deploying": runs.is_active(),
+        **standing(record),
         "run": next(iter(record.runs()), None),
         "releases": releases(HOME / "releases"),
         "venvs": sorted(
@@ -40,8 +39,16 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         ),
         "paused": Pauses().all(),
         "units": _units(asked["units"]),
-        "secrets": sorted(path.name for path in SECRETS.glob("*")) if SECRETS.is_dir() else [],
+        "secrets": secret_store.held(SECRETS),
     }
+
+
+def standing(record: runs.Record, is_active: Callable[[], bool] = runs.is_active) -> dict[str, Any]:
+    """Return what is proven, what is pending, and whether an installer is at work or watches."""
+    # In this order, the opposite of an installer's: one that ends meanwhile leaves no release that seems unproven.
+    deploying = is_active()
+    pending = (record.pending() or {}).get("release")
+    return {"deploying": deploying, "pending": pending, "proven": record.proven()}
 
 
 def _os() -> str:

@@ -20,10 +20,10 @@ HOME = Path("/opt/jada-agent")
 BEFORE, PROGRAM, TAKEN_BACK = HOME / "sshd-before", HOME / "sshd-undo", HOME / "sshd-taken-back"
 TAKE_BACK = """\
 # Written by `fab deploy`: sshd's settings as they were, for no new login confirmed the ones that it put in place.
+# First, and in one step: a login that comes now is no longer one that confirms.
+mv {program} {taken_back} || exit 0
 if [ -e {before} ]; then mv {before} {path}; else rm -f {path}; fi
 systemctl reload ssh
-touch {taken_back}
-rm -f {program}
 """
 
 
@@ -53,10 +53,12 @@ def confirm() -> bool:
 
     Where no login came in time, what was in place is gone, and `taken_back` says so until it is put there anew.
     """
-    if not PROGRAM.exists():
+    try:
+        # First: without its program the timer takes nothing back.
+        PROGRAM.unlink()
+    except FileNotFoundError:
         return False
     _run("systemctl", "stop", f"{UNDO}.timer")
-    PROGRAM.unlink(missing_ok=True)
     BEFORE.unlink(missing_ok=True)
     return True
 

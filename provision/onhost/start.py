@@ -1,9 +1,13 @@
 """Start an installer in its transient unit, with its orders as a file beside it; asked twice, it starts once."""
 
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +21,32 @@ UNDO_S = 300
 """Seconds that undoing may take before systemd ends that too."""
 
 
-def main(asked: dict[str, Any]) -> dict[str, Any]:
+def main(asked: dict[str, Any], record: Record | None = None) -> dict[str, Any]:
     """Start {"orders"} under the name {"run"}; answer with {"run"}, or with {"refused"} and the run that is at work."""
-    record, name = Record(), asked["run"]
+    record = record or Record()
+    with _alone(record.home / "deploys"):
+        return _start(record, asked["run"], asked["orders"])
+
+
+@contextmanager
+def _alone(deploys: Path) -> Iterator[None]:
+    """Hold what one program has at a time: of two at one moment each would find that no installer is at work."""
+    deploys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(deploys, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _start(record: Record, name: str, orders: dict[str, Any]) -> dict[str, Any]:
     folder = record.run(name)
     if (folder / "orders.json").exists():
         return {"run": name}
     if is_active() and not _take_over(record):
         return {"refused": "another deploy is at work on this host", "run": next(iter(record.runs()), None)}
-    _write(folder, asked["orders"])
+    _write(folder, orders)
     done = subprocess.run(command(folder), capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(folder)
@@ -66,7 +87,8 @@ def _take_over(record: Record) -> bool:
 
 
 def _write(folder: Path, orders: dict[str, Any]) -> None:
-    folder.mkdir(mode=0o700, parents=True)
+    # There already where a start was cut off.
+    folder.mkdir(mode=0o700, exist_ok=True)
     folder.parent.chmod(0o700)
     # The zip that this runs from, which has the installer too.
     durable.write(folder / "program", Path(sys.path[0]).read_bytes(), 0o600)

@@ -52,8 +52,16 @@ def _walk(path: str, ours: Collection[str], skipped: re.Pattern[str]) -> Iterato
         return
     yield path
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - 1,500 of them: no objects
-        for name in sorted(os.listdir(path)):  # noqa: PTH208 - see above
+        for name in _names(path):
             yield from _walk(f"{path}/{name}", ours, skipped)
+
+
+def _names(folder: str) -> list[str]:
+    """What is in a folder; nothing where it has just gone: packages, and systemd, take some away."""
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - as above
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _described(path: str, packaged: dict[str, str]) -> str:

@@ -1,5 +1,6 @@
 """The host's own state, brought forward: packages and configuration files. Nothing of it is ever rolled back."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -11,10 +12,11 @@ from typing import Any
 from provision.onhost import durable, sshd
 from provision.onhost.errors import SystemStepFailed
 
-DPKG_LEFT = Path("/var/lib/dpkg/updates")
-"""Where dpkg has what it has begun and not ended."""
+INTERRUPTED = "dpkg was interrupted"
+"""What apt says, which then has dpkg's lock and has let go of it: no other dpkg is at work."""
+LISTS_LOCK = Path("/var/lib/apt/lists/lock")
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q"]
-"""Waits up to five minutes for another apt: a new box runs its own at first."""
+"""Waits up to five minutes for another apt: a new box runs its own at first. Not for one that fetches lists."""
 
 
 def wait_until_ready() -> None:
@@ -23,20 +25,30 @@ def wait_until_ready() -> None:
         subprocess.run(["cloud-init", "status", "--wait"], capture_output=True, check=False, timeout=600)
 
 
-def install(names: list[str]) -> None:
+def install(names: list[str], lists_lock: Path = LISTS_LOCK) -> None:
     """Install packages; the lists are fetched only when they don't know one."""
-    if any(DPKG_LEFT.glob("[0-9]*")):
-        # An installer that was stopped, or a power cut, ended dpkg halfway: apt refuses all until that is put right.
-        done = _apt(["dpkg", "--configure", "--pending"])
-        if done.returncode:
-            raise SystemStepFailed(f"dpkg was interrupted, and can't finish what it began: {_end(done)}")
     command = [*APT, "install", "-y", "--no-install-recommends", *names]
-    if _apt(command).returncode == 0:
+    done = _apt(command)
+    if INTERRUPTED in done.stderr:
+        # An installer that was stopped, or a power cut, ended dpkg halfway: apt refuses all until that is put right.
+        finished = _apt(["dpkg", "--configure", "--pending"])
+        if finished.returncode:
+            raise SystemStepFailed(f"{INTERRUPTED}, and can't finish what it began: {_end(finished)}")
+        done = _apt(command)
+    if done.returncode == 0:
         return
+    _wait_for_lists(lists_lock)
     _apt([*APT, "update"])
     done = _apt(command)
     if done.returncode:
         raise SystemStepFailed(f"apt-get can't install {' '.join(names)}: {_end(done)}")
+
+
+def _wait_for_lists(lock: Path) -> None:
+    """Wait until no other apt fetches lists: beside it ours would be refused, and know no more than before."""
+    if lock.exists():
+        with lock.open("r+b") as held:
+            fcntl.lockf(held, fcntl.LOCK_EX)
 
 
 def write(file: dict[str, Any], login: str) -> None:

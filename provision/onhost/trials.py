@@ -10,7 +10,7 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -85,10 +85,17 @@ def _compare_syncs(record: Record, release: str, current: str) -> str | None:
     """Raise `DeployRefused` as `try_sync` does; return why nothing was learnt."""
     if not _sync_is_idle():
         return "the sync was not tried: a run of it is under way"
-    return compared(release, current, partial(_dry_run, record), lambda: units.runs([SYNC])[SYNC].invocation)
+    try:
+        return compared(release, current, partial(_dry_run, record), _last_run)
+    except subprocess.CalledProcessError as error:
+        # Cron, or an operator, began a run since.
+        why = error.stderr.decode(errors="replace").strip()
+        return f"the sync was not tried: its memory can't be copied now: {why}"
 
 
-def compared(release: str, current: str, dry_run: Callable[[str], str | None], run: Callable[[], str]) -> str | None:
+def compared(
+    release: str, current: str, dry_run: Callable[[str], str | None], run: Callable[[], str | None]
+) -> str | None:
     """The same, by a dry run of each release; `run` is the sync's own last run."""
     before = run()
     if dry_run(current) is not None:
@@ -151,22 +158,22 @@ def _sync_is_idle() -> bool:
     return True
 
 
+def _last_run() -> str | None:
+    return units.shown(SYNC, "InvocationID").get("InvocationID")
+
+
 def _dry_run(record: Record, release: str) -> str | None:
     """Run a release's sync without writing, over a copy of its memory; return the journal's end if it fails."""
     state = Path("/var/lib/jada-sync")
     with _trial_folder(record) as folder:
-        copied = subprocess.run(
-            ["cp", "-a", str(state), str(folder / "sync")], capture_output=True, text=True, check=False
-        )
-        if copied.returncode:  # a run that begins now makes files there and removes them
-            return copied.stderr.strip()
+        subprocess.run(["cp", "-a", str(state), str(folder / "sync")], capture_output=True, check=True)
         return _started(record, release, SYNC, TRIAL_SYNC, (str(state), folder / "sync"), lambda: None)
 
 
 @contextmanager
 def _copy_of_queue(record: Record) -> Iterator[Path]:
     with _trial_folder(record) as folder:
-        size = sum(path.stat().st_size for path in _STATE.glob("queue.db*"))
+        size = size_of(_STATE / "queue.db")
         if shutil.disk_usage(folder).free < 2 * size:
             raise DeployRefused(
                 f"there is no room for a copy of the queue ({2 * size / 1e6:.0f} MB) to try the release on"
@@ -183,6 +190,15 @@ def _copy_of_queue(record: Record) -> Iterator[Path]:
         for path in (copy, *copy.iterdir()):
             shutil.chown(path, owner.st_uid, owner.st_gid)
         yield copy
+
+
+def size_of(queue: Path) -> int:
+    """Return the bytes of a queue's files, of which its dashboard takes some away as it ends."""
+    size = 0
+    for path in queue.parent.glob(f"{queue.name}*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def _serve(record: Record, release: str, copy: Path) -> str | None:

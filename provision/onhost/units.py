@@ -45,11 +45,14 @@ def stop(unit: str) -> None:
     subprocess.run(["systemctl", "stop", unit], capture_output=True, check=False)
 
 
-def runs(names: list[str]) -> dict[str, Run]:
-    """Return how each unit runs now."""
-    states = {name: shown(name, "ActiveState", "InvocationID", "NRestarts") for name in names}
+def runs(names: list[str]) -> dict[str, Run] | None:
+    """Return how each unit runs now; None where systemd does not say it of one."""
+    # Without a name, systemctl would show systemd itself.
+    states = shown_all(names, ("ActiveState", "InvocationID", "NRestarts")) if names else {}
+    if not all(state["ActiveState"] for state in states.values()):
+        return None
     return {
-        name: Run(state.get("ActiveState", "unknown"), state.get("InvocationID", ""), int(state.get("NRestarts") or 0))
+        name: Run(state["ActiveState"], state["InvocationID"], int(state["NRestarts"] or 0))
         for name, state in states.items()
     }
 
@@ -194,6 +197,8 @@ class _OverSocket(http.client.HTTPConnection):
 
 def journal(unit: str, lines: int = 15) -> str:
     """Return the end of a unit's journal, each line set in."""
+    # What was said just now may be on its way there.
+    subprocess.run(["journalctl", "--sync"], capture_output=True, check=False)
     command = ["journalctl", "--unit", unit, "--lines", str(lines), "--no-pager", "--output", "cat"]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return "\n".join(f"    {line}" for line in said.splitlines())

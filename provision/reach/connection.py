@@ -216,7 +216,9 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
             f"{who} does not answer on port {access.port} within {timeout_s:g} s: {error or 'no answer'}",
             "is your address in the firewall's CIDRs (pulumi config), and has the host finished booting?",
         ) from error
-    except paramiko.SSHException as error:
+    except (paramiko.SSHException, EOFError) as error:
+        # An EOFError says nothing: the host ended the connection before it was open, as one that goes down does.
         raise CommandError(
-            f"{who}: SSH failed: {error}", "does sshd run there, with host keys that Lightsail has seen?"
+            f"{who}: SSH failed: {error or 'the host ended the connection'}",
+            "does it start or stop just now? Then again; else: does sshd run there, with keys that Lightsail has seen?",
         ) from error

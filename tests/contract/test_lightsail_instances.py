@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from contextlib import contextmanager
 
 import awscli.clidriver
 import boto3
@@ -10,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_identity
 
 from doubles.lightsail.calls import CALLS
+from doubles.lightsail.calls.snapshots import PENDING_S
 from doubles.lightsail.endpoint import create
 from local.hosts.image import image_folder
 from local.process import wait_until
@@ -227,23 +229,31 @@ def test_a_host_is_measured_by_its_own_counters(app, client, box):
     assert cloud.store.samples(box)[0].passed
 
 
+@contextmanager
+def at(app, moment):
+    """The cloud's clock stands at a moment: how busy this machine is says nothing of what it shows."""
+    cloud = app.state.cloud
+    clock = cloud.clock
+    object.__setattr__(cloud, "clock", lambda: moment)
+    try:
+        yield
+    finally:
+        object.__setattr__(cloud, "clock", clock)
+
+
 def daily(at):
     return {"addOnType": "AutoSnapshot", "autoSnapshotAddOnRequest": {"snapshotTimeOfDay": at}}
 
 
 def test_automatic_snapshots_are_switched_in_place_and_the_newest_seven_stay(app, client, box):
-    now, cloud = app.state.cloud.clock, app.state.cloud
     begun = client.enable_add_on(resourceName=box, addOnRequest=daily("06:00"))["operations"][0]
     assert (begun["operationType"], begun["status"]) == ("EnableAddOn", "Succeeded")
     (told,) = client.get_instance(instanceName=box)["instance"]["addOns"]
     assert (told["name"], told["status"], told["snapshotTimeOfDay"]) == ("AutoSnapshot", "Enabled", "06:00")
     with pytest.raises(client.exceptions.InvalidInputException, match="enabled already"):
         client.enable_add_on(resourceName=box, addOnRequest=daily("07:00"))
-    object.__setattr__(cloud, "clock", lambda: now() + 10 * 86400)
-    try:
+    with at(app, time.time() + 10 * 86400):
         made = client.get_auto_snapshots(resourceName=box)["autoSnapshots"]
-    finally:
-        object.__setattr__(cloud, "clock", now)
     assert (len(made), {each["status"] for each in made}) == (7, {"Success"})
     assert [each["date"] for each in made] == sorted((each["date"] for each in made), reverse=True)
     client.disable_add_on(resourceName=box, addOnType="AutoSnapshot")
@@ -256,16 +266,19 @@ def test_a_snapshot_is_made_at_whole_hours_only(client, box, at):
         client.enable_add_on(resourceName=box, addOnRequest=daily(at))
 
 
-def test_a_snapshot_by_hand_is_pending_then_available_and_can_be_deleted(client, box):
-    client.create_instance_snapshot(instanceSnapshotName="kept", instanceName=box, tags=[{"key": "project"}])
+def test_a_snapshot_by_hand_is_pending_then_available_and_can_be_deleted(app, client, box):
+    now = time.time()
+    with at(app, now):
+        client.create_instance_snapshot(instanceSnapshotName="kept", instanceName=box, tags=[{"key": "project"}])
     with pytest.raises(client.exceptions.InvalidInputException, match="already in use"):
         client.create_instance_snapshot(instanceSnapshotName="kept", instanceName=box)
 
     def kept():
         return client.get_instance_snapshots()["instanceSnapshots"][0]
 
-    assert kept()["state"] == "pending"
-    assert wait_until(lambda: kept()["state"] == "available", 20)
+    for later, state in ((PENDING_S - 1, "pending"), (PENDING_S, "available")):
+        with at(app, now + later):
+            assert kept()["state"] == state
     assert (kept()["fromInstanceName"], kept()["fromBundleId"], kept()["sizeInGb"]) == ("box", "micro_3_0", 40)
     client.delete_instance_snapshot(instanceSnapshotName="kept")
     assert client.get_instance_snapshots()["instanceSnapshots"] == []

@@ -104,7 +104,7 @@ class Door:
         return [
             *("ssh", "-F", "none", "-o", f"UserKnownHostsFile={self.folder / 'hosts'}", "-o", "HostKeyAlias=box"),
             *("-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"),
-            *("-o", "ConnectTimeout=5", "-i", str(self.folder / "key"), f"admin@{self.address}", *command),
+            *("-o", "ConnectTimeout=15", "-i", str(self.folder / "key"), f"admin@{self.address}", *command),
         ]
 
     def run(self, *command):
@@ -132,6 +132,8 @@ def box(double):
 
 @pytest.fixture
 def door(double, box, tmp_path):
+    # Whatever a test before left of its firewall.
+    double.put_ports(box, 22, 80)
     return Door(double, box, tmp_path / "door")
 
 
@@ -139,7 +141,7 @@ def first_process(site):
     return container.first_process(group(site.name, 1))
 
 
-def reaches(address, port, seconds=1.0):
+def reaches(address, port, seconds=60):
     try:
         socket.create_connection((address, port), timeout=seconds).close()
     except TimeoutError:
@@ -179,7 +181,7 @@ def contents(path):
 
 
 def test_a_new_instance_opens_to_its_certificate_under_the_host_keys_reported(site, door):
-    done = door.run("sudo -n id -un; hostname; systemctl is-system-running")
+    done = door.run("sudo -n id -un; hostname; systemctl is-system-running --wait")
     assert done.stdout.split() == ["root", f"ip-10-{site.octet}-1-1", "running"], done.stderr
 
 
@@ -195,22 +197,21 @@ def test_a_key_without_its_certificate_is_refused(door):
 
 
 def test_a_port_is_closed_from_outside_until_it_is_opened(double, box, door):
-    door.run("sudo systemd-run --unit=web python3 -m http.server 8080")
+    door.run("sudo systemd-run --collect --unit=web python3 -m http.server 8080")
     assert door.run("until ss -ltn | grep -q :8080; do sleep 0.1; done").returncode == 0
-    assert not reaches(door.address, 8080)
+    assert not reaches(door.address, 8080, 1)
     port = {"fromPort": 8080, "toPort": 8080, "protocol": "tcp"}
     double.client.open_instance_public_ports(instanceName=box, portInfo=port)
     assert reaches(door.address, 8080)
     double.client.close_instance_public_ports(instanceName=box, portInfo=port)
-    assert not reaches(door.address, 8080)
+    assert not reaches(door.address, 8080, 1)
 
 
 def test_a_port_is_open_to_the_sources_named_alone(site, double, box, door):
-    for source, reached in (("192.0.2.0/24", False), (site.operator_address, True)):
+    for source, reached, seconds in (("192.0.2.0/24", False, 1), (site.operator_address, True, 60)):
         info = {"fromPort": 22, "toPort": 22, "protocol": "tcp", "cidrs": [source]}
         double.client.put_instance_public_ports(instanceName=box, portInfos=[info])
-        assert reaches(door.address, 22) is reached
-    double.put_ports(box, 22, 80)
+        assert reaches(door.address, 22, seconds) is reached
 
 
 def test_an_edit_of_the_firewall_disturbs_neither_open_connections_nor_new_ones(double, box, door):

@@ -89,6 +89,20 @@ def out(host):
 
 
 @pytest.fixture(scope="module")
+def find(host, out):
+    """What `find` names below a folder; what goes while it looks is no error: a deploy that was proven tidies up."""
+
+    def found(folder, *expression):
+        out("test", "-d", folder)
+        words = ["env", "LC_ALL=C", "find", f"{folder}/", *expression]
+        done = host.run(" ".join(["%s"] * len(words)), *words)
+        assert [line for line in done.stderr.splitlines() if "No such file or directory" not in line] == []
+        return done.stdout
+
+    return found
+
+
+@pytest.fixture(scope="module")
 def manifest(out):
     """The manifest of the current release, by the host's own copy of it."""
     return json.loads(out("cat", "/opt/jada-agent/current/manifest.json"))

@@ -33,8 +33,8 @@ def test_each_secret_is_there(host, out, name):
     assert host.file(f"{FOLDER}/{name}").is_file, f"{name} is missing: `fab secrets` gives it"
 
 
-def test_each_secret_is_for_root_only(out):
-    assert out("find", f"{FOLDER}/", "-type", "f", "(", "!", "-user", "root", "-o", "!", "-perm", "0600", ")") == ""
+def test_each_secret_is_for_root_only(find):
+    assert find(FOLDER, "-type", "f", "(", "!", "-user", "root", "-o", "!", "-perm", "0600", ")") == ""
 
 
 def test_nothing_else_is_among_the_secrets(out):
@@ -42,5 +42,5 @@ def test_nothing_else_is_among_the_secrets(out):
 
 
 @pytest.mark.parametrize("folder", ["/opt/jada-agent", "/opt/jada-agent/current/app", "/opt/jada-agent/current/etc"])
-def test_what_runs_belongs_to_root(out, folder):
-    assert out("find", f"{folder}/", "(", "!", "-user", "root", "-o", "-perm", "/022", "!", "-type", "l", ")") == ""
+def test_what_runs_belongs_to_root(find, folder):
+    assert find(folder, "(", "!", "-user", "root", "-o", "-perm", "/022", "!", "-type", "l", ")") == ""

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[2]
 LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
@@ -45,3 +46,8 @@ def test_no_room_holds_more_than_a_third_of_the_product():
         for room in LINTER["root_packages"]
     }
     assert [room for room, own in lines.items() if 3 * own > sum(lines.values())] == []
+
+
+def test_what_hypothesis_tries_depends_on_neither_chance_nor_time():
+    used = settings()
+    assert (used.derandomize, used.deadline, HealthCheck.too_slow in used.suppress_health_check) == (True, None, True)

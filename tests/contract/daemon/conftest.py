@@ -176,7 +176,7 @@ def make(site):
     with contextlib.ExitStack() as stack:
 
         def daemon(unproven=lambda: False, notify=None, **settings):
-            link = Link(Client(site.url, TOKEN, timeout_s=2, retries=0))
+            link = Link(Client(site.url, TOKEN, retries=0))
             return Daemon(
                 settings=Settings(dashboard_url=site.url, poll_seconds=1, **settings),
                 workspaces=Workspaces(site.state / "workspaces"),

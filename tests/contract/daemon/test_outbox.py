@@ -24,7 +24,7 @@ WORK = Workspaces(Path("/nonexistent"))
 
 
 def connect(url):
-    return Client(url, TOKEN, timeout_s=5, retries=0)
+    return Client(url, TOKEN, retries=0)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def host(site, tmp_path):
 
         def daemon(name):
             state = tmp_path / name
-            link = Link(Client(site.url, Secret("a-token"), timeout_s=5, retries=0))
+            link = Link(Client(site.url, Secret("a-token"), retries=0))
             workspaces = Workspaces(state / "workspaces")
             made = Daemon(
                 settings=Settings(dashboard_url=site.url, poll_seconds=1),

@@ -47,7 +47,7 @@ def test_a_deploy_of_one_host_hands_its_session_to_the_other_with_its_journal_an
     one.site.until(lambda: len(one.site.client.events(one.site.client.sessions(task.id)[0].id)) == 2)
     # As a deploy: it is asked to stop, and begins again under its new release once the other has gone on.
     before.terminate()
-    assert before.wait(20) == 0
+    assert before.wait(60) == 0
     assert one.site.gone(session)
     waits = two.site.client.task(task.id)
     assert (waits.state, waits.sessions_used) == (State.QUEUED, 1)

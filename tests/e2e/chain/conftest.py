@@ -34,6 +34,9 @@ class Chain:
     The operator is root, or the newcomer for whom it was made.
     """
 
+    limit_s = 280
+    """Of a command: a little less than a test has."""
+
     def __init__(self, site, told, newcomer=None):
         self.site, self.told, self.folder = site, told, environment.project(site)
         if newcomer:
@@ -43,9 +46,10 @@ class Chain:
             self.env, self._identity = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}, {}
         self._login, self._host = contextlib.ExitStack(), None
 
-    def run(self, *command, check=True, limit_s=280):
+    def run(self, *command, check=True, limit_s=None):
         done = subprocess.run(
-            command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=limit_s, check=False,
+            command, env=self.env, cwd=self.folder, capture_output=True, text=True, check=False,
+            timeout=limit_s or self.limit_s,
             **self._identity,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stdout + done.stderr
@@ -195,7 +199,7 @@ def demo(*options, before=None, newcomer=None, limit_s=900):
             yield chain
             chain.log_out()
         finally:
-            down = ended("down", 180)
+            down = ended("down", 600)
             assert down.returncode == 0, down.stderr
         assert traces(site) == found
 

@@ -31,8 +31,9 @@ def _appended(path, named, line="# by hand"):
 
 
 _PASSWORDS = (
-    "echo 'PasswordAuthentication yes' >/etc/ssh/sshd_config.d/00-y.conf; systemctl reload ssh; sleep 1.1;"
-    "rm /etc/ssh/sshd_config.d/00-y.conf"
+    "echo 'PasswordAuthentication yes' >/etc/ssh/sshd_config.d/00-y.conf; rm /run/sshd.pid; systemctl reload ssh;"
+    # It writes the file once it has read its settings; times of files have the kernel's ticks.
+    "timeout 60 sh -c 'until test -s /run/sshd.pid; do sleep 0.1; done'; sleep 0.1; rm /etc/ssh/sshd_config.d/00-y.conf"
 )
 
 CHANGES = {

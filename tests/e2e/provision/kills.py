@@ -61,7 +61,7 @@ def deploy_and_kill(cloud, source, progress, kill):
         return _kill_operator(cloud, source, lambda: _aim(cloud, before, kill))
     with connected(cloud.access(), 15) as box:
         said = []
-        errand = Errand(again=lambda: connected(cloud.access(), 5), again_s=90)
+        errand = Errand(again=lambda: connected(cloud.access(), 15), again_s=90)
         thread = threading.Thread(target=lambda: said.append(_outcome(box, source, progress, errand)), daemon=True)
         thread.start()
         _aim(cloud, before, kill)

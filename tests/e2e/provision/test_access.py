@@ -18,7 +18,7 @@ from wire.secret import Secret
 pytestmark = pytest.mark.root
 
 
-def _refusal(granted, timeout_s=5):
+def _refusal(granted, timeout_s=15):
     with pytest.raises(CommandError) as caught, connected(granted, timeout_s):
         pass
     return caught.value

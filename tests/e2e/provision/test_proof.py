@@ -188,6 +188,11 @@ def test_a_watched_release_gives_way_to_the_next_deploy(deployed, source, progre
     first = probed(deployed)
     assert (first.deploying, first.pending) == (True, first.current)
     assert not deploy(deployed, watched, progress)
+    # One that brings back something else ends the watch as well, and makes good for it.
+    deployed.run(["chmod", "644", "/home/jada/secrets/bookings_token"])
+    assert deploy(deployed, source, progress)
+    until_proven(deployed)
+    assert probed(deployed).proven[0] == first.current
     agent.write_text(agent.read_text() + "# and again\n")
     deploy(deployed, source, progress)
     until_proven(deployed)

@@ -6,16 +6,16 @@ from provision import desired
 from provision.commands.accept import take
 from provision.errors import CommandError
 from provision.release import plan
-from provision.release.deploy import deploy, prepare
+from provision.release.deploy import Builder, deploy, prepare
 from tests.e2e.provision.changes import CHANGES
 from tests.e2e.provision.host import until_proven
 
 pytestmark = pytest.mark.root
 
 
-def _said(box, source, progress, *, deep):
+def _said(box, source, progress, *, deep, builder=None):
     """What a plan says of a host; with `deep`, what verify looks at besides."""
-    made = prepare(box, source, progress).plan
+    made = prepare(box, source, progress, builder).plan
     said = {*plan.lines(made), *map(desired.described, made.differing)}
     if deep:
         seen = plan.read_probe(box.program("probe", plan.probe_request(deep=True)))
@@ -23,6 +23,7 @@ def _said(box, source, progress, *, deep):
     return said
 
 
+@pytest.mark.timeout(600, func_only=True)  # a whole plan for each of them
 def test_nothing_that_a_hand_changes_is_unseen_and_each_is_brought_back_or_undone(deployed, source, progress):
     assert prepare(deployed, source, progress).plan.differing == ()
     done = []
@@ -39,21 +40,22 @@ def test_nothing_that_a_hand_changes_is_unseen_and_each_is_brought_back_or_undon
         assert back == []
     finally:
         # Also after a failure: the host is that of all tests in this folder.
-        for change in reversed(done):
-            if change.undo:
-                deployed.run(["sh", "-c", change.undo])
+        # By one shell, which goes on after what fails: what is left then is said below.
+        undo = [change.undo for change in reversed(done) if change.undo]
+        deployed.run(["sh", "-c", "\n".join([*undo, "true"])])
         deploy(deployed, source, progress)
     assert [line for line in _said(deployed, source, progress, deep=True) if "nothing to do" not in line] == []
 
 
 def _unseen(box, source, progress, done):
     """Make all changes, each into `done`, and return those of which nothing was said: name → what was said instead."""
-    unseen = {}
-    before = {deep: _said(box, source, progress, deep=deep) for deep in (False, True)}
+    unseen, builder = {}, Builder(source)
+    before = {deep: _said(box, source, progress, deep=deep, builder=builder) for deep in (False, True)}
     for name, change in CHANGES.items():
-        box.run(["sh", "-c", change.do])
+        # Before it is done: also what fails halfway is undone.
         done.append(change)
-        said = _said(box, source, progress, deep=change.deep)
+        box.run(["sh", "-c", change.do])
+        said = _said(box, source, progress, deep=change.deep, builder=builder)
         if not [line for line in said - before[change.deep] if change.named in line]:
             unseen[name] = sorted(said - before[change.deep])
         before[change.deep] = said

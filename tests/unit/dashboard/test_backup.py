@@ -46,6 +46,12 @@ def names(state):
     return [path.name for path in copies(state / "backups")]
 
 
+def test_a_copy_that_is_taken_away_while_they_are_listed_is_left_out(backups, state):
+    made = backups.make()
+    (state / "backups" / "20200101T000000Z.db").symlink_to("gone")  # listed, and not there to be looked at
+    assert backups.listed() == [made]
+
+
 def test_one_is_made_each_night_and_those_too_old_go(backups, state, clock):
     for _ in range(3 * 24):
         backups.make_if_due()

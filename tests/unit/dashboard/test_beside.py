@@ -59,6 +59,13 @@ def test_a_pause_withholds_all_is_well_and_says_by_whom_and_since_when(queue, ho
     assert not queue.is_known_well()
 
 
+def test_what_is_resumed_while_it_is_looked_at_is_not_paused(host):
+    # As good as one that goes after it was listed: it is listed, and is not there.
+    (host / "paused" / WORKER).symlink_to("nowhere")
+    pause(host, SYNC)
+    assert set(Beside(host / "paused").paused()) == {SYNC}
+
+
 def test_what_is_paused_is_not_complained_of_and_has_its_time_after(queue, host, clock):
     well(queue, clock)
     pause(host, WORKER, SYNC)

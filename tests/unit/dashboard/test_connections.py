@@ -43,13 +43,13 @@ async def slow(scope, receive, send):
 
 
 @contextlib.contextmanager
-def serving(application, limits):
-    """Serve within `limits`; yields the port and the server."""
+def serving(application, limits, idle_s=60):
+    """Serve within `limits`; yields the port and the server. What had its answer may idle for so many seconds."""
     listener = server.listen("127.0.0.1", 0)
     # Clients connect at once and wait in the kernel's queue.
     listener.listen()
     settings = server.config(application, type("Limited", (Connection,), {"limits": limits}))
-    settings.timeout_keep_alive = 2  # the tests' patience is shorter
+    settings.timeout_keep_alive = idle_s
     running = server.Server(settings)
     thread = threading.Thread(target=running.run, args=([listener],))
     thread.start()
@@ -149,17 +149,18 @@ def dripped_until_closed(client, drop):
 
 @pytest.mark.process
 def test_a_body_at_a_good_pace_is_taken_however_long_it_lasts(app):
-    with serving(app, Limits(grace_s=0.5, pace=100)) as (port, _), connect(port, FORM) as client:
-        begun = time.monotonic()
-        while time.monotonic() < begun + 3:
-            client.sendall(bytes(100_000 // 30))
-            time.sleep(0.1)
-        client.close()
+    with serving(app, limits := Limits()) as (port, running), connect(port, FORM) as client:
+        one = only(running, Owes.BODY)
+        one.look(begun := one.age())
+        received = one._received
+        client.sendall(bytes(100_000))
+        until(lambda: one._received == received + 100_000)
+        assert not one.look(begun + limits.grace_s + 100_000 / limits.pace)
 
 
 @pytest.mark.process
 def test_what_idles_between_requests_is_closed(app):
-    with serving(app, Limits()) as (port, _), connect(port, GET) as client:
+    with serving(app, Limits(header_s=0.5), idle_s=2) as (port, _), connect(port, GET) as client:
         assert b'{"status":"ok"}' in rest(client)
 
 
@@ -172,14 +173,18 @@ def test_a_reader_that_stands_still_is_cut(app):
 
 
 @pytest.mark.process
-def test_a_reader_at_a_good_pace_gets_all(app):
-    with serving(huge, Limits(grace_s=1)) as (port, _), connect(port, GET) as client:
-        begun = time.monotonic()
-        read = 0
-        while time.monotonic() < begun + 3:
+def test_a_reader_at_a_good_pace_gets_all():
+    with serving(huge, limits := Limits()) as (port, running), connect(port, GET, small=True) as client:
+        one = only(running, Owes.READING)
+        one.look(begun := one.age())
+        unread, read = one.unread, 0
+        while one.unread > unread - HUGE // 4:
             read += len(client.recv(20_000))
-            time.sleep(0.05)
-        assert read + len(rest(client)) > HUGE
+        assert one.owes is Owes.READING
+        assert not one.look(begun + limits.grace_s + HUGE // 4 / limits.pace)
+        while read <= HUGE and (part := client.recv(1 << 20)):
+            read += len(part)
+        assert read > HUGE
 
 
 @pytest.mark.process
@@ -227,6 +232,13 @@ def test_where_all_are_at_work_a_new_one_is_refused(app):
     assert json.loads(body)["status"] == 503
 
 
+def only(running, owes):
+    """The server's only connection, once the other side owes this."""
+    until(lambda: [one.owes for one in running.server_state.connections] == [owes])
+    (one,) = running.server_state.connections
+    return one
+
+
 def until(condition):
     deadline = time.monotonic() + 30
     while not condition():
@@ -236,12 +248,11 @@ def until(condition):
 
 @pytest.mark.process
 def test_a_client_that_had_its_answer_may_be_silent_and_one_that_begins_another_request_may_not(app):
-    with serving(app, Limits(header_s=2)) as (port, running), connect(port, GET) as client:
+    with serving(app, Limits(header_s=0.5)) as (port, running), connect(port, GET) as client:
         answer = b""
         while not answer.endswith(b"}"):
             answer += client.recv(1000)
-        (one,) = running.server_state.connections
-        until(lambda: one.owes is Owes.NEXT)
+        one = only(running, Owes.NEXT)
         assert not one.look(one.age() + 60)
         client.sendall(HALF)
         assert rest(client) == b""
@@ -316,7 +327,7 @@ def test_requests_that_come_together_are_answered_one_after_the_other(app, token
     body = b'{"title":"x"}'
     post = b"POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n"
     post %= (token.reveal().encode(), len(body))
-    with serving(app, Limits()) as (port, _), connect(port, GET + post) as client:
+    with serving(app, Limits(), idle_s=2) as (port, _), connect(port, GET + post) as client:
         client.sendall(body + GET)
         assert re.findall(rb"HTTP/1.1 (\d+)", rest(client)) == [b"200", b"201", b"200"]
 

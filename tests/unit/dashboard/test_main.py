@@ -85,6 +85,7 @@ def test_systemds_watchdog_hears_of_it_while_it_lives_and_no_longer(start, tmp_p
         with pytest.raises(TimeoutError):
             drain(systemd)  # what it sent before it stood still
         process.send_signal(signal.SIGCONT)
+        systemd.settimeout(60)
         assert systemd.recv(100) == b"WATCHDOG=1"
 
 
@@ -112,6 +113,27 @@ def test_pages_that_stay_open_hold_no_end_up(start, path, client):
         assert process.wait(60) == 0
     # What uvicorn says when it must cut what did not end by itself.
     assert "exceeded" not in process.stderr.read()
+
+
+EARLY = """
+import asyncio, os, signal, socket, sys
+from pathlib import Path
+from starlette.applications import Starlette
+from dashboard import server
+run = asyncio.run
+def asked_to_end(main):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return run(main)
+asyncio.run = asked_to_end
+server.serve(Starlette(), [server.listen_locally(Path(sys.argv[1]))], lambda: print("its streams are ended"))
+"""
+
+
+def test_a_signal_before_uvicorn_listens_for_it_ends_the_dashboard(path):
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY, path], stdout=subprocess.PIPE, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "its streams are ended\n"
 
 
 def drain(receiver):

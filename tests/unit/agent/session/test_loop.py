@@ -468,7 +468,7 @@ ANSWERS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(ANSWERS, st.lists(st.integers(1, 60), max_size=6))
 def test_wherever_a_process_dies_every_call_gets_its_result_and_none_finished_runs_twice(lives, plan, deaths):
     """The scripted API refuses a conversation with a hole; here processes die behind any record."""

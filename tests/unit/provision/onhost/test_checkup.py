@@ -39,3 +39,12 @@ def test_the_token_tells_its_kind_and_age_and_nothing_else(tmp_path):
     assert "1//secret" not in str(caught.value)
     with pytest.raises(checkup.Unseen, match="there is no secret"):
         checkup._token(tmp_path / "gone.json")
+
+
+def test_lists_that_a_fetch_takes_away_meanwhile_count_no_more(tmp_path):
+    assert checkup.fetched_at(tmp_path) is None
+    for name, at in (("a_InRelease", 1000), ("b_Release", 2000)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (at, at))
+    (tmp_path / "c_InRelease").symlink_to("gone")  # listed, and not there to be looked at
+    assert checkup.fetched_at(tmp_path) == 2000.0

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from provision.onhost.errors import Unhealthy
-from provision.onhost.health import Look, Run, Times, require_healthy
+from provision.onhost.health import BLIND, Look, Run, Times, require_healthy
 
 UNIT = "jada-agent.service"
 WELL = Look({UNIT: Run("active", "one", 0)}, None)
@@ -75,3 +75,17 @@ def test_what_never_becomes_right_ends_after_the_limit_with_its_cause():
 def test_what_changes_for_ever_ends_after_the_limit():
     with pytest.raises(Unhealthy, match="within 60 s"):
         held(*[WELL, NOT_YET] * 100)
+
+
+def test_while_systemd_does_not_answer_nothing_is_known_and_the_span_begins_anew():
+    assert held(*[BLIND] * 3, WELL) >= 11
+    assert held(*[WELL] * 10, BLIND, WELL) >= 15
+    with pytest.raises(Unhealthy, match="systemd does not say"):
+        held(BLIND)
+
+
+def test_what_ended_while_systemd_did_not_answer_is_unhealthy():
+    with pytest.raises(Unhealthy, match="ended and was started again"):
+        held(WELL, BLIND, run(invocation="two"))
+    with pytest.raises(Unhealthy, match="is activating"):
+        held(BLIND, run(state="activating"))

@@ -1,8 +1,10 @@
 import grp
 import hashlib
+from pathlib import Path
 
 import pytest
 
+from provision.onhost import looks
 from provision.onhost.looks import see
 
 
@@ -50,3 +52,18 @@ def test_groups_that_the_login_user_lacks_are_reported_and_root_needs_none(monke
     assert [*_seen("login user's group", *groups).values()] == [False, False]
     monkeypatch.delenv("SUDO_USER")
     assert _seen("login user's group", groups[0]) == {groups[0]: True}
+
+
+def test_a_file_of_a_daemon_that_a_deploy_just_put_in_place_is_looked_at_by_its_own_name_only(tmp_path, monkeypatch):
+    lstat = Path.lstat
+    (tmp_path / "jada.conf").write_text("older")
+    (tmp_path / ".jada.conf.new").write_text("newer")
+
+    def late(path):
+        if path.suffix == ".new":
+            path.replace(tmp_path / "jada.conf")
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", late)
+    assert looks._changed([str(tmp_path), "/nowhere"]) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["jada.conf"]

@@ -32,6 +32,13 @@ def test_what_cannot_be_read_is_paused_all_the_same(pauses, tmp_path, content):
     assert pauses.all()[WORK[0]]["by"] == "?"
 
 
+def test_what_is_resumed_while_it_is_looked_at_is_not_paused(pauses, tmp_path):
+    pauses.begin(WORK, WORD)
+    # As good as one that goes after it was listed: it is listed, and is not there.
+    (tmp_path / "paused" / "gone.service").symlink_to("nowhere")
+    assert set(pauses.all()) == set(WORK)
+
+
 def test_a_restored_box_neither_works_nor_tells_nor_sends():
     assert set(UNITS) - {"jada-dashboard.service"} <= set(RESTORED)
     assert set(SERVICES) <= set(ALL)

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from provision import desired
-from provision.onhost import probe, whole
+from provision.onhost import probe, runs, whole
 from provision.release import plan
 
 pytestmark = pytest.mark.process
@@ -39,3 +39,15 @@ def test_a_release_that_an_installer_removes_meanwhile_is_left_out(tmp_path, mon
 
     monkeypatch.setattr(os, "walk", late)
     assert probe.releases(tmp_path).keys() == {"r2"}
+
+
+def test_a_release_that_is_proven_meanwhile_does_not_seem_to_be_left_unproven(tmp_path):
+    record = runs.Record(tmp_path)
+    record.begin("r1", "run1", {"restart": [], "healthy": [], "health": {}})
+
+    def ends_now():
+        record.prove("r1")
+        record.end()
+        return False
+
+    assert probe.standing(record, ends_now) == {"deploying": False, "pending": None, "proven": ["r1"]}

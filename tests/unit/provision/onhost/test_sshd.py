@@ -1,3 +1,6 @@
+import os
+import subprocess
+
 import pytest
 
 from provision.onhost import sshd
@@ -39,3 +42,35 @@ WEAK = "hmac-sha1,hmac-sha2-256,umac-64@openssh.com"
 )
 def test_what_was_to_be_taken_out_of_a_list_and_is_still_offered_is_named(offered, left):
     assert sshd.still_offered("macs hmac-sha1*,umac-64*", {"macs": offered}) == left
+
+
+@pytest.fixture
+def undoing(tmp_path):
+    """The program by which settings are taken back, and its files; sshd's reload says what is there by then."""
+    reload = tmp_path / "bin" / "systemctl"
+    reload.parent.mkdir()
+    reload.write_text(f"#!/bin/sh\nls {tmp_path} >{tmp_path}/seen\n")
+    reload.chmod(0o755)
+    files = {name: tmp_path / name for name in ("before", "path", "program", "taken_back")}
+    files["before"].write_text("old")
+    files["path"].write_text("new")
+    text = sshd.TAKE_BACK.format(**files)
+    files["program"].write_text(text)
+    return files, text, {**os.environ, "PATH": f"{reload.parent}:{os.environ['PATH']}"}
+
+
+@pytest.mark.process
+def test_a_login_that_comes_while_settings_are_taken_back_does_not_confirm_them(undoing):
+    files, _, env = undoing
+    subprocess.run(["sh", files["program"]], env=env, check=True)
+    assert files["path"].read_text() == "old"
+    seen = files["path"].with_name("seen").read_text().split()
+    assert ("taken_back" in seen, "program" in seen) == (True, False)
+
+
+@pytest.mark.process
+def test_settings_that_a_login_has_just_confirmed_are_not_taken_back(undoing):
+    files, text, env = undoing
+    files["program"].unlink()
+    subprocess.run(["sh"], input=text, env=env, text=True, capture_output=True, check=True)
+    assert (files["path"].read_text(), files["taken_back"].exists()) == ("new", False)

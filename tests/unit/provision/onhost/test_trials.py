@@ -6,6 +6,7 @@ import pytest
 
 from provision.onhost import trials
 from provision.onhost.errors import DeployRefused
+from provision.onhost.runs import Record
 from provision.release.bundle import FILES
 
 HOME = Path("/opt/jada-agent")
@@ -59,6 +60,19 @@ def test_the_walls_stay(queue):
     text = (FILES / "units" / trials.QUEUE).read_text().splitlines()
     walls = {line for line in text if line.startswith(("User=", "Protect", "Private", "System", "Memory", "LoadC"))}
     assert walls <= set(queue)
+
+
+def test_a_file_of_the_queue_that_its_dashboard_takes_away_meanwhile_has_no_size(tmp_path):
+    (tmp_path / "queue.db").write_bytes(b"12345")
+    (tmp_path / "queue.db-wal").symlink_to("gone")  # listed, and not there to be looked at
+    assert trials.size_of(tmp_path / "queue.db") == 5
+
+
+@pytest.mark.process
+def test_a_memory_of_the_sync_that_can_not_be_copied_says_nothing_of_a_release(tmp_path):
+    """This machine has none; on a host, a run of the sync may begin while it is copied."""
+    said = trials._compare_syncs(Record(tmp_path), "r2", "r1")
+    assert "the sync was not tried: its memory can't be copied now: cp: " in said
 
 
 def _compared(said, *runs):

@@ -1,6 +1,7 @@
 """When the installer believes that the queue is ready: the dashboard proves it, or a release from before says so."""
 
 import json
+import os
 import socket
 import threading
 
@@ -10,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.serve import running
-from provision.onhost import units
+from provision.onhost import runs, units
+from provision.onhost.health import Run
 
 
 def answering(path, status, body):
@@ -65,3 +67,40 @@ def test_a_release_without_a_socket_is_asked_at_its_port(tmp_path):
     with answering("/readyz", 200, {"status": "ready"}) as url:
         assert units.queue_problem(f"unix:{tmp_path}/none", url) is None
     assert f"unix:{tmp_path}/none" in units.queue_problem(f"unix:{tmp_path}/none", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def systemd(tmp_path, monkeypatch):
+    """Have systemctl say a text, as systemd would, whatever it is asked."""
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\ncat {tmp_path}/said\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return (tmp_path / "said").write_text
+
+
+@pytest.mark.process
+def test_units_run_as_systemd_says_and_while_it_says_nothing_that_is_not_known(systemd):
+    systemd("ActiveState=active\nInvocationID=one\nNRestarts=0\n\nActiveState=failed\nInvocationID=two\nNRestarts=3\n")
+    assert units.runs(["a", "b"]) == {"a": Run("active", "one", 0), "b": Run("failed", "two", 3)}
+    systemd("")  # on its error output: Transport endpoint is not connected
+    assert units.runs(["a", "b"]) is None
+    assert units.runs([]) == {}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("said", "active"), [("active", True), ("deactivating", True), ("inactive", False), ("", True)]
+)
+def test_a_deploy_is_at_work_until_systemd_says_that_it_is_not(systemd, said, active):
+    systemd(f"{said}\n")
+    assert runs.is_active() is active
+
+
+@pytest.mark.process
+def test_what_a_unit_said_just_now_is_in_the_journal_before_that_is_read(tmp_path, monkeypatch):
+    """journald takes what is said one after the other, and a unit that failed may have failed a moment ago."""
+    program = tmp_path / "journalctl"
+    program.write_text(f'#!/bin/sh\n[ "$1" = --sync ] && exec touch {tmp_path}/all\nls {tmp_path}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert "    all\n" in units.journal("jada-agent.service")
