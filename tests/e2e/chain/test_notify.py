@@ -88,7 +88,7 @@ def receiver(chain, tmp_path_factory):
         chain.host("systemctl restart jada-dashboard jada-notify")
         yield made
         chain.remove_secrets("notify_targets")
-        # Before: a host that watches what was deployed takes a restart by hand for a unit that does not stay up.
+        # Before: what is restarted while a host watches begins the watch anew, which is waited for.
         chain.host("systemctl restart jada-notify")
         chain.fab("deploy")
         chain.fab("attach")
