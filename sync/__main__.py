@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, now: Callable[[], datetime] = u
     if user := walls.needed(options.state, os.environ, os.geteuid()):
         program = [sys.executable, "-m", "sync", *(sys.argv[1:] if arguments is None else arguments)]
         walls.enter(program, Path(__file__).resolve().parents[1], options.state, user)
-    log.start("[port-sheet] %(message)s", sys.stderr if options.json else sys.stdout)
+    log.start("[port-sheet] %(message)s", sys.stderr if options.json else sys.stdout, through=(SyncFailed,))
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a line of its own, and none says what failed
     # systemd sets it for LoadCredential=; by hand it is a folder with the same files.
     secrets = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
@@ -122,11 +122,15 @@ def _run(settings: Settings, secrets: Path, options: argparse.Namespace) -> int:
         _log.info("%s; %s", outcome.cause, outcome.cure)
         _keep_report(report.elsewhere(started, options.now(), outcome), options)
         return Exit.IN_STEP
-    if isinstance(outcome, Done):
-        _print_done(outcome, settings)
-    code = _print_failure(outcome) if isinstance(outcome, SyncFailed) else Exit.IN_STEP
+    code = outcome.exit if isinstance(outcome, SyncFailed) else Exit.IN_STEP
     outage = away.Away(options.state / "dashboard-away", away.run_command)
-    reported = _report(outcome, settings, secrets, (started, options, outage))
+    try:
+        _print_failure(outcome) if isinstance(outcome, SyncFailed) else _print_done(outcome, settings)
+        reported = _report(outcome, settings, secrets, (started, options, outage))
+    except SyncFailed:
+        # The sheet is as it was proven to be: what was stopped only told of it.
+        _log.error("stopped before this run was reported to the dashboard")
+        reported = False
     return code if reported or code == Exit.IN_STEP else Exit.UNTOLD
 
 
@@ -144,8 +148,8 @@ def _attempt(
             except SyncFailed as failed:
                 _log.info("the sheet was last proven to be in step at %s", history.last_success() or "no time we know")
                 return failed
-    except Busy as busy:
-        return busy
+    except SyncFailed as failed:  # Busy; or stopped at its end, between two of the above
+        return failed
     except (sqlite3.Error, OSError) as error:
         return memory_failure(error, str(state))
     except Exception as error:  # noqa: BLE001 - no run fails silently: what was not foreseen is reported like the rest

@@ -22,9 +22,26 @@ class Printable(logging.Formatter):
         return printable(super().formatException(ei), keep_newlines=True)
 
 
-def start(form: str, stream: TextIO | None = None) -> None:
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes to a stream. `through` is what a signal's handler raises: by default it would be lost with a line that is
+    being written, and the program never end.
+    """
+
+    def __init__(self, stream: TextIO | None = None, through: tuple[type[Exception], ...] = ()) -> None:
+        super().__init__(stream)
+        self._through = through
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Let through what is not of the log."""
+        error = sys.exc_info()[1]
+        if isinstance(error, self._through):
+            raise error
+        super().handleError(record)
+
+
+def start(form: str, stream: TextIO | None = None, through: tuple[type[Exception], ...] = ()) -> None:
     """Log to a stream (stderr) from here on, each record as `form` says; an uncaught error is one of them."""
-    handler = logging.StreamHandler(stream)
+    handler = Lines(stream, through)
     handler.setFormatter(Printable(form))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     sys.excepthook = _log_uncaught

@@ -80,7 +80,8 @@ class Record:
 def is_active() -> bool:
     """Whether a deploy is at work, or watches what it deployed."""
     done = subprocess.run(["systemctl", "is-active", UNIT], capture_output=True, text=True, check=False)
-    return done.stdout.strip() in ("active", "activating", "deactivating", "reloading")
+    # It says nothing while systemd executes itself anew, as its upgrade has it do: nothing ends by that.
+    return done.stdout.strip() in ("active", "activating", "deactivating", "reloading", "")
 
 
 def _read(path: Path) -> Any:

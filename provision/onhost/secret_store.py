@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from provision.onhost import durable, found
+from provision.onhost import durable, found, units
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
@@ -48,12 +48,17 @@ def _write(path: Path, content: bytes) -> bool:
 
 
 def _restart(readers: Mapping[str, list[str]], changed: list[str]) -> list[str]:
-    """Restart the running units that hold a copy of what changed."""
-    units = [unit for unit in dict.fromkeys(unit for name in changed for unit in readers.get(name, [])) if _runs(unit)]
-    for unit in units:
+    """Restart the units that hold a copy of what changed."""
+    wanted = dict.fromkeys(unit for name in changed for unit in readers.get(name, []))
+    holding = [unit for unit in wanted if _holds_a_copy(unit)]
+    for unit in holding:
         subprocess.run(["systemctl", "restart", unit], capture_output=True, check=True)
-    return units
+    return holding
 
 
-def _runs(unit: str) -> bool:
-    return subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0
+def _holds_a_copy(unit: str) -> bool:
+    """Whether a unit runs, or is being started: it was given its copies before its program. One that waits to be
+    started again is given them then.
+    """
+    state = units.shown(unit, "ActiveState", "SubState")
+    return state.get("ActiveState") in ("active", "reloading", "activating") and state.get("SubState") != "auto-restart"

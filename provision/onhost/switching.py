@@ -8,7 +8,7 @@ from typing import Any
 from provision.onhost import durable, units, whole
 from provision.onhost.errors import Unhealthy
 from provision.onhost.events import Events
-from provision.onhost.health import Look, Times, require_healthy
+from provision.onhost.health import BLIND, Look, Times, require_healthy
 from provision.onhost.pauses import Pauses
 from provision.onhost.runs import Record
 
@@ -56,7 +56,8 @@ def looker(record: Record, pending: dict[str, Any]) -> Callable[[], Look]:
             wrong = units.poll_problem(release)
         # At each look: a user may pause a unit meanwhile, and resume it.
         paused = Pauses(record.home / "paused").all()
-        return Look(units.runs([unit for unit in pending["healthy"] if unit in known and unit not in paused]), wrong)
+        runs = units.runs([unit for unit in pending["healthy"] if unit in known and unit not in paused])
+        return BLIND if runs is None else Look(runs, wrong)
 
     return look
 

@@ -45,11 +45,14 @@ def stop(unit: str) -> None:
     subprocess.run(["systemctl", "stop", unit], capture_output=True, check=False)
 
 
-def runs(names: list[str]) -> dict[str, Run]:
-    """Return how each unit runs now."""
-    states = {name: shown(name, "ActiveState", "InvocationID", "NRestarts") for name in names}
+def runs(names: list[str]) -> dict[str, Run] | None:
+    """Return how each unit runs now; None where systemd does not say it of one."""
+    # Without a name, systemctl would show systemd itself.
+    states = shown_all(names, ("ActiveState", "InvocationID", "NRestarts", "Job")) if names else {}
+    if not all(state["ActiveState"] for state in states.values()):
+        return None
     return {
-        name: Run(state.get("ActiveState", "unknown"), state.get("InvocationID", ""), int(state.get("NRestarts") or 0))
+        name: Run(state["ActiveState"], state["InvocationID"], int(state["NRestarts"] or 0), bool(state["Job"]))
         for name, state in states.items()
     }
 

@@ -59,6 +59,7 @@ def test_the_second_run_wrote_nothing(chain):
         assert SyncOutcome.UNCHANGED in [run.outcome for run in client.sync_runs()]
 
 
+@pytest.mark.usefixtures("no_cron")
 def test_an_operator_sees_what_would_land_what_would_be_written_and_what_was(chain):
     """All three run on the host within the unit's walls, by the settings as they are here."""
     first = json.loads(chain.fab("sync-source", "--count", "1", "--json").stdout)[0]

@@ -118,6 +118,18 @@ def test_a_run_that_is_stopped_says_so_and_when_the_last_good_one_was(filled):
     assert filled.report().error == "stopped"
 
 
+def test_a_run_that_is_stopped_while_it_waits_to_report_a_sheet_in_step_is_no_failure(filled):
+    filled.configure(dashboard_url="http://127.0.0.1:9", report_again_s=300)
+    (filled.folder / "secrets" / "notify_targets").write_text("mail = mailtos://nobody")
+    process = filled.start()
+    said = iter(process.stdout.readline, "")
+    assert any("the dashboard did not take this run's report" in line for line in said)
+    process.terminate()
+    rest, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert "stopped before this run was reported" in rest
+
+
 def test_settings_that_are_wrong_are_reported_by_the_name_of_their_key(town):
     town.configure(edits="drop")
     assert "sync.edits" in town.fails("settings_wrong").stderr

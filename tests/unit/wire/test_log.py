@@ -1,5 +1,6 @@
 """No text of others forges a line of the log."""
 
+import io
 import logging
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wire.log import Printable
+from wire.log import Lines, Printable
 
 FORGED = "a title\x0aINFO session A: exit 0\x1b[2K\u202etxt\x9b"
 
@@ -28,6 +29,29 @@ def test_a_traceback_keeps_its_lines_and_nothing_else():
     text = formatted("broken", exc_info=(caught.type, caught.value, caught.tb))
     assert text.startswith("INFO broken\nTraceback (most recent call last):\n")
     assert r"exit 0\x1b[2K\u202etxt\x9b" in text
+
+
+class Stopped(Exception):
+    """What a signal's handler raises."""
+
+
+class Broken(io.StringIO):
+    """A stream in whose writing something happens."""
+
+    def __init__(self, error):
+        super().__init__()
+        self._error = error
+
+    def write(self, _text):
+        raise self._error
+
+
+def test_a_signal_that_comes_while_a_line_is_written_is_not_lost_with_it(capsys):
+    record = logging.LogRecord("sync", logging.INFO, "", 0, "a line", (), None)
+    with pytest.raises(Stopped):
+        Lines(Broken(Stopped()), (Stopped,)).handle(record)
+    Lines(Broken(BrokenPipeError()), (Stopped,)).handle(record)
+    assert "BrokenPipeError" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("program", ["agent", "dashboard", "sync"])

@@ -32,7 +32,7 @@ def _release(home, name):
     (folder / "units" / "a.service").touch()
     (venv / "bin").mkdir(parents=True, exist_ok=True)
     (venv / "bin" / "python").touch()
-    (venv / whole.MARK).write_text(whole.listing(venv))
+    (venv / whole.MARK).write_bytes(whole.mark(venv))
     durable.link(folder / "venv", str(venv))
     (folder / "a").write_text(name)
     manifest = {"lock": "lock", "units": {}, "files": {"a": hashlib.sha256(name.encode()).hexdigest()}}

@@ -1,4 +1,5 @@
 import base64
+import os
 
 import pytest
 
@@ -54,3 +55,31 @@ def test_a_secret_that_is_being_written_is_not_held_yet(folder):
     secret_store.main(_order(folder, {"token": "value\n"}))
     (folder / ".key.new").write_text("hal")
     assert secret_store.held(folder) == ["token"]
+
+
+SYSTEMCTL = """#!/bin/sh
+[ "$1" = restart ] && echo "$2" >>{folder}/restarted && exit
+printf 'ActiveState=%s\\nSubState=%s\\n' $(cat {folder}/state)
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "restarted"),
+    [
+        ("active running", True),
+        ("activating start", True),
+        ("activating auto-restart", False),
+        ("failed failed", False),
+        ("inactive dead", False),
+    ],
+)
+def test_a_unit_that_was_given_the_older_copy_is_restarted_also_while_it_starts(
+    folder, tmp_path, monkeypatch, state, restarted
+):
+    (tmp_path / "state").write_text(state)
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.format(folder=tmp_path))
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    order = {**_order(folder, {"token": "value\n"}), "readers": {"token": ["jada-agent.service"]}}
+    assert secret_store.main(order)["restarted"] == (["jada-agent.service"] if restarted else [])
+    assert (tmp_path / "restarted").exists() is restarted

@@ -47,7 +47,7 @@ def venv(tmp_path):
     folder = tmp_path / "venvs" / "lock"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").write_text("a program")
-    (folder / whole.MARK).write_text(whole.listing(folder))
+    (folder / whole.MARK).write_bytes(whole.mark(folder))
     return folder
 
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.serve import running
-from provision.onhost import units
+from provision.onhost import runs, units
+from provision.onhost.health import Run
 
 
 def answering(path, status, body):
@@ -66,6 +67,35 @@ def test_a_release_without_a_socket_is_asked_at_its_port(tmp_path):
     with answering("/readyz", 200, {"status": "ready"}) as url:
         assert units.queue_problem(f"unix:{tmp_path}/none", url) is None
     assert f"unix:{tmp_path}/none" in units.queue_problem(f"unix:{tmp_path}/none", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def systemd(tmp_path, monkeypatch):
+    """Have systemctl say a text, as systemd would, whatever it is asked."""
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\ncat {tmp_path}/said\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return (tmp_path / "said").write_text
+
+
+@pytest.mark.process
+def test_units_run_as_systemd_says_and_while_it_says_nothing_that_is_not_known(systemd):
+    systemd(
+        "ActiveState=active\nInvocationID=one\nNRestarts=0\nJob=\n\nActiveState=failed\nInvocationID=two\nNRestarts=3\nJob=185\n"
+    )
+    assert units.runs(["a", "b"]) == {"a": Run("active", "one", 0), "b": Run("failed", "two", 3, job=True)}
+    systemd("")  # on its error output: Transport endpoint is not connected
+    assert units.runs(["a", "b"]) is None
+    assert units.runs([]) == {}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("said", "active"), [("active", True), ("deactivating", True), ("inactive", False), ("", True)]
+)
+def test_a_deploy_is_at_work_until_systemd_says_that_it_is_not(systemd, said, active):
+    systemd(f"{said}\n")
+    assert runs.is_active() is active
 
 
 @pytest.mark.process
