@@ -38,7 +38,7 @@ class Backups:
         with self._one_at_a_time:
             now = self._clock()
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            path = self._folder / now.strftime(_NAME)
+            path = _free(self._folder, now)
             self._store.back_up(path)
             self._prune(self._folder, now)
         return _described(path)
@@ -71,6 +71,13 @@ class Backups:
             if now - _made_at(path) > timedelta(days=self._settings.backup_days):
                 path.unlink(missing_ok=True)
         sync_folder(folder)
+
+
+def _free(folder: Path, now: datetime) -> Path:
+    """Return a copy's name that none has: of two in one second each is its maker's, who may remove it."""
+    while (path := folder / now.strftime(_NAME)).exists():
+        now += timedelta(seconds=1)
+    return path
 
 
 def copies(folder: Path) -> list[Path]:

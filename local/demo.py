@@ -308,7 +308,7 @@ def _dashboard(site: Site, env: dict[str, str], operator: Account | None, host: 
         place = environment.project(site)
         with subprocess.Popen(command, env=env, cwd=place, stdout=log, stderr=log, **identity) as tunnel:
             try:
-                opened = wait_until(lambda: _healthy(client) or tunnel.poll() is not None, 30)
+                opened = wait_until(lambda: _healthy(client) or tunnel.poll() is not None, 120)
                 if not opened or tunnel.poll() is not None:
                     raise StepFailed(f"no tunnel to the dashboard; its log: {log.name}")
                 yield client

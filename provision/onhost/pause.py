@@ -51,17 +51,20 @@ def _resume(pauses: Pauses, url: str, seconds: float, limit: float) -> dict[str,
     before = pauses.all()
     if UNFINISHED.exists():
         return {"paused": before, "refused": "a restore was cut off: it holds half of one queue and half of another"}
-    pauses.end(before)
     record = Record()
     release = record.current()
     if release is None:
+        pauses.end(before)
         return {"paused": {}, "started": []}
     known = switching.known_units(record, release)
     services = [unit for unit in (QUEUE, WORKER, SENDER) if unit in known]
     started = [unit for unit in services if unit in before]
     pending = {"release": release, "healthy": services, "health": {"url": url}}
+    pauses.end(unit for unit in before if unit not in started)
     try:
         for unit in started:
+            # Right before its start: an installer that watches takes what rests and is not paused for what fell.
+            pauses.end([unit])
             units.restart(unit)
         require_healthy(switching.looker(record, pending), set(started), seconds, limit, TIMES)
     except Unhealthy as error:

@@ -11,6 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from provision.onhost import durable, units, whole
@@ -85,17 +86,27 @@ def _compare_syncs(record: Record, release: str, current: str) -> str | None:
     if not _sync_is_idle():
         return "the sync was not tried: a run of it is under way"
     try:
-        if _dry_run(record, current) is not None:
-            return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
-        failed = _dry_run(record, release)
+        return compared(release, current, partial(_dry_run, record), _last_run)
     except subprocess.CalledProcessError as error:
         # Cron, or an operator, began a run since.
         why = error.stderr.decode(errors="replace").strip()
         return f"the sync was not tried: its memory can't be copied now: {why}"
-    if failed is not None:
-        cause = f"the sync's dry run passes with release {current} and fails with {release}"
-        raise DeployRefused(f"{cause}; its journal ends:\n{failed}")
-    return None
+
+
+def compared(
+    release: str, current: str, dry_run: Callable[[str], str | None], run: Callable[[], str | None]
+) -> str | None:
+    """The same, by a dry run of each release; `run` is the sync's own last run."""
+    before = run()
+    if dry_run(current) is not None:
+        return f"the sync's dry run fails with release {current} as well: it says nothing of {release}"
+    if (failed := dry_run(release)) is None:
+        return None
+    if run() != before:
+        # What was copied may be half of what it wrote.
+        return f"a run of the sync began beside its dry run, which says nothing of release {release}: {failed}"
+    cause = f"the sync's dry run passes with release {current} and fails with {release}"
+    raise DeployRefused(f"{cause}; its journal ends:\n{failed}")
 
 
 def try_queue(record: Record, events: Events, release: str, before: str | None) -> None:
@@ -145,6 +156,10 @@ def _sync_is_idle() -> bool:
             return False
         time.sleep(0.5)
     return True
+
+
+def _last_run() -> str | None:
+    return units.shown(SYNC, "InvocationID").get("InvocationID")
 
 
 def _dry_run(record: Record, release: str) -> str | None:

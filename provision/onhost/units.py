@@ -48,11 +48,11 @@ def stop(unit: str) -> None:
 def runs(names: list[str]) -> dict[str, Run] | None:
     """Return how each unit runs now; None where systemd does not say it of one."""
     # Without a name, systemctl would show systemd itself.
-    states = shown_all(names, ("ActiveState", "InvocationID", "NRestarts")) if names else {}
+    states = shown_all(names, ("ActiveState", "InvocationID", "NRestarts", "Job")) if names else {}
     if not all(state["ActiveState"] for state in states.values()):
         return None
     return {
-        name: Run(state["ActiveState"], state["InvocationID"], int(state["NRestarts"] or 0))
+        name: Run(state["ActiveState"], state["InvocationID"], int(state["NRestarts"] or 0), bool(state["Job"]))
         for name, state in states.items()
     }
 

@@ -213,12 +213,12 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
         ) from error
     except OSError as error:
         raise CommandError(
-            f"{who} does not answer on port {access.port} within {timeout_s:g} s: {error or 'no answer'}",
+            f"{who} does not answer on port {access.port} within {timeout_s:g} s: {str(error) or 'no answer'}",
             "is your address in the firewall's CIDRs (pulumi config), and has the host finished booting?",
         ) from error
     except (paramiko.SSHException, EOFError) as error:
-        # An EOFError says nothing: the host ended the connection before it was open, as one that goes down does.
+        # An EOFError says nothing: of a host that goes down, or of one that agrees upon no keys in paramiko's 15 s.
         raise CommandError(
-            f"{who}: SSH failed: {error or 'the host ended the connection'}",
+            f"{who}: SSH failed: {str(error) or 'the connection ended before it was open'}",
             "does it start or stop just now? Then again; else: does sshd run there, with keys that Lightsail has seen?",
         ) from error

@@ -31,7 +31,7 @@ HARDENED = (
 )
 WEAK = ("macs-hmac-sha1", "macs-umac-64", "kexalgorithms-nistp", "hostkeyalgorithms-ecdsa")
 DATAGRAMS = "import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind((str(), 5399)); time.sleep(999)"
-LARGE = "import anthropic, time; kept = bytearray(40 << 20); time.sleep(999)"
+LARGE = "import time; kept = bytearray([1]) * (40 << 20); import anthropic; time.sleep(999)"
 """A worker that imports the client of the Messages API, and holds memory."""
 
 
@@ -58,11 +58,12 @@ def _aside(path: str, *fails: str) -> Breakage:
     return Breakage(f"mv {path} {path}.aside", f"mv {path}.aside {path}", fails)
 
 
-def _drop_in(unit: str, lines: str, *fails: str) -> Breakage:
-    """A unit that a hand changed and started anew."""
+def _drop_in(unit: str, lines: str, seen_by: str, *fails: str) -> Breakage:
+    """A unit that a hand changed and started anew, and is waited for; nobody tells its watchdog that it lives."""
     folder = f"{UNITS}/{unit}.d"
     began = f"systemctl daemon-reload && systemctl restart {unit}"
-    do = f"mkdir -p {folder} && printf '[Service]\\n{lines}\\n' >{folder}/x.conf && {began}"
+    do = f"mkdir -p {folder} && printf '[Service]\\nWatchdogSec=0\\n{lines}\\n' >{folder}/x.conf && {began}"
+    do = f"{do} && until {seen_by}; do sleep 0.1; done"
     return Breakage(do, f"rm {folder}/x.conf && {began}", (f"test_no_unit_was_changed_by_hand[{unit}]", *fails))
 
 
@@ -165,6 +166,7 @@ RUNNING = {
     "a worker with the API's client in it": _drop_in(
         "jada-agent.service",
         f'Type=simple\\nExecStart=\\nExecStart={CURRENT}/venv/bin/python -c "{LARGE}"',
+        "grep -q jiter /proc/$(systemctl show -P MainPID jada-agent)/maps",
         "test_the_idle_daemon_is_small",
         "test_the_daemon_never_imports_the_api_client",
     ),
@@ -172,6 +174,7 @@ RUNNING = {
         "jada-notify.service",
         "Type=simple\\nUser=root\\nEnvironment=X_TOKEN=1\\nIPAddressDeny=\\nRestrictAddressFamilies=\\nExecStart=\\n"
         f"ExecStart={CURRENT}/venv/bin/python -m http.server --bind 127.0.0.1 8098",
+        "ss -Hltn | grep -q :8098",
         "test_services_run_as_their_users_from_a_release_that_is_there[jada-notify.service",
         "test_no_secret_is_in_a_services_environment",
         "test_no_service_listens_on_a_port_but_the_one_for_other_hosts",

@@ -23,7 +23,7 @@ from local.steps import Steps
 from local.temporary import temporary_site
 from provision.progress import Progress
 from provision.target import load_target
-from wire.client import Client, Unreachable
+from wire.client import Client, RequestRefused, Unreachable
 
 LOCAL = [sys.executable, "-m", "local"]
 
@@ -46,9 +46,10 @@ class Chain:
             self.env, self._identity = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}, {}
         self._login, self._host = contextlib.ExitStack(), None
 
-    def run(self, *command, check=True):
+    def run(self, *command, check=True, limit_s=None):
         done = subprocess.run(
-            command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=self.limit_s, check=False,
+            command, env=self.env, cwd=self.folder, capture_output=True, text=True, check=False,
+            timeout=limit_s or self.limit_s,
             **self._identity,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stdout + done.stderr
@@ -97,7 +98,7 @@ class Chain:
             os.chown(folder, self._identity.get("user", -1), -1)
             with subprocess.Popen(command, env=env, cwd=self.folder, **said) as process:
                 try:
-                    assert wait_until(lambda: _healthy(client), 120)
+                    assert wait_until(lambda: is_ready(client), 120)
                     yield Tunnel(client, port, process.stdout)
                 finally:
                     process.terminate()
@@ -116,11 +117,11 @@ class Tunnel:
         return next(found[0] for line in self.said if (found := re.search(r"http://jada-local\.localhost:\S+", line)))
 
 
-def _healthy(client):
-    try:
+def is_ready(client):
+    """Whether the queue answers, and was just written and read back."""
+    with contextlib.suppress(Unreachable, RequestRefused):
         return client.ready().status == "ready"
-    except Unreachable:
-        return False
+    return False
 
 
 def traces(site):
@@ -212,9 +213,16 @@ def _killed_halfway(site, local):
     return first.pid, second
 
 
+REST = """
+systemctl stop cron
+while pgrep -x cron || systemctl list-jobs --no-legend | grep -E 'port-sheet-sync|jada-backup'; do sleep 0.1; done
+"""
+"""Cron stops, and what it began has ended: its children go on without it, and start a unit that they don't wait for."""
+
+
 @pytest.fixture
 def no_cron(chain):
     """Cron stands still: on the half hour its own run of the sync would come between two steps of a test."""
-    chain.host("systemctl stop cron")
+    chain.host(REST)
     yield
     chain.host("systemctl start cron")

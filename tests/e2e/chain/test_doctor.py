@@ -132,6 +132,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.usefixtures("no_cron")
 @pytest.mark.parametrize("name", BROKEN)
 def test_with_a_thing_broken_its_row_is_a_fault_with_cause_and_cure(chain, told, name):
     with BROKEN[name](chain, told):

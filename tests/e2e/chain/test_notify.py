@@ -17,7 +17,8 @@ import pytest
 from dashboard.outgoing import LONGEST_PAUSE_S
 from local.demo import ANSWER, TASKS
 from local.process import wait_until
-from wire.client import RequestRefused, Unreachable
+from tests.e2e.chain.conftest import is_ready
+from wire.client import RequestRefused
 from wire.types import File, NewTask, Reply, State
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
@@ -25,6 +26,7 @@ PORT = 8710
 MINUTE, HOUR = 60, 3600
 HOUR_IS_REAL = os.environ.get("JADA_HOUR") == "real"
 SECRETS = "/home/jada/secrets"
+STATE, KEPT = "/var/lib/jada-dashboard", "/root/kept-state"
 
 
 class Receiver:
@@ -55,7 +57,9 @@ class Receiver:
             self.start()
 
     def answers(self, what):
-        (self.folder / "answer").write_text(str(what))
+        half = self.folder / "answer.half"
+        half.write_text(str(what))
+        half.replace(self.folder / "answer")  # never read while it is empty
 
     def got(self, word=""):
         path = self.folder / "got"
@@ -84,7 +88,7 @@ def receiver(chain, tmp_path_factory):
         chain.host("systemctl restart jada-dashboard jada-notify")
         yield made
         chain.remove_secrets("notify_targets")
-        # Before: a host that watches what was deployed takes a restart by hand for a unit that does not stay up.
+        # Before: what is restarted while a host watches begins the watch anew, which is waited for.
         chain.host("systemctl restart jada-notify")
         chain.fab("deploy")
         chain.fab("attach")
@@ -139,7 +143,7 @@ def ended(chain, client):
     tasks = []
 
     def end(word, *exits):
-        tasks.extend(client.add_task(NewTask(title=f"The worker's place {n}")) for n, _ in enumerate(exits))
+        tasks.extend(client.add_task(NewTask(title=f"The worker's place {n}", priority=9)) for n, _ in enumerate(exits))
         chain.as_user("jada", ENDS.format(exits=exits, word=word))
 
     chain.host("systemctl stop jada-agent")
@@ -259,14 +263,32 @@ def test_a_dashboard_that_is_away_is_reported_by_the_sync(chain, receiver):
 
 
 def test_a_service_that_dies_again_and_again_is_reported_and_still_tried(chain, receiver):
+    """Also one whose tries are used up while the report is still on its way: that calls for no second one."""
+    receiver.answers("drip")
     folder = "/run/systemd/system/jada-agent.service.d"
     # The pause is the unit's own matter: what is reported is that its tries are used up.
     lines = r"[Service]\nExecStart=\nExecStart=/bin/false\nRestartSec=100ms\n"
     broken = f'printf "{lines}" > {folder}/broken.conf'
     chain.host(f"mkdir -p {folder}; {broken}; systemctl daemon-reload; systemctl restart jada-agent", check=False)
     receiver.waits_for("Failed: jada-agent.service", seconds=2 * MINUTE)
+    failed = "systemctl is-failed jada-agent"
+    assert wait_until(lambda: chain.host(failed, check=False).strip() == "failed", MINUTE)
     chain.host(f"rm -r {folder}; systemctl daemon-reload")
+    receiver.answers(200)
     assert wait_until(lambda: chain.host("systemctl is-active jada-agent", check=False).strip() == "active", 60, 1)
+
+
+def test_a_queue_that_is_gone_is_reported_and_no_start_is_tried_over_it(chain, receiver):
+    began, queue = int(time.time()), f"{STATE}/queue.db"
+    chain.host(f"systemctl stop jada-dashboard; mv {queue} {queue}.aside; systemctl start jada-dashboard", check=False)
+    receiver.waits_for("Failed: jada-dashboard.service")
+    reporter = "systemctl is-active jada-failed@jada-dashboard.service.service"
+    assert wait_until(lambda: chain.host(reporter, check=False).strip() == "inactive", MINUTE)
+    starts = f"journalctl --sync && journalctl -u jada-dashboard --since @{began} -o cat | grep -c ^Starting"
+    seen = chain.host(f"{starts}; systemctl show -P ExecMainStatus jada-dashboard").split()
+    chain.host(f"mv {queue}.aside {queue}; systemctl reset-failed jada-dashboard")
+    chain.host("systemctl start jada-dashboard; systemctl restart jada-notify")  # which asks less often by now
+    assert seen == ["1", "78"]
 
 
 def test_a_kill_while_the_receiver_drips_repeats_that_message_under_its_id_and_a_restart_repeats_none(
@@ -288,9 +310,6 @@ def test_a_kill_while_the_receiver_drips_repeats_that_message_under_its_id_and_a
     assert receiver.got(word) == rows
 
 
-STATE, KEPT = "/var/lib/jada-dashboard", "/root/kept-state"
-
-
 @pytest.fixture
 def small_disk(chain, client):
     """The host's queue on a file system of 96 MB, inside the host's own mounts; what it holds then is put back."""
@@ -304,13 +323,6 @@ def small_disk(chain, client):
     chain.host(f"umount {STATE}; rm -rf {STATE}/*; {copy} {KEPT}/* {STATE}/; rm -r {KEPT}")
     chain.host("systemctl start jada-dashboard")
     assert wait_until(lambda: is_ready(client), MINUTE)
-
-
-def is_ready(client):
-    """Whether the queue answers, and was just written and read back."""
-    with contextlib.suppress(Unreachable, RequestRefused):
-        return client.ready().status == "ready"
-    return False
 
 
 def test_a_full_disk_takes_nothing_more_loses_nothing_and_is_reported_within_a_minute(

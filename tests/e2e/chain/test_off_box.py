@@ -65,7 +65,7 @@ def alarm(client):
 
 # Two deploys and three backups; a machine under load takes minutes for them.
 @pytest.mark.timeout(600, func_only=True)
-def test_it_arrives_whole_and_a_failure_is_an_alarm_until_the_next_one_arrives(chain, target):
+def test_it_arrives_whole_and_a_failure_is_an_alarm_until_the_next_one_arrives(chain, target, no_cron):
     word = night(chain)
     assert word["failed"] == ""
     kept = chain.host(f"cat /home/keeper/kept/{word['name']} | base64 -w0")

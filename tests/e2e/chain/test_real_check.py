@@ -40,7 +40,7 @@ def transcripts(chain):
 
 @pytest.mark.timeout(600)  # a whole demo's steps, and where this test runs by itself the demo before it
 def test_a_box_is_made_proven_given_work_and_destroyed_with_its_bill(chain, transcripts):
-    done = chain.run(*command(chain, "--yes", "yes"))
+    done = chain.run(*command(chain, "--yes", "yes"), limit_s=580)
     (file,) = transcripts()
     text = file.read_text()
     assert f"jada: the transcript is {file}" in done.stdout

@@ -59,6 +59,7 @@ def test_the_second_run_wrote_nothing(chain):
         assert SyncOutcome.UNCHANGED in [run.outcome for run in client.sync_runs()]
 
 
+@pytest.mark.usefixtures("no_cron")
 def test_an_operator_sees_what_would_land_what_would_be_written_and_what_was(chain):
     """All three run on the host within the unit's walls, by the settings as they are here."""
     first = json.loads(chain.fab("sync-source", "--count", "1", "--json").stdout)[0]
@@ -74,7 +75,7 @@ def test_a_revoked_token_is_reported_and_mended(chain):
     daemon = chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic")
     google(chain, "POST", "/_local/tokens/revoke", json={})
     assert run_sync(chain, check=False) != 0
-    told = chain.host("journalctl -u port-sheet-sync -n 20 -o cat")
+    told = chain.host("journalctl --sync && journalctl -u port-sheet-sync -n 20 -o cat")
     assert "invalid_grant" in told
     assert "fab reauth" in told
     assert chain.host("systemctl show jada-agent -p MainPID -p ActiveEnterTimestampMonotonic") == daemon

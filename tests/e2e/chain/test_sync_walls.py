@@ -9,7 +9,7 @@ from tests.e2e.chain.test_notify import SECRETS, receiver  # noqa: F401 - a fixt
 from tests.e2e.chain.test_sync import alarms, google
 from wire.types import SyncOutcome
 
-pytestmark = [pytest.mark.root, pytest.mark.chain]
+pytestmark = [pytest.mark.root, pytest.mark.chain, pytest.mark.usefixtures("no_cron")]
 PROGRAM = "/usr/local/bin/bookings"
 DROP_IN = "/run/systemd/system/port-sheet-sync.service.d"
 READS = """#!/usr/bin/python3

@@ -38,8 +38,12 @@ apt-get update -o Dir::Etc::sourcelist={LIST} -o Dir::Etc::sourceparts=- -o APT:
 @pytest.fixture
 def published(chain):
     """An older version of a package is installed, and a newer one is in a repository of Debian's security team."""
+    # At an hour of its own choice each of them would have apt's locks.
+    timers = "apt-daily.timer apt-daily-upgrade.timer"
+    chain.host(f"systemctl stop {timers} apt-daily.service apt-daily-upgrade.service")
     chain.host(PUBLISHED)
     yield
+    chain.host(f"systemctl start {timers}")
     chain.host(f"dpkg --purge jada-proof; rm -r {LIST} {FOLDER} /var/lib/apt/lists/*srv_security*", check=False)
 
 

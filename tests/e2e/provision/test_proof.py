@@ -95,6 +95,9 @@ def test_a_worker_whose_poll_is_not_answered_is_never_called_deployed(deployed, 
 def test_a_detached_deploy_is_followed_to_its_proof(deployed, source, progress, agent):
     agent.write_text(agent.read_text() + "# detached\n")
     assert "fab attach" in deploy(deployed, source, progress, Errand(detach=True))
+    follow(deployed, None, progress, Errand(), until_deployed=True)
+    # As `fab secrets` does it: what an operator restarts has not fallen.
+    deployed.run(["systemctl", "restart", "jada-agent.service"])
     assert follow(deployed, None, progress, Errand(), until_deployed=False).endswith("is proven")
     assert probed(deployed).pending is None
     assert not deploy(deployed, source, progress)

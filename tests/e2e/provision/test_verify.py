@@ -35,7 +35,7 @@ def test_a_changed_secret_restarts_only_its_readers_and_is_nowhere_to_be_read(cl
     assert answer["restarted"] == ["jada-agent.service"]
     assert canary not in str(answer)
     # Nor in the journal (sudo writes command lines there), nor in any process's command line or environment.
-    search = f"journalctl --no-pager | grep -c {canary[:-1]}[{canary[-1]}] || true"
+    search = f"journalctl --sync; journalctl --no-pager | grep -c {canary[:-1]}[{canary[-1]}] || true"
     assert deployed.run(["sh", "-c", search]) == b"0\n"
     assert (
         deployed.run(["sh", "-c", f"cat /proc/[0-9]*/environ | grep -ac {canary[:-1]}[{canary[-1]}] || true"]) == b"0\n"

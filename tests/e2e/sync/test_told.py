@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from local.process import wait_until
+
 
 @pytest.mark.parametrize(
     ("where", "fault", "code"),
@@ -67,8 +69,8 @@ def test_the_story_of_a_booking_is_reported(filled):
 def test_two_runs_at_once_are_no_failure_to_be_reported(filled):
     filled.fault(filled.google, on="sheets", hold=True)
     first = filled.start()
-    while not filled.watched.calls:
-        assert first.poll() is None
+    assert wait_until(lambda: filled.watched.calls or first.poll() is not None, 60)
+    assert first.poll() is None
     assert filled.run().returncode == 75
     filled.call("DELETE", f"{filled.google}/_local/faults")
     assert first.wait() == 0

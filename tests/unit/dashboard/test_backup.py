@@ -46,6 +46,11 @@ def names(state):
     return [path.name for path in copies(state / "backups")]
 
 
+def test_two_that_are_made_in_one_second_are_two(backups, state):
+    first, second = backups.make(), backups.make()
+    assert names(state) == [first.name, second.name]
+
+
 def test_a_copy_that_is_taken_away_while_they_are_listed_is_left_out(backups, state):
     made = backups.make()
     (state / "backups" / "20200101T000000Z.db").symlink_to("gone")  # listed, and not there to be looked at

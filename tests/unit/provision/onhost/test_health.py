@@ -46,7 +46,7 @@ def test_the_span_begins_anew_when_something_was_not_right():
     ("later", "said"),
     [
         (run(invocation="two", restarts=1), "ended and was started again"),
-        (run(invocation="two"), "ended and was started again"),
+        (run(state="activating", invocation="two", restarts=1, job=True), "it is activating"),
         (run(state="activating"), "it is activating"),
         (run(state="failed"), "it is failed"),
     ],
@@ -86,6 +86,22 @@ def test_while_systemd_does_not_answer_nothing_is_known_and_the_span_begins_anew
 
 def test_what_ended_while_systemd_did_not_answer_is_unhealthy():
     with pytest.raises(Unhealthy, match="ended and was started again"):
-        held(WELL, BLIND, run(invocation="two"))
+        held(WELL, BLIND, run(invocation="two", restarts=1))
     with pytest.raises(Unhealthy, match="is activating"):
         held(BLIND, run(state="activating"))
+
+
+def test_what_operators_restart_has_not_ended_of_itself_and_its_span_begins_anew():
+    stopping, starting = run(state="deactivating", job=True), run(state="activating", invocation="two", job=True)
+    assert held(*[WELL] * 10, stopping, starting, run(invocation="two")) >= 15
+    # Also late: what they ask for is not of the release's own time.
+    assert held(*[WELL] * 19, *[stopping] * 90, run(invocation="two")) >= 60
+    with pytest.raises(Unhealthy, match="it is failed"):
+        held(*[WELL] * 10, stopping, starting, run(state="failed", invocation="two"))
+
+
+def test_one_that_was_restarted_by_itself_before_may_be_restarted_by_order_too():
+    before = run(restarts=3)
+    assert held(before, run(state="deactivating", restarts=3, job=True), run(invocation="two"), fresh=())
+    with pytest.raises(Unhealthy, match="ended and was started again"):
+        held(before, run(invocation="two", restarts=4), fresh=())

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from provision.onhost import trials
+from provision.onhost.errors import DeployRefused
 from provision.onhost.runs import Record
 from provision.release.bundle import FILES
 
@@ -72,3 +73,22 @@ def test_a_memory_of_the_sync_that_can_not_be_copied_says_nothing_of_a_release(t
     """This machine has none; on a host, a run of the sync may begin while it is copied."""
     said = trials._compare_syncs(Record(tmp_path), "r2", "r1")
     assert "the sync was not tried: its memory can't be copied now: cp: " in said
+
+
+def _compared(said, *runs):
+    """What two dry runs come to, of which the later one's release is to be deployed, beside the sync's own runs."""
+    seen = iter(runs)
+    return trials.compared("new", "old", said.get, lambda: next(seen))
+
+
+def test_a_sync_that_fails_only_with_the_new_release_is_refused():
+    with pytest.raises(DeployRefused, match="passes with release old and fails with new; its journal ends:\nno such"):
+        _compared({"new": "no such column"}, "run 1", "run 1")
+
+
+def test_a_dry_run_beside_which_a_run_of_the_sync_began_refuses_nothing():
+    assert "began beside its dry run" in _compared({"new": "database disk image is malformed"}, "run 1", "run 2")
+
+
+def test_a_sync_that_fails_with_both_says_nothing_of_the_new_release():
+    assert "fails with release old as well" in _compared({"old": "no token", "new": "no token"}, "run 1")

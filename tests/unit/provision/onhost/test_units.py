@@ -80,8 +80,10 @@ def systemd(tmp_path, monkeypatch):
 
 @pytest.mark.process
 def test_units_run_as_systemd_says_and_while_it_says_nothing_that_is_not_known(systemd):
-    systemd("ActiveState=active\nInvocationID=one\nNRestarts=0\n\nActiveState=failed\nInvocationID=two\nNRestarts=3\n")
-    assert units.runs(["a", "b"]) == {"a": Run("active", "one", 0), "b": Run("failed", "two", 3)}
+    systemd(
+        "ActiveState=active\nInvocationID=one\nNRestarts=0\nJob=\n\nActiveState=failed\nInvocationID=two\nNRestarts=3\nJob=185\n"
+    )
+    assert units.runs(["a", "b"]) == {"a": Run("active", "one", 0), "b": Run("failed", "two", 3, job=True)}
     systemd("")  # on its error output: Transport endpoint is not connected
     assert units.runs(["a", "b"]) is None
     assert units.runs([]) == {}

@@ -34,6 +34,6 @@ def test_a_connection_that_ends_before_the_keys_are_agreed_upon_is_an_error_with
             host_keys=(tuple(public_line(key).split()[:2]),),
             port=listener.getsockname()[1],
         )
-        with pytest.raises(CommandError, match="SSH failed"), connected(granted, 60):
+        with pytest.raises(CommandError, match="SSH failed: the connection ended"), connected(granted, 60):
             pass
         host.join()
