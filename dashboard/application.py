@@ -170,6 +170,9 @@ async def _again(
     while True:
         try:
             await run_in_threadpool(do)
+        except (Busy, Full, Unready) as error:
+            # Where it was met says nothing of a table that is away, and would fill the journal until that is back.
+            log.error("%s: %s; that is tried again in %s s", failed, error, every_s)  # noqa: TRY400 - see above
         except Exception:
             log.exception("%s; that is tried again in %s s", failed, every_s)
         await pause(every_s)

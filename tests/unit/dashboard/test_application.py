@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.application import create
 from dashboard.guard import HEADERS
+from dashboard.record import Busy
 from dashboard.settings import Settings
 from dashboard.stores import TaskFilter
 from dashboard.stores.memory import MemoryStore
@@ -20,16 +21,17 @@ from wire.types import File, NewTask, State
 
 
 class FailsOnce(MemoryStore):
-    """A store whose first look at the sync fails, as on a full disk."""
+    """A store whose first look at the sync fails."""
 
-    def __init__(self):
+    def __init__(self, error):
         super().__init__()
         self.failed = False
+        self._error = error
 
     def last_success(self):
         if not self.failed:
             self.failed = True
-            raise sqlite3.OperationalError("database or disk is full")
+            raise self._error
         return super().last_success()
 
 
@@ -50,12 +52,19 @@ def until(condition):
         time.sleep(0.05)
 
 
-def test_the_watch_looks_by_itself_and_outlives_a_failure(token, clock):
-    store = FailsOnce()
+@pytest.mark.parametrize(
+    ("error", "is_traced"),
+    [(sqlite3.OperationalError("database or disk is full"), True), (Busy("DynamoDB refuses for now"), False)],
+    ids=["one that was not foreseen", "a table that is away"],
+)
+def test_the_watch_looks_by_itself_and_outlives_a_failure(token, clock, caplog, error, is_traced):
+    store = FailsOnce(error)
     with running(create(store, accepting(token), Settings(watch_s=1), clock)):
         until(lambda: store.failed)
         clock.go_on(hours=2)
         until(lambda: store.tasks(TaskFilter(state=State.NEEDS_YOU)))
+    (said,) = (record for record in caplog.records if "the watch could not look" in record.getMessage())
+    assert (bool(said.exc_info), str(error) in said.getMessage()) == (is_traced, not is_traced)
 
 
 def test_the_watch_deletes_what_is_too_old(token, clock):
