@@ -48,8 +48,9 @@ def _provider(chosen: settings.Settings) -> aws.Provider:
 def _settings() -> settings.Settings:
     config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
+        settings.require_folder_of_the_shell(pulumi.get_stack(), pulumi.get_root_directory(), os.environ)
         return settings.read(pulumi.get_stack(), config, os.environ)
-    except settings.InvalidSetting as error:
+    except (settings.OtherFolder, settings.InvalidSetting) as error:
         # Pulumi shows a RunError's message, and for any other exception a traceback.
         raise pulumi.RunError(str(error)) from None
 
