@@ -57,7 +57,7 @@ def require_started(failed: Mapping[str, Mapping[str, str]]) -> None:
     if said:
         raise CommandError(
             "\n".join(said),
-            "the secrets are there as they were given: mend what the journal names, then `fab deploy` starts the service",
+            "the secrets are there as given: mend what the journal names, then `fab deploy` starts the service",
         )
 
 
