@@ -6,9 +6,7 @@ Pulumi hands its configuration over as texts, lists and objects as JSON. A value
 
 import ipaddress
 import json
-import os
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +41,6 @@ class InvalidSetting(Exception):
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(f"{key if ':' in key else f'jada:{key}'}: {why}")
-
-
-class OtherFolder(Exception):
-    """A shell of the local cloud in another folder than the one that it was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +96,6 @@ def read(stack: str, config: Mapping[str, str], environment: Mapping[str, str]) 
         endpoint=endpoint,
         table=table,
         table_endpoint=_table_endpoint(stack, table, given.get("table-endpoint")),
-    )
-
-
-def require_folder_of_the_shell(stack: str, folder: str | None, environment: Mapping[str, str]) -> None:
-    """Raise `OtherFolder` where the shell acts on a local cloud of another folder than this program's: its hosts would
-    become what this folder says, and those that it does not name would be removed.
-    """
-    own = environment.get("JADA_PROJECT")
-    if stack != LOCAL or not own or not folder or os.path.realpath(own) == os.path.realpath(folder):
-        return
-    raise OtherFolder(
-        f"this shell acts on the local cloud of {own}, and this is {folder}:"
-        f' `cd {shlex.quote(own)}` first, or `eval "$(make env)"` here'
     )
 
 

@@ -1,10 +1,8 @@
 """A stack's configuration: what it gives when right, and by what name each wrong value is refused."""
 
-import shlex
-
 import pytest
 
-from infra.settings import InvalidSetting, OtherFolder, read, require_folder_of_the_shell
+from infra.settings import InvalidSetting, read
 
 PROD = {"jada:region": "us-east-1", "jada:operator-cidrs": '["203.0.113.7/32"]'}
 LOCAL = {**PROD, "jada:endpoint": "http://10.77.0.1:8700"}
@@ -111,23 +109,3 @@ def test_the_local_stack_is_not_protected():
 def test_a_real_stack_refuses_to_run_where_aws_calls_are_diverted(name):
     with pytest.raises(InvalidSetting, match=f"^jada:endpoint: {name} diverts AWS calls"):
         read("prod", PROD, {name: "http://10.77.0.1:8700"})
-
-
-@pytest.mark.parametrize("name", ["other", "other's"])
-def test_the_shell_of_another_folders_local_cloud_is_refused_with_the_way_there(tmp_path, name):
-    own = tmp_path / name
-    with pytest.raises(OtherFolder) as refused:
-        require_folder_of_the_shell("local", str(tmp_path), {"JADA_PROJECT": str(own)})
-    told = str(refused.value)
-    assert told.startswith(f"this shell acts on the local cloud of {own}, and this is {tmp_path}: `cd ")
-    assert shlex.split(told.split("`")[1]) == ["cd", str(own)]
-
-
-def test_the_shells_own_folder_is_known_by_another_path_and_real_stacks_and_other_shells_have_none(tmp_path):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to("folder")
-    shell = {"JADA_PROJECT": str(tmp_path / "folder")}
-    require_folder_of_the_shell("local", str(tmp_path / "link"), shell)
-    require_folder_of_the_shell("local", str(tmp_path), {})
-    require_folder_of_the_shell("local", None, shell)
-    require_folder_of_the_shell("prod", str(tmp_path), shell)
