@@ -32,6 +32,8 @@ WRONG = [
     (("task.add", "--title", ""), "--title: must be one line"),
     (("task.answer", "X", "--sessions", "-1"), "--sessions -1"),
     (("task.list", "--state", "over"), "no state 'over'"),
+    (("task.list", "--since", "rubbish"), "--since rubbish: not a time"),
+    (("task.list", "--until", "+2x"), "--until +2x: not a time"),
     (("logs", "--unit", "nosuch"), "no unit nosuch"),
     (("task.add",), "a task needs a --title"),
     (("task.show",), "task.show needs <TASK-ID>"),
