@@ -42,3 +42,14 @@ def test_a_cell_is_put_back_only_while_it_holds_what_we_wrote(rate, undone):
 @pytest.mark.parametrize("grid", [[HEADER], [HEADER, b1(80), b1(80)], [HEADER, b1(95), b1(95)]])
 def test_where_it_can_not_be_told_which_cell_it_is_nothing_is_put_back_and_it_stays_open(grid):
     assert locate(1, STRAY, READER.table(grid), READER) is None
+
+
+def test_of_a_row_in_a_wrong_place_only_what_is_ours_is_blanked():
+    table = READER.table([HEADER, ["mine", "B6", "2026-05-06", "Ada", 90, "live"]])
+    found = locate(1, Stray(booking="B6", unit=NEW), table, READER)
+    assert [(target.row, target.column, target.old, target.new) for target in found] == [
+        (1, 1, "B6", {}),
+        (1, 2, "2026-05-06", {}),
+        (1, 3, "Ada", {}),
+        (1, 5, "live", {}),
+    ]
