@@ -104,7 +104,7 @@ def _unit(number: int, stray: Stray, table: Table, reader: Reader) -> tuple[Targ
     ((row, cells),) = found
     left, blanked = wanted.copy(), []
     for column, cell in enumerate(cells):
-        if cell != "" and left[cell] > 0:
+        if left[cell] > 0:
             left[cell] -= 1
             blanked.append(_target(number, table, reader, (row, column), {}))
     return tuple(blanked)

@@ -30,6 +30,17 @@ def test_it_is_in_place_where_its_id_is_and_nothing_of_it_stands_beside_its_colu
     assert is_in_place(NEW, "B6", table, READER) == wanted
 
 
+@pytest.mark.parametrize(
+    ("ours", "shown"),
+    [
+        (("B6", "2026-05-06", "Ada", "Ada", "live"), ["B6", "2026-05-06", "Ada", 90, "live", ""]),
+        (("B6", "2026-05-06", "Ada", "", "live"), ["B6", "2026-05-06", "Ada", 80, "live", ""]),
+    ],
+)
+def test_what_users_changed_of_it_is_nowhere_else_though_another_cell_holds_the_same(ours, shown):
+    assert is_in_place(ours, "B6", READER.table([HEADER, shown]), READER)
+
+
 STRAY = Stray(booking="B6", column="rate", key="B1", header="rate", ours=80, value={"numberValue": 90}, was=90)
 B2 = ["B2", "2026-05-02", "Cy", 80, "live", ""]
 
@@ -67,7 +78,12 @@ def test_a_row_over_whose_id_another_came_is_called_by_that():
 
 @pytest.mark.parametrize(
     ("rest", "is_known"),
-    [(("", "", "likes the sea"), True), ((90, "", "late"), True), ((90, "live", "late"), False)],
+    [
+        (("", "", "likes the sea"), True),
+        ((90, "live", "likes the sea"), True),
+        ((90, "", "late"), True),
+        ((90, "live", "late"), False),
+    ],
 )
 def test_a_row_without_a_booking_is_known_by_half_of_what_the_fuller_one_holds(rest, is_known):
     like = ("", "2026-05-01", "Ada", "", "", "likes the sea")
@@ -89,4 +105,6 @@ def test_of_a_row_in_a_wrong_place_only_what_is_ours_is_blanked():
     )
     assert located(stray, moved, moved) is None
     assert located(stray, ["mine", "B6", "2026-05-06", "Bo"]) == ()
+    four = replace(stray, unit=("B6", "2026-05-06", "Ada", "", "live"))
+    assert located(four, ["mine", "B6", "", "Ada"]) == ()  # half is not enough
     assert str(stray) == "a new row of booking B6 in a wrong place"
