@@ -38,6 +38,8 @@ WRONG = [
     (("task.add",), "a task needs a --title"),
     (("task.show",), "task.show needs <TASK-ID>"),
     (("status", "--stack"), "--stack needs a value"),
+    (("rollback", "d7cfa1e7ab84"), "rollback takes no word 'd7cfa1e7ab84'"),
+    (("task.show", "X", "Y"), "task.show takes no word 'Y'"),
     (("plan", "--nosuch"), "there is no '--nosuch'"),
     (("task.add", "--titel", "x"), "did you mean --title?"),
     (("plna",), "did you mean `fab plan`?"),
