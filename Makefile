@@ -62,7 +62,7 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
 	@$(BIN)/pytest -q -n 2 -m 'not root and not process' tests/unit
 
-check: tools ## lint, types, architecture, units, shell
+check: tools ## lint, types, architecture, shell, systemd's units, docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

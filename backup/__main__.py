@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO
 
 from backup import make, nightly, place, receive, settings
-from backup.look import look
+from backup.look import look, table
 from backup.make import BackupFailed, Origin
 from backup.sources import Places
 from wire.addresses import QUEUE as QUEUE_URL
 from wire.archive import Damaged, TooNew
+from wire.called import called
 from wire.settings_file import sections
 from wire.terminal import printable
 from wire.times import stamp
@@ -112,7 +113,8 @@ def _copy(file: Path) -> Iterator[Path]:
 
 def _origin(now: datetime) -> Origin:
     paused = (HOME / "paused/jada-agent.service").exists()
-    return Origin(socket.gethostname(), APP.parent.resolve().name, stamp(now), paused)
+    release = APP.parent.resolve().name
+    return Origin(socket.gethostname(), release, stamp(now), paused, called(), table(Places()))
 
 
 def _staged(name: str) -> Path:

@@ -20,7 +20,7 @@ def look(places: Places, app: Path, ask: Callable[[Sequence[str]], str] | None =
         "release": app.parent.resolve().name,
         "schema": int((ask or _asked)([str(app.parent / "venv/bin/python"), *KNOWS])),
         "parts": {**{tree.part: _sum(tree) for tree in places.trees}, "dashboard": _queue(places)},
-        "table": _table(places),
+        "table": table(places),
         "unfinished": (places.restores / UNFINISHED).exists(),
     }
 
@@ -35,7 +35,8 @@ def _queue(places: Places) -> dict[str, int]:
     return {"entries": int(queue.exists()), "bytes": queue.stat().st_size if queue.exists() else 0}
 
 
-def _table(places: Places) -> str:
+def table(places: Places) -> str:
+    """Return the table that the queue is in; nothing where it is a file."""
     file = places.queue / TABLE
     return file.read_text(encoding="utf-8").split()[0] if file.exists() else ""
 

@@ -28,12 +28,16 @@ class BackupFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose backup it is: the host's name, its current release, when, and whether nothing works there any more."""
+    """Whose backup it is: the host's name, its current release, when, whether nothing works there any more, how
+    operators call the host, and the table that its queue is in, if in one.
+    """
 
     host: str
     release: str
     made_at: str
     paused: bool
+    called: str = ""
+    table: str = ""
 
 
 def make(places: Places, origin: Origin, queue: Path, recipients: tuple[str, ...], out: IO[bytes]) -> tuple[str, ...]:
@@ -53,7 +57,7 @@ def make(places: Places, origin: Origin, queue: Path, recipients: tuple[str, ...
 def _write(places: Places, origin: Origin, queue: Path, out: IO[bytes]) -> list[str]:
     about = About(
         format=FORMAT, made_at=origin.made_at, host=origin.host, release=origin.release, schema=schema_of(queue),
-        paused=origin.paused,
+        paused=origin.paused, called=origin.called, table=origin.table,
     )  # fmt: skip
     writer, left_out = Writer(out, about), []
     _add_file(writer, f"{DASHBOARD}/{QUEUE}", queue)

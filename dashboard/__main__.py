@@ -75,7 +75,12 @@ def _run(state: Path, settings: Settings, limits: WorkLimits, listeners: list[so
         beside=beside,
         templates=templates,
     )
-    server.serve(application, listeners, application.state.live.close)
+
+    def before_end() -> None:
+        application.state.live.close()
+        application.state.copies.stop()
+
+    server.serve(application, listeners, before_end)
     store.close()
     return 0
 

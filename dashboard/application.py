@@ -89,7 +89,8 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
     `backups` is the folder for the store's copies; without one there are none. `callers` says who may what over the
     Unix socket; without it, only root is an operator there. `access` is the folder that keeps who is signed in; without
     one, that ends with the process. `beside` is what the host keeps beside the queue. `limits` are the worker's, for
-    the page; `state.live` has the pages' streams. `templates` are those that are compiled already.
+    the page; `state.live` has the pages' streams, `state.copies` the backups. `templates` are those that are compiled
+    already.
     """
     settings = settings or Settings()
     queue = Queue(store, settings, clock, boottime, beside, limits)
@@ -142,7 +143,7 @@ def create(  # noqa: PLR0913 - what a test replaces is an argument
         lifespan=lifespan,
     )
     application.calls = Calls(application.whole, calls, admit)
-    application.state.live, application.state.queue = streams, queue
+    application.state.live, application.state.queue, application.state.copies = streams, queue, copies
     return application
 
 

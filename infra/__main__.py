@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import firewall, host, settings, table
+from infra import firewall, host, settings, shell, table
 
 
 def build(chosen: settings.Settings) -> None:
@@ -48,8 +48,9 @@ def _provider(chosen: settings.Settings) -> aws.Provider:
 def _settings() -> settings.Settings:
     config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
+        shell.require_folder_of_the_shell(pulumi.get_stack(), pulumi.get_root_directory(), os.environ)
         return settings.read(pulumi.get_stack(), config, os.environ)
-    except settings.InvalidSetting as error:
+    except (shell.OtherFolder, settings.InvalidSetting) as error:
         # Pulumi shows a RunError's message, and for any other exception a traceback.
         raise pulumi.RunError(str(error)) from None
 

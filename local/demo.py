@@ -77,13 +77,13 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
         tools.packages(steps)
         engine, image = tools.engine(steps), tools.image(steps)
         database = tools.dynamodb(steps) if choice.names else None
-    env = _shell(site, engine, steps.operator)
     with steps.step("cloud: Lightsail, Claude, Google and the booking system on this machine"):
         _cloud(site, choice, image, steps)
         environment.record_engine(site, engine)
         if database:
             steps.tell("and DynamoDB Local, AWS's own, for the queue that the hosts share")
             cloud.start_database(site, database)
+    env = _shell(site, engine, steps.operator)
     made = f"{choice.hosts} boxes, each with static IP and firewall, and a table" if choice.names else ONE_BOX
     with steps.step(f"pulumi up: {made}"):
         _pulumi_state(site, steps.operator)

@@ -76,6 +76,8 @@ def variables(site: Site, engine: Path, path: str, no_proxy: str = "") -> dict[s
         "JADA_STACK": "local",
         "JADA_SITE": site.name,
         "JADA_OCTET": str(site.octet),
+        # The program in infra/ refuses another folder's settings.
+        "JADA_PROJECT": str(project(site)),
         "PULUMI_BACKEND_URL": f"file://{site.state / PULUMI_STATE}",
         # Empty, because this state guards no secret; where it is unset, Pulumi asks or fails.
         "PULUMI_CONFIG_PASSPHRASE": "",

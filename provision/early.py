@@ -29,7 +29,7 @@ class Early:
     def begin(self, argv: Sequence[str], environ: Mapping[str, str], root: Path = ROOT) -> None:
         """Ask, where a command is given that acts on a stack."""
         words = argv[1:]
-        if not words or words[0].startswith("-") or set(words) & set(NOT_FOR_THESE):
+        if not words or words[0].startswith("-") or set(words) & set(NOT_FOR_THESE) or lost_state(environ):
             return
         question = (*WORDS, stack_of(words, environ))
         try:
@@ -71,6 +71,23 @@ def stack_of(words: Sequence[str], environ: Mapping[str, str]) -> str:
         if word.startswith("--stack="):
             return word.removeprefix("--stack=")
     return environ.get("JADA_STACK") or LOCAL
+
+
+def lost_state(environ: Mapping[str, str]) -> str | None:
+    """Return the folder of a state in files that is not there. Asked for a stack all the same, Pulumi would make its
+    home anew where a demo was removed.
+    """
+    url = environ.get("PULUMI_BACKEND_URL", "").partition("?")[0]
+    folder = url.removeprefix("file://")
+    if not url.startswith("file:///"):
+        return None
+    try:
+        Path(folder).stat()
+    except FileNotFoundError:
+        return folder
+    except OSError:
+        return None  # Pulumi says why
+    return None
 
 
 def begin(argv: Sequence[str]) -> None:

@@ -23,7 +23,8 @@ _MOST = 1 << 20
 
 class About(Written, frozen=True, kw_only=True):
     """What a backup is: of which host, when, by which release, with how many steps of the queue's `schema`; `paused`
-    says that nothing worked on the host any more.
+    says that nothing worked on the host any more. `called` is how operators call the host, and `table` where its queue
+    was, each empty where it had none or an earlier release made the backup.
     """
 
     format: int
@@ -32,6 +33,8 @@ class About(Written, frozen=True, kw_only=True):
     release: str
     schema: int
     paused: bool = False
+    called: str = ""
+    table: str = ""
 
 
 class _End(Written, frozen=True, kw_only=True):

@@ -314,6 +314,9 @@ class Store(Protocol):
     def back_up(self, path: Path) -> None:
         """Write a whole, checked copy to a new file, beside readers and writers; raises `Unready`."""
 
+    def stop_long_reads(self) -> None:
+        """Have `check` and `back_up` raise `Unready` from now on, also those under way: the process is to end."""
+
     def notices(self, which: NoticeFilter) -> list[Notice]:
         """Return notices of the outbox. `change` and `alarm` write them with what they tell of (`outgoing.news`)."""
 

@@ -470,6 +470,9 @@ class MemoryStore:
         """Refuse: what is kept in memory ends with it."""
         raise Unready(f"{path.name}: this queue is kept in memory only; there is nothing to back up")
 
+    def stop_long_reads(self) -> None:
+        """Nothing: none takes long."""
+
     def _notify(self, old: Record | None, new: Record) -> None:
         held = [notice for notice in self._notices.values() if notice.task == new.task.id]
         if outgoing.concerns(old, new):

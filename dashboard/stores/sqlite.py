@@ -124,6 +124,9 @@ _INDEX_COSTS = f"""
 """  # noqa: S608 - ours
 
 NewId = Callable[[], str]
+ENDING = "the dashboard is ending: ask again once it has started"
+_STEPS = 100
+"""Of SQLite's machine, between two looks whether the process is to end: a row takes a few, and may have megabytes."""
 ROOM = 64 * 1024 * 1024
 """Bytes that must be free: a task may bring 24 MB of files, which are in the log and in the file for a time."""
 
@@ -155,6 +158,7 @@ class SqliteStore:
         self._room = room
         self.refused = 0
         self._lock = threading.Lock()
+        self._is_ending = False
         self._damage: str | None = None
         files.require_present(path)
         # A queue that is closed takes its log away.
@@ -300,9 +304,15 @@ class SqliteStore:
 
     def check(self) -> None:
         """Read all pages of the file (SQLite's quick_check)."""
-        with self._reading() as db:
-            found = quick_check(db)
-        self._damage = found
+        with self._reading() as db, _ended_early(db, self._ends):
+            self._damage = quick_check(db)
+
+    def stop_long_reads(self) -> None:
+        """End what reads the whole file: of a large one that takes longer than systemd waits for our end."""
+        self._is_ending = True
+
+    def _ends(self) -> bool:
+        return self._is_ending
 
     def back_up(self, path: Path) -> None:
         """Write a whole copy to `path`, checked and durable before it has its name.
@@ -312,9 +322,9 @@ class SqliteStore:
         half = path.with_name(f".{path.name}.half")
         half.unlink(missing_ok=True)
         try:
-            with self._reading() as db:
+            with self._reading() as db, _ended_early(db, self._ends):
                 db.execute("VACUUM INTO ?", (str(half),))
-            require_sound(half)
+            require_sound(half, self._ends)
             with half.open("rb") as file:
                 os.fsync(file.fileno())
             half.replace(path)
@@ -903,13 +913,29 @@ def quick_check(db: sqlite3.Connection) -> str | None:
         # Three: of a file full of damage it would list every page.
         found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise
         return str(error)
     return None if found == ["ok"] else "; ".join(found)
 
 
-def require_sound(path: Path) -> None:
-    """Raise `Unready` for a copy that SQLite finds broken."""
-    with closing(sqlite3.connect(path)) as db:
+@contextmanager
+def _ended_early(db: sqlite3.Connection, is_ending: Callable[[], bool]) -> Iterator[None]:
+    """Let a connection's statements end with `Unready` as soon as the process is to end."""
+    db.set_progress_handler(is_ending, _STEPS)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise Unready(ENDING) from error
+        raise
+    finally:
+        db.set_progress_handler(None, 0)
+
+
+def require_sound(path: Path, is_ending: Callable[[], bool] = lambda: False) -> None:
+    """Raise `Unready` for a copy that SQLite finds broken, or once the process `is_ending`."""
+    with closing(sqlite3.connect(path)) as db, _ended_early(db, is_ending):
         if found := quick_check(db):
             raise Unready(f"the copy {path.name} is broken: {found}")
 

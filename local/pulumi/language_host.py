@@ -15,6 +15,7 @@ from typing import Any
 
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+from pulumi.runtime.settings import SETTINGS
 
 from local.pulumi.plugin import LOCAL, WrongStack, serve
 
@@ -37,7 +38,7 @@ class LanguageHost(LanguageServer):
         """Run the program, or refuse a stack that isn't local before a line of it runs."""
         if request.stack != LOCAL:
             return language_pb2.RunResponse(error=str(WrongStack(EXECUTABLE, request.stack)))
-        self.program = lambda: _run(request.info.program_directory)
+        self.program = lambda: _run(request.info)
         request.args[:] = [self._engine_address]
         response: language_pb2.RunResponse = super().Run(request, context)  # type: ignore[no-untyped-call] # has no types
         if response.error:
@@ -69,8 +70,10 @@ def _nothing() -> None:
     """Stand in for a program until the engine names one."""
 
 
-def _run(folder: str) -> None:
-    runpy.run_path(folder, run_name="__main__")
+def _run(info: language_pb2.ProgramInfo) -> None:
+    # The official host tells a program where its project is; Pulumi's automation, whose programs have none, does not.
+    SETTINGS.root_directory = info.root_directory
+    runpy.run_path(info.program_directory, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ ONE_HOST = {
 ANY_HOST = {**ONE_HOST, "host": "the host by its instance's name; the first one that answers otherwise"}
 EACH_HOST = {**ONE_HOST, "host": "the host by its instance's name; all of them otherwise"}
 JSON = {"json": "print JSON for a program instead of lines for a reader"}
+HELP = "`fab help COMMAND` says what each option takes"
+"""The cure that a refusal of the queue has, where it does not know which command asked."""
 FORWARDED = (1, 65535)
 """The ports that there are."""
 
@@ -43,6 +45,15 @@ class Command(Task):  # type: ignore[type-arg] # what a command returns is not r
             given["help"] = {**given.get("help", {}), "door": DOOR}
         super().__init__(body, **given)
         self.example = example
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it; who is told to ask for help is told by which name."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except CommandError as error:
+            if error.cure != HELP:
+                raise
+            raise CommandError(error.cause, HELP.replace("COMMAND", self.example.split()[1])) from error
 
 
 task = partial(plain_task, klass=Command, auto_shortflags=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from provision.commands.options import operator
+from provision.commands.options import HELP, operator
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.keyfiles import materialised
@@ -109,7 +109,7 @@ def refusal(problem: Problem) -> CommandError:
     option = OPTIONS.get(problem.field or "")
     detail = problem.detail.removeprefix(f"{problem.field}: ") if option else problem.detail
     said = f"{option}: {detail}" if option else detail or problem.title
-    cure = CURES.get(problem.status, "`fab help COMMAND` says what each option takes")
+    cure = CURES.get(problem.status, HELP)
     if detail.startswith("no token "):
         cure = "`fab token.list` has the ids"
     return CommandError(f"the queue refused: {said}", cure)

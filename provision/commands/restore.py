@@ -66,7 +66,7 @@ def restore(
             return
         require_no_other_host(held, [each.name for each in target.inventory.hosts])
         _restore(box, path, key, progress, in_table=bool(held.get("table")))
-        progress.say(f"{box.name}: the backup of {about.host} is in place; the host is paused", "bold")
+        progress.say(f"{box.name}: the backup of {origin(about)} is in place; the host is paused", "bold")
         for line in next_lines(about, held.get("table", "")):
             progress.say(line)
 
@@ -85,8 +85,10 @@ def look(box: Host) -> dict[str, Any]:
 def lines(about: About, parts: Mapping[str, Mapping[str, int]], held: Mapping[str, Any], name: str) -> Iterator[str]:
     """Say what a backup is, and what it would replace."""
     state = "paused: nothing worked on it any more" if about.paused else "at work: what came after is not in it"
-    yield f"backup of {about.host}, made {about.made_at}, {state}"
+    yield f"backup of {origin(about)}, made {about.made_at}, {state}"
     yield f"made by release {about.release}, queue of schema {about.schema}"
+    if about.table:
+        yield f"its queue was in the table {about.table}: what is in the backup is a copy of that, as a file"
     for part in sorted({*parts, *held["parts"]}):
         there = held["parts"].get(part)
         instead = f"in place of {_amount(there)} on {name}" if there else f"onto {name}"
@@ -95,6 +97,11 @@ def lines(about: About, parts: Mapping[str, Mapping[str, int]], held: Mapping[st
         yield f"the queue of {name} is in the table {table}, which stays as it is: the backup's is a file"
     if held["unfinished"]:
         yield f"{name} holds half of an earlier restore, which was cut off: this one replaces it"
+
+
+def origin(about: About) -> str:
+    """Say of which host a backup is: by the name that operators know, where it has that."""
+    return f"{about.called} ({about.host})" if about.called else about.host
 
 
 def _amount(part: Mapping[str, int] | None) -> str:
@@ -127,7 +134,7 @@ def next_lines(about: About, table: str = "") -> Iterator[str]:
         yield '`table = ""` in [dashboard], then `fab deploy`: the queue is the file. Or into a new table: name it in'
         yield "jada:table, `pulumi up`, `fab table-key`, `fab move-queue --to table`, then as that says"
     if not about.paused:
-        yield f"{about.host} was at work when the backup was made: see that it is paused, or gone, before you go on"
+        yield f"{origin(about)} was at work when the backup was made: see that it is paused, or gone, before you go on"
     yield "then `fab resume` starts the host; `fab status` says what it has"
 
 

@@ -33,7 +33,7 @@ def secrets(_context: Context, from_: str | None = None, stack: str | None = Non
     progress = Progress()
     target = load_target(stack)
     given = gather(os.environ, Path(from_) if from_ else None)
-    lacking = []
+    lacking, failed = [], {}
     for each in target.hosts(host):
         with target.connected(each.name, progress) as box:
             # Kept for the hosts that follow: the operator is asked once.
@@ -41,11 +41,23 @@ def secrets(_context: Context, from_: str | None = None, stack: str | None = Non
             answer = send(box, given)
         for line in report_lines(answer, target.source.off):
             progress.say(f"{each.name}: {line}")
+        failed[each.name] = answer["failed"]
         lacking += [each.name] if missing(answer["held"], target.source.off) else []
+    require_started(failed)
     if lacking:
         raise CommandError(
             f"{', '.join(lacking)}: not all secrets are there yet",
             "run it again with what is missing; docs/google.md says where Google's two come from",
+        )
+
+
+def require_started(failed: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise `CommandError` for services that did not start with a new secret; `failed` is why, by host and service."""
+    said = [f"{host}: {why}" for host, units in failed.items() for why in units.values()]
+    if said:
+        raise CommandError(
+            "\n".join(said),
+            "the secrets are there as given: mend what the journal names, then `fab deploy` starts the service",
         )
 
 
@@ -90,7 +102,7 @@ def held(host: Host) -> tuple[str, ...]:
 def send(host: Host, secrets: Mapping[str, Secret]) -> dict[str, Any]:
     """Write secrets on a host, over the connection's stdin, and restart what holds a changed one.
 
-    Returns {"changed": names, "held": names, "restarted": units}.
+    Returns {"changed": names, "held": names, "restarted": units, "failed": why by unit that did not start}.
     """
     order = {
         "folder": FOLDER,

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from invoke.context import Context
 
 from provision.commands.options import EACH_HOST, task
-from provision.commands.secrets import send
+from provision.commands.secrets import require_started, send
 from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach.inventory import Inventory, Table
@@ -35,6 +35,7 @@ def table_key(_context: Context, stack: str | None = None) -> None:
         for each in target.inventory.hosts:
             with target.connected(each.name, progress) as box:
                 answer = send(box, {KEY: key})
+            require_started({each.name: answer["failed"]})
             restarted = ", ".join(answer["restarted"]) or "nothing reads it yet"
             progress.say(f"{each.name}: has the new key; restarted: {restarted}")
 

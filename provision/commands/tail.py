@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -45,8 +45,9 @@ def tail(
     count, progress = whole("--last", last, LAST), Progress()
     try:
         with shared_queue(stack, host) as client:
+            items = watched(client, task_id, count, time.sleep)
             Progress(aside=True).note(f"watching {task_id}; Ctrl-C stops watching, and the task goes on")
-            for item in watched(client, task_id, count, time.sleep):
+            for item in items:
                 if json:
                     _print_line(item)
                 else:
@@ -60,12 +61,18 @@ def tail(
 def watched(
     client: Client, task_id: str, last: int, sleep: Callable[[float], None]
 ) -> Iterator[Session | Event | Unreadable | Task]:
-    """Yield each session that works on a task, its journal's records as they arrive, and at last the task.
+    """Return each session that works on a task, its journal's records as they arrive, and at last the task.
 
-    Of what is there already, the latest session's last records.
+    Of what is there already, the latest session's last records. A task that is not there is refused at once.
     """
-    item, sessions = client.task(task_id), client.sessions(task_id)
-    heard = {session.id: -1 for session in sessions[:-1]}  # their journals are read no more
+    _, begun = client.task(task_id), client.sessions(task_id)
+    return _followed(client, task_id, last, sleep, begun)
+
+
+def _followed(
+    client: Client, task_id: str, last: int, sleep: Callable[[float], None], begun: Sequence[Session]
+) -> Iterator[Session | Event | Unreadable | Task]:
+    heard = {session.id: -1 for session in begun[:-1]}  # their journals are read no more
     first, missed = True, 0
     while True:
         try:

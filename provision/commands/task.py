@@ -118,7 +118,7 @@ def added(client: Client, new: types.NewTask, key: str) -> types.Task:
         "label": "a label that they have",
         "least": "dollars that they have cost at least, as 0.50",
         "most": "dollars that they have cost at most",
-        "since": "added at that time or later, as 2026-05-13T00:00:00Z",
+        "since": "added at that time or later, as 2026-05-13, 2026-05-13T22:00 here, or with Z in UTC",
         "until": "added before that time",
         "sort": "newest, oldest, or cost: only what cost something, the costliest first",
     },
@@ -130,9 +130,9 @@ def list_(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     sort: str = "newest", *, json: bool = False, stack: str | None = None, host: str | None = None,
 ) -> None:  # fmt: skip
     """List the tasks that fit all that is given, newest first: id, state, sessions used, dollars spent, title."""
-    typed = {
-        "state": state, "words": words, "label": label, "least": least, "most": most, "since": since, "until": until,
-    }  # fmt: skip
+    now = datetime.now(UTC)
+    times = {"since": since and moment("--since", since, now), "until": until and moment("--until", until, now)}
+    typed = {"state": state, "words": words, "label": label, "least": least, "most": most, **times}
     filters = asked_for({name: text for name, text in typed.items() if text}, sort)
     with shared_queue(stack, host) as client:
         found = client.tasks(**filters)

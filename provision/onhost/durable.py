@@ -1,7 +1,10 @@
 """Files and links that are there whole or as before, whenever the power goes: on disk first, then renamed."""
 
 import ctypes
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -20,6 +23,21 @@ def write(path: Path, content: bytes, mode: int) -> None:
         # Before the rename: otherwise a power cut may leave the new name without its content.
         os.fsync(out.fileno())
     _rename(new, path)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, waiting until no other program does: what one reads, changes and writes stays one step.
+
+    It is made for root only: whoever may read a folder can hold it, for ever.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def link(path: Path, target: str) -> None:

@@ -81,7 +81,9 @@ def keep(rows: Iterable[tuple[str, str]], ours: Collection[str], path: Path = FO
 
 def record(path: Path, rows: Mapping[str, Seen]) -> None:
     """Write rows into the record, beside the others."""
-    durable.write(path, json.dumps({**read(path), **rows}).encode(), 0o600)
+    # A deploy and `fab secrets` may both record at one moment, each its own rows.
+    with durable.locked(path.with_name("deploys")):
+        durable.write(path, json.dumps({**read(path), **rows}).encode(), 0o600)
 
 
 def read(path: Path = FOUND) -> dict[str, Seen]:
@@ -94,8 +96,15 @@ def read(path: Path = FOUND) -> dict[str, Seen]:
 
 
 def followed(before: Mapping[str, Seen], after: Mapping[str, Seen], recorded: Mapping[str, Seen]) -> dict[str, Seen]:
-    """Carry into the record what a step of our own changed between two looks, and nothing that a hand did before."""
-    return {row: _carried(recorded[row], before[row], after[row]) for row in recorded if row in before and row in after}
+    """Carry into the record what a step of our own changed between two looks, and nothing that a hand did before.
+
+    Only rows that it changed: of others another program may have recorded something new meanwhile.
+    """
+    return {
+        row: _carried(recorded[row], before[row], after[row])
+        for row in recorded
+        if row in before and row in after and before[row] != after[row]
+    }
 
 
 def _carried(recorded: Seen, before: Seen, after: Seen) -> Seen:

@@ -2,16 +2,16 @@
 
 import base64
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from provision.onhost import durable, found, units
+from provision.onhost.errors import Unhealthy
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
-    """Write the secrets of `order`, restart their readers; say which changed."""
+    """Write the secrets of `order`, restart their readers; say which changed, and which reader did not start."""
     folder = Path(order["folder"])
     if "secrets" not in order:
         return {"held": held(folder)}
@@ -25,11 +25,8 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     if found.FOUND.exists():
         # What is given is what should be there; a host that was never deployed to records it then.
         found.keep([("secret", name) for name in given], ())
-    return {
-        "changed": changed,
-        "held": held(folder),
-        "restarted": _restart(order["readers"], changed),
-    }
+    restarted, failed = _restart(order["readers"], changed)
+    return {"changed": changed, "held": held(folder), "restarted": restarted, "failed": failed}
 
 
 def held(folder: Path) -> list[str]:
@@ -47,13 +44,17 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
-def _restart(readers: Mapping[str, list[str]], changed: list[str]) -> list[str]:
-    """Restart the units that hold a copy of what changed."""
+def _restart(readers: Mapping[str, list[str]], changed: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Restart the units that hold a copy of what changed; return those that started, and why the others did not."""
     wanted = dict.fromkeys(unit for name in changed for unit in readers.get(name, []))
-    holding = [unit for unit in wanted if _holds_a_copy(unit)]
-    for unit in holding:
-        subprocess.run(["systemctl", "restart", unit], capture_output=True, check=True)
-    return holding
+    restarted, failed = [], {}
+    for unit in [unit for unit in wanted if _holds_a_copy(unit)]:
+        try:
+            units.restart(unit)
+            restarted.append(unit)
+        except Unhealthy as error:
+            failed[unit] = units.explained(error)
+    return restarted, failed
 
 
 def _holds_a_copy(unit: str) -> bool:

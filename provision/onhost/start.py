@@ -1,13 +1,9 @@
 """Start an installer in its transient unit, with its orders as a file beside it; asked twice, it starts once."""
 
-import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +20,9 @@ UNDO_S = 300
 def main(asked: dict[str, Any], record: Record | None = None) -> dict[str, Any]:
     """Start {"orders"} under the name {"run"}; answer with {"run"}, or with {"refused"} and the run that is at work."""
     record = record or Record()
-    with _alone(record.home / "deploys"):
+    # Of two at one moment each would find that no installer is at work.
+    with durable.locked(record.home / "deploys"):
         return _start(record, asked["run"], asked["orders"])
-
-
-@contextmanager
-def _alone(deploys: Path) -> Iterator[None]:
-    """Hold what one program has at a time: of two at one moment each would find that no installer is at work."""
-    deploys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(deploys, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _start(record: Record, name: str, orders: dict[str, Any]) -> dict[str, Any]:

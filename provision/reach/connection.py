@@ -206,19 +206,32 @@ def _open(connection: Connection, access: Access, timeout_s: float) -> None:
             "don't log in. If the instance was rebuilt or its keys were changed, reboot it; Lightsail reads them again",
         ) from error
     except paramiko.AuthenticationException as error:
-        raise CommandError(
-            f"{who} refuses the certificate, though it is valid by this machine's clock: the host's own is wrong, or "
-            "its sshd does not trust the CA that signed it",
-            "look with Lightsail's console: `date`, then TrustedUserCAKeys and CASignatureAlgorithms in `sshd -T`",
-        ) from error
-    except OSError as error:
-        raise CommandError(
-            f"{who} does not answer on port {access.port} within {timeout_s:g} s: {str(error) or 'no answer'}",
-            "is your address in the firewall's CIDRs (pulumi config), and has the host finished booting?",
-        ) from error
-    except (paramiko.SSHException, EOFError) as error:
+        raise not_let_in(who, error) from error
+    except (paramiko.SSHException, EOFError, ConnectionResetError, BrokenPipeError) as error:
         # An EOFError says nothing: of a host that goes down, or of one that agrees upon no keys in paramiko's 15 s.
         raise CommandError(
             f"{who}: SSH failed: {str(error) or 'the connection ended before it was open'}",
             "does it start or stop just now? Then again; else: does sshd run there, with keys that Lightsail has seen?",
         ) from error
+    except OSError as error:
+        raise CommandError(
+            f"{who} does not answer on port {access.port} within {timeout_s:g} s: {str(error) or 'no answer'}",
+            UNREACHED,
+        ) from error
+
+
+UNREACHED = "is your address in the firewall's CIDRs (pulumi config), and has the host finished booting?"
+
+
+def not_let_in(who: str, error: paramiko.AuthenticationException) -> CommandError:
+    """Say what a login came to: paramiko has one class for a refusal, for no answer, and for a connection that ends."""
+    if isinstance(error, paramiko.BadAuthenticationType) or str(error) == "Authentication failed.":
+        return CommandError(
+            f"{who} refuses the certificate, though it is valid by this machine's clock: the host's own is wrong, or "
+            "its sshd does not trust the CA that signed it",
+            "look with Lightsail's console: `date`, then TrustedUserCAKeys and CASignatureAlgorithms in `sshd -T`",
+        )
+    return CommandError(
+        f"{who} neither took nor refused the certificate: {error}",
+        "does it start or stop just now, or has it much to do? Then again: it is safe to",
+    )

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from provision.early import EARLY, WORDS
+from provision.early import EARLY, WORDS, lost_state
 from provision.errors import CommandError
 from wire.values import Invalid, Value, decode
 
@@ -101,6 +101,7 @@ UNREADABLE = ("credential", "expiredtoken", "accessdenied", "access denied", "ss
 
 def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     """Ask Pulumi for a stack's outputs and check that stack and cloud belong together."""
+    require_state(stack, environ)
     require_settings_of_the_shells_site(stack, root, environ)
     inventory = parse(_pulumi((*WORDS, stack), stack, root, environ))
     require_matching_cloud(stack, inventory, environ)
@@ -109,8 +110,15 @@ def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
 
 def configured(stack: str, root: Path, environ: Mapping[str, str]) -> Mapping[str, Any]:
     """Ask Pulumi for a stack's settings: full key → value, as the file says it, for what nothing was made of yet."""
+    require_state(stack, environ)
     found = json.loads(_pulumi(("config", "--json", "--stack", stack), stack, root, environ))
     return {key: entry.get("objectValue", entry.get("value")) for key, entry in found.items()}
+
+
+def require_state(stack: str, environ: Mapping[str, str]) -> None:
+    """Raise `CommandError` where the state is in a folder that is gone, as a shell's is after `make down`."""
+    if folder := lost_state(environ):
+        raise CommandError(f"the state of stack {stack} is gone: there is no {folder}", _how_to_have_outputs(stack))
 
 
 def engine(root: Path, environ: Mapping[str, str]) -> str:

@@ -14,10 +14,14 @@ from provision.reach.access import Access, known_hosts
 
 @dataclass(frozen=True, slots=True)
 class KeyFiles:
-    """The folder with key, certificate, known_hosts and `config`; `name` is the host's alias in it."""
+    """The folder with key, certificate, known_hosts and `config`; `name` is the host's alias in it, `address` and
+    `port` are where it answers.
+    """
 
     folder: Path
     name: str
+    address: str
+    port: int
 
     @property
     def config(self) -> Path:
@@ -68,7 +72,7 @@ def materialised(access: Access) -> Iterator[KeyFiles]:
             descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 out.write(content)
-        yield KeyFiles(folder, access.name)
+        yield KeyFiles(folder, access.name, access.address, access.port)
 
 
 @contextmanager

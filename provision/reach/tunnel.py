@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from provision.errors import CommandError
+from provision.reach.connection import UNREACHED
 from provision.reach.keyfiles import KeyFiles
 
 PAGE_SOCKET = "page.sock"
@@ -54,7 +55,8 @@ def opened(
     )
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            _wait(process, path, time.monotonic() + timeout_s)
+            if not _opens(process, path, time.monotonic() + timeout_s):
+                raise unopened(keys.address, keys.port, timeout_s)
             yield Tunnel(f"unix:{path}", process)
         finally:
             process.terminate()
@@ -62,7 +64,7 @@ def opened(
                 at.unlink(missing_ok=True)
 
 
-def _wait(process: subprocess.Popen[str], path: Path, deadline: float) -> None:
+def _opens(process: subprocess.Popen[str], path: Path, deadline: float) -> bool:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             said = process.stderr.read().strip() if process.stderr else ""
@@ -71,6 +73,19 @@ def _wait(process: subprocess.Popen[str], path: Path, deadline: float) -> None:
             )
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(path)) == 0:
-                return
+                return True
         time.sleep(0.05)  # a login takes some 300 ms
-    raise CommandError("the tunnel did not open in time", "is your address in the firewall's CIDRs?")
+    return False
+
+
+def unopened(address: str, port: int, timeout_s: float) -> CommandError:
+    """Say what is seen of a host to which ssh came to no end: a slow one answers, one behind its firewall does not."""
+    seen = f"the tunnel did not open within {timeout_s:g} s"
+    try:
+        socket.create_connection((address, port), timeout=5).close()
+    except OSError as error:
+        return CommandError(f"{seen}, and {address} does not answer on port {port}: {error}", UNREACHED)
+    return CommandError(
+        f"{seen}, though {address} answers on port {port}",
+        "the host or this machine has much to do: run it again, or look with `fab doctor`",
+    )

@@ -14,11 +14,3 @@ def store(request, tmp_path):
 
     with closing(made(request.param, tmp_path)) as found:
         yield found
-
-
-def pytest_itemcollected(item):
-    """Give each test an id of its own: pytest leaves out of schemathesis' which operation is tried, and of several with
-    one id a run on several processes runs the first only.
-    """
-    if item.name not in item.nodeid:
-        item._id = item.id.parse(f"{item.parent.nodeid}::{item.name}")

@@ -356,6 +356,13 @@ def test_a_copy_without_what_cannot_be_read_is_none(at_work, table, tmp_path):
     assert not [*tmp_path.glob("*copy.db*")]
 
 
+def test_a_copy_is_given_up_when_the_dashboard_is_to_end(at_work, tmp_path):
+    at_work.stop_long_reads()
+    with pytest.raises(Unready, match="is ending"):
+        at_work.back_up(tmp_path / "copy.db")
+    assert not [*tmp_path.glob("*copy.db*")]
+
+
 def test_a_table_without_a_queue_has_no_copy(table, tmp_path):
     with closing(DynamoStore(table)) as store, pytest.raises(Unready, match="holds no queue"):
         store.back_up(tmp_path / "copy.db")

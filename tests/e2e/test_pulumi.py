@@ -130,6 +130,18 @@ def test_a_cloud_that_does_not_run_is_named_with_its_cure(project):
     assert "the local cloud does not run; `make demo` starts it" in project.refused("up", "local")
 
 
+def test_a_shell_of_another_folder_is_refused_in_a_line_before_anything_is_made(project):
+    project.stack("local")
+    project.env["JADA_PROJECT"] = "/another checkout"
+    told = project.refused("up", "local")
+    assert (
+        f"error: this shell acts on the local cloud of /another checkout, and this is {project.folder}: `cd '" in told
+    )
+    assert "Traceback" not in told
+    state = json.loads(project.pulumi("stack", "export", "--stack", "local").stdout)["deployment"]
+    assert [resource["type"] for resource in state["resources"]] == ["pulumi:pulumi:Stack"]
+
+
 def test_the_language_host_refuses_a_real_stack_before_its_program_runs(project):
     project.stack("prod")
     told = project.refused("up", "prod")

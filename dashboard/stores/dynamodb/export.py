@@ -6,7 +6,7 @@ to state may just be in neither; by the sessions, which begin before a task leav
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,9 +20,9 @@ TRIES = 10
 """How often a task is read, where it changes meanwhile."""
 
 
-def export(side: TableSide, path: Path) -> None:
+def export(side: TableSide, path: Path, is_ending: Callable[[], bool] = lambda: False) -> None:
     """Write a whole copy to `path`, checked and durable before it has its name. Raises `Unready` for a table that holds
-    no queue, or something that cannot be read, and `Busy`.
+    no queue, or something that cannot be read, and once the process `is_ending`; and `Busy`.
     """
     identity = side.identity()
     if identity is None:
@@ -32,10 +32,10 @@ def export(side: TableSide, path: Path) -> None:
     try:
         file = FileSide(half, identity)
         try:
-            Copying(side, file).all()
+            Copying(side, file, is_ending).all()
         finally:
             file.close()
-        sqlite.require_sound(half)
+        sqlite.require_sound(half, is_ending)
         with half.open("rb") as written:
             os.fsync(written.fileno())
         half.replace(path)
@@ -56,6 +56,7 @@ class Copying:
 
     source: TableSide
     target: FileSide
+    is_ending: Callable[[], bool] = lambda: False
     _done: set[str] = field(default_factory=set)
     _left: dict[str, FamilyBudget] = field(default_factory=dict)
 
@@ -78,6 +79,8 @@ class Copying:
         yield from sorted({*self.source.ids(), *self.source.ids(), *self.source.ids_by_sessions()})
 
     def _copy(self, task_id: str) -> None:
+        if self.is_ending():
+            raise Unready(sqlite.ENDING)
         if task_id in self._done:
             return
         try:

@@ -116,6 +116,7 @@ class DynamoStore:
         looked: int = LOOKED,
     ) -> None:
         self._table = table
+        self._is_ending = False
         self._targets = targets
         self._shuffle = shuffle
         self._looked = looked
@@ -903,7 +904,11 @@ class DynamoStore:
         from dashboard.stores.dynamodb.moving import TableSide  # noqa: PLC0415 - see above
 
         # A store of its own, which notes for no other what it finds broken.
-        export(TableSide(self._table, DynamoStore(self._table)), path)
+        export(TableSide(self._table, DynamoStore(self._table)), path, lambda: self._is_ending)
+
+    def stop_long_reads(self) -> None:
+        """End a copy at its next task."""
+        self._is_ending = True
 
 
 EMPTY: Any = None

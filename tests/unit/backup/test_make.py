@@ -19,7 +19,7 @@ from wire.archive import FORMAT, About, Damaged, Reader, Writer
 
 KEY = pyrage.x25519.Identity.generate()
 PUBLIC = (str(KEY.to_public()),)
-ORIGIN = Origin("box", "abc123", "2026-05-13T04:00:00Z", paused=True)
+ORIGIN = Origin("ip-172-26-0-7", "abc123", "2026-05-13T04:00:00Z", paused=True, called="box", table="eu-west-1/queue")
 
 
 @pytest.fixture
@@ -62,7 +62,8 @@ def opened(sealed):
 def test_all_that_a_host_holds_arrives_as_it_was(places, tmp_path):
     sealed, _ = made(places)
     about, counts = receive.receive(opened(sealed), folder := tmp_path / "new" / "one")
-    assert (about.host, about.schema, about.paused) == ("box", 7, True)
+    assert (about.host, about.called, about.table) == ("ip-172-26-0-7", "box", "eu-west-1/queue")
+    assert (about.schema, about.paused) == (7, True)
     assert counts == {"agent": 5, "sync": 1, "dashboard": 2, "secrets": 1}
     assert (folder / "agent/sessions/S/journal.jsonl").read_text() == '{"n": 1}\n'
     assert (folder / "agent/sessions/S/journal.jsonl").stat().st_mode & 0o777 == 0o640

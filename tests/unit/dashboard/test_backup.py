@@ -51,6 +51,21 @@ def test_two_that_are_made_in_one_second_are_two(backups, state):
     assert names(state) == [first.name, second.name]
 
 
+def test_a_copy_is_given_up_when_the_dashboard_is_to_end_and_made_by_the_next(store, backups, state, clock):
+    for n in range(100):
+        Queue(store, Settings(), clock).add(NewTask(title=f"t{n}"))
+    backups.stop()
+    backups.make_if_due()
+    with pytest.raises(Unready, match="is ending"):
+        backups.make()
+    assert [path.name for path in (state / "backups").iterdir()] == []
+    store.close()
+    again = SqliteStore(state / "queue.db")
+    Backups(again, state / "backups", Settings(), clock).make_if_due()
+    again.close()
+    assert len(names(state)) == 1
+
+
 def test_a_copy_that_is_taken_away_while_they_are_listed_is_left_out(backups, state):
     made = backups.make()
     (state / "backups" / "20200101T000000Z.db").symlink_to("gone")  # listed, and not there to be looked at

@@ -37,6 +37,7 @@ def test_a_shell_reads_what_is_printed():
 
 def test_the_usual_site_acts_in_the_work_tree():
     assert environment.project(Site("other")) == environment.ROOT
+    assert variables()["JADA_PROJECT"] == str(environment.ROOT)
 
 
 def test_another_octet_acts_in_a_folder_that_differs_from_the_work_tree_only_in_its_addresses(tmp_path):
@@ -44,6 +45,7 @@ def test_another_octet_acts_in_a_folder_that_differs_from_the_work_tree_only_in_
     for _ in range(2):
         environment.make_project(site)
     folder = environment.project(site)
+    assert environment.variables(site, Path("/engine"), "/usr/bin")["JADA_PROJECT"] == str(folder)
     for name in ("Pulumi.local.yaml", "jada.local.toml"):
         text = (folder / name).read_text()
         assert "10.77." not in text

@@ -57,6 +57,19 @@ def test_nothing_is_asked_where_no_stack_is_acted_on(words, tmp_path):
     assert early.process is None
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("backend", "lost"),
+    [
+        ("file://{}/gone", True), ("file://{}/gone?no_tmp_dir=true", True), ("file://{}", False),
+        ("file://~", False), ("s3://bucket", False), ("", False),
+    ],
+)  # fmt: skip
+def test_nothing_is_asked_of_a_state_in_files_that_is_gone(backend, lost, environ, early, tmp_path):
+    early.begin(["fab", "status"], {**environ, "PULUMI_BACKEND_URL": backend.format(tmp_path)}, tmp_path)
+    assert (early.process is None) == lost
+
+
 @pytest.mark.parametrize(
     ("words", "environ", "stack"),
     [

@@ -134,7 +134,10 @@ TOLD = {
     "a host that does not answer": (login(TimeoutError("timed out")), "does not answer on port 22", "CIDRs"),
     "another host key": (login(other_key()), "another host key", "don't log in"),
     "the host's clock, or its CA": (
-        login(paramiko.AuthenticationException()), "the host's own is wrong, or", "`date`",
+        login(paramiko.AuthenticationException("Authentication failed.")), "the host's own is wrong, or", "`date`",
+    ),
+    "a login that is cut off": (
+        login(paramiko.AuthenticationException("transport shut down")), "neither took nor refused", "Then again",
     ),
     "this machine's clock": (wrong_clock_here, "certificate expired at", "this machine's clock"),
     "a misspelt secret": (misspelt_secret, "anthropic_api_kez; is anthropic_api_key meant?", "the names are"),

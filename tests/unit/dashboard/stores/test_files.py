@@ -241,6 +241,16 @@ def test_a_damaged_record_is_passed_over_by_the_claim_that_meets_it(store, path,
     assert store.damaged() == [broken]
 
 
+def test_a_check_that_is_cut_off_by_the_end_finds_no_damage(store, clock):
+    queue = Queue(store, Settings(), clock)
+    for n in range(100):
+        queue.add(NewTask(title=f"t{n}"))
+    store.stop_long_reads()
+    with pytest.raises(Unready, match="is ending"):
+        store.check()
+    store.prove()
+
+
 def test_a_backup_is_whole_and_checked_and_leaves_no_half(store, tmp_path, clock):
     queue = Queue(store, Settings(), clock)
     added = {queue.add(NewTask(title=f"t{n}"))[0].id for n in range(50)}

@@ -1,8 +1,10 @@
 """Which host's queue a command asks."""
 
 import pytest
+from invoke.context import Context
 
 from provision.commands.copies import require_copy
+from provision.commands.options import task
 from provision.commands.queue import first_that_answers, refusal
 from provision.errors import CommandError
 from wire.types import Problem
@@ -52,6 +54,17 @@ def test_a_token_that_is_not_there_is_looked_for_among_tokens():
     problem = Problem(title="Not found", status=404, detail="no token X")
     assert refusal(problem).cure == "`fab token.list` has the ids"
     assert refusal(Problem(title="Not found", status=404, detail="no task X")).cure == "`fab task.list` has the ids"
+
+
+def test_what_the_queue_does_not_take_names_the_help_of_the_command_that_asked():
+    @task(example="fab task.list --words 'season occupancy'")
+    def list_(_context):
+        """List."""
+        raise refusal(Problem(title="Refused", status=422, detail="must be one line", field="words"))
+
+    with pytest.raises(CommandError) as refused:
+        list_(Context())
+    assert refused.value.cure == "`fab help task.list` says what each option takes"
 
 
 def test_a_copy_that_is_not_held_is_refused_with_those_that_are():

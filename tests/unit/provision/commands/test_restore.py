@@ -1,6 +1,7 @@
 """What `fab restore` says before and after, and whom it refuses."""
 
 import pytest
+from msgspec.structs import replace
 
 from provision.commands import restore
 from provision.errors import CommandError
@@ -21,6 +22,15 @@ def test_a_host_whose_queue_is_in_a_table_is_told_that_the_table_stays_and_how_t
     after = "\n".join(restore.next_lines(ABOUT, TABLE))
     assert '`table = ""` in [dashboard], then `fab deploy`' in after
     assert "`fab resume` starts the host" in after
+
+
+def test_a_backup_is_said_to_come_from_the_host_and_table_that_operators_know():
+    about = replace(ABOUT, host="ip-172-26-0-7", called="jada-2", table=TABLE, paused=False)
+    said = [*restore.lines(about, PARTS, held(), "jada-1"), *restore.next_lines(about)]
+    assert said[0].startswith("backup of jada-2 (ip-172-26-0-7), made 2026-05-13T12:00:00Z, at work")
+    assert f"its queue was in the table {TABLE}: what is in the backup is a copy of that, as a file" in said
+    assert "jada-2 (ip-172-26-0-7) was at work when the backup was made" in "\n".join(said)
+    assert next(restore.lines(ABOUT, PARTS, held(), "jada-2")).startswith("backup of jada-1, made")
 
 
 def test_of_a_file_nothing_is_said_of_tables():

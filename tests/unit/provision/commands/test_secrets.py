@@ -78,3 +78,12 @@ def test_a_misspelt_file_is_refused_with_the_name_that_is_meant(tmp_path):
         secrets.gather({}, tmp_path)
     (tmp_path / "bookings_tokn").rename(tmp_path / "bookings_token")
     assert set(secrets.gather({}, tmp_path)) == {"bookings_token"}
+
+
+def test_a_service_that_did_not_start_with_its_secret_ends_the_command_with_its_last_words():
+    secrets.require_started({"box-1": {}})
+    why = "jada-agent.service did not start; its journal ends:\n    no such model"
+    with pytest.raises(CommandError) as refused:
+        secrets.require_started({"box-1": {}, "box-2": {"jada-agent.service": why}})
+    assert refused.value.cause == f"box-2: {why}"
+    assert "`fab deploy` starts" in refused.value.cure

@@ -121,9 +121,9 @@ def test_a_task_that_waits_for_its_user_ends_it(client, claim):
     assert watched(client, claim, steps) == [Session, State.NEEDS_YOU]
 
 
-def test_an_unknown_task_is_refused_at_once(client):
+def test_an_unknown_task_is_refused_before_it_is_watched(client):
     with pytest.raises(RequestRefused, match="404"):
-        next(tail.watched(client, "none", 20, Steps()))
+        tail.watched(client, "none", 20, Steps())
 
 
 class Restarting:

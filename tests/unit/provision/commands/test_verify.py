@@ -25,7 +25,7 @@ def _read(*cases):
 
 
 def test_the_checks_run_over_openssh_which_verifies_the_host():
-    words = pytest_command(KeyFiles(Path("/f"), "box"), ["-x"])
+    words = pytest_command(KeyFiles(Path("/f"), "box", "192.0.2.7", 22), ["-x"])
     assert "--hosts=ssh://box" in words
     assert "--ssh-config=/f/config" in words
     assert words[-1] == "-x"

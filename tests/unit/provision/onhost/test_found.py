@@ -1,6 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 
-from provision.onhost import found
+from local.process import wait_until
+from provision.onhost import durable, found
 
 CRON = {"/etc/cron.d": "0755 root:root folder", "/etc/cron.d/a": "0644 root:root 1234"}
 
@@ -32,6 +36,7 @@ def test_what_a_step_of_ours_changed_is_carried_into_the_record_and_what_a_hand_
     after = {"area cron": {"a": "by hand", "mine": "2", "new": "3"}}
     assert found.followed(before, after, recorded) == {"area cron": {"a": "1", "mine": "2", "new": "3"}}
     assert found.followed(before, {"area cron": {"a": "by hand"}}, recorded) == {"area cron": {"a": "1"}}
+    assert found.followed(before, before, recorded) == {}  # another program may have recorded that row meanwhile
 
 
 def test_a_record_is_kept_row_by_row_and_compared(tmp_path):
@@ -42,6 +47,25 @@ def test_a_record_is_kept_row_by_row_and_compared(tmp_path):
     assert found.compared("held packages", "by a hand", (), path) == {}
     assert set(found.read(path)) == {"held packages by a hand", "area cron"}
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def is_waited_for(path):
+    inode = path.stat().st_ino
+    return any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+@pytest.mark.process
+def test_two_that_record_at_one_moment_both_have_their_rows(tmp_path):
+    """As a deploy and `fab secrets`."""
+    path, deploys = tmp_path / "found.json", tmp_path / "deploys"
+    with ThreadPoolExecutor() as pool:
+        with durable.locked(deploys):
+            other = pool.submit(found.record, path, {"secret token": {"t": "2"}})
+            assert wait_until(lambda: other.done() or is_waited_for(deploys), 60)
+            durable.write(path, b'{"area cron": {"a": "1"}}', 0o600)
+        other.result()
+    assert found.read(path) == {"area cron": {"a": "1"}, "secret token": {"t": "2"}}
+    assert deploys.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("torn", ["", "{", "[]"])

@@ -58,7 +58,7 @@ def test_a_secret_that_is_being_written_is_not_held_yet(folder):
 
 
 SYSTEMCTL = """#!/bin/sh
-[ "$1" = restart ] && echo "$2" >>{folder}/restarted && exit
+[ "$1" = restart ] && {{ echo "$2" >>{folder}/restarted; [ "$2" != broken.service ]; exit; }}
 printf 'ActiveState=%s\\nSubState=%s\\n' $(cat {folder}/state)
 """
 
@@ -76,10 +76,27 @@ printf 'ActiveState=%s\\nSubState=%s\\n' $(cat {folder}/state)
 def test_a_unit_that_was_given_the_older_copy_is_restarted_also_while_it_starts(
     folder, tmp_path, monkeypatch, state, restarted
 ):
-    (tmp_path / "state").write_text(state)
-    (tmp_path / "systemctl").write_text(SYSTEMCTL.format(folder=tmp_path))
-    (tmp_path / "systemctl").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    programs(tmp_path, monkeypatch, state)
     order = {**_order(folder, {"token": "value\n"}), "readers": {"token": ["jada-agent.service"]}}
-    assert secret_store.main(order)["restarted"] == (["jada-agent.service"] if restarted else [])
+    answer = secret_store.main(order)
+    assert (answer["restarted"], answer["failed"]) == (["jada-agent.service"] if restarted else [], {})
     assert (tmp_path / "restarted").exists() is restarted
+
+
+def test_a_unit_that_does_not_start_is_named_with_its_last_words_and_keeps_no_other_from_its_secret(
+    folder, tmp_path, monkeypatch
+):
+    programs(tmp_path, monkeypatch, "active running")
+    readers = {"token": ["broken.service", "jada-agent.service"]}
+    answer = secret_store.main({**_order(folder, {"token": "value\n"}), "readers": readers})
+    assert answer["restarted"] == ["jada-agent.service"]
+    assert answer["failed"] == {"broken.service": "broken.service did not start; its journal ends:\n    no such model"}
+
+
+def programs(folder, monkeypatch, state):
+    """Have systemd's programs say what a unit's state is, and what its journal ends with."""
+    (folder / "state").write_text(state)
+    for name, text in {"systemctl": SYSTEMCTL, "journalctl": "#!/bin/sh\necho no such model\n"}.items():
+        (folder / name).write_text(text.format(folder=folder))
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

@@ -116,6 +116,16 @@ def test_pulumi_is_asked_for_the_stack_by_name(tmp_path):
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("ask", [inventory.read, inventory.configured])
+def test_pulumi_is_not_asked_for_a_state_that_is_gone_because_it_would_leave_a_folder_there(tmp_path, ask):
+    environ = {**_pulumi(tmp_path, "echo >asked; exit 1"), "PULUMI_BACKEND_URL": f"file://{tmp_path}/gone/pulumi"}
+    with pytest.raises(CommandError, match=f"the state of stack local is gone: there is no {tmp_path}/gone") as refused:
+        ask("local", tmp_path, environ)
+    assert "`make demo`" in refused.value.cure
+    assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.process
 def test_pulumis_own_words_are_passed_on(tmp_path):
     environ = _pulumi(tmp_path, "echo \"error: no stack named 'x' found\" >&2; exit 255")
     with pytest.raises(CommandError, match="no stack named 'x' found"):
