@@ -28,6 +28,7 @@ down: ## end the demo; nothing of it is left behind
 	@$(BIN)/python -m local down
 
 env: ## the shell lines by which pulumi, fab and aws act on what is up
+	@test -x $(BIN)/python || { echo 'jada: this checkout has no environment yet: `make demo` makes it, and the cloud' >&2; exit 1; }
 	@$(BIN)/python -m local env
 
 clean-cache: ## remove the tools' cache, and say what that frees

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,14 @@ def test_env_prints_exports_or_one_refusal_and_builds_nothing(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "jada: no demo is up: `make demo JADA_SITE=notup` makes one\n"
     assert not (tmp_path / "cache").exists()
+
+
+def test_in_a_fresh_checkout_env_is_refused_in_words(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    plain = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    done = subprocess.run(["make", "env"], cwd=tmp_path, env=plain, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("jada: this checkout has no environment yet: `make demo` makes it, and the cloud\n")
 
 
 @pytest.mark.parametrize(
