@@ -55,3 +55,15 @@ def test_ctrl_c_stops_watching_and_the_task_goes_on(chain):
         assert "Traceback" not in err
         assert client.task(task.id).state is State.QUEUED
         client.cancel(task.id)
+
+
+def test_a_copied_fab_says_and_ends_as_a_started_one(chain):
+    """The tests of the chain start most of its commands so."""
+    for words in (("help", "deploy"), ("task.lst",), ("--dry", "status")):
+        copied, started = chain.fab(*words, check=False), chain.run("fab", *words, check=False)
+        assert copied.stdout + copied.stderr
+        assert (copied.returncode, copied.stdout, copied.stderr) == (
+            started.returncode,
+            started.stdout,
+            started.stderr,
+        )
