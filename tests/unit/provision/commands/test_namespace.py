@@ -134,12 +134,15 @@ def test_what_is_first_on_path_passes_each_word_on():
 @pytest.mark.parametrize("words", [(), ("status",), ("--help",)])
 def test_where_no_project_is_the_way_to_one_is_said(words, tmp_path):
     env = {name: value for name, value in os.environ.items() if name != "JADA_PROJECT"}
-    run = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False}
-    done = subprocess.run([str(FIRST_ON_PATH), *words], env=env, **run)
+
+    def typed(**shell):
+        command = [str(FIRST_ON_PATH), *words]
+        return subprocess.run(command, env=env | shell, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    done = typed()
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(f"  → cd {ROOT}\n")
-    shells = subprocess.run([str(FIRST_ON_PATH), *words], env={**env, "JADA_PROJECT": "/a/site"}, **run)
-    assert shells.stderr.endswith("  → cd /a/site\n")
+    assert typed(JADA_PROJECT="/a/site").stderr.endswith("  → cd /a/site\n")
 
 
 @pytest.mark.process
