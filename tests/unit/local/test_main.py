@@ -76,7 +76,7 @@ def test_a_wrong_value_is_refused_by_the_name_of_makes_variable(typed, told):
 def test_in_a_fresh_checkout_env_is_refused_in_words(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     plain = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
-    done = subprocess.run(["make", "env"], cwd=tmp_path, env=plain, capture_output=True, text=True, check=False)
+    done = subprocess.run(["make", "-s", "env"], cwd=tmp_path, env=plain, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("jada: this checkout has no environment yet: `make demo` makes it, and the cloud\n")
 
