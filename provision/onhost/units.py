@@ -25,6 +25,15 @@ def reload() -> None:
     _systemctl("daemon-reload")
 
 
+def reload_for(unit: str) -> None:
+    """Make systemd know a unit by its file as it is now. One that it did not know it reads when it is asked for it: to
+    have it read all of its units again takes ten programs.
+    """
+    known = shown(unit, "LoadState", "NeedDaemonReload")
+    if known != {"LoadState": "loaded", "NeedDaemonReload": "no"}:
+        reload()
+
+
 def restart(unit: str) -> None:
     """Restart a unit and wait for its READY; raises `Unhealthy`."""
     # A unit that failed too often before gets a fresh start.
@@ -107,10 +116,10 @@ def youngest_s(names: list[str]) -> float | None:
 
 def poll_problem(release: str) -> str | None:
     """Return what is wrong with the worker's poll, by its status, where the worker runs from this release."""
-    state = shown(WORKER, "MainPID", "StatusText")
-    if release_of(state.get("MainPID") or "0") != release:
+    said = shown(WORKER, "MainPID", "StatusText")
+    if release_of(said.get("MainPID") or "0") != release:
         return None
-    status = state.get("StatusText", "")
+    status = said.get("StatusText", "")
     return (
         None if status.startswith(POLLED) else f"the worker has had no answer of the queue: {status or 'no word yet'}"
     )

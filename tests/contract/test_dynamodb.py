@@ -513,6 +513,23 @@ def test_two_that_ask_under_one_key_make_one_task_although_the_first_stood_still
     assert [record.task.id for record in store.tasks()] == [task(1).task.id]
 
 
+def test_wherever_a_writer_is_killed_what_a_record_names_is_there(store, wire):
+    for number in range(5):
+        text = f"description {number}".encode()
+        wire.faults.extend([*[None] * number, kill])
+        with suppress(Killed):
+            store.add(replace(task(number), description=digest(text)), [text])
+        wire.faults.clear()
+        held = claim(store, add(store, 10 + number), f"S{number}")
+        wire.faults.extend([*[None] * number, kill])
+        with suppress(Killed):
+            end(store, held, left=rules.Left(result=digest(text[::-1])), blobs=[text[::-1]])
+        wire.faults.clear()
+    found = store.tasks()
+    assert {record.task.state for record in found} == {State.QUEUED, State.RUNNING, State.DONE}
+    assert all(len(store.blobs(record.blobs)) == len(record.blobs) for record in found)
+
+
 @pytest.mark.parametrize("writes", range(0, 16, 3))
 def test_a_retention_that_was_killed_is_made_up_for_by_the_next(store, wire, writes):
     parent = add(store, 1, key=Key(key="k", digest="2:d"), dedupe_key="w")

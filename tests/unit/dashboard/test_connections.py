@@ -17,6 +17,7 @@ from dashboard.application import create
 from dashboard.connections import Connection, Limits, Owes
 from dashboard.settings import Settings
 from local.process import wait_until
+from tests import nagle
 from tests.tokens import accepting
 from wire.client import Client
 
@@ -99,6 +100,10 @@ def rest(client):
 )
 def test_who_is_late(owes, waited_s, moved, is_late):
     assert Limits().is_late(owes, waited_s, moved) is is_late
+
+
+def test_an_answer_to_another_host_does_not_wait_for_the_acknowledgement_of_its_head():
+    assert nagle.is_off(server.listen("127.0.0.1", 0))
 
 
 @pytest.mark.process

@@ -779,7 +779,8 @@ def test_a_lost_holder_of_a_cancelled_task_is_let_go_with_what_its_session_spent
     cancelled = rules.cancel(again, LATER)
     assert (cancelled.task.usd_micros_spent, cancelled.session.usd_micros, cancelled.is_leased) == (400, 400, True)
     assert cancelled.ttl_s == again.ttl_s  # its holder's lease goes on until it is past
-    lost = rules.let_go(cancelled, cancelled.holder, 1000, LATER)
-    assert (lost.task.usd_micros_spent, lost.session.usd_micros, lost.session.updated_at) == (1000, 1000, stamp(LATER))
+    past = LATER + timedelta(hours=1)
+    lost = rules.let_go(cancelled, cancelled.holder, 1000, past)
+    assert (lost.task.usd_micros_spent, lost.session.usd_micros, lost.session.updated_at) == (1000, 1000, stamp(past))
     assert (lost.reserved, lost.ttl_s, lost.is_leased) == (0, None, False)
     assert rules.let_go(lost, cancelled.holder, 1000, LATER) == lost

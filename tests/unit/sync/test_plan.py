@@ -90,6 +90,17 @@ def test_a_booking_outside_the_window_is_neither_removed_nor_forgotten():
     assert (plan.writes, plan.settled) == (False, base(CALM))
 
 
+def test_whether_a_row_is_in_the_window_is_said_by_what_was_last_agreed_and_not_by_what_a_user_typed():
+    policy = replace(POLICY, window=("2026-05-10", ""))
+    plan = diff({}, [row(2, "B1", "2026-05-01", 75)], base(CALM), policy)
+    assert (plan.removed, plan.settled) == (("B1",), {"B1": (*CALM, REMOVED)})
+    assert not diff({}, [row(2, *CALM)], base(("B1", "2026-05-01", 80)), policy).writes
+
+
+def test_a_booking_in_the_window_that_neither_side_has_is_forgotten():
+    assert diff({}, [], base(CALM), replace(POLICY, window=("2026-05-10", ""))).settled == {}
+
+
 @pytest.mark.parametrize(
     ("arrival", "inside"), [("2026-05-31", False), ("2026-06-01", True), ("2026-06-30", True), ("2026-07-01", False)]
 )

@@ -159,6 +159,10 @@ def test_slices_that_have_both_ends_and_their_parameters_are_taken(whole):
     assert whole(ENDS + HTTP + SLICED + PARAMETERS).source.window.slice_days == 30
 
 
+def test_a_name_with_a_dot_stands_inside_another_only_in_a_body(whole):
+    assert whole(HTTP + 'parameters = { page = 1, "page.size" = 9 }\n' + FIELDS).source.parameters["page.size"] == 9
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -247,6 +247,13 @@ def test_named_tasks_are_waited_for_and_a_wait_for_nothing_has_an_error_result(l
     assert "tasks[0]" in results(lives)["toolu_x"]["content"]
 
 
+def test_few_turns_that_are_left_are_told_behind_a_wait_for_nothing_too(lives):
+    lives.limits = dataclasses.replace(lives.limits, turns=5)
+    wait = lives.use("wait_for_tasks", "w", tasks=[TASKS[2]])
+    lives.live([lives.said(lives.use("wait_for_tasks", "v")), lives.said(wait)])
+    assert "3 more turns are left" in results(lives)["toolu_v"]["content"]
+
+
 def test_a_whole_answer_in_the_journal_is_never_asked_for_again(lives):
     lives.live([finish(lives, result="42")])
     lives.cut_behind(EventKind.SETTLE)

@@ -106,3 +106,20 @@ def test_what_a_unit_said_just_now_is_in_the_journal_before_that_is_read(tmp_pat
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert "    all\n" in units.journal("jada-agent.service")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("load", "outdated", "reloads"),
+    [("loaded", "no", 0), ("loaded", "yes", 1), ("not-found", "no", 1), ("bad-setting", "no", 1), ("", "", 1)],
+)
+def test_all_units_are_read_again_only_where_systemd_does_not_know_a_unit_as_its_file_is(
+    tmp_path, monkeypatch, load, outdated, reloads
+):
+    said = f"printf 'LoadState={load}\\nNeedDaemonReload={outdated}\\n'"
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\n[ "$1" = show ] && {said} || echo "$@" >>{tmp_path}/done\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    (tmp_path / "done").touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    units.reload_for("jada-trial-queue.service")
+    assert (tmp_path / "done").read_text() == "daemon-reload\n" * reloads

@@ -153,6 +153,12 @@ def test_missing_secrets_block_only_what_can_not_start_without(fresh, bundle):
     assert {secret.name for secret in made.missing} == {name for name, secret in SECRETS.items() if not secret.optional}
 
 
+def test_a_secret_that_only_units_at_rest_read_is_not_missing(fresh, bundle):
+    made = plan.make(fresh, bundle, 3, off=SECRETS["anthropic_api_key"].readers)
+    assert made.missing
+    assert "anthropic_api_key" not in {secret.name for secret in made.missing}
+
+
 def _with_releases(worker, names, current, **running):
     probed = replace(worker, releases=dict.fromkeys(names, worker.releases["release1"]), current=current)
     for unit in SERVICES:
