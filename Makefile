@@ -28,6 +28,7 @@ down: ## end the demo; nothing of it is left behind
 	@$(BIN)/python -m local down
 
 env: ## the shell lines by which pulumi, fab and aws act on what is up
+	@test -x $(BIN)/python || { echo 'jada: this checkout has no environment yet: `make demo` makes it, and the cloud' >&2; exit 1; }
 	@$(BIN)/python -m local env
 
 clean-cache: ## remove the tools' cache, and say what that frees
@@ -62,7 +63,7 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
 	@$(BIN)/pytest -q -n 2 -m 'not root and not process' tests/unit
 
-check: tools ## lint, types, architecture, units, shell
+check: tools ## lint, types, architecture, shell, systemd's units, docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

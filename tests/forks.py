@@ -1,7 +1,8 @@
-"""A Python that has a session's program imported, and is copied for each session that a test starts.
+"""A Python that has a program imported, a session's or `fab`, and is copied for each time that a test starts that.
 
-The import of the SDK is most of the CPU of most sessions, 0.9 of 1.1 s. A copy is a process of its own, with arguments,
-environment, standard error and exit code as it was asked for. Some tests start it for real, and all of tests/e2e.
+The import of the SDK is most of the CPU of most sessions, 0.9 of 1.1 s; that of what `fab` stands on is half of most of
+its commands'. A copy is a process of its own, with arguments, environment, standard streams and exit code as it was
+asked for. Some tests start each for real: of sessions all of tests/e2e; of `fab` the demo, and all that documents name.
 """
 
 import contextlib
@@ -15,31 +16,70 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PROGRAM = "agent.session"
+SESSION, FAB = "agent.session", "fab"
+IMPORTED = {
+    SESSION: (f"{SESSION}.__main__", "agent.session.api"),
+    FAB: (
+        *("fabric.main", "provision.commands.namespace", "provision.commands.program", "agent.record.price_file"),
+        *(f"{part}.settings" for part in ("agent", "backup", "dashboard", "notify", "sync")),
+    ),
+}
+"""What each imports at its start, and `fab` whenever it reads a stack's settings."""
 _LARGEST = 65536
 
 
 class Forks:
-    """The Python that is copied; it ends with this process."""
+    """The Python that is copied, of the code in a folder; it ends with this process."""
 
-    def __init__(self):
+    def __init__(self, program=SESSION, folder=ROOT):
+        self.program = program
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.forks", str(theirs.fileno())]
-        # What it finds at its import is what the sessions would find.
+        command = [sys.executable, "-m", "tests.forks", program, str(theirs.fileno())]
+        # What it finds at its import is what the program would find.
         env = {name: value for name, value in os.environ.items() if name.startswith("PYTHON") or name == "PATH"}
-        self._python = subprocess.Popen(command, cwd=ROOT, env=env, pass_fds=[theirs.fileno()])
+        self._python = subprocess.Popen(command, cwd=folder, env=env, pass_fds=[theirs.fileno()])
         theirs.close()
 
-    def start(self, *arguments, env, hosts=None):
-        """Start a session; where `hosts` names a file, that is its /etc/hosts."""
+    def run(self, *arguments, env, limit_s):
+        """Run the program to its end without an input, as `subprocess.run` does."""
+        with tempfile.TemporaryFile() as output, Path(os.devnull).open("rb") as nothing:
+            process = self.start(*arguments, env=env, streams=(nothing.fileno(), output.fileno()))
+            try:
+                _, errors = process.communicate(limit_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            output.seek(0)
+            words = [self.program, *arguments]
+            return subprocess.CompletedProcess(words, process.returncode, output.read().decode(), errors)
+
+    @contextlib.contextmanager
+    def running(self, *arguments, env):
+        """Start the program without an input, and wait for its end behind the block; `stdout` has its errors too."""
+        read, write = os.pipe()
+        with open(read, encoding="utf-8") as stdout:  # noqa: PTH123 - a number
+            with open(write, "wb") as output, Path(os.devnull).open("rb") as nothing:  # noqa: PTH123 - as above
+                process = self.start(*arguments, env=env, streams=(nothing.fileno(), output.fileno(), output.fileno()))
+            process.stdout = stdout
+            try:
+                yield process
+            finally:
+                process.communicate()
+
+    def start(self, *arguments, env, hosts=None, streams=(0, 1)):
+        """Start the program; where `hosts` names a file, that is its /etc/hosts.
+
+        `streams` are its input and output, and where its errors go that are not to be read from the process.
+        """
         errors, their_errors = os.pipe()
         ended, their_ended = os.pipe()
         asked = {"arguments": arguments, "env": env, "hosts": str(hosts) if hosts else None}
-        socket.send_fds(self._control, [json.dumps(asked).encode()], [their_errors, their_ended])
+        socket.send_fds(self._control, [json.dumps(asked).encode()], [their_errors, their_ended, *streams])
         os.close(their_errors)
         os.close(their_ended)
         # With its handle: an id alone may be gone, or another's, by the time that it is looked up here.
@@ -52,10 +92,10 @@ class Forks:
 
 
 class Forked:
-    """A session's process, as far as `subprocess.Popen` is used of one."""
+    """The program's process, as far as `subprocess.Popen` is used of one."""
 
     def __init__(self, pid, process, errors, ended):
-        self.pid, self.returncode = pid, None
+        self.pid, self.returncode, self.stdout = pid, None, None
         self._process, self._errors, self._ended = process, errors, ended
 
     def send_signal(self, number):
@@ -64,6 +104,9 @@ class Forked:
 
     def kill(self):
         self.send_signal(signal.SIGKILL)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
 
     def communicate(self, timeout=60):
         """Read standard error to its end, and wait for the process's."""
@@ -79,7 +122,7 @@ class Forked:
         waiting = select.poll()
         waiting.register(descriptor, select.POLLIN)
         if not waiting.poll(max(0, until - time.monotonic()) * 1000):
-            raise subprocess.TimeoutExpired(PROGRAM, 0)
+            raise subprocess.TimeoutExpired(f"the copy {self.pid}", 0)
         return os.read(descriptor, _LARGEST)
 
 
@@ -93,16 +136,17 @@ def _serve(control):
                 waiting.unregister(descriptor)
                 _tell_end(descriptor, *running.pop(descriptor))
                 continue
-            asked, given, *_ = socket.recv_fds(control, _LARGEST, 2)
+            asked, given, *_ = socket.recv_fds(control, _LARGEST, 5)
             if not asked:
                 sys.exit()  # with it goes what still runs: sessions die with who started them
-            errors, ended = given
+            errors, ended, *streams = given
             pid = os.fork()
             if not pid:
                 # Its object would later close a number that is another file's by then.
                 control.detach()
-                return json.loads(asked), errors
-            os.close(errors)
+                return json.loads(asked), (*streams, errors)[:3]
+            for each in (errors, *streams):
+                os.close(each)
             process = os.pidfd_open(pid)
             running[process] = pid, ended
             waiting.register(process, select.POLLIN)
@@ -117,17 +161,20 @@ def _tell_end(process, pid, ended):
     os.close(process)
 
 
-def _become(asked, errors):
-    """Run the program in this copy, as Python's `-m` does."""
-    os.dup2(errors, 2)
-    os.closerange(3, errors + 64)
+def _become(program, asked, streams):
+    """Run the program in this copy, as its start does."""
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+    os.closerange(3, max(streams) + 64)
     if asked["hosts"]:
         _have_own_hosts(asked["hosts"])
     os.environ.clear()
     os.environ.update(asked["env"])
-    sys.argv = [PROGRAM, *asked["arguments"]]
-    del sys.modules[f"{PROGRAM}.__main__"]  # it runs anew; what it imports is there
-    runpy.run_module(PROGRAM, run_name="__main__", alter_sys=True)
+    sys.argv = [program, *asked["arguments"]]
+    if program == FAB:
+        sys.exit(sys.modules["fabric.main"].program.run())
+    del sys.modules[f"{program}.__main__"]  # it runs anew; what it imports is there
+    runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
 def _have_own_hosts(file):
@@ -143,6 +190,7 @@ def _have_own_hosts(file):
 
 
 if __name__ == "__main__":
-    for each in (f"{PROGRAM}.__main__", "agent.session.api"):
+    _, wanted, number = sys.argv
+    for each in IMPORTED[wanted]:
         importlib.import_module(each)
-    _become(*_serve(socket.socket(fileno=int(sys.argv[1]))))
+    _become(wanted, *_serve(socket.socket(fileno=int(number))))

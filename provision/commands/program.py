@@ -188,6 +188,8 @@ def _mistyped(error: ParseError) -> CommandError:
     if not context or not context.name:
         return CommandError(f"there is no {unknown[1]!r}", _instead(unknown[1])) if unknown else _plain(text)
     name, takes = context.name, f"`fab help {context.name}` says what {context.name} takes"
+    if unknown and not unknown[1].startswith("-"):
+        return CommandError(f"{name} takes no word {unknown[1]!r}: what it takes has an option's name before it", takes)
     if unknown:
         near = _near(unknown[1], [flag for flag in context.flags if flag.startswith("--")])
         return CommandError(f"there is no {unknown[1]!r}", f"did you mean {near}? {takes}" if near else takes)

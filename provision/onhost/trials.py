@@ -230,7 +230,7 @@ def _started(
     path = UNITS / trial
     durable.write(path, trial_unit(text, record.home, release, *state, serves=trial == TRIAL_QUEUE).encode(), 0o644)
     try:
-        units.reload()
+        units.reload_for(trial)
         done = subprocess.run(["systemctl", "start", trial], capture_output=True, text=True, check=False)
         return units.journal(trial, 6) if done.returncode else use()
     finally:

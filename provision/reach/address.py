@@ -7,7 +7,7 @@ import urllib3
 
 from provision.errors import CommandError
 
-GIVE = "give it: --door ADDRESS"
+GIVE = "give it: --door ADDRESS, or `fab door --address ADDRESS`"
 _MOST = 64
 """Bytes of an answer that can be an address."""
 

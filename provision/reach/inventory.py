@@ -101,8 +101,8 @@ UNREADABLE = ("credential", "expiredtoken", "accessdenied", "access denied", "ss
 
 def read(stack: str, root: Path, environ: Mapping[str, str]) -> Inventory:
     """Ask Pulumi for a stack's outputs and check that stack and cloud belong together."""
-    require_settings_of_the_shells_site(stack, root, environ)
     require_state(stack, environ)
+    require_settings_of_the_shells_site(stack, root, environ)
     inventory = parse(_pulumi((*WORDS, stack), stack, root, environ))
     require_matching_cloud(stack, inventory, environ)
     return inventory

@@ -74,14 +74,10 @@ def test_files_for_other_programs_are_valid_yaml(file):
     assert yaml.safe_load(file.read_text())
 
 
-def refused(workflow):
-    """What GitHub's own schema, which comes with the program, has against a workflow; empty where it fits."""
-    command = [
-        Path(sys.executable).with_name("check-jsonschema"),
-        "--builtin-schema",
-        "vendor.github-workflows",
-        workflow,
-    ]
+def refused(schema, file):
+    """What GitHub's own schema, which comes with the program, has against a file; empty where it fits."""
+    program = Path(sys.executable).with_name("check-jsonschema")
+    command = [program, "--builtin-schema", f"vendor.github-{schema}", file]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout if done.returncode else ""
 
@@ -89,25 +85,34 @@ def refused(workflow):
 @pytest.mark.process
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=str)
 def test_a_workflow_fits_githubs_own_schema(workflow):
-    assert refused(workflow) == ""
+    assert refused("workflows", workflow) == ""
 
 
 @pytest.mark.process
 def test_a_workflow_with_a_wrong_key_does_not_fit(tmp_path):
     text = (ROOT / ".github/workflows/ci.yml").read_text()
     (tmp_path / "ci.yml").write_text(text.replace("timeout-minutes", "time-out", 1))
-    assert "time-out" in refused(tmp_path / "ci.yml")
+    assert "time-out" in refused("workflows", tmp_path / "ci.yml")
 
 
-def test_issue_forms_have_what_a_form_must_have():
-    forms = [yaml.safe_load(path.read_text()) for path in ROOT.glob(".github/ISSUE_TEMPLATE/*.yml")]
-    asking = [form for form in forms if "body" in form]
-    assert len(asking) == 3
-    for form in asking:
-        assert form["name"]
-        assert form["description"]
-        fields = [field for field in form["body"] if field["type"] != "markdown"]
-        assert all(field["id"] and field["attributes"]["label"] for field in fields)
+FORMS = {
+    path: "issue-config" if path.name == "config.yml" else "issue-forms"
+    for path in sorted(ROOT.glob(".github/ISSUE_TEMPLATE/*.yml"))
+}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_form_for_issues_fits_githubs_own_schema(form):
+    assert refused(FORMS[form], form) == ""
+
+
+@pytest.mark.process
+def test_a_form_whose_field_asks_for_nothing_does_not_fit(tmp_path):
+    form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/wish.yml").read_text())
+    del form["body"][0]["attributes"]["label"]
+    (tmp_path / "wish.yml").write_text(yaml.safe_dump(form))
+    assert refused("issue-forms", tmp_path / "wish.yml")
 
 
 def test_each_hook_before_a_commit_is_a_tool_of_the_environment():

@@ -23,6 +23,7 @@ from local.steps import Steps
 from local.temporary import temporary_site
 from provision.progress import Progress
 from provision.target import load_target
+from tests.forks import FAB, Forks
 from wire.client import Client, RequestRefused, Unreachable
 
 LOCAL = [sys.executable, "-m", "local"]
@@ -44,7 +45,7 @@ class Chain:
         else:
             engine = tools.engine(Steps(site.state / "logs"))
             self.env, self._identity = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}, {}
-        self._login, self._host = contextlib.ExitStack(), None
+        self._login, self._host, self._forks = contextlib.ExitStack(), None, None
 
     def run(self, *command, check=True, limit_s=None):
         done = subprocess.run(
@@ -56,7 +57,24 @@ class Chain:
         return done
 
     def fab(self, task, *args, check=True):
-        return self.run("fab", task, *args, check=check)
+        """Run a command to its end; where root is the operator, by a copy of one `fab` that has been imported."""
+        if self._identity:
+            return self.run("fab", task, *args, check=check)
+        done = self._copies().run(task, *args, env=self.env, limit_s=self.limit_s)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def _fab_running(self, *words, env):
+        """Start a command that goes on until it is told to end."""
+        if not self._identity:
+            return self._copies().running(*words, env=env)
+        said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **self._identity}
+        return subprocess.Popen(["fab", *words], env=env, cwd=self.folder, **said)
+
+    def _copies(self):
+        if self._forks is None:
+            self._forks = Forks(FAB, self.folder)
+        return self._forks
 
     def host(self, command, check=True):
         """Run a command on the host as root, over one login: a `fab ssh` for each would take minutes in all."""
@@ -76,6 +94,12 @@ class Chain:
         for name in names:
             self.fab("accept", f"secret {name}")
 
+    def close(self):
+        """End what this started for itself."""
+        self.log_out()
+        if self._forks is not None:
+            self._forks.close()
+
     def log_out(self):
         """Forget the login, before what ends it."""
         self._login.close()
@@ -92,11 +116,9 @@ class Chain:
         """What `fab dashboard` opens and prints."""
         with reserved() as port, tempfile.TemporaryDirectory() as folder:
             client = Client(f"unix:{folder}/queue.sock")
-            command = ["fab", "dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock", *more]
-            env = {**self.env, "JADA_OPERATOR": "anna"}
-            said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **self._identity}
+            words = ["dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock", *more]
             os.chown(folder, self._identity.get("user", -1), -1)
-            with subprocess.Popen(command, env=env, cwd=self.folder, **said) as process:
+            with self._fab_running(*words, env={**self.env, "JADA_OPERATOR": "anna"}) as process:
                 try:
                     assert wait_until(lambda: is_ready(client), 120)
                     yield Tunnel(client, port, process.stdout)
@@ -197,7 +219,7 @@ def demo(*options, before=None, newcomer=None, limit_s=900):
             chain = Chain(site, done.stdout, newcomer)
             chain.second = second
             yield chain
-            chain.log_out()
+            chain.close()
         finally:
             down = ended("down", 600)
             assert down.returncode == 0, down.stderr

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.serve import running
-from provision.onhost import runs, units
+from provision.onhost import readiness, runs, units
 from provision.onhost.health import Run
 
 
@@ -35,7 +35,7 @@ def answering(path, status, body):
 )
 def test_a_release_is_ready_when_its_queue_says_so(path, status, body, problem):
     with answering(path, status, body) as url:
-        found = units.queue_problem(f"{url}/readyz")
+        found = readiness.queue_problem(f"{url}/readyz")
     assert (found is None) is (problem is None)
     assert (problem or "") in (found or "")
 
@@ -54,19 +54,19 @@ def test_a_queue_is_asked_over_its_socket(tmp_path):
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert units.queue_problem(f"unix:{path}") is None
+        assert readiness.queue_problem(f"unix:{path}") is None
         thread.join()
     assert asked == [b"GET /readyz HTTP/1.1"]
 
 
 def test_a_socket_at_which_nothing_answers_is_named(tmp_path):
-    assert f"unix:{tmp_path}/none: [Errno 2]" in units.queue_problem(f"unix:{tmp_path}/none")
+    assert f"unix:{tmp_path}/none: [Errno 2]" in readiness.queue_problem(f"unix:{tmp_path}/none")
 
 
 def test_a_release_without_a_socket_is_asked_at_its_port(tmp_path):
     with answering("/readyz", 200, {"status": "ready"}) as url:
-        assert units.queue_problem(f"unix:{tmp_path}/none", url) is None
-    assert f"unix:{tmp_path}/none" in units.queue_problem(f"unix:{tmp_path}/none", "http://127.0.0.1:9")
+        assert readiness.queue_problem(f"unix:{tmp_path}/none", url) is None
+    assert f"unix:{tmp_path}/none" in readiness.queue_problem(f"unix:{tmp_path}/none", "http://127.0.0.1:9")
 
 
 @pytest.fixture
@@ -106,3 +106,20 @@ def test_what_a_unit_said_just_now_is_in_the_journal_before_that_is_read(tmp_pat
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert "    all\n" in units.journal("jada-agent.service")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("load", "outdated", "reloads"),
+    [("loaded", "no", 0), ("loaded", "yes", 1), ("not-found", "no", 1), ("bad-setting", "no", 1), ("", "", 1)],
+)
+def test_all_units_are_read_again_only_where_systemd_does_not_know_a_unit_as_its_file_is(
+    tmp_path, monkeypatch, load, outdated, reloads
+):
+    said = f"printf 'LoadState={load}\\nNeedDaemonReload={outdated}\\n'"
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\n[ "$1" = show ] && {said} || echo "$@" >>{tmp_path}/done\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    (tmp_path / "done").touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    units.reload_for("jada-trial-queue.service")
+    assert (tmp_path / "done").read_text() == "daemon-reload\n" * reloads
