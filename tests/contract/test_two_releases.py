@@ -23,8 +23,11 @@ from wire.types import Batch, ClaimRequest, Event, EventKind, Exit, File, Heartb
 from wire.values import Invalid, Request, Written, dump, parse, read
 
 TOKEN = Secret("a-token-of-the-tests")
-# Of today: of a run long ago the dashboard raises an alarm, a task more, as soon as its watch looks.
-AT = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def at():
+    """Now, and not when this was imported: of a run an hour ago the watch raises an alarm, which is a task more."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def values(base):
@@ -84,7 +87,8 @@ def work(client):
     fence = claim.lease.fence
     assert client.heartbeat(asked.id, Heartbeat(fence=fence)).ttl_s > 0
     assert (
-        client.deliver(claim.session.id, Batch(fence=fence, events=(Event(n=1, at=AT, kind=EventKind.HEADER),))).n == 1
+        client.deliver(claim.session.id, Batch(fence=fence, events=(Event(n=1, at=at(), kind=EventKind.HEADER),))).n
+        == 1
     )
     question = types.Question(tool_use_id="tu", text="keep?")
     waits = client.end(claim.session.id, SessionEnd(fence=fence, exit=Exit.ASKED, question=question))
@@ -94,7 +98,7 @@ def work(client):
     files = (File(name="r.txt", content=b"done"),)
     client.end(claim.session.id, SessionEnd(fence=again.lease.fence, exit=Exit.FINISHED, result="kept", files=files))
     assert client.result_file(asked.id, "r.txt") == b"done"
-    run = types.SyncRun(started_at=AT, finished_at=AT, outcome=types.SyncOutcome.CHANGED)
+    run = types.SyncRun(started_at=at(), finished_at=at(), outcome=types.SyncOutcome.CHANGED)
     client.report(run)
     return client.task(asked.id)
 
@@ -137,7 +141,7 @@ def over(tmp_path):
         _change(db, "paused", "$.task.state", "paused")
         db.execute("UPDATE tasks SET state = 'paused' WHERE record LIKE '%\"paused\"%'")
         _change(db, "waits strangely", "$.task.state", "needs_you")
-        _change(db, "waits strangely", "$.task.waiting", {"kind": "signature", "text": "sign", "since": AT})
+        _change(db, "waits strangely", "$.task.waiting", {"kind": "signature", "text": "sign", "since": at()})
         db.execute("UPDATE tasks SET state = 'needs_you' WHERE record LIKE '%waits strangely%'")
         db.execute("UPDATE sync_runs SET record = json_set(record, '$.outcome', 'partly'), outcome = 'partly'")
         db.execute(f"PRAGMA user_version = {db.execute('PRAGMA user_version').fetchone()[0] + 1}")
@@ -187,7 +191,7 @@ def test_a_claim_deliver_end_and_sync_over_tomorrows_rows_keep_tomorrows_keys(ov
     url, path = over
     client = Client(url, TOKEN)
     claim = client.claim(ClaimRequest(host="h"))
-    report = {"fence": claim.lease.fence, "events": [{"n": 1, "at": AT, "kind": "thought", "data": {}, "trace": "t"}]}
+    report = {"fence": claim.lease.fence, "events": [{"n": 1, "at": at(), "kind": "thought", "data": {}, "trace": "t"}]}
     post = {"Authorization": f"Bearer {TOKEN.reveal()}"}
     sent = urllib3.request(
         "POST", f"{url}/v1/sessions/{claim.session.id}/events", json=tomorrow.with_more(report), headers=post
@@ -199,7 +203,7 @@ def test_a_claim_deliver_end_and_sync_over_tomorrows_rows_keep_tomorrows_keys(ov
     assert (ended.status, ended.json()["state"]) == (200, "needs_you")
     assert "exit 42, which this release does not know" in ended.json()["waiting"]["text"]
     assert client.sessions(claim.task.id)[0].unknown == {"verdict": "fine"}
-    run = {"started_at": AT, "finished_at": AT, "outcome": "changed", "tabs": 3}
+    run = {"started_at": at(), "finished_at": at(), "outcome": "changed", "tabs": 3}
     assert urllib3.request("POST", f"{url}/v1/sync-runs", json=run, headers=post).status == 201
     assert client.sync_runs()[0].unknown == {"tabs": 3}
     page = Browser(url, TOKEN)("GET", f"/tasks/{claim.task.id}").data.decode()
