@@ -11,6 +11,14 @@ def _words(address):
     return host.strip("[]").split("%")[0].replace("*", "0.0.0.0"), int(port)
 
 
+@pytest.fixture(scope="module")
+def sshd(out):
+    """The lines of its settings in force; a list has a line for each of its words. Asked once: each question has a
+    login of its own, sudo's.
+    """
+    return out("sshd", "-T").splitlines()
+
+
 def test_only_ssh_listens_beyond_loopback(out):
     listening = [_words(line.split()[3]) for line in out("ss", "-H", "-l", "-n", "-t").splitlines()]
     assert {port for host, port in listening if not ipaddress.ip_address(host).is_loopback} == {22}
@@ -33,17 +41,16 @@ def test_nothing_waits_for_datagrams_beyond_loopback(out):
         ("allowusers", "admin"),
     ],
 )
-def test_sshd_is_hardened(out, setting, value):
-    # A list has a line for each of its words.
-    assert [line for line in out("sshd", "-T").splitlines() if line.startswith(f"{setting} ")] == [f"{setting} {value}"]
+def test_sshd_is_hardened(sshd, setting, value):
+    assert [line for line in sshd if line.startswith(f"{setting} ")] == [f"{setting} {value}"]
 
 
 @pytest.mark.parametrize(
     ("setting", "weak"),
     [("macs", "hmac-sha1"), ("macs", "umac-64"), ("kexalgorithms", "nistp"), ("hostkeyalgorithms", "ecdsa")],
 )
-def test_sshd_offers_nothing_weak(out, setting, weak):
-    (offered,) = (line for line in out("sshd", "-T").splitlines() if line.startswith(f"{setting} "))
+def test_sshd_offers_nothing_weak(sshd, setting, weak):
+    (offered,) = (line for line in sshd if line.startswith(f"{setting} "))
     assert weak not in offered
 
 
@@ -55,8 +62,8 @@ def test_security_updates_are_installed_once_a_day(out):
     assert out("systemctl", "is-enabled", "apt-daily-upgrade.timer").strip() == "enabled"
 
 
-def test_sshd_trusts_the_certificates_authority(out):
-    path = next(line.split()[1] for line in out("sshd", "-T").splitlines() if line.startswith("trustedusercakeys "))
+def test_sshd_trusts_the_certificates_authority(out, sshd):
+    path = next(line.split()[1] for line in sshd if line.startswith("trustedusercakeys "))
     assert path != "none"
     assert out("cat", path).startswith(("ssh-", "ecdsa-"))
 
