@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import urllib3.exceptions
 
@@ -46,8 +47,19 @@ def main() -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Names a wrong value as it was typed: what are options here are make's variables."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with what is wrong, in a line for who typed `make`."""
+        if "JADA_TYPED" not in os.environ:
+            super().error(message)
+        said = re.sub("^argument --(site|octet)", "argument --jada_\\1", message)
+        self.exit(2, "jada: " + re.sub("^argument --([a-z_]+)", lambda found: found[1].upper(), said) + "\n")
+
+
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local", description="This machine as jada's cloud.")
+    parser = _Parser(prog="python -m local", description="This machine as jada's cloud.")
     add_options(parser, os.environ)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shown = commands.add_parser("demo", help="make a box, make it a worker, give it work, prove it; it stays up")

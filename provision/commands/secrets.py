@@ -31,8 +31,9 @@ from wire.values import Invalid
 def secrets(_context: Context, from_: str | None = None, stack: str | None = None, host: str | None = None) -> None:
     """Give a host its secrets: from JADA_SECRET_<NAME>, a folder, or asked for unseen; exit 1 while one is missing."""
     progress = Progress()
-    target = load_target(stack)
+    # First, because a wrong one needs no host to be refused.
     given = gather(os.environ, Path(from_) if from_ else None)
+    target = load_target(stack)
     lacking, failed = [], {}
     for each in target.hosts(host):
         with target.connected(each.name, progress) as box:

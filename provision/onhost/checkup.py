@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from provision.onhost import asking, durable, journal, secret_store
+from provision.onhost import durable, journal, readiness, secret_store
 
 SECRETS = Path("/home/jada/secrets")
 UNIT_PROPERTIES = ("ActiveState", "SubState", "NRestarts", "ActiveEnterTimestamp", "Result", "LoadState")
@@ -162,7 +162,7 @@ def fetched_at(lists: Path) -> float | None:
 
 
 def _ready(queue: str) -> str:
-    problem = asking.queue_problem(queue)
+    problem = readiness.queue_problem(queue)
     if problem:
         raise Unseen(problem)
     return "ready"
@@ -196,7 +196,7 @@ def _answer(queue: str, path: str) -> Any:
 
 
 def _asked(queue: str, path: str) -> tuple[Any, str | None]:
-    status, body, link = asking.ask(queue, path)
+    status, body, link = readiness.ask(queue, path)
     if status == 404:
         raise Unseen(f"the release on this host has no {path}: `fab deploy` brings one that has")
     try:

@@ -6,6 +6,7 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,16 @@ def record(path: Path, rows: Mapping[str, Seen]) -> None:
 
 def read(path: Path = FOUND) -> dict[str, Seen]:
     """Return the record: row → what was found."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return {}
+    return _read(path, (seen.st_ino, seen.st_mtime_ns, seen.st_size))
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _written: tuple[int, int, int]) -> dict[str, Seen]:
+    """Read it once for all rows of a look: whoever records writes another file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

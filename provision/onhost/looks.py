@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,11 @@ STATE_NAMED = 20
 
 def see(asked: Mapping[str, list[str]], ours: Collection[str]) -> dict[str, dict[str, Any]]:
     """Look at {kind: names}; answer {kind: {name: what is seen}}. `ours` are the paths that have rows."""
+    settings = cache(partial(sshd.effective, sshd.ETC))
     looks: dict[str, Callable[[list[str]], dict[str, Any]]] = {
         **LOOKS,
+        "sshd": partial(_sshd, settings=settings),
+        "sshd still offers": partial(_sshd_offered, settings=settings),
         "strangers in": each(partial(_strangers, ours=ours)),
         "unit": partial(_unit, ours=ours),
     }
@@ -135,14 +138,12 @@ def _unit(names: Iterable[str], ours: Collection[str]) -> dict[str, dict[str, An
     return shown
 
 
-def _sshd(names: Iterable[str]) -> dict[str, str | None]:
-    settings = sshd.effective(sshd.ETC)
-    return {name: settings.get(name) for name in names}
+def _sshd(names: Iterable[str], settings: Callable[[], dict[str, str]]) -> dict[str, str | None]:
+    return {name: settings().get(name) for name in names}
 
 
-def _sshd_offered(names: Iterable[str]) -> dict[str, list[str]]:
-    settings = sshd.effective(sshd.ETC)
-    return {name: sshd.still_offered(name, settings) for name in names}
+def _sshd_offered(names: Iterable[str], settings: Callable[[], dict[str, str]]) -> dict[str, list[str]]:
+    return {name: sshd.still_offered(name, settings()) for name in names}
 
 
 def _journald(names: Iterable[str]) -> dict[str, str | None]:
@@ -154,7 +155,9 @@ def _journald(names: Iterable[str]) -> dict[str, str | None]:
 
 def _in_force(unit: str) -> bool:
     """Whether a daemon has read its files since they last changed."""
-    read = max([_started(unit), *(_written(path, unit) for path in PID_FILES.get(unit, ()))])
+    state = units.shown(unit, "ExecMainStartTimestamp", "MainPID", exact=True)
+    pid = state.get("MainPID") or "0"
+    read = max([_started(state), *(_written(path, pid) for path in PID_FILES.get(unit, ()))])
     return read >= _changed(CONFIGURED[unit])
 
 
@@ -168,15 +171,15 @@ def _changed(paths: Iterable[str]) -> float:
     return latest
 
 
-def _started(unit: str) -> float:
-    shown = units.shown(unit, "ExecMainStartTimestamp", exact=True).get("ExecMainStartTimestamp")
+def _started(state: Mapping[str, str]) -> float:
+    shown = state.get("ExecMainStartTimestamp")
     return datetime.strptime(shown, "%a %Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC).timestamp() if shown else 0.0
 
 
-def _written(path: str, unit: str) -> float:
+def _written(path: str, pid: str) -> float:
     """When the daemon that runs wrote its process id; another process that wrote its own there says nothing of it."""
     with suppress(OSError, ValueError):
-        if Path(path).read_text(encoding="ascii").strip() == units.main_pid(unit):
+        if Path(path).read_text(encoding="ascii").strip() == pid:
             return Path(path).stat().st_ctime
     return 0.0
 
@@ -235,8 +238,6 @@ LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "swap file": each(swap.see),
     "account": each(_account),
     "state": each(_state),
-    "sshd": _sshd,
-    "sshd still offers": _sshd_offered,
     "journald": _journald,
     "in force": each(_in_force),
     "sshd offers": each(_offers),

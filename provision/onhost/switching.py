@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from provision.onhost import asking, durable, units, whole
+from provision.onhost import durable, readiness, units, whole
 from provision.onhost.errors import Unhealthy
 from provision.onhost.events import Events
 from provision.onhost.health import BLIND, Look, Times, require_healthy
@@ -51,7 +51,7 @@ def looker(record: Record, pending: dict[str, Any]) -> Callable[[], Look]:
     port = _port_of(record, release)
 
     def look() -> Look:
-        wrong = asking.queue_problem(url, port)
+        wrong = readiness.queue_problem(url, port)
         if wrong is None and manifest.get("polls"):
             wrong = units.poll_problem(release)
         # At each look: a user may pause a unit meanwhile, and resume it.

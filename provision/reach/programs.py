@@ -12,8 +12,11 @@ ONHOST = Path(__file__).parents[1] / "onhost"
 MAIN = """\
 import os, sys
 from pathlib import Path
-from provision.onhost import installer
+from provision.onhost.events import Events
 folder = Path(sys.argv[2])
+if sys.argv[1] == "ended" and Events(folder / "events").last() is not None:
+    sys.exit()  # as nearly always: for that the rest need not be compiled once more
+from provision.onhost import installer
 if sys.argv[1] == "install":
     sys.exit(installer.main(folder))
 why = "/".join(os.environ.get(name, "?") for name in ("SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS"))

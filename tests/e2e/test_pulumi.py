@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -77,9 +78,9 @@ def project(tmp_path) -> Project:
     return Project(Site(folder=tmp_path))
 
 
-@pytest.fixture
-def local() -> Iterator[Project]:
-    """Stack local, as the repository has it, up on a cloud of the test's own; gone afterwards, whatever happens."""
+@contextmanager
+def up() -> Iterator[Project]:
+    """Stack local, as the repository has it, up on a cloud of its own; gone afterwards, whatever happens."""
     with temporary_site() as site:
         project = Project(site)
         project.stack("local")
@@ -91,6 +92,20 @@ def local() -> Iterator[Project]:
             )
             project.run("up")
             yield project
+
+
+@pytest.fixture
+def local() -> Iterator[Project]:
+    """A stack of the test's own: for what destroys it, or looks at all that was ever asked."""
+    with up() as project:
+        yield project
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[Project]:
+    """A stack that several tests change, each another of its settings; each leaves it up, as its settings say."""
+    with up() as project:
+        yield project
 
 
 def operations(project: Project) -> list[str]:
@@ -172,57 +187,58 @@ def a_real_state(endpoint: str | None) -> dict:
 
 
 @pytest.mark.root
-def test_a_second_up_changes_nothing_and_an_edited_firewall_is_one_put(local):
-    before = operations(local)
-    assert "6 unchanged" in local.run("up")
-    assert operations(local) == before
-    local.set("operator-cidrs[1]", "10.79.0.0/16")
-    local.run("up")
-    assert operations(local)[len(before) :] == ["PutInstancePublicPorts"]
-    assert open_ports(local) == {22: ["10.77.255.1/32", "10.79.0.0/16"]}
+def test_a_second_up_changes_nothing_and_an_edited_firewall_is_one_put(kept):
+    before = operations(kept)
+    assert "6 unchanged" in kept.run("up")
+    assert operations(kept) == before
+    kept.set("operator-cidrs[1]", "10.79.0.0/16")
+    kept.run("up")
+    assert operations(kept)[len(before) :] == ["PutInstancePublicPorts"]
+    assert open_ports(kept) == {22: ["10.77.255.1/32", "10.79.0.0/16"]}
 
 
 @pytest.mark.root
-def test_another_plan_replaces_the_host_which_keeps_its_address_and_its_door(local):
-    address = local.door()["address"]
-    local.set("bundle", "small_3_0")
-    assert "replaced" in local.run("up")
-    host = local.client.get_instance(instanceName="jada-orchestrator")["instance"]
+def test_another_plan_replaces_the_host_which_keeps_its_address_and_its_door(kept):
+    address, doors = kept.door()["address"], open_ports(kept)
+    assert doors[22][0] == "10.77.255.1/32"
+    kept.set("bundle", "small_3_0")
+    assert "replaced" in kept.run("up")
+    host = kept.client.get_instance(instanceName="jada-orchestrator")["instance"]
     assert (host["bundleId"], host["publicIpAddress"], host["isStaticIp"]) == ("small_3_0", address, True)
-    assert open_ports(local) == {22: ["10.77.255.1/32"]}
+    assert open_ports(kept) == doors
 
 
-def daily(local) -> list[str]:
-    add_ons = local.client.get_instance(instanceName="jada-orchestrator")["instance"]["addOns"]
+def daily(kept) -> list[str]:
+    add_ons = kept.client.get_instance(instanceName="jada-orchestrator")["instance"]["addOns"]
     return [add_on["snapshotTimeOfDay"] for add_on in add_ons]
 
 
 @pytest.mark.root
-def test_automatic_snapshots_are_a_setting_that_is_changed_in_place(local):
-    assert daily(local) == []
-    created = local.client.get_instance(instanceName="jada-orchestrator")["instance"]["createdAt"]
-    local.set("snapshot-time", "05:00")
-    assert "1 updated" in local.run("up")
-    assert daily(local) == ["05:00"]
-    local.run("refresh")
-    assert "6 unchanged" in local.run("up")
-    local.set("snapshot-time", "07:00")
-    local.run("up")
-    assert daily(local) == ["07:00"]
-    local.set("snapshot-time", "none")
-    local.run("up")
-    assert daily(local) == []
-    assert local.client.get_instance(instanceName="jada-orchestrator")["instance"]["createdAt"] == created
+def test_automatic_snapshots_are_a_setting_that_is_changed_in_place(kept):
+    assert daily(kept) == []
+    created = kept.client.get_instance(instanceName="jada-orchestrator")["instance"]["createdAt"]
+    kept.set("snapshot-time", "05:00")
+    assert "1 updated" in kept.run("up")
+    assert daily(kept) == ["05:00"]
+    kept.run("refresh")
+    assert "6 unchanged" in kept.run("up")
+    kept.set("snapshot-time", "07:00")
+    kept.run("up")
+    assert daily(kept) == ["07:00"]
+    kept.set("snapshot-time", "none")
+    kept.run("up")
+    assert daily(kept) == []
+    assert kept.client.get_instance(instanceName="jada-orchestrator")["instance"]["createdAt"] == created
 
 
 @pytest.mark.root
-def test_a_port_opened_by_hand_is_found_by_refresh_and_closed_by_up(local):
-    local.client.open_instance_public_ports(
+def test_a_port_opened_by_hand_is_found_by_refresh_and_closed_by_up(kept):
+    kept.client.open_instance_public_ports(
         instanceName="jada-orchestrator", portInfo={"fromPort": 443, "toPort": 443, "protocol": "tcp"}
     )
-    local.run("refresh")
-    local.run("up")
-    assert open_ports(local).keys() == {22}
+    kept.run("refresh")
+    kept.run("up")
+    assert open_ports(kept).keys() == {22}
 
 
 @pytest.mark.root

@@ -6,6 +6,7 @@ By hand, in a shell where `fab` works: `pytest tests/host --hosts=ssh://NAME`; a
 import contextlib
 import json
 import subprocess
+import tomllib
 
 import pytest
 
@@ -89,13 +90,13 @@ def out(host):
 
 
 @pytest.fixture(scope="module")
-def find(host, out):
+def find(host):
     """What `find` names below a folder; what goes while it looks is no error: a deploy that was proven tidies up."""
 
     def found(folder, *expression):
-        out("test", "-d", folder)
-        words = ["env", "LC_ALL=C", "find", f"{folder}/", *expression]
-        done = host.run(" ".join(["%s"] * len(words)), *words)
+        words = [f"{folder}/", *expression]
+        done = host.run(f"LC_ALL=C find {' '.join(['%s'] * len(words))}; test -d %s", *words, folder)
+        assert done.rc == 0, f"{folder} is not there"
         assert [line for line in done.stderr.splitlines() if "No such file or directory" not in line] == []
         return done.stdout
 
@@ -109,11 +110,6 @@ def manifest(out):
 
 
 @pytest.fixture(scope="module")
-def shown(out):
-    """A unit's properties as systemd has them in force."""
-
-    def show(unit, *names):
-        lines = out("systemctl", "show", unit, *(f"--property={name}" for name in names)).splitlines()
-        return dict(line.split("=", 1) for line in lines)
-
-    return show
+def settings(out):
+    """The settings of the current release."""
+    return tomllib.loads(out("cat", "/etc/jada/jada.toml"))

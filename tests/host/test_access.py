@@ -5,18 +5,16 @@ import ipaddress
 import pytest
 
 
+@pytest.fixture(scope="module")
+def sshd(out):
+    """sshd's settings in force, a line each; a list has a line for each of its words."""
+    return out("sshd", "-T").splitlines()
+
+
 def _words(address):
     """`0.0.0.0:22`, `[::1]:53`, `*:22` or `127.0.0.53%lo:53` as (host, port)."""
     host, port = address.rsplit(":", 1)
     return host.strip("[]").split("%")[0].replace("*", "0.0.0.0"), int(port)
-
-
-@pytest.fixture(scope="module")
-def sshd(out):
-    """The lines of its settings in force; a list has a line for each of its words. Asked once: each question has a
-    login of its own, sudo's.
-    """
-    return out("sshd", "-T").splitlines()
 
 
 def test_only_ssh_listens_beyond_loopback(out):

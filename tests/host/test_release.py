@@ -16,15 +16,15 @@ def test_cron_starts_the_sync_every_half_hour_and_does_nothing_else(out):
     assert lines == ["*/30 * * * * root systemctl start --no-block port-sheet-sync.service"]
 
 
-def test_cron_runs_and_our_users_have_no_tables_of_their_own(host, out):
-    assert host.service("cron").is_running
+def test_cron_runs_and_our_users_have_no_tables_of_their_own(out):
+    assert out("systemctl", "is-active", "cron") == "active"
     assert not {"jada", "jada-sync", "jada-dashboard", "jada-notify"} & set(
         out("ls", "/var/spool/cron/crontabs").split()
     )
 
 
-def test_the_journal_outlives_a_reboot_within_its_bound(host, out):
-    assert host.file(f"/var/log/journal/{out('cat', '/etc/machine-id')}/system.journal").is_file
+def test_the_journal_outlives_a_reboot_within_its_bound(out):
+    out("sh", "-c", "test -f /var/log/journal/$(cat /etc/machine-id)/system.journal")
     assert int(out("du", "-sm", "/var/log/journal").split()[0]) <= 500 + 16  # a file more, while one is rotated
 
 

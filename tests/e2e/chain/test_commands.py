@@ -46,7 +46,7 @@ def test_ctrl_c_stops_watching_and_the_task_goes_on(chain):
             # Whoever runs the tests in the background of a script ignores SIGINT, and so would a child.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
         ) as watching:
-            # Not the first line: where the login is slow, progress comes before it.
+            # After what takes longer than two seconds on a busy machine, which is said before.
             assert any(f"watching {task.id}" in line for line in watching.stderr)
             watching.send_signal(signal.SIGINT)
             out, err = watching.communicate(timeout=60)

@@ -137,8 +137,7 @@ class Cloud:
         return disk.mounted(self.site.state / "hosts" / NAME)
 
     def access(self):
-        inventory = self.inventory
-        return access.obtain(access.client(inventory), inventory.hosts[0], access.utc_now())
+        return access.obtain(self.api, self.inventory.hosts[0], access.utc_now())
 
     def reboot(self):
         """Reboot the host; over once the cloud has no more to do in it, though it counts as running all the while."""

@@ -108,14 +108,15 @@ def _aim(cloud, before, kill):
 
 
 def _said(cloud, before):
-    lines = [_lines(run / "events") for run in _runs(cloud) if run not in before]
+    lines = [_lines(run / "events") for run in _runs(cloud, before)]
     ended = any(word in line for each in lines for line in each for word in ('"proven"', '"failed"', '"finished"'))
     return EVENTS if ended else max(map(len, lines), default=0)
 
 
-def _runs(cloud):
+def _runs(cloud, before=()):
     # On this machine the host's disk is a folder: nothing of what is killed takes part in the look.
-    return [path for path in cloud.disk.glob("opt/jada-agent/deploys/*") if (path / "orders.json").exists()]
+    found = cloud.disk.glob("opt/jada-agent/deploys/*")
+    return [path for path in found if path not in before and (path / "orders.json").exists()]
 
 
 def _lines(path):

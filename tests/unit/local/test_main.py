@@ -57,10 +57,26 @@ def test_env_prints_exports_or_one_refusal_and_builds_nothing(tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (("demo", "--hosts", "12"), "HOSTS: a number of hosts is from 1 to 9, not '12'"),
+        (("demo", "--claude", "fake"), "CLAUDE: invalid choice: 'fake'"),
+        (("--site", "Bad", "env"), "JADA_SITE: a site's name is up to 12 small letters and digits, not 'Bad'"),
+        (("--octet", "300", "env"), "JADA_OCTET: an octet is a number from 1 to 255, not '300'"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_makes_variable(typed, told):
+    done = local(*typed, JADA_TYPED="make demo")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"jada: {told}")
+    assert done.stderr.count("\n") == 1
+
+
 def test_in_a_fresh_checkout_env_is_refused_in_words(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     plain = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
-    done = subprocess.run(["make", "env"], cwd=tmp_path, env=plain, capture_output=True, text=True, check=False)
+    done = subprocess.run(["make", "-s", "env"], cwd=tmp_path, env=plain, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("jada: this checkout has no environment yet: `make demo` makes it, and the cloud\n")
 

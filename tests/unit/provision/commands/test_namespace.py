@@ -34,6 +34,7 @@ WRONG = [
     (("task.list", "--state", "over"), "no state 'over'"),
     (("task.list", "--since", "rubbish"), "--since rubbish: not a time"),
     (("task.list", "--until", "+2x"), "--until +2x: not a time"),
+    (("secrets", "--from", "/nosuch"), "/nosuch is no folder"),
     (("logs", "--unit", "nosuch"), "no unit nosuch"),
     (("task.add",), "a task needs a --title"),
     (("task.show",), "task.show needs <TASK-ID>"),
@@ -127,6 +128,30 @@ def test_what_is_first_on_path_passes_each_word_on():
     command = [str(FIRST_ON_PATH), "task.add", "--title", "", "--description", "'a'  b"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.partition(":")[0]) == (1, "--title")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("words", [(), ("status",), ("--help",)])
+def test_where_no_project_is_the_way_to_one_is_said(words, tmp_path):
+    env = {name: value for name, value in os.environ.items() if name != "JADA_PROJECT"}
+
+    def typed(**shell):
+        command = [str(FIRST_ON_PATH), *words]
+        return subprocess.run(command, env=env | shell, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    done = typed()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(f"  → cd {ROOT}\n")
+    assert typed(JADA_PROJECT="/a/site").stderr.endswith("  → cd /a/site\n")
+
+
+@pytest.mark.process
+def test_below_a_project_its_commands_are_there_and_elsewhere_what_is_fabrics_own(tmp_path):
+    below = subprocess.run(
+        [str(FIRST_ON_PATH), "plan", "--nosuch"], cwd=ROOT / "docs", capture_output=True, check=False
+    )
+    assert b"there is no '--nosuch'" in below.stderr
+    subprocess.run([str(FIRST_ON_PATH), "--version"], cwd=tmp_path, capture_output=True, check=True)
 
 
 def test_each_option_without_effect_is_one_that_fabric_has():

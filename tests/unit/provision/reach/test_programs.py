@@ -28,6 +28,16 @@ def test_the_installer_needs_no_other_file_and_refuses_a_host_that_the_plan_did_
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("said", "looks_for"), [('{"proven": "r1"}', ""), ('{"begin": "a step"}', "orders.json")])
+def test_after_an_installers_last_word_nothing_more_is_looked_for(tmp_path, said, looks_for):
+    (tmp_path / "program").write_bytes(programs.packed())
+    (tmp_path / "events").write_text(f"{said}\n")
+    command = [sys.executable, "-I", str(tmp_path / "program"), "ended", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert (done.returncode != 0, looks_for in done.stderr) == (bool(looks_for), True)
+
+
+@pytest.mark.process
 def test_a_program_that_stands_alone_needs_no_other_file_either(tmp_path):
     """At boot there is no release to lean on; here is nothing to go back from."""
     path = tmp_path / "recover.py"

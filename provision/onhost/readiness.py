@@ -1,5 +1,6 @@
-"""The queue's own answers, over HTTP on this host. Apart from `units`: most looks at a host ask for none, and HTTP is a
-sixth of what they import.
+"""Asking the queue on this host over HTTP: whether it is ready, and what an audit wants of it.
+
+By itself: HTTP's modules are a quarter of what a program that only looks would load.
 """
 
 import http.client
