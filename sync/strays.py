@@ -55,7 +55,7 @@ def locate(number: int, stray: Stray, table: Table, reader: Reader) -> tuple[Tar
     # What came over a booking's id is what its row is called now.
     key = str(stray.ours) if stray.header == KEY and stray.key else stray.key
     rows = [n for n, _ in _rows(msgspec.structs.replace(stray, key=key), table, reader)]
-    columns = [c for c, name in enumerate(_wide(table)) if name == stray.header]
+    columns = [c for c, name in enumerate(table.header) if name == stray.header]
     holding = [(n, c) for n in rows for c in columns if _at(table, reader, n, c) == stray.ours]
     if len(holding) == 1:
         ((row, column),) = holding
@@ -72,8 +72,8 @@ def alike(one: Sequence[Cell], other: Sequence[Cell]) -> bool:
 
 
 def content(row: Sequence[object], header: Sequence[str], reader: Reader) -> Cells:
-    """Return a row's cells."""
-    return tuple(reader.cell(header[c] if c < len(header) else "", value) for c, value in enumerate(row))
+    """Return a row's cells; a table's rows are all as long as its header."""
+    return tuple(map(reader.cell, header, row))
 
 
 def _rows(stray: Stray, table: Table, reader: Reader) -> Iterator[tuple[int, Cells]]:
@@ -104,7 +104,7 @@ def _unit(number: int, stray: Stray, table: Table, reader: Reader) -> tuple[Targ
     ((row, cells),) = found
     left, blanked = wanted.copy(), []
     for column, cell in enumerate(cells):
-        if cell != "" and left[cell] > 0:
+        if left[cell] > 0:
             left[cell] -= 1
             blanked.append(_target(number, table, reader, (row, column), {}))
     return tuple(blanked)
@@ -131,7 +131,7 @@ def _target(number: int, table: Table, reader: Reader, at: tuple[int, int], valu
         row,
         column,
         key,
-        header[column] if column < len(header) else "",
+        header[column],
         _at(table, reader, row, column),
         value,
         () if key else content(values, header, reader),
@@ -140,11 +140,4 @@ def _target(number: int, table: Table, reader: Reader, at: tuple[int, int], valu
 
 
 def _at(table: Table, reader: Reader, row: int, column: int) -> Cell:
-    values, header = table.grid[row], table.header
-    return reader.cell(header[column] if column < len(header) else "", values[column] if column < len(values) else "")
-
-
-def _wide(table: Table) -> list[str]:
-    """The headers of all columns that hold something anywhere."""
-    header = table.header
-    return [*header, *[""] * (max(map(len, table.grid), default=0) - len(header))]
+    return reader.cell(table.header[column], table.grid[row][column])

@@ -123,6 +123,22 @@ def test_what_a_user_types_a_moment_before_our_write_is_put_back_where_the_sheet
     assert desk.rows()[1]["guest"] == "typed by a user"
 
 
+def test_what_a_user_types_a_moment_before_a_cell_is_put_back_stays(desk):
+    def before():
+        if len(desk.requests) == 3:
+            desk.delete("ROWS", 1)  # the guest of B2 comes into the row of B3
+        if len(desk.requests) == 7:
+            desk.type(2, 2, "typed by a user")  # over that, as the guest of B3 is about to be put back
+
+    desk.before = before
+    desk.sync(changed(B2="Ada"))
+    assert in_step(desk, changed(B2="Ada", B3="typed by a user"))
+    assert [(each.why, each.was) for each in desk.told() if each.was == "typed by a user"] == [
+        ("kept", "typed by a user"),
+        ("restored", "typed by a user"),
+    ]
+
+
 def test_what_a_user_types_after_our_write_is_an_edit_and_stays(desk):
     desk.before = lambda: len(desk.requests) == 5 and desk.type(2, 2, "typed by a user")
     assert desk.sync(changed(B2="Ada")).edited == ("B2",)
