@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 REQUIREMENTS = "requirements.txt"
+PIP = "pip"
 
 
 def hashes(requirements: str) -> dict[tuple[str, str], set[str]]:
@@ -16,6 +17,12 @@ def hashes(requirements: str) -> dict[tuple[str, str], set[str]]:
             digests = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
             found.setdefault((_plain(pinned[1]), pinned[2]), set()).update(digests)
     return found
+
+
+def without(name: str, requirements: str) -> str:
+    """Return a locked requirements file without one project."""
+    lines = requirements.replace("\\\n", " ").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(f"{name}=="))
 
 
 def strangers(files: Mapping[str, bytes], requirements: str) -> Iterator[str]:

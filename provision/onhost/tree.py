@@ -67,12 +67,15 @@ def make_venv(wheels: bytes, venv: Path) -> None:
         # No ensurepip: it would need the distribution's python3-venv.
         _run(["python3", "-m", "venv", "--without-pip", str(venv)])
         pip = next(unpacked.glob("pip-*.whl")) / "pip"
+        # Of no use there once it has run: a twelfth of all files that each look at the environment reads.
+        wanted = unpacked / "wanted.txt"
+        wanted.write_text(locked.without(locked.PIP, (unpacked / locked.REQUIREMENTS).read_text(encoding="utf-8")))
         # --no-deps: the lock names all that is wanted, also where a package asks for more.
         _run([
             str(venv / "bin" / "python"), str(pip), "install", "--quiet", "--no-index", "--no-cache-dir",
             "--disable-pip-version-check", "--require-hashes", "--no-deps", "--only-binary=:all:",
             "--find-links", str(unpacked),
-            "-r", str(unpacked / "requirements.txt"),
+            "-r", str(wanted),
         ])  # fmt: skip
         # Last, and after all else is on disk: an environment without the mark is made anew by the next deploy.
         durable.settle_all(venv)
