@@ -215,7 +215,7 @@ def test_every_repair_of_the_table_is_one_that_the_host_knows_and_that_a_plan_ca
     assert wanted <= set(REPAIRS)
     assert wanted <= set(desired.SAID)
     asked = desired.request(deep=True)
-    assert set(asked["looks"]) <= {*LOOKS, "strangers in", "unit"}
+    assert set(asked["looks"]) <= {*LOOKS, "sshd", "sshd still offers", "strangers in", "unit"}
     assert set(asked["as_found"]) <= set(SURROUNDINGS)
 
 
