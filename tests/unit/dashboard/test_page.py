@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from bs4 import BeautifulSoup
@@ -334,11 +333,12 @@ def test_a_result_file_is_downloaded(client, http):
 
 
 def test_a_file_that_was_deleted_as_too_old_is_named_without_a_link_and_the_front_page_says_what_was_freed(
-    store, client, http, shown
+    store, client, http, shown, clock
 ):
     made = (File(name="a.html", content=b"<b>"), File(name="a.diff", content=b"+x"))
     task = ended(client, Exit.FINISHED, files=made)
-    Retention(store, Settings(keep_files_days=1), lambda: datetime.now(UTC) + timedelta(days=2)).prune_if_due()
+    clock.go_on(days=2)
+    Retention(store, Settings(keep_files_days=1), clock).prune_if_due()
     page, front = shown(f"/tasks/{task.id}"), shown()
     assert "a.html 3 bytes, deleted as too old" in " ".join(page.get_text().split())
     assert page.select(".files a") == []
