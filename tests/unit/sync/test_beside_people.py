@@ -123,6 +123,31 @@ def test_what_a_user_types_a_moment_before_our_write_is_put_back_where_the_sheet
     assert desk.rows()[1]["guest"] == "typed by a user"
 
 
+@pytest.mark.parametrize("typed", ["Ada", ""])
+def test_over_what_we_would_have_written_and_over_nothing_no_one_lost_anything(desk, typed):
+    once(desk, lambda: desk.type(2, 2, typed))
+    desk.sync(changed(B2="Ada"))
+    assert in_step(desk, changed(B2="Ada"))
+    assert desk.told() == []
+
+
+def test_a_cell_of_ours_in_a_wrong_place_that_a_user_overtypes_is_told_once_and_left_to_them(desk):
+    def before():
+        if len(desk.requests) == 3:
+            desk.delete("ROWS", 1)  # the guest of B2 comes into the row of B3
+        if len(desk.requests) == 5:
+            desk.type(2, 2, "typed by a user")  # before it is looked for
+
+    desk.before = before
+    desk.sync(changed(B2="Ada"))
+    assert in_step(desk, changed(B2="Ada", B3="typed by a user"))
+    with opened(desk.folder, OURS) as history:
+        assert history.strays() == {}
+    told = len(desk.told())
+    desk.sync(changed(B2="Ada"))
+    assert len(desk.told()) == told
+
+
 def test_what_a_user_types_a_moment_before_a_cell_is_put_back_stays(desk):
     def before():
         if len(desk.requests) == 3:
