@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from fabric.main import Fab, program
 from invoke.exceptions import Exit, ParseError
+from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 
 from provision.commands.namespace import GROUPS, namespace
@@ -24,7 +25,7 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
 
     def parse_tasks(self) -> None:
         """Read what was typed; `help` and `help COMMAND` are words too. Raises `CommandError` for a typo."""
-        _require_effect([name for each in self.args.values() if each.got_value for name in each.names])
+        _require_effect(self.args)
         match self.core.unparsed:
             case ["help"]:
                 self.core.unparsed[:] = ["--list"]
@@ -36,6 +37,8 @@ class Program(Fab):  # type: ignore[misc] # Fabric has no types
             super().parse_tasks()
         except ParseError as error:
             raise _mistyped(error) from error
+        # Behind a command they are Fabric's too, where it has none of that name: `deploy --dry` is to deploy nothing.
+        _require_effect(self.core_via_tasks.args)
         _require_last_value(self.core.unparsed, self.parser.contexts)
         wanted = self.args.help.value
         if wanted and wanted not in self.parser.contexts:
@@ -122,9 +125,9 @@ be passed over.
 """
 
 
-def _require_effect(given: Iterable[str]) -> None:
-    """Raise `CommandError` for an option of Fabric's that would do nothing."""
-    for name in given:
+def _require_effect(arguments: Mapping[str, Argument]) -> None:
+    """Raise `CommandError` for an option of Fabric's that was given and would do nothing."""
+    for name in [name for each in arguments.values() if each.got_value for name in each.names]:
         if name in NO_EFFECT:
             raise CommandError(f"--{name} is Fabric's own option, and no command of ours heeds it", NO_EFFECT[name])
 

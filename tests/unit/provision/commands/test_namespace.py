@@ -52,6 +52,7 @@ WRONG = [
     (("task.add", "--title", "x", "--file"), "--file needs a value"),
     (("--stack", "prod", "status"), "options come behind a command"),
     (("--dry", "deploy"), "--dry is Fabric's own option, and no command of ours heeds it"),
+    (("deploy", "--dry"), "--dry is Fabric's own option, and no command of ours heeds it"),
     (("-H", "other", "plan"), "hosts are the stack's"),
     (("move-queue",), "the queue needs a --to"),
     (("dashboard", "--socket", "/nosuch/a"), "--socket /nosuch/a: the folder /nosuch is not there"),
