@@ -111,7 +111,7 @@ DAMAGES = {
     ),
     "a folder at /etc/jada": ("rm /etc/jada && mkdir /etc/jada && touch /etc/jada/somebodys", "/etc/jada.moved-"),
     "a lost environment": ("rm -r /opt/jada-agent/venvs/{lock}", "was lost or changed"),
-    "an environment that lost a file": ("rm /opt/jada-agent/venvs/{lock}/bin/pip*", "was lost or changed"),
+    "an environment that lost a file": ("rm /opt/jada-agent/venvs/{lock}/bin/activate", "was lost or changed"),
     "a lost recovery": (
         "systemctl disable jada-recover; rm -f /etc/systemd/system/jada-recover.service",
         "jada-recover",
