@@ -9,7 +9,7 @@ from doubles.google.book import Book, Cell, Formula, Sheet, Value
 from doubles.google.entry import plain
 from doubles.google.errors import invalid, not_built
 from doubles.google.grid import entered_data
-from doubles.google.ranges import find_grid, letters
+from doubles.google.ranges import find_grid
 from doubles.google.render import check_format
 
 Answer = dict[str, Any]
@@ -60,22 +60,6 @@ def _start(book: Book, start: Args) -> tuple[Sheet, int, int]:
     if column >= sheet.columns:
         raise invalid(f"GridCoordinate.columnIndex[{column}] is after last column in grid[{sheet.columns}]")
     return sheet, row, column
-
-
-def append_cells(book: Book, args: Args) -> Answer:
-    """Write rows of CellData below the last row that holds a value."""
-    if args.get("tableId"):
-        raise not_built("appendCells to a table")
-    mask, sheet, rows = _cell_mask(args), book.sheet(args.get("sheetId", 0)), args.get("rows", [])
-    top = sheet.height
-    width = max((len(row.get("values", [])) for row in rows), default=0)
-    if width > sheet.columns:
-        raise invalid(f"Attempting to write column: {letters(sheet.columns)}, beyond the last column of the grid")
-    sheet.resize(max(len(sheet.rows), top + len(rows)), sheet.columns)
-    for down, row in enumerate(rows):
-        for column, data in enumerate(row.get("values", [])):
-            _change(sheet, top + down, column, data, mask)
-    return {}
 
 
 def repeat_cell(book: Book, args: Args) -> Answer:

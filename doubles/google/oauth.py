@@ -54,10 +54,9 @@ class OAuth:
     def routes(self) -> list[Route]:
         """Return the routes at Google's own paths, and the control calls."""
         return [
-            *(Route(path, self.consent) for path in ("/o/oauth2/auth", "/o/oauth2/v2/auth")),
-            *(Route(path, self.decide, methods=["POST"]) for path in ("/o/oauth2/auth", "/o/oauth2/v2/auth")),
+            Route("/o/oauth2/auth", self.consent),
+            Route("/o/oauth2/auth", self.decide, methods=["POST"]),
             Route("/token", self.token, methods=["POST"]),
-            Route("/revoke", self.revoke, methods=["POST"]),
             Route("/_local/client", self.client_secrets),
             Route("/_local/tokens", self.issue, methods=["POST"]),
             Route("/_local/tokens/revoke", self.revoke_all, methods=["POST"]),
@@ -95,13 +94,6 @@ class OAuth:
     async def token(self, request: Request) -> Response:
         """POST /token: exchange a code, or refresh."""
         return await self._faults.play("token", request, lambda: self._exchange(request))
-
-    async def revoke(self, request: Request) -> Response:
-        """POST /revoke: end a token, as its owner may."""
-        token = str((await request.form()).get("token", request.query_params.get("token", "")))
-        if self._vault.revoke(token):
-            return JSONResponse({})
-        return JSONResponse({"error": "invalid_token", "error_description": "Token expired or revoked"}, 400)
 
     async def client_secrets(self, request: Request) -> Response:
         """GET the client secrets file of the registered program."""

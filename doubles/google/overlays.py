@@ -6,7 +6,7 @@ from typing import Any
 
 from doubles.google import mask as masks
 from doubles.google.area import Area
-from doubles.google.book import Book, Cell, Sheet
+from doubles.google.book import Book, Sheet
 from doubles.google.errors import invalid, not_built
 from doubles.google.grid import placed, protection
 from doubles.google.layout import Placed, may_edit
@@ -84,18 +84,6 @@ def _add_protected_range(book: Book, args: Args) -> Answer:
     return {"protectedRange": protection(sheet, made)}
 
 
-def _update_protected_range(book: Book, args: Args) -> Answer:
-    wanted, mask = args.get("protectedRange", {}), masks.required(args, "ProtectedRange")
-    sheet, old = _found(book, "protected", "protectedRangeId", wanted.get("protectedRangeId", 0))
-    if not may_edit(old.data, sheet.acting):
-        raise invalid("You don't have permission to change this protected range.")
-    merged = masks.merge(mask, placed(sheet, old), wanted)
-    area = Area.from_grid(merged.pop("range", {}))
-    layout = sheet.layout
-    layout.protected = [Placed(area, merged) if each is old else each for each in layout.protected]
-    return {}
-
-
 def _delete_protected_range(book: Book, args: Args) -> Answer:
     sheet, old = _found(book, "protected", "protectedRangeId", args.get("protectedRangeId", 0))
     if not may_edit(old.data, sheet.acting):
@@ -115,12 +103,6 @@ def _add_banding(book: Book, args: Args) -> Answer:
     return {"bandedRange": placed(sheet, made)}
 
 
-def _delete_banding(book: Book, args: Args) -> Answer:
-    sheet, old = _found(book, "bands", "bandedRangeId", args.get("bandedRangeId", 0))
-    sheet.layout.bands.remove(old)
-    return {}
-
-
 def _add_table(book: Book, args: Args) -> Answer:
     wanted = dict(args.get("table", {}))
     if wanted.keys() - {"name", "tableId", "range"}:
@@ -132,14 +114,6 @@ def _add_table(book: Book, args: Args) -> Answer:
     made = Placed(area, wanted)
     sheet.layout.tables.append(made)
     return {"table": placed(sheet, made)}
-
-
-def _delete_table(book: Book, args: Args) -> Answer:
-    sheet, old = _found(book, "tables", "tableId", args.get("tableId", ""))
-    sheet.layout.tables.remove(old)
-    for row, column in list(sheet.used(old.area)):
-        sheet.put(row, column, Cell())
-    return {}
 
 
 def _update_dimension_properties(book: Book, args: Args) -> Answer:
@@ -191,13 +165,10 @@ KINDS: Mapping[str, Callable[[Book, Args], Answer]] = {
     "addProtectedRange": _add_protected_range,
     "addTable": _add_table,
     "clearBasicFilter": _clear_basic_filter,
-    "deleteBanding": _delete_banding,
     "deleteProtectedRange": _delete_protected_range,
-    "deleteTable": _delete_table,
     "mergeCells": _merge_cells,
     "setBasicFilter": _set_basic_filter,
     "setDataValidation": _set_data_validation,
     "unmergeCells": _unmerge_cells,
     "updateDimensionProperties": _update_dimension_properties,
-    "updateProtectedRange": _update_protected_range,
 }

@@ -8,7 +8,7 @@ from doubles.google import mask as masks
 from doubles.google import metadata, moving, overlays
 from doubles.google.book import Book, Sheet
 from doubles.google.call import Call
-from doubles.google.cells import append_cells, repeat_cell, update_cells
+from doubles.google.cells import repeat_cell, update_cells
 from doubles.google.errors import GoogleError, invalid, not_built
 from doubles.google.grid import properties, spreadsheet
 from doubles.google.layout import Placed
@@ -149,12 +149,6 @@ def _describe(book: Book, sheet: Sheet, wanted: Args) -> None:
     sheet.properties = {**others, **({"gridProperties": rest} if rest else {})}
 
 
-def _update_spreadsheet_properties(book: Book, args: Args) -> Answer:
-    mask = masks.required(args, "SpreadsheetProperties")
-    book.properties = masks.merge(mask, book.properties, args.get("properties", {}))
-    return {}
-
-
 def _append_dimension(book: Book, args: Args) -> Answer:
     sheet, length = book.sheet(args.get("sheetId", 0)), args.get("length", 0)
     if length < 1:
@@ -233,7 +227,6 @@ def _dimension(args: Args) -> str:
 
 KINDS: Mapping[str, Callable[[Book, Args], Answer]] = {
     "addSheet": _add_sheet,
-    "appendCells": append_cells,
     "appendDimension": _append_dimension,
     "duplicateSheet": _duplicate_sheet,
     "deleteDimension": _delete_dimension,
@@ -244,7 +237,6 @@ KINDS: Mapping[str, Callable[[Book, Args], Answer]] = {
     "sortRange": _sort_range,
     "updateCells": update_cells,
     "updateSheetProperties": _update_sheet_properties,
-    "updateSpreadsheetProperties": _update_spreadsheet_properties,
     **metadata.KINDS,
     **overlays.KINDS,
     **moving.KINDS,

@@ -21,12 +21,6 @@ def get(call: Call) -> Answer:
     return _read(find(call.book, call.path["range"]), call.query)
 
 
-def batch_get(call: Call) -> Answer:
-    """Read several ranges."""
-    ranges = [_read(find(call.book, text), call.query) for text in call.query.get("ranges", [])]
-    return _about(call.book, valueRanges=ranges)
-
-
 def batch_get_by_filter(call: Call) -> Answer:
     """Read several ranges, each chosen by a DataFilter: by a sheet's id, which outlives its title."""
     ranges = [
@@ -46,17 +40,6 @@ def batch_update(call: Call) -> Answer:
     """Write several ranges."""
     data = call.body.get("data", [])
     return _updates(call, [find(call.book, item.get("range", ""), write=True) for item in data], data)
-
-
-def batch_update_by_filter(call: Call) -> Answer:
-    """Write several ranges, each chosen by a DataFilter."""
-    data = call.body.get("data", [])
-    targets = [find_filter(call.book, item.get("dataFilter", {}), write=True) for item in data]
-    answer = _updates(call, targets, data)
-    for response, item in zip(answer["responses"], data, strict=True):
-        response.pop("spreadsheetId")
-        response["dataFilter"] = item["dataFilter"]
-    return answer
 
 
 def clear(call: Call) -> Answer:
@@ -233,13 +216,11 @@ def _around(area: Area) -> Area:
 
 READING: Mapping[str, Callable[[Call], Answer]] = {
     "spreadsheets.values.get": get,
-    "spreadsheets.values.batchGet": batch_get,
     "spreadsheets.values.batchGetByDataFilter": batch_get_by_filter,
 }
 WRITING: Mapping[str, Callable[[Call], Answer]] = {
     "spreadsheets.values.update": update,
     "spreadsheets.values.batchUpdate": batch_update,
-    "spreadsheets.values.batchUpdateByDataFilter": batch_update_by_filter,
     "spreadsheets.values.clear": clear,
     "spreadsheets.values.batchClear": batch_clear,
     "spreadsheets.values.append": append,

@@ -68,16 +68,8 @@ class Vault:
     def take(self, kind: str, token: str) -> Grant | None:
         """Return what stands behind a token and end it: a code is good for one exchange."""
         grant = self.find(kind, token)
-        self.revoke(token)
+        self._database.write("DELETE FROM given WHERE token = ?", token)
         return grant
-
-    def revoke(self, token: str) -> bool:
-        """End a token, its parent and all their children; false when it was not alive."""
-        query = "SELECT CASE parent WHEN '' THEN token ELSE parent END FROM given WHERE token = ?"
-        found = self._database.row(query, token)
-        if found:
-            self._database.write("DELETE FROM given WHERE ? IN (token, parent)", found[0])
-        return found is not None
 
     def revoke_all(self, kinds: tuple[str, ...]) -> int:
         """End every token of these kinds; returns how many."""

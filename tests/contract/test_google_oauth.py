@@ -213,12 +213,6 @@ def test_access_tokens_can_be_ended_alone(api):
     refresh(credentials)
 
 
-def test_an_owner_can_revoke_a_token(api):
-    credentials = credential(api)
-    assert api.post("/revoke", data={"token": credentials.refresh_token}).json() == {}
-    assert api.post("/revoke", data={"token": credentials.refresh_token}).json()["error"] == "invalid_token"
-
-
 def test_a_credential_with_too_few_scopes_refreshes_fine(api):
     credentials = credential(api, scopes=[DRIVE])
     refresh(credentials)

@@ -25,7 +25,7 @@ LISTED = [
     "OpenInstancePublicPorts", "CloseInstancePublicPorts", "GetInstancePortStates", "AllocateStaticIp",
     "AttachStaticIp", "DetachStaticIp", "ReleaseStaticIp", "GetStaticIp", "GetStaticIps", "GetOperation",
     "GetOperations", "TagResource", "UntagResource", "EnableAddOn", "DisableAddOn", "GetAutoSnapshots",
-    "CreateInstanceSnapshot", "GetInstanceSnapshots", "DeleteInstanceSnapshot",
+    "CreateInstanceSnapshot", "GetInstanceSnapshots",
 ]  # fmt: skip
 BOX = {"availabilityZone": "us-east-1a", "blueprintId": "debian_12", "bundleId": "micro_3_0"}
 

@@ -34,7 +34,6 @@ CALLS: Mapping[str, Callable[[Cloud, dict[str, Any]], dict[str, Any]]] = {
     "GetAutoSnapshots": snapshots.get_auto_snapshots,
     "CreateInstanceSnapshot": snapshots.create_instance_snapshot,
     "GetInstanceSnapshots": snapshots.get_instance_snapshots,
-    "DeleteInstanceSnapshot": snapshots.delete_instance_snapshot,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
 }

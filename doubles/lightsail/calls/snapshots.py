@@ -12,7 +12,7 @@ from doubles.lightsail.calls.answers import identity, location, operation, page,
 from doubles.lightsail.calls.tags import read
 from doubles.lightsail.catalog import BUNDLES
 from doubles.lightsail.cloud import ACCOUNT, Cloud, new_id
-from doubles.lightsail.errors import failure, invalid, not_built, not_found
+from doubles.lightsail.errors import failure, invalid, not_built
 from doubles.lightsail.records import Instance, Snapshot
 
 KIND = "AutoSnapshot"
@@ -78,15 +78,6 @@ def get_instance_snapshots(cloud: Cloud, request: dict[str, Any]) -> dict[str, A
     """List those made by hand, page by page."""
     listed, rest = page(cloud.store.all(Snapshot), request.get("pageToken"))
     return {"instanceSnapshots": [_described(cloud, one) for one in listed], **rest}
-
-
-def delete_instance_snapshot(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
-    """Delete one that was made by hand."""
-    found = cloud.store.find(Snapshot, request["instanceSnapshotName"])
-    if found is None:
-        raise not_found("InstanceSnapshot", request["instanceSnapshotName"])
-    cloud.store.drop(found)
-    return {"operations": []}
 
 
 def add_ons(instance: Instance) -> list[dict[str, str]]:

@@ -48,16 +48,6 @@ def test_a_code_can_be_taken_once(vault):
     assert vault.take("code", code) is None
 
 
-def test_revoking_an_access_token_ends_its_refresh_token_and_its_sisters(vault):
-    refresh = vault.give("refresh", Grant(SCOPES))
-    one, two = (vault.give("access", Grant(SCOPES), refresh) for _ in range(2))
-    other = vault.give("refresh", Grant(SCOPES))
-    assert vault.revoke(one)
-    assert [vault.find("refresh", refresh), vault.find("access", two)] == [None, None]
-    assert vault.find("refresh", other)
-    assert not vault.revoke(one)
-
-
 def test_the_oldest_of_more_than_a_hundred_refresh_tokens_dies(vault):
     tokens = [vault.give("refresh", Grant(SCOPES)) for _ in range(101)]
     assert vault.find("refresh", tokens[0]) is None
