@@ -5,6 +5,7 @@ answers are held, `DELETE` ends all orders and releases what is held.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -45,6 +46,7 @@ class Faults(Generic[F]):
     def __init__(self, kind: type[F]) -> None:
         self._kind = kind
         self._orders: list[_Order[F]] = []
+        self._written: Counter[str] = Counter()
         self._released = asyncio.Event()
         self._held = 0
 
@@ -57,7 +59,16 @@ class Faults(Generic[F]):
 
         The vendor's own conditions are in `suits`.
         """
-        fault = self._take(lambda fault: fault.match in text and suits(fault))
+        return await self._suffered(self._take(lambda fault: fault.match in text and suits(fault)))
+
+    async def meet_written(self, place: str, fault: F) -> F | None:
+        """Return the fault that is written before an answer, `place` being a name for it: the first `times`, at least
+        once.
+        """
+        self._written[place] += 1
+        return await self._suffered(fault if self._written[place] <= max(1, fault.times) else None)
+
+    async def _suffered(self, fault: F | None) -> F | None:
         if fault and fault.hang_s:
             await asyncio.sleep(fault.hang_s)
         if fault and fault.hold:

@@ -1,12 +1,10 @@
 """The Messages API as an application: who may ask, what is refused, what is answered, and the bad days ordered."""
 
-import asyncio
 import datetime as dt
 import itertools
 import json
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +57,6 @@ class _Double:
 
     def __init__(self, folder: Path, clock: Callable[[], float], rng: random.Random, script: Script) -> None:
         self._clock, self._rng, self._script = clock, rng, script
-        self._met: Counter[str] = Counter()
         self._threads = Threads()
         self._cache, self._faults, self._ledger = usage.Cache(clock), Faults(Fault), Ledger(folder)
 
@@ -87,9 +84,8 @@ class _Double:
         betas.require_plain(body, about.betas)
         request_body, body = body, self._threads.whole(body)
         played = self._played(body, about)
-        if played.fault is not None:
-            fault = played.fault
-            await asyncio.sleep(fault.hang_s)
+        if played.fault and (written := await self._faults.meet_written(played.place, played.fault)):
+            fault = written
             if fault.status:
                 return self._refused_by(request, fault)
         made = self._answer(body, about, played)
@@ -140,20 +136,15 @@ class _Double:
         return JSONResponse({"requests": self._ledger.requests()})
 
     def _played(self, body: dict[str, Any], about: Asked) -> Played:
-        """Return what the scripts answer, a user's before the built-in ones; a bad day comes as often as it says."""
+        """Return what the scripts answer, a user's before the built-in ones."""
         turns = conversation.check(body, about.betas)
         models.known(body["model"])
         talk = conversation.read(body, turns)
         found = self._script.find(talk)
         if found is None:
             return Played(cast.play(talk))
-        name, written = found
-        fault = written.fault
-        if fault is not None:
-            self._met[name] += 1
-            if self._met[name] > max(1, fault.times):
-                fault = None
-        return Played(written.reply(), written.stop_reason, fault)
+        place, written = found
+        return Played(written.reply(), written.stop_reason, written.fault, place)
 
     def _answer(self, body: dict[str, Any], about: Asked, played: Played) -> Message:
         cuts = usage.prefixes(body, conversation.merged(body["messages"]))

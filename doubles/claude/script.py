@@ -89,11 +89,12 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What a script answers, why it stops where it says so, and the bad day that comes first."""
+    """What a script answers, why it stops where it says so, and the bad day that comes first, with its place."""
 
     reply: Reply
     stop_reason: str | None = None
     fault: Fault | None = None
+    place: str = ""
 
 
 def load(path: Path) -> Script:

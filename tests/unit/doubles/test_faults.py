@@ -1,12 +1,17 @@
+import ast
 import asyncio
 import json
 import time
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+import doubles
 from doubles.faults import Fault, Faults
+
+ROOMS = sorted(Path(doubles.__file__).parent.glob("*/**/*.py"))
 
 
 class Worded(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,3 +97,41 @@ def test_an_answer_is_held_until_all_faults_end(faults, control):
     assert control().json() == {"faults": [], "held": 0}
     control("POST", word="b", hold=True)
     assert asyncio.run(_held_until_released(faults, control)) == ((1, False), "b")
+
+
+def test_a_written_fault_is_met_as_often_as_it_says_and_at_its_own_place_only(faults):
+    twice, once = Worded(word="a", times=2), Worded(word="b")
+    places = [("1.0", twice)] * 3 + [("1.1", once)] * 2
+    found = [asyncio.run(faults.meet_written(place, fault)) for place, fault in places]
+    assert found == [twice, twice, None, once, None]
+
+
+def test_a_written_fault_is_silent_as_long_as_it_says(faults):
+    began = time.monotonic()
+    asyncio.run(faults.meet_written("1.0", Worded(hang_s=0.2)))
+    assert time.monotonic() - began >= 0.2
+
+
+def injects(source):
+    """What in a double's source makes calls suffer by itself: a pause, a gate, an order's route, a kind of fault."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("sleep", "asyncio.Event")):
+            yield ast.unparse(node.func)
+        if isinstance(node, ast.Call) and node.args and "/_local/fault" in ast.unparse(node.args[0]):
+            yield ast.unparse(node.func)
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Fault"):
+            bases = [ast.unparse(base) for base in node.bases]
+            yield from [node.name] if f"faults.{node.name}" not in [base.partition("[")[0] for base in bases] else []
+
+
+def test_there_is_one_injector_of_faults_and_no_double_has_its_own():
+    found = {file: list(injects(file.read_text(encoding="utf-8"))) for file in ROOMS}
+    assert {file: own for file, own in found.items() if own} == {}
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["asyncio.sleep(1)", "time.sleep(1)", "asyncio.Event()", 'Route("/_local/faults/x", f)', "class Faulty:\n    pass"],
+)
+def test_each_such_injector_is_seen(own):
+    assert list(injects(own))
