@@ -2,8 +2,9 @@
 
 import logging
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import datetime, timedelta
+
+from msgspec.structs import asdict
 
 from dashboard.record import Clock
 from dashboard.settings import Settings
@@ -11,7 +12,7 @@ from dashboard.stores import Store
 from dashboard.stores.retention import Before, Freed
 from dashboard.words import size
 from wire.times import stamp
-from wire.values import Invalid, Written, dump, read
+from wire.values import Invalid, dump, read
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +23,10 @@ FREED = "freed"
 """The mark that keeps what was freed last."""
 
 
-class Deleted(Written, frozen=True, kw_only=True):
-    """What was deleted, and when: `Freed` as it is kept."""
+class Deleted(Freed, frozen=True, kw_only=True):
+    """What was deleted, and when, as it is kept."""
 
     at: str
-    tasks: int = 0
-    journals: int = 0
-    files: int = 0
-    sync_runs: int = 0
-    blobs: int = 0
-    blob_bytes: int = 0
 
     @property
     def words(self) -> str:

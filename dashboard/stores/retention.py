@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from dashboard.record import Move, Record, moment
 from wire.types import FileInfo, State
+from wire.values import Written
 
 FINISHED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 """States of a family that may be deleted; one that another release made up, or that was set aside, keeps it."""
@@ -28,8 +29,7 @@ class Before:
     sync_runs: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freed:
+class Freed(Written, frozen=True, kw_only=True):
     """What was deleted: tasks, journals and files of tasks that stay, sync runs; and the blobs that nothing names any
     more.
     """

@@ -12,22 +12,15 @@ from dashboard.caps import add as add_use
 from dashboard.queue import Queue
 from dashboard.settings import FleetCaps, Settings, WorkLimits
 from tests import dynamo
+from tests.clocks import Clock
 from wire.types import AskedBudget, ClaimRequest, Exit, NewTask, SessionEnd
 
 DAY = "2026-05-13"
 
 
-class Clock:
-    def __init__(self):
-        self.now = datetime(2026, 5, 13, 12, tzinfo=UTC)
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(datetime(2026, 5, 13, 12, tzinfo=UTC))
 
 
 @pytest.fixture

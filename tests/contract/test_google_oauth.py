@@ -14,6 +14,7 @@ from google_auth_oauthlib.flow import Flow
 
 from doubles.google import services
 from local import serve
+from tests.clocks import Clock
 
 SHEETS = "https://www.googleapis.com/auth/spreadsheets"
 DRIVE = "https://www.googleapis.com/auth/drive.file"
@@ -23,17 +24,9 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 WEEK_S = 7 * 24 * 3600
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1_790_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1_790_000_000.0)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ night, told, cured by one command, converged. docs/google.md has the timeline.
 """
 
 import contextlib
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from dashboard.application import create as dashboard
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from sync.__main__ import main
+from tests.clocks import Clock
 from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
@@ -22,17 +22,6 @@ TOKEN = "dashboard-token-of-the-test"
 DOCUMENT = Path(__file__).parents[3] / "docs" / "google.md"
 NIGHT = 24
 """Runs of half a day."""
-
-
-@dataclass
-class Clock:
-    now: datetime
-
-    def __call__(self):
-        return self.now
-
-    def half_an_hour(self):
-        self.now += timedelta(minutes=30)
 
 
 @pytest.fixture
@@ -58,7 +47,7 @@ def test_half_a_day_of_a_dead_token_is_one_alarm_with_its_cure_and_one_command_e
     lines = []
 
     def cron():
-        clock.half_an_hour()
+        clock.now += timedelta(minutes=30)
         code = main(files, clock)
         return code, queue.sync_runs()[0]
 

@@ -9,6 +9,7 @@ import pytest
 from local.cgroups import group, groups, layout
 from local.process import Process, wait_until
 from local.temporary import temporary_site
+from tests.locks import is_waited_for
 
 
 @pytest.fixture
@@ -73,11 +74,6 @@ def shell_held(cell, folder):
         yield shell
     finally:
         os.kill(shell.pid, signal.SIGCONT)
-
-
-def is_waited_for(path):
-    inode = path.stat().st_ino
-    return any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 by_shell = pytest.mark.skipif(layout() != "v1", reason="systemd keeps the codes of its units itself")

@@ -11,6 +11,7 @@ from dashboard.stores.memory import MemoryStore
 from dashboard.stores.sqlite import SqliteStore
 from local.serve import running
 from notify.heartbeat import EVERY_S, Heartbeat, seen
+from tests.clocks import Clock
 from tests.tokens import accepting
 from wire.client import Client
 from wire.secret import Secret
@@ -22,16 +23,9 @@ AT = "2026-05-13T12:00:00Z"
 FAILED = SyncRun(started_at=AT, finished_at=AT, outcome=SyncOutcome.FAILED)
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

@@ -1,12 +1,19 @@
-"""What came into a wrong place: what undoes it, and whether a new row of ours of which no copy tells is such."""
+"""What came into a wrong place: what undoes it and where, and whether a new row of ours of which no copy tells is
+such.
+"""
+
+from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
 
-from sync.batch import Target
+from sync.batch import Batch, Target, entered
+from sync.history import opened
+from sync.judge import Known, Verdict, judge
 from sync.settings import Settings
 from sync.strays import Stray, is_in_place, locate
 from sync.table import Reader
+from tests.people.desk import OURS, Desk
 
 READER = Reader(Settings(columns=("id", "arrival", "guest", "rate"), dates=("arrival",), bookings_url="http://b"))
 MAY_1 = 46143
@@ -108,3 +115,42 @@ def test_of_a_row_in_a_wrong_place_only_what_is_ours_is_blanked():
     four = replace(stray, unit=("B6", "2026-05-06", "Ada", "", "live"))
     assert located(four, ["mine", "B6", "", "Ada"]) == ()  # half is not enough
     assert str(stray) == "a new row of booking B6 in a wrong place"
+
+
+KEYLESS = ("", "2026-05-03", "Di", 80, "", "late")
+BATCH = Batch(copy=1, tab=0, places=(0, 1, 2, 3, 4), columns=READER.columns)
+
+
+def judged(target, row):
+    """What is said of a write into the second row, which held `row` when it came."""
+    before = {n: [{"effectiveValue": entered(cell)} for cell in cells] for n, cells in enumerate((HEADER, row))}
+    known = Known({}, set(), sheet_wins=False, strays={7: STRAY})
+    return judge(replace(BATCH, targets=(target,)), before, known, READER)
+
+
+@pytest.mark.parametrize(
+    ("met", "is_undone"),
+    [
+        (KEYLESS, True),
+        (("", "2026-05-03", "Di", 80, "", "edited meanwhile"), True),
+        (("", "2026-06-30", "another's", 80, "", "row"), False),
+    ],
+)
+def test_a_row_without_a_booking_is_the_one_that_was_meant_only_by_what_it_holds(met, is_undone):
+    """Users moved rows between our reading and our write: what was to undo a stray came over another row."""
+    verdict = judged(Target(1, 3, "", "rate", 80, {"numberValue": 90}, KEYLESS, 7), met)
+    assert (verdict.done, verdict.calm) == (({7}, True) if is_undone else (set(), False))
+
+
+def test_of_what_two_strays_would_put_into_one_cell_only_the_firsts_is_written(tmp_path):
+    """The other's cell holds something else then, and it is told that it was changed since."""
+    desk = Desk(tmp_path)
+    desk.sync({"B1": ("2026-05-11", "Ada", 80)})
+    both = [
+        Stray(booking="B9", column="rate", key="B1", header="rate", ours=80, value={"numberValue": n}, was=n)
+        for n in (90, 70)
+    ]
+    with opened(desk.folder, OURS) as history:
+        history.judged(0, Verdict(strays=both), {}, datetime(2026, 5, 13, tzinfo=UTC))
+    _, (only,) = desk.preview({})
+    assert (only.key, only.header, only.new, only.restores) == ("B1", "rate", {"numberValue": 90}, 1)

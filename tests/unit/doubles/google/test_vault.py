@@ -2,16 +2,9 @@ import pytest
 
 from doubles.database import Database
 from doubles.google.vault import TABLES, Grant, Vault
+from tests.clocks import Clock
 
 SCOPES = ("a", "b")
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 def opened(folder, clock):
@@ -20,7 +13,7 @@ def opened(folder, clock):
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

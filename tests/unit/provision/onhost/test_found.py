@@ -1,10 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from local.process import wait_until
 from provision.onhost import durable, found
+from tests.locks import is_waited_for
 
 CRON = {"/etc/cron.d": "0755 root:root folder", "/etc/cron.d/a": "0644 root:root 1234"}
 
@@ -47,11 +47,6 @@ def test_a_record_is_kept_row_by_row_and_compared(tmp_path):
     assert found.compared("held packages", "by a hand", (), path) == {}
     assert set(found.read(path)) == {"held packages by a hand", "area cron"}
     assert path.stat().st_mode & 0o777 == 0o600
-
-
-def is_waited_for(path):
-    inode = path.stat().st_ino
-    return any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 @pytest.mark.process

@@ -3,13 +3,13 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from local.process import wait_until
 from provision.onhost import start
 from provision.onhost.runs import Record
+from tests.locks import is_waited_for
 
 pytestmark = pytest.mark.process
 
@@ -27,11 +27,6 @@ def record(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setattr(sys, "path", [str(packed), *sys.path])
     return Record(tmp_path)
-
-
-def is_waited_for(path):
-    inode = path.stat().st_ino
-    return any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def lines(path):

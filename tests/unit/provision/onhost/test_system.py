@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from local.process import wait_until
 from provision.onhost import system
 from provision.onhost.errors import SystemStepFailed
+from tests.locks import is_waited_for
 
 pytestmark = pytest.mark.process
 
@@ -51,11 +51,6 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "lock").touch()
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     return tmp_path
-
-
-def is_waited_for(path):
-    inode = path.stat().st_ino
-    return any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_lists_that_another_apt_fetches_are_waited_for(folder):
