@@ -4,13 +4,15 @@ Each goes to a folder named after its recipe and is moved there whole, so that a
 looks finished, and a changed recipe never meets an old result.
 """
 
+import errno
 import fcntl
+import itertools
 import os
 import platform
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local import proxy
@@ -39,6 +41,8 @@ SUMS = "SHA256SUMS"
 ENGINE_VERSION = "v3.225.0"
 """The newest that the Go module proxy serves whole."""
 GO = "1.26.8"
+_TRIES = 5
+"""How often what others write into meanwhile is removed."""
 OLDEST_GO = (1, 21)
 """From here on Go fetches the toolchain that a module asks for by itself."""
 
@@ -235,14 +239,39 @@ def sizes(elsewhere: Sequence[Path] = ()) -> dict[str, int]:
 
 def _bytes(path: Path) -> int:
     # A file with a second link lies in an environment too, and removing it here frees nothing.
-    states = [each.lstat() for each in (path, *path.rglob("*"))]
-    return sum(state.st_blocks * 512 for state in states if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode))
+    return sum(state.st_blocks * 512 for state in _states(path) if state.st_nlink == 1 or stat.S_ISDIR(state.st_mode))
+
+
+def _states(path: Path) -> Iterator[os.stat_result]:
+    """Yield what is at a path and below it, without what another program takes away meanwhile."""
+    # By os.walk, which passes over a folder that is gone; a path's own rglob ends by it.
+    below = (Path(folder, name) for folder, folders, names in os.walk(path) for name in (*folders, *names))
+    for each in itertools.chain([path], below):
+        with suppress(FileNotFoundError):
+            yield each.lstat()
 
 
 def clean(elsewhere: Sequence[Path] = ()) -> None:
-    """Remove the cache, whole, and `elsewhere`. Raises `StepFailed` while a host runs from its image."""
+    """Remove the cache, whole, and `elsewhere`. Raises `StepFailed` while a host runs from its image, or another
+    program writes there.
+    """
     if f"={cache()}/" in Path("/proc/self/mounts").read_text(encoding="utf-8"):
         raise StepFailed(f"a host runs from an image in {cache()}: `{typed(os.environ, 'down')}` first")
     for folder in (cache(), *elsewhere):
-        if folder.is_dir():
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, again where another program wrote into it meanwhile. Raises `StepFailed`."""
+    for _ in range(_TRIES):
+        if not folder.is_dir():
+            return
+        try:
             shutil.rmtree(folder)
+        except FileNotFoundError:
+            pass  # another program removed something at the same time
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise StepFailed(f"{folder} can't be removed: {error}") from error
+    if folder.is_dir():
+        raise StepFailed(f"another program writes into {folder}: end what builds or tests there, then run this again")

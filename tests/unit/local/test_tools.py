@@ -1,6 +1,8 @@
 """What an interrupted build leaves is never taken for a tool."""
 
 import os
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,57 @@ def test_a_database_that_is_not_what_was_pinned_is_refused(cache, tmp_path, monk
     with pytest.raises(StepFailed, match="dynamodb-check"):
         tools.dynamodb(Steps(tmp_path / "logs"))
     assert not tools.dynamodb_folder().exists()
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """A cache with two folders, and another program that does `acts` just before one of the calls that remove them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    acts, inner = {}, tmp_path / "jada" / "bytecode" / "tests"
+    inner.mkdir(parents=True)
+
+    def before(call, arguments):
+        if call in acts and str(arguments[0]).endswith("tests"):
+            acts[call](inner)
+
+    # It can't be taken back: without acts it does nothing.
+    sys.addaudithook(before)
+    yield acts, tmp_path / "jada"
+    acts.clear()
+
+
+def write(inner):
+    (inner / f"{time.monotonic_ns()}.pyc").touch()
+
+
+def test_what_is_written_while_the_cache_is_removed_is_removed_too(beside):
+    acts, cache = beside
+
+    def once(inner):
+        acts.clear()
+        write(inner)
+
+    acts["os.rmdir"] = once
+    tools.clean()
+    assert not cache.exists()
+
+
+def test_a_cache_into_which_another_program_goes_on_writing_is_told(beside):
+    acts, cache = beside
+    acts["os.rmdir"] = write
+    with pytest.raises(StepFailed, match=f"another program writes into {cache}"):
+        tools.clean()
+
+
+@pytest.mark.parametrize("call", ["os.scandir", "os.rmdir"])
+def test_what_another_program_takes_away_while_it_is_removed_counts_nothing(beside, call):
+    acts, cache = beside
+
+    def once(inner):
+        acts.clear()
+        inner.rmdir()
+
+    acts[call] = once
+    assert tools.sizes().keys() == {"bytecode"}
+    tools.clean()
+    assert not cache.exists()
