@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from dashboard.record import Clock, NotFound, Unready, moment
+from dashboard.record import Clock, Ending, NotFound, Unready, moment
 from dashboard.settings import Settings
 from dashboard.stores import Store
 from wire.disk import sync_folder
@@ -30,7 +30,6 @@ class Backups:
         self._settings = settings
         self._clock = clock
         self._one_at_a_time = threading.Lock()
-        self._is_ending = False
 
     def make(self) -> Backup:
         """Make a copy now, then delete those that are too old; raises `Busy`, `Full`, `Unready`: then there is none."""
@@ -62,16 +61,12 @@ class Backups:
         due -= timedelta(days=1 if due > now else 0)
         newest = copies(self._folder)[-1:]
         if not newest or _made_at(newest[0]) < due:
-            try:
+            # Given up for our end, which is no failure of the night's copy.
+            with suppress(Ending):
                 self.make()
-            except Unready:
-                # Given up for our end, which is no failure of the night's copy.
-                if not self._is_ending:
-                    raise
 
     def stop(self) -> None:
         """Give up a copy that is being made: the process is to end, and the next one makes it."""
-        self._is_ending = True
         self._store.stop_long_reads()
 
     def _prune(self, folder: Path, now: datetime) -> None:

@@ -53,6 +53,13 @@ class Unready(Exception):
     """The store cannot be trusted with a write now: the text says cause and cure."""
 
 
+class Ending(Unready):
+    """What takes long was given up, because the process is to end; the next one can do it."""
+
+    def __init__(self) -> None:
+        super().__init__("the dashboard is ending: ask again once it has started")
+
+
 RESTORE = "restore a backup by `fab queue.restore`; only if its tasks may be lost, delete queue.db.id"
 """The cure of a file that is lost or damaged."""
 

@@ -27,6 +27,7 @@ from dashboard.record import (
     BudgetChange,
     Busy,
     Damaged,
+    Ending,
     FamilyBudget,
     Found,
     Full,
@@ -124,7 +125,6 @@ _INDEX_COSTS = f"""
 """  # noqa: S608 - ours
 
 NewId = Callable[[], str]
-ENDING = "the dashboard is ending: ask again once it has started"
 _STEPS = 100
 """Of SQLite's machine, between two looks whether the process is to end: a row takes a few, and may have megabytes."""
 ROOM = 64 * 1024 * 1024
@@ -921,20 +921,20 @@ def quick_check(db: sqlite3.Connection) -> str | None:
 
 @contextmanager
 def _ended_early(db: sqlite3.Connection, is_ending: Callable[[], bool]) -> Iterator[None]:
-    """Let a connection's statements end with `Unready` as soon as the process is to end."""
+    """Let a connection's statements end with `Ending` as soon as the process is to end."""
     db.set_progress_handler(is_ending, _STEPS)
     try:
         yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-            raise Unready(ENDING) from error
+            raise Ending from error
         raise
     finally:
         db.set_progress_handler(None, 0)
 
 
 def require_sound(path: Path, is_ending: Callable[[], bool] = lambda: False) -> None:
-    """Raise `Unready` for a copy that SQLite finds broken, or once the process `is_ending`."""
+    """Raise `Unready` for a copy that SQLite finds broken, `Ending` once the process `is_ending`."""
     with closing(sqlite3.connect(path)) as db, _ended_early(db, is_ending):
         if found := quick_check(db):
             raise Unready(f"the copy {path.name} is broken: {found}")

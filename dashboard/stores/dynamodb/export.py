@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dashboard.record import Busy, Damaged, FamilyBudget, NotFound, Record, Unready
+from dashboard.record import Busy, Damaged, Ending, FamilyBudget, NotFound, Record, Unready
 from dashboard.stores import sqlite
 from dashboard.stores.dynamodb.moving import TableSide
 from dashboard.stores.moving import FileSide, WholeTask
@@ -80,7 +80,7 @@ class Copying:
 
     def _copy(self, task_id: str) -> None:
         if self.is_ending():
-            raise Unready(sqlite.ENDING)
+            raise Ending
         if task_id in self._done:
             return
         try:
