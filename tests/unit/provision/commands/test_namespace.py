@@ -187,6 +187,13 @@ def test_no_option_is_converted_by_the_parser_which_shows_tracebacks(context):
     assert {argument.kind for argument in context.args.values()} <= {str, bool, list}
 
 
+@pytest.mark.parametrize("digest", ["000000000755", "0e1234567890", "123456789012", "00000000000f"])
+@pytest.mark.parametrize("words", [["rollback", "--to"], ["sync-plan", "--apply"]])
+def test_a_digest_that_reads_as_a_number_stays_what_was_typed(words, digest):
+    (given,) = [each.value for each in _parsed([*words, digest])[1].args.values() if each.got_value]
+    assert given == digest
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(("words", "said"), WRONG)
 def test_what_was_typed_wrong_is_said_with_a_cure_and_no_traceback(typed, words, said):

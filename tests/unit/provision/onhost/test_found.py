@@ -24,7 +24,7 @@ def test_other_rights_are_told_with_both():
     }
 
 
-@pytest.mark.parametrize("before", ["321868206652", "0644", "0644 root:root"])
+@pytest.mark.parametrize("before", ["321868206652", "000000000755", "0e1234567890", "0644", "0644 root:root"])
 def test_a_fingerprint_without_letters_is_no_mode_and_stays_on_the_host(before):
     assert found.differing({"token": before}, {"token": "68b75a713b18"}) == {"token": "was changed"}
     assert found.differing({"token": "68b75a713b18"}, {"token": before}) == {"token": "was changed"}
