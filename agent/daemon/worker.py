@@ -104,8 +104,21 @@ class Daemon:
         except DashboardAway:
             self._answered = False
             return False
+        except RequestRefused as error:
+            self._answered = False
+            # A release that is still to be proven goes back by this.
+            if unproven:
+                raise
+            self._refused(error)
+            return False
         self._answered = True
         return did
+
+    def _refused(self, error: RequestRefused) -> None:
+        """Claim nothing for a while: a worker that ended here would be refused again after each start, untold."""
+        why = f"the queue refuses what this worker asks for: {error}"
+        log.error("%s", why)
+        self.breaker.open(f"{why}. They may be of two releases: `fab deploy` makes them one again")
 
     def _say(self, what: str) -> None:
         """Tell systemd that the worker lives, whether the queue answered, and what it does."""
@@ -134,7 +147,7 @@ class Daemon:
             self._warn_once(f"nothing is claimed: {self.breaker.trouble}")
             self._say_present()
             return None
-        if self._has_trouble is not False:
+        if self._has_trouble is None:
             self._say_present()
         used = self.day.used
         # Not even a suspended session: it could only end at once, and would cost the user's attention each time.
@@ -156,6 +169,10 @@ class Daemon:
             log.info("what was asked for under the last claim's key is over, or never was: a new key is taken")
             self.claim_key.used()
             claim = self._claim_once(request)
+        # Only now: that it claims again is true once a claim was answered.
+        if self._has_trouble:
+            with contextlib.suppress(DashboardAway):
+                self._say_present()
         if claim is None:
             self.claim_key.unused()
         elif claim.day:

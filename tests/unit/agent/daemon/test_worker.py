@@ -281,6 +281,33 @@ def test_a_host_that_is_unfit_claims_nothing(host, queue, caplog):
     assert caplog.text.count("nothing is claimed: no sandbox can be made") == 1
 
 
+def test_a_claim_that_the_queue_refuses_is_told_and_tried_again_with_growing_pauses(host, queue, work, caplog):
+    """As by a queue of a release that does not know what is asked: a worker that died of it was started for ever."""
+    queue.errors["claim"] = host.refused(422)
+    daemon = host.daemon()
+    for tries, pause in enumerate((FIRST_S, 2 * FIRST_S, 4 * FIRST_S), start=1):
+        assert not daemon.step()
+        host.clock.now += pause - 1
+        assert not daemon.step()
+        assert queue.calls.count("claim") == tries
+        host.clock.now += 1
+    assert [each.levelname for each in caplog.records if "422 no" in each.message].count("ERROR") == 3
+    told = next(trouble for trouble in queue.troubles if trouble)
+    assert told.startswith("the queue refuses what this worker asks for: 422 no")
+    # That it claims again is said once it does.
+    assert queue.troubles[queue.troubles.index(told) :] == [told] * 2
+    queue.errors.clear()
+    daemon.step()
+    assert queue.troubles[-1] is None
+
+
+def test_what_the_queue_refuses_of_a_claim_that_it_gave_ends_no_worker(host, queue, work):
+    (host.state / "workspaces").write_text("a file where a folder should be")
+    queue.errors["end"] = host.refused(409)
+    _, worked = work(host.claim())
+    assert (worked, queue.calls[-1]) == (False, "end")
+
+
 def test_a_dashboard_of_an_earlier_release_hears_at_least_that_the_worker_lives(host, queue):
     host.unfit = "no sandbox can be made"
     daemon = host.daemon()
