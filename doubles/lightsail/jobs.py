@@ -13,7 +13,8 @@ from dataclasses import replace
 from doubles.lightsail.cloud import Cloud
 from doubles.lightsail.meter import SAMPLE_S, Sample
 from doubles.lightsail.records import Instance, Operation, StaticIp
-from local.hosts.machine import Usage
+from local.hosts.machine import Machine, Usage
+from local.process import Process
 
 LOG = logging.getLogger(__name__)
 WATCH_S = 1
@@ -29,6 +30,7 @@ class Jobs:
         self._busy: dict[str, threading.Lock] = {}
         self._begin: set[tuple[str, str]] = set()
         self._measured: dict[str, float] = {}
+        self._alive: dict[str, Process] = {}
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._watch_hosts, name="watch", daemon=True)
 
@@ -140,10 +142,20 @@ class Jobs:
             for instance in self._cloud.store.all(Instance):
                 machine = self._cloud.machine(instance)
                 # A job under way changes the host by itself; only what is at rest can be down by accident.
-                if instance.up and not instance.job and machine.has_ended():
+                if instance.up and not instance.job and not self._lives(instance.name, machine) and machine.has_ended():
                     job = "stop" if machine.powered_itself_off() else "start"
                     LOG.info("the host of %s is down by itself: %s", instance.name, job)
                     self._cloud.order_job(instance, job)
+
+    def _lives(self, name: str, machine: Machine) -> bool:
+        """Whether a host's process 1 runs: the one that was found last, for a search goes through all its groups."""
+        if name in self._alive and self._alive[name].alive():
+            return True
+        pid = machine.first_process()
+        found = Process.find(pid) if pid else None
+        if found:
+            self._alive[name] = found
+        return found is not None
 
     def measure(self) -> None:
         """Take a sample of each host that is due for one."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
@@ -191,7 +191,8 @@ def _config(struct: Any) -> dict[str, Any]:
 
 
 def _client(service: str, config: Mapping[str, Any], region: str) -> Any:
-    return boto3.client(
+    # Not boto3's: it imports how files go to S3.
+    return botocore.session.get_session().create_client(
         service,
         region_name=region,
         # Without an endpoint in the configuration it is one at which nothing listens: AWS is never called.

@@ -21,6 +21,7 @@ from local.site import Site
 from local.steps import Steps
 from local.temporary import temporary_site
 from tests import iam
+from tests.plugins import Plugins
 
 ROOT = Path(__file__).parents[2]
 UNATTENDED = ("--yes", "--skip-preview", "--non-interactive")
@@ -73,14 +74,24 @@ class Project:
         return json.loads(outputs)["inventory"]["hosts"][0]
 
 
+@pytest.fixture(scope="module")
+def plugins() -> Iterator[Plugins]:
+    running = Plugins()
+    yield running
+    running.close()
+
+
 @pytest.fixture
 def project(tmp_path) -> Project:
     return Project(Site(folder=tmp_path))
 
 
 @contextmanager
-def up() -> Iterator[Project]:
-    """Stack local, as the repository has it, up on a cloud of its own; gone afterwards, whatever happens."""
+def up(plugins: Plugins) -> Iterator[Project]:
+    """Stack local, as the repository has it, up on a cloud of its own; gone afterwards, whatever happens.
+
+    Its first `up` starts the plugins as everyone's does; what comes after finds them running.
+    """
     with temporary_site() as site:
         project = Project(site)
         project.stack("local")
@@ -91,20 +102,21 @@ def up() -> Iterator[Project]:
                 "lightsail", "us-east-1", endpoint_url=url, aws_access_key_id="local", aws_secret_access_key="local"
             )
             project.run("up")
+            project.env |= plugins.env
             yield project
 
 
 @pytest.fixture
-def local() -> Iterator[Project]:
+def local(plugins) -> Iterator[Project]:
     """A stack of the test's own: for what destroys it, or looks at all that was ever asked."""
-    with up() as project:
+    with up(plugins) as project:
         yield project
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[Project]:
+def kept(plugins) -> Iterator[Project]:
     """A stack that several tests change, each another of its settings; each leaves it up, as its settings say."""
-    with up() as project:
+    with up(plugins) as project:
         yield project
 
 
