@@ -91,17 +91,16 @@ def _program(path: Path, content: str) -> None:
 def _boot_unit(path: Path, content: str) -> None:
     """A unit that systemd starts at boot; not now."""
     durable.write(path, content.encode(), 0o644)
-    systemctl("enable", path.name)
+    systemctl("enable", "--no-reload", path.name)
 
 
 def _drop_in(path: Path, content: str) -> None:
-    """A part of a unit that no release takes away; systemd reads it now."""
+    """A part of a unit that no release takes away."""
     durable.write(path, content.encode(), 0o644)
-    done = subprocess.run(["systemctl", "daemon-reload"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemStepFailed(f"systemctl daemon-reload: {_end(done)}")
 
 
+OF_SYSTEMD = ("boot unit", "drop-in")
+"""Kinds of files that systemd is to read again, by who has written all of them."""
 APPLIED: dict[str, Callable[[Path, str], None]] = {
     "apt": _apt_settings,
     "journald": _journald,
