@@ -1,12 +1,11 @@
-"""Whether wheels are those that the lock names: by the hash of each, before anything of them runs, pip's own too."""
+"""Whether wheels are those that the lock names: by the hash of each, before anything of them runs."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 REQUIREMENTS = "requirements.txt"
-PIP = "pip"
 
 
 def hashes(requirements: str) -> dict[tuple[str, str], set[str]]:
@@ -19,20 +18,26 @@ def hashes(requirements: str) -> dict[tuple[str, str], set[str]]:
     return found
 
 
-def without(name: str, requirements: str) -> str:
-    """Return a locked requirements file without one project."""
-    lines = requirements.replace("\\\n", " ").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(f"{name}=="))
-
-
 def strangers(files: Mapping[str, bytes], requirements: str) -> Iterator[str]:
     """Yield the names of files that the lock does not name, or names with another content."""
     allowed = hashes(requirements)
     for name, content in files.items():
-        name_of, _, rest = name.partition("-")
-        digests = allowed.get((_plain(name_of), rest.partition("-")[0]), ())
+        digests = allowed.get(_project(name), ())
         if not name.endswith(".whl") or hashlib.sha256(content).hexdigest() not in digests:
             yield name
+
+
+def lacking(files: Iterable[str], requirements: str) -> Iterator[str]:
+    """Yield the projects that have no wheel; one that the lock has on a condition, such as a system, may have none."""
+    there = {_project(name) for name in files}
+    always = "\n".join(line for line in requirements.replace("\\\n", " ").splitlines() if ";" not in line)
+    yield from (f"{name} {version}" for name, version in hashes(always) if (name, version) not in there)
+
+
+def _project(wheel: str) -> tuple[str, str]:
+    """Name and version, by the name of the file."""
+    name, _, rest = wheel.partition("-")
+    return _plain(name), rest.partition("-")[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

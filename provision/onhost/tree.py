@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from provision.onhost import durable, locked, whole
+from provision.onhost import durable, locked, wheels, whole
 from provision.onhost.errors import ContentDamaged, SystemStepFailed
 
 LEFT_S = 3600
@@ -58,25 +58,19 @@ def finish_release(folder: Path, venv: Path) -> None:
     durable.write(folder / whole.SEAL, whole.seal(folder), 0o644)
 
 
-def make_venv(wheels: bytes, venv: Path) -> None:
+def make_venv(wheelhouse: bytes, venv: Path) -> None:
     """Make a virtual environment from a wheelhouse, offline, every wheel checked by its hash; marked when complete."""
     shutil.rmtree(venv, ignore_errors=True)
-    unpacked = unpack(wheels, venv)
+    unpacked = unpack(wheelhouse, venv)
     try:
         require_locked(unpacked)
         # No ensurepip: it would need the distribution's python3-venv.
         _run(["python3", "-m", "venv", "--without-pip", str(venv)])
-        pip = next(unpacked.glob("pip-*.whl")) / "pip"
-        # Of no use there once it has run: a twelfth of all files that each look at the environment reads.
-        wanted = unpacked / "wanted.txt"
-        wanted.write_text(locked.without(locked.PIP, (unpacked / locked.REQUIREMENTS).read_text(encoding="utf-8")))
-        # --no-deps: the lock names all that is wanted, also where a package asks for more.
-        _run([
-            str(venv / "bin" / "python"), str(pip), "install", "--quiet", "--no-index", "--no-cache-dir",
-            "--disable-pip-version-check", "--require-hashes", "--no-deps", "--only-binary=:all:",
-            "--find-links", str(unpacked),
-            "-r", str(wanted),
-        ])  # fmt: skip
+        site = next(venv.glob("lib/python3*/site-packages"))
+        for wheel in sorted(unpacked.glob("*.whl")):
+            wheels.place(wheel, site)
+        # Programs may not write there; what does not compile is what no program imports.
+        compileall.compile_dir(site, quiet=2)
         # Last, and after all else is on disk: an environment without the mark is made anew by the next deploy.
         durable.settle_all(venv)
         durable.write(venv / whole.MARK, whole.mark(venv), 0o644)
@@ -85,12 +79,15 @@ def make_venv(wheels: bytes, venv: Path) -> None:
 
 
 def require_locked(folder: Path) -> None:
-    """Raise `ContentDamaged` for a wheel that the list beside it does not name: pip is one too, and runs as root."""
+    """Raise `ContentDamaged` for a wheel that the list beside it does not name, or one that is named and not there."""
     requirements = (folder / locked.REQUIREMENTS).read_text(encoding="utf-8")
-    if odd := list(locked.strangers(locked.contents(folder), requirements)):
+    files = locked.contents(folder)
+    if odd := list(locked.strangers(files, requirements)):
         raise ContentDamaged(
             f"{', '.join(odd)} is not what the lock names: nothing of it was run; run the deploy again"
         )
+    if lacking := list(locked.lacking(files, requirements)):
+        raise ContentDamaged(f"there is no wheel of {', '.join(lacking)}, which the lock names; run the deploy again")
 
 
 def link_all(links: Mapping[str, str]) -> None:

@@ -17,14 +17,14 @@ from provision.onhost import locked
 from provision.release import sbom
 
 PIP = Path(__file__).parent / "files" / "pip.txt"
-"""pip itself, pinned by hash: it installs the others on the host, where none is needed beforehand."""
+"""pip itself, pinned by hash: it fetches the others, on the operator's machine. None is needed on a host."""
 OLDEST_GLIBC = 17
 """Wheels for glibc 2.17 and later: what PyPI's manylinux2014 means."""
 
 
 REACHABLE = "is the package index reachable, and uv.lock in step with pyproject.toml (uv lock --check)?"
 EXPORTS = (("--no-emit-project", "--no-annotate"), ("--format", "cyclonedx1.5"))
-"""What is asked of uv.lock: the list that pip installs by, and the bill of materials."""
+"""What is asked of uv.lock: the list of what is installed, and the bill of materials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,10 @@ def cache() -> Path:
 
 def wheelhouse_for(root: Path, platform: Platform) -> Wheelhouse:
     """Return the wheelhouse that uv.lock asks for on a platform; nothing is fetched."""
-    pip = PIP.read_text(encoding="utf-8")
     with ThreadPoolExecutor(len(EXPORTS)) as pool:
-        listed, billed = pool.map(lambda words: _exported(root, words), EXPORTS)
-    requirements = listed + pip
+        requirements, billed = pool.map(lambda words: _exported(root, words), EXPORTS)
     text = f"{requirements}\n{platform.python}\n{platform.machine}"
-    key, bill = hashlib.sha256(text.encode()).hexdigest()[:12], sbom.bill_of_materials(billed, pip)
+    key, bill = hashlib.sha256(text.encode()).hexdigest()[:12], sbom.bill_of_materials(billed)
     return Wheelhouse(key, requirements, platform, bill)
 
 

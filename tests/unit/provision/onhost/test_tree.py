@@ -1,12 +1,11 @@
-import ensurepip
 import hashlib
 import io
 import json
 import os
 import shutil
+import sys
 import tarfile
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -145,14 +144,22 @@ def test_uploads_that_were_used_or_left_go_and_those_of_a_later_deploy_stay(tmp_
 
 @pytest.mark.process
 def test_an_environment_is_made_of_what_the_lock_names_and_nothing_else(tmp_path, monkeypatch):
-    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)  # no host has it: what is compiled lies beside its source
-    (pip,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
+    monkeypatch.setattr(sys, "pycache_prefix", None)  # no host has it: what is compiled lies beside its source
     wheel = _wheel("lonely", "Metadata-Version: 2.1\nName: lonely\nVersion: 1\nRequires-Dist: another\n")
-    wheels = {"lonely-1-py3-none-any.whl": wheel, pip.name: pip.read_bytes()}
+    wheels = {"lonely-1-py3-none-any.whl": wheel}
     tree.make_venv(_tar({**wheels, "requirements.txt": _locked(wheels)}), tmp_path / "venv")
-    installed = {path.name for path in (tmp_path / "venv" / "lib").glob("python3*/site-packages/*")}
-    # Not pip, which only brings the others there.
-    assert installed == {"lonely.py", "lonely-1.dist-info", "__pycache__"}
+    (site,) = (tmp_path / "venv" / "lib").glob("python3*/site-packages")
+    assert {path.name for path in site.iterdir()} == {"lonely.py", "lonely-1.dist-info", "__pycache__"}
+    assert [path.name for path in (site / "__pycache__").iterdir()] == [f"lonely.{sys.implementation.cache_tag}.pyc"]
+    assert whole.is_whole_venv(tmp_path / "venv", fully=True)
+
+
+@pytest.mark.process
+def test_an_environment_that_lacks_a_wheel_is_not_made(tmp_path):
+    locked = b"lonely==1 --hash=sha256:0\nelsewhere==2 ; sys_platform == 'win32' \\\n    --hash=sha256:0\n"
+    with pytest.raises(ContentDamaged, match="no wheel of lonely 1, which"):
+        tree.make_venv(_tar({"requirements.txt": locked}), tmp_path / "venv")
+    assert not (tmp_path / "venv").exists()
 
 
 def _locked(wheels):
@@ -166,13 +173,13 @@ def _locked(wheels):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("changed", ["pip-1-py3-none-any.whl", "lonely-1-py3-none-any.whl"])
-def test_a_wheel_that_is_not_the_locks_is_refused_before_anything_of_it_runs(tmp_path, changed):
+def test_a_wheel_that_is_not_the_locks_is_refused_before_anything_of_it_runs(tmp_path):
     ran = tmp_path / "ran"
     program = f"open({str(ran)!r}, 'w').close()\n"
-    wheels = {name: _wheel(name.split("-")[0], "") for name in ("pip-1-py3-none-any.whl", "lonely-1-py3-none-any.whl")}
+    changed = "lonely-1-py3-none-any.whl"
+    wheels = {changed: _wheel("lonely", "")}
     locked = _locked(wheels)
-    wheels[changed] = _zip({"pip/__main__.py": program, "lonely.py": program})
+    wheels[changed] = _zip({"lonely.py": program, "lonely.pth": f"import os; {program}"})
     with pytest.raises(ContentDamaged, match=f"{changed} is not what the lock names: nothing of it was run"):
         tree.make_venv(_tar({**wheels, "requirements.txt": locked}), tmp_path / "venv")
     assert not ran.exists()
@@ -181,7 +188,7 @@ def test_a_wheel_that_is_not_the_locks_is_refused_before_anything_of_it_runs(tmp
 
 @pytest.mark.process
 def test_what_is_no_wheel_of_the_lock_has_no_place_beside_them(tmp_path):
-    wheels = {"pip-1-py3-none-any.whl": _wheel("pip", "")}
+    wheels = {"lonely-1-py3-none-any.whl": _wheel("lonely", "")}
     with pytest.raises(ContentDamaged, match=r"sitecustomize\.py"):
         tree.make_venv(
             _tar({**wheels, "sitecustomize.py": b"", "requirements.txt": _locked(wheels)}), tmp_path / "venv"
