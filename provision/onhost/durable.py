@@ -1,13 +1,12 @@
 """Files and links that are there whole or as before, whenever the power goes: on disk first, then renamed."""
 
-import ctypes
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
 # linux/fcntl.h and linux/fs.h: the standard library has no renameat2.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -57,10 +56,10 @@ def remove(path: Path) -> None:
 def settle_all(folder: Path) -> None:
     """Wait until all that was written to a folder's file system is on disk: 9,000 single waits would take minutes."""
     descriptor = os.open(folder, os.O_RDONLY)
-    failed = _LIBC.syncfs(descriptor)
+    failed = _libc("syncfs", descriptor)
     os.close(descriptor)
     if failed:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+        raise OSError(failed, os.strerror(failed), str(folder))
 
 
 def place(half: Path, folder: Path) -> None:
@@ -68,12 +67,21 @@ def place(half: Path, folder: Path) -> None:
     settle_all(half)
     if folder.is_dir():
         # One step: between two, a kill would leave no folder of that name, and `current` may lead to it.
-        done = _LIBC.renameat2(_AT_FDCWD, os.fsencode(half), _AT_FDCWD, os.fsencode(folder), _RENAME_EXCHANGE)
-        if done:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+        words = (_AT_FDCWD, os.fsencode(half), _AT_FDCWD, os.fsencode(folder), _RENAME_EXCHANGE)
+        if failed := _libc("renameat2", *words):
+            raise OSError(failed, os.strerror(failed), str(folder))
     else:
         half.rename(folder)
     _settle(folder.parent)
+
+
+def _libc(name: str, *words: Any) -> int:
+    """Call a function of the C library; return the number of its error, 0 for none."""
+    # Here: most programs that travel replace no folder, and each would load it.
+    import ctypes  # noqa: PLC0415
+
+    failed = getattr(ctypes.CDLL(None, use_errno=True), name)(*words)
+    return ctypes.get_errno() if failed else 0
 
 
 def _beside(path: Path) -> Path:

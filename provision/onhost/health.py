@@ -3,13 +3,12 @@ operators restart meanwhile, by `fab secrets` for instance, has not ended of its
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from provision.onhost.errors import Unhealthy
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One run of a unit: another `invocation` means that it ended in between, by order where systemd itself has not
     restarted it; `job`: what it was asked to become is not done yet.
     """
@@ -20,8 +19,7 @@ class Run:
     job: bool = False
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What one look saw: how each unit runs, and what is not right yet, though it may become so."""
 
     runs: Mapping[str, Run]
@@ -32,8 +30,7 @@ BLIND = Look({}, "systemd does not say how the units run")
 """While systemd executes itself anew, as its upgrade has it do: nothing is known to be wrong, or right."""
 
 
-@dataclass(frozen=True)
-class Times:
+class Times(NamedTuple):
     """Time as the caller has it: `clock` in seconds, and how to let some pass."""
 
     clock: Callable[[], float]

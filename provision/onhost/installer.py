@@ -10,7 +10,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -51,14 +50,11 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise Stopped("it was asked to stop")
 
 
-@dataclass
 class Deploy:
     """One deploy on this host."""
 
-    orders: dict[str, Any]
-    folder: Path
-
-    def __post_init__(self) -> None:
+    def __init__(self, orders: dict[str, Any], folder: Path) -> None:
+        self.orders, self.folder = orders, folder
         self.record, self.events = Record(), Events(self.folder / "events")
 
     def carry_out(self) -> int:

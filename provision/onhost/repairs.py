@@ -4,11 +4,10 @@ import fcntl
 import shutil
 import subprocess
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from provision.onhost import durable, found, reserve, swap, system, tree, units
 from provision.onhost.errors import SystemStepFailed
@@ -20,8 +19,7 @@ Repair = Mapping[str, Any]
 """One of the orders: {"repair", "name", "want", "give"}."""
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """What repairs need of the deploy: the login user, and the paths that have rows."""
 
     login: str

@@ -6,8 +6,8 @@ What fills the disk, a tool of the worker's for instance, is told that it is ful
 import grp
 import os
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from provision.onhost.errors import SystemStepFailed
 
@@ -20,8 +20,7 @@ KEPT = f"kept for {GROUP}"
 """What is seen when all is well."""
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """Where a path is mounted: the mount's folder, the file system's kind, its device, its options."""
 
     folder: str

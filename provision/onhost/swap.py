@@ -6,8 +6,8 @@ Small plans have less memory than the units may take together: what lies idle ma
 import os
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from provision.onhost import reserve
 from provision.onhost.errors import SystemStepFailed
@@ -22,8 +22,7 @@ KINDS = ("ext4", "xfs")
 """The file systems on which the kernel swaps to a file; not to one on a container's overlay."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What decides: bytes of memory, whether it is a container, /proc/swaps or None, the disk's kind and free bytes."""
 
     memory: int

@@ -52,11 +52,13 @@ def looker(record: Record, pending: dict[str, Any]) -> Callable[[], Look]:
 
     def look() -> Look:
         wrong = readiness.queue_problem(url, port)
-        if wrong is None and manifest.get("polls"):
-            wrong = units.poll_problem(release)
         # At each look: a user may pause a unit meanwhile, and resume it.
         paused = Pauses(record.home / "paused").all()
-        runs = units.runs([unit for unit in pending["healthy"] if unit in known and unit not in paused])
+        watched = [unit for unit in pending["healthy"] if unit in known and unit not in paused]
+        asks_worker = wrong is None and bool(manifest.get("polls"))
+        runs, word = units.runs(watched, worker=asks_worker)
+        if asks_worker:
+            wrong = units.poll_problem(release, word)
         return BLIND if runs is None else Look(runs, wrong)
 
     return look

@@ -3,7 +3,7 @@
 import errno
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ CREDENTIALS = Path("/run/credentials")
 SECRETS = Path("/home/jada/secrets")
 DASHBOARD = "jada-dashboard.service"
 WORKER = "jada-agent.service"
+RUN, POLL = ("ActiveState", "InvocationID", "NRestarts", "Job"), ("MainPID", "StatusText")
+"""What systemd is asked of a unit that is watched, and of the worker besides."""
 POLLED = "the queue answered;"
 """How the status of a worker begins whose poll was answered; agent/daemon/worker.py says it."""
 
@@ -49,16 +51,20 @@ def stop(unit: str) -> None:
     subprocess.run(["systemctl", "stop", unit], capture_output=True, check=False)
 
 
-def runs(names: list[str]) -> dict[str, Run] | None:
-    """Return how each unit runs now; None where systemd does not say it of one."""
+def runs(names: list[str], *, worker: bool = False) -> tuple[dict[str, Run] | None, dict[str, Any]]:
+    """Return how each unit runs now, None where systemd does not say it of one; and, by the same question, what
+    systemd has of the `worker`, if it is asked for that.
+    """
+    asked = [*names, *([WORKER] if worker and WORKER not in names else [])]
     # Without a name, systemctl would show systemd itself.
-    states = shown_all(names, ("ActiveState", "InvocationID", "NRestarts", "Job")) if names else {}
-    if not all(state["ActiveState"] for state in states.values()):
-        return None
+    states = shown_all(asked, (*RUN, *(POLL if worker else ()))) if asked else {}
+    if not all(states[name]["ActiveState"] for name in names):
+        return None, states.get(WORKER, {})
+    seen = {name: states[name] for name in names}
     return {
         name: Run(state["ActiveState"], state["InvocationID"], int(state["NRestarts"] or 0), bool(state["Job"]))
-        for name, state in states.items()
-    }
+        for name, state in seen.items()
+    }, states.get(WORKER, {})
 
 
 def is_busy(unit: str) -> bool:
@@ -114,9 +120,8 @@ def youngest_s(names: list[str]) -> float | None:
     return time.clock_gettime(time.CLOCK_MONOTONIC) - latest / 1e6
 
 
-def poll_problem(release: str) -> str | None:
-    """Return what is wrong with the worker's poll, by its status, where the worker runs from this release."""
-    said = shown(WORKER, "MainPID", "StatusText")
+def poll_problem(release: str, said: Mapping[str, str]) -> str | None:
+    """Return what is wrong with the worker's poll, by what systemd has of it, where it runs from this release."""
     if release_of(said.get("MainPID") or "0") != release:
         return None
     status = said.get("StatusText", "")

@@ -1,7 +1,5 @@
 """Swap: where a host has it, and the file. That the kernel swaps to it no container can show."""
 
-from dataclasses import replace
-
 import pytest
 
 from provision.onhost import swap
@@ -12,7 +10,7 @@ SMALL = swap.Facts(memory=914 << 20, container=False, swaps=HEAD, kind="ext4", f
 
 
 def judged(**changed):
-    return swap.judged(replace(SMALL, **changed), "/swapfile")
+    return swap.judged(SMALL._replace(**changed), "/swapfile")
 
 
 def test_a_small_host_has_swap():

@@ -83,10 +83,22 @@ def test_units_run_as_systemd_says_and_while_it_says_nothing_that_is_not_known(s
     systemd(
         "ActiveState=active\nInvocationID=one\nNRestarts=0\nJob=\n\nActiveState=failed\nInvocationID=two\nNRestarts=3\nJob=185\n"
     )
-    assert units.runs(["a", "b"]) == {"a": Run("active", "one", 0), "b": Run("failed", "two", 3, job=True)}
+    assert units.runs(["a", "b"]) == ({"a": Run("active", "one", 0), "b": Run("failed", "two", 3, job=True)}, {})
     systemd("")  # on its error output: Transport endpoint is not connected
-    assert units.runs(["a", "b"]) is None
-    assert units.runs([]) == {}
+    assert units.runs(["a", "b"]) == (None, {})
+    assert units.runs([]) == ({}, {})
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("names", [["a"], ["a", units.WORKER], []])
+def test_what_the_worker_says_of_its_poll_is_asked_by_the_same_question(systemd, names):
+    block = "ActiveState=active\nInvocationID=one\nNRestarts=0\nJob=\nMainPID=0\nStatusText=the queue answered; 3\n"
+    systemd("\n".join([block] * len({*names, units.WORKER})))
+    seen, word = units.runs(names, worker=True)
+    assert seen == dict.fromkeys(names, Run("active", "one", 0))
+    assert word["StatusText"] == "the queue answered; 3"
+    # Its process is of no release.
+    assert units.poll_problem("r1", word) is None
 
 
 @pytest.mark.process
