@@ -153,10 +153,14 @@ def _journald(names: Iterable[str]) -> dict[str, str | None]:
     return {name: said.get(name) for name in names}
 
 
-def _in_force(unit: str) -> bool:
-    """Whether a daemon has read its files since they last changed."""
-    state = units.shown(unit, "ExecMainStartTimestamp", "MainPID", exact=True)
-    pid = state.get("MainPID") or "0"
+def _in_force(names: Iterable[str]) -> dict[str, bool]:
+    """Whether daemons have read their files since these last changed."""
+    states = units.shown_all(names, ("ExecMainStartTimestamp", "MainPID"), exact=True)
+    return {unit: _has_read(unit, state) for unit, state in states.items()}
+
+
+def _has_read(unit: str, state: Mapping[str, str]) -> bool:
+    pid = state["MainPID"] or "0"
     read = max([_started(state), *(_written(path, pid) for path in PID_FILES.get(unit, ()))])
     return read >= _changed(CONFIGURED[unit])
 
@@ -243,6 +247,6 @@ LOOKS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
     "account": each(_account),
     "state": each(_state),
     "journald": _journald,
-    "in force": each(_in_force),
+    "in force": _in_force,
     "sshd offers": each(_offers),
 }

@@ -43,7 +43,7 @@ def _start(record: Record, name: str, orders: dict[str, Any]) -> dict[str, Any]:
 
 def command(folder: Path) -> list[str]:
     """Return the command that runs the installer of a folder as a unit of its own."""
-    program = ["/usr/bin/python3", "-I", str(folder / "program")]
+    program = ["/usr/bin/python3", "-I", "-S", str(folder / "program")]
     properties = {
         "Type": "exec",
         # What the installer started must end with it; its own undoing comes first.

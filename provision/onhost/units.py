@@ -158,18 +158,18 @@ def journal(unit: str, lines: int = 15) -> str:
     return "\n".join(f"    {line}" for line in said.splitlines())
 
 
-def shown(unit: str, *names: str, exact: bool = False) -> dict[str, str]:
-    """Return properties of a unit as systemd has them; `exact`: times in UTC, with microseconds."""
-    style = ["--timestamp=us+utc"] if exact else []
-    command = ["systemctl", "show", unit, f"--property={','.join(names)}", *style]
+def shown(unit: str, *names: str) -> dict[str, str]:
+    """Return properties of a unit as systemd has them."""
+    command = ["systemctl", "show", unit, f"--property={','.join(names)}"]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
 
 
-def shown_all(names: Iterable[str], properties: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return properties of several units, by one question: each costs a process."""
+def shown_all(names: Iterable[str], properties: Iterable[str], *, exact: bool = False) -> dict[str, dict[str, Any]]:
+    """Return properties of several units, by one question; `exact`: times to the microsecond, in UTC."""
     asked = [*names]
-    command = ["systemctl", "show", *asked, f"--property={','.join(properties)}"]
+    style = ["--timestamp=us+utc"] if exact else []
+    command = ["systemctl", "show", *asked, f"--property={','.join(properties)}", *style]
     blocks = subprocess.run(command, capture_output=True, text=True, check=False).stdout.rstrip("\n").split("\n\n")
     read = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
     # Without systemd there is no answer at all.

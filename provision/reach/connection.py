@@ -142,8 +142,7 @@ class Host:
 
     def program(self, name: str, argument: Any) -> Any:
         """Run a program of `onhost/` with a JSON argument, both over stdin, and return the JSON that it prints."""
-        # -I: as root, nothing is imported from the login user's folder or environment.
-        return json.loads(self.run(["python3", "-I", "-"], programs.call(name, argument)))
+        return json.loads(self.run(programs.PYTHON, programs.call(name, argument)))
 
     def upload(self, path: str, content: bytes) -> None:
         """Write a file that only root can read, making its folder. A torn one is found by its hash."""

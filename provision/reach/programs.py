@@ -8,6 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+PYTHON = ("python3", "-I", "-S", "-")
+"""What runs them: as root, nothing is imported from the login user's folder or environment, nor from the host's
+packages: to look for those takes a third of an empty program's start.
+"""
 ONHOST = Path(__file__).parents[1] / "onhost"
 MAIN = """\
 import os, sys

@@ -184,7 +184,7 @@ def events(
         while True:
             asked = {"run": place.run, "offset": place.offset, "until_deployed": until_deployed}
             try:
-                for line in host.lines(["python3", "-I", "-"], programs.call("follow", asked), SILENCE_S):
+                for line in host.lines(programs.PYTHON, programs.call("follow", asked), SILENCE_S):
                     event = _read(line)
                     if "following" in event:
                         place.run = event["following"]
