@@ -131,7 +131,11 @@ def content(venv: Path) -> str:
 def _what(path: str, seen: os.stat_result) -> str:
     if stat.S_ISLNK(seen.st_mode):
         return str(Path(path).readlink())
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if stat.S_ISREG(seen.st_mode) else "special"
+    if not stat.S_ISREG(seen.st_mode):
+        return "special"
+    # 11,000 of them: without a path's object and a buffer for each, all is read in two thirds of the time.
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - no objects
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def _digest(lines: Iterable[str]) -> str:
