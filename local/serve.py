@@ -1,6 +1,7 @@
 """Serve one double over HTTP: as a program of its own, or inside a test."""
 
 import argparse
+import asyncio
 import contextlib
 import logging
 import signal
@@ -30,9 +31,34 @@ class _Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, announcement: str = "") -> None:
         # At uvicorn's own 5 s a client that pauses for as long, as on a busy machine, meets the end of its connection.
         config = uvicorn.Config(app, log_config=None, timeout_keep_alive=75, timeout_graceful_shutdown=_GRACE_S)
+        self._exits, self._wake = False, _nothing
         super().__init__(config)
         self.ready = threading.Event()
         self._announcement = announcement
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether it is to end; set by another thread, or a signal's handler."""
+        return self._exits
+
+    @should_exit.setter
+    def should_exit(self, exits: bool) -> None:
+        self._exits = exits
+        self._wake()
+
+    async def main_loop(self) -> None:
+        """Wait for the end, for which uvicorn looks ten times a second: at rest that is most of a double's CPU."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # it has ended already
+                loop.call_soon_threadsafe(over.set)
+
+        self._wake = wake
+        # Each second, because a look makes the date that answers bear.
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), 1)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as uvicorn does, then announce it."""
@@ -41,6 +67,10 @@ class _Server(uvicorn.Server):
             sys.stdout.write(self._announcement + "\n")
             sys.stdout.flush()
         self.ready.set()
+
+
+def _nothing() -> None:
+    """Stand in for the waking of what does not wait yet."""
 
 
 def parser(name: str, port: int, **about: Any) -> argparse.ArgumentParser:
