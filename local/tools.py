@@ -33,7 +33,7 @@ CHECKS = {"shellcheck": "shellcheck"}
 """What the checks need on top."""
 DATABASE = {"java": "default-jre-headless", "mvn": "maven"}
 """What DynamoDB Local runs on and is fetched by."""
-BROWSER = "chromium"
+BROWSER = "chromium-headless-shell"
 """What shows the page to the tests; a distribution may not package it, Ubuntu for one."""
 ENGINE = Path(__file__).parent / "engine"
 DYNAMODB = Path(__file__).parent / "dynamodb"

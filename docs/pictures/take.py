@@ -47,7 +47,11 @@ def main() -> None:
     choices = ["demo", "page", "screens"]
     parser.add_argument("only", nargs="?", choices=choices, help="take only these (default: demo and page)")
     only = parser.parse_args().only
-    chromium = shutil.which("chromium") or sys.exit("jada: no chromium: apt-get install chromium fonts-dejavu-core")
+    chromium = (
+        shutil.which("chromium-headless-shell")
+        or shutil.which("chromium")
+        or sys.exit("jada: no browser: apt-get install chromium-headless-shell fonts-dejavu-core")
+    )
     # The page first: it takes a minute, and what fails there needs no quarter of an hour to be seen.
     if only == "screens":
         survey(chromium)

@@ -1,11 +1,10 @@
 """Who gets to the queue and its page on a real host: through SSH, by a link that works once, in a real browser."""
 
-import shutil
-
 import pytest
 import urllib3
 from playwright.sync_api import sync_playwright
 
+from tests import chromium
 from wire.client import Client, RequestRefused
 from wire.types import NewTask
 
@@ -26,15 +25,13 @@ def test_the_host_opens_no_port_but_sshs(chain):
 
 
 def test_the_link_that_fab_prints_signs_in_once_in_a_real_browser(chain):
-    chromium = shutil.which("chromium") or pytest.skip("there is no chromium: apt-get install chromium")
-    with chain.tunnel() as tunnel, sync_playwright() as driver:
+    if not chromium.PROGRAM:
+        pytest.skip("there is no browser: apt-get install chromium-headless-shell")
+    with chain.tunnel() as tunnel, sync_playwright() as driver, chromium.started(driver) as browser:
         link = tunnel.link()
-        # Its own sandbox refuses to run as root.
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         page.goto(link)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(f"http://jada-local.localhost:{tunnel.port}/")
         assert "anna" in page.locator("header").inner_text()
         assert browser.new_page().goto(link).status == 410
-        browser.close()

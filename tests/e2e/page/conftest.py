@@ -1,30 +1,24 @@
 """The page in a real browser: the distribution's Chromium, over a dashboard on loopback. No local cloud is needed."""
 
-import shutil
-
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests import chromium as browser
 from tests.e2e.page import scenes
-
-CHROMIUM = shutil.which("chromium")
 
 
 def pytest_collection_modifyitems(items):
     """Say that there is no browser, rather than fail: a distribution may not package one."""
     for item in items:
-        if not CHROMIUM and "/e2e/page/" in str(item.path):
-            item.add_marker(pytest.mark.skip(reason="there is no chromium: apt-get install chromium"))
+        if not browser.PROGRAM and "/e2e/page/" in str(item.path):
+            item.add_marker(pytest.mark.skip(reason="there is no browser: apt-get install chromium-headless-shell"))
 
 
 # Not for the whole run: while it is open, Playwright's event loop runs in this process, and others can't run theirs.
 @pytest.fixture(scope="module")
 def chromium():
-    with sync_playwright() as playwright:
-        # Its own sandbox refuses to run as root.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with sync_playwright() as playwright, browser.started(playwright) as started:
+        yield started
 
 
 @pytest.fixture
