@@ -90,9 +90,10 @@ class Play:
         self.clock.go_on(seconds=20)
         return self.client.claim(ClaimRequest(host=HOST))
 
-    def work(self, held, turns, first=1, commands=("ls -la",), last=True):
-        """Deliver turns as a session does, one batch each; without `last` the last command has no result yet."""
+    def work(self, held, turns, first=1, commands=("ls -la",), last=True, batch=1):
+        """Deliver turns as a session does, `batch` at once; without `last` the last command has no result yet."""
         n = len(self.client.events(held.session.id))
+        waiting = []
         for turn in range(first, first + turns):
             self.clock.go_on(seconds=25)
             command = commands[(turn - 1) % len(commands)]
@@ -117,9 +118,11 @@ class Play:
                 kinds.append(
                     (EventKind.TOOL_RESULT, {"tool_use_id": f"u{turn}", "content": rows, "is_error": turn == 4})
                 )
-            events = tuple(Event(n=n + i, at=self.now, kind=k, data=d) for i, (k, d) in enumerate(kinds, 1))
-            n += len(events)
-            self.client.deliver(held.session.id, Batch(fence=held.lease.fence, events=events))
+            waiting += [Event(n=n + i, at=self.now, kind=k, data=d) for i, (k, d) in enumerate(kinds, 1)]
+            n += len(kinds)
+            if (turn - first + 1) % batch == 0 or turn == first + turns - 1:
+                self.client.deliver(held.session.id, Batch(fence=held.lease.fence, events=tuple(waiting)))
+                waiting = []
         return sum(
             round((FIRST_TOKENS + t * TURN_TOKENS) * 0.3 + TURN_TOKENS * 3.75 + 6000) for t in range(1, first + turns)
         )
@@ -130,8 +133,9 @@ class Play:
         return self.client.end(held.session.id, end)
 
     def session(self, turns, code, **fields):
+        """Work a session from its beginning to its end, delivered at once: each of its requests costs as much as it."""
         held = self.begin()
-        return self.end(held, code, turns, self.work(held, turns), **fields)
+        return self.end(held, code, turns, self.work(held, turns, batch=turns), **fields)
 
     def sync(self, outcome=SyncOutcome.UNCHANGED, **fields):
         self.client.report(
