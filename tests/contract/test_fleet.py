@@ -88,12 +88,12 @@ def fleet(clocks, wire):
     """Makes hosts over one table."""
     made = dynamo.client(dynamo.address())
     wire.watch(made)
-    name = dynamo.new_table(made)
+    with dynamo.table(made) as name:
 
-    def begin(host, **around):
-        return Host(host, DynamoStore(Table(made, name, pause=lambda _: None), targets=TARGETS), clocks, **around)
+        def begin(host, **around):
+            return Host(host, DynamoStore(Table(made, name, pause=lambda _: None), targets=TARGETS), clocks, **around)
 
-    return begin
+        yield begin
 
 
 @pytest.fixture

@@ -151,9 +151,9 @@ def test_one_queue_goes_from_one_to_the_other_and_back(landed, tmp_path):
 @pytest.fixture
 def table():
     """A new table, as the settings name it, and no caps of the day."""
-    made = dynamo.client(dynamo.address())
-    name = f"{dynamo.address()}/{dynamo.new_table(made)}"
-    return f'table = "{name}"\n[dashboard.fleet]\nsessions_per_day = 0\nusd_per_day = 0\n'
+    with dynamo.table(dynamo.client(dynamo.address())) as name:
+        place = f"{dynamo.address()}/{name}"
+        yield f'table = "{place}"\n[dashboard.fleet]\nsessions_per_day = 0\nusd_per_day = 0\n'
 
 
 def claimed(clients):

@@ -92,9 +92,9 @@ def wire():
 @pytest.fixture
 def table(wire):
     made = dynamo.client(dynamo.address())
-    name = dynamo.new_table(made)
-    wire.watch(made)
-    return Table(made, name, pause=lambda _: None)
+    with dynamo.table(made) as name:
+        wire.watch(made)
+        yield Table(made, name, pause=lambda _: None)
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ AT = "2026-05-13T12:00:00Z"
 @pytest.fixture
 def table():
     """A new table, as the setting names it."""
-    return f"{dynamo.address()}/{dynamo.new_table(dynamo.client(dynamo.address()))}"
+    with dynamo.table(dynamo.client(dynamo.address())) as name:
+        yield f"{dynamo.address()}/{name}"
 
 
 def give_key(folder, text="local:local"):

@@ -27,8 +27,7 @@ class Host:
 @pytest.fixture
 def hosts(tmp_path, release):
     client = dynamo.client(dynamo.address())
-    name = dynamo.new_table(client)
-    with ExitStack() as stack:
+    with dynamo.table(client) as name, ExitStack() as stack:
 
         def host(folder):
             store = stack.enter_context(closing(DynamoStore(Table(client, name))))

@@ -49,8 +49,7 @@ class Fleet:
 def fleet(tmp_path):
     clock = [1000.0]
     made = dynamo.client(dynamo.address())
-    name = dynamo.new_table(made)
-    with contextlib.ExitStack() as stack:
+    with dynamo.table(made) as name, contextlib.ExitStack() as stack:
         town = stack.enter_context(conftest.opened(tmp_path / "town"))
         conftest._furnish(town)
         hosts = []
