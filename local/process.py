@@ -57,9 +57,14 @@ class Process:
             wait_until(lambda: not self.alive(), limit_s)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, every_s: float = 0.05) -> bool:
-    """Poll until `condition()` holds or `seconds` are over; returns whether it held."""
+def wait_until(condition: Callable[[], bool], seconds: float, every_s: float | None = None) -> bool:
+    """Poll until `condition()` holds or `seconds` are over; returns whether it held.
+
+    It looks less often the longer it takes, unless `every_s` is given: each look takes CPU from what it waits for.
+    """
     deadline = time.monotonic() + seconds
+    pause_s = every_s or 0.05
     while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(every_s)
+        time.sleep(pause_s)
+        pause_s = every_s or min(1.2 * pause_s, 0.25)
     return held

@@ -54,7 +54,8 @@ def _encode(book: Book) -> dict[str, Any]:
             "columns": sheet.columns,
             "properties": sheet.properties,
             "layout": _encode_layout(sheet.layout),
-            "rows": [{c: _encode_cell(cell, formats) for c, cell in row.items()} for row in sheet.rows],
+            # Most rows of most tabs are empty, and all of them are kept at each change.
+            "rows": [row and {c: _encode_cell(cell, formats) for c, cell in row.items()} for row in sheet.rows],
         }
         for sheet in book.sheets
     ]

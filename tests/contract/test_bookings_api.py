@@ -8,6 +8,7 @@ import pytest
 from doubles.bookings import rest
 from doubles.bookings.booking import COLUMNS
 from local import serve
+from tests.plain import HTTP, client_of
 
 
 @pytest.fixture
@@ -18,8 +19,8 @@ def url(tmp_path):
 
 @pytest.fixture
 def api(url):
-    token = httpx.get(f"{url}/_local/token").json()["token"]
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as client:
+    token = HTTP.get(f"{url}/_local/token").json()["token"]
+    with client_of(url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as client:
         yield client
 
 
@@ -68,7 +69,7 @@ def test_csv_has_the_same_bookings_under_the_agreed_header(api):
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic x", "Bearer tökén"])
 @pytest.mark.parametrize("path", ["/v1/bookings", "/v1/bookings.csv"])
 def test_without_the_token_nothing_is_said(url, path, header):
-    response = httpx.get(url + path, headers={"Authorization": header.encode()})
+    response = HTTP.get(url + path, headers={"Authorization": header.encode()})
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"
 
@@ -142,10 +143,10 @@ def test_what_was_changed_survives_a_kill_and_the_same_command_line(tmp_path):
     for expected in (300, 299):
         process = start(tmp_path)
         url = process.stdout.readline().split()[-1]
-        token = httpx.get(f"{url}/_local/token").json()["token"]
+        token = HTTP.get(f"{url}/_local/token").json()["token"]
         headers = {"Authorization": f"Bearer {token}"}
-        assert httpx.get(f"{url}/v1/bookings", headers=headers).json()["total"] == expected
-        httpx.delete(f"{url}/_local/bookings/J00001")
+        assert HTTP.get(f"{url}/v1/bookings", headers=headers).json()["total"] == expected
+        HTTP.delete(f"{url}/_local/bookings/J00001")
         process.kill()
         process.communicate()
 
@@ -153,8 +154,8 @@ def test_what_was_changed_survives_a_kill_and_the_same_command_line(tmp_path):
 def test_another_source_replaces_the_bookings(tmp_path):
     for count in (300, 20):
         with serve.running(rest.create(tmp_path, count=count)) as url:
-            token = httpx.get(f"{url}/_local/token").json()["token"]
-            answer = httpx.get(f"{url}/v1/bookings", headers={"Authorization": f"Bearer {token}"}).json()
+            token = HTTP.get(f"{url}/_local/token").json()["token"]
+            answer = HTTP.get(f"{url}/v1/bookings", headers={"Authorization": f"Bearer {token}"}).json()
             assert answer["total"] == count
 
 

@@ -5,7 +5,6 @@ import hashlib
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import google.auth.transport.requests
-import httpx
 import pytest
 from bs4 import BeautifulSoup
 from google.auth.exceptions import RefreshError
@@ -15,6 +14,7 @@ from google_auth_oauthlib.flow import Flow
 from doubles.google import services
 from local import serve
 from tests.clocks import Clock
+from tests.plain import HTTP, client_of
 
 SHEETS = "https://www.googleapis.com/auth/spreadsheets"
 DRIVE = "https://www.googleapis.com/auth/drive.file"
@@ -37,7 +37,7 @@ def url(tmp_path, clock):
 
 @pytest.fixture
 def api(url):
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with client_of(url, timeout=30) as client:
         yield client
 
 
@@ -94,7 +94,7 @@ def test_googles_own_flow_gets_a_credential_that_refreshes(api, monkeypatch):
     config = api.get("/_local/client").json()
     flow = Flow.from_client_config(config, [SHEETS], redirect_uri=BACK, autogenerate_code_verifier=True)
     address, state = flow.authorization_url(access_type="offline", prompt="consent")
-    page = httpx.post(address, data={"decision": "allow"})
+    page = HTTP.post(address, data={"decision": "allow"})
     assert dict(parse_qsl(urlsplit(page.headers["location"]).query))["state"] == state
     flow.fetch_token(authorization_response=page.headers["location"])
     refresh(flow.credentials.with_token_uri(config["installed"]["token_uri"]))

@@ -1,6 +1,5 @@
 """What people and programs do with tabs besides writing cells, driven by Google's own client and by peers' ones."""
 
-import httpx
 import pytest
 from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import build
@@ -8,6 +7,7 @@ from googleapiclient.errors import HttpError
 
 from doubles.google import services
 from local import serve
+from tests.plain import HTTP
 
 SYNC = "sync@hotel.example"
 
@@ -19,7 +19,7 @@ def url(tmp_path_factory):
 
 
 def client(url, account=""):
-    login = Credentials(token=httpx.post(f"{url}/_local/tokens", json={"account": account}).json()["token"])
+    login = Credentials(token=HTTP.post(f"{url}/_local/tokens", json={"account": account}).json()["token"])
     return build("sheets", "v4", credentials=login, static_discovery=True, client_options={"api_endpoint": url})
 
 
@@ -39,7 +39,7 @@ def sync(url):
 def key(url, owner):
     body = {"sheets": [{"properties": {"title": "T", "gridProperties": {"rowCount": 20, "columnCount": 8}}}]}
     made = owner.create(body=body).execute()["spreadsheetId"]
-    httpx.post(f"{url}/_local/spreadsheets/{made}/share", json={"account": SYNC})
+    HTTP.post(f"{url}/_local/spreadsheets/{made}/share", json={"account": SYNC})
     rows = [["id", "guest", "rate"], ["B1", "Ada", 80], ["B2", "Bob", 90], ["B3", "Cem", 70]]
     write(owner, made, rows)
     return made
@@ -196,6 +196,6 @@ def test_a_number_is_an_ieee_double(owner, key):
 
 @pytest.mark.parametrize("body", [b'{"values": [["\\ud800"]]}', b'{"values": [[1e999]]}'])
 def test_what_no_answer_could_hold_is_refused_at_the_door(url, key, body):
-    login = {"Authorization": f"Bearer {httpx.post(f'{url}/_local/tokens').json()['token']}"}
-    answer = httpx.put(f"{url}/v4/spreadsheets/{key}/values/T!A1?valueInputOption=RAW", headers=login, content=body)
+    login = {"Authorization": f"Bearer {HTTP.post(f'{url}/_local/tokens').json()['token']}"}
+    answer = HTTP.put(f"{url}/v4/spreadsheets/{key}/values/T!A1?valueInputOption=RAW", headers=login, content=body)
     assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")

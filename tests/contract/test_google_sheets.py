@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from doubles.google import services
 from local import serve
+from tests.plain import HTTP, client_of
 
 GOOGLE = "https://sheets.googleapis.com"
 
@@ -47,7 +48,7 @@ def _no_faults(raw):
 
 @pytest.fixture(scope="module")
 def credentials(url):
-    info = httpx.post(f"{url}/_local/tokens").json()
+    info = HTTP.post(f"{url}/_local/tokens").json()
     return Credentials.from_authorized_user_info(info).with_token_uri(info["token_uri"])
 
 
@@ -75,7 +76,7 @@ def worksheet(url, credentials, key):
 
 @pytest.fixture(scope="module")
 def raw(url, credentials):
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {credentials.token}"}, timeout=60) as client:
+    with client_of(url, headers={"Authorization": f"Bearer {credentials.token}"}, timeout=60) as client:
         yield client
 
 
@@ -354,19 +355,19 @@ def test_an_answer_is_packed_for_a_program_whose_name_asks_for_it_too(raw, key, 
 
 def test_who_may_not_gets_the_reason(url, key):
     address = f"{url}/v4/spreadsheets/{key}"
-    assert httpx.get(address).json()["error"]["status"] == "PERMISSION_DENIED"
-    wrong = httpx.get(address, headers={"Authorization": "Bearer wrong"})
+    assert HTTP.get(address).json()["error"]["status"] == "PERMISSION_DENIED"
+    wrong = HTTP.get(address, headers={"Authorization": "Bearer wrong"})
     assert (wrong.status_code, wrong.json()["error"]["status"]) == (401, "UNAUTHENTICATED")
-    few = httpx.post(f"{url}/_local/tokens", json={"scopes": ["https://www.googleapis.com/auth/gmail.send"]}).json()
-    error = httpx.get(address, headers={"Authorization": f"Bearer {few['token']}"}).json()["error"]
+    few = HTTP.post(f"{url}/_local/tokens", json={"scopes": ["https://www.googleapis.com/auth/gmail.send"]}).json()
+    error = HTTP.get(address, headers={"Authorization": f"Bearer {few['token']}"}).json()["error"]
     assert (error["code"], error["details"][0]["reason"]) == (403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT")
 
 
 def test_a_token_to_read_does_not_write(url, key):
     order = {"scopes": ["https://www.googleapis.com/auth/spreadsheets.readonly"]}
-    headers = {"Authorization": f"Bearer {httpx.post(f'{url}/_local/tokens', json=order).json()['token']}"}
-    assert httpx.get(f"{url}/v4/spreadsheets/{key}", headers=headers).status_code == 200
-    assert httpx.post(f"{url}/v4/spreadsheets/{key}/values/A1:clear", headers=headers).status_code == 403
+    headers = {"Authorization": f"Bearer {HTTP.post(f'{url}/_local/tokens', json=order).json()['token']}"}
+    assert HTTP.get(f"{url}/v4/spreadsheets/{key}", headers=headers).status_code == 200
+    assert HTTP.post(f"{url}/v4/spreadsheets/{key}/values/A1:clear", headers=headers).status_code == 403
 
 
 def test_gspread_gets_the_exceptions_it_gets_from_google(raw, worksheet):
@@ -450,13 +451,13 @@ def test_a_long_sheet_is_shown_in_pages(raw, service, key):
 def test_what_was_written_survives_a_restart(tmp_path):
     state = tmp_path / "state"
     with serve.running(services.create(state)) as url:
-        info = httpx.post(f"{url}/_local/tokens").json()
+        info = HTTP.post(f"{url}/_local/tokens").json()
         headers = {"Authorization": f"Bearer {info['token']}"}
-        key = httpx.post(f"{url}/v4/spreadsheets", headers=headers, json={}).json()["spreadsheetId"]
+        key = HTTP.post(f"{url}/v4/spreadsheets", headers=headers, json={}).json()["spreadsheetId"]
         address = f"/v4/spreadsheets/{key}/values/A1"
-        httpx.put(f"{url}{address}?valueInputOption=RAW", headers=headers, json={"values": [["kept"]]})
+        HTTP.put(f"{url}{address}?valueInputOption=RAW", headers=headers, json={"values": [["kept"]]})
     with serve.running(services.create(state)) as url:
-        assert httpx.get(url + address, headers=headers).json()["values"] == [["kept"]]
+        assert HTTP.get(url + address, headers=headers).json()["values"] == [["kept"]]
 
 
 def test_fifteen_thousand_rows_are_written_in_one_call(service, key):
@@ -476,7 +477,7 @@ def test_the_program_says_where_it_listens_and_keeps_its_client_over_a_kill(tmp_
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         name, word, url = process.stdout.readline().split()
         told = [name, word]
-        found = httpx.get(f"{url}/_local/client").json()["installed"]["client_secret"]
+        found = HTTP.get(f"{url}/_local/client").json()["installed"]["client_secret"]
         process.kill()
         process.communicate()
         return told, found

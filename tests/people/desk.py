@@ -63,7 +63,8 @@ class Desk:
         )
         size = {"rowCount": rows, "columnCount": columns}
         tab = {"properties": {"sheetId": TAB, "title": "Bookings", "gridProperties": size}}
-        other = {"properties": {"sheetId": 0, "title": "Others"}}
+        # Of the smallest grid: the double copies and keeps all of them at each change, and a usual one has 1000 rows.
+        other = {"properties": {"sheetId": 0, "title": "Others", "gridProperties": {"rowCount": 1, "columnCount": 1}}}
         self._sheets.make({"sheets": [other, tab]}, "x", {ACCOUNT: "writer", READER: "reader"})
         self._now = datetime(2026, 5, 13, tzinfo=UTC)
         self._ids = 1000

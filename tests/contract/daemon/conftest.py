@@ -134,11 +134,12 @@ class Site:
         return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
     def until(self, condition, seconds=60):
-        """Wait for a condition; return its value."""
-        deadline = time.monotonic() + seconds
+        """Wait for a condition; return its value. A look at a table takes CPU from what is waited for."""
+        deadline, pause = time.monotonic() + seconds, 0.02
         while not (value := condition()):
             assert time.monotonic() < deadline, "it never came about"
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(1.2 * pause, 0.25)
         return value
 
     @contextlib.contextmanager

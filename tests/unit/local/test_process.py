@@ -38,6 +38,13 @@ def test_a_zombie_does_not_live(child):
     assert wait_until(lambda: not process.alive(), 60)
 
 
+def test_what_takes_long_is_looked_at_less_often_unless_it_is_said_how_often():
+    looks = []
+    assert not wait_until(lambda: looks.append(1), 0.5)
+    assert 1 < len(looks) <= 7  # every 0.05 s it would be ten
+    assert wait_until(lambda: looks.append(1) or len(looks) > 60, 60, 0.001)
+
+
 def test_ending_kills_what_does_not_listen(tmp_path):
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as child:
