@@ -1,8 +1,7 @@
 """People act between every two requests of the sync, runs are killed, answers are lost: what must hold all the same.
 
 No cell of theirs is lost without its value being told, no booking is lost or there twice when a run says "in step", and
-what we put into a wrong place is put right or told. `make faults` plays thousands of them: what breaks of the sync these
-samples see, they see among the first twenty.
+what we put into a wrong place is put right or told. `make faults` plays thousands of them.
 """
 
 from dataclasses import replace
@@ -33,9 +32,19 @@ CELLS_OVER_A_NOTE = replace(
     fates=((2, "kill after"),),
 )
 """The same without lateness: it was killed before it could judge its write."""
+TYPED_OVER = Scenario(
+    bookings=5, changed=frozenset({2, 4}), new=2, gone=0, acts=((2, ("type", 2, 3)),), fates=((3, "kill after"),)
+)
+"""What a user types just before our write comes over it; killed as the copy is deleted."""
+COLUMN_INSERTED = replace(TYPED_OVER, acts=((2, ("insert columns", 2, 1)),), fates=())
+"""Our cells come into the column beside theirs."""
+ROW_INTO_MOVED_COLUMNS = replace(TYPED_OVER, changed=frozenset(), new=1, acts=((2, ("move columns", 0, 8)),), fates=())
 
 
 @given(scenarios())
+@example(TYPED_OVER)
+@example(COLUMN_INSERTED)
+@example(ROW_INTO_MOVED_COLUMNS)
 @example(LATE_INTO_MOVED_COLUMNS)
 @example(CELLS_INTO_MOVED_COLUMNS)
 @example(CELLS_INTO_MOVED_ROWS)
@@ -47,7 +56,9 @@ def test_whatever_people_do_during_a_run_nothing_is_lost_unreported(scenario):
 
 
 @given(fleets())
-@settings(SOME, max_examples=25)
+@example(replace(TYPED_OVER, fates=((2, "stands still"),), hosts=(0, 1)))
+@example(replace(COLUMN_INSERTED, acts=((3, ("insert columns", 2, 1)),), fates=((2, "stands still"),), hosts=(0, 1)))
+@settings(SOME, max_examples=30)
 def test_whichever_host_has_the_sync_nothing_is_lost_unreported(scenario):
     """Hosts are killed at any step, stand still, or find the store away; others take over."""
     played = play(scenario)
