@@ -69,7 +69,7 @@ check: tools ## lint, types, architecture, shell, systemd's units, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@command -v shellcheck >/dev/null || $(BIN)/python -m local tools
-	shellcheck bin/fab local/bootstrap local/pulumi/bin/* .ci/run .ci/dist
+	shellcheck bin/fab local/bootstrap local/pulumi/bin/* tests/e2e/chain/asked_once/pulumi .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 

@@ -73,6 +73,20 @@ class Choice:
 
 def run(site: Site, choice: Choice, steps: Steps) -> None:
     """Run the whole demo. Raises `StepFailed` with a text for the user; what is up stays up for `down`."""
+    env = deployed(site, choice, steps)
+    bill = _on_several(site, choice, env, steps) if choice.names else _on_one(site, env, steps)
+    with steps.step(f"fab verify: {'each' if choice.names else 'the'} host, proven over the same SSH"):
+        for line in _fab(site, steps, env, "verify").strip().splitlines()[-choice.hosts :]:
+            steps.tell(line)
+    _remember(site, choice)
+    steps.console.print(_closing(site, choice, bill, steps), soft_wrap=True)
+
+
+def deployed(site: Site, choice: Choice, steps: Steps) -> dict[str, str]:
+    """Make the cloud, its boxes, and workers of them; return the environment of the operator's commands.
+
+    Raises `StepFailed`.
+    """
     with steps.step("tools: what is missing is installed or built, once"):
         tools.packages(steps)
         engine, image = tools.engine(steps), tools.image(steps)
@@ -99,12 +113,7 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
             _fab(site, steps, env, "table-key")
     with steps.step(f"fab deploy: first the system, then a release{HOST_BY_HOST if choice.names else ''}"):
         _fab(site, steps, env, "deploy")
-    bill = _on_several(site, choice, env, steps) if choice.names else _on_one(site, env, steps)
-    with steps.step(f"fab verify: {'each' if choice.names else 'the'} host, proven over the same SSH"):
-        for line in _fab(site, steps, env, "verify").strip().splitlines()[-choice.hosts :]:
-            steps.tell(line)
-    _remember(site, choice)
-    steps.console.print(_closing(site, choice, bill, steps), soft_wrap=True)
+    return env
 
 
 ONE_BOX = "the box, its static IP and its firewall"
@@ -117,7 +126,7 @@ def _on_one(site: Site, env: dict[str, str], steps: Steps) -> Bill:
     with contextlib.ExitStack() as opened:
         with steps.step("work: three tasks, through the queue, on the host"):
             client = opened.enter_context(_dashboard(site, env, steps.operator))
-            done = _finished(client, _queued(site, client), steps)
+            done = tasks_done(site, client, steps)
         with steps.step("sync: the bookings into the sheet, and a second run that writes nothing"):
             _sync(site, client, env, steps)
         return _bill(client, done)
@@ -321,6 +330,11 @@ def _healthy(client: Client) -> bool:
         return bool(client.ready().status == "ready")
     except (Unreachable, RequestRefused):
         return False
+
+
+def tasks_done(site: Site, client: Client, steps: Steps) -> list[Task]:
+    """Queue the three tasks, answer the one that asks, and wait until all are done. Raises `StepFailed`."""
+    return _finished(client, _queued(site, client), steps)
 
 
 def _queued(site: Site, client: Client) -> list[Task]:

@@ -9,9 +9,11 @@ CHAIN = "tests/e2e/chain"
 DEMO = f"{CHAIN}/test_demo.py"
 """Before the chain's others: the first tests of a process say how its cloud is made."""
 FLEET = "tests/e2e/test_fleet.py"
-STORIES = tuple(f"{CHAIN}/test_{name}.py" for name in ("work", "replaced", "real_check", "notify", "incident"))
+WHOLE = (DEMO, f"{CHAIN}/test_work.py")
+"""What looks at what a whole demo did; in the clouds of other processes it ends with the deploy."""
+STORIES = tuple(f"{CHAIN}/test_{name}.py" for name in ("replaced", "real_check", "notify", "incident"))
 """The chain's longest: begun at its end, one of them would run alone."""
-LONGEST = (PROVISION, DEMO, *STORIES, CHAIN, FLEET, "tests/e2e", "tests/contract")
+LONGEST = (PROVISION, *WHOLE, *STORIES, CHAIN, FLEET, "tests/e2e", "tests/contract")
 
 
 def rank(nodeid):
@@ -25,6 +27,8 @@ def shared(nodeid):
     """What has the tests that stay in one process: a folder, a part of one, or a file."""
     if nodeid.startswith(OTHER_HOST):
         return f"{PROVISION}, on another host"
+    if nodeid.startswith(WHOLE):
+        return f"{CHAIN}, a whole demo"
     file = PurePath(nodeid.split("::")[0])
     is_folder = file.parts[:2] == ("tests", "e2e") and not file.is_relative_to(CHAIN)
     return str(PurePath(*file.parts[:3]) if is_folder else file)

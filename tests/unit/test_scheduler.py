@@ -5,15 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.division import CHAIN, DEMO, FLEET, LONGEST, OTHER_HOST, PROVISION, rank, shared
+from tests.division import CHAIN, DEMO, FLEET, LONGEST, OTHER_HOST, PROVISION, WHOLE, rank, shared
 from tests.scheduler import Scheduler
 
 ROOT = Path(__file__).parents[2]
+CHAINED = ("audit", "ci", "doctor", "notify", "replaced", "work")
 TESTS = [
     f"{PROVISION}/test_deploy.py::test_one",
     f"{PROVISION}/test_proof.py::test_two",
     f"{DEMO}::test_it_ends",
-    *(f"{CHAIN}/test_{name}.py::test_{n}" for name in ("audit", "ci", "doctor", "notify", "work") for n in range(3)),
+    *(f"{CHAIN}/test_{name}.py::test_{n}" for name in CHAINED for n in range(3)),
     f"{FLEET}::test_a_release",
     "tests/e2e/sync/test_told.py::test_one",
     *(f"tests/unit/test_{name}.py::test_{n}" for name in ("a", "b", "c", "d") for n in range(3)),
@@ -89,7 +90,7 @@ def test_half_of_the_processes_make_a_cloud(processes, clouds):
 def test_what_takes_longest_begins_at_once_each_in_a_process_of_its_own():
     run = Run(6)
     assert [process.files[0] for process in run.processes] == [
-        PROVISION, DEMO, f"{CHAIN}/test_work.py", f"{CHAIN}/test_notify.py", shared(OTHER_HOST[0]), FLEET,
+        PROVISION, shared(DEMO), f"{CHAIN}/test_replaced.py", f"{CHAIN}/test_notify.py", shared(OTHER_HOST[0]), FLEET,
     ]  # fmt: skip
 
 
@@ -105,6 +106,15 @@ def test_what_shares_a_host_or_a_file_stays_in_one_process():
         assert len([process for process in run.processes if name in process.files]) == 1
 
 
+def test_what_looks_at_a_whole_demo_runs_where_one_was_made_the_demos_own_tests_first():
+    run = Run(6)
+    run.to_its_end()
+    (process,) = [process for process in run.processes if shared(DEMO) in process.files]
+    given = [run.scheduler.collection[index] for index in process.given]
+    assert [test for test in given if test.startswith(WHOLE)] == given[:4]
+    assert given[0].startswith(DEMO)
+
+
 def test_a_process_without_a_cloud_ends_rather_than_make_one_late():
     run = Run(2)
     while run.step(run.processes[0]):
@@ -118,7 +128,7 @@ def test_of_the_chain_alone_more_processes_than_clouds_end_at_once():
     run = Run(6, [test for test in TESTS if test.startswith(CHAIN)])
     assert [process.shutting_down for process in run.processes] == [False] * 3 + [True] * 3
     run.to_its_end()
-    assert sum(len(process.given) for process in run.processes) == 16
+    assert sum(len(process.given) for process in run.processes) == 19
 
 
 def test_where_each_process_with_a_cloud_crashed_another_takes_the_chain():

@@ -1,5 +1,6 @@
 """A local cloud for the tests of the chain: made by the demo itself, and removed after. Each process that runs some has
-one of its own, and takes the next file when it is free (tests/scheduler.py).
+one of its own, and takes the next file when it is free (tests/scheduler.py). A whole demo is that of those tests only
+that look at what it did; in the others it ends with the deploy, and a sync.
 
 What is on the machine before and after is compared: `make down` leaves nothing behind.
 """
@@ -7,6 +8,7 @@ What is on the machine before and after is compared: `make down` leaves nothing 
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from local import demo as of_users
 from local import environment, tools
 from local.ports import reserved
 from local.process import wait_until
@@ -24,9 +27,12 @@ from local.temporary import temporary_site
 from provision.progress import Progress
 from provision.target import load_target
 from tests.forks import FAB, Forks
+from tests.plugins import Plugins
 from wire.client import Client, RequestRefused, Unreachable
 
 LOCAL = [sys.executable, "-m", "local"]
+ASKED_ONCE = Path(__file__).parent / "asked_once"
+WORKER = [sys.executable, "-m", "tests.e2e.chain.worker"]
 
 
 class Chain:
@@ -37,6 +43,8 @@ class Chain:
 
     limit_s = 280
     """Of a command: a little less than a test has."""
+    has_worked = True
+    """Whether the demo's tasks are done there."""
 
     def __init__(self, site, told, newcomer=None):
         self.site, self.told, self.folder = site, told, environment.project(site)
@@ -45,7 +53,7 @@ class Chain:
         else:
             engine = tools.engine(Steps(site.state / "logs"))
             self.env, self._identity = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}, {}
-        self._login, self._host, self._forks = contextlib.ExitStack(), None, None
+        self._login, self._host, self._forks, self._plugins = contextlib.ExitStack(), None, None, None
 
     def run(self, *command, check=True, limit_s=None):
         done = subprocess.run(
@@ -56,20 +64,33 @@ class Chain:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
+    @property
+    def _env_of_copies(self):
+        """What the shell has now: a test may change it, and take the engine away."""
+        path = self.env["PATH"]
+        first = [str(ASKED_ONCE)] if shutil.which("pulumi", path=path) else []
+        return {**self.env, "PATH": os.pathsep.join([*first, path])}
+
+    def pulumi(self, *words):
+        """Run a command of Pulumi's whose plugins run already; what a user types starts them, as the demo does."""
+        if self._plugins is None:
+            self._plugins = Plugins()
+        return self.run("env", *(f"{name}={value}" for name, value in self._plugins.env.items()), "pulumi", *words)
+
     def fab(self, task, *args, check=True):
         """Run a command to its end; where root is the operator, by a copy of one `fab` that has been imported."""
         if self._identity:
             return self.run("fab", task, *args, check=check)
-        done = self._copies().run(task, *args, env=self.env, limit_s=self.limit_s)
+        done = self._copies().run(task, *args, env=self._env_of_copies, limit_s=self.limit_s)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
     def _fab_running(self, *words, env):
-        """Start a command that goes on until it is told to end."""
+        """Start a command that goes on until it is told to end; `env` is what is set besides."""
         if not self._identity:
-            return self._copies().running(*words, env=env)
+            return self._copies().running(*words, env={**self._env_of_copies, **env})
         said = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **self._identity}
-        return subprocess.Popen(["fab", *words], env=env, cwd=self.folder, **said)
+        return subprocess.Popen(["fab", *words], env={**self.env, **env}, cwd=self.folder, **said)
 
     def _copies(self):
         if self._forks is None:
@@ -88,6 +109,13 @@ class Chain:
         folder = "/opt/jada-agent/current"
         return self.host(f"cd {folder}/app && runuser -u {user} -- {folder}/venv/bin/python - <<'END'\n{program}\nEND")
 
+    def have_worked(self):
+        """See to it that the demo's tasks are done, where they are not."""
+        if not self.has_worked:
+            with self.dashboard() as client:
+                of_users.tasks_done(self.site, client, Steps(self.site.state / "logs"))
+            self.has_worked = True
+
     def remove_secrets(self, *names):
         """Take optional secrets from the host again; that they are gone is then right, not a change by hand."""
         self.host("rm " + " ".join(f"/home/jada/secrets/{name}" for name in names))
@@ -97,8 +125,9 @@ class Chain:
     def close(self):
         """End what this started for itself."""
         self.log_out()
-        if self._forks is not None:
-            self._forks.close()
+        for each in (self._forks, self._plugins):
+            if each is not None:
+                each.close()
 
     def log_out(self):
         """Forget the login, before what ends it."""
@@ -118,7 +147,7 @@ class Chain:
             client = Client(f"unix:{folder}/queue.sock")
             words = ["dashboard", "--port", str(port), "--socket", f"{folder}/queue.sock", *more]
             os.chown(folder, self._identity.get("user", -1), -1)
-            with self._fab_running(*words, env={**self.env, "JADA_OPERATOR": "anna"}) as process:
+            with self._fab_running(*words, env={"JADA_OPERATOR": "anna"}) as process:
                 try:
                     assert wait_until(lambda: is_ready(client), 120)
                     yield Tunnel(client, port, process.stdout)
@@ -180,7 +209,7 @@ def pytest_collection_modifyitems(items):
 
 FIRST = pytest.StashKey[str]()
 AFTER_A_KILL = "test_demo.py"
-"""Where its tests are the first, the demo is made after one that was killed halfway; see tests/conftest.py."""
+"""Where its tests are the first, a whole demo is made, after one that was killed halfway; see tests/conftest.py."""
 
 
 def pytest_runtest_setup(item):
@@ -189,35 +218,41 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope="session")
 def chain(pytestconfig):
-    halfway = pytestconfig.stash[FIRST] == AFTER_A_KILL
-    with demo(before=_killed_halfway if halfway else None) as chain:
+    whole = pytestconfig.stash[FIRST] == AFTER_A_KILL
+    with demo(before=_killed_halfway, whole=whole) if whole else demo(whole=False) as chain:
         yield chain
 
 
 @contextlib.contextmanager
-def demo(*options, before=None, newcomer=None, limit_s=900):
+def demo(*options, before=None, newcomer=None, whole=True, limit_s=900):
     """A demo on a site of its own, of which nothing stays; what `before` did there first is the chain's `second`.
 
-    A newcomer types README's own lines, `sudo make`; without one it is root's.
+    A newcomer types README's own lines, `sudo make`; without one it is root's. One that is not `whole` ends with the
+    deploy.
     """
     # The site's own lock is the demo's to take.
     with temporary_site(lock=False) as site:
         site.state.rmdir()
         found = traces(site)
-        local = [*LOCAL, "--site", site.name, "--octet", str(site.octet)]
+        where = ["--site", site.name, "--octet", str(site.octet)]
+        local = [*LOCAL, *where]
 
         def ended(command, limit_s, *options):
             captured = {"capture_output": True, "text": True, "timeout": limit_s}
             if newcomer:
                 return newcomer.sudo("make", command, f"JADA_SITE={site.name}", *options, **captured)
-            return subprocess.run([*local, command, *options], check=False, **captured)
+            words = [*local, command, *options] if whole or command != "demo" else [*WORKER, *where]
+            return subprocess.run(words, cwd=environment.ROOT, check=False, **captured)
 
         try:
             second = before(site, local) if before else None
             done = ended("demo", limit_s, *options, *([f"JADA_OCTET={site.octet}"] if newcomer else []))
             assert done.returncode == 0, done.stdout + done.stderr
             chain = Chain(site, done.stdout, newcomer)
-            chain.second = second
+            chain.second, chain.has_worked = second, whole
+            if not whole:
+                # The second run writes nothing, as the demo's.
+                chain.host("systemctl start port-sheet-sync.service; systemctl start port-sheet-sync.service")
             yield chain
             chain.close()
         finally:

@@ -25,11 +25,11 @@ def runner(chain, tmp_path_factory):
     settings["config"]["jada:operator-cidrs"] = ["192.0.2.0/24"]
     edited = tmp_path_factory.mktemp("pulumi") / "Pulumi.local.yaml"
     edited.write_text(yaml.safe_dump(settings))
-    up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
+    up = ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
     chain.log_out()
-    chain.run(*up, "--config-file", str(edited))
+    chain.pulumi(*up, "--config-file", str(edited))
     yield chain
-    chain.run(*up)
+    chain.pulumi(*up)
 
 
 def run(chain, step):

@@ -1,5 +1,7 @@
 """The demo as a newcomer meets it: it tells what it does, survives a kill, and is alone."""
 
+import re
+
 import pytest
 
 pytestmark = [pytest.mark.root, pytest.mark.chain]
@@ -24,6 +26,10 @@ def test_each_step_tells_its_seconds(chain):
     done = [line for line in chain.told.splitlines() if line.startswith("  ✓")]
     assert len(done) == 8
     assert all(line.rstrip().endswith(" s") for line in done)
+
+
+def test_a_deployed_host_is_proven(chain):
+    assert re.search(r"jada-orchestrator +verified: \d+ checks", chain.told)
 
 
 def test_a_second_demo_is_refused_and_names_the_first(chain):

@@ -178,7 +178,7 @@ def test_a_box_that_the_state_forgot_is_adopted(chain):
         urn = f"urn:pulumi:local::jada::aws:lightsail/{kind}"
         chain.run("pulumi", "state", "delete", "-s", "local", "--yes", "--target-dependents", urn)
     run(chain, ADOPT)
-    chain.run("pulumi", "up", "--yes", "--skip-preview", "--stack", "local", "--expect-no-changes")
+    chain.pulumi("up", "--yes", "--skip-preview", "--stack", "local", "--expect-no-changes")
 
 
 @pytest.mark.root

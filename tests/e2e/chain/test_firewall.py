@@ -39,10 +39,10 @@ def test_an_edit_never_refuses_a_connection(chain, address, tmp_path):
     settings["config"]["jada:operator-cidrs"].append("192.0.2.0/24")
     edited = tmp_path / "Pulumi.local.yaml"
     edited.write_text(yaml.safe_dump(settings))
-    up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
+    up = ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
     with knocking(address) as knocks, chain_session(chain) as session:
-        assert "InstancePublicPorts" in chain.run(*up, "--config-file", str(edited)).stdout
-        chain.run(*up)
+        assert "InstancePublicPorts" in chain.pulumi(*up, "--config-file", str(edited)).stdout
+        chain.pulumi(*up)
         session.stdin.write("echo still here\n")
         session.stdin.flush()
         assert session.stdout.readline() == "still here\n"
@@ -58,8 +58,8 @@ def test_a_command_from_an_address_that_is_not_an_operators_opens_a_door_that_pu
     settings["config"]["jada:operator-cidrs"] = ["192.0.2.0/24"]
     edited = tmp_path / "Pulumi.local.yaml"
     edited.write_text(yaml.safe_dump(settings))
-    up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
-    chain.run(*up, "--config-file", str(edited))
+    up = ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
+    chain.pulumi(*up, "--config-file", str(edited))
     try:
         assert not connects(address, 22)
         assert "jada-agent" in chain.fab("status", "--door").stdout
@@ -69,14 +69,14 @@ def test_a_command_from_an_address_that_is_not_an_operators_opens_a_door_that_pu
         ) as door:
             assert any("Ctrl-C" in line for line in door.stdout)
             assert connects(address, 22)
-            chain.run(*up, "--config-file", str(edited), "--expect-no-changes")
+            chain.pulumi(*up, "--config-file", str(edited), "--expect-no-changes")
             assert "left open" in chain.fab("door", "--show", check=False).stdout
             door.kill()
         assert connects(address, 22)
         assert "taken out: 10." in chain.fab("door", "--out").stdout
         assert not connects(address, 22)
     finally:
-        chain.run(*up)
+        chain.pulumi(*up)
     assert chain.fab("door", "--show").returncode == 0
 
 

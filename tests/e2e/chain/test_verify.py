@@ -1,8 +1,7 @@
-"""`fab verify` passes on what was deployed, and each of its checks fails when what it looks at is broken."""
+"""Each check of `fab verify` fails when what it looks at is broken; that it passes, the demo's own tests say."""
 
 import ast
 import contextlib
-import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -17,10 +16,6 @@ SUDOER = "etc/sudoers.d/90-cloud-init-users"
 BECOMES_ROOT = "test_the_login_user_becomes_root_without_a_password"
 OF_THE_TABLE = "test_as_desired"
 """One check for all rows of the table: tests/e2e/provision/test_table.py changes those by hand."""
-
-
-def test_a_deployed_host_passes(chain):
-    assert re.search(r"jada-orchestrator +verified: \d+ checks", chain.told)  # the demo's last step
 
 
 def _failed(chain, report):
