@@ -170,9 +170,9 @@ def _clean_cache(_site: Site, _args: argparse.Namespace) -> None:
 
 
 def _env(site: Site, _args: argparse.Namespace) -> None:
-    engine = environment.require_engine(site, os.environ)
+    environment.require_demo(site, os.environ)
     no_proxy = os.environ.get("NO_PROXY", "")
-    values = environment.variables(site, engine, os.environ["PATH"], no_proxy)
+    values = environment.variables(site, os.environ["PATH"], no_proxy)
     sys.stdout.write(environment.exports({**proxy.settings(os.environ), **values}))
     if environment.project(site) != environment.ROOT:
         # Its settings have this site's addresses: pulumi and fab act there.

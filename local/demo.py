@@ -97,7 +97,7 @@ def deployed(site: Site, choice: Choice, steps: Steps) -> dict[str, str]:
         if database:
             steps.tell("and DynamoDB Local, AWS's own, for the queue that the hosts share")
             cloud.start_database(site, database)
-    env = _shell(site, engine, steps.operator)
+    env = _shell(site, steps.operator)
     made = f"{choice.hosts} boxes, each with static IP and firewall, and a table" if choice.names else ONE_BOX
     with steps.step(f"pulumi up: {made}"):
         _pulumi_state(site, steps.operator)
@@ -205,10 +205,10 @@ def _words(choice: Choice) -> str:
     return f"{bookings} and {'the real Claude' if choice.claude == 'real' else 'a script as Claude'}{hosts}"
 
 
-def _shell(site: Site, engine: Path, operator: Account | None) -> dict[str, str]:
+def _shell(site: Site, operator: Account | None) -> dict[str, str]:
     """The environment of the operator's commands."""
     no_proxy = os.environ.get("NO_PROXY", "")
-    env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"], no_proxy)}
+    env = {**os.environ, **environment.variables(site, os.environ["PATH"], no_proxy)}
     if operator:
         env.update(dict.fromkeys(("USER", "LOGNAME"), operator.name))
         # Only what root writes would be in the user's way; without any, each `fab` would compile all that it imports.

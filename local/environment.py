@@ -66,13 +66,13 @@ def several(text: str, names: Sequence[str]) -> str:
     return text
 
 
-def variables(site: Site, engine: Path, path: str, no_proxy: str = "") -> dict[str, str]:
+def variables(site: Site, path: str, no_proxy: str = "") -> dict[str, str]:
     """Return what differs from an ordinary shell: tools first on `path`, state in files, the double's address.
 
     The credentials are made up, so that nothing of this can reach a real account.
     """
     return {
-        "PATH": os.pathsep.join([str(SHIMS), str(ROOT / "bin"), str(ROOT / ".venv" / "bin"), str(engine), path]),
+        "PATH": os.pathsep.join([str(SHIMS), str(ROOT / "bin"), str(ROOT / ".venv" / "bin"), path]),
         "JADA_STACK": "local",
         "JADA_SITE": site.name,
         "JADA_OCTET": str(site.octet),
@@ -97,19 +97,19 @@ def variables(site: Site, engine: Path, path: str, no_proxy: str = "") -> dict[s
 
 
 def record_engine(site: Site, engine: Path) -> None:
-    """Keep in the site's state where its engine is: another user's cache is elsewhere."""
+    """Keep in the site's state where its engine is, for `pulumi` in its shells: another user's cache is elsewhere."""
     (site.state / _ENGINE).write_text(f"{engine}\n", encoding="utf-8")
 
 
-def require_engine(site: Site, environ: Mapping[str, str]) -> Path:
-    """Return the engine of the cloud that is up. Raises `StepFailed` that says why a shell can't act on it."""
+def require_demo(site: Site, environ: Mapping[str, str]) -> None:
+    """Raise `StepFailed` that says why a shell can't act on the cloud, if it can't."""
     # Through links: in a site's project folder this package is a link into the checkout.
     own = str(Path(__file__).resolve().parent.parent)
     checkout = _MADE_FOR.read_text(encoding="utf-8").strip() if _MADE_FOR.exists() else own
     if checkout != own:
         raise StepFailed(f"this checkout was moved here from {checkout}: `make tools` mends it")
     try:
-        return Path((site.state / _ENGINE).read_text(encoding="utf-8").strip())
+        (site.state / _ENGINE).read_bytes()
     except FileNotFoundError:
         raise StepFailed(f"no demo is up: `{typed(environ, 'demo')}` makes one") from None
     except PermissionError:

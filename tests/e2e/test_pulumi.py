@@ -40,8 +40,8 @@ class Project:
         (self.folder / "Pulumi.yaml").write_text(program)
         for settings in ("Pulumi.local.yaml", "Pulumi.prod.yaml"):
             shutil.copy(ROOT / settings, self.folder)
-        engine = tools.engine(Steps(site.state / "logs"))
-        self.env = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}
+        environment.record_engine(site, tools.engine(Steps(site.state / "logs")))
+        self.env = {**os.environ, **environment.variables(site, os.environ["PATH"])}
 
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess:
         command = ["pulumi", *arguments, "--color", "never"]

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from local import demo as of_users
-from local import environment, tools
+from local import environment
 from local.ports import reserved
 from local.process import wait_until
 from local.steps import Steps
@@ -51,8 +51,7 @@ class Chain:
         if newcomer:
             self.env, self._identity = newcomer.entered(site), newcomer.identity
         else:
-            engine = tools.engine(Steps(site.state / "logs"))
-            self.env, self._identity = {**os.environ, **environment.variables(site, engine, os.environ["PATH"])}, {}
+            self.env, self._identity = {**os.environ, **environment.variables(site, os.environ["PATH"])}, {}
         self._login, self._host, self._forks, self._plugins = contextlib.ExitStack(), None, None, None
 
     def run(self, *command, check=True, limit_s=None):

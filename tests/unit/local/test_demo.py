@@ -1,7 +1,6 @@
 """A demo that is up is never removed for another one without the user's word."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -78,9 +77,9 @@ def test_what_an_interrupted_demo_or_another_choice_left_is_removed(site):
 
 def test_what_the_users_programs_import_is_compiled_once_and_what_roots_import_never(site, monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    by_sudo = demo._shell(site, Path("/engine"), Account("anna", 1000, 1000, "/home/anna"))
+    by_sudo = demo._shell(site, Account("anna", 1000, 1000, "/home/anna"))
     assert "PYTHONDONTWRITEBYTECODE" not in by_sudo
-    assert demo._shell(site, Path("/engine"), None)["PYTHONDONTWRITEBYTECODE"] == "1"
+    assert demo._shell(site, None)["PYTHONDONTWRITEBYTECODE"] == "1"
 
 
 def test_a_failure_ends_with_how_to_remove_what_is_up(site, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,11 @@ from local.steps import StepFailed
 
 
 def variables():
-    return environment.variables(Site(), Path("/engine"), "/usr/bin")
+    return environment.variables(Site(), "/usr/bin")
 
 
 def test_our_tools_come_before_the_machines():
-    assert variables()["PATH"].split(":")[-2:] == ["/engine", "/usr/bin"]
+    assert variables()["PATH"].split(":")[-1] == "/usr/bin"
     assert variables()["PATH"].startswith(str(environment.SHIMS))
 
 
@@ -45,7 +44,7 @@ def test_another_octet_acts_in_a_folder_that_differs_from_the_work_tree_only_in_
     for _ in range(2):
         environment.make_project(site)
     folder = environment.project(site)
-    assert environment.variables(site, Path("/engine"), "/usr/bin")["JADA_PROJECT"] == str(folder)
+    assert environment.variables(site, "/usr/bin")["JADA_PROJECT"] == str(folder)
     for name in ("Pulumi.local.yaml", "jada.local.toml"):
         text = (folder / name).read_text()
         assert "10.77." not in text
@@ -55,27 +54,46 @@ def test_another_octet_acts_in_a_folder_that_differs_from_the_work_tree_only_in_
 
 
 def test_the_cloud_is_called_without_a_proxy():
-    values = environment.variables(Site(), Path("/engine"), "/usr/bin", "corp.example")
+    values = environment.variables(Site(), "/usr/bin", "corp.example")
     assert values["no_proxy"] == values["NO_PROXY"] == "corp.example,localhost,127.0.0.1,10.77.0.1"
 
 
+def pulumi(site, *words):
+    """Run `pulumi` in a shell of the site's."""
+    env = {**os.environ, **environment.variables(site, os.environ["PATH"])}
+    return subprocess.run(["pulumi", *words], env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.process
 def test_a_shell_uses_the_engine_of_the_demo_that_is_up(tmp_path):
-    site = Site("jada", 77, tmp_path)
-    environment.record_engine(site, Path("/some where/engine"))
-    assert environment.require_engine(site, {}) == Path("/some where/engine")
+    site, engine = Site("jada", 77, tmp_path), tmp_path / "some where"
+    engine.mkdir()
+    (engine / "pulumi").write_text('#!/bin/sh\nprintf "%s," "$@"\n')
+    (engine / "pulumi").chmod(0o755)
+    environment.record_engine(site, engine)
+    environment.require_demo(site, {})
+    assert pulumi(site, "stack", "a b").stdout == "stack,a b,"
+
+
+@pytest.mark.process
+def test_a_shell_that_outlives_its_cloud_makes_nothing_where_that_was(tmp_path):
+    gone = pulumi(Site("jada", 77, tmp_path / "gone"), "stack", "ls")
+    said = "jada: the demo that this shell was for is not up: `make demo` makes one\n"
+    assert (gone.returncode, gone.stdout, gone.stderr) == (1, "", said)
+    assert not (tmp_path / "gone").exists()
 
 
 @pytest.mark.parametrize(("command", "cure"), [("make env", "`make demo`"), ("sudo make env", "`sudo make demo`")])
 def test_without_a_demo_the_refusal_names_the_command_that_makes_one(tmp_path, command, cure):
     with pytest.raises(StepFailed, match=f"no demo is up: {cure} makes one"):
-        environment.require_engine(Site("jada", 77, tmp_path), {"JADA_TYPED": command})
+        environment.require_demo(Site("jada", 77, tmp_path), {"JADA_TYPED": command})
 
 
 def test_a_moved_checkout_is_noticed(tmp_path, monkeypatch):
     (tmp_path / "made-for").write_text("/elsewhere\n")
     monkeypatch.setattr(environment, "_MADE_FOR", tmp_path / "made-for")
     with pytest.raises(StepFailed, match="moved here from /elsewhere: `make tools` mends it"):
-        environment.require_engine(Site(), {})
+        environment.require_demo(Site(), {})
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder that another user can't read")
@@ -88,7 +106,7 @@ def test_another_user_is_refused_in_a_line(passable, monkeypatch):
     os.seteuid(65534)
     try:
         with pytest.raises(StepFailed, match=r"made for another user \(id 0\)"):
-            environment.require_engine(Site("jada", 77, state), {})
+            environment.require_demo(Site("jada", 77, state), {})
     finally:
         os.seteuid(0)
 
