@@ -107,4 +107,7 @@ def _sshd(root: Path, identity: Identity) -> None:
     old = "CASignatureAlgorithms +ssh-rsa\n" if identity.old_certificates else ""
     with (root / "etc/ssh/sshd_config").open("a", encoding="ascii") as config:
         config.write(_CONFIG.format(ca=_CA, old=old))
+    # Of 2048 bits, the least that a hardened sshd takes: with the usual 3072 this key is most of a first boot's work.
+    rsa = ("-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "/etc/ssh/ssh_host_rsa_key")
+    run("chroot", str(root), "ssh-keygen", *rsa)
     run("chroot", str(root), "ssh-keygen", "-A")

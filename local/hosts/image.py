@@ -11,11 +11,11 @@ SUITES = {"debian_12": "bookworm", "debian_13": "trixie"}
 USUAL = "debian_12"
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "python3"),
-    *("sudo", "iproute2", "procps", "ca-certificates", "less"),
+    *("sudo", "iproute2", "procps", "ca-certificates", "less", "unattended-upgrades"),
 )
 """What a Debian image of Lightsail holds and this project touches; nothing that a deploy should have to install."""
 ARCHIVE = (
-    *("bubblewrap", "cron", "unattended-upgrades"),
+    *("bubblewrap", "cron"),
     # What settings may ask for: a repository's work, and PDF and office files.
     *("curl", "git", "qpdf", "python3-pypdf", "xlsx2csv", "docx2txt"),
 )
