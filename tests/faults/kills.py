@@ -15,6 +15,7 @@ import signal
 import sqlite3
 import sys
 import time
+import traceback
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,17 +86,23 @@ def killed(path, kill, chance, work):
         os.close(reading)
         try:
             work(path, kill, random.Random(seed), lambda **said: os.write(writing, json.dumps(said).encode() + b"\n"))
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(1)
     os.close(writing)
-    # From its first word on, or a second: it may wait for a lock that the one before left.
-    select.select([reading], [], [], 1)
+    # However long that takes: a kill before it has nothing to look for.
+    select.select([reading], [], [], 60)
     time.sleep(wait)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     with os.fdopen(reading, "rb") as pipe:
         # A line that was cut off was not heard.
-        return [json.loads(line) for line in pipe.read().split(b"\n")[:-1]]
+        said = [json.loads(line) for line in pipe.read().split(b"\n")[:-1]]
+    if not said:
+        raise RuntimeError("a worker ended by itself, or stood still for a minute, without a word")
+    return said
 
 
 def worker(path, kill, chance, say):
