@@ -40,11 +40,14 @@ def test_a_second_run_has_sites_on_other_octets_and_neither_ends_the_others():
 
 @pytest.fixture
 def octet(monkeypatch):
-    """The only octet there is for the test's sites: a high one, because other runs take the low ones first."""
-    monkeypatch.setattr(temporary, "OCTETS", temporary.OCTETS[::-1])
-    with temporary_site() as site:
-        monkeypatch.setattr(temporary, "OCTETS", [site.octet])
-    return site.octet
+    """The only octet there is for the test's sites: a high one, because other runs take the low ones first.
+
+    The one above it is held, so that the same test of another run has another, also while nothing is up on this one.
+    """
+    monkeypatch.setattr(temporary, "OCTETS", temporary.OCTETS[::-2])
+    with temporary_site() as above:
+        monkeypatch.setattr(temporary, "OCTETS", [above.octet - 1])
+        yield above.octet - 1
 
 
 def test_an_octet_that_the_machine_routes_elsewhere_is_passed_over(octet):

@@ -1,6 +1,7 @@
 """What a model may try against its sandbox, each try first shown to succeed without it."""
 
 import math
+import os
 import platform
 import shlex
 import socket
@@ -28,7 +29,9 @@ def site(tmp_path_factory):
     (folder / "workspace").mkdir()
     canary, sock = folder / "canary", folder / "queue.sock"
     canary.write_text(SECRET)
-    tmp, shm = Path(f"/tmp/{folder.parent.name}-{folder.name}"), Path(f"/dev/shm/{folder.parent.name}-{folder.name}")
+    # Where the whole machine's are, also those of another run of tests.
+    name = f"jada-probes-{os.getpid()}"
+    tmp, shm = Path("/tmp", name), Path("/dev/shm", name)
     segment = subprocess.run(["ipcmk", "-M", "100"], capture_output=True, text=True, check=True).stdout.split()[-1]
     victim = subprocess.Popen(["sleep", "600"], cwd=folder, env={"SECRET": SECRET})
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(1) as abstract, socket.socket(1) as path:
