@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import gspread
 import gspread.http_client
@@ -465,9 +464,7 @@ def test_fifteen_thousand_rows_are_written_in_one_call(service, key):
     rows = [[f"B{i:05}", *texts, 2, 2, 0, 98.5, i] for i in range(15_000)]
     size = {"properties": {"gridProperties": {"rowCount": 15_000, "columnCount": 15}}, "fields": "gridProperties"}
     change(service, key, {"updateSheetProperties": size})
-    before = time.process_time()
     write(service, key, rows)
-    assert time.process_time() - before < 2  # of the client and the double together; others may use the machine too
     assert read(service, key) == rows
 
 
