@@ -59,15 +59,25 @@ def said():
 
 def addresses():
     """The addresses that doubles serve beside their control calls, without `/` and what leads on to operations."""
-    sources = (file.read_text(encoding="utf-8") for file in (ROOT / "doubles").rglob("*.py"))
-    found = {path for source in sources for path in re.findall(r'Route\(f?"(/[^"]+)"', source)}
+    found = served(r'Route\(f?"(/[^"]+)"')
     return {path for path in found if not path.startswith("/_local/") and not path.endswith(":path}")}
+
+
+def served(address):
+    """What a pattern finds in the doubles' sources."""
+    sources = (file.read_text(encoding="utf-8") for file in (ROOT / "doubles").rglob("*.py"))
+    return {path for source in sources for path in re.findall(address, source)}
 
 
 def made(call):
     """How boto3 and the `aws` command name a call of Lightsail."""
     method = xform_name(call)
     return rf"\.{method}\b|\b{method.replace('_', '-')}\b"
+
+
+def asked(path):
+    """How a control call is asked for: whole, and with anything in the place of what it leaves open."""
+    return re.sub(r"\\{\w+\\}", r'[^"/\\s]+', re.escape(path)) + r"(?![\w/])"
 
 
 def test_each_call_of_lightsail_is_made():
@@ -80,6 +90,12 @@ def test_each_kind_of_batch_update_is_asked_for():
 
 def test_each_address_and_operation_has_one_who_needs_it():
     assert addresses() | {*READING, *WRITING, "spreadsheets.create"} == set(ASKED)
+
+
+def test_each_control_call_is_asked_for():
+    calls = served('"(/_local/[^"]+)"')
+    assert "/_local/spreadsheets/{id}/share" in calls
+    assert [path for path in sorted(calls) if not re.search(asked(path), said())] == []
 
 
 @pytest.mark.parametrize(("file", "words"), ASKED.values(), ids=ASKED)
