@@ -152,8 +152,9 @@ def test_a_broken_release_is_stopped_at_the_first_host_and_the_others_serve(chai
 
 @contextlib.contextmanager
 def at_work(chain):
-    """A task whose session has done something, and whose model keeps silent as long as its first host asks it."""
-    loss._order(chain.site, "POST", {"hold": True, "times": 1, "match": "Roll over", "turn": 2})
+    """A task whose session has done something, and whose model keeps silent inside the block."""
+    # Each time that it is asked: after two minutes without a word the session asks again, and a deploy can take longer.
+    loss._order(chain.site, "POST", {"hold": True, "match": "Roll over", "turn": 2})
     try:
         with chain.dashboard() as client:
             task = client.add_task(NewTask(title="Roll over"))
