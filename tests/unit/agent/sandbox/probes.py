@@ -17,6 +17,11 @@ _HANDLE = (
     'mount = ctypes.c_int(); assert libc.name_to_handle_at(-100, b".", handle, ctypes.byref(mount), 0) == 0\n'
     'here = os.open(".", os.O_RDONLY); assert libc.open_by_handle_at(here, handle, 0) >= 0'
 )
+# Without walls the port is the machine's: shared, as another run of the tests may listen there at the same moment.
+_LISTEN = (
+    "import socket; listening = socket.socket(); listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)\n"
+    'listening.bind(("127.0.0.1", 1))'
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,12 @@ def _files():
     ):
         yield Probe(name, wall, command)
     wall = "read-only mounts"
+    # Names are each call's own (by its process): without walls they are the whole machine's, and another run's too.
     for name, command in (
-        ("write into /usr", "echo x >/usr/local/jada-probe && rm /usr/local/jada-probe"),
-        ("write into /etc", "echo x >/etc/jada-probe && rm /etc/jada-probe"),
-        ("write into the root", "echo x >/jada-probe && rm /jada-probe"),
-        ("write into /dev", "echo x >/dev/jada-probe && rm /dev/jada-probe"),
+        ("write into /usr", "echo x >/usr/local/jada-probe-$$ && rm /usr/local/jada-probe-$$"),
+        ("write into /etc", "echo x >/etc/jada-probe-$$ && rm /etc/jada-probe-$$"),
+        ("write into the root", "echo x >/jada-probe-$$ && rm /jada-probe-$$"),
+        ("write into /dev", "echo x >/dev/jada-probe-$$ && rm /dev/jada-probe-$$"),
         ("write a setting of the kernel", ("core=$(cat /proc/sys/kernel/core_pattern) && "
          'echo "$core" >/proc/sys/kernel/core_pattern')),
     ):  # fmt: skip
@@ -110,10 +116,11 @@ def _capabilities():
         ("open a file by its handle", f"python '{_HANDLE}'"),
         ("give a file away", "touch mine && chown 12345 mine"),
         ("become another user", "python 'import os; os.setuid(12345)'"),
-        ("set the clock", "date -s @$(date +%s)"),
+        # To the nanosecond: without walls it is the machine's, and a whole second would take it back by up to one.
+        ("set the clock", "date -s @$(date +%s.%N)"),
         ("set the host's name", 'hostname "$(hostname)"'),
         ("configure an interface", "ip link set lo up"),
-        ("listen on a port of the system", "python 'import socket; socket.socket().bind((\"127.0.0.1\", 1))'"),
+        ("listen on a port of the system", f"python '{_LISTEN}'"),
         ("write raw packets", "python 'import socket; socket.socket(2, 3, 1)'"),
         ("read all packets", "python 'import socket; socket.socket(17, 3)'"),
         ("take a higher priority", "python 'import os; had = os.nice(0); assert os.nice(-1) == had - 1'"),
@@ -131,10 +138,10 @@ def _limits():
         ("write larger files by a new limit", "ulimit -f unlimited"),
         ("take more memory", "python 'bytearray(100_000_000)'"),
         ("write a huge file", "truncate -s 2G huge && rm huge"),
-        ("fill /tmp", ("head -c 100M /dev/zero >/tmp/jada-probe; test $(stat -c %s /tmp/jada-probe) = 104857600;"
-         " code=$?; rm /tmp/jada-probe; exit $code")),
-        ("fill shared memory", ("head -c 100M /dev/zero >/dev/shm/jada-probe;"
-         " test $(stat -c %s /dev/shm/jada-probe) = 104857600; code=$?; rm /dev/shm/jada-probe; exit $code")),
+        ("fill /tmp", ("head -c 100M /dev/zero >/tmp/jada-probe-$$; test $(stat -c %s /tmp/jada-probe-$$) = 104857600;"
+         " code=$?; rm /tmp/jada-probe-$$; exit $code")),
+        ("fill shared memory", ("head -c 100M /dev/zero >/dev/shm/jada-probe-$$;"
+         " test $(stat -c %s /dev/shm/jada-probe-$$) = 104857600; code=$?; rm /dev/shm/jada-probe-$$; exit $code")),
     ):  # fmt: skip
         yield Probe(name, wall, command)
 
