@@ -3,6 +3,7 @@ import json
 import keyword
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -146,6 +147,16 @@ def test_where_no_project_is_the_way_to_one_is_said(words, tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(f"  → cd {ROOT}\n")
     assert typed(JADA_PROJECT="/a/site").stderr.endswith("  → cd /a/site\n")
+
+
+@pytest.mark.process
+def test_in_a_fresh_checkout_what_makes_the_environment_is_said(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "fabfile.py").touch()
+    fresh = shutil.copy(FIRST_ON_PATH, tmp_path / "bin")
+    done = subprocess.run([fresh, "status"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"in {tmp_path}: uv sync, or make demo" in done.stderr
 
 
 @pytest.mark.process
