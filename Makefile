@@ -49,7 +49,7 @@ TESTS_chain := tests/e2e/chain
 PROCESSES := $(shell echo $$((3 * $$(nproc))))
 OTHER_PART := $(filter-out $(PARTS),$(PART))
 
-# Root's own cache, by sudo too.
+# Root's own cache, by sudo too: the tests' programs are root's, and in a user's cache what they write could not be used by that user.
 test: export PYTHONPYCACHEPREFIX := $(BYTECODE)
 test: export PYTHONDONTWRITEBYTECODE :=
 # Refused before anything is installed.
@@ -57,7 +57,7 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 	$(if $(OTHER_PART),$(error jada: there is no part $(OTHER_PART); PART is one of $(PARTS), and without it all are run))
 	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
 	@local/bootstrap
-	@$(BIN)/python -m local tools
+	@env -u SUDO_UID $(BIN)/python -m local tools
 	@$(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
 
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute

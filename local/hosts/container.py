@@ -17,6 +17,8 @@ from local.site import Site
 
 BOOT_S, STOP_S = 30, 20
 """How long a start waits for sshd, and a stop for an orderly end; some twenty times what they take."""
+EXPORTS = Path("/run/systemd/nspawn/unix-export")
+"""Where Debian 13's nspawn mounts a folder for a host's sockets: a killed one's stays, and its name is then refused."""
 _OWN_LIMITS = "for c in memory pids cpu; do mount -o remount,bind,rw /sys/fs/cgroup/$c; done; systemctl daemon-reexec"
 
 
@@ -46,6 +48,7 @@ def boot(site: Site, number: int, root: Path, memory: int) -> None:
     if first_process(cell) is None:
         # What an interrupted start left in the group would count as the new host.
         cell.kill()
+        clear_exports(site, number)
         cell.launch(command(site, number, root), memory, folder)
     if not wait_until(lambda: first_process(cell) is not None or cell.exit_code(folder) is not None, BOOT_S):
         raise CommandFailed(f"the host in {root} did not start:\n{_tail(folder)}")
@@ -73,6 +76,15 @@ def kill(site: Site, number: int) -> None:
     cell = group(site.name, number)
     cell.kill()
     cell.remove()
+    clear_exports(site, number)
+
+
+def clear_exports(site: Site, number: int | None = None) -> None:
+    """Remove what nspawn left of a host that was killed, or of all hosts of a site."""
+    for left in EXPORTS.glob(f"{site.name}-h{'*' if number is None else number}"):
+        if left.is_mount():
+            run("umount", "--lazy", str(left))
+        left.rmdir()
 
 
 def crash(site: Site, number: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from local import network
 from local.cgroups import NEEDED, ROOT, groups, layout
 from local.commands import run, succeeds
+from local.hosts import container
 from local.site import Site
 
 
@@ -49,6 +50,7 @@ def sweep(site: Site) -> None:
         cell.remove()
     for mount in mounts_below(site.state, Path("/proc/self/mounts").read_text(encoding="utf-8")):
         run("umount", "--lazy", mount)
+    container.clear_exports(site)
     network.remove(site)
 
 

@@ -148,6 +148,8 @@ def _download(command: list[str]) -> None:
 def _uv(arguments: list[str], root: Path) -> str:
     done = subprocess.run(
         [_program(), "--cache-dir", str(cache() / "uv"), *arguments],
+        # A proxy's authority is among the system's certificates, and not among uv's own. The lock's hashes hold anyway.
+        env={**os.environ, "UV_SYSTEM_CERTS": "1"},
         cwd=root,
         capture_output=True,
         text=True,
