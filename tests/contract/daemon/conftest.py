@@ -99,9 +99,9 @@ leave("end", 0, result=json.dumps(seen) if seen is not None else f"{len(journal.
 class Site:
     """A dashboard that can be away for a while and comes back at the same address, and a daemon's state folder."""
 
-    def __init__(self, state, release, store=None):
+    def __init__(self, state, release, store=None, lease_s=6):
         self.state, self.release, self.store = state, release, store or MemoryStore()
-        self._settings = DashboardSettings(lease_s=6, table="eu-west-1/queue" if store else "")
+        self._settings = DashboardSettings(lease_s=lease_s, table="eu-west-1/queue" if store else "")
         self._running, self._reserved = contextlib.ExitStack(), contextlib.ExitStack()
         # Also while it is away: another program's by then, it could not come back.
         self._port = self._reserved.enter_context(reserved())
