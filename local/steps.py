@@ -45,6 +45,7 @@ class Steps:
         self.taken: list[tuple[str, float]] = []
         self.logs = logs
         self.operator = operator
+        self._shared: tuple[int, ...] = ()
         self._silence_s = silence_s
         self._spoke = time.monotonic()
         self._activity = _WORKING
@@ -69,6 +70,16 @@ class Steps:
         """Print one line of news about the step under way."""
         self._activity = text
         self._say(f"     [dim]{escape(text)}[/]")
+
+    @contextmanager
+    def sharing(self, descriptor: int) -> Iterator[None]:
+        """Leave an open file to each command that is run meanwhile: a lock is held until the last of them has ended."""
+        before = self._shared
+        self._shared = (*before, descriptor)
+        try:
+            yield
+        finally:
+            self._shared = before
 
     @property
     def _changing(self) -> bool:
@@ -131,7 +142,7 @@ class Steps:
                 self.operator.give(self.logs)
             process = subprocess.Popen(
                 command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, errors="replace", **identity,
+                text=True, errors="replace", pass_fds=self._shared, **identity,
             )  # fmt: skip
             with process:
                 for line in process.stdout or ():

@@ -48,29 +48,38 @@ OLDEST_GO = (1, 21)
 
 
 @contextmanager
-def _whole(target: Path, account: Account | None = None) -> Iterator[Path | None]:
+def _whole(target: Path, steps: Steps, account: Account | None = None) -> Iterator[Path | None]:
     """Yield a folder to fill that becomes `target` when the block succeeds, or None where it is there already.
 
     A lock keeps two builders apart; what an interrupted one left is removed first. Both are the user's, if `account`
-    names one.
+    names one. Raises `StepFailed` if what was left can't be removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     held = target.with_name(f".{target.name}.lock")
-    with held.open("w", encoding="utf-8") as lock:
+    # The steps' programs hold it too: one that outlives its builder, which was killed, still writes into the folder.
+    with held.open("w", encoding="utf-8") as lock, steps.sharing(lock.fileno()):
         if account:
             account.give(held)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _wait_for(lock.fileno(), steps)
         if target.exists():
             yield None
             return
         half = target.with_name(f".{target.name}.half")
-        shutil.rmtree(half, ignore_errors=True)
+        _remove(half)
         half.mkdir()
         if account:
             account.give(half)
         yield half
         # A rename within one folder is whole or not at all.
         half.rename(target)
+
+
+def _wait_for(lock: int, steps: Steps) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        steps.tell("another program is making the same: waiting until it has ended")
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def packages(steps: Steps, wanted: Mapping[str, str] = PACKAGES) -> None:
@@ -112,7 +121,7 @@ def engine(steps: Steps) -> Path:
     if found := shutil.which("pulumi"):
         return Path(found).parent
     target = cache() / f"engine-{digest(*(path.read_text() for path in sorted(ENGINE.iterdir())))}"
-    with _whole(target, steps.operator) as half:
+    with _whole(target, steps, steps.operator) as half:
         if half is not None:
             steps.tell("building Pulumi's engine (5 to 15 minutes, once; 2.5 GB meanwhile)")
             flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={ENGINE_VERSION}"
@@ -169,7 +178,7 @@ def _toolchain(old_go: str, steps: Steps) -> Path:
     """Fetch Go's own toolchain as the module it is published as; `old_go` checks it against the checksum database."""
     arch = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     target = cache() / f"go-{GO}"
-    with _whole(target, steps.operator) as half:
+    with _whole(target, steps, steps.operator) as half:
         if half is not None:
             steps.tell(f"fetching Go {GO}")
             module = f"golang.org/toolchain@v0.0.1-go{GO}.linux-{arch}"
@@ -186,7 +195,7 @@ def _toolchain(old_go: str, steps: Steps) -> Path:
 def image(steps: Steps, blueprint: str = USUAL) -> Path:
     """Return the root file system that the local Lightsail starts hosts of a blueprint from."""
     target = image_folder(blueprint)
-    with _whole(target) as half:
+    with _whole(target, steps) as half:
         if half is not None:
             steps.tell("building a Debian root file system (a minute, once)")
             # It becomes the hosts' root folder, whatever the umask took from its mode.
@@ -198,7 +207,7 @@ def image(steps: Steps, blueprint: str = USUAL) -> Path:
 def dynamodb(steps: Steps) -> Path:
     """Return the folder with DynamoDB Local's files, fetched by Maven; one that is not what was pinned is refused."""
     target = dynamodb_folder()
-    with _whole(target, steps.operator) as half:
+    with _whole(target, steps, steps.operator) as half:
         if half is not None:
             packages(steps, DATABASE)
             steps.tell("fetching DynamoDB Local")

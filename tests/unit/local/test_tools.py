@@ -1,7 +1,10 @@
 """What an interrupted build leaves is never taken for a tool."""
 
+import io
 import os
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -9,37 +12,98 @@ import pytest
 
 from local import tools
 from local.account import Account
+from local.process import wait_until
 from local.steps import StepFailed, Steps
+
+PATIENCE_S = 60
 
 
 def fill(half):
     (half / "tool").write_text("whole")
 
 
-def test_what_is_built_appears_whole(tmp_path):
-    with tools._whole(tmp_path / "engine") as half:
+@pytest.fixture
+def steps(tmp_path):
+    return Steps(tmp_path / "logs")
+
+
+def test_what_is_built_appears_whole(tmp_path, steps):
+    with tools._whole(tmp_path / "engine", steps) as half:
         fill(half)
         assert not (tmp_path / "engine").exists()
     assert (tmp_path / "engine" / "tool").read_text() == "whole"
 
 
-def test_what_is_there_is_not_built_again(tmp_path):
+def test_what_is_there_is_not_built_again(tmp_path, steps):
     (tmp_path / "engine").mkdir()
-    with tools._whole(tmp_path / "engine") as half:
+    with tools._whole(tmp_path / "engine", steps) as half:
         assert half is None
 
 
-def test_an_interrupted_build_starts_from_nothing(tmp_path):
-    building = tools._whole(tmp_path / "engine")
+def test_an_interrupted_build_starts_from_nothing(tmp_path, steps):
+    building = tools._whole(tmp_path / "engine", steps)
     fill(building.__enter__())
     building.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    with tools._whole(tmp_path / "engine") as half:
+    with tools._whole(tmp_path / "engine", steps) as half:
         assert list(half.iterdir()) == []
 
 
+BUILDER = """
+import sys
+from pathlib import Path
+from local import tools
+from local.steps import Steps
+
+folder = Path(sys.argv[1])
+steps = Steps(folder / "logs")
+with tools._whole(folder / "engine", steps) as half:
+    steps.run("build", ["sh", "-c", f": > {half}/begun; : < {folder}/gate; : > {half}/late"])
+"""
+
+
+@pytest.mark.process
+def test_what_a_killed_build_still_runs_is_waited_for_and_its_half_removed(tmp_path, steps):
+    os.mkfifo(tmp_path / "gate")
+    half = tmp_path / ".engine.half"
+    with subprocess.Popen([sys.executable, "-c", BUILDER, tmp_path]) as builder:
+        assert wait_until((half / "begun").exists, PATIENCE_S)
+        builder.kill()
+    lines, found = io.StringIO(), []
+    steps.console.file = lines
+
+    def build_again():
+        with tools._whole(tmp_path / "engine", steps) as again:
+            found.extend(again.iterdir())
+            fill(again)
+
+    second = threading.Thread(target=build_again)
+    second.start()
+    try:
+        assert wait_until(lambda: "another program is making the same" in lines.getvalue(), PATIENCE_S)
+    finally:
+        (tmp_path / "gate").open("w").close()
+        second.join()
+    assert found == []
+    assert [path.name for path in (tmp_path / "engine").iterdir()] == ["tool"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.process
+def test_a_half_that_can_t_be_removed_is_named(tmp_path, steps):
+    mounted = tmp_path / ".engine.half" / "proc"
+    mounted.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", mounted], check=True)
+    building = tools._whole(tmp_path / "engine", steps)
+    try:
+        with pytest.raises(StepFailed, match=r"engine\.half can't be removed.*busy"):
+            building.__enter__()
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_what_is_built_for_a_user_belongs_to_that_user(tmp_path):
-    with tools._whole(tmp_path / "engine", Account("daemon", 1, 1, "/")) as half:
+def test_what_is_built_for_a_user_belongs_to_that_user(tmp_path, steps):
+    with tools._whole(tmp_path / "engine", steps, Account("daemon", 1, 1, "/")) as half:
         fill(half)
     assert {(tmp_path / name).stat().st_uid for name in ("engine", ".engine.lock")} == {1}
 
