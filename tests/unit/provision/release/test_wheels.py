@@ -2,11 +2,18 @@ import hashlib
 import io
 import json
 import os
+import ssl
+import subprocess
+import sys
 import tarfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from doubles.git.identity import identity
 from provision.errors import CommandError
 from provision.release import wheels
 
@@ -98,6 +105,45 @@ def test_a_cache_that_was_tampered_with_is_thrown_away_and_fetched_anew(cached):
     with pytest.raises(CommandError):  # offline: there is nothing to fetch it from
         wheels.fetch(cached)
     assert not cached.folder.exists()
+
+
+ASKING = """
+mount --bind "$1" /etc/ssl/certs/ca-certificates.crt
+exec "$2" -c 'from pathlib import Path; from provision.release import wheels
+wheels._uv(["pip", "compile", "requirements.in"], Path.cwd())'
+"""
+"""Asks an index as fetching does, on a machine whose store of authorities is the file $1."""
+
+
+@pytest.fixture
+def behind_a_proxy(tmp_path):
+    """The address of an empty index, its certificate by an authority of its own, and the file of that authority."""
+    authority, certificate = identity("localhost")
+    (tmp_path / "ca.pem").write_bytes(authority)
+    (tmp_path / "server.pem").write_bytes(certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "nothing")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"https://localhost:{server.server_port}/simple", tmp_path / "ca.pem"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.root
+@pytest.mark.process
+def test_an_authority_of_the_system_is_believed_as_a_proxys_is(behind_a_proxy, tmp_path):
+    index, authority = behind_a_proxy
+    (tmp_path / "requirements.in").write_text("lonely\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SSL_CERT", "UV_"))}
+    env = {**kept, "XDG_CACHE_HOME": str(tmp_path), "UV_DEFAULT_INDEX": index, "PYTHONPATH": str(ROOT)}
+    env |= {"PATH": f"{Path(wheels._program()).parent}:{os.environ['PATH']}", "NO_PROXY": "localhost"}
+    command = ["unshare", "--mount", "sh", "-ec", ASKING, "sh", authority, sys.executable]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert "lonely was not found in the package registry" in done.stderr
 
 
 def test_a_failed_fetch_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
