@@ -1,5 +1,6 @@
 """For whom the local cloud is made: root makes it, and what the user works with afterwards belongs to that user."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -38,6 +39,13 @@ class Account:
         for path in paths:
             for each in (path, *path.rglob("*")):
                 os.chown(each, self.uid, self.gid, follow_symlinks=False)
+
+    def reclaim(self, folder: Path) -> None:
+        """Make this user the owner of what root left in a folder; a part that another program takes away is passed."""
+        for path in (folder, *folder.rglob("*")):
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_uid == 0:
+                    os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
 def operator(environ: Mapping[str, str], uid: int, checkout: Path = ROOT) -> Account | None:

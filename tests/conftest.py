@@ -26,8 +26,13 @@ def pytest_configure(config):
         shared.ask_at(config.workerinput["dynamodb"])
     # Only where runs are long: of several processes, with hosts. An operator's `fab verify` is neither.
     elif os.geteuid() == 0 and getattr(config.option, "numprocesses", None):
-        from local import locks  # noqa: PLC0415 - an operator's machine may have no place for locks
+        from local import account, locks  # noqa: PLC0415 - an operator's machine may have no place for locks
 
+        # By sudo all that tests start is root's, as its tools are: it finds them in root's cache. What is left in the
+        # checkout of the user is the user's, who could not remove it otherwise.
+        if user := account.operator(os.environ, 0):
+            config.add_cleanup(lambda: user.reclaim(account.ROOT))
+        os.environ.pop("SUDO_UID", None)
         noted = locks.tests()
         config.stash[OTHER] = noted.__enter__()
         config.add_cleanup(lambda: noted.__exit__(None, None, None))

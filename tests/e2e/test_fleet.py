@@ -110,6 +110,13 @@ def test_all_that_was_made_for_the_user_is_the_users(chain, user):
     assert user.not_its_own(user.clone) == []
 
 
+def test_what_tests_by_sudo_leave_in_the_users_checkout_is_the_users(chain, user):
+    done = user.sudo(".venv/bin/pytest", "-n", "1", "tests/unit/test_settings.py", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert (user.clone / ".pytest_cache").is_dir()
+    assert user.not_its_own(user.clone) == []
+
+
 def test_no_call_of_the_lost_session_began_twice_and_all_work_was_done_once(chain):
     with chain.dashboard() as client:
         for task in client.tasks():

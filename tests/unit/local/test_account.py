@@ -67,6 +67,17 @@ def test_what_is_in_a_folder_is_given_too_and_links_are_not_followed(checkout):
     assert outside.stat().st_uid == 0
 
 
+def test_what_root_left_in_a_folder_becomes_the_users_and_what_is_anothers_stays(checkout):
+    outside = checkout.parent / f"{checkout.name}-outside"
+    for path in (outside, checkout / "roots", checkout / "anothers"):
+        path.touch()
+    (checkout / "link").symlink_to(outside)
+    os.chown(checkout / "anothers", 1, 1)
+    USER.reclaim(checkout)
+    assert [(checkout / name).lstat().st_uid for name in ("roots", "anothers", "link")] == [USER.uid, 1, USER.uid]
+    assert outside.stat().st_uid == 0
+
+
 @pytest.mark.parametrize(("command", "other"), [("make demo", "make down"), ("sudo make demo", "sudo make down")])
 def test_a_command_is_named_as_it_was_typed(command, other):
     assert account.typed({"JADA_TYPED": command}) == command
