@@ -4,6 +4,7 @@ docs/api/openapi.json is its output; a test holds it current.
 """
 
 import functools
+import inspect
 import json
 import re
 import sys
@@ -136,6 +137,9 @@ def _schemas() -> dict[str, Any]:
 
 def _tidied(schema: dict[str, Any]) -> dict[str, Any]:
     """Say what msgspec cannot: what is written may hold keys and words of another release."""
+    if "description" in schema:
+        # Python 3.13 takes a docstring's indent away by itself, and the document is the same for each Python.
+        schema["description"] = inspect.cleandoc(schema["description"])
     cls = getattr(types, schema.get("title", ""), None)
     if isinstance(cls, type) and issubclass(cls, OpenWord):
         words = schema.pop("enum")
