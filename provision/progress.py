@@ -105,8 +105,8 @@ class Progress:
 
     @contextmanager
     def _under_way(self, text: str) -> Iterator[None]:
-        # One line can move at a time: of several things none does.
-        if self._steps.is_terminal and not self._name:
+        # One line can move at a time: of several things none does, and on a dumb terminal none can.
+        if self._steps.is_terminal and not self._steps.is_dumb_terminal and not self._name:
             with self._steps.status(self._line(text)) as self._status:
                 yield
             self._status = None

@@ -46,6 +46,11 @@ class Terminal:
             self.said += more
         return self._process.wait(60), self.said
 
+    def hang_up(self):
+        """End what still runs: it would hold the host's lock against all that comes after a test that failed."""
+        os.close(self._ours)
+        self._process.wait(60)
+
     def _read(self):
         # A terminal that no one holds any more is an error, not an end.
         with contextlib.suppress(OSError):
@@ -71,15 +76,28 @@ def changed(chain, request):
         chain.fab("attach")
 
 
+@pytest.fixture
+def before(chain, changed):
+    return _current(chain)
+
+
+@pytest.fixture
+def terminal(chain, before):
+    """`fab deploy` at a terminal, as far as to the first unit that it restarts."""
+    terminal = Terminal(chain, "deploy")
+    try:
+        terminal.until("restart jada-dashboard.service")
+        yield terminal
+    finally:
+        terminal.hang_up()
+
+
 def _current(chain):
     return chain.host("readlink /opt/jada-agent/current").strip()
 
 
 @pytest.mark.parametrize("changed", [300], indirect=True)
-def test_ctrl_c_has_the_host_undo_what_it_began_when_the_operator_says_so(chain, changed):
-    before = _current(chain)
-    terminal = Terminal(chain, "deploy")
-    terminal.until("restart jada-dashboard.service")
+def test_ctrl_c_has_the_host_undo_what_it_began_when_the_operator_says_so(chain, before, terminal):
     terminal.until("wait until it has been healthy|restart jada-dashboard.service")
     terminal.press(CTRL_C)
     terminal.until(QUESTION)
@@ -93,10 +111,7 @@ def test_ctrl_c_has_the_host_undo_what_it_began_when_the_operator_says_so(chain,
 
 
 @pytest.mark.parametrize("changed", [10], indirect=True)
-def test_ctrl_c_and_enter_leave_the_host_to_itself_and_attach_says_how_it_ended(chain, changed):
-    before = _current(chain)
-    terminal = Terminal(chain, "deploy")
-    terminal.until("restart jada-dashboard.service")
+def test_ctrl_c_and_enter_leave_the_host_to_itself_and_attach_says_how_it_ended(chain, before, terminal):
     terminal.press(CTRL_C)
     terminal.until(QUESTION)
     terminal.press(b"\n")

@@ -22,9 +22,10 @@ def test_a_quick_step_is_one_line():
     assert out.getvalue() == "  ✓ look\n"
 
 
-def test_a_slow_step_says_that_it_is_under_way_and_how_long_it_took():
-    times = iter([10.0, 12.34])
-    progress, out = _progress(clock=lambda: next(times), slow_s=0.01)
+@pytest.mark.parametrize("console", [{}, {"force_terminal": True, "_environ": {"TERM": "dumb"}}], ids=["log", "dumb"])
+def test_a_slow_step_says_that_it_is_under_way_and_how_long_it_took(console):
+    times, out = iter([10.0, 12.34]), io.StringIO()
+    progress = Progress(Console(file=out, width=200, **console), clock=lambda: next(times), slow_s=0.01)
     with progress.step("install"):
         assert wait_until(lambda: "… install" in out.getvalue(), seconds=10)
     assert out.getvalue() == "  … install\n  ✓ install  2.3 s\n"
