@@ -159,9 +159,9 @@ def _down(site: Site, _args: argparse.Namespace) -> None:
 
 def _clean_cache(_site: Site, _args: argparse.Namespace) -> None:
     _go_on_as_root("images in the cache are root's")
-    # By sudo the cache is the user's, but what `make test` compiled is root's: it lies in root's own.
+    # By sudo the cache is the user's, but the tools of `make test` are root's: they lie in root's own.
     by_sudo = account.operator(os.environ, os.geteuid())
-    roots = [Path(pwd.getpwuid(0).pw_dir, ".cache", "jada", "bytecode")] if by_sudo else []
+    roots = [Path(pwd.getpwuid(0).pw_dir, ".cache", "jada")] if by_sudo else []
     held = tools.sizes(roots)
     tools.clean(roots)
     for name, size in held.items():

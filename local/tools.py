@@ -29,8 +29,8 @@ PACKAGES = {
     "ssh": "openssh-client",
 }
 """A program and the distribution's package that has it."""
-CHECKS = {"shellcheck": "shellcheck"}
-"""What the checks need on top."""
+CHECKS = {"shellcheck": "shellcheck", "curl": "curl", "mke2fs": "e2fsprogs"}
+"""What the checks and tests need on top."""
 DATABASE = {"java": "default-jre-headless", "mvn": "maven"}
 """What DynamoDB Local runs on and is fetched by."""
 BROWSER = "chromium-headless-shell"
@@ -264,9 +264,11 @@ def clean(elsewhere: Sequence[Path] = ()) -> None:
     """Remove the cache, whole, and `elsewhere`. Raises `StepFailed` while a host runs from its image, or another
     program writes there.
     """
-    if f"={cache()}/" in Path("/proc/self/mounts").read_text(encoding="utf-8"):
-        raise StepFailed(f"a host runs from an image in {cache()}: `{typed(os.environ, 'down')}` first")
-    for folder in (cache(), *elsewhere):
+    folders, mounts = (cache(), *elsewhere), Path("/proc/self/mounts").read_text(encoding="utf-8")
+    for folder in folders:
+        if f"={folder}/" in mounts:
+            raise StepFailed(f"a host runs from an image in {folder}: `{typed(os.environ, 'down')}` first")
+    for folder in folders:
         _remove(folder)
 
 

@@ -28,11 +28,9 @@ def pytest_configure(config):
     elif os.geteuid() == 0 and getattr(config.option, "numprocesses", None):
         from local import account, locks  # noqa: PLC0415 - an operator's machine may have no place for locks
 
-        # By sudo all that tests start is root's, as its tools are: it finds them in root's cache. What is left in the
-        # checkout of the user is the user's, who could not remove it otherwise.
+        # By sudo what tests leave in the checkout would be root's, and its user could not remove it.
         if user := account.operator(os.environ, 0):
             config.add_cleanup(lambda: user.reclaim(account.ROOT))
-        os.environ.pop("SUDO_UID", None)
         noted = locks.tests()
         config.stash[OTHER] = noted.__enter__()
         config.add_cleanup(lambda: noted.__exit__(None, None, None))

@@ -2,14 +2,15 @@
 
 import io
 import json
+import platform
 import tarfile
+import zipfile
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from agent.tools.result import OUT_OF_MEMORY
-from provision.release import bundle
+from provision.release import bundle, wheels
 
 pytestmark = pytest.mark.root
 ROOT = Path(bundle.__file__).parents[2]
@@ -42,21 +43,26 @@ def walls():
     return [word for line in lines for word in ("-p", line)]
 
 
-def packages():
-    """The worker's packages and what they need, as an archive; compiled for the same Python that hosts have."""
-    made = io.BytesIO()
+HOST = wheels.Platform("3.11", platform.machine(), "2.36")
+"""Debian 12's, whatever this machine is."""
+
+
+def packages(folder):
+    """The worker's packages and what they need, as an archive: the release that these tests deploy has none of it."""
+    house, made = wheels.wheelhouse_for(ROOT, HOST), io.BytesIO()
+    wheels.fetch(house)
+    for name in ("msgspec", "typing_extensions"):
+        (wheel,) = house.folder.glob(f"{name}-*.whl")
+        zipfile.ZipFile(wheel).extractall(folder)
     with tarfile.open(fileobj=made, mode="w") as tar:
-        for folder in (ROOT / "agent", ROOT / "wire", Path(msgspec.__file__).parent):
-            tar.add(folder, folder.name)
-        for name in ("typing_extensions.py", "urllib3", "h11"):
-            if (found := Path(msgspec.__file__).parents[1] / name).exists():
-                tar.add(found, name)
+        for path in (ROOT / "agent", ROOT / "wire", *folder.iterdir()):
+            tar.add(path, path.name)
     return made.getvalue()
 
 
-def test_a_hog_of_the_units_memory_ends_its_call_and_not_the_session(deployed):
+def test_a_hog_of_the_units_memory_ends_its_call_and_not_the_session(deployed, tmp_path):
     box = deployed
-    box.run(["sh", "-c", "mkdir -p /opt/hog && tar -x -C /opt/hog"], packages())
+    box.run(["sh", "-c", "mkdir -p /opt/hog && tar -x -C /opt/hog"], packages(tmp_path))
     command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=hog", *walls(),
                "-p", "Environment=PYTHONPATH=/opt/hog", "-p", "Environment=PYTHONDONTWRITEBYTECODE=1",
                "/usr/bin/python3", "-c", SESSION]  # fmt: skip
