@@ -58,7 +58,7 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
 	@local/bootstrap
 	@env -u SUDO_UID $(BIN)/python -m local tools
-	@$(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
+	@local/reachable $(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
 
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
 	@$(BIN)/pytest -q -n 2 -m 'not root and not process' tests/unit
@@ -69,23 +69,23 @@ check: tools ## lint, types, architecture, shell, systemd's units, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@command -v shellcheck >/dev/null || $(BIN)/python -m local tools
-	shellcheck bin/fab local/bootstrap local/pulumi/bin/* tests/e2e/chain/asked_once/pulumi .ci/run .ci/dist
+	shellcheck bin/fab local/bootstrap local/reachable local/pulumi/bin/* tests/e2e/chain/asked_once/pulumi .ci/run .ci/dist
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
 faults: tools ## 3,000 kills of the queue, families beside kills and in a table, 2,000 scenarios of people beside the sync, 500 faults of three dashboards, 500 of three whole hosts, sixty deploys that something ends, an hour without a receiver
-	@$(BIN)/python -m tests.faults.kills --kills 3000
-	@$(BIN)/python -m tests.faults.subtasks --runs 20
+	@local/reachable $(BIN)/python -m tests.faults.kills --kills 3000
+	@local/reachable $(BIN)/python -m tests.faults.subtasks --runs 20
 	@$(BIN)/python -m local tools
-	@$(BIN)/python -m tests.faults.subtasks --runs 20 --table
-	@$(BIN)/python -m tests.people --scenarios 2000
-	@$(BIN)/python -m tests.people --scenarios 300 --hosts
-	@$(BIN)/python -m tests.people --scenarios 300 --tidied
-	@$(BIN)/python -m tests.faults.families --rounds 100
-	@$(BIN)/python -m tests.faults.fleet --faults 500
-	@$(BIN)/python -m tests.faults.hosts --faults 500
-	@JADA_KILLS=60 $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
-	@JADA_HOUR=real $(BIN)/pytest -v tests/e2e/chain/test_notify.py -k hour
+	@local/reachable $(BIN)/python -m tests.faults.subtasks --runs 20 --table
+	@local/reachable $(BIN)/python -m tests.people --scenarios 2000
+	@local/reachable $(BIN)/python -m tests.people --scenarios 300 --hosts
+	@local/reachable $(BIN)/python -m tests.people --scenarios 300 --tidied
+	@local/reachable $(BIN)/python -m tests.faults.families --rounds 100
+	@local/reachable $(BIN)/python -m tests.faults.fleet --faults 500
+	@local/reachable $(BIN)/python -m tests.faults.hosts --faults 500
+	@JADA_KILLS=60 local/reachable $(BIN)/pytest -v -rP tests/e2e/provision/test_kills.py
+	@JADA_HOUR=real local/reachable $(BIN)/pytest -v tests/e2e/chain/test_notify.py -k hour
 
 bench: ## the queue beside procrastinate on PostgreSQL, the idle dashboard, a long journal, a million tasks, sync and worker beside peers
 	@local/bootstrap --all-extras --group dev --group bench

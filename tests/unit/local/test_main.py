@@ -119,14 +119,15 @@ def test_what_programs_import_is_compiled_once_and_never_beside_its_source(tmp_p
 @pytest.mark.root
 def test_by_sudo_tests_find_their_tools_in_the_cache_that_they_look_in(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in ("local/bootstrap", ".venv/bin/python", ".venv/bin/pytest"):
+    for name in ("local/bootstrap", "local/reachable", ".venv/bin/python", ".venv/bin/pytest"):
         (program := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        program.write_text(f"#!/bin/sh\necho {program.name} ${{SUDO_UID-root}}\n")
+        program.write_text(f"#!/bin/sh\necho {name} ${{SUDO_UID-root}} $1\n")
         program.chmod(0o755)
     env = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"} | {"SUDO_UID": "1"}
     done = subprocess.run(["make", "-s", "test"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     # The environment is the user's; the programs of the tests are root's, whoever asked for them.
-    assert done.stdout == "bootstrap 1\npython root\npytest 1\n"
+    ran = ["local/bootstrap 1", ".venv/bin/python root -m", "local/reachable 1 .venv/bin/pytest"]
+    assert [line.rstrip() for line in done.stdout.splitlines()] == ran
 
 
 def test_a_wrong_authority_is_refused_in_a_line():
