@@ -1,5 +1,7 @@
 """The git server's double, asked by git itself."""
 
+import socket
+import ssl
 import subprocess
 import threading
 
@@ -52,3 +54,13 @@ def test_nothing_is_read_without_the_token(git, server):
 def test_its_authority_is_trusted_only_by_those_who_are_told(git, server):
     assert "certificate" in git("ls-remote", "URL", trust=False).stderr
     assert not server.requests
+
+
+def test_its_certificate_is_one_that_python_3_13_believes(server):
+    context = ssl.create_default_context(cadata=server.authority.decode())
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # 3.13's own
+    with (
+        socket.create_connection(("localhost", server.server_port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as spoken,
+    ):
+        assert spoken.version() == "TLSv1.3"
