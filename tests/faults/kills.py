@@ -21,6 +21,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ulid import ULID
+
 from dashboard.queue import Queue
 from dashboard.settings import Settings
 from dashboard.stores import Sort, TaskFilter
@@ -84,6 +86,8 @@ def killed(path, kill, chance, work):
     process = os.fork()
     if not process:
         os.close(reading)
+        # Ids of one millisecond are counted on from the last: two forks of one process would make the same.
+        ULID.from_timestamp(0)
         try:
             work(path, kill, random.Random(seed), lambda **said: os.write(writing, json.dumps(said).encode() + b"\n"))
         except BaseException:
