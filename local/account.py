@@ -5,7 +5,7 @@ import os
 import pwd
 import shutil
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,15 +37,23 @@ class Account:
     def give(self, *paths: Path) -> None:
         """Make this user the owner of each path; of what lies in a folder too."""
         for path in paths:
-            for each in (path, *path.rglob("*")):
+            for each in everything(path):
                 os.chown(each, self.uid, self.gid, follow_symlinks=False)
 
     def reclaim(self, folder: Path) -> None:
         """Make this user the owner of what root left in a folder; a part that another program takes away is passed."""
-        for path in (folder, *folder.rglob("*")):
+        for path in everything(folder):
             with contextlib.suppress(FileNotFoundError):
                 if path.lstat().st_uid == 0:
                     os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+
+def everything(path: Path) -> Iterator[Path]:
+    """Yield a path and what is below it, without following links or what another program takes away meanwhile."""
+    yield path
+    # By os.walk, which passes over a folder that is gone; a path's own rglob ends by it.
+    for folder, folders, names in os.walk(path):
+        yield from (Path(folder, name) for name in (*folders, *names))
 
 
 def operator(environ: Mapping[str, str], uid: int, checkout: Path = ROOT) -> Account | None:

@@ -6,7 +6,6 @@ looks finished, and a changed recipe never meets an old result.
 
 import errno
 import fcntl
-import itertools
 import os
 import platform
 import shutil
@@ -16,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local import proxy
-from local.account import Account, typed
+from local.account import Account, everything, typed
 from local.hosts.image import KEYRING, USUAL, cache, digest, image_command, image_folder
 from local.steps import StepFailed, Steps
 
@@ -253,9 +252,7 @@ def _bytes(path: Path) -> int:
 
 def _states(path: Path) -> Iterator[os.stat_result]:
     """Yield what is at a path and below it, without what another program takes away meanwhile."""
-    # By os.walk, which passes over a folder that is gone; a path's own rglob ends by it.
-    below = (Path(folder, name) for folder, folders, names in os.walk(path) for name in (*folders, *names))
-    for each in itertools.chain([path], below):
+    for each in everything(path):
         with suppress(FileNotFoundError):
             yield each.lstat()
 

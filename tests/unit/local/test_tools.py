@@ -162,6 +162,22 @@ def test_what_root_compiled_in_its_own_cache_goes_with_the_users(cache, tmp_path
     tools.clean([roots])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.process
+@pytest.mark.parametrize("whose", ["jada", "root"])
+def test_a_cache_from_which_a_host_runs_stays_whole(cache, tmp_path, whose):
+    for name in ("jada/image", "root/image", "upper", "work", "merged"):
+        (tmp_path / name).mkdir(parents=True)
+    layers = f"lowerdir={tmp_path / whose / 'image'},upperdir={tmp_path / 'upper'},workdir={tmp_path / 'work'}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, tmp_path / "merged"], check=True)
+    try:
+        with pytest.raises(StepFailed, match=f"runs from an image in {tmp_path / whose}: `.*make down` first"):
+            tools.clean([tmp_path / "root"])
+    finally:
+        subprocess.run(["umount", tmp_path / "merged"], check=True)
+    assert all((tmp_path / name / "image").is_dir() for name in ("jada", "root"))
+
+
 def test_what_an_environment_still_uses_is_not_counted_as_freed(cache, tmp_path):
     (cache / "uv").mkdir(parents=True)
     (cache / "uv" / "file").write_bytes(b"x" * 100_000)
@@ -233,6 +249,19 @@ def test_a_cache_into_which_another_program_goes_on_writing_is_told(beside):
     acts["os.rmdir"] = write
     with pytest.raises(StepFailed, match=f"another program writes into {cache}"):
         tools.clean()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_what_another_program_takes_away_is_no_users(beside):
+    acts, cache = beside
+
+    def once(inner):
+        acts.clear()
+        inner.rmdir()
+
+    acts["os.scandir"] = once
+    Account("daemon", 1, 1, "/").reclaim(cache)
+    assert (cache / "bytecode").stat().st_uid == 1
 
 
 @pytest.mark.parametrize("call", ["os.scandir", "os.rmdir"])
