@@ -73,6 +73,17 @@ def pytest_configure_node(node):
     node.workerinput["dynamodb"] = node.config.dynamodb
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
+    # Some tests run a program's `main` in this process, and each of ours closes its files by a umask.
+    before = os.umask(0)
+    os.umask(before)
+    try:
+        return (yield)
+    finally:
+        os.umask(before)
+
+
 @pytest.hookimpl(optionalhook=True)  # an operator's `fab verify` collects below here without xdist
 def pytest_xdist_make_scheduler(config, log):
     from tests.scheduler import Scheduler  # noqa: PLC0415 - as above

@@ -47,7 +47,8 @@ class Monitor(mocks.MockMonitor):
         return super().RegisterResource(request)
 
     def RegisterResourceOutputs(self, request):  # noqa: N802 - the name is the engine's
-        self.outputs = rpc.deserialize_properties(request.outputs)
+        # The mocks begin with a stack of their own, without outputs, and may say so after the program has said its own.
+        self.outputs |= rpc.deserialize_properties(request.outputs)
         return super().RegisterResourceOutputs(request)
 
     def registered(self, kind: str) -> list:

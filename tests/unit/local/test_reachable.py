@@ -22,7 +22,7 @@ def checkout(tmp_path):
     (checkout / "file").write_text("read")
     for folder in (tmp_path / "home", checkout):
         os.chown(folder, 65533, 65533)
-        folder.chmod(0o755)  # whatever the umask: a session that ran in this process leaves its own
+        folder.chmod(0o755)  # whatever the umask of whoever runs the tests
     return checkout
 
 
