@@ -1,6 +1,6 @@
 """`fab door`: this machine's address let in through the firewall, and out again."""
 
-import signal
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,7 +44,9 @@ def door(
     with admission.admitted(stack, host, address or True, progress.say):
         progress.say("Ctrl-C closes it")
         try:
-            signal.pause()
+            # Not signal.pause: it would not hear a signal that comes just before it.
+            while True:
+                time.sleep(0.2)
         except KeyboardInterrupt:
             progress.note("closing")
 

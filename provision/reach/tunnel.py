@@ -25,7 +25,9 @@ class Tunnel:
 
     def wait(self) -> None:
         """Wait until the connection ends."""
-        self.process.wait()
+        # One wait without end would not hear a signal that comes just before it: nothing is left to interrupt it.
+        while self.process.poll() is None:
+            time.sleep(0.2)
 
 
 def forwards(queue: str, to: Path, page_port: int | None = None) -> list[str]:

@@ -1,8 +1,14 @@
 """A tunnel that does not open: what is said is what was seen."""
 
+import signal
 import socket
+import subprocess
+import threading
 
-from provision.reach.tunnel import unopened
+import pytest
+
+from provision.reach.keyfiles import ended_by_signals
+from provision.reach.tunnel import Tunnel, unopened
 
 
 def test_a_host_that_answers_is_slow_and_no_firewall_is_blamed():
@@ -21,3 +27,29 @@ def test_a_host_that_does_not_answer_may_be_behind_its_firewall():
         error = unopened("127.0.0.1", port, 15)
     assert error.cause.startswith("the tunnel did not open within 15 s, and 127.0.0.1 does not answer on port")
     assert "firewall" in error.cure
+
+
+@pytest.fixture
+def uninterrupted():
+    """SIGTERM goes to another thread of this process, and interrupts no wait: as one that comes just before it."""
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    over.set()
+    other.join()
+
+
+@pytest.mark.process
+def test_a_signal_that_does_not_interrupt_the_wait_ends_it_all_the_same(uninterrupted):
+    # The moment is the program's own; where this thread does not wait yet, the signal is heard before.
+    command = ["sh", "-c", "sleep 0.2; kill -TERM $PPID; exec sleep 20"]
+    with subprocess.Popen(command) as process:
+        try:
+            with pytest.raises(SystemExit), ended_by_signals():
+                Tunnel("unix:none", process).wait()
+            assert process.poll() is None, "it was heard when the wait was over"
+        finally:
+            process.kill()
