@@ -1,4 +1,4 @@
-"""A tunnel that does not open: what is said is what was seen."""
+"""A tunnel that does not open: what is said is what was seen. And one that is open, and told to end."""
 
 import signal
 import socket
@@ -42,14 +42,20 @@ def uninterrupted():
     other.join()
 
 
+def told_to_end(process):
+    with ended_by_signals():
+        process.stdin.close()  # not before: until here SIGTERM would end this process
+        Tunnel("unix:none", process).wait()
+
+
 @pytest.mark.process
 def test_a_signal_that_does_not_interrupt_the_wait_ends_it_all_the_same(uninterrupted):
     # The moment is the program's own; where this thread does not wait yet, the signal is heard before.
-    command = ["sh", "-c", "sleep 0.2; kill -TERM $PPID; exec sleep 20"]
-    with subprocess.Popen(command) as process:
+    command = ["sh", "-c", "read go; sleep 0.2; kill -TERM $PPID; exec sleep 20"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         try:
-            with pytest.raises(SystemExit), ended_by_signals():
-                Tunnel("unix:none", process).wait()
+            with pytest.raises(SystemExit):
+                told_to_end(process)
             assert process.poll() is None, "it was heard when the wait was over"
         finally:
             process.kill()
