@@ -150,23 +150,31 @@ class Chain:
             os.chown(folder, self._identity.get("user", -1), -1)
             with self._fab_running(*words, env={"JADA_OPERATOR": "anna"}) as process:
                 try:
+                    # It asks for the link through the tunnel: a test that stopped the dashboard before would end it.
+                    link = printed_link(process.stdout)
                     assert wait_until(lambda: is_ready(client), 120)
-                    yield Tunnel(client, port, process.stdout)
+                    yield Tunnel(client, port, link)
                 finally:
                     process.terminate()
 
 
 @dataclass
 class Tunnel:
-    """An open tunnel: a client of the API, the page's port, and what `fab dashboard` prints."""
+    """An open tunnel: a client of the API, the page's port, and the link that signs in."""
 
     client: Client
     port: int
-    said: object
+    link: str
 
-    def link(self):
-        """The link that signs in, once it is printed."""
-        return next(found[0] for line in self.said if (found := re.search(r"http://jada-local\.localhost:\S+", line)))
+
+def printed_link(lines):
+    """Return the link among what `fab dashboard` prints, once it is there."""
+    said = []
+    for line in lines:
+        said.append(line)
+        if found := re.search(r"http://jada-local\.localhost:\S+", line):
+            return found[0]
+    raise AssertionError("".join(said))
 
 
 def is_ready(client):

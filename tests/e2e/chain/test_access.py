@@ -28,7 +28,7 @@ def test_the_link_that_fab_prints_signs_in_once_in_a_real_browser(chain):
     if not chromium.PROGRAM:
         pytest.skip("there is no browser: apt-get install chromium-headless-shell")
     with chain.tunnel() as tunnel, sync_playwright() as driver, chromium.started(driver) as browser:
-        link = tunnel.link()
+        link = tunnel.link
         page = browser.new_page()
         page.goto(link)
         page.get_by_role("button", name="Sign in").click()

@@ -113,7 +113,7 @@ def test_the_incident_is_reported_within_a_minute_and_closed(chain, receiver, ou
     daemon = chain.host("systemctl show jada-agent -p MainPID -p NRestarts")
     with chain.tunnel() as tunnel:
         client, page = tunnel.client, Browser(f"http://127.0.0.1:{tunnel.port}")
-        page.open(tunnel.link())
+        page.open(tunnel.link)
         began, run, _ = cron(chain, client)
         assert run.outcome in {SyncOutcome.UNCHANGED, SyncOutcome.CHANGED}
         beat = outside.waits_for("/beat", began)

@@ -105,7 +105,7 @@ def test_the_question_is_answered_in_the_same_session(client):
 def test_the_transcript_is_readable_on_the_page(chain):
     with chain.tunnel() as tunnel:
         browser = Browser(f"http://127.0.0.1:{tunnel.port}")
-        browser.open(tunnel.link())
+        browser.open(tunnel.link)
         page = browser("GET", f"/tasks/{titled(tunnel.client, 'Season occupancy').id}").data.decode()
     assert "occupancy.csv" in page
     assert "python3" in page
