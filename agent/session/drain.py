@@ -1,9 +1,8 @@
 """SIGTERM as a drain: nothing new is begun, and what is under way gets 8 seconds."""
 
 import contextlib
-import select
 import signal
-import socket
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -12,6 +11,8 @@ GRACE_S = 8.0
 _FOREVER = float("inf")
 _AGAIN_S = 1.0
 """Between two alarms: one that comes between the last look at signals and a call that blocks ends nothing."""
+_LOOK_S = 0.2
+"""Between two looks at whether a drain began: one long sleep would not hear a signal that comes just before it."""
 
 
 class TimeUp(Exception):
@@ -25,7 +26,6 @@ class Drain:
         self._clock = clock
         self._ends = _FOREVER
         self._bounded = False
-        self._woken, self._waker = socket.socketpair()
 
     def install(self) -> None:
         """Take over SIGTERM, SIGINT and the alarm; a SIGTERM that was held back since the start comes now."""
@@ -45,7 +45,9 @@ class Drain:
 
     def sleep(self, seconds: float) -> None:
         """Wait, or less when a drain begins."""
-        select.select([self._woken], [], [], max(seconds, 0))
+        while seconds > 0 and not self.requested:
+            time.sleep(min(seconds, _LOOK_S))
+            seconds -= _LOOK_S
 
     @contextlib.contextmanager
     def bounded(self, ends: float) -> Iterator[None]:
@@ -65,8 +67,6 @@ class Drain:
     def _asked(self, _number: int, _frame: FrameType | None) -> None:
         if not self.requested:
             self._ends = self._clock() + GRACE_S
-            # It is never received: once a drain has begun, no sleep waits any more.
-            self._waker.send(b"!")
             # Only ever earlier: a request that must end sooner keeps its own end.
             if self._bounded and signal.getitimer(signal.ITIMER_REAL)[0] > GRACE_S:
                 self._arm(self._ends)

@@ -3,6 +3,7 @@
 `make unit` leaves those two out: whatever is added here, it stays quick.
 """
 
+import signal
 import sys
 import threading
 
@@ -42,3 +43,16 @@ def pytest_runtest_call(item):
     result = yield
     require_inside(item)
     return result
+
+
+@pytest.fixture
+def uninterrupted():
+    """SIGTERM goes to another thread of this process, and interrupts no wait: as one that comes just before it."""
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    over.set()
+    other.join()

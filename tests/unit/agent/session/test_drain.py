@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -89,3 +90,12 @@ def test_a_sleep_ends_when_a_drain_begins_and_no_later_one_starts(drain):
     drain.sleep(30)
     drain.sleep(30)
     assert time.monotonic() - began < 30  # which each of them would take
+
+
+def test_a_signal_that_does_not_interrupt_the_sleep_ends_it_all_the_same(drain, uninterrupted):
+    began = time.monotonic()
+    # Where this thread does not sleep yet, the signal is heard before.
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    drain.sleep(30)
+    assert drain.requested
+    assert time.monotonic() - began < 30

@@ -1,9 +1,7 @@
 """A tunnel that does not open: what is said is what was seen. And one that is open, and told to end."""
 
-import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 
@@ -27,19 +25,6 @@ def test_a_host_that_does_not_answer_may_be_behind_its_firewall():
         error = unopened("127.0.0.1", port, 15)
     assert error.cause.startswith("the tunnel did not open within 15 s, and 127.0.0.1 does not answer on port")
     assert "firewall" in error.cure
-
-
-@pytest.fixture
-def uninterrupted():
-    """SIGTERM goes to another thread of this process, and interrupts no wait: as one that comes just before it."""
-    over = threading.Event()
-    other = threading.Thread(target=over.wait)
-    other.start()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    over.set()
-    other.join()
 
 
 def told_to_end(process):
