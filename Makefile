@@ -52,11 +52,12 @@ OTHER_PART := $(filter-out $(PARTS),$(PART))
 # Root's own cache, by sudo too: the tests' programs are root's, and in a user's cache what they write could not be used by that user.
 test: export PYTHONPYCACHEPREFIX := $(BYTECODE)
 test: export PYTHONDONTWRITEBYTECODE :=
-# Refused before anything is installed.
+# Refused before anything is installed. Releases are built by the uv of that cache, so root's is made beside the user's.
 test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e or chain
 	$(if $(OTHER_PART),$(error jada: there is no part $(OTHER_PART); PART is one of $(PARTS), and without it all are run))
 	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
 	@local/bootstrap
+	@env -u SUDO_UID local/bootstrap --uv
 	@env -u SUDO_UID $(BIN)/python -m local tools
 	@local/reachable $(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
 

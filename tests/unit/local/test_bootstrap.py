@@ -97,8 +97,8 @@ class Checkout:
         done.check_returncode()
         return done.stdout
 
-    def run(self, **environ):
-        command = ["sh", str(self.folder / "local" / "bootstrap")]
+    def run(self, *words, **environ):
+        command = ["sh", str(self.folder / "local" / "bootstrap"), *words]
         env = {**self.environ, **environ}
         return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
 
@@ -183,6 +183,19 @@ def test_under_sudo_all_of_it_is_the_users(passable):
     assert checkout.noted("user") == f"{nobody.pw_uid}\n"
     assert f"HOME={passable / 'home'}" in checkout.noted("environment").splitlines()
     assert (checkout.folder / ".venv" / "made-for").stat().st_uid == nobody.pw_uid
+
+
+def test_uv_can_be_had_without_an_environment(checkout, tmp_path):
+    cached = tmp_path / "home" / ".cache" / "jada" / "uv-pinned"
+    shutil.rmtree(cached)
+    python = tmp_path / "tools" / "python3"
+    python.write_text(
+        '#!/bin/sh\ncase "$*" in *"-m venv"*) mkdir -p "$3/bin" && ln -s /bin/true "$3/bin/pip" ;; esac\n'
+    )
+    python.chmod(0o755)
+    checkout.run("--uv").check_returncode()
+    assert (cached / ".ok").exists()
+    assert not (checkout.folder / ".venv").exists()
 
 
 def test_without_a_home_the_accounts_own_is_used(checkout, tmp_path):

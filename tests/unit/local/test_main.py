@@ -126,7 +126,12 @@ def test_by_sudo_tests_find_their_tools_in_the_cache_that_they_look_in(tmp_path)
     env = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"} | {"SUDO_UID": "1"}
     done = subprocess.run(["make", "-s", "test"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     # The environment is the user's; the programs of the tests are root's, whoever asked for them.
-    ran = ["local/bootstrap 1", ".venv/bin/python root -m", "local/reachable 1 .venv/bin/pytest"]
+    ran = [
+        "local/bootstrap 1",
+        "local/bootstrap root --uv",
+        ".venv/bin/python root -m",
+        "local/reachable 1 .venv/bin/pytest",
+    ]
     assert [line.rstrip() for line in done.stdout.splitlines()] == ran
 
 
