@@ -37,8 +37,8 @@ clean-cache: ## remove the tools' cache, and say what that frees
 
 # Half of what collecting all tests takes, in each process of them, and of each `fab` that they start, was Python's compiling.
 # Below the cache, also where bytecode beside the sources is not wanted: it is root's there, as images are.
-test unit check faults: export PYTHONDONTWRITEBYTECODE :=
-test unit check faults: export PYTHONPYCACHEPREFIX := $(or $(XDG_CACHE_HOME),$(if $(SUDO_UID),$(shell getent passwd $(SUDO_UID) | cut -d: -f6),$(HOME))/.cache)/jada/bytecode
+unit check: export PYTHONDONTWRITEBYTECODE :=
+unit check: export PYTHONPYCACHEPREFIX := $(or $(XDG_CACHE_HOME),$(if $(SUDO_UID),$(shell getent passwd $(SUDO_UID) | cut -d: -f6),$(HOME))/.cache)/jada/bytecode
 
 PARTS := unit contract e2e chain
 TESTS_unit := tests/unit
@@ -50,15 +50,19 @@ PROCESSES := $(shell echo $$((3 * $$(nproc))))
 OTHER_PART := $(filter-out $(PARTS),$(PART))
 
 # Root's own cache, by sudo too: the tests' programs are root's, and in a user's cache what they write could not be used by that user.
-test: export PYTHONPYCACHEPREFIX := $(BYTECODE)
-test: export PYTHONDONTWRITEBYTECODE :=
+test faults: export PYTHONPYCACHEPREFIX := $(BYTECODE)
+test faults: export PYTHONDONTWRITEBYTECODE :=
 # Refused before anything is installed. Releases are built by the uv of that cache, so root's is made beside the user's.
-test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e or chain
+define ready_for_hosts
 	$(if $(OTHER_PART),$(error jada: there is no part $(OTHER_PART); PART is one of $(PARTS), and without it all are run))
-	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make test` makes hosts, which needs root: run `sudo make test$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo 'jada: `make $@` makes hosts, which needs root: run `sudo make $@$(if $(PART), PART="$(PART)")`, or `make unit` for what needs none' >&2; exit 1; }
 	@local/bootstrap
 	@env -u SUDO_UID local/bootstrap --uv
 	@env -u SUDO_UID $(BIN)/python -m local tools
+endef
+
+test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e or chain
+	$(ready_for_hosts)
 	@local/reachable $(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
 
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
@@ -74,10 +78,10 @@ check: tools ## lint, types, architecture, shell, systemd's units, docs
 	$(BIN)/pytest -q tests/unit/provision/release/test_bundle.py -k systemd_finds
 	@$(MAKE) --no-print-directory docs
 
-faults: tools ## 3,000 kills of the queue, families beside kills and in a table, 2,000 scenarios of people beside the sync, 500 faults of three dashboards, 500 of three whole hosts, sixty deploys that something ends, an hour without a receiver
+faults: ## 3,000 kills of the queue, families beside kills and in a table, 2,000 scenarios of people beside the sync, 500 faults of three dashboards, 500 of three whole hosts, sixty deploys that something ends, an hour without a receiver
+	$(ready_for_hosts)
 	@local/reachable $(BIN)/python -m tests.faults.kills --kills 3000
 	@local/reachable $(BIN)/python -m tests.faults.subtasks --runs 20
-	@$(BIN)/python -m local tools
 	@local/reachable $(BIN)/python -m tests.faults.subtasks --runs 20 --table
 	@local/reachable $(BIN)/python -m tests.people --scenarios 2000
 	@local/reachable $(BIN)/python -m tests.people --scenarios 300 --hosts

@@ -117,22 +117,44 @@ def test_what_programs_import_is_compiled_once_and_never_beside_its_source(tmp_p
 
 
 @pytest.mark.root
-def test_by_sudo_tests_find_their_tools_in_the_cache_that_they_look_in(tmp_path):
+@pytest.mark.parametrize("target", ["test", "faults"])
+def test_by_sudo_tests_find_their_tools_in_the_cache_that_they_look_in(tmp_path, target):
     shutil.copy(ROOT / "Makefile", tmp_path)
     for name in ("local/bootstrap", "local/reachable", ".venv/bin/python", ".venv/bin/pytest"):
         (program := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        program.write_text(f"#!/bin/sh\necho {name} ${{SUDO_UID-root}} $1\n")
+        program.write_text(f"#!/bin/sh\necho {name} ${{SUDO_UID-root}} $1 $PYTHONPYCACHEPREFIX\n")
         program.chmod(0o755)
-    env = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"} | {"SUDO_UID": "1"}
-    done = subprocess.run(["make", "-s", "test"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "XDG_CACHE_HOME")}
+    env |= {"SUDO_UID": "1", "HOME": "/root"}
+    done = subprocess.run(["make", "-s", target], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    bytecode = "/root/.cache/jada/bytecode"
     # The environment is the user's; the programs of the tests are root's, whoever asked for them.
     ran = [
-        "local/bootstrap 1",
-        "local/bootstrap root --uv",
-        ".venv/bin/python root -m",
-        "local/reachable 1 .venv/bin/pytest",
+        f"local/bootstrap 1 {bytecode}",
+        f"local/bootstrap root --uv {bytecode}",
+        f".venv/bin/python root -m {bytecode}",
     ]
-    assert [line.rstrip() for line in done.stdout.splitlines()] == ran
+    made, tested = (lines := [" ".join(line.split()) for line in done.stdout.splitlines()])[:3], lines[3:]
+    assert made == ran
+    assert {line.split()[0] for line in tested} == {"local/reachable"}
+    assert {line.split()[-1] for line in tested} == {bytecode}
+
+
+@pytest.mark.parametrize("words", [["test", "PART=unit"], ["faults"]])
+def test_hosts_are_roots_to_make_and_nothing_is_begun_without(tmp_path, words):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+    env = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    env["PATH"] = f"{tmp_path}:{env['PATH']}"
+    done = subprocess.run(["make", "-s", *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    typed = " ".join(words).replace("=unit", '="unit"')
+    assert (done.returncode, done.stdout) == (2, "")
+    refusal, _ = done.stderr.splitlines()
+    assert refusal == (
+        f"jada: `make {words[0]}` makes hosts, which needs root: run `sudo make {typed}`, "
+        "or `make unit` for what needs none"
+    )
 
 
 def test_a_wrong_authority_is_refused_in_a_line():
