@@ -1,5 +1,7 @@
 """The wheelhouse: every package of the host's environment as a wheel, locked by hash, for the Python it runs there."""
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import os
@@ -7,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,23 +70,38 @@ def wheelhouse_for(root: Path, platform: Platform) -> Wheelhouse:
 
 
 def fetch(wheelhouse: Wheelhouse) -> None:
-    """Download the wheels unless the lock's own are there; an interrupted download leaves nothing that looks whole."""
-    if wheelhouse.folder.is_dir():
-        if not _strangers(wheelhouse, wheelhouse.folder):
-            return
-        shutil.rmtree(wheelhouse.folder)
-    half = wheelhouse.folder.with_name(f".{wheelhouse.key}.{os.getpid()}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
-    pip = half.with_suffix(".pip")
-    try:
-        (half / locked.REQUIREMENTS).write_text(wheelhouse.requirements, encoding="utf-8")
-        _uv(pip_command(pip), Path.cwd())
-        _download(download_command(wheelhouse.platform, pip, half))
-        half.rename(wheelhouse.folder)
-    finally:
+    """Download the wheels unless the lock's own are there; an interrupted download leaves nothing that looks whole.
+
+    Another deploy of this machine that fetches is waited for, and what it fetched is used.
+    """
+    wheelhouse.folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone_in(wheelhouse.folder.parent):
+        if wheelhouse.folder.is_dir():
+            if not _strangers(wheelhouse, wheelhouse.folder):
+                return
+            shutil.rmtree(wheelhouse.folder)
+        half = wheelhouse.folder.with_name(f".{wheelhouse.key}.{os.getpid()}.half")
         shutil.rmtree(half, ignore_errors=True)
-        shutil.rmtree(pip, ignore_errors=True)
+        half.mkdir()
+        pip = half.with_suffix(".pip")
+        try:
+            (half / locked.REQUIREMENTS).write_text(wheelhouse.requirements, encoding="utf-8")
+            _uv(pip_command(pip), Path.cwd())
+            _download(download_command(wheelhouse.platform, pip, half))
+            half.rename(wheelhouse.folder)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+            shutil.rmtree(pip, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)  # ends with the process, however that ends
+        yield
+    finally:
+        os.close(held)
 
 
 def pip_command(folder: Path) -> list[str]:

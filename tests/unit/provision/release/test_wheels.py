@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from doubles.git.identity import identity
+from local.process import wait_until
 from provision.errors import CommandError
 from provision.release import wheels
+from tests.locks import is_waited_for
 
 ROOT = Path(__file__).parents[4]
 PLATFORM = wheels.Platform("3.11", "x86_64", "2.36")
@@ -153,6 +155,48 @@ def test_a_failed_fetch_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
     with pytest.raises(CommandError):
         wheels.fetch(wheelhouse)
     assert list((tmp_path / "jada" / "wheels").iterdir()) == []
+
+
+UV = """#!/bin/sh
+until [ "$1" = --target ]; do shift; done
+mkdir "$2" && cp "$(dirname "$0")/fetching" "$2/pip"
+"""
+"""Brings pip, as uv does; the one that it brings is the next."""
+FETCHING = f"""
+import sys, pathlib
+here = pathlib.Path(sys.path[0]).parents[2]
+with (here / "asked").open("a") as asked:
+    asked.write("once ")
+with (here / "answers").open("rb", buffering=0) as answers:
+    answers.read(1)
+pathlib.Path(sys.argv[sys.argv.index("--dest") + 1], {NAME!r}).write_bytes({WHEEL!r})
+"""
+DEPLOY = f"""
+from provision.release import wheels
+wheels.fetch(wheels.Wheelhouse("key", {LOCKED!r}, wheels.Platform("3.11", "x86_64", "2.36")))
+"""
+
+
+@pytest.mark.process
+def test_of_two_deploys_at_once_one_fetches_and_the_other_uses_that(tmp_path):
+    (folder := tmp_path / "jada" / "wheels").mkdir(parents=True)
+    (tmp_path / "uv").write_text(UV)
+    (tmp_path / "uv").chmod(0o755)
+    (tmp_path / "fetching").write_text(FETCHING)
+    (asked := tmp_path / "asked").touch()
+    os.mkfifo(tmp_path / "answers")
+    answers = os.open(tmp_path / "answers", os.O_RDWR)
+    env = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    env["PATH"] = f"{tmp_path}:{env['PATH']}"
+    deploys = [subprocess.Popen([sys.executable, "-c", DEPLOY], env=env, stderr=subprocess.PIPE) for _ in range(2)]
+    # Both have come as far as they can: one asks, and the other waits, or asks too.
+    assert wait_until(lambda: asked.read_text() and (is_waited_for(folder) or asked.read_text() == "once once "), 60)
+    os.write(answers, b"12")
+    said = [deploy.communicate(timeout=60)[1].decode() for deploy in deploys]
+    os.close(answers)
+    assert said == ["", ""]
+    assert asked.read_text() == "once "
+    assert [path.name for path in folder.iterdir()] == ["key"]
 
 
 @pytest.mark.process
