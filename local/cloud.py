@@ -62,7 +62,7 @@ def start_database(site: Site, library: Path) -> None:
 def stop(site: Site) -> None:
     """Remove all of this cloud: doubles, hosts, network and state. From whatever state it is in; twice is fine."""
     # The doubles first: a Lightsail that still runs would start its hosts again.
-    for process in _inside(site):
+    for process in _parts(site):
         process.end()
     hosts.sweep(site)
     shutil.rmtree(site.state, ignore_errors=True)
@@ -93,10 +93,14 @@ def command(site: Site, name: str, port: int, program: Sequence[str]) -> list[st
     ]
 
 
-def _inside(site: Site) -> list[Process]:
-    """All processes in the edge's namespace: the doubles, also one that was started but not yet recorded."""
+def _parts(site: Site) -> set[Process]:
+    """The doubles: those in the edge's namespace, also one that was started and not recorded, and those recorded, since
+    a namespace that was named in another space of mounts (local/reachable makes one) has no name here.
+    """
     listed = subprocess.run(["ip", "netns", "pids", site.edge], capture_output=True, text=True, check=False).stdout
-    return [process for pid in listed.split() if (process := Process.find(int(pid)))]
+    found = [Process.find(int(pid)) for pid in listed.split()]
+    found += [Process.recorded(path) for path in site.state.glob("*.pid")]
+    return {process for process in found if process}
 
 
 def _answers(site: Site, name: str, port: int) -> bool:
