@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import threading
 from collections import Counter
 
 import pytest
@@ -17,6 +18,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OTHER = pytest.StashKey[str]()
+COLLECTED = pytest.StashKey[threading.Event]()
+SAID_EVERY_S = 8
 
 
 def pytest_configure(config):
@@ -71,6 +74,28 @@ def pytest_configure_node(node):
     if not hasattr(node.config, "dynamodb"):
         node.config.dynamodb = shared.share(dynamodb)
     node.workerinput["dynamodb"] = node.config.dynamodb
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config):
+    """Say that tests are collected for as long as it lasts: a minute the first time, without a word of pytest's."""
+    config.stash[COLLECTED] = collected = threading.Event()
+    config.add_cleanup(collected.set)
+
+    def say():
+        waited_s = 0
+        while not collected.wait(SAID_EVERY_S):
+            waited_s += SAID_EVERY_S
+            terminal.write_line(f"     {waited_s} s  tests are collected; the first time, what they import is compiled")
+            terminal.flush()
+
+    if terminal := config.pluginmanager.get_plugin("terminalreporter"):
+        threading.Thread(target=say, daemon=True).start()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node):
+    node.config.stash[COLLECTED].set()
 
 
 @pytest.hookimpl(wrapper=True)
