@@ -48,12 +48,10 @@ def main():
         found, heard = sweep(min(OF_ONE_FILE, args.kills - done), random.Random(args.seed + done))
         violations += found
         acknowledged += heard
-        if sys.stdout.isatty():
-            sys.stdout.write(f"\r{done + OF_ONE_FILE} kills, {len(violations)} violations ")
-            sys.stdout.flush()
+        sys.stderr.write(f"{done + OF_ONE_FILE} of {args.kills} kills, {len(violations)} violations\n")
     took = time.monotonic() - began
     sys.stdout.write(
-        f"\r{args.kills} kills, {acknowledged} acknowledged writes, {len(violations)} violations ({took:.0f} s)\n"
+        f"{args.kills} kills, {acknowledged} acknowledged writes, {len(violations)} violations ({took:.0f} s)\n"
     )
     for violation in violations[:20]:
         sys.stdout.write(f"  {violation}\n")

@@ -208,6 +208,7 @@ def main() -> int:
         bad += bool(found)
         if found:
             sys.stdout.write(f"seed {seed}: {json.dumps(found, indent=1)}\n  killed: {kills}\n")
+        sys.stderr.write(f"{seed - args.seed + 1} of {args.runs} runs, {killed} kills, {bad} wrong\n")
     took = time.monotonic() - began
     sys.stdout.write(f"{args.runs} runs of a family, {killed} kills, {bad} wrong ({took:.0f} s)\n")
     return 1 if bad else 0
