@@ -65,8 +65,9 @@ test: ## all tests, the chain on real hosts among them; PART=unit, contract, e2e
 	$(ready_for_hosts)
 	@local/reachable $(BIN)/pytest -n $(PROCESSES) $(foreach part,$(PART),$(TESTS_$(part)))
 
+# Two for each core: these wait as well, for servers of their own that end.
 unit: tools ## the parts in one process: no root, no network, no host, no program; under a minute
-	@$(BIN)/pytest -q -n 2 -m 'not root and not process' tests/unit
+	@$(BIN)/pytest -q -n $$((2 * $$(nproc))) -m 'not root and not process' tests/unit
 
 check: tools ## lint, types, architecture, shell, systemd's units, docs
 	$(BIN)/ruff check
