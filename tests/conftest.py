@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -18,7 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OTHER = pytest.StashKey[str]()
-COLLECTED = pytest.StashKey[threading.Event]()
+END_SAYING = pytest.StashKey[Callable[[], None]]()
 SAID_EVERY_S = 8
 
 
@@ -79,23 +80,30 @@ def pytest_configure_node(node):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config):
     """Say that tests are collected for as long as it lasts: a minute the first time, without a word of pytest's."""
-    config.stash[COLLECTED] = collected = threading.Event()
-    config.add_cleanup(collected.set)
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    collected = threading.Event()
 
     def say():
         waited_s = 0
-        while not collected.wait(SAID_EVERY_S):
+        while terminal and not collected.wait(SAID_EVERY_S):
             waited_s += SAID_EVERY_S
             terminal.write_line(f"     {waited_s} s  tests are collected; the first time, what they import is compiled")
             terminal.flush()
 
-    if terminal := config.pluginmanager.get_plugin("terminalreporter"):
-        threading.Thread(target=say, daemon=True).start()
+    saying = threading.Thread(target=say, daemon=True)
+    saying.start()
+
+    def end():
+        collected.set()
+        saying.join()  # a line that has begun would otherwise come after pytest's that they are collected
+
+    config.stash[END_SAYING] = end
+    config.add_cleanup(end)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node):
-    node.config.stash[COLLECTED].set()
+    node.config.stash[END_SAYING]()
 
 
 @pytest.hookimpl(wrapper=True)
