@@ -40,8 +40,9 @@ class Times(NamedTuple):
 def require_healthy(look: Callable[[], Look], fresh: set[str], seconds: float, limit_s: float, times: Times) -> None:
     """Wait until all was well for so many seconds without a break; `fresh` units were just started.
 
-    Raises `Unhealthy` at once for a unit that ended, and after `limit_s` for what did not become right.
+    Raises `Unhealthy` at once for a unit that ended, and for what did not become right in `limit_s` besides that span.
     """
+    limit_s += seconds
     every_s = min(2.0, max(0.3, seconds / 20))  # a small plan has a tenth of a CPU: each look costs a process
     began, well_since, known = times.clock(), None, dict[str, Run]()
     while True:

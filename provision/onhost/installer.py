@@ -116,7 +116,7 @@ class Deploy:
         if self.events.last() is not None:
             return 0
         try:
-            require_healthy(self._look(), set(), self._watch_s(), self._limit_s() + self._watch_s(), TIMES)
+            require_healthy(self._look(), set(), self._watch_s(), self._limit_s(), TIMES)
         except Unhealthy as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             self.events.emit(reverted=f"{units.explained(error)}\n{self._undo()}")

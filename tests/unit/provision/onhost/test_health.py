@@ -68,12 +68,17 @@ def test_a_unit_that_was_not_restarted_may_have_restarted_last_month():
 
 
 def test_what_never_becomes_right_ends_after_the_limit_with_its_cause():
-    with pytest.raises(Unhealthy, match="within 60 s: the queue is not ready"):
+    with pytest.raises(Unhealthy, match="within 70 s: the queue is not ready"):
         held(NOT_YET)
 
 
+@pytest.mark.parametrize("limit_s", [5, 10])
+def test_a_span_as_long_as_the_limit_leaves_that_limit_for_what_is_not_right_yet(limit_s):
+    assert held(*[NOT_YET] * 8, WELL, limit_s=limit_s) >= 14
+
+
 def test_what_changes_for_ever_ends_after_the_limit():
-    with pytest.raises(Unhealthy, match="within 60 s"):
+    with pytest.raises(Unhealthy, match="within 70 s"):
         held(*[WELL, NOT_YET] * 100)
 
 
