@@ -58,7 +58,7 @@ def confirm() -> bool:
         PROGRAM.unlink()
     except FileNotFoundError:
         return False
-    _run("systemctl", "stop", f"{UNDO}.timer")
+    _stop_timer()
     BEFORE.unlink(missing_ok=True)
     return True
 
@@ -104,7 +104,7 @@ def _arm(path: Path, undo_s: float) -> None:
     """Start the timer before the file is there: whatever ends us now, the way in comes back."""
     if PROGRAM.exists():
         # Not confirmed yet: what stood before that is what is gone back to.
-        _run("systemctl", "stop", f"{UNDO}.timer")
+        _stop_timer()
     elif path.exists():
         durable.write(BEFORE, path.read_bytes(), 0o600)
     HOME.mkdir(exist_ok=True)
@@ -113,6 +113,11 @@ def _arm(path: Path, undo_s: float) -> None:
     durable.write(PROGRAM, program.encode(), 0o600)
     timer = ("--collect", f"--unit={UNDO}", f"--on-active={undo_s:g}", "--timer-property=AccuracySec=1s")
     _run("systemd-run", "-q", *timer, "/bin/sh", str(PROGRAM))
+
+
+def _stop_timer() -> None:
+    # None is there after a boot, or where a deploy was killed before it had one: that is as good.
+    subprocess.run(["systemctl", "stop", f"{UNDO}.timer"], capture_output=True, check=False)
 
 
 def _sshd(what: str, etc: Path) -> subprocess.CompletedProcess[str]:

@@ -90,6 +90,22 @@ def test_what_a_new_login_confirms_stays(cloud, deployed, before):
     assert "ClientAliveInterval 77" in in_place(deployed)
 
 
+def test_a_boot_that_took_the_timer_keeps_neither_the_next_settings_nor_a_login_from_their_work(
+    cloud, deployed, before
+):
+    timer = ["systemctl", "is-active", "jada-sshd-undo.timer"]
+    put(deployed, f"{before}ClientAliveInterval 77\n")
+    # As a boot does: a timer that is not on disk is forgotten.
+    deployed.run(["systemctl", "stop", timer[-1]])
+    put(deployed, f"{before}ClientAliveInterval 78\n")
+    assert deployed.run(timer) == b"active\n"
+    deployed.run(["systemctl", "stop", timer[-1]])
+    with connected(cloud.access(), 15) as fresh:
+        assert fresh.program("confirm", {}) == {"confirmed": True, "taken_back": False}
+    assert "ClientAliveInterval 78" in in_place(deployed)
+    assert deployed.run(["sh", "-c", "ls /opt/jada-agent | grep sshd || true"]) == b""
+
+
 def has_read(box):
     return probed(box).found["in force"]["ssh.service"]
 
