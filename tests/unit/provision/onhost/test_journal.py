@@ -1,6 +1,7 @@
 """Errors of a journal by pattern."""
 
 import json
+import os
 
 import pytest
 
@@ -95,3 +96,13 @@ def test_what_is_no_entry_is_passed_over_and_bytes_are_read():
 def test_the_kernels_lines_are_named_as_its_own():
     (found,) = journal.summed([line("oom-kill", _TRANSPORT="kernel")])["patterns"]
     assert found["unit"] == "kernel"
+
+
+@pytest.mark.process
+def test_a_journal_that_was_not_read_to_its_end_is_no_journal_without_errors(tmp_path, monkeypatch):
+    (tmp_path / "line").write_bytes(line("done"))
+    (tmp_path / "journalctl").write_text(f"#!/bin/sh\ncat {tmp_path}/line\necho Bad message >&2\nexit 1\n")
+    (tmp_path / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(RuntimeError, match="journalctl ended with 1: Bad message"):
+        journal.errors(["jada-agent.service"], 24)
