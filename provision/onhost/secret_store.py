@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     os.chown(folder, 0, 0)
     folder.chmod(0o700)
     given = {name: base64.b64decode(text) for name, text in order["secrets"].items()}
-    changed = [name for name, content in given.items() if _write(folder / name, content)]
+    with durable.locked(folder):
+        changed = [name for name, content in given.items() if _write(folder / name, content)]
     if found.FOUND.exists():
         # What is given is what should be there; a host that was never deployed to records it then.
         found.keep([("secret", name) for name in given], ())
-    restarted, failed = _restart(order["readers"], changed)
+    restarted, failed = _restart(order["readers"], given, changed)
     return {"changed": changed, "held": held(folder), "restarted": restarted, "failed": failed}
 
 
@@ -44,9 +45,13 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
-def _restart(readers: Mapping[str, list[str]], changed: list[str]) -> tuple[list[str], dict[str, str]]:
+def _restart(
+    readers: Mapping[str, list[str]], given: Iterable[str], changed: list[str]
+) -> tuple[list[str], dict[str, str]]:
     """Restart the units that hold a copy of what changed; return those that started, and why the others did not."""
-    wanted = dict.fromkeys(unit for name in changed for unit in readers.get(name, []))
+    pairs = [(unit, name) for name in given for unit in readers.get(name, [])]
+    # Also what changed before: the program that wrote it may have been cut off before it came to its readers.
+    wanted = dict.fromkeys(unit for unit, name in pairs if name in changed or name in units.stale_secrets(unit))
     restarted, failed = [], {}
     for unit in [unit for unit in wanted if _holds_a_copy(unit)]:
         try:

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from provision.onhost import secret_store
+from provision.onhost import secret_store, units
 
 pytestmark = pytest.mark.root
 
@@ -91,6 +91,20 @@ def test_a_unit_that_does_not_start_is_named_with_its_last_words_and_keeps_no_ot
     answer = secret_store.main({**_order(folder, {"token": "value\n"}), "readers": readers})
     assert answer["restarted"] == ["jada-agent.service"]
     assert answer["failed"] == {"broken.service": "broken.service did not start; its journal ends:\n    no such model"}
+
+
+def test_a_unit_that_still_holds_the_older_copy_is_restarted_by_the_next_try(folder, tmp_path, monkeypatch):
+    """The first one was cut off after it wrote."""
+    programs(tmp_path, monkeypatch, "active running")
+    monkeypatch.setattr(units, "SECRETS", folder)
+    monkeypatch.setattr(units, "CREDENTIALS", tmp_path)
+    readers = {"token": ["jada-agent.service", "jada-notify.service"], "key": ["jada-dashboard.service"]}
+    for unit, held in {"jada-agent": "old", "jada-notify": "value", "jada-dashboard": "value"}.items():
+        (tmp_path / f"{unit}.service").mkdir()
+        (tmp_path / f"{unit}.service" / "token").write_text(f"{held}\n")
+    secret_store.main(_order(folder, {"token": "value\n", "key": "value\n"}))
+    answer = secret_store.main({**_order(folder, {"token": "value\n", "key": "value\n"}), "readers": readers})
+    assert (answer["changed"], answer["restarted"], answer["failed"]) == ([], ["jada-agent.service"], {})
 
 
 def programs(folder, monkeypatch, state):
