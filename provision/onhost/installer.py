@@ -19,7 +19,7 @@ from provision.onhost.errors import DeployError, DeployRefused, Stopped, Unhealt
 from provision.onhost.events import Events
 from provision.onhost.health import Times, require_healthy
 from provision.onhost.pauses import Pauses
-from provision.onhost.runs import UNDO, Record
+from provision.onhost.runs import UNDO, UNIT, Record
 
 TIMES = Times(time.monotonic, time.sleep)
 
@@ -35,15 +35,10 @@ def main(folder: Path) -> int:
         return deploy.stop(error)
 
 
-def ended(folder: Path, why: str) -> int:
+def ended(folder: Path, why: str, record: Record | None = None) -> int:
     """Finish what an installer left that ended without its last word, as systemd runs it after each one."""
-    deploy = Deploy(json.loads((folder / "orders.json").read_text(encoding="utf-8")), folder)
-    if deploy.events.last() is not None:
-        return 0
-    if deploy.events.says("deployed"):
-        return deploy.watch()
-    deploy.fail(Stopped(f"the installer was ended from outside: {why}"))
-    return 1
+    deploy = Deploy(json.loads((folder / "orders.json").read_text(encoding="utf-8")), folder, record)
+    return deploy.finish(Stopped(f"the installer was ended from outside: {why}"))
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -53,9 +48,9 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 class Deploy:
     """One deploy on this host."""
 
-    def __init__(self, orders: dict[str, Any], folder: Path) -> None:
+    def __init__(self, orders: dict[str, Any], folder: Path, record: Record | None = None) -> None:
         self.orders, self.folder = orders, folder
-        self.record, self.events = Record(), Events(self.folder / "events")
+        self.record, self.events = record or Record(), Events(self.folder / "events")
 
     def carry_out(self) -> int:
         """Install, watch, and undo what fails; return the exit code. Raises `Stopped`, wherever it is then."""
@@ -79,15 +74,28 @@ class Deploy:
         if not self._is_to_be_undone():
             self.events.emit(superseded=True)
             return 0
-        self.events.emit(reverted=f"{error}\n{self._undo()}")
+        self._go_back("reverted", str(error), self._pending())
         return 1
+
+    def finish(self, error: Stopped) -> int:
+        """Do what is left of a deploy that was killed: what it had begun to go back from is not looked at as its."""
+        if self.events.last() is not None:
+            return 0
+        if begun := next((event["going_back"] for event in self.events.read() if "going_back" in event), None):
+            self._go_back(**begun)
+            units.report(UNIT)
+            return 1
+        if self.events.says("deployed") and not self._is_to_be_undone():
+            return self.watch()
+        return self.stop(error)
 
     def install(self) -> None:
         """Bring system and release to what was ordered, up to *deployed*, or *finished* where nothing had to be proven.
 
         Raises `DeployError`, OSError.
         """
-        self._require_unchanged()
+        if changed := self.record.changed_since(self.orders, self.folder.name):
+            raise DeployRefused(changed)
         trials.clear(self.record)
         # The way back says nothing of it.
         if called := self.orders.get("called"):
@@ -119,9 +127,9 @@ class Deploy:
             require_healthy(self._look(), set(), self._watch_s(), self._limit_s(), TIMES)
         except Unhealthy as error:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            self.events.emit(reverted=f"{units.explained(error)}\n{self._undo()}")
+            self._go_back("reverted", units.explained(error), self._pending())
             # The command that deployed has ended: without a message no operator would learn of it.
-            units.report("jada-deploy.service")
+            units.report(UNIT)
             return 1
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         # In this order: cut off in between, it is proven all the same, and the next deploy ends what is pending.
@@ -136,11 +144,43 @@ class Deploy:
         # Before anything is restarted: the journal's end says why.
         said = units.explained(error)
         trials.clear(self.record)
-        pending = self.record.pending()
-        mine = pending is not None and pending.get("run") == self.folder.name
-        leave = isinstance(error, Stopped) and not self._is_to_be_undone()
-        word = self._undo(leave=leave) if mine else self._nothing_switched()
-        self.events.emit(failed=f"{said}\n{word}")
+        pending, stopped = self.record.pending(), isinstance(error, Stopped)
+        if pending and pending["run"] == self.folder.name:
+            self._go_back("failed", said, self._pending(), leave=stopped and not self._is_to_be_undone())
+        elif pending and not stopped and self._ended_the_watch_of(pending):
+            self._watch_on(said, pending)
+        else:
+            self.events.emit(failed=f"{said}\n{self._nothing_switched()}")
+
+    def _go_back(self, kind: str, why: str, pending: dict[str, Any], *, leave: bool = False) -> None:
+        """Undo what is pending; the last word, of that kind, says why, and how the host is now."""
+        # First: whoever finds this deploy killed finds that what runs by then is no proof of its release.
+        begun = {"kind": kind, "why": why, "pending": pending, "leave": leave}
+        self.events.emit(note="this deploy is undone now", going_back=begun)
+        self.events.emit(**{kind: f"{why}\n{switching.undo(self.record, self.events, pending, TIMES, leave=leave)}"})
+
+    def _ended_the_watch_of(self, pending: dict[str, Any]) -> bool:
+        last = Events(self.record.run(pending["run"]) / "events").last()
+        return last is not None and "superseded" in last
+
+    def _watch_on(self, said: str, pending: dict[str, Any]) -> None:
+        """Watch what another deploy was watching: this one ended that, and has nothing to put in its place."""
+        release, health = pending["release"], pending["health"]
+        watch_s = max(0.0, float(health["proven_s"] - health["steady_s"]))
+        try:
+            with self.events.step(f"watch release {release} on, since its watch was ended for this deploy"):
+                look = switching.looker(self.record, pending)
+                require_healthy(look, set(), watch_s, health["seconds"], TIMES)
+        except Unhealthy as error:
+            said = f"{said}\nRelease {release}, whose watch was ended for this deploy: {units.explained(error)}"
+            self._go_back("failed", said, pending)
+            units.report(UNIT)
+            return
+        self.record.prove(release)
+        self.record.end()
+        self.events.emit(
+            failed=f"{said}\nNothing was switched. Release {release}, whose watch was ended for this deploy, is proven."
+        )
 
     def _ended_its_watch(self) -> bool:
         """Whether this deploy took over from one that watched the release which it leaves in place."""
@@ -150,25 +190,13 @@ class Deploy:
         """Whether an operator asked for that: whoever stops an installer otherwise says nothing against a release."""
         return (self.folder / UNDO).exists()
 
-    def _undo(self, *, leave: bool = False) -> str:
-        return switching.undo(self.record, self.events, self._pending(), TIMES, leave=leave)
-
     def _nothing_switched(self) -> str:
-        if self.orders["id"] == self.record.current():
-            return f"Release {self.orders['id']} is proven and stays current; its services are as they are now."
+        release, pending = self.record.current(), self.record.pending()
+        if pending and pending["release"] == release:
+            return f"Nothing was switched. Release {release} is current and not proven: its worker takes no task yet."
+        if release == self.orders["id"] and release in self.record.proven():
+            return f"Release {release} is proven and stays current; its services are as they are now."
         return "Nothing was switched."
-
-    def _require_unchanged(self) -> None:
-        """Raise when the host is no longer as the plan, which was printed, saw it."""
-        seen, now = self.orders["seen"], self.record.current()
-        if now != seen:
-            raise DeployRefused(f"the host changed since the plan: current was {seen}, now it is {now}; run again")
-        # Another deploy may have come and gone, or still be unproven, with the same release.
-        latest = next((run for run in self.record.runs() if run != self.folder.name), None)
-        if latest != self.orders.get("after", latest):
-            raise DeployRefused(
-                f"the host changed since the plan: deploy {latest} was carried out meanwhile; run again"
-            )
 
     def _system(self) -> None:
         ordered, recorded = self.orders["system"], found.read()

@@ -48,6 +48,17 @@ class Record:
         """Say that nothing is pending."""
         durable.remove(self._pending)
 
+    def changed_since(self, orders: dict[str, Any], own: str) -> str | None:
+        """Say what changed since the plan of these orders saw the host, but for the deploy `own`; None: nothing did."""
+        seen, now = orders["seen"], self.current()
+        if now != seen:
+            return f"the host changed since the plan: current was {seen}, now it is {now}; run again"
+        # Another deploy may have come and gone, or still be unproven, with the same release.
+        latest = next((run for run in self.runs() if run != own), None)
+        if latest != orders.get("after", latest):
+            return f"the host changed since the plan: deploy {latest} was carried out meanwhile; run again"
+        return None
+
     def call(self, name: str) -> None:
         """Keep how operators call this host: the dashboard tells it."""
         durable.write(self.home / "called", f"{name}\n".encode(), 0o644)

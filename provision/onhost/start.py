@@ -12,9 +12,9 @@ from provision.onhost.events import Events
 from provision.onhost.runs import KEPT, UNIT, Record, is_active
 
 RUN_S = 1800
-"""An installer that takes longer is ended, and what it did is undone."""
+"""An installer that takes longer, besides its looks at the release, is ended, and what it did is undone."""
 UNDO_S = 300
-"""Seconds that undoing may take before systemd ends that too."""
+"""Seconds that undoing may take, besides such looks, before systemd ends that too."""
 
 
 def main(asked: dict[str, Any], record: Record | None = None) -> dict[str, Any]:
@@ -29,10 +29,13 @@ def _start(record: Record, name: str, orders: dict[str, Any]) -> dict[str, Any]:
     folder = record.run(name)
     if (folder / "orders.json").exists():
         return {"run": name}
+    # Before one that watches is ended for it: what it watched would stay as it is, and no one would look.
+    if changed := record.changed_since(orders, name):
+        return {"refused": changed, "run": None}
     if is_active() and not _take_over(record):
         return {"refused": "another deploy is at work on this host", "run": next(iter(record.runs()), None)}
     _write(folder, orders)
-    done = subprocess.run(command(folder), capture_output=True, text=True, check=False)
+    done = subprocess.run(command(folder, orders["health"]), capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(folder)
         return {"refused": f"the installer could not be started: {done.stderr.strip()}", "run": None}
@@ -41,15 +44,16 @@ def _start(record: Record, name: str, orders: dict[str, Any]) -> dict[str, Any]:
     return {"run": name}
 
 
-def command(folder: Path) -> list[str]:
-    """Return the command that runs the installer of a folder as a unit of its own."""
+def command(folder: Path, health: dict[str, Any]) -> list[str]:
+    """Return the command that runs the installer of a folder as a unit of its own, for as long as its looks take."""
+    looks_s = 2 * health["seconds"] + max(health["steady_s"], health["proven_s"])
     program = ["/usr/bin/python3", "-I", "-S", str(folder / "program")]
     properties = {
         "Type": "exec",
         # What the installer started must end with it; its own undoing comes first.
         "KillMode": "mixed",
-        "TimeoutStopSec": f"{UNDO_S}",
-        "RuntimeMaxSec": f"{RUN_S}",
+        "TimeoutStopSec": f"{UNDO_S + looks_s}",
+        "RuntimeMaxSec": f"{RUN_S + looks_s}",
         # A program's name and plain words: quoted shell breaks on the daemon-reload that each deploy does.
         "ExecStopPost": " ".join([*program, "ended", str(folder)]),
     }

@@ -51,7 +51,8 @@ def looker(record: Record, pending: dict[str, Any]) -> Callable[[], Look]:
     port = _port_of(record, release)
 
     def look() -> Look:
-        wrong = readiness.queue_problem(url, port)
+        current = record.current()
+        wrong = f"`current` leads to {current}" if current != release else readiness.queue_problem(url, port)
         # At each look: a user may pause a unit meanwhile, and resume it.
         paused = Pauses(record.home / "paused").all()
         watched = [unit for unit in pending["healthy"] if unit in known and unit not in paused]

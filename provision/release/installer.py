@@ -85,7 +85,8 @@ def start(host: Host, orders: dict[str, Any], errand: Errand) -> str:
             answer = found.program("start", asked)
     if "refused" in answer:
         raise CommandError(
-            f"{host.name}: {answer['refused']}", "`fab attach` follows the one that is at work; then again"
+            f"{host.name}: {answer['refused']}",
+            "`fab attach` follows the one that is at work, if one is; then deploy again",
         )
     return str(answer["run"])
 

@@ -86,6 +86,25 @@ def test_one_that_ends_later_is_taken_back_by_the_host_itself(deployed, source, 
     assert serves_wholly(deployed)
 
 
+@pytest.mark.usefixtures("ending")
+def test_one_that_is_killed_while_it_goes_back_is_taken_back_all_the_same(cloud, deployed, source, progress):
+    """What runs by then is the release before, and well: no proof of the one that fell."""
+    before = probed(deployed)
+    watched = replace(source, settings=structs.replace(source.settings, deployed_s=5, proven_s=90))
+    deploy(deployed, watched, progress)
+    fallen = probed(deployed).current
+    events = cloud.disk / "opt/jada-agent/deploys" / probed(deployed).run / "events"
+    deployed.run(["touch", END])
+    assert wait_until(lambda: '"begin": "go back' in events.read_text(), 60, 0.1)
+    deployed.run(["systemctl", "kill", "--signal=KILL", "--kill-whom=main", "jada-deploy"])
+    until_idle(deployed)
+    assert b'"reverted"' in _last_words(deployed)
+    after = probed(deployed)
+    assert (after.current, after.proven[0], after.pending) == (before.current, before.current, None)
+    assert fallen not in after.proven
+    assert serves_wholly(deployed)
+
+
 def test_a_worker_whose_poll_is_not_answered_is_never_called_deployed(deployed, hasty, progress, agent):
     agent.write_text(agent.read_text().replace("STATUS=the queue answered;", "STATUS=the queue has not answered;"))
     with pytest.raises(CommandError, match=r"(?s)has had no answer of the queue.*last proven release, .*, is back"):

@@ -1,13 +1,10 @@
 """At boot: from what was not proven to what was; systemd's own part is tried on a host."""
 
-import hashlib
-import json
-
 import pytest
 
-from provision.onhost import durable, recover, whole
+from provision.onhost import recover
 from provision.onhost.events import Events
-from provision.onhost.runs import Record
+from tests.unit.provision.onhost.releases import host
 
 ORDERS = {"restart": [], "healthy": ["a.service", "newer.service"], "health": {"url": "u"}}
 
@@ -15,28 +12,10 @@ ORDERS = {"restart": [], "healthy": ["a.service", "newer.service"], "health": {"
 @pytest.fixture
 def record(tmp_path):
     """A host on which r1 is proven, r2 was switched to, and then the power went."""
-    (tmp_path / "cron.d").mkdir()
-    record = Record(tmp_path, cron=tmp_path / "cron.d")
-    for release in ("r1", "r2"):
-        _release(tmp_path, release)
-    record.prove("r1")
+    record = host(tmp_path, "r1", "r2")
     record.begin("r2", "run", ORDERS)
     record.run("run").mkdir(parents=True)
-    durable.link(tmp_path / "current", "releases/r2")
     return record
-
-
-def _release(home, name):
-    folder, venv = home / "releases" / name, home / "venvs" / "lock"
-    (folder / "units").mkdir(parents=True)
-    (folder / "units" / "a.service").touch()
-    (venv / "bin").mkdir(parents=True, exist_ok=True)
-    (venv / "bin" / "python").touch()
-    (venv / whole.MARK).write_bytes(whole.mark(venv))
-    durable.link(folder / "venv", str(venv))
-    (folder / "a").write_text(name)
-    manifest = {"lock": "lock", "units": {}, "files": {"a": hashlib.sha256(name.encode()).hexdigest()}}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.fixture
