@@ -192,7 +192,10 @@ def _cell(name: str, value: object, field: Field, missing: Sequence[str]) -> Cel
         value = None
     if value is None or (isinstance(value, str) and value.strip() in ("", *missing)):
         return ""
-    cell = _TYPES[field.type](name, value, field)
+    try:
+        cell = _TYPES[field.type](name, value, field)
+    except ArithmeticError:  # a day before the first that is counted or after the last, in some zone; a huge exponent
+        raise BadField(name, f"is out of range: {_shown(value)}") from None
     cell = field.prefix + str(cell) if field.prefix else cell
     if isinstance(cell, str) and len(cell) > _CELL_LIMIT:
         raise BadField(name, f"a cell holds {_CELL_LIMIT} characters, and this are {len(cell)}")

@@ -76,6 +76,12 @@ def test_a_value_becomes_the_cell_of_its_type(field, value, wanted):
         ({"type": "integer"}, "7.5"),
         ({"type": "integer"}, "1e400"),
         ({"type": "yes_no"}, "perhaps"),
+        ({"type": "date", "zone": "America/New_York"}, "0001-01-01T00:00:00Z"),
+        ({"type": "date", "zone": "Europe/Berlin"}, "9999-12-31T23:59:59Z"),
+        ({"type": "instant", "zone": "Europe/Berlin"}, "9999-12-31T23:59:59Z"),
+        ({"type": "money"}, "1e9999999"),
+        ({"type": "integer"}, float("inf")),
+        ({"type": "integer"}, "Infinity"),
     ],
 )
 def test_a_value_that_does_not_fit_its_type_is_named_by_its_column(field, value):
