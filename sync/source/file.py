@@ -99,7 +99,8 @@ def _whole(source: File, text: TextIO) -> tuple[Sequence[str], Iterator[Any]]:
 
 def _rows(text: TextIO, delimiter: str) -> tuple[Sequence[str], Iterator[Any]]:
     """Return header and rows."""
-    lines = csv.reader(text, delimiter=delimiter)
+    # Strict: a quote too many or too few would otherwise take the records behind it into its own.
+    lines = csv.reader(text, delimiter=delimiter, strict=True)
     with _naming(lines):
         header = next(lines, None)
     if not header:

@@ -63,6 +63,27 @@ def test_a_cut_line_is_set_aside_and_then_nothing_is_gone(load):
 
 
 @pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('B1,"Smith,2026-05-01\nB2,"Jones",2026-05-09\nB3,Ng,2026-05-09\n', 3),
+        ('B1,Smith,2026-05-01\nB2,"Jones"x,2026-05-09\n', 3),
+        ('B1,Smith,2026-05-01\nB2,Jones,"2026-05-09\nB3,Ng,2026-05-09\n', 4),
+    ],
+)
+def test_a_quote_that_would_take_other_bookings_into_its_field_is_refused(load, text, line):
+    fields = {**FIELDS, "guest": "guest"}
+    with pytest.raises(SyncFailed, match=f"line {line} is no CSV") as failed:
+        load(f"id,guest,arrival\n{text}", fields, format="csv")
+    assert failed.value.kind == "bookings_odd"
+
+
+def test_quotes_inside_of_fields_are_read(load):
+    fields = {**FIELDS, "guest": "guest", "note": "note"}
+    found = load('id,arrival,guest,note\nB1,2026-05-01,"O""Hara, Ann",6" of snow\n', fields, format="csv")
+    assert found.cells["B1"][2:] == ('O"Hara, Ann', '6" of snow')
+
+
+@pytest.mark.parametrize(
     ("text", "source", "kind", "named"),
     [
         ("", {"format": "csv"}, "bookings_odd", "its first line must name the columns"),
