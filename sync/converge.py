@@ -105,6 +105,7 @@ class Converge:
     def _round(self, compare: Callable[[Sequence[Row], Base], Plan], keys: AbstractSet[str], plans: list[Plan]) -> bool:
         """Read, and write what is to be written; return whether there was nothing."""
         self._replay()
+        self._history.end_load(self._outside.now() - _LATE)
         table = self.read()
         if self._came_late(table):
             return False

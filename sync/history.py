@@ -190,6 +190,12 @@ class History:
         """The load is over, or was never carried out."""
         self._db.execute("DELETE FROM note WHERE name = 'load'")
 
+    def end_load(self, before: datetime) -> None:
+        """A load that was sent before then is over, whichever tab it was for."""
+        noted = self._note("load")
+        if noted and _time(json.loads(noted)["at"]) <= before:
+            self.forget_load()
+
     def begin(self, batch: Batch, at: datetime) -> int:
         """Keep a batch before it is sent, and return its number. On disk when this returns."""
         data = msgspec.json.encode(batch)

@@ -509,6 +509,11 @@ def test_a_first_load_without_an_answer_is_sent_again_only_by_a_later_run(tmp_pa
         desk.sync(SOURCE)
     assert in_step(desk, SOURCE)
     assert sum(request.endswith(":append") for request in desk.requests) == 2 - done
+    # The sync's lease is given up only by a run that leaves nothing under way.
+    desk.later(minutes=30)
+    desk.sync(SOURCE)
+    with opened(tmp_path, OURS) as history:
+        assert not history.is_under_way
 
 
 def test_a_first_load_that_google_refused_is_sent_again_at_once(tmp_path):
