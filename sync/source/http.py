@@ -27,6 +27,7 @@ _PAGES = 10_000
 _COMPARE = "compare [sync.source] with the system's API: `fab sync-source` shows what it answers"
 _NO = ("false", "no", "n", "0", "")
 """Texts by which a system says that there is no more."""
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _LINK = re.compile(r"<([^>]*)>\s*((?:;[^,<]*)*)")
 
 
@@ -168,7 +169,11 @@ class Reader:
         if self.tokens and self._token is None:
             self._token = self.tokens.token()
         secret = self._token or self.secret
-        return {self.source.header: self.source.header_value.replace("{secret}", secret.reveal() if secret else "")}
+        value = self.source.header_value.replace("{secret}", secret.reveal() if secret else "")
+        if _UNSENDABLE.search(value):  # whoever is asked to send it shows it whole in its error
+            cause = "the secret, or the token that was given for it, holds a character that no header can carry"
+            raise SyncFailed("bookings_token", cause, "put it in place anew with `fab secrets` (bookings_token)")
+        return {self.source.header: value}
 
 
 def spans_of(first: str, last: str, days: int) -> list[tuple[str, str]]:
@@ -239,7 +244,10 @@ def _next(source: Http, question: Question, got: tuple[object, Answer, int], *, 
 
 def _elsewhere(source: Http, question: Question, found: str) -> Question:
     """Return the question at an address that an answer gave: on the same host only, for it gets our secret."""
-    url = urlsplit(urljoin(question.url, found))
+    try:
+        url = urlsplit(urljoin(question.url, found))
+    except ValueError as error:
+        raise odd(f"the address of its next page can't be read ({error})", ASK) from None
     if (url.scheme, url.netloc) != urlsplit(source.url)[:2]:
         raise odd(f"its next page would be on another host, {url.netloc}", f"{ASK}: our secret goes to no other host")
     # Its own query holds what the system wants; only a body's parameters are not in the address.

@@ -70,12 +70,12 @@ class Tokens(msgspec.Struct, frozen=True):
         except (ValueError, RecursionError):
             raise odd("its token's answer is no JSON", ASK) from None
         token, lives = value_at(data, order.token), value_at(data, order.lives)
-        if not isinstance(token, str) or not token:
+        if not isinstance(token, str) or not token.strip():
             # The answer may hold a token elsewhere: it is not shown.
             raise odd(f"its token's answer has no text at {order.token}", "correct sync.source.exchange.token")
         seconds = float(lives) if isinstance(lives, int | float) and not isinstance(lives, bool) else order.lives_s
-        self._keep(Kept(self._owner(), token, self.now(), self.now() + seconds))
-        return Secret(token)
+        self._keep(Kept(self._owner(), token.strip(), self.now(), self.now() + seconds))
+        return Secret(token.strip())
 
     def _refused(self, kept: Kept) -> SyncFailed:
         wait = (kept.given + self.exchange.again_s - self.now()) / 60

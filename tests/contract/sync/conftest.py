@@ -23,11 +23,13 @@ class Scripted:
 
     answers: list[object] = field(default_factory=list)
     asked: list[dict] = field(default_factory=list)
+    headers: list[dict] = field(default_factory=list)
 
     def app(self):
         return Starlette(routes=[Route("/v1/bookings", self.answer, methods=["GET", "POST"])])
 
     async def answer(self, request):
+        self.headers.append(dict(request.headers))
         self.asked.append(dict(request.query_params) | (await request.json() if request.method == "POST" else {}))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer if isinstance(answer, Response) else JSONResponse(answer)

@@ -13,6 +13,7 @@ from sync.source.web import BODY_BYTES
 COLUMNS = ("id", "guest", "arrival", "rate")
 ONE = {"id": "B1", "guest": "Ana", "arrival": "2026-05-13", "rate": "80.50"}
 TWO = {**ONE, "id": "B2"}
+FIELDS = {"id": "id", "arrival": {"path": "arrival", "type": "date"}}
 LONG = "x" * 50_001
 
 
@@ -198,6 +199,36 @@ def test_a_next_page_on_another_host_is_refused(bookings, outside):
     fields = {"id": "id", "arrival": {"path": "arrival", "type": "date"}}
     with pytest.raises(SyncFailed, match=r"another host, other\.example"):
         source.read(settings.read({"spreadsheet_id": "x", "source": given, "fields": fields}), outside())
+
+
+def test_a_next_page_whose_address_can_not_be_read_is_named(bookings, outside):
+    given = {"kind": "http", "url": f"{bookings.url}/v1/bookings", "records": "items"}
+    given |= {"paging": {"kind": "next_url", "next": "next"}}
+    bookings.answers = [{"items": [ONE], "next": "http://["}]
+    with pytest.raises(SyncFailed, match="the address of its next page can't be read"):
+        source.read(settings.read({"spreadsheet_id": "x", "source": given, "fields": FIELDS}), outside())
+
+
+@pytest.mark.parametrize("secret", ["SECRET\r", "SECRET\nmore", "SECRET\u200b", "SECRET\x00"])
+def test_a_secret_that_no_header_can_carry_is_refused_and_not_said(bookings, outside, secret):
+    given = {"bookings_url": bookings.url, "spreadsheet_id": "x", "columns": COLUMNS, "dates": ["arrival"]}
+    with pytest.raises(SyncFailed, match="no header can carry") as failed:
+        source.read(settings.read(given), outside(secret))
+    assert (failed.value.kind, "SECRET" in str(failed.value), bookings.asked) == ("bookings_token", False, [])
+
+
+def test_white_space_around_a_token_that_was_given_is_not_of_it(bookings, outside):
+    address = f"{bookings.url}/v1/bookings"
+    given = {
+        "kind": "http",
+        "url": address,
+        "records": "bookings",
+        "exchange": {"url": address, "token": "token", "json": True},
+    }
+    bookings.answers = [{"token": "LIVE\n"}, page(ONE)]
+    read = settings.read({"spreadsheet_id": "x", "source": given, "fields": FIELDS})
+    assert set(source.read(read, outside()).cells) == {"B1"}
+    assert bookings.headers[-1]["authorization"] == "Bearer LIVE"
 
 
 def test_a_status_that_means_cancelled_is_a_booking_that_is_gone(bookings, outside):
