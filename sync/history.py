@@ -192,8 +192,8 @@ class History:
 
     def end_load(self, before: datetime) -> None:
         """A load that was sent before then is over, whichever tab it was for."""
-        noted = self._note("load")
-        if noted and _time(json.loads(noted)["at"]) <= before:
+        sent = _time(json.loads(self._note("load") or "{}").get("at"))
+        if sent and sent <= before:
             self.forget_load()
 
     def begin(self, batch: Batch, at: datetime) -> int:

@@ -9,6 +9,8 @@ from wire.values import Value
 
 Path = Annotated[str, Meta(max_length=200, description="a path like guest.name")]
 """Where a value stands: keys and list places joined by dots; a key that itself has dots is found too."""
+# RFC 9110, 5.1.
+Header = Annotated[str, Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", description="the name of a header")]
 Word = Annotated[str, Meta(pattern=r"^.+\Z", max_length=200, description="a text, not empty")]
 ROW = "#"
 """The path that means the record's place in the file, from 1: for files whose records have no id."""
@@ -100,7 +102,7 @@ class Http(Records, frozen=True, kw_only=True, tag_field="kind", tag="http"):
 
     url: Url
     records: Path = ""
-    header: str = "Authorization"
+    header: Header = "Authorization"
     header_value: str = "Bearer {secret}"
     parameters: dict[str, str | int | bool] = field(default_factory=dict)
     in_body: bool = False

@@ -122,6 +122,8 @@ def test_a_sync_that_is_not_set_up_yet_needs_nothing_but_the_word(whole, tmp_pat
         ('bookings_url = "http://b"\n' + HTTP, "sync.bookings_url"),
         (HTTP + "page = 1\n", "sync.source.page"),
         (HTTP + 'header_value = "Bearer"\n', "sync.source.header_value"),
+        (HTTP + 'header = "X-API-Key:"\n', "sync.source.header"),
+        (HTTP + 'header = ""\nheader_value = ""\n', "sync.source.header"),
         (HTTP + '[sync.source.paging]\nkind = "pages"\n', "sync.source.paging.kind"),
         (HTTP + '[sync.source.paging]\nkind = "page"\n', "sync.source.paging.param"),
         (HTTP + '[sync.source.paging]\nkind = "offset"\nparam = "o"\n', "sync.source.paging.size_param"),
