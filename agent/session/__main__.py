@@ -28,7 +28,7 @@ from agent.record.times import rfc3339
 from agent.sandbox.command import Mounts
 from agent.sandbox.egress.proxy import Proxy, rules
 from agent.sandbox.run import Sandbox, SandboxUnavailable
-from agent.session import briefing, endings, request, subtasks
+from agent.session import briefing, checkpoint, endings, request, subtasks
 from agent.session.drain import Drain
 from agent.session.endings import Drained, Ending, Fault, Unavailable
 from agent.session.loop import Asks, Session
@@ -191,7 +191,7 @@ def _api(url: str, key: Secret, drain: Drain, kept: Callable[[str], Path | None]
 def _begin(journal: Journal, claim: Claim, settings: Settings, workspace: Path) -> None:
     """Lay out the workspace, and write what pins the session for its life, once."""
     briefing.lay_out(claim.context, workspace)
-    briefing.lay_out(subtasks.files(claim), workspace)
+    briefing.lay_out([*subtasks.files(claim), *briefing.people(claim)], workspace)
     if not any(event.kind is EventKind.HEADER for event in journal.events):
         header = {
             "task": {"id": claim.task.id, "title": claim.task.title},
@@ -212,8 +212,15 @@ def _first_message(journal: Journal, claim: Claim, turns: int, viewer: viewing.V
     today = rfc3339(time.time()).partition("T")[0]
     # A later session reads in its checkpoint what was seen, and looks again where it has to.
     shown = [] if claim.checkpoint else _seen_at_once(claim.context, viewer)
-    said = {"content": briefing.first_message(claim, today, turns, [media.caption(one) for one in shown])}
-    journal.append(EventKind.MESSAGE, {**said, **({"shown": shown} if shown else {})})
+    said: dict[str, Any] = {
+        "content": briefing.first_message(claim, today, turns, [media.caption(one) for one in shown])
+    }
+    if shown:
+        said["shown"] = shown
+    if claim.checkpoint:
+        # Whole: the message has a part of it, and the next session is to have all.
+        said["people"] = checkpoint.parted(claim.checkpoint)[0]
+    journal.append(EventKind.MESSAGE, said)
 
 
 def _seen_at_once(context: Sequence[File], viewer: viewing.Viewer) -> list[media.Block]:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.session import subtasks
+from agent.session import checkpoint, subtasks
 from agent.session.request import Block, cut
 from agent.settings import Settings
 from wire.types import Claim, File
@@ -55,8 +55,10 @@ A task that you create sees its own title and description and the files that you
 Where something is not said and a choice is easily undone, choose, and say so in the result. Ask where a wrong choice \
 would cost money, reach people outside, or lose what can't be restored.\
 """
-_HEADS, _HEAD_LINES, _HEAD, _CHECKPOINT = 4096, 4, 600, 8192
-"""Bytes of all files' heads; lines and bytes of one; bytes of the checkpoint: more is for the tools to look at."""
+_HEADS, _HEAD_LINES, _HEAD, _CHECKPOINT, _PEOPLE = 4096, 4, 600, 8192, 4096
+"""Bytes of all files' heads; lines and bytes of one; bytes of the checkpoint, and of people's words in it: more is for
+the tools to look at.
+"""
 
 
 def present(packages: Sequence[str], known: Path = _PACKAGES) -> list[str]:
@@ -94,12 +96,23 @@ def first_message(claim: Claim, today: str, turns: int, shown: Sequence[str] = (
         report = cut(subtasks.report(claim.waited), _CHECKPOINT)
         parts.append(f"An earlier session waited for subtasks of this task. {report}")
     if claim.checkpoint:
-        parts.append(
-            "An earlier session worked on this task and left this checkpoint; its files are in /workspace.\n\n"
-            + cut(claim.checkpoint, _CHECKPOINT)
-        )
+        said, rest = checkpoint.parted(claim.checkpoint)
+        # Each by itself: cut as one, what comes behind people's words would stand among them.
+        shown_words = cut(said, _PEOPLE)
+        parts.append("An earlier session worked on this task and left this checkpoint; its files are in /workspace.")
+        if said:
+            parts.append(checkpoint.marked(shown_words))
+        if file := people(claim):
+            parts.append(f"All that people said is in /workspace/{file[0].name}.")
+        parts.append(cut(rest, _CHECKPOINT - len(shown_words.encode())))
     parts.append(_SESSION.format(today=today, turns=turns))
     return [{"type": "text", "text": "\n\n".join(part for part in parts if part)}]
+
+
+def people(claim: Claim) -> list[File]:
+    """Return the file with all that people said to earlier sessions, where the first message has a part of it."""
+    said = checkpoint.parted(claim.checkpoint or "")[0].encode()
+    return [File(name=f"people-{claim.session.id}.txt", content=said)] if len(said) > _PEOPLE else []
 
 
 def lay_out(context: Sequence[File], workspace: Path) -> None:

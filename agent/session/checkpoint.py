@@ -23,6 +23,9 @@ ASK: Block = {
 REFUSED = "(Put together from the journal: the API refused the conversation as it stood.)"
 """A checkpoint's mark: the next session's own conversation is not handed over again for this."""
 _PEOPLE, _PEOPLE_END = "What people said, in their words:", "(Here end the words of people.)"
+# At the beginning, behind why it was put together at most: further down it would be another's words about people's.
+_PARTED = re.compile(rf"((?:\([^\n]*\)\n)?){re.escape(_PEOPLE)}\n(.*?)\n{re.escape(_PEOPLE_END)}\n*(.*)", re.DOTALL)
+_LEFT_OUT = re.compile(rf"\n(?:{re.escape(_PEOPLE_END)}|\[\d+ bytes left out\]\n)")
 _CHANGES = ("create", "str_replace", "insert")
 _HEAD, _CALLS, _FILES = 400, 8, 20
 """Characters kept of a text, calls and files listed: the next session's first request stays under 10,000 tokens."""
@@ -51,6 +54,17 @@ def follows_refusal(events: Sequence[Event]) -> bool:
     return REFUSED in _first_words(events)
 
 
+def parted(text: str) -> tuple[str, str]:
+    """Return what people said, by a checkpoint, and the rest of it."""
+    found = _PARTED.fullmatch(text)
+    return (found[2], found[1] + found[3]) if found else ("", text)
+
+
+def marked(said: str) -> str:
+    """Return words of people so that a model sees where they begin and end."""
+    return f"{_PEOPLE}\n{said}\n{_PEOPLE_END}"
+
+
 def _put_together(events: Sequence[Event], why: str) -> str:
     words = [block["text"] for message in _answers(events) for block in message["content"] if block["type"] == "text"]
     parts = [
@@ -66,8 +80,7 @@ def _put_together(events: Sequence[Event], why: str) -> str:
 
 def _people(events: Sequence[Event]) -> str:
     """Return what people answered and noted, to earlier sessions too: asking them again would be an insult."""
-    _, _, earlier = _first_words(events).partition(f"{_PEOPLE}\n")
-    said = [earlier.partition(f"\n{_PEOPLE_END}")[0]] if earlier else []
+    said = [earlier] if (earlier := _earlier(events)) else []
     asked = {call.id: str(call.input.get("question")) for message in _answers(events) for call in calls(message)}
     for event in events:
         if event.kind is EventKind.ANSWER:
@@ -75,7 +88,16 @@ def _people(events: Sequence[Event]) -> str:
             said.append(f"- Asked: {_head(question)}\n  Answered: {event.data['text']}")
         elif event.kind is EventKind.MESSAGE and event.data.get("note"):
             said.append("- " + "\n".join(block["text"] for block in event.data["content"]))
-    return "\n".join([_PEOPLE, *said, _PEOPLE_END]) if said else ""
+    return marked("\n".join(said)) if said else ""
+
+
+def _earlier(events: Sequence[Event]) -> str:
+    """Return what people said to earlier sessions: whole, as it is on record beside the first message."""
+    first = next((event.data for event in events if event.kind is EventKind.MESSAGE), {})
+    if "people" in first:
+        return str(first["people"])
+    # A session that an earlier release began: what its model read, without what was cut out and came behind that.
+    return _LEFT_OUT.split(_first_words(events).partition(f"{_PEOPLE}\n")[2])[0]
 
 
 def _facts(events: Sequence[Event]) -> str:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from agent.daemon.spawn import Process, Release
 from agent.record.journal import Journal, read
+from agent.session import checkpoint
 from agent.session.__main__ import _session, _to_the_end
 from agent.session.drain import Drain
 from agent.settings import SessionSettings, Settings
@@ -44,7 +45,7 @@ class Folder:
 
     def claim(
         self, title="Count the beds", answers=(), notes=(), context=(), usd_micros=5_000_000, *,
-        waited=None, can_wait=False, **settings,
+        waited=None, can_wait=False, checkpoint=None, **settings,
     ):  # fmt: skip
         """Write what the daemon writes at a claim."""
         times = {"created_at": "2026-11-21T00:00:00Z", "updated_at": "2026-11-21T00:00:00Z"}
@@ -58,6 +59,7 @@ class Folder:
             context=context,
             waited=waited,
             can_wait=can_wait,
+            checkpoint=checkpoint,
         )
         (self.path / "claim.json").write_text(json.dumps(encode(claim)))
         self.settings = replace(self.settings, **settings)
@@ -135,6 +137,18 @@ def test_the_turn_limit_exits_1_with_a_checkpoint(folder, claude):
     claude.plays = [[claude.use("bash", 1, command="true")], [claude.text(CHECKPOINT)]]
     assert folder.run() == Exit.TURN_LIMIT
     assert folder.last.data["checkpoint"].startswith(CHECKPOINT)
+
+
+def test_what_people_said_to_earlier_sessions_is_handed_on_whole_though_the_model_reads_a_part(folder, claude):
+    said = "\n".join(f"- Asked: line {n}?\n  Answered: {'yes ' * 20}" for n in range(100))
+    folder.claim(turns=2, checkpoint=f"{checkpoint.marked(said)}\n\n{CHECKPOINT}")
+    claude.plays = [[claude.use("bash", 1, command="cat people-*.txt | wc -c")], [claude.text(CHECKPOINT)]]
+    assert folder.run() == Exit.TURN_LIMIT
+    read = claude.requests[0]["messages"][0]["content"][0]["text"]
+    assert len(read.encode()) < 10_000
+    assert read.index("bytes left out]") < read.index("(Here end the words of people.)") < read.index(CHECKPOINT)
+    assert str(len(said)) in json.dumps(claude.requests[1]["messages"][-1])
+    assert checkpoint.parted(folder.last.data["checkpoint"])[0] == said
 
 
 def test_a_question_exits_2_and_the_answer_goes_on_in_the_same_session(folder, claude):

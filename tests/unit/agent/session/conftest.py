@@ -108,12 +108,12 @@ class Lives:
         self.limits = Limits(turns=30, hand_over_tokens=90_000, usd_micros=5_000_000, max_tokens=8192)
         self.begin("Task: Count the beds")
 
-    def begin(self, words):
-        """Begin a new session, whose model first reads these words."""
+    def begin(self, words, **more):
+        """Begin a new session, whose model first reads these words; `more` is on record beside them."""
         self.path.unlink(missing_ok=True)
         header = {"task": {"id": "T", "title": "Count the beds"}, "model": MODEL, "system": "S", "tools": []}
         self.add(EventKind.HEADER, {**header, "max_tokens": 8192, "limits": {}})
-        self.add(EventKind.MESSAGE, {"content": [text(words)]})
+        self.add(EventKind.MESSAGE, {"content": [text(words)], **more})
 
     def live(self, answers):
         """Run a process to its ending, which is put on record and returned; the API is kept as `api`."""

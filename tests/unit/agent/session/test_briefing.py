@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.session.briefing import first_message, lay_out, present, system
+from agent.session.briefing import first_message, lay_out, people, present, system
+from agent.session.checkpoint import marked
 from agent.settings import Credential, Egress, Settings
 from wire.types import Budget, Claim, File, Grant, Lease, State, Task
 
@@ -65,6 +66,19 @@ def test_a_checkpoint_is_reported_as_such_and_only_when_there_is_one():
         "left this checkpoint; its files are in /workspace.\n\nDone: half."
     )
     assert "checkpoint" not in told().lower()
+
+
+def test_words_of_people_are_cut_by_themselves_and_lie_whole_in_the_workspace():
+    given = {"checkpoint": f"{marked('w' * 6000)}\n\n{'Done: half. ' * 900}"}
+    said = before_the_session(**given)
+    assert (
+        said.index("[1904 bytes left out]") < said.index("(Here end the words of people.)") < said.index("Done: half")
+    )
+    assert "All that people said is in /workspace/people-01JD3Q0000000000000000000A.txt." in said
+    assert len(said.encode()) < 9_000
+    ((name, content),) = [(file.name, file.content) for file in people(claim(**given))]
+    assert (name, content) == ("people-01JD3Q0000000000000000000A.txt", b"w" * 6000)
+    assert (people(claim()), people(claim(checkpoint=marked("w" * 4096)))) == ([], [])
 
 
 def test_the_largest_first_request_stays_under_ten_thousand_tokens():

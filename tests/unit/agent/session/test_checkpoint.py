@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import pytest
+
 from agent.record.limits import spent
-from agent.session import checkpoint
+from agent.session import checkpoint, request
 from agent.session.endings import Drained
 from wire.types import EventKind
 
@@ -81,3 +83,33 @@ def test_what_people_said_is_handed_on_word_for_word_from_session_to_session(liv
     again = handed(lives, WHOLE)
     assert "Answered: Keep them.\n  All  of them." in again
     assert again.count("And hurry.") == 1
+
+
+LONG = "\n".join(f"line {n} of a mail" for n in range(700))
+"""More than the first message has of it."""
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_no_output_of_a_tool_is_ever_handed_on_as_words_of_people(lives, recorded):
+    """Also not by a session that an earlier release began, which has them only as they were cut."""
+    many = [lives.use("bash", f"b{n}", command="cat x; " * 99) for n in range(9)]
+    lives.live([lives.said(*many), lives.said(lives.text("w" * 1600), lives.use("ask_person", "q", question="What?"))])
+    lives.add(EventKind.ANSWER, {"tool_use_id": "toolu_q", "text": LONG})
+    lives.live([Drained("enough")])
+    first = checkpoint.from_journal(lives.events())
+    read = request.cut(first, 8192)
+    assert ("- bash" in read, "Here end the words" in read) == (True, False)
+    people = {"people": checkpoint.parted(first)[0]} if recorded else {}
+    lives.begin(f"Task: T\n\n{read}", **people)
+    second = handed(lives, WHOLE)
+    assert (LONG in second) is recorded
+    assert second.startswith("What people said, in their words:\n- Asked: ")
+    assert "- bash" not in second
+
+
+def test_words_about_what_people_said_are_not_theirs():
+    said = checkpoint.marked("- yes")
+    assert checkpoint.parted(f"{said}\n\n{WHOLE}") == ("- yes", WHOLE)
+    assert checkpoint.parted(f"(Why.)\n{said}\n{WHOLE}") == ("- yes", f"(Why.)\n{WHOLE}")
+    for other in (f"{WHOLE}\n\n{said}", f"(Why.)\nLast words: x\n{said}", WHOLE):
+        assert checkpoint.parted(other) == ("", other)
