@@ -112,7 +112,9 @@ class Retries:
         if (error.retry_after or 0) > self.LONGEST_S:
             raise self._later(f"the API asks to come back later: {error.status} {error.reason}", error.retry_after or 0)
         self._rejected += 1
-        return error.retry_after or self._backoff(error, self._rejected, self.REJECTED)
+        # First: a pause that is asked for again and again ends as others do.
+        pause = self._backoff(error, self._rejected, self.REJECTED)
+        return error.retry_after or pause
 
     def _backoff(self, error: Exception, tries: int, most: int) -> float:
         if tries >= most:

@@ -51,6 +51,13 @@ def test_a_short_retry_after_is_obeyed_and_a_long_one_suspends(retries):
     assert raised.value.handed["not_before"] == "1970-01-02T00:00:00Z"
 
 
+def test_pauses_that_are_asked_for_end_as_others_do(retries):
+    assert [retries.after(Rejected(429, "slow down", retry_after=2)) for _ in range(5)] == [2] * 5
+    with pytest.raises(Unavailable, match="failed 6 times in a row, the last time so: slow down") as raised:
+        retries.after(Rejected(429, "slow down", retry_after=2))
+    assert raised.value.handed["host_wide"]
+
+
 @pytest.mark.parametrize("header", ["inf", "999999999999", "1e400", "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_no_retry_after_is_longer_than_a_day(retries, header):
     with pytest.raises(Unavailable) as raised:
