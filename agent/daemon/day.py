@@ -92,10 +92,16 @@ class Day:
             durable.write(self._path, replace(used, sessions=sessions, usd_micros={**used.usd_micros, **more}))
 
     def spend(self, session: str, fence: int, usd_micros: int) -> None:
-        """Count what a session spent under one fence."""
-        used = self.used
-        spent = {**used.usd_micros, f"{session}/{fence}": usd_micros}
-        durable.write(self._path, replace(used, usd_micros=spent))
+        """Count what a session spent under one fence, on the day on which it is counted first."""
+        used, key = self.used, f"{session}/{fence}"
+        others = tuple(_counted(day, key, usd_micros) if key in day.usd_micros else day for day in used.others)
+        if others == used.others:
+            used = _counted(used, key, usd_micros)
+        durable.write(self._path, replace(used, others=others))
+
+
+def _counted(day: Used, key: str, usd_micros: int) -> Used:
+    return replace(day, usd_micros={**day.usd_micros, key: usd_micros})
 
 
 def _sum_of(session: str, used: Used) -> int:

@@ -52,6 +52,20 @@ def test_a_session_counts_once_on_the_day_on_which_it_first_began(tmp_path):
     assert (day.used.sessions, day.knows("A"), day.knows("B")) == ((), True, False)
 
 
+def test_what_is_counted_again_after_midnight_stays_of_its_day(tmp_path):
+    """As the end of a session that can't be delivered: it is counted at each try."""
+    now = [NOON]
+    day = Day(tmp_path / "state.json", lambda: now[0])
+    day.spend("A", 1, 300)
+    now[0] = NOON + 86_400
+    day.spend("A", 1, 350)
+    assert day.used.spent == 0
+    day.spend("A", 2, 50)
+    assert day.used.spent == 50
+    now[0] = NOON
+    assert day.used.spent == 350
+
+
 def test_a_month_of_days_is_kept(tmp_path):
     for number in range(40):
         Day(tmp_path / "state.json", lambda number=number: NOON + number * 86_400).begin(f"S{number}")
