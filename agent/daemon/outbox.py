@@ -252,20 +252,23 @@ class Outboxes:
                 yield outbox
             elif outbox.progress.over:  # a daemon that was killed in between had no time to
                 self.clear(outbox.progress.task)
+            elif not outbox.progress.task and not any(outbox.folder.iterdir()):  # or was killed at the last of that
+                outbox.folder.rmdir()
             else:
                 self._settled.add(name)
 
     def clear(self, task: str) -> None:
         """Remove what is left of a task that is over: workspace and sessions, all of which the queue has."""
-        for folder in [path for path in self._sessions.iterdir() if "." not in path.name]:
-            outbox = Outbox(folder, self._link, self._workspaces)
-            if outbox.progress.settled and outbox.progress.task == task:
-                # Last what says that it is over: after a kill the rest goes at the next start.
-                for path in sorted(folder.iterdir(), key=lambda path: path.name == "progress.json"):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-                folder.rmdir()
-                self._settled.discard(folder.name)
         self._workspaces.remove(task)
+        folders = [path for path in self._sessions.iterdir() if "." not in path.name]
+        outboxes = [Outbox(folder, self._link, self._workspaces) for folder in folders]
+        settled = [each for each in outboxes if each.progress.settled and each.progress.task == task]
+        # Last what says that it is over: after a kill the rest goes at the next start.
+        for outbox in sorted(settled, key=lambda each: each.progress.over):
+            for path in sorted(outbox.folder.iterdir(), key=lambda path: path.name == "progress.json"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            outbox.folder.rmdir()
+            self._settled.discard(outbox.id)
 
 
 def _sendable(events: Sequence[Event], *, ended: bool) -> list[Event]:

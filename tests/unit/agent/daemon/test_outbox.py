@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.daemon import travel
 from agent.daemon.link import DashboardAway
 from agent.daemon.outbox import Outbox, Outboxes
 from agent.daemon.travel import Workspaces
@@ -240,6 +241,39 @@ def test_progress_outlives_the_daemon(outbox, queue):
     again = Outbox(outbox.folder, outbox._link, WORK)
     assert again.progress == outbox.progress
     assert again.progress.acknowledged == 2
+
+
+@pytest.mark.parametrize("killed_at", range(1, 9))
+def test_what_is_left_of_a_task_that_is_over_goes_also_after_a_kill(host, queue, monkeypatch, killed_at):
+    """Two sessions of a task, of which the later one finished it; a step is the removal of one thing."""
+    outboxes, workspace = host.daemon().outboxes, host.state / "workspaces" / "T1"
+    for name in ("S1", "S2"):
+        outbox = outboxes.for_session(name)
+        outbox.open("T1", 1)
+        write(outbox, HEADER, *([END] if name == "S2" else []))
+        outbox.settle()
+    workspace.mkdir(parents=True)
+    (workspace / "big").touch()
+    (workspace.parent / ".T1.known").touch()
+    steps = []
+
+    def killed(do):
+        def step(*given, **how):
+            steps.append(do)
+            if len(steps) == killed_at:
+                raise KeyboardInterrupt
+            return do(*given, **how)
+
+        return step
+
+    with monkeypatch.context() as patched:
+        patched.setattr(travel, "remove_tree", killed(travel.remove_tree))
+        for name in ("unlink", "rmdir"):
+            patched.setattr(Path, name, killed(getattr(Path, name)))
+        with pytest.raises(KeyboardInterrupt):
+            outboxes.clear("T1")
+    list(host.daemon().outboxes.unsettled())
+    assert [*workspace.parent.iterdir(), *(host.state / "sessions").iterdir()] == []
 
 
 RESTORE = """
