@@ -25,11 +25,13 @@ class Breaker:
         self._looked = False
         self.trouble: str | None = None
         """What is wrong, while it is; None as soon as a claim may try."""
+        self._met: str | None = None
+        """What a session met, until one gets on: a look at the host does not see it."""
 
     @property
-    def lasts(self) -> bool:
-        """Whether what is wrong has been met more than once in a row."""
-        return self.trouble is not None and self._faults >= LASTING
+    def lasting(self) -> str | None:
+        """What has been met more than once in a row, and is not known to be over."""
+        return (self.trouble or self._met) if self._faults >= LASTING else None
 
     def may_claim(self) -> bool:
         """Whether a claim may be made; looks at the host when that is due."""
@@ -43,12 +45,14 @@ class Breaker:
                 self.trouble = None
         return self.trouble is None
 
-    def open(self, trouble: str) -> None:
+    def open(self, trouble: str, *, by_session: bool = False) -> None:
         """Stop claims for a while: a fault was met that would meet every task."""
         self._faults += 1
         self.trouble = trouble
+        if by_session:
+            self._met = trouble
         self._again_at = self._clock() + min(FIRST_S * 2 ** (self._faults - 1), LONGEST_S)
 
     def close(self) -> None:
         """Begin anew: a session got on."""
-        self._faults, self.trouble = 0, None
+        self._faults, self.trouble, self._met = 0, None, None

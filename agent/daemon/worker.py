@@ -170,9 +170,8 @@ class Daemon:
             self.claim_key.used()
             claim = self._claim_once(request)
         # Only now: that it claims again is true once a claim was answered.
-        if self._has_trouble:
-            with contextlib.suppress(DashboardAway):
-                self._say_present()
+        if not self.breaker.lasting:
+            self._say_over()
         if claim is None:
             self.claim_key.unused()
         elif claim.day:
@@ -193,12 +192,20 @@ class Daemon:
         """Let the dashboard know that the worker lives, and what keeps it from its work once that lasts; a dashboard of
         an earlier release takes no trouble, or has no route for it.
         """
-        trouble = self.breaker.trouble if self.breaker.lasts else None
+        trouble = self.breaker.lasting
         for said in dict.fromkeys((Presence(host=self.host, trouble=trouble), Presence(host=self.host))):
             with contextlib.suppress(RequestRefused):
                 self._present(said)
                 break
         self._has_trouble = trouble is not None
+
+    def _say_over(self) -> None:
+        """Let the dashboard know that nothing keeps the worker from its work any more, if it was told that something
+        does.
+        """
+        if self._has_trouble:
+            with contextlib.suppress(DashboardAway):
+                self._say_present()
 
     def _present(self, presence: Presence) -> None:
         self.link(lambda client: client.present(presence))
@@ -277,6 +284,7 @@ class Daemon:
         except RequestRefused as error:
             child.kill()
             if error.problem.status == STALE:
+                self._count(outbox)
                 self._set_aside(outbox, error)
                 return False
             outbox.note(stopped=f"the dashboard refused its records: {error}")
@@ -331,9 +339,7 @@ class Daemon:
 
     def _settle(self, outbox: Outbox) -> bool:
         """Report an outcome; return whether that is done with."""
-        fence = outbox.progress.fence
-        # The money is gone whatever the dashboard says to the outcome.
-        self.day.spend(outbox.id, fence, outbox.spent() - outbox.progress.usd_micros_before)
+        self._count(outbox)
         try:
             end = outbox.settle()
         except DashboardAway:
@@ -345,13 +351,19 @@ class Daemon:
             self._set_aside(outbox, error)
             return True
         if end.host_wide:
-            self.breaker.open(end.reason)
+            self.breaker.open(end.reason, by_session=True)
         elif outbox.got_on():
             self.breaker.close()
+            self._say_over()
         if outbox.progress.over:
             self.outboxes.clear(outbox.progress.task)
         log.log(LOUD.get(end.exit, logging.INFO), "session %s: %s", outbox.id, _summary(end))
         return True
+
+    def _count(self, outbox: Outbox) -> None:
+        """Count what a session spent: the money is gone whatever the dashboard says to the outcome."""
+        progress = outbox.progress
+        self.day.spend(outbox.id, progress.fence, outbox.spent() - progress.usd_micros_before)
 
     def _set_aside(self, outbox: Outbox, error: RequestRefused) -> None:
         log.warning("session %s is not ours any more (%s): kept as %s", outbox.id, error, outbox.set_aside())

@@ -53,8 +53,8 @@ def test_pauses_grow_over_faults_until_a_session_gets_on(host):
 def test_a_fault_lasts_from_the_second_one_in_a_row_on(host):
     host.breaker.may_claim()
     host.breaker.open("overloaded")
-    assert not host.breaker.lasts
+    assert not host.breaker.lasting
     host.now += FIRST_S
     host.breaker.may_claim()
     host.breaker.open("overloaded")
-    assert host.breaker.lasts
+    assert host.breaker.lasting

@@ -106,8 +106,9 @@ def test_a_cancelled_task_ends_its_session_at_the_next_heartbeat(host, queue, wo
 
 def test_a_stale_fence_ends_the_session_and_reports_nothing_of_it(host, queue, work):
     queue.errors["heartbeat"] = host.refused(409)
-    daemon, worked = work(host.claim(), (HEADER,), NEVER)
+    daemon, worked = work(host.claim(), (HEADER, SETTLE), NEVER)
     assert (worked, host.sessions[0].killed, queue.ends) == (False, 1, {})
+    assert daemon.day.used.spent == 700
     assert [path.name for path in (host.state / "sessions").iterdir()] == ["S1.lost-1"]
     assert not daemon.step()
 
@@ -256,6 +257,21 @@ def test_a_fault_that_would_meet_every_task_stops_claims_and_is_said_once_it_las
     assert daemon.breaker.may_claim()
 
 
+def test_what_sessions_meet_is_over_when_one_gets_on_and_not_while_one_tries(host, queue, work):
+    daemon, _ = work(host.claim(), (HEADER, AWAY))
+    for tries in range(1, 4):
+        host.clock.now += FIRST_S * 2**tries
+        queue.claims, host.plays = [host.claim(tries + 1)], [((HEADER, AWAY), 0)]
+        assert daemon.step()
+        daemon.step()
+    assert [trouble for trouble in queue.troubles if trouble]
+    assert None not in queue.troubles[queue.troubles.index("no credit") :]
+    host.clock.now += FIRST_S * 16
+    queue.claims, host.plays = [host.claim(9)], [(DONE, 0)]
+    assert daemon.step()
+    assert queue.troubles[-1] is None
+
+
 BROKE_OFF = (EventKind.SUSPEND, {"exit": 75, "reason": "answers broke off", "turns": 4, "usd_micros": 0})
 
 
@@ -269,7 +285,7 @@ def test_turns_of_an_earlier_claim_do_not_say_that_a_session_got_on(host, queue,
     queue.claims, host.plays = [host.claim(fence=2, new=False)], [((last,), 0)]
     assert daemon.step()
     daemon.breaker.open("overloaded")
-    assert daemon.breaker.lasts  # the second one in a row
+    assert daemon.breaker.lasting  # the second one in a row
 
 
 def test_a_host_that_is_unfit_claims_nothing(host, queue, caplog):
@@ -322,7 +338,7 @@ def test_a_dashboard_of_an_earlier_release_hears_at_least_that_the_worker_lives(
     daemon.step()
     host.clock.now += FIRST_S
     daemon.step()
-    assert daemon.breaker.lasts
+    assert daemon.breaker.lasting
     assert len(said) == 2
 
 
