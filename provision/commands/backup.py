@@ -10,6 +10,7 @@ from invoke.context import Context
 
 from backup import settings
 from provision.commands import sealed
+from provision.commands.new_file import new_file
 from provision.commands.options import ONE_HOST, task
 from provision.errors import CommandError
 from provision.progress import Progress
@@ -41,7 +42,8 @@ def backup(
     """
     progress, target, path = Progress(), load_target(stack), Path(file)
     keys = _recipients(recipient, target.source.file)
-    with sealed.new_file(path) as out, target.connected(host, progress) as box:
+    cure = "name a new file in a folder of yours: a backup is never written over"
+    with new_file(path, cure) as out, target.connected(host, progress) as box:
         words = [word for key in keys for word in ("--recipient", key)]
         size = 0
 

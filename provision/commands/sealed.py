@@ -1,4 +1,4 @@
-"""Backup files on the operator's machine: who can open them, how one is opened, and how one comes to be.
+"""Backup files on the operator's machine: who can open them, and how one is opened.
 
 Only here is the secret key; a host has the public one.
 """
@@ -63,32 +63,6 @@ def read_key(path: Path, ask: Callable[[str], str] = getpass.getpass) -> Any:
         return pyrage.x25519.Identity.from_str(secret)
     except pyrage.IdentityError:
         raise CommandError(f"{path} holds no key", "give the file that `fab backup-key` wrote") from None
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that has its name only at the block's end, and on disk; what fails or is ended leaves none.
-
-    Raises `CommandError` where the name is taken.
-    """
-    if path.exists():
-        raise CommandError(f"{path} is there already", "name a new file: a backup is never written over")
-    half = path.with_name(f".{path.name}.half")
-    try:
-        try:
-            out = half.open("wb")
-        except OSError as error:
-            raise CommandError(f"{half}: {error.strerror}", "name a file in a folder of yours") from error
-        half.chmod(0o600)
-        with out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        # A link, not a rename: another file of that name, made meanwhile, is not replaced.
-        path.hardlink_to(half)
-    finally:
-        half.unlink(missing_ok=True)
-    sync_folder(path.absolute().parent)
 
 
 def decrypt(path: Path, key: Any, out: Any, count: Count) -> None:

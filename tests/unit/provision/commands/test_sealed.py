@@ -1,4 +1,4 @@
-"""Backup files on the operator's machine: keys, half-written files, and every way in which one is not to be
+"""Backup files on the operator's machine: keys, and every way in which one is not to be
 believed.
 """
 
@@ -109,28 +109,6 @@ def test_a_file_whose_maker_failed_is_not_whole_though_it_is_well_encrypted(file
 def test_one_of_a_newer_release_is_refused(file, key):
     with pytest.raises(CommandError, match=r"newer release: it has format 2"):
         verify(file(archive(about_format=2)), key)
-
-
-def test_a_file_has_its_name_only_when_all_of_it_is_there(tmp_path):
-    def make():
-        with sealed.new_file(tmp_path / "a.age") as out:
-            out.write(b"half")
-            assert not (tmp_path / "a.age").exists()
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        make()
-    assert list(tmp_path.iterdir()) == []
-    with sealed.new_file(tmp_path / "a.age") as out:
-        out.write(b"whole")
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"]
-
-
-def test_a_file_that_is_there_is_never_replaced(tmp_path):
-    (tmp_path / "a.age").write_bytes(b"yesterday's")
-    with pytest.raises(CommandError, match="there already"), sealed.new_file(tmp_path / "a.age"):
-        pass
-    assert (tmp_path / "a.age").read_bytes() == b"yesterday's"
 
 
 def test_a_connection_that_breaks_while_it_is_sent_is_no_damage(file, key):
