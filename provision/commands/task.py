@@ -11,6 +11,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from msgspec.structs import asdict
 
+from provision.commands.new_file import new_file
 from provision.commands.options import ANY_HOST, JSON, TIME, micros, moment, task, whole
 from provision.commands.queue import OPTIONS, shared_queue
 from provision.commands.tail import tail
@@ -294,15 +295,14 @@ def keep(parent: Path, task_id: str, content: dict[str, bytes]) -> list[Path]:
     if folder.is_symlink():
         raise CommandError(f"{folder} leads elsewhere: nothing was written", "give another place with --to")
     new = {folder / name: data for name, data in content.items() if not _is_kept(folder / name, data)}
+    at, cure = folder, "give another place with --to"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path, data in new.items():
-            with path.open("xb") as file:
+        for at, data in new.items():
+            with new_file(at, cure, 0o666) as file:  # less what the user's umask takes
                 file.write(data)
     except OSError as error:
-        raise CommandError(
-            f"{error.filename} can't be written: {error.strerror}", "give another place with --to"
-        ) from error
+        raise CommandError(f"{at} can't be written: {error.strerror}", cure) from error
     return [folder / name for name in content]
 
 

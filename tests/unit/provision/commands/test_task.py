@@ -1,4 +1,8 @@
 import contextlib
+import os
+import stat
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -9,6 +13,7 @@ from dashboard.stores.memory import MemoryStore
 from local.serve import running
 from provision.commands import options, task, task_lines
 from provision.errors import CommandError
+from provision.target import ROOT
 from tests.tokens import accepting
 from wire import types
 from wire.client import Client
@@ -157,6 +162,34 @@ def test_no_link_is_followed(tmp_path, target):
     with pytest.raises(CommandError, match="is another"):
         task.keep(tmp_path, ID, {"a": b"1"})
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+KEEP = f"""
+import sys
+from pathlib import Path
+from provision.commands.task import keep
+keep(Path(sys.argv[1]), {ID!r}, {{"a": b"1", "report.csv": b"x" * 3_000_000}})
+"""
+
+
+@pytest.mark.process
+def test_a_file_that_the_disk_does_not_hold_is_named_and_no_part_of_it_is_in_the_way_of_another_try(tmp_path):
+    # A file of that process grows to a megabyte at most: what is written then ends early, as on a full disk.
+    words = ["sh", "-c", 'ulimit -f 1000; exec "$@"', "sh", sys.executable, "-c", KEEP, str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    report = tmp_path / ID / "report.csv"
+    assert f"{report} can't be written: File too large" in done.stderr
+    assert [path.name for path in report.parent.iterdir()] == ["a"]
+    assert report in task.keep(tmp_path, ID, {"a": b"1", "report.csv": b"x" * 3_000_000})
+
+
+def test_result_files_have_the_rights_that_the_user_gives_new_ones(tmp_path):
+    before = os.umask(0o022)
+    try:
+        (path,) = task.keep(tmp_path, ID, {"a": b"1"})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 def test_what_a_model_wrote_can_not_act_on_the_terminal_nor_forge_a_line(capsys):
