@@ -1,6 +1,8 @@
 """`fab dashboard`: a host's page on this machine, and the link that signs in to it."""
 
+import os
 import re
+import sys
 from pathlib import Path
 
 from invoke.context import Context
@@ -13,6 +15,9 @@ from provision.reach import tunnel
 from provision.reach.keyfiles import materialised
 from provision.target import load_target
 from wire.client import Client
+
+SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+"""What the address of a Unix socket has room for."""
 
 
 @task(
@@ -32,7 +37,7 @@ def dashboard(
 ) -> None:
     """Open a tunnel to a host's page until Ctrl-C, and print a link that signs you in: once, within 5 minutes."""
     number = whole("--port", port, FORWARDED)
-    require_place("--socket", socket)
+    require_socket_place("--socket", socket)
     require_free_port("--port", number)
     progress = Progress(aside=True)
     target = load_target(stack)
@@ -52,6 +57,19 @@ def dashboard(
             progress.note("closed")
             return
     raise CommandError("the connection to the host ended", "`fab dashboard` opens it anew")
+
+
+def require_socket_place(option: str, path: str | None) -> None:
+    """Raise `CommandError` where no socket can be made at a path, or would take the place of something else."""
+    require_place(option, path)
+    if not path:
+        return
+    place = Path(path).absolute()
+    if os.path.lexists(place) and not tunnel.is_socket(place):
+        raise CommandError(f"{option} {path}: there is something, and it is no socket", f"give {option} a free path")
+    if len(os.fsencode(place)) > SOCKET_PATH_BYTES:
+        said = f"a socket's path has at most {SOCKET_PATH_BYTES} bytes, and {place} has {len(os.fsencode(place))}"
+        raise CommandError(f"{option} {path}: {said}", f"give {option} a shorter one")
 
 
 def address(stack: str, port: int, path: str) -> str:

@@ -1,5 +1,6 @@
 """The sockets of a host's queue and page, brought to this machine by OpenSSH."""
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -52,9 +53,10 @@ def opened(
     path = at or keys.folder / "queue.sock"
     command = keys.ssh(
         *("-N", "-o", "ExitOnForwardFailure=yes", "-o", f"ConnectTimeout={timeout_s:g}"),
-        # What a tunnel that was killed left behind is no obstacle; ssh takes away sockets only.
-        *("-o", "StreamLocalBindUnlink=yes", *forwards(queue, path, page_port), "{host}"),
+        *(*forwards(queue, path, page_port), "{host}"),
     )
+    # Not by ssh's StreamLocalBindUnlink: that takes away files as well.
+    _remove_socket(at)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
             if not _opens(process, path, time.monotonic() + timeout_s):
@@ -62,8 +64,20 @@ def opened(
             yield Tunnel(f"unix:{path}", process)
         finally:
             process.terminate()
-            if at:
-                at.unlink(missing_ok=True)
+            _remove_socket(at)
+
+
+def is_socket(path: Path) -> bool:
+    """Whether a path is a socket itself, and no link to one."""
+    return path.is_socket() and not path.is_symlink()
+
+
+def _remove_socket(path: Path | None) -> None:
+    """Remove what a tunnel leaves behind, which would be in the next one's way; what is no socket is someone's file."""
+    if path and is_socket(path):
+        # Another user's stays: ssh says that it is in use.
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _opens(process: subprocess.Popen[str], path: Path, deadline: float) -> bool:

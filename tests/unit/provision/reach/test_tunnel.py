@@ -1,12 +1,15 @@
 """A tunnel that does not open: what is said is what was seen. And one that is open, and told to end."""
 
+import os
 import socket
 import subprocess
+import sys
 
 import pytest
 
-from provision.reach.keyfiles import ended_by_signals
-from provision.reach.tunnel import Tunnel, unopened
+from provision.errors import CommandError
+from provision.reach.keyfiles import KeyFiles, ended_by_signals
+from provision.reach.tunnel import Tunnel, opened, unopened
 
 
 def test_a_host_that_answers_is_slow_and_no_firewall_is_blamed():
@@ -44,3 +47,47 @@ def test_a_signal_that_does_not_interrupt_the_wait_ends_it_all_the_same(uninterr
             assert process.poll() is None, "it was heard when the wait was over"
         finally:
             process.kill()
+
+
+LISTENS = """
+at = sys.argv[sys.argv.index("-L") + 1].partition(":")[0]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(at)
+listener.listen()
+"""
+
+
+@pytest.fixture
+def tunnel(tmp_path, monkeypatch):
+    """`tunnel(body, **options)`: a tunnel by an `ssh` that is a program of Python's, with this body."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+    def open_one(body, **options):
+        program = tmp_path / "bin" / "ssh"
+        program.write_text(f"#!{sys.executable} -IS\nimport socket, sys, time\n{body}")
+        program.chmod(0o700)
+        return opened(KeyFiles(tmp_path, "box", "127.0.0.1", 1), "/run/queue.sock", timeout_s=60, **options)
+
+    return open_one
+
+
+@pytest.mark.process
+def test_a_tunnel_that_does_not_open_says_what_ssh_said_and_leaves_a_file_that_is_there(tunnel, tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with (
+        pytest.raises(CommandError, match="the tunnel did not open: no route"),
+        tunnel("sys.exit('no route')", at=tmp_path / "notes"),
+    ):
+        pass
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+@pytest.mark.process
+def test_what_a_tunnel_that_was_killed_left_is_no_obstacle_and_nothing_is_left_behind(tunnel, tmp_path):
+    place = tmp_path / "queue.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(place))
+    with tunnel(LISTENS + "time.sleep(60)", at=place) as opened:
+        assert opened.url == f"unix:{place}"
+    assert not place.exists()
