@@ -3,11 +3,13 @@
 import contextlib
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from provision.errors import CommandError
 from provision.reach.connection import UNREACHED
@@ -22,7 +24,7 @@ class Tunnel:
     """An open tunnel: `url` leads to the host's queue, for who can open the socket on this machine: its maker."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
 
     def wait(self) -> None:
         """Wait until the connection ends."""
@@ -57,9 +59,13 @@ def opened(
     )
     # Not by ssh's StreamLocalBindUnlink: that takes away files as well.
     _remove_socket(at)
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with (
+        # A file: ssh says a line for each refused connection, and would stand still before a pipe that none reads.
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=keys.folder) as said,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=said) as process,
+    ):
         try:
-            if not _opens(process, path, time.monotonic() + timeout_s):
+            if not _opens(process, said, path, time.monotonic() + timeout_s):
                 raise unopened(keys.address, keys.port, timeout_s)
             yield Tunnel(f"unix:{path}", process)
         finally:
@@ -80,12 +86,13 @@ def _remove_socket(path: Path | None) -> None:
             path.unlink()
 
 
-def _opens(process: subprocess.Popen[str], path: Path, deadline: float) -> bool:
+def _opens(process: subprocess.Popen[bytes], said: IO[str], path: Path, deadline: float) -> bool:
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            said = process.stderr.read().strip() if process.stderr else ""
+            said.seek(0)
             raise CommandError(
-                f"the tunnel did not open: {said}", "is the port free on this machine, and the host reachable?"
+                f"the tunnel did not open: {said.read().strip()}",
+                "is the port free on this machine, and the host reachable?",
             )
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(path)) == 0:

@@ -91,3 +91,19 @@ def test_what_a_tunnel_that_was_killed_left_is_no_obstacle_and_nothing_is_left_b
     with tunnel(LISTENS + "time.sleep(60)", at=place) as opened:
         assert opened.url == f"unix:{place}"
     assert not place.exists()
+
+
+ANSWERS = """
+for _refused in range(5000):
+    print("channel 3: open failed: connect failed: Connection refused", file=sys.stderr, flush=True)
+listener.accept()  # the look whether it is open
+listener.accept()[0].sendall(b"still here")
+"""
+
+
+@pytest.mark.process
+def test_a_tunnel_that_said_much_of_refused_connections_still_answers(tunnel):
+    with tunnel(LISTENS + ANSWERS) as opened, socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(60)
+        caller.connect(opened.url.removeprefix("unix:"))
+        assert caller.recv(100) == b"still here"
