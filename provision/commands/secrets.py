@@ -123,13 +123,16 @@ def with_prompted(given: Mapping[str, Secret], host: Host) -> dict[str, Secret]:
 
 
 def report_lines(answer: Mapping[str, Any], off: Container[str] = ()) -> Iterator[str]:
-    """Say what `send` came to, secret by secret: changed, kept, restarted, and what is still missing."""
+    """Say what `send` came to, secret by secret: changed, kept, restarted, not started, and what is still missing."""
     if answer["changed"]:
         yield f"changed: {', '.join(answer['changed'])}"
     if kept := [name for name in answer["held"] if name not in answer["changed"]]:
         yield f"as before: {', '.join(kept)}"
     if answer["restarted"]:
         yield f"restarted, because they read them: {', '.join(answer['restarted'])}"
+    # At once: the hosts that follow may not be reached, and then nothing else says it.
+    for why in answer["failed"].values():
+        yield from why.splitlines()
     for secret in missing(answer["held"], off):
         yield f"missing: {secret.name}, {secret.purpose} ({secret.variable}, or a file of that name with --from)"
 

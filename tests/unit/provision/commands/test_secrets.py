@@ -55,7 +55,7 @@ def test_the_operator_is_asked_with_name_and_purpose_and_may_leave_one_out():
 
 def test_what_was_done_is_reported_without_values():
     answer = {
-        "changed": ["bookings_token"], "restarted": ["jada-agent.service"],
+        "changed": ["bookings_token"], "restarted": ["jada-agent.service"], "failed": {},
         "held": ["bookings_token", "anthropic_api_key", "port_sheet_client.json"],
     }  # fmt: skip
     lines = list(secrets.report_lines(answer))
@@ -66,7 +66,7 @@ def test_what_was_done_is_reported_without_values():
 
 
 def test_googles_credential_is_not_asked_of_a_host_whose_sync_is_off():
-    answer = {"changed": [], "restarted": [], "held": ["anthropic_api_key"]}
+    answer = {"changed": [], "restarted": [], "failed": {}, "held": ["anthropic_api_key"]}
     assert any("port_sheet_token.json" in line for line in secrets.report_lines(answer))
     assert list(secrets.report_lines(answer, ["port-sheet-sync.service"])) == ["as before: anthropic_api_key"]
 
@@ -78,6 +78,16 @@ def test_a_misspelt_file_is_refused_with_the_name_that_is_meant(tmp_path):
         secrets.gather({}, tmp_path)
     (tmp_path / "bookings_tokn").rename(tmp_path / "bookings_token")
     assert set(secrets.gather({}, tmp_path)) == {"bookings_token"}
+
+
+def test_a_service_that_did_not_start_is_said_beside_what_was_done_before_another_host_is_asked():
+    why = "jada-agent.service did not start; its journal ends:\n    no such model"
+    answer = {
+        "changed": ["bookings_token"], "restarted": [], "failed": {"jada-agent.service": why},
+        "held": ["bookings_token"],
+    }  # fmt: skip
+    lines = list(secrets.report_lines(answer, ["port-sheet-sync.service"]))
+    assert lines[:3] == ["changed: bookings_token", *why.splitlines()]
 
 
 def test_a_service_that_did_not_start_with_its_secret_ends_the_command_with_its_last_words():
