@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+from rich.text import Text
 
 from wire.terminal import printable
 from wire.values import encode
@@ -20,7 +21,12 @@ SLOW_S = 2.0
 
 
 class Lines(Console):
-    """A console whose reader may go away: the command then ends as the shell's do, where Rich's own exits with 1."""
+    """A console whose reader may go away: the command then ends as the shell's do, where Rich's own exits with 1. It
+    prints what it is given: to Rich's own, `:100:` in a place of a file is an emoji.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(highlight=False, soft_wrap=True, emoji=False, **given)
 
     def on_broken_pipe(self) -> None:
         """Let the error go on to whom it concerns. Rich calls it while it handles that error."""
@@ -42,8 +48,8 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
         slow_s: float = SLOW_S,
     ) -> None:
-        self.console = console or Lines(highlight=False, soft_wrap=True)
-        self._steps = Lines(highlight=False, soft_wrap=True, stderr=True) if aside else self.console
+        self.console = console or Lines()
+        self._steps = Lines(stderr=True) if aside else self.console
         self._aside = aside
         self._status: Status | None = None
         self._name = name
@@ -98,7 +104,7 @@ class Progress:
                 nonlocal done, shown
                 done += more
                 if self._status is not None and self._clock() - shown > 0.2:
-                    self._status.update(_line(f"{text}: {done / 1e6:.1f} MB"))
+                    self._status.update(Text(printable(f"{text}: {done / 1e6:.1f} MB")))
                     shown = self._clock()
 
             yield count
@@ -107,7 +113,8 @@ class Progress:
     def _under_way(self, text: str) -> Iterator[None]:
         # One line can move at a time: of several things none does, and on a dumb terminal none can.
         if self._steps.is_terminal and not self._steps.is_dumb_terminal and not self._name:
-            with self._steps.status(self._line(text)) as self._status:
+            # A text: of a string it would make one by itself, with emojis.
+            with self._steps.status(Text(printable(text))) as self._status:
                 yield
             self._status = None
             return

@@ -60,6 +60,32 @@ def test_text_from_a_host_can_not_act_on_the_terminal():
     assert out.getvalue() == "title\\x1b]0;owned\\x07\\x0aforged\n  ✓ note\\x9b2J\n  ✓ unpack\\x0d\\u202e\n"
 
 
+CODE = "app/main.py:100:5: E501"
+"""Rich would make an emoji of what stands between two colons here."""
+
+
+def test_what_stands_between_two_colons_is_printed_as_it_is(capsys):
+    progress = Progress(clock=lambda: 0.0, slow_s=3600)
+    progress.say(CODE)
+    progress.note(CODE)
+    with progress.step(CODE):
+        pass
+    Progress(aside=True).note(CODE)
+    printed = capsys.readouterr()
+    assert printed.out == f"{CODE}\n{CODE}\n  ✓ {CODE}\n"
+    assert printed.err == f"{CODE}\n"
+
+
+def test_on_a_terminal_a_moving_line_has_it_as_it_is_too():
+    out = io.StringIO()
+    console = Lines(file=out, width=200, force_terminal=True, _environ={"TERM": "xterm"})
+    progress = Progress(console, clock=lambda: 1.0, slow_s=3600)
+    with progress.counted(CODE) as count:
+        count(3_000_000)
+    assert f"{CODE}: 3.0 MB" in out.getvalue()
+    assert out.getvalue().count("💯") == 0
+
+
 def test_a_failed_step_can_not_act_on_the_terminal_either():
     progress, out = _progress()
     with pytest.raises(ValueError, match="why"), progress.step("try\x1b[2K"):
