@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -12,6 +12,7 @@ from invoke.exceptions import Exit
 from provision.commands.options import ONE_HOST, task
 from provision.commands.queue import queue_client
 from provision.desired import HOME
+from provision.errors import CommandError
 from provision.progress import Progress
 from provision.reach import programs
 from provision.reach.keyfiles import KeyFiles, materialised
@@ -41,9 +42,7 @@ def reauth(_context: Context, *, no_browser: bool = False, stack: str | None = N
     if code:
         raise Exit(code=code)
     with queue_client(stack, host) as client:
-        still = open_alarms(list(client.tasks(State.NEEDS_YOU)))
-    if still:
-        raise Exit(f"the token is new, and yet an alarm is open: {still[0]}", code=1)
+        require_closed(client.tasks(State.NEEDS_YOU))
     progress.say("No alarm of the sync is open.")
 
 
@@ -58,9 +57,14 @@ def forwarding(port: int) -> list[str]:
     return ["-o", "ExitOnForwardFailure=yes", "-L", f"127.0.0.1:{port}:127.0.0.1:{port}"]
 
 
-def open_alarms(waiting: Sequence[Task]) -> list[str]:
-    """Return what the open alarms about the sync say."""
-    return [task.waiting.text for task in waiting if task.waiting and task.dedupe_key in ALARMS]
+def require_closed(waiting: Iterable[Task]) -> None:
+    """Raise `CommandError` for an open alarm about the sync."""
+    for each in waiting:
+        if each.waiting and each.dedupe_key in ALARMS:
+            raise CommandError(
+                f"the token is new, and yet an alarm is open: {each.waiting.text}",
+                "mend what it names: the next run that succeeds closes it",
+            )
 
 
 def _consent(keys: KeyFiles, progress: Progress, *, browser: bool) -> int:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from provision.commands.reauth import command, forwarding, open_alarms
+from provision.commands.reauth import command, forwarding, require_closed
+from provision.errors import CommandError
 from wire.types import Budget, Need, State, Task, Waiting
 
 AT = "2026-05-13T14:00:00Z"
@@ -15,11 +16,23 @@ def test_the_host_listens_on_the_port_that_is_forwarded_and_ends_with_us():
     assert forwarding(40001)[-1] == "127.0.0.1:40001:127.0.0.1:40001"
 
 
-@pytest.mark.parametrize(
-    ("key", "counts"), [("alarm:sync", True), ("alarm:token", True), ("alarm:backup", False), (None, False)]
-)
-def test_an_open_alarm_of_the_sync_keeps_the_good_word_back(key, counts):
-    waiting = Waiting(kind=Need.ALARM, text="out of step", since=AT)
+def alarm(key, text="out of step"):
+    waiting = Waiting(kind=Need.ALARM, text=text, since=AT)
     about = {"id": "T", "title": "t", "description": "", "state": State.NEEDS_YOU, "priority": 9, "version": 1}
-    task = Task(**about, budget=Budget(), created_at=AT, updated_at=AT, dedupe_key=key, waiting=waiting)
-    assert open_alarms([task]) == (["out of step"] if counts else [])
+    return Task(**about, budget=Budget(), created_at=AT, updated_at=AT, dedupe_key=key, waiting=waiting)
+
+
+@pytest.mark.parametrize("key", ["alarm:sync", "alarm:token"])
+def test_an_open_alarm_of_the_sync_keeps_the_good_word_back(key):
+    with pytest.raises(CommandError, match="the token is new, and yet an alarm is open: out of step"):
+        require_closed([alarm("alarm:backup"), alarm(key)])
+
+
+def test_other_alarms_do_not():
+    require_closed([alarm("alarm:backup"), alarm(None)])
+
+
+def test_what_the_booking_system_said_can_not_act_on_the_terminal():
+    with pytest.raises(CommandError) as refused:
+        require_closed([alarm("alarm:sync", "HTTP 500: \x1b]0;owned\x07")])
+    assert "HTTP 500: \\x1b]0;owned\\x07" in str(refused.value)
