@@ -36,9 +36,7 @@ def reauth(_context: Context, *, no_browser: bool = False, stack: str | None = N
     with materialised(target.access(host, progress)) as keys:
         code = _consent(keys, progress, browser=not no_browser)
         if not code:
-            # Otherwise it would look as if a hand had changed it.
-            accept = programs.call("found", {"rows": [["secret", TOKEN_SECRET]], "ours": []})
-            subprocess.run(keys.ssh("{host}", *ROOT_PYTHON), input=accept, capture_output=True, check=True)
+            record(keys)
     if code:
         raise Exit(code=code)
     with queue_client(stack, host) as client:
@@ -65,6 +63,20 @@ def require_closed(waiting: Iterable[Task]) -> None:
                 f"the token is new, and yet an alarm is open: {each.waiting.text}",
                 "mend what it names: the next run that succeeds closes it",
             )
+
+
+def record(keys: KeyFiles) -> None:
+    """Record the token on the host as it is now: otherwise it would look as if a hand had changed it. Raises
+    `CommandError`.
+    """
+    accept = programs.call("found", {"rows": [["secret", TOKEN_SECRET]], "ours": []})
+    done = subprocess.run(keys.ssh("{host}", *ROOT_PYTHON), input=accept, capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip() or f"ssh ended with {done.returncode}"
+        raise CommandError(
+            f"{keys.name}: the token is new, but was not recorded as ours: {said}",
+            f"`fab accept 'secret {TOKEN_SECRET}'` records it, and `fab status` says whether an alarm is open",
+        )
 
 
 def _consent(keys: KeyFiles, progress: Progress, *, browser: bool) -> int:

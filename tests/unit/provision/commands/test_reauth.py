@@ -1,9 +1,12 @@
 """What `fab reauth` runs, and which alarms keep it from a good word."""
 
+import os
+
 import pytest
 
-from provision.commands.reauth import command, forwarding, require_closed
+from provision.commands.reauth import command, forwarding, record, require_closed
 from provision.errors import CommandError
+from provision.reach.keyfiles import KeyFiles
 from wire.types import Budget, Need, State, Task, Waiting
 
 AT = "2026-05-13T14:00:00Z"
@@ -36,3 +39,13 @@ def test_what_the_booking_system_said_can_not_act_on_the_terminal():
     with pytest.raises(CommandError) as refused:
         require_closed([alarm("alarm:sync", "HTTP 500: \x1b]0;owned\x07")])
     assert "HTTP 500: \\x1b]0;owned\\x07" in str(refused.value)
+
+
+@pytest.mark.process
+def test_a_host_that_can_not_record_the_new_token_says_why_and_what_does_it_later(tmp_path, monkeypatch):
+    (tmp_path / "ssh").write_text("#!/bin/sh\ncat >/dev/null\necho 'sudo: a password is required' >&2\nexit 1\n")
+    (tmp_path / "ssh").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(CommandError, match="sudo: a password is required") as refused:
+        record(KeyFiles(tmp_path, "box", "127.0.0.1", 1))
+    assert "`fab accept 'secret port_sheet_token.json'`" in refused.value.cure
