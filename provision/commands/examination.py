@@ -33,6 +33,7 @@ UNKNOWN_WORDS = ("unrecognized arguments", "invalid choice")
 """What a program of an earlier release says of a word that it does not know."""
 DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
 """Networks that RFC 5737 keeps for examples: no operator comes from there."""
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Examination:
@@ -247,15 +248,15 @@ class Examination:
         return address.own(host, service, local=self._is_local)
 
     def _address_before_a_box(self) -> str:
-        cidrs = [str(each) for each in self._config.get("jada:operator-cidrs") or ()]
-        if left := [each for each in cidrs if is_documentation(each)]:
+        networks = operator_networks(self._config.get("jada:operator-cidrs") or [])
+        if left := [str(each) for each in networks if is_documentation(each)]:
             raise CommandError(
                 f"jada:operator-cidrs still has an example's value: {', '.join(left)}", "put in your own"
             )
         if self._is_local:
             raise NotChecked(NO_BOX)
         mine = self._own_address("")
-        if not any(ipaddress.ip_address(mine) in ipaddress.ip_network(each) for each in cidrs):
+        if not any(ipaddress.ip_address(mine) in each for each in networks):
             raise CommandError(
                 f"this machine is seen as {mine}, which is not in jada:operator-cidrs", "add it, or use --door"
             )
@@ -290,7 +291,25 @@ def lightsail_actions(policy: str) -> tuple[str, ...]:
     return tuple(sorted(action for action in actions if action.startswith("lightsail:")))
 
 
-def is_documentation(cidr: str) -> bool:
+def operator_networks(given: Any) -> list[Network]:
+    """Read jada:operator-cidrs as `pulumi up` does: a list, or the text of one. Raises `CommandError` for another."""
+    cure = 'write it as ["203.0.113.0/24"]'
+    try:
+        texts = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        texts = None
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise CommandError(f"jada:operator-cidrs: must be a list of texts, not {given!r}", cure)
+    return [_network(text, cure) for text in texts]
+
+
+def _network(text: str, cure: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise CommandError(f"jada:operator-cidrs: {text!r} is no network address: {error}", cure) from None
+
+
+def is_documentation(network: Network) -> bool:
     """Whether a network is one of those that are kept for examples."""
-    network = ipaddress.ip_network(cidr, strict=False)
     return isinstance(network, ipaddress.IPv4Network) and any(network.subnet_of(each) for each in DOCUMENTATION)
