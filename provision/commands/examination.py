@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 from botocore.config import Config
 
 from provision import placeholders, stack_file
@@ -239,7 +238,7 @@ class Examination:
 
     def _aws(self, service: str) -> Any:
         config = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
-        return botocore.session.get_session().create_client(service, region_name=self._region or None, config=config)
+        return access.service(service, self._region or None, config)
 
     def _own_address(self, host: str) -> str:
         service = self._loaded.deploy.address_service

@@ -41,14 +41,18 @@ def client(inventory: Inventory) -> Any:
     """Return the stack's Lightsail API. The local one gets made-up credentials: real ones never travel to it."""
     config = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 3})
     made_up = {"aws_access_key_id": "local", "aws_secret_access_key": "local"} if inventory.endpoint else {}
+    return service("lightsail", inventory.region, config, endpoint_url=inventory.endpoint, **made_up)
+
+
+def service(name: str, region: str | None, config: Config, **given: Any) -> Any:
+    """Return the API of one of AWS's services; raises `CommandError`."""
     try:
         # Not boto3's: it imports how files go to S3, a tenth of what a command takes.
-        return botocore.session.get_session().create_client(
-            "lightsail", region_name=inventory.region, endpoint_url=inventory.endpoint, config=config, **made_up
-        )
-    except BotoCoreError as error:  # a profile or a configuration file that is not right
+        return botocore.session.get_session().create_client(name, region_name=region, config=config, **given)
+    except BotoCoreError as error:  # a profile, a configuration file or a region that is not right
         raise CommandError(
-            f"this machine's AWS configuration can't be used: {error}", "fix or unset AWS_PROFILE"
+            f"this machine's AWS configuration can't be used: {error}",
+            "fix or unset AWS_PROFILE; the region is the stack's jada:region",
         ) from error
 
 

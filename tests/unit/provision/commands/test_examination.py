@@ -65,3 +65,19 @@ def test_addresses_that_are_none_are_a_fault_with_a_cure(seen, cidrs, said):
 def test_a_list_that_was_set_as_a_text_is_the_list_that_pulumi_up_takes(seen, cidrs):
     with pytest.raises(NotChecked, match=NO_BOX):
         seen("local", operator_cidrs=cidrs).address()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("profile", "region", "said"),
+    [("nosuch", "eu-west-1", r"profile \(nosuch\) could not be found"), (None, "eu west 1", "eu west 1")],
+)
+def test_a_machine_whose_aws_settings_are_wrong_is_at_fault(seen, tmp_path, monkeypatch, profile, region, said):
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    if profile:
+        monkeypatch.setenv("AWS_PROFILE", profile)
+    with pytest.raises(CommandError, match=said) as refused:
+        seen("prod", region=region).identity()
+    assert "AWS_PROFILE" in refused.value.cure
