@@ -70,17 +70,34 @@ def gather(environ: Mapping[str, str], folder: Path | None) -> dict[str, Secret]
         require_known_files(folder)
     found: dict[str, Secret] = {}
     for name, secret in SECRETS.items():
-        text = environ.get(secret.variable)
-        if folder is not None and (folder / name).is_file():
-            text = (folder / name).read_text(encoding="utf-8")
+        text = _text(folder / name) if folder is not None else None
+        text = environ.get(secret.variable) if text is None else text
         if text is not None:
             found[name] = _checked(secret, text)
     return found
 
 
+def _text(path: Path) -> str | None:
+    """Read a secret's file; None where there is none."""
+    try:
+        # The mark with which Windows' editors begin a file would become a part of the secret.
+        return path.read_text(encoding="utf-8-sig") if path.is_file() else None
+    except OSError as error:
+        raise CommandError(f"{path} can't be read: {error.strerror}", "give --from files that you may read") from error
+    except UnicodeDecodeError:
+        # Not chained: the error has the secret's bytes.
+        raise CommandError(f"{path} is no text in UTF-8", "save it in that encoding") from None
+
+
 def require_known_files(folder: Path) -> None:
     """Raise `CommandError` for a file that is no secret: a misspelt one would leave the host's as it was, silently."""
-    odd = sorted(path.name for path in folder.iterdir() if path.name not in SECRETS and not path.name.startswith("."))
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise CommandError(
+            f"{folder} can't be read: {error.strerror}", "give --from a folder that you may read"
+        ) from error
+    odd = [name for name in names if name not in SECRETS and not name.startswith(".")]
     if odd:
         near = [close for name in odd for close in difflib.get_close_matches(name, SECRETS, 1)]
         meant = f"; is {', '.join(near)} meant?" if near else ""
@@ -91,8 +108,15 @@ def require_known_files(folder: Path) -> None:
 
 def ask(names: Iterable[str], prompt: Callable[[str], str] = getpass.getpass) -> dict[str, Secret]:
     """Ask the operator for secrets, unseen; an empty answer leaves one out."""
-    answers = {name: prompt(f"{name} ({SECRETS[name].purpose}; Enter leaves it out): ") for name in names}
+    answers = {name: _answer(name, prompt) for name in names}
     return {name: _checked(SECRETS[name], text) for name, text in answers.items() if text.strip()}
+
+
+def _answer(name: str, prompt: Callable[[str], str]) -> str:
+    try:
+        return prompt(f"{name} ({SECRETS[name].purpose}; Enter leaves it out): ")
+    except EOFError:
+        raise CommandError(f"{name} was not answered: the input ended", "run it again; Enter leaves one out") from None
 
 
 def held(host: Host) -> tuple[str, ...]:

@@ -1,3 +1,6 @@
+import errno
+from pathlib import Path
+
 import pytest
 
 from provision.commands import secrets
@@ -18,6 +21,35 @@ def test_a_folders_files_come_before_the_environment(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CommandError, match="nowhere"):
         secrets.gather({}, tmp_path / "nowhere")
+
+
+def test_the_mark_with_which_windows_editors_begin_a_file_is_no_part_of_the_secret(tmp_path):
+    (tmp_path / "bookings_token").write_bytes("\ufefftoken\r\n".encode())
+    assert secrets.gather({}, tmp_path)["bookings_token"].reveal() == "token\n"
+
+
+def test_a_file_in_another_encoding_is_named_without_showing_it(tmp_path):
+    (tmp_path / "bookings_token").write_text("canary", encoding="utf-16")
+    with pytest.raises(CommandError, match="bookings_token is no text in UTF-8") as caught:
+        secrets.gather({}, tmp_path)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_file_that_can_not_be_read_is_named(tmp_path):
+    # A file that not even root can read at its beginning.
+    (tmp_path / "bookings_token").symlink_to("/proc/self/mem")
+    with pytest.raises(CommandError, match="bookings_token can't be read: Input/output error"):
+        secrets.gather({}, tmp_path)
+
+
+def test_a_folder_that_can_not_be_read_is_named(tmp_path, monkeypatch):
+    def closed(_folder):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", closed)  # root may read every folder
+    with pytest.raises(CommandError, match=f"{tmp_path} can't be read: Permission denied"):
+        secrets.gather({}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +83,14 @@ def test_the_operator_is_asked_with_name_and_purpose_and_may_leave_one_out():
     found = secrets.ask(["anthropic_api_key", "bookings_token"], prompt)
     assert "the worker's key to Claude" in asked[0]
     assert {name: secret.reveal() for name, secret in found.items()} == {"anthropic_api_key": "typed\n"}
+
+
+def test_an_input_that_ends_at_a_question_is_no_answer():
+    def prompt(_text):
+        raise EOFError
+
+    with pytest.raises(CommandError, match="bookings_token was not answered"):
+        secrets.ask(["bookings_token"], prompt)
 
 
 def test_what_was_done_is_reported_without_values():
