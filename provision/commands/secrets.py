@@ -154,9 +154,9 @@ def report_lines(answer: Mapping[str, Any], off: Container[str] = ()) -> Iterato
         yield f"as before: {', '.join(kept)}"
     if answer["restarted"]:
         yield f"restarted, because they read them: {', '.join(answer['restarted'])}"
-    # At once: the hosts that follow may not be reached, and then nothing else says it.
-    for why in answer["failed"].values():
-        yield from why.splitlines()
+    # At once: the hosts that follow may not be reached, and then nothing else says it. Why comes at the end.
+    if answer["failed"]:
+        yield f"not started with them: {', '.join(answer['failed'])}"
     for secret in missing(answer["held"], off):
         yield f"missing: {secret.name}, {secret.purpose} ({secret.variable}, or a file of that name with --from)"
 
