@@ -21,7 +21,7 @@ from agent.record.limits import spent
 from agent.record.times import rfc3339
 from wire.client import RequestRefused
 from wire.disk import replace_file, sync_folder
-from wire.types import Batch, Event, EventKind, Exit, File, NewTask, SessionEnd
+from wire.types import Batch, Event, EventKind, Exit, File, Heartbeat, NewTask, SessionEnd
 from wire.values import Invalid, decode, dump
 
 _RECORDS, _BYTES = 500, 1_000_000
@@ -39,6 +39,9 @@ OVER = (Exit.FINISHED, Exit.FENCED)
 """Exits after which no session goes on with the task: done, or cancelled."""
 STALE = 409
 """The dashboard's answer to a fence that another claim has outrun, and to a gap between batches."""
+
+GONE_STATUS, GONE_S = 404, 30 * 86_400
+"""The dashboard's answer to a task that it does not know, and seconds after which that is believed."""
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +151,16 @@ class Outbox:
             return self._report(fault(read(self._journal), self.progress, f"its journal was refused: {error}"))
         return self._settle()
 
+    def is_no_longer_waited_for(self) -> bool:
+        """Ask whether the task was cancelled since this session ended, or is in the queue no more."""
+        beat = Heartbeat(fence=self.progress.fence)
+        try:
+            return self._link(lambda client: client.heartbeat(self.progress.task, beat)).cancelled
+        except RequestRefused as error:
+            # A queue that was put back to an earlier day does not know it yet.
+            age_s = time.time() - (self.folder / "progress.json").stat().st_mtime
+            return error.problem.status == GONE_STATUS and age_s > GONE_S
+
     def set_aside(self) -> Path:
         """Keep the folder under another name, which the daemon passes over: its fence is stale."""
         aside = self.folder.with_name(f"{self.id}.lost-{self.progress.fence}")
@@ -256,6 +269,19 @@ class Outboxes:
                 outbox.folder.rmdir()
             else:
                 self._settled.add(name)
+
+    def sweep(self) -> None:
+        """Remove what is left of tasks that were cancelled while they waited, or that the queue keeps no more. Raises
+        `DashboardAway`.
+        """
+        folders = sorted(path for path in self._sessions.iterdir() if "." not in path.name)
+        outboxes = [Outbox(folder, self._link, self._workspaces) for folder in folders]
+        # Of each task the latest session: the queue knows that one's fence, unless another host has had the task since.
+        latest = {each.progress.task: each for each in outboxes if each.progress.task}
+        for outbox in latest.values():
+            if outbox.progress.settled and outbox.is_no_longer_waited_for():
+                log.info("task %s was cancelled, or is gone: what is left of it here goes", outbox.progress.task)
+                self.clear(outbox.progress.task)
 
     def clear(self, task: str) -> None:
         """Remove what is left of a task that is over: workspace and sessions, all of which the queue has."""

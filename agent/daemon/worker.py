@@ -40,6 +40,8 @@ OVERTIME_S = 120.0
 """Seconds past its wall time after which a session is ended from here: by itself it ends between two steps, and one
 that hangs or was stopped would hold the worker for ever.
 """
+SWEEP_S = 86_400.0
+"""Seconds between two looks for what is left of tasks that went on without this host."""
 
 LOUD = {Exit.FAULT: logging.ERROR, Exit.UNAVAILABLE: logging.WARNING}
 """Endings that are told with more than the usual level: an audit counts the journal's lines by it."""
@@ -76,6 +78,7 @@ class Daemon:
     watchdog_s: float = 10.0
     unproven: Callable[[], bool] = lambda: False
     _last_warning: str = ""
+    _sweep_at: float = 0.0
     _answered: bool = False
     """Whether the queue answered the last time that it was asked."""
     _recalled: bool = False
@@ -368,8 +371,16 @@ class Daemon:
     def _set_aside(self, outbox: Outbox, error: RequestRefused) -> None:
         log.warning("session %s is not ours any more (%s): kept as %s", outbox.id, error, outbox.set_aside())
 
+    def _sweep(self) -> None:
+        """Once a day, while there is nothing else to do, remove what nothing here waits for any more."""
+        if self._sweep_at <= self.clock():
+            self._sweep_at = self.clock() + SWEEP_S
+            with contextlib.suppress(DashboardAway):
+                self.outboxes.sweep()
+
     def _rest(self) -> None:
         """Wait for the next look, with a word to systemd in between."""
+        self._sweep()
         waiting = any(self.outboxes.unsettled())
         unproven = self.unproven()
         # Proven, it begins at once.

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from local.serve import running
 from tests.tokens import accepting
 from wire.client import Client, RequestRefused
 from wire.secret import Secret
-from wire.types import Batch, ClaimRequest, Event, EventKind, Exit, NewTask, State
+from wire.types import Batch, ClaimRequest, Event, EventKind, Exit, NewTask, Reply, State
 
 TOKEN = Secret("a-token")
 WORK = Workspaces(Path("/nonexistent"))
@@ -252,3 +253,43 @@ def test_a_session_whose_raw_streams_were_left_out_goes_on_from_the_acknowledged
     outbox.deliver()
     # The sixth says that it broke off.
     assert [(e.n, e.data) for e in site.client.events(outbox.id, after=6)] == [(7, {}), (8, SETTLE[1])]
+
+
+@pytest.fixture
+def waiting(site, outbox, tmp_path):
+    """The task waits for a person, and what it left is here: returns a sweep that says what is left."""
+    write(site, HEADER, end(4, "it waits"))
+    workspace = tmp_path / "workspaces" / site.task.id
+    workspace.mkdir(parents=True)
+    (workspace / "large.bin").touch()
+
+    def sweep():
+        Outboxes(site.folder.parent, Link(site.client), Workspaces(workspace.parent)).sweep()
+        return workspace.exists(), site.folder.exists()
+
+    return sweep
+
+
+def test_nothing_goes_of_a_cancelled_task_whose_end_is_not_delivered(site, waiting):
+    site.client.cancel(site.task.id)
+    assert waiting() == (True, True)
+
+
+def test_what_is_left_of_a_task_goes_once_it_was_cancelled_while_it_waited(site, outbox, waiting):
+    outbox.settle()
+    assert waiting() == (True, True)
+    site.client.cancel(site.task.id)
+    assert waiting() == (False, False)
+
+
+def test_what_a_task_left_that_went_on_elsewhere_stays_until_the_queue_keeps_it_no_more(site, outbox, waiting):
+    outbox.settle()
+    site.client.reply(site.task.id, Reply(text="Go on."), version=site.client.task(site.task.id).version)
+    assert site.client.claim(ClaimRequest(host="there")).task.id == site.task.id
+    os.utime(site.folder / "progress.json", (0, 0))
+    assert waiting() == (True, True)
+    progress = json.loads((site.folder / "progress.json").read_text())
+    (site.folder / "progress.json").write_text(json.dumps({**progress, "task": "01JD3Q00000000000000000000"}))
+    assert waiting() == (True, True)
+    os.utime(site.folder / "progress.json", (0, 0))
+    assert not waiting()[1]

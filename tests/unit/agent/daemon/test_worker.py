@@ -398,6 +398,22 @@ def test_a_session_of_another_host_goes_on_from_the_acknowledged_records(host, q
     assert queue.ends["S1"].exit is Exit.FINISHED
 
 
+def test_what_is_left_of_cancelled_tasks_is_looked_for_once_a_day(host, queue, work):
+    asked = (EventKind.SUSPEND, {"exit": 2, "reason": "", "turns": 1, "usd_micros": 700})
+    daemon, _ = work(host.claim(), (HEADER, SETTLE, asked))
+    queue.beats.clear()
+    queue.errors["heartbeat"] = host.refused(409)
+    host.signals.at[host.clock.now + 1.5 * 86_400] = lambda: setattr(host.signals, "stop", True)
+    daemon.run()
+    assert (queue.calls.count("heartbeat"), (host.state / "sessions" / "S1").exists()) == (2, True)
+    del queue.errors["heartbeat"]
+    queue.cancelled, host.signals.stop = True, False
+    host.signals.at[host.clock.now + 86_400] = lambda: setattr(host.signals, "stop", True)
+    daemon.run()
+    assert queue.beats == [("T1", 1)]
+    assert not (host.state / "sessions" / "S1").exists()
+
+
 def test_it_idles_until_a_signal_and_looks_every_poll(host, queue):
     host.signals.at[host.clock.now + 150] = lambda: setattr(host.signals, "stop", True)
     host.daemon(poll_seconds=60).run()
