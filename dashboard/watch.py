@@ -180,7 +180,8 @@ def _off_box(  # noqa: PLR0913, PLR0917 - see above
     if not settings.target:
         return {key: _closed("No target is set any more.", now)}
     sent_at = backup.sent_at if backup else None
-    since = max(started, moment(sent_at, "sent_at")) if sent_at else started
+    # From the start on only where none ever arrived: a restart is no backup, and proves none.
+    since = moment(sent_at, "sent_at") if sent_at else started
     late = now - since > timedelta(hours=settings.alarm_hours)
     last = f"The last one that arrived is of {sent_at}." if sent_at else "None has arrived yet."
     if backup and backup.failed:

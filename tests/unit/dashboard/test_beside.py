@@ -23,9 +23,15 @@ def host(tmp_path):
 
 
 @pytest.fixture
-def queue(host, clock):
+def started(host, clock):
+    """Start a dashboard over a store, as after a restart."""
     beside = Beside(host / "paused", host / "nightly.json", OffBox(target="sftp://x@y/z", alarm_hours=36))
-    return Queue(MemoryStore(), Settings(), clock, around=beside)
+    return lambda store: Queue(store, Settings(), clock, around=beside)
+
+
+@pytest.fixture
+def queue(started):
+    return started(MemoryStore())
 
 
 def pause(host, *units):
@@ -107,6 +113,34 @@ def test_nights_without_a_word_are_an_alarm_too(queue, host, clock):
     clock.go_on(minutes=1)
     (alarm,) = alarms(queue, watch.OFF_BOX)
     assert "none was reported to fail" in alarm.waiting.text
+
+
+def test_a_restart_closes_no_alarm_of_nights_without_a_word_and_a_backup_does(queue, started, host, clock):
+    night(host, tried_at=stamp(clock()), sent_at=stamp(clock()), name="a.age", size=7)
+    clock.go_on(hours=37)
+    (before,) = alarms(queue, watch.OFF_BOX)
+    (after,) = alarms(again := started(queue.store), watch.OFF_BOX)
+    assert (after.id, after.waiting) == (before.id, before.waiting)
+    night(host, tried_at=stamp(clock()), sent_at=stamp(clock()), name="b.age", size=7)
+    assert alarms(again, watch.OFF_BOX) == []
+    assert again.store.get(before.id).task.result == "A backup is at the target."
+
+
+def test_a_dashboard_that_is_restarted_each_day_misses_them_in_time(queue, started, host, clock):
+    night(host, tried_at=stamp(clock()), sent_at=stamp(clock()), name="a.age", size=7)
+    clock.go_on(hours=24)
+    assert alarms(queue := started(queue.store), watch.OFF_BOX) == []
+    clock.go_on(hours=13)
+    assert len(alarms(started(queue.store), watch.OFF_BOX)) == 1
+
+
+def test_a_first_target_and_a_queue_that_moved_have_their_time(queue, started, clock):
+    clock.go_on(hours=30)
+    assert alarms(queue := started(queue.store), watch.OFF_BOX) == []
+    clock.go_on(hours=36)
+    assert alarms(queue, watch.OFF_BOX) == []
+    clock.go_on(minutes=1)
+    assert len(alarms(queue, watch.OFF_BOX)) == 1
 
 
 def test_a_restored_box_says_nothing_of_backups_that_it_does_not_send(queue, host, clock):
