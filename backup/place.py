@@ -61,12 +61,12 @@ def _place_queue(places: Places, staged: Path, about: About, app: Path, run: Run
     owner = "jada-dashboard:jada-queue"
     copies = places.queue / "backups"
     run(["install", "--directory", "--mode=0700", f"--owner={owner.partition(':')[0]}", str(copies)])
-    run(["chown", owner, str(staged / QUEUE)])
+    run(["chown", "--no-dereference", owner, str(staged / QUEUE)])
     (staged / QUEUE).rename(copies / name)
     program = [str(app.parent / "venv/bin/python"), "-m", "dashboard.restore", "--state", str(places.queue)]
     run(["runuser", "--user", "jada-dashboard", "--", "env", f"--chdir={app}", *program, "--backup", name])
     if (staged / TOKENS).exists():
-        run(["chown", owner, str(staged / TOKENS)])
+        run(["chown", "--no-dereference", owner, str(staged / TOKENS)])
         (staged / TOKENS).replace(places.queue / TOKENS)
 
 

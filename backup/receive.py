@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from backup.sources import DASHBOARD, SECRETS
 from wire.archive import About, Damaged, Reader, part
 from wire.disk import sync_folder
 from wire.values import dump
@@ -29,7 +30,7 @@ def receive(stream: IO[bytes], folder: Path) -> tuple[About, Counter[str]]:
         path = _checked(info)
         counts[part(info.name)] += 1
         if info.issym():
-            # Last: until then no name leads out of the folder, whoever wrote the archive.
+            _require_below_a_tree(path)
             links.append((path, info.linkname))
         elif info.isdir():
             (half / path).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,8 +39,10 @@ def receive(stream: IO[bytes], folder: Path) -> tuple[About, Counter[str]]:
             _write(half / path, content, info)
         else:
             raise Damaged(f"{info.name} is neither a file, a folder nor a link")
-    for path, target in links:
+    # Links last, after every folder: until then no name leads out of this one, whoever wrote the archive.
+    for path, _target in links:
         (half / path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path, target in links:
         with suppress(FileExistsError):
             (half / path).symlink_to(target)
     for path, mode in reversed(modes):
@@ -56,6 +59,12 @@ def _checked(info: tarfile.TarInfo) -> PurePosixPath:
     if path.is_absolute() or ".." in path.parts or part(info.name) not in PARTS:
         raise Damaged(f"{info.name!r} is nothing that a backup holds")
     return path
+
+
+def _require_below_a_tree(path: PurePosixPath) -> None:
+    # What root owns, renames or copies by its name: a link there gives away the file that it leads to.
+    if len(path.parts) == 1 or path.parts[0] in (DASHBOARD, SECRETS):
+        raise Damaged(f"{path} is a link, and a backup holds none there")
 
 
 def _write(path: Path, content: Any, info: tarfile.TarInfo) -> None:

@@ -164,6 +164,22 @@ def test_nothing_is_written_through_a_link_of_the_archive(tmp_path):
     assert list(outside.iterdir()) == []
 
 
+def test_a_link_below_a_link_of_the_archive_is_made_inside_of_it(tmp_path):
+    (outside := tmp_path / "outside").mkdir()
+    links = [("agent/a", str(outside)), ("agent/a/evil", "/etc/shadow"), ("agent/a/b/evil", "/etc/shadow")]
+    receive.receive(forged(*((name, tarfile.SYMTYPE, target) for name, target in links)), tmp_path / "x")
+    assert list(outside.iterdir()) == []
+    assert (tmp_path / "x/agent/a/evil").is_symlink()
+    assert not (tmp_path / "x/agent/a").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["dashboard/tokens.json", "dashboard/queue.db", "secrets/x", "agent", "sync"])
+def test_a_link_where_no_program_leaves_one_is_refused(tmp_path, name):
+    with pytest.raises(Damaged, match=f"{name} is a link"):
+        receive.receive(forged((name, tarfile.SYMTYPE, "/etc/shadow")), tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.LNKTYPE])
 def test_devices_pipes_and_hard_links_are_refused(tmp_path, kind):
     with pytest.raises(Damaged, match="neither a file"):

@@ -66,6 +66,7 @@ def test_everything_takes_its_place_and_what_was_there_is_kept(host):
     assert (host.queue / "backups/20260512T040000Z.db").read_text() == "after"
     assert (host.queue / "tokens.json").read_text() == "after"
     assert programs.run[0].startswith("chown --recursive --no-dereference jada:jada ")
+    assert all("--no-dereference" in words for words in programs.run if words.startswith("chown"))
     (restored,) = [words for words in programs.run if "dashboard.restore" in words]
     assert restored.startswith("runuser --user jada-dashboard -- ")
     assert restored.endswith("--backup 20260512T040000Z.db")
