@@ -33,6 +33,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 30, 600
 """Before the second try, and between the later ones at most."""
 LISTED = 20
 """Notices that a message of several names; the rest are counted."""
+LONG = 1500
+"""Characters of a notice's text in its message: chat services refuse one that is longer than 1,024 to 4,096 in all."""
 
 
 class Notice(Written, frozen=True, kw_only=True):
@@ -242,10 +244,19 @@ def _headline(notice: Notice, policy: Policy) -> str:
 def _body(notice: Notice, policy: Policy) -> Iterator[str]:
     yield f"{_headline(notice, policy)}, since {notice.at}."
     if policy.whole and notice.text:
-        yield f"\n{notice.text}"
+        yield f"\n{_cut(notice)}"
     if notice.kind != OVER:
         yield f"\n{_command(notice)}"
     yield from _where(policy, f"/tasks/{notice.task}" if notice.task else "/")
+
+
+def _cut(notice: Notice) -> str:
+    if len(notice.text) <= LONG:
+        return notice.text
+    # At a word, but not far before: without spaces little would be left.
+    end = max(notice.text.rfind(space, LONG - 100, LONG) for space in " \n")
+    shows = f"fab task.show {notice.task}" if notice.task else "fab status"
+    return f"{notice.text[: end if end > 0 else LONG]} … the rest: {shows}"
 
 
 _COMMANDS = {

@@ -12,6 +12,10 @@ from typing import Any
 
 import apprise
 
+_LEAST = 1000
+"""Characters that a service must take at once for a long message to go to it in parts. Apprise waits up to 5.5 s before
+each further one, and 30 s are all there is: one that takes 160 would get the first parts again and again.
+"""
 _STATUS = re.compile(r"error[=:]\s*([1-5][0-9]{2})\b")
 _UNHEARD = re.compile("connection error", re.IGNORECASE)
 
@@ -40,6 +44,7 @@ def main() -> int:
     if plugin is None:
         result = {"delivered": False, "answer": "its URL is none that apprise knows"}
     else:
+        _divide(plugin)
         delivered = _send(plugin, order)
         result = {"delivered": delivered, "answer": "accepted" if delivered else status.answer}
     sys.stdout.write(json.dumps(result))
@@ -53,6 +58,15 @@ def _listen() -> _Status:
     logger.handlers, logger.propagate = [status], False
     logger.setLevel(logging.WARNING)
     return status
+
+
+def _divide(plugin: Any) -> None:
+    """Have a message that is too long for a service sent in parts, unless its URL says otherwise: whole it would be
+    refused, and tried for ever.
+    """
+    # Of the instance only where its URL, or the service by itself, says it.
+    if "overflow_mode" not in vars(plugin) and plugin.body_maxlen >= _LEAST:
+        plugin.overflow_mode = apprise.OverflowMode.SPLIT
 
 
 def _send(plugin: Any, order: dict[str, str]) -> bool:

@@ -515,6 +515,30 @@ def test_a_message_of_one_is_headline_text_command_and_link_line_by_line():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("word " * 300, "word " * 300),
+        ("word " * 301, "word " * 299 + "word"),
+        ("x" * 9000, "x" * 1500),
+        ("a\n" + "x" * 9000, "a\n" + "x" * 1498),
+    ],
+)
+def test_a_text_that_services_would_refuse_is_cut_at_a_word_and_says_where_the_rest_is(text, begins):
+    policy = Policy(targets=("mail",), link="https://x.example/")
+    (message,) = outgoing.messages([notice(text=text)], policy)
+    rest = "" if begins == text else " … the rest: fab task.show T"
+    assert message.text == (
+        f'Question: t, since then.\n\n{begins}{rest}\n\nfab task.answer T --text "…"\nhttps://x.example/tasks/T'
+    )
+
+
+def test_a_long_result_in_closing_words_is_cut_too():
+    (message,) = outgoing.messages([notice(kind=outgoing.OVER, text="x" * 9000)], Policy(targets=("mail",)))
+    assert message.text.endswith("x … the rest: fab task.show T")
+    assert message.text.count("x") == 1500
+
+
 def test_a_fact_of_no_task_leads_to_the_front_page_and_an_unknown_kind_needs_you():
     policy = Policy(targets=("mail",), link="https://x.example")
     (message,) = outgoing.messages([notice(task="", kind="later", text="")], policy)
