@@ -10,7 +10,9 @@ from wire.secret import Secret
 
 
 class Receiver:
-    """What came, in order; `status` is its answer, and `drips` sends that a byte at a time, without an end."""
+    """What came, in order; `status` is its answer, and `drips` sends that a byte at a time, without an end, from its
+    head on or from its `body`.
+    """
 
     def __init__(self):
         self.got, self.status, self.drips = [], 200, False
@@ -23,7 +25,8 @@ class Receiver:
                 receiver.got.append((self.path, dict(self.headers), json.loads(body) if body[:1] == b"{" else body))
                 receiver.asked.set()
                 if receiver.drips:
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                    begin = b"\r\n" if receiver.drips == "body" else b"X-Slow: "
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n" + begin)
                     while not receiver.release.wait(0.2):
                         self.wfile.write(b"x")
                 self.send_response(receiver.status)

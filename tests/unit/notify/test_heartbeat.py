@@ -35,8 +35,21 @@ def client():
 
 
 @pytest.fixture
-def heartbeat(client, receiver, clock):
-    return Heartbeat(client, Secret(f"http://127.0.0.1:{receiver.server.server_port}/ping/uuid-canary\n"), clock)
+def url(receiver):
+    return Secret(f"http://127.0.0.1:{receiver.server.server_port}/ping/uuid-canary\n")
+
+
+@pytest.fixture
+def heartbeat(client, url, clock):
+    return Heartbeat(client, url, clock, limit_s=60)
+
+
+def ended(what):
+    """Do something in a thread, and wait for its end as long as only a failure takes."""
+    doing = threading.Thread(target=what, daemon=True)
+    doing.start()
+    doing.join(60)
+    return not doing.is_alive()
 
 
 def observed(client):
@@ -92,7 +105,7 @@ def test_news_are_said_before_the_next_beat_is_due_but_only_another_word(heartbe
 
 def test_good_news_that_were_overtaken_on_their_way_are_taken_back_at_once(heartbeat, receiver, client):
     observed(client)
-    receiver.drips = True
+    receiver.drips = "head"
     beating = threading.Thread(target=heartbeat.beat)
     beating.start()
     assert receiver.asked.wait(60)
@@ -100,6 +113,37 @@ def test_good_news_that_were_overtaken_on_their_way_are_taken_back_at_once(heart
     receiver.release.set()
     beating.join()
     assert [path for path, _, _ in receiver.got] == ["/ping/uuid-canary", "/ping/uuid-canary/fail"]
+
+
+def test_a_service_that_drips_holds_up_nothing_and_is_called_again_once_that_is_over(
+    client, receiver, url, clock, caplog
+):
+    observed(client)
+    receiver.drips = "head"
+    beating = Heartbeat(client, url, clock, limit_s=0.1)
+    for _ in range(3):
+        assert ended(beating.beat)
+        clock.now += EVERY_S
+    assert receiver.asked.wait(60)
+    assert len(receiver.got) == 1
+    said = [record.getMessage() for record in caplog.records if record.name == "notify.heartbeat"]
+    assert said == ["heartbeat: the service outside did not answer within 0.1 s"]
+    receiver.drips = False
+    receiver.release.set()
+    for thread in threading.enumerate():
+        if thread.name == "heartbeat":
+            thread.join(60)
+    receiver.asked.clear()
+    assert ended(beating.beat)
+    assert receiver.asked.wait(60)
+    assert len(receiver.got) == 2
+
+
+def test_an_answer_without_an_end_is_known_by_its_status(receiver, url):
+    receiver.drips = "body"
+    answers = []
+    assert ended(lambda: answers.append(seen(url, limit_s=60)))
+    assert answers == [(True, "the service outside answered with status 200")]
 
 
 def test_a_beat_says_what_it_rests_on(heartbeat, receiver, client):
@@ -148,8 +192,9 @@ def test_a_queue_that_is_not_ready_is_said_with_its_reason(receiver, clock, tmp_
 
 
 @pytest.mark.parametrize(("status", "taken"), [(200, True), (404, False), (500, False)])
-def test_whether_the_service_takes_calls_is_asked_by_a_line_for_its_log_and_never_by_a_beat(receiver, status, taken):
+def test_whether_the_service_takes_calls_is_asked_by_a_line_for_its_log_and_never_by_a_beat(
+    receiver, url, status, taken
+):
     receiver.status = status
-    url = Secret(f"http://127.0.0.1:{receiver.server.server_port}/ping/uuid-canary\n")
     assert seen(url) == (taken, f"the service outside answered with status {status}")
     assert [path for path, _, _ in receiver.got] == ["/ping/uuid-canary/log"]

@@ -128,7 +128,7 @@ def test_a_kill_repeats_at_most_the_message_under_way_and_a_restart_sends_what_i
     settings = Settings(notify=Notify(targets=("hook",)))
     with running(create(store, accepting(TOKEN), settings)) as url:
         client = Client(url, TOKEN)
-        receiver.drips = True
+        receiver.drips = "head"
         task = client.add_task(NewTask(title="t"))
         end = SessionEnd(fence=1, exit=Exit.FAULT, reason="no bwrap")
         version = client.end(client.claim(ClaimRequest(host="h")).session.id, end).version

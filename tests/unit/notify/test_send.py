@@ -65,7 +65,7 @@ def test_a_receiver_that_is_down_is_no_connection():
 
 
 def test_one_that_drips_is_given_up_in_time(receiver):
-    receiver.drips = True
+    receiver.drips = "head"
     # Longer than the child's start, however slow the machine, so that the message was under way.
     for limit_s in (3, 12, 48):
         found = send(receiver.url, MESSAGE, limit_s=limit_s)
