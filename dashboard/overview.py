@@ -205,9 +205,10 @@ class Overview:
 
     def _longer(self, sessions: list[Session]) -> tuple[Projection, ...]:
         turns, context = self.limits.turns, self.limits.hand_over_tokens
-        series = {s.id: self._store.series(s.id) for s in sessions if rates.is_hit(s, turns)}
+        series = {s.id: self._store.series(s.id) for s in sessions if rates.is_hit_of_now(s, turns)}
         found = rates.hits(sessions, series, turns)
-        return tuple(rates.project(found, turns, longer, context) for longer in LONGER if longer > turns)
+        # Where the limit was changed, none may have come to that of now yet.
+        return tuple(rates.project(found, turns, longer, context) for longer in LONGER if found and longer > turns)
 
     def sync(self) -> Sync:
         """Return how the sync stands."""

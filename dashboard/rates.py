@@ -83,12 +83,19 @@ def is_over(session: Session) -> bool:
 
 
 def is_hit(session: Session, turns: int) -> bool:
-    """Whether a session handed over because its turns were used up."""
-    return session.exit is Exit.TURN_LIMIT and session.turns >= turns
+    """Whether a session handed over because its turns were used up: those that it had, or `turns`, the limit of now,
+    where it is not known how many.
+    """
+    return session.exit is Exit.TURN_LIMIT and session.turns >= (session.turn_limit or turns)
+
+
+def is_hit_of_now(session: Session, turns: int) -> bool:
+    """Whether a session used up its turns, and a limit of `turns`, that of now, was its own."""
+    return is_hit(session, turns) and session.turn_limit in {None, turns}
 
 
 def rate(sessions: Iterable[Session], turns: int) -> Rate:
-    """Return how often sessions ended at their limit of `turns`."""
+    """Return how often sessions ended at their limit, which is `turns` now."""
     over = [session for session in sessions if is_over(session)]
     handed_over = [session for session in over if session.exit is Exit.TURN_LIMIT]
     hits = sum(is_hit(session, turns) for session in handed_over)
@@ -125,7 +132,7 @@ class Hit:
 
 
 def hits(sessions: Sequence[Session], series: Mapping[str, Sequence[Used]], turns: int) -> list[Hit]:
-    """Return those at their limit, each with what followed at its task."""
+    """Return those at the limit of now, each with what followed at its task."""
     by_task: dict[str, list[Session]] = {}
     for session in sorted(sessions, key=lambda session: session.id):
         by_task.setdefault(session.task, []).append(session)
@@ -133,7 +140,7 @@ def hits(sessions: Sequence[Session], series: Mapping[str, Sequence[Used]], turn
         Hit(session, series.get(session.id, ()), family[i + 1 :])
         for family in by_task.values()
         for i, session in enumerate(family)
-        if is_over(session) and is_hit(session, turns)
+        if is_over(session) and is_hit_of_now(session, turns)
     ]
 
 

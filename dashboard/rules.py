@@ -304,6 +304,7 @@ def _settle(record: Record, end: SessionEnd, now: datetime) -> Record:
         reason=end.reason,
         turns=max(session.turns, end.turns),
         usd_micros=total,
+        turn_limit=end.turn_limit,
         updated_at=stamp(now),
     )
     settled = replace(

@@ -400,7 +400,7 @@ class SessionEnd(Written, frozen=True, kw_only=True):
 
     `turns` and `usd_micros` are the session's totals so far, `checkpoint` what it hands over at its turn limit;
     `host_wide`: what ended it is no fault of the task's and would meet every task; `workspace`: for the next one;
-    `wait`: for which subtasks.
+    `wait`: for which subtasks; `turn_limit`: the turns that the session had.
     """
 
     fence: int
@@ -416,10 +416,13 @@ class SessionEnd(Written, frozen=True, kw_only=True):
     host_wide: bool = False
     workspace: LeftWorkspace | None = None
     wait: Wait | None = None
+    turn_limit: int | None = None
 
 
 class Session(Written, frozen=True, kw_only=True):
-    """A session as the store has it; `exit` is absent while its process runs, `suspended` says that it goes on."""
+    """A session as the store has it; `exit` is absent while its process runs, `suspended` says that it goes on, and
+    `turn_limit` is known of one that ended under a worker that reports it.
+    """
 
     id: str
     task: str
@@ -431,6 +434,7 @@ class Session(Written, frozen=True, kw_only=True):
     reason: str = ""
     turns: int = 0
     usd_micros: int = 0
+    turn_limit: int | None = None
 
 
 class Reply(Request, frozen=True, kw_only=True):

@@ -69,9 +69,10 @@ def outcome(events: Sequence[Event], progress: Progress) -> tuple[SessionEnd, tu
         return _crash(events, progress), ()
     data = dict(events[-1].data)
     names = tuple(data.pop("files", ()))
+    more = {"fence": progress.fence, "reason": _reason(data, progress), "turn_limit": _turn_limit(events)}
     try:
         # Leniently: another release may have written the record, with an exit of its own.
-        return read(SessionEnd, dump({**data, "fence": progress.fence, "reason": _reason(data, progress)})), names
+        return read(SessionEnd, dump({**data, **more})), names
     except Invalid as error:
         return _end(progress, events, Exit.FAULT, f"the journal's last record can't be read: {error}"), ()
 
@@ -94,6 +95,13 @@ def _crash(events: Sequence[Event], progress: Progress) -> SessionEnd:
 def _end(progress: Progress, events: Sequence[Event], exit_: Exit, reason: str) -> SessionEnd:
     used = spent(events)
     return SessionEnd(fence=progress.fence, exit=exit_, reason=reason, turns=used.turns, usd_micros=used.usd_micros)
+
+
+def _turn_limit(events: Sequence[Event]) -> int | None:
+    """As pinned in the session's header: the settings may have another one by now."""
+    header = next((event.data for event in events if event.kind is EventKind.HEADER), {})
+    limit: int | None = header.get("limits", {}).get("turns")
+    return limit
 
 
 def _reason(data: dict[str, Any], progress: Progress) -> str:

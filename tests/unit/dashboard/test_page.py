@@ -452,6 +452,18 @@ def test_over_thirty_percent_the_page_says_what_more_turns_had_done(client, show
     assert "How sure: of 1 only" in rule
 
 
+def test_a_limit_that_was_raised_makes_no_session_before_an_early_one(client, shown, clock):
+    client.add_task(NewTask(title="t"))
+    for limit in (20, None, 30):
+        held = client.claim(ClaimRequest(host="h"))
+        end = SessionEnd(fence=held.lease.fence, exit=Exit.TURN_LIMIT, turns=limit or 20, turn_limit=limit)
+        client.end(held.session.id, end)
+        clock.go_on(minutes=2)
+        assert ("1 handed over early" in shown().find(id="days-table").get_text()) is (limit != 20)
+        # What more turns had done is known of sessions that had the limit of now.
+        assert bool(shown().find(class_="rule")) is (limit == 30)
+
+
 def test_a_task_is_changed_on_its_page_and_a_refused_change_keeps_what_was_typed(client, http):
     task = client.add_task(NewTask(title="t"))
     fields = {"version": str(task.version), "priority": "9", "sessions": "7", "dollars": "2.50"}

@@ -43,6 +43,12 @@ def test_the_rate_counts_what_is_over_and_apart_what_a_full_context_ended():
     assert not found.is_over
 
 
+@pytest.mark.parametrize(("had", "hits", "early"), [({}, 0, 1), ({"turn_limit": 30}, 1, 0), ({"turn_limit": 31}, 0, 1)])
+def test_a_session_is_judged_by_the_limit_that_it_had_where_that_is_known(had, hits, early):
+    found = rates.rate([at_its_limit(1, **had)], 40)
+    assert (found.hits, found.early) == (hits, early)
+
+
 def test_the_rule_is_broken_by_more_than_thirty_percent():
     assert not rates.Rate(hits=3, early=0, ended=10).is_over
     assert rates.Rate(hits=4, early=0, ended=10).is_over
@@ -73,6 +79,12 @@ def test_each_hit_has_what_followed_at_its_own_task():
         ("S02", []),
     ]
     assert (len(found[0].series), len(found[1].series)) == (30, 0)
+
+
+def test_what_more_turns_had_done_is_asked_of_those_that_had_the_limit_of_now():
+    sessions = [at_its_limit(1, turn_limit=30), session(2, Exit.TURN_LIMIT, turns=40, turn_limit=40), session(3)]
+    assert [hit.session.id for hit in rates.hits(sessions, {}, 40)] == ["S02"]
+    assert [hit.session.id for hit in rates.hits(sessions, {}, 30)] == ["S01"]
 
 
 def hit(*followed, series=None):

@@ -63,6 +63,11 @@ def asked():
     return ended(code=Exit.ASKED, question=Question(tool_use_id="tu", text="keep?"))
 
 
+def test_an_ended_session_keeps_the_limit_of_turns_that_it_had():
+    assert ended(code=Exit.TURN_LIMIT, turns=40, turn_limit=40).session.turn_limit == 40
+    assert ended(code=Exit.TURN_LIMIT, turns=40).session.turn_limit is None
+
+
 def test_a_new_task_is_what_was_asked_for():
     new = NewTask(
         title="t", description="a blob", priority=7, parent="01PARENT", dedupe_key="daily", labels=("a", "b", "a")

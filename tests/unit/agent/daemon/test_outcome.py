@@ -49,6 +49,12 @@ def test_a_last_word_is_reported_under_the_fence_with_its_files_named():
     assert (end.result, end.files, names) == ("42", (), ("a.csv", "b.csv"))
 
 
+@pytest.mark.parametrize(("header", "limit"), [({"limits": {"turns": 40}}, 40), ({}, None)])
+def test_the_limit_that_a_session_had_travels_with_the_outcome(header, limit):
+    end, _ = outcome(journal(("header", header), reserve(1), END), PROGRESS)
+    assert end.turn_limit == limit
+
+
 def test_a_question_travels_with_the_outcome():
     asked = {**SUSPEND[1], "exit": 2, "question": {"tool_use_id": "toolu_1", "text": "Keep?"}}
     end, _ = outcome(journal(HEADER, reserve(1), ("suspend", asked)), PROGRESS)
