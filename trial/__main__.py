@@ -129,7 +129,7 @@ def _trial(args: argparse.Namespace, offer: Offer, box: Box) -> int:
             transcript.say(f"not tried: {what}")
         people = "" if untried else f", {PEOPLE}"
         transcript.say(f"PROVEN: made, deployed, verified, worked a task, synced a sheet{people}, destroyed")
-    sys.stdout.write(f"jada: the transcript is {transcript.file}\n")
+    transcript.say_where()
     return 0 if proven and gone else 1
 
 

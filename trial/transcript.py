@@ -1,5 +1,6 @@
 """What happened and when, on the screen and in a file, line by line; and commands whose whole output goes there too."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -26,11 +27,15 @@ class Transcript:
         self._now = now
 
     def say(self, text: str) -> None:
-        """Add a line with the time of day, UTC."""
+        """Add a line with the time of day, UTC, wherever it can still be written."""
         line = f"{self._now():%H:%M:%S}  {printable(text)}\n"
-        for out in (self._out, self._screen):
-            out.write(line)
-            out.flush()
+        for out, other in ((self._out, self._screen), (self._screen, self._out)):
+            if why := _write(out, line):
+                _write(other, f"{out.name} ends here: {why}\n")
+
+    def say_where(self) -> None:
+        """Say on the screen where the account is."""
+        _write(self._screen, f"jada: the transcript is {self.file}\n")
 
     def run(self, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> str:
         """Run a command to its end and return its output. Raises `CommandEnded`.
@@ -60,6 +65,18 @@ class Transcript:
             said.append(line)
             self.say(f"  {line.rstrip()}")
         process.wait()
+
+
+def _write(out: TextIO, text: str) -> str | None:
+    """Write what may have no reader, or no room, and return why it can't be: the removal must come all the same."""
+    try:
+        out.write(text)
+        out.flush()
+    except OSError as error:
+        # Nothing more goes there: Python would try to write the rest at its exit, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return error.strerror or str(error)
+    return None
 
 
 def interrupt_once() -> None:

@@ -1,4 +1,4 @@
-"""What is refused before anything is made."""
+"""What is refused before anything is made, and what is removed whatever happens."""
 
 import os
 import subprocess
@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
+from local import serve
 from provision.errors import CommandError
 from trial import __main__ as program
 from trial.offer import TrialRefused
@@ -98,3 +102,46 @@ def test_an_account_without_keys_is_refused(given, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(TrialRefused, match="there are no AWS credentials"):
         offer(given)
+
+
+PULUMI = """#!/bin/sh
+echo "$1" >>ran
+state=${PULUMI_BACKEND_URL#file://}/.pulumi/stacks/jada
+case $1 in
+stack) mkdir -p "$state" && touch "$state/local.json" ;;
+up) read -r _ <go; echo "one more line"; exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def account(given, monkeypatch):
+    """A folder to run a trial in, by a Pulumi that is none, on an account that has nothing."""
+    empty = Route("/", lambda _: JSONResponse({"__type": "NotFoundException"}, 400), methods=["POST"])
+    for name in ("jada.local.toml", "Pulumi.local.yaml"):
+        (given / name).symlink_to(ROOT / name)
+    (given / "pulumi").write_text(PULUMI)
+    (given / "pulumi").chmod(0o755)
+    os.mkfifo(given / "go")
+    with serve.running(Starlette(routes=[empty])) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LIGHTSAIL", url)
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        monkeypatch.setenv("PATH", os.pathsep.join([str(given), os.environ["PATH"]]))
+        yield given
+
+
+@pytest.mark.process
+def test_the_box_is_removed_also_where_nobody_can_be_told_any_more(account):
+    command = [sys.executable, "-m", "trial", "--rehearse", "--yes", "yes", "--secrets", "secrets"]
+    with subprocess.Popen(command, cwd=account, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as trial:
+        assert any("$ pulumi up" in line for line in trial.stdout), trial.stderr.read()
+        trial.stdout.close()
+        # To read as well: opened so, it waits for no reader, whatever became of the trial.
+        with (account / "go").open("r+b", buffering=0) as go:
+            go.write(b"on\n")
+            said = trial.stderr.read()
+    assert (account / "ran").read_text().split() == ["stack", "up", "cancel", "state", "destroy"]
+    assert (trial.returncode, said) == (1, "")
+    (folder,) = (account / "report" / "real-check").iterdir()
+    (transcript,) = folder.iterdir()
+    assert "removed: Lightsail knows neither the box nor its address any more" in transcript.read_text()

@@ -40,6 +40,15 @@ def test_lines_are_dated_printable_and_on_disk_at_once(transcript):
     assert transcript.file.read_text() == "12:00:05  it \\x1b[31mran\n"
 
 
+def test_a_full_disk_ends_the_file_and_not_the_trial():
+    screen = io.StringIO()
+    transcript = Transcript(Path("/dev/full"), screen, lambda: NOON)
+    for text in ("one", "two"):
+        transcript.say(text)
+    ended = "/dev/full ends here: No space left on device\n"
+    assert screen.getvalue() == f"{ended}12:00:05  one\n12:00:05  two\n"
+
+
 def test_a_command_and_all_it_says_are_in_it(transcript):
     assert run(transcript, "import sys; print('out'); print('err', file=sys.stderr)").splitlines() in (
         ["out", "err"],
