@@ -7,6 +7,7 @@ after the site. All of it can be run again after any interruption.
 
 import ipaddress
 import json
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import replace
@@ -99,8 +100,8 @@ def namespace(site: Site, number: int) -> str:
 
 def namespaces(site: Site, existing: Iterable[str]) -> list[str]:
     """Those of the `existing` namespaces that are this site's; hosts first, the edge last."""
-    hosts = [n for n in existing if n.removeprefix(f"{site.name}-h").isdigit() or n == site.edge]
-    return sorted(hosts, key=lambda name: name == site.edge)
+    own = [name for name in existing if re.fullmatch(rf"{re.escape(site.name)}-(edge|h[0-9]+)", name)]
+    return sorted(own, key=lambda name: name == site.edge)
 
 
 def processes(site: Site) -> list[int]:

@@ -46,7 +46,7 @@ def test_its_own_route_and_its_neighbours_are_no_conflict():
 
 
 def test_a_site_knows_its_namespaces_from_anothers_of_a_longer_name():
-    existing = ["jadan-edge", "jadan-h2", "jadan-h10", "jadan-house", "jada-edge", "jadan2-h1"]
+    existing = ["jadan-edge", "jadan-h2", "jadan-h10", "jadan-house", "jada-edge", "jadan2-h1", "4711"]
     assert network.namespaces(SITE, existing) == ["jadan-h2", "jadan-h10", "jadan-edge"]
 
 
