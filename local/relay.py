@@ -41,8 +41,7 @@ def create(target: str, outside: Path | None = None) -> Starlette:
                 pool.request, request.method, url, body=body, headers=headers, preload_content=False
             )
         except urllib3.exceptions.HTTPError as error:
-            message = f"{target} can't be reached: {error}"
-            return JSONResponse({"type": "error", "error": {"type": "api_error", "message": message}}, 502)
+            return _error(502, "api_error", f"{target} can't be reached: {error}")
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in HOP | {"content-encoding"}}
         return StreamingResponse(answer.stream(decode_content=True), answer.status, kept)
 
@@ -53,8 +52,18 @@ def create(target: str, outside: Path | None = None) -> Starlette:
             _enter(outside)
         yield
 
-    everything = Route("/{path:path}", relay, methods=["GET", "POST", "DELETE"])
-    return Starlette(routes=[everything], lifespan=leave)
+    methods = ["GET", "POST", "DELETE"]
+    orders = Route("/_local/{path:path}", _refuse, methods=methods)
+    return Starlette(routes=[orders, Route("/{path:path}", relay, methods=methods)], lifespan=leave)
+
+
+def _refuse(_request: Request) -> Response:
+    """Refuse what is meant for the double: no order to it leaves this machine."""
+    return _error(404, "not_found_error", "this is a double's order, and the real API stands in its place")
+
+
+def _error(status: int, kind: str, message: str) -> Response:
+    return JSONResponse({"type": "error", "error": {"type": kind, "message": message}}, status)
 
 
 def _enter(namespace: Path) -> None:

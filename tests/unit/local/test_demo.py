@@ -1,11 +1,15 @@
 """A demo that is up is never removed for another one without the user's word."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from local import __main__ as main
-from local import demo
+from local import demo, serve
 from local.account import Account
 from local.demo import Choice
 from local.site import Site
@@ -86,3 +90,19 @@ def test_a_failure_ends_with_how_to_remove_what_is_up(site, tmp_path, monkeypatc
     monkeypatch.setenv("JADA_TYPED", "sudo make demo")
     assert main._remains(site) == "`sudo make down` removes what is up\n"
     assert main._remains(Site("jada", 77, tmp_path / "nothing")) == ""
+
+
+@pytest.mark.parametrize(
+    ("claude", "released"), [("double", [("DELETE", "/_local/faults")]), ("real", [])], ids=["double", "real"]
+)
+def test_a_host_is_cut_off_and_only_the_script_told_to_answer_again(claude, released):
+    asked = []
+
+    def note(request):
+        asked.append((request.method, request.url.path))
+        return JSONResponse({})
+
+    doubles = Starlette(routes=[Route("/{path:path}", note, methods=["GET", "POST", "DELETE"])])
+    with serve.running(doubles) as url:
+        demo._cut_off(SimpleNamespace(url=lambda _port: url), Choice(None, claude, hosts=2), "jada-2")
+    assert asked == [("POST", "/_local/cut/jada-2"), *released]

@@ -47,6 +47,13 @@ def test_a_stream_comes_through(url):
     assert urllib3.request("GET", f"{url}/events").data == b"event: ping\n\nevent: message_stop\n\n"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_order_to_the_double_goes_to_no_real_api(url, method):
+    answer = urllib3.request(method, f"{url}/_local/faults", retries=False)
+    assert answer.status == 404
+    assert "a double's order" in answer.json()["error"]["message"]
+
+
 def test_an_api_that_is_away_is_reported_in_the_apis_own_form():
     with serve.running(relay.create("http://127.0.0.1:1")) as url:
         answer = urllib3.request("GET", f"{url}/v1/models", retries=False)
