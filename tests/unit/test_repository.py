@@ -150,6 +150,26 @@ def test_a_release_is_the_tree_its_checksum_and_its_notes(clone):
 
 
 @pytest.mark.process
+def test_without_a_repository_nothing_is_published(clone):
+    (clone / ".git").rename(clone / "elsewhere")
+    refused = dist(clone)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "run this in a clone, as its owner" in refused.stderr
+    assert not (clone / "dist").exists()
+
+
+@pytest.mark.process
+def test_a_tree_that_can_not_be_read_whole_is_not_published(clone):
+    asked = ["git", "-C", clone, "rev-parse", "HEAD:CHANGELOG.md"]
+    blob = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    (clone / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    refused = dist(clone)
+    assert refused.returncode
+    assert refused.stdout == ""
+    assert not (clone / "dist").exists()
+
+
+@pytest.mark.process
 def test_a_tag_of_another_version_is_refused(clone):
     refused = dist(clone, "v9.9.9")
     assert refused.returncode == 1
