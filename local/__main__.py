@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,7 +21,9 @@ from local.network import AddressesTaken
 from local.site import Site, add_options, chosen
 from local.steps import StepFailed, Steps
 from wire.client import RequestRefused, Unreachable
+from wire.secret import Secret
 
+KEY = "ANTHROPIC_API_KEY"
 FAILURES = (
     *(StepFailed, AddressesTaken, CommandFailed, proxy.NoAuthority),
     *(RequestRefused, Unreachable, urllib3.exceptions.HTTPError, OSError),
@@ -32,6 +35,8 @@ def main() -> int:
     """Run one command; returns its exit code."""
     args = _arguments()
     site = chosen(args)
+    # A real key goes only to the host, by `fab secrets`: no program that is started here may see it.
+    args.key = Secret(os.environ.pop(KEY, ""))
     try:
         account.adopt(account.operator(os.environ, os.geteuid()), os.environ)
         os.environ.update(proxy.settings(os.environ), JADA_SITE=site.name)
@@ -92,12 +97,13 @@ def _hosts(text: str) -> int:
 def _demo(site: Site, args: argparse.Namespace) -> None:
     if args.bookings:
         _require_bookings(args.bookings)
-    if args.claude == "real" and not os.environ.get("ANTHROPIC_API_KEY"):
+    real = args.claude == "real"
+    if real and not args.key.reveal():
         raise StepFailed(
-            "CLAUDE=real needs ANTHROPIC_API_KEY in the environment; without it a script plays the model"
+            f"CLAUDE=real needs {KEY} in the environment; without it a script plays the model"
             f"{', and sudo drops it: `make demo CLAUDE=real` keeps it' if 'SUDO_UID' in os.environ else ''}"
         )
-    _go_on_as_root("hosts need root")
+    _go_on_as_root("hosts need root", {KEY: args.key.reveal()} if real else {})
     _check()
     # Before minutes of building; a machine without `ip` gets it among the tools, and is asked again then.
     if shutil.which("ip"):
@@ -108,7 +114,7 @@ def _demo(site: Site, args: argparse.Namespace) -> None:
     with locks.site(site), locks.octet(site, shared=True):
         demo.require_consent(site, choice, os.environ, input if sys.stdin.isatty() else None)
         try:
-            demo.run(site, choice, _steps())
+            demo.run(site, choice, _steps(), args.key if real else None)
         except FAILURES as error:
             raise StepFailed(f"{error}\n{_remains(site)}".rstrip()) from error
 
@@ -133,8 +139,8 @@ def _steps() -> Steps:
     return Steps(cache() / "logs", operator=account.operator(os.environ, os.geteuid()))
 
 
-def _go_on_as_root(why: str) -> None:
-    account.require_root(why, [sys.executable, "-m", "local", *sys.argv[1:]])
+def _go_on_as_root(why: str, more: Mapping[str, str] | None = None) -> None:
+    account.require_root(why, [sys.executable, "-m", "local", *sys.argv[1:]], more or {})
 
 
 def _tools(_site: Site, _args: argparse.Namespace) -> None:

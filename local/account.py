@@ -84,9 +84,10 @@ def as_root(arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
     return ["sudo", *([f"--preserve-env={kept}"] if kept else []), "--", *arguments]
 
 
-def require_root(why: str, arguments: Sequence[str]) -> None:
+def require_root(why: str, arguments: Sequence[str], more: Mapping[str, str]) -> None:
     """Return when this process is root's; else go on as root by `sudo`, said in a line, in place of this process.
 
+    `more` is what the environment has only there.
     Returns also where there is no `sudo`: the checks that follow say what is missing.
     """
     if os.geteuid() == 0 or not shutil.which("sudo"):
@@ -94,7 +95,7 @@ def require_root(why: str, arguments: Sequence[str]) -> None:
     sys.stderr.write(f"  {why}: going on by sudo\n")
     sys.stderr.flush()
     # What is imported before `adopt` would leave root's bytecode in the user's checkout.
-    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**os.environ, **more, "PYTHONDONTWRITEBYTECODE": "1"}
     command = as_root(arguments, environ)
     os.execvpe(command[0], command, environ)  # noqa: S606 - our own command line, no shell
 

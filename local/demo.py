@@ -21,6 +21,7 @@ from local.process import wait_until
 from local.site import BOOKINGS, GOOGLE, Site
 from local.steps import StepFailed, Steps
 from wire.client import Client, RequestRefused, Unreachable
+from wire.secret import Secret
 from wire.types import AskedBudget, File, NewTask, Reply, State, SyncOutcome, Task
 
 FAB = str(environment.ROOT / ".venv" / "bin" / "fab")
@@ -71,9 +72,12 @@ class Choice:
         return tuple(f"jada-{number + 1}" for number in range(self.hosts)) if self.hosts > 1 else ()
 
 
-def run(site: Site, choice: Choice, steps: Steps) -> None:
-    """Run the whole demo. Raises `StepFailed` with a text for the user; what is up stays up for `down`."""
-    env = deployed(site, choice, steps)
+def run(site: Site, choice: Choice, steps: Steps, key: Secret | None) -> None:
+    """Run the whole demo; `key` is the real API's, where that plays the model.
+
+    Raises `StepFailed` with a text for the user; what is up stays up for `down`.
+    """
+    env = deployed(site, choice, steps, key)
     bill = _on_several(site, choice, env, steps) if choice.names else _on_one(site, env, steps)
     with steps.step(f"fab verify: {'each' if choice.names else 'the'} host, proven over the same SSH"):
         for line in _fab(site, steps, env, "verify").strip().splitlines()[-choice.hosts :]:
@@ -82,7 +86,7 @@ def run(site: Site, choice: Choice, steps: Steps) -> None:
     steps.console.print(_closing(site, choice, bill, steps), soft_wrap=True)
 
 
-def deployed(site: Site, choice: Choice, steps: Steps) -> dict[str, str]:
+def deployed(site: Site, choice: Choice, steps: Steps, key: Secret | None = None) -> dict[str, str]:
     """Make the cloud, its boxes, and workers of them; return the environment of the operator's commands.
 
     Raises `StepFailed`.
@@ -106,7 +110,7 @@ def deployed(site: Site, choice: Choice, steps: Steps) -> dict[str, str]:
         up = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "local"]
         steps.run("up", up, env=env, cwd=environment.project(site), as_operator=True)
     with steps.step("fab secrets: four secrets, over SSH, to a folder that only root reads"):
-        _secrets(site, choice, steps.operator)
+        _secrets(site, key or Secret(_token()), steps.operator)
         _fab(site, steps, env, "secrets", "--from", str(site.state / "secrets"))
     if choice.names:
         with steps.step("fab table-key: each host gets the key to the table"):
@@ -218,8 +222,6 @@ def _shell(site: Site, operator: Account | None) -> dict[str, str]:
         env.update(dict.fromkeys(("USER", "LOGNAME"), operator.name))
         # Only what root writes would be in the user's way; without any, each `fab` would compile all that it imports.
         env.pop("PYTHONDONTWRITEBYTECODE", None)
-    # A real key goes only to the host, by `fab secrets`: no other program here may see it.
-    env.pop("ANTHROPIC_API_KEY", None)
     return env
 
 
@@ -269,13 +271,13 @@ def _cloud(site: Site, choice: Choice, image: Path, steps: Steps) -> None:
     _post(f"{site.url(GOOGLE)}/_local/spreadsheets", {"id": SHEET, "title": "Port bookings", "sheet": "Bookings"})
 
 
-def _secrets(site: Site, choice: Choice, operator: Account | None) -> None:
+def _secrets(site: Site, key: Secret, operator: Account | None) -> None:
     """Put the four secrets into a folder of ours, made once, so that a second run changes none of them."""
     folder = site.state / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     google = site.url(GOOGLE)
     made: dict[str, Callable[[], str]] = {
-        "anthropic_api_key": lambda: os.environ["ANTHROPIC_API_KEY"] if choice.claude == "real" else _token(),
+        "anthropic_api_key": key.reveal,
         "bookings_token": lambda: json.loads(_get(f"{site.url(BOOKINGS)}/_local/token"))["token"],
         "port_sheet_token.json": lambda: _post(f"{google}/_local/tokens", {}),
         "port_sheet_client.json": lambda: _get(f"{google}/_local/client").decode(),

@@ -16,6 +16,7 @@ def main():
     options = argparse.ArgumentParser()
     add_options(options, os.environ)
     site = chosen(options.parse_args())
+    os.environ.pop("ANTHROPIC_API_KEY", None)  # a real one is of no use to it, and nobody else's to see
     os.environ.update(proxy.settings(os.environ), JADA_SITE=site.name)
     with locks.site(site), locks.octet(site, shared=True):
         demo.deployed(site, demo.Choice(None, "double", site.octet), Steps(cache() / "logs"))

@@ -133,6 +133,11 @@ def test_an_authority_and_a_proxy_are_passed_on_under_the_names_that_each_progra
     assert "https_proxy=http://proxy:1" in lines
 
 
+def test_what_fetches_and_installs_does_not_see_the_real_key(checkout):
+    checkout.bootstrap(ANTHROPIC_API_KEY="canary")
+    assert "canary" not in checkout.noted("environment")
+
+
 def test_what_can_not_be_fetched_is_said_with_what_a_proxy_needs(checkout, tmp_path):
     (tmp_path / "home" / ".cache" / "jada" / "uv-pinned" / ".ok").unlink()
     python = tmp_path / "tools" / "python3"

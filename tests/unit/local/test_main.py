@@ -53,6 +53,34 @@ def test_the_real_model_without_a_key_is_refused(tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.fixture
+def programs(tmp_path):
+    """A PATH on which what needs root fails, and leaves in the folder with which environment it was started."""
+    for name in ("sudo", "unshare"):
+        (tmp_path / name).write_text(f'#!/bin/sh\n{{ echo "$@"; env; }} >{tmp_path}/{name}-got\nexit 1\n')
+        (tmp_path / name).chmod(0o755)
+    return os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("claude", ["real", "double"])
+def test_no_program_that_is_started_has_the_key(tmp_path, programs, claude):
+    done = local("demo", "--claude", claude, ANTHROPIC_API_KEY="canary", PATH=programs)
+    assert done.stderr.startswith("jada: this machine can't be the cloud:\n")
+    assert "canary" not in (tmp_path / "unshare-got").read_text()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("claude", "kept"), [("real", True), ("double", False)])
+def test_by_sudo_goes_the_key_to_a_demo_that_needs_it(tmp_path, programs, claude, kept):
+    env = {**os.environ, "ANTHROPIC_API_KEY": "canary", "PATH": programs}
+    # Root's, but in its eyes nobody's.
+    command = [shutil.which("unshare"), "--user", sys.executable, "-m", "local", "demo", "--claude", claude]
+    subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False, timeout=60)
+    options, *variables = (tmp_path / "sudo-got").read_text().splitlines()
+    assert ("ANTHROPIC_API_KEY" in options, "ANTHROPIC_API_KEY=canary" in variables) == (kept, kept)
+
+
 def test_env_prints_exports_or_one_refusal_and_builds_nothing(tmp_path):
     done = local("env", XDG_CACHE_HOME=str(tmp_path / "cache"), JADA_TYPED="make env", JADA_SITE="notup")
     assert (done.returncode, done.stdout) == (1, "")
