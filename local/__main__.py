@@ -22,6 +22,7 @@ from local.site import Site, add_options, chosen
 from local.steps import StepFailed, Steps
 from wire.client import RequestRefused, Unreachable
 from wire.secret import Secret
+from wire.terminal import printable
 
 KEY = "ANTHROPIC_API_KEY"
 FAILURES = (
@@ -45,7 +46,7 @@ def main() -> int:
         sys.stderr.write(f"jada: {error}: wait for it, end it, or choose another site: JADA_SITE, JADA_OCTET\n")
         return 1
     except FAILURES as error:
-        sys.stderr.write(f"jada: {error}\n")
+        sys.stderr.write(f"jada: {printable(str(error), keep_newlines=True)}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write(f"\njada: interrupted\n{_remains(site)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.markup import escape
 
 from local.account import typed
+from wire.terminal import printable
 
 WIDTH = 78
 _STEP = WIDTH - 10
@@ -41,7 +42,8 @@ def page(
         ("Where to look", _places(tasks[0].id, sheet, env)),
         ("What next", _next(typed(environ, "demo"), typed(environ, "down"), real=real)),
     )
-    return "\n" + "\n".join(f"[bold]{escape(title)}[/]\n{escape(text)}" for title, text in parts)
+    shown = ((title, printable(text, keep_newlines=True)) for title, text in parts)
+    return "\n" + "\n".join(f"[bold]{escape(title)}[/]\n{escape(text)}" for title, text in shown)
 
 
 def _tasks(tasks: Sequence[Done], *, real: bool) -> str:

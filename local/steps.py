@@ -10,8 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from local.account import Account
+from wire.terminal import printable
 
 SILENCE_S = 10.0
 """The longest that a log stays silent during a step."""
@@ -41,7 +43,7 @@ class Steps:
         operator: Account | None = None,
         silence_s: float = SILENCE_S,
     ) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or Console(highlight=False, emoji=False)
         self.taken: list[tuple[str, float]] = []
         self.logs = logs
         self.operator = operator
@@ -69,7 +71,9 @@ class Steps:
     def tell(self, text: str) -> None:
         """Print one line of news about the step under way."""
         self._activity = text
-        self._say(f"     [dim]{escape(text)}[/]")
+        # Each line as far in: what others wrote forges no step.
+        shown = printable(text, keep_newlines=True).replace("\n", "\n     ")
+        self._say(f"     [dim]{escape(shown)}[/]")
 
     @contextmanager
     def sharing(self, descriptor: int) -> Iterator[None]:
@@ -95,15 +99,15 @@ class Steps:
     def _alive(self, name: str, began: float) -> Iterator[None]:
         """Show that the step still runs: a changing line, or a plain one whenever there was no other for a while."""
         ended = threading.Event()
-        status = self.console.status(escape(name)) if self._changing else None
+        status = self.console.status(Text(name)) if self._changing else None
 
         look_every_s = min(1.0, self._silence_s / 4)
 
         def show() -> None:
             while not ended.wait(look_every_s):
-                line = f"{time.monotonic() - began:.0f} s  {self._activity}"
+                line = printable(f"{time.monotonic() - began:.0f} s  {self._activity}")
                 if status:
-                    status.update(f"{escape(name[:40])}  [dim]{escape(line[: WIDTH - 44])}[/]")
+                    status.update(Text.assemble(name[:40], "  ", (line[: WIDTH - 44], "dim")))
                 # A look before it is over: at the next one it would have been too long, on a loaded machine by more.
                 elif time.monotonic() - self._spoke >= self._silence_s - 2 * look_every_s:
                     self._say(f"     [dim]{escape(line[: WIDTH - 5])}[/]")
@@ -147,7 +151,7 @@ class Steps:
             with process:
                 for line in process.stdout or ():
                     out.write(line)
-                    tail.append(line.rstrip())
+                    tail.append(line.rstrip().expandtabs())  # a tab would be shown as an escape
                     if not line.startswith(_OF_NO_CONCERN):
                         self._activity = tail[-1].strip() or self._activity
         if process.returncode:

@@ -69,6 +69,12 @@ def test_a_result_is_shown_as_it_is_and_not_at_length():
     assert text.count("busiest month") <= 6
 
 
+def test_a_result_acts_on_no_terminal():
+    done = [Done("Season occupancy", ID, "done", 1, 0, "all \x1b]0;title\x07well")]
+    text = closing.page(done, STEPS, SHEET, real=False, environ={})
+    assert "all \\x1b]0;title\\x07well" in text
+
+
 def test_it_says_where_to_look():
     text = page()
     for part in ('eval "$(make env)"', f"fab task.get {ID} --to ~\n", SHEET, "fab dashboard", "fab verify"):

@@ -47,6 +47,11 @@ def test_a_bad_file_of_bookings_is_refused_before_anything_is_built(tmp_path, co
     assert not (tmp_path / "cache").exists()
 
 
+def test_what_others_wrote_acts_on_no_terminal_in_an_error_either():
+    done = local("env", SSL_CERT_FILE="/no\x1b[2J.pem")
+    assert done.stderr.startswith("jada: there is no file of certificates at /no\\x1b[2J.pem: ")
+
+
 def test_the_real_model_without_a_key_is_refused(tmp_path):
     done = local("demo", "--claude", "real", ANTHROPIC_API_KEY="", XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert "CLAUDE=real needs ANTHROPIC_API_KEY" in done.stderr

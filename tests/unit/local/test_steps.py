@@ -32,6 +32,11 @@ def test_a_log_has_plain_lines_with_begin_end_and_seconds(steps, out):
     assert re.fullmatch(r"✓  tools  \d+\.\d s", end)
 
 
+def test_what_others_wrote_acts_on_no_terminal_and_forges_no_step(tmp_path, capsys):
+    Steps(tmp_path).tell("it asks: \x1b]0;title\x07a:100:b\n  ✓  fab verify\r")
+    assert capsys.readouterr().out == "     it asks: \\x1b]0;title\\x07a:100:b\n       ✓  fab verify\\x0d\n"
+
+
 def test_a_step_that_fails_says_so_and_fails(steps, out):
     def fail():
         with steps.step("tools"):
@@ -87,7 +92,7 @@ def test_a_long_step_is_never_silent_for_long_and_says_what_its_command_last_sai
     out = Awaited("compiling")
     steps = Steps(tmp_path, Console(file=out, width=100), silence_s=0.05)
     # Behind it what Pulumi says on the local cloud in any case.
-    said = "compiling\nwarning: using pulumi-language-python from $PATH at /there"
+    said = "compiling \x1b[2J\nwarning: using pulumi-language-python from $PATH at /there"
     script = f"print({said!r}, flush=True); import pathlib; p = pathlib.Path({str(tmp_path / 'go')!r})\n"
     with steps.step("tools"):
         runner = threading.Thread(
@@ -98,7 +103,17 @@ def test_a_long_step_is_never_silent_for_long_and_says_what_its_command_last_sai
         (tmp_path / "go").touch()
         runner.join()
     assert told
-    assert re.search(r"^     \d+ s  compiling$", out.getvalue(), re.MULTILINE)
+    assert re.search(r"^     \d+ s  compiling \\x1b\[2J$", out.getvalue(), re.MULTILINE)
+
+
+@pytest.mark.process
+def test_the_live_line_shows_what_a_command_said_as_it_is(tmp_path):
+    out = Awaited(" s  [red]a:100:b \\x1b]0;title\\x07")
+    console = Console(file=out, force_terminal=True, width=100, _environ={"TERM": "xterm"})
+    steps = Steps(tmp_path, console, silence_s=0.05)
+    with steps.step("tools"):
+        steps.tell("[red]a:100:b \x1b]0;title\x07")
+        assert out.written.wait(60)
 
 
 def test_a_terminal_that_cannot_change_a_line_gets_plain_ones(tmp_path, out):
