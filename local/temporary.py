@@ -1,10 +1,9 @@
 """A site for a test: no other process has its name and octet while it is there, and nothing of it stays."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from local import hosts, locks, network
+from local import cloud, locks, network
 from local.site import Site
 
 # Beyond the demo's own, and those that users choose by hand.
@@ -25,12 +24,12 @@ def temporary_site(*, lock: bool = True) -> Iterator[Site]:
         if lock:
             held.enter_context(locks.site(site))
         # What a killed test left: its name is made of its octet, so that the next to hold that finds it.
-        _remove(site)
+        cloud.stop(site)
         site.state.mkdir(mode=0o700)
         try:
             yield site
         finally:
-            _remove(site)
+            cloud.stop(site)
 
 
 def site_of(octet: int) -> Site:
@@ -45,8 +44,3 @@ def _take(site: Site, held: ExitStack) -> bool:
     except (locks.Held, network.AddressesTaken):
         return False
     return True
-
-
-def _remove(site: Site) -> None:
-    hosts.sweep(site)
-    shutil.rmtree(site.state, ignore_errors=True)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from local import network, temporary
+from local.process import Process
 from local.temporary import temporary_site
 
 pytestmark = pytest.mark.root
@@ -72,6 +73,19 @@ def test_what_a_killed_test_left_on_an_octet_is_removed_by_the_next(octet):
         assert list(site.state.iterdir()) == []
         assert not (network.NAMESPACES / site.edge).exists()
     assert not site.state.exists()
+
+
+def test_a_double_of_a_killed_test_whose_namespace_has_no_name_here_is_ended(octet):
+    killed = temporary.site_of(octet)
+    killed.state.mkdir()
+    with subprocess.Popen(["sleep", "infinity"]) as double:
+        try:
+            Process.find(double.pid).record(killed.state / "google.pid")
+            with temporary_site() as site:
+                assert site == killed
+                assert Process.find(double.pid) is None
+        finally:
+            double.kill()
 
 
 @pytest.mark.parametrize("command", ["demo", "down"])
