@@ -392,8 +392,11 @@ def _sync(site: Site, client: Client, env: dict[str, str], steps: Steps, host: s
     """Start the sync's unit twice, as cron does, and require "unchanged" of its second report."""
     for expected in ((SyncOutcome.CHANGED, SyncOutcome.UNCHANGED), (SyncOutcome.UNCHANGED,)):
         where = ["--host", host] if host else []
+        before = client.sync_runs()[:1]
         _fab(site, steps, env, "ssh", *where, "--command", "sudo systemctl start port-sheet-sync.service")
-        run = client.sync_runs()[0]
+        if (runs := client.sync_runs()[:1]) == before:
+            raise StepFailed("the sync reported no run: see `fab logs --unit port-sheet-sync`")
+        (run,) = runs
         steps.tell(f"{run.outcome}: {run.rows_read} bookings read, {run.added} added, {run.changed} changed")
         if run.outcome not in expected:
             raise StepFailed(f"the sync came to {run.outcome}: {run.cause or ''} {run.cure or ''}")

@@ -14,6 +14,7 @@ from local.account import Account
 from local.demo import Choice
 from local.site import Site
 from local.steps import StepFailed
+from wire.types import SyncOutcome, SyncRun
 
 SEASON, OTHER = Choice(None, "double"), Choice("/b.csv", "double")
 
@@ -90,6 +91,19 @@ def test_a_failure_ends_with_how_to_remove_what_is_up(site, tmp_path, monkeypatc
     monkeypatch.setenv("JADA_TYPED", "sudo make demo")
     assert main._remains(site) == "`sudo make down` removes what is up\n"
     assert main._remains(Site("jada", 77, tmp_path / "nothing")) == ""
+
+
+@pytest.mark.parametrize("reported", [0, 1])
+def test_a_sync_that_reports_nothing_is_not_proven_by_the_run_before(site, reported):
+    outcomes, runs = iter([SyncOutcome.UNCHANGED] * reported), []
+
+    def start(*_command, **_how):
+        if outcome := next(outcomes, None):
+            runs.insert(0, SyncRun(started_at="", finished_at="", outcome=outcome))
+
+    steps = SimpleNamespace(run=start, tell=lambda _text: None)
+    with pytest.raises(StepFailed, match="the sync reported no run: see `fab logs --unit port-sheet-sync`"):
+        demo._sync(site, SimpleNamespace(sync_runs=lambda: tuple(runs)), {}, steps)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dashboard import rules
 from trial import work
 from trial.transcript import Transcript
-from wire.types import Need, State, Waiting
+from wire.types import Need, State, SyncOutcome, SyncRun, Waiting
 
 NOW = datetime(2026, 5, 13, 12, tzinfo=UTC)
 
@@ -62,6 +62,46 @@ def test_any_other_end_is_no_proof_and_its_cost_counts(transcript, state, fields
     with pytest.raises(work.NotProven, match=why):
         work.one_task(Queue(state, **fields), 0.5, spent, transcript)
     assert spent.model_usd == 0.03
+
+
+class Synced:
+    """A queue and a box in one: each start of the sync there reports the next of these outcomes, or nothing."""
+
+    def __init__(self, *outcomes):
+        self._outcomes, self._runs = iter(outcomes), ()
+
+    def sync_runs(self):
+        return self._runs
+
+    def fab(self, _transcript, *_command):
+        if outcome := next(self._outcomes):
+            at = f"2026-05-13T12:00:{len(self._runs):02}Z"
+            self._runs = (SyncRun(started_at=at, finished_at=at, outcome=outcome), *self._runs)
+
+
+CHANGED, UNCHANGED = SyncOutcome.CHANGED, SyncOutcome.UNCHANGED
+
+
+@pytest.mark.parametrize("outcomes", [(CHANGED, UNCHANGED), (UNCHANGED, UNCHANGED)])
+def test_a_sheet_is_in_step_when_a_second_run_finds_nothing_to_do(transcript, outcomes):
+    box = Synced(*outcomes)
+    work.one_sheet(box, box, transcript)
+    assert transcript.file.read_text().count("bookings read") == 2
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "why"),
+    [
+        ((UNCHANGED, None), "did not report a run"),
+        ((None,), "did not report a run"),
+        ((CHANGED, CHANGED), "the sync came to changed"),
+        ((SyncOutcome.FAILED,), "the sync came to failed"),
+    ],
+)
+def test_a_run_that_reports_nothing_is_not_proven_by_the_one_before(transcript, outcomes, why):
+    box = Synced(*outcomes)
+    with pytest.raises(work.NotProven, match=why):
+        work.one_sheet(box, box, transcript)
 
 
 FAB = f"""#!{sys.executable}
