@@ -21,8 +21,10 @@ from trial.offer import Bill, Offer, TrialRefused, require_yes
 from trial.people import Editor, People
 from trial.transcript import Transcript, finish_undisturbed, interrupt_once
 from trial.work import Spent, one_run, one_sheet, one_task, queue
+from wire.types import USD_MICROS_LIMIT
 
 REPORTS = ROOT / "report" / "real-check"
+LEAST_USD, MOST_USD = 0.01, USD_MICROS_LIMIT / 1e6
 PEOPLE = "people at the sheet beside the sync"
 EXAMPLES = ("bookings.example.com", "1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg")
 """Values of jada.prod.toml that stand for the operator's own."""
@@ -65,6 +67,9 @@ def _arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def _offer(args: argparse.Namespace, host: str) -> Offer:
     """Check all that can be checked before anything is made. Raises `TrialRefused` or `CommandError`."""
+    # So asked that nan is refused too.
+    if not LEAST_USD <= args.usd <= MOST_USD:
+        raise TrialRefused(f"USD: a task may cost from {LEAST_USD} to {MOST_USD:g} dollars, not {args.usd:g}")
     settings = ROOT / "jada.local.toml" if args.rehearse else args.settings
     stack_file.load(settings)
     text = settings.read_text(encoding="utf-8")

@@ -61,6 +61,13 @@ def test_without_a_yes_the_costs_are_named_and_nothing_is_made(given, more):
     assert list(ROOT.glob("*trial-*")) == []
 
 
+@pytest.mark.parametrize("usd", ["nan", "inf", "-1", "0", "0.001", "1001"])
+def test_what_is_no_budget_of_a_task_is_refused_before_anything_is_made(given, usd):
+    args = program._arguments([*options(given), f"--usd={usd}"])
+    with pytest.raises(TrialRefused, match=f"USD: a task may cost from 0.01 to 1000 dollars, not {usd}$"):
+        program._offer(args, "trial-1")
+
+
 def test_an_offer_says_what_the_settings_say(given):
     made = offer(given)
     assert (made.model, made.spreadsheet, made.worksheet) == ("claude-sonnet-5-5", "mine", "Bookings")
