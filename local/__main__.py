@@ -113,11 +113,19 @@ def _demo(site: Site, args: argparse.Namespace) -> None:
     choice = demo.Choice(bookings, args.claude, site.octet, args.hosts)
     # Shared, because a test holds its site's octet over several demos.
     with locks.site(site), locks.octet(site, shared=True):
-        demo.require_consent(site, choice, os.environ, input if sys.stdin.isatty() else None)
+        demo.require_consent(site, choice, os.environ, _answered if sys.stdin.isatty() else None)
         try:
             demo.run(site, choice, _steps(), args.key if real else None)
         except FAILURES as error:
             raise StepFailed(f"{error}\n{_remains(site)}".rstrip()) from error
+
+
+def _answered(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:  # Ctrl-D
+        sys.stdout.write("\n")
+        return ""
 
 
 def _require_bookings(file: Path) -> None:

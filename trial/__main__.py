@@ -104,7 +104,11 @@ def _given(folder: Path | None, name: str) -> bool:
 def _typed() -> str | None:
     if not sys.stdin.isatty():
         return None
-    return input('Type "yes" to go on: ').strip()
+    try:
+        return input('Type "yes" to go on: ').strip()
+    except EOFError:  # Ctrl-D
+        sys.stdout.write("\n")
+        return None
 
 
 def _transcript(box: Box) -> Transcript:

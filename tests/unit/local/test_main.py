@@ -1,6 +1,7 @@
 """The commands as programs: what is wrong is said in a line, before anything is built or removed."""
 
 import os
+import pty
 import shlex
 import shutil
 import subprocess
@@ -9,18 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from local import demo
+from local.temporary import temporary_site
+
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[3]
 ROW = "id,hotel,room_type,guest,arrival,departure,nights,adults,children,meal,country,channel,status,rate\n"
 
 
-def local(*arguments, **environ):
+def local(*arguments, stdin=None, **environ):
     command = [sys.executable, "-m", "local", *arguments]
     # Tests by sudo act as root's all the same: not for the user whose cache and home another run may be using.
     own = {name: value for name, value in os.environ.items() if name != "SUDO_UID"}
     return subprocess.run(
-        command, cwd=ROOT, env={**own, **environ}, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=ROOT, stdin=stdin, env={**own, **environ}, capture_output=True, text=True, check=False, timeout=60
     )
 
 
@@ -91,6 +95,20 @@ def test_env_prints_exports_or_one_refusal_and_builds_nothing(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "jada: no demo is up: `make demo JADA_SITE=notup` makes one\n"
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.root
+def test_an_end_of_input_at_the_question_is_a_no():
+    ours, terminal = pty.openpty()
+    os.write(ours, b"\x04")  # Ctrl-D
+    with temporary_site(lock=False) as site:
+        demo._remember(site, demo.Choice("/b.csv", "double", site.octet))
+        done = local("--site", site.name, "--octet", str(site.octet), "demo", stdin=terminal)
+        assert site.state.exists()
+    os.close(ours)
+    os.close(terminal)
+    assert done.stdout.endswith("[y/N] \n")
+    assert done.stderr.startswith("jada: nothing was changed: a demo with the bookings of /b.csv")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is refused before anything is made, and what is removed whatever happens."""
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,18 @@ def test_without_a_yes_the_costs_are_named_and_nothing_is_made(given, more):
     assert "in all at most $0.51" in done.stdout
     assert "nothing was made" in done.stderr
     assert list(ROOT.glob("*trial-*")) == []
+
+
+@pytest.mark.process
+def test_an_end_of_input_at_the_question_is_a_no(given):
+    ours, terminal = pty.openpty()
+    os.write(ours, b"\x04")  # Ctrl-D
+    command = [sys.executable, "-m", "trial", *options(given)]
+    done = subprocess.run(command, cwd=ROOT, stdin=terminal, capture_output=True, text=True, check=False)
+    os.close(ours)
+    os.close(terminal)
+    assert done.returncode == 2
+    assert done.stderr.startswith("jada: nothing was made: ")
 
 
 @pytest.mark.parametrize("usd", ["nan", "inf", "-1", "0", "0.001", "1001"])
