@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from local.process import wait_until
 
 STARTS_WITHIN_S = 90.0
 """Three seconds on an idle machine."""
+_ENDED_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--") if sys.platform == "linux" else ()
+"""Java does not look for its parent: of a program that a signal ended it would stay for ever."""
 
 
 class NotStarted(RuntimeError):
@@ -20,7 +23,7 @@ class NotStarted(RuntimeError):
 
 @contextmanager
 def running(library: Path, folder: Path, *, in_memory: bool = False) -> Iterator[str]:
-    """Run a server on a free port of this machine, and yield its address.
+    """Run a server on a free port of this machine, and yield its address; it ends with the thread that runs it.
 
     It keeps its tables in `folder`, where another one finds them again, or, `in_memory`, nowhere. Its log is there too.
     Raises `NotStarted`.
@@ -30,7 +33,7 @@ def running(library: Path, folder: Path, *, in_memory: bool = False) -> Iterator
         reserved() as port,
         log.open("ab") as out,
         subprocess.Popen(
-            command(library, None if in_memory else folder, port),
+            [*_ENDED_WITH_US, *command(library, None if in_memory else folder, port)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, env=surroundings(folder),
         ) as process,
     ):  # fmt: skip
