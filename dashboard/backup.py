@@ -38,6 +38,9 @@ class Backups:
         with self._one_at_a_time:
             now = self._clock()
             self._folder.mkdir(mode=0o700, exist_ok=True)
+            # Of one that was killed: no other process makes any here, for the queue's folder is its own.
+            for half in self._folder.glob(".*.half*"):
+                half.unlink()
             path = _free(self._folder, now)
             self._store.back_up(path)
             self._prune(self._folder, now)
@@ -59,7 +62,7 @@ class Backups:
         now = self._clock()
         due = now.replace(hour=self._settings.backup_hour, minute=0, second=0, microsecond=0)
         due -= timedelta(days=1 if due > now else 0)
-        newest = copies(self._folder)[-1:]
+        newest = _made_until(now, copies(self._folder))[-1:]
         if not newest or _made_at(newest[0]) < due:
             # Given up for our end, which is no failure of the night's copy.
             with suppress(Ending):
@@ -73,7 +76,7 @@ class Backups:
         if not self._settings.backup_days:
             return
         # The newest stays, however old: a clock may have been set.
-        for path in copies(folder)[:-1]:
+        for path in _made_until(now, copies(folder))[:-1]:
             if now - _made_at(path) > timedelta(days=self._settings.backup_days):
                 path.unlink(missing_ok=True)
         sync_folder(folder)
@@ -91,10 +94,15 @@ def copies(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*Z.db"))
 
 
-def chosen(folder: Path, name: str | None) -> Path:
+def _made_until(now: datetime, found: list[Path]) -> list[Path]:
+    """Leave out copies of a time to come: they were made while the clock was ahead, and are older than their names."""
+    return [path for path in found if _made_at(path) <= now]
+
+
+def chosen(folder: Path, name: str | None, now: datetime) -> Path:
     """Return a copy by its name, the newest without one; raises `NotFound`, which lists them."""
     found = copies(folder)
-    for path in reversed(found):
+    for path in reversed((_made_until(now, found) or found) if name is None else found):
         if name in (None, path.name):
             return path
     raise NotFound(f"{folder} has no backup {name or ''}; there are: {', '.join(p.name for p in found) or 'none'}")

@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     try:
         with held(args.state):
-            backup = chosen(args.state / "backups", args.backup)
+            backup = chosen(args.state / "backups", args.backup, utc_now())
             kept = restore(args.state, backup, utc_now())
     except (AlreadyUsed, NotFound, Unready, OSError, sqlite3.Error) as error:
         sys.stderr.write(printable(f"not restored: {error}") + "\n")

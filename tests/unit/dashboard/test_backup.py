@@ -91,7 +91,30 @@ def test_the_newest_stays_however_old(backups, state, clock):
     clock_back = clock.now
     backups.make()
     assert names(state) == [clock_back.strftime("%Y%m%dT%H%M%SZ.db")]
-    assert chosen(state / "backups", None).name == names(state)[-1]
+    assert chosen(state / "backups", None, clock.now).name == names(state)[-1]
+
+
+def test_a_clock_that_was_ahead_for_one_look_stops_no_copy_and_its_own_is_not_the_newest(backups, state, clock):
+    today = clock.now
+    clock.go_on(days=365)
+    backups.make_if_due()
+    (ahead,) = names(state)
+    assert chosen(state / "backups", None, today).name == ahead  # better than none
+    clock.now = today
+    for _ in range(3):
+        clock.go_on(days=1)
+        backups.make_if_due()
+    assert names(state) == ["20260514T120000Z.db", "20260515T120000Z.db", "20260516T120000Z.db", ahead]
+    assert chosen(state / "backups", None, clock.now).name == "20260516T120000Z.db"
+    assert chosen(state / "backups", ahead, clock.now).name == ahead
+
+
+def test_what_a_killed_copy_left_goes_with_the_next_one(backups, state):
+    (state / "backups").mkdir()
+    for ending in ("", "-journal"):
+        (state / "backups" / f".20260512T030000Z.db.half{ending}").touch()
+    made = backups.make()
+    assert [path.name for path in (state / "backups").iterdir()] == [made.name]
 
 
 def test_over_http_one_is_made_and_listed(store, state, clock, token):
@@ -167,7 +190,7 @@ def test_a_restore_is_refused_while_the_queue_is_used_and_for_what_is_no_backup(
     with held(state):
         assert "stop jada-dashboard first" in restore(state).stderr
     assert "there are: 2026" in restore(state, "--backup", "nosuch.db").stderr
-    (state / "backups" / "20270101T000000Z.db").write_bytes(b"no database" * 1000)
+    (state / "backups" / f"{utc_now():%Y%m%dT%H%M%SZ}.db").write_bytes(b"no database" * 1000)
     refused = restore(state)
     assert (refused.returncode, "is broken" in refused.stderr) == (1, True)
     assert store.tasks() == []
@@ -176,7 +199,7 @@ def test_a_restore_is_refused_while_the_queue_is_used_and_for_what_is_no_backup(
 def test_an_unknown_backup_is_named(state):
     (state / "backups").mkdir()
     with pytest.raises(NotFound, match="there are: none"):
-        chosen(state / "backups", None)
+        chosen(state / "backups", None, utc_now())
 
 
 def test_a_store_in_memory_cannot_be_copied(tmp_path):
