@@ -40,6 +40,7 @@ def into_table(state: Path, setting: str, table: Table, now: datetime) -> str:
         raise Lost(
             f"{path} is missing: no queue was here yet", "set dashboard.table, and deploy: it begins in the table"
         )
+    side.require_not_left()
     file = FileSide(path)
     try:
         # First: from here on a dashboard opens neither.

@@ -148,6 +148,16 @@ def test_a_queue_that_went_into_a_table_and_back_is_the_same(state, table, tmp_p
     assert before.identity == after.identity
 
 
+def test_a_queue_that_left_a_table_does_not_go_back_into_it(state, table):
+    into_table(state, table)
+    into_file(state, table)
+    with pytest.raises(Unready, match="holds a queue, or held one: make another, by jada:table"):
+        into_table(state, table)
+    # The file is the queue, as before.
+    with closing(opening.opened(state, Settings())) as store:
+        assert store.tasks()
+
+
 def test_work_goes_on_in_the_table_where_it_was(state, table):
     into_table(state, table)
     with closing(DynamoStore(table)) as store:

@@ -89,9 +89,16 @@ class TableSide:
     def begin(self, identity: str) -> None:
         """Claim the table for a queue that is moved in; raises `Unready` where it holds another one, or held one."""
         claimed = [self.table.write(put(layout.MOVING, {"id": identity}, only)) for only in (NEW, {"id": identity})]
-        held = self.table.get(layout.IDENTITY)
-        if not any(claimed) or held:
-            raise Unready(f"the table {self.table.name} holds a queue, or held one: make another, by jada:table")
+        if not any(claimed) or self.table.get(layout.IDENTITY):
+            raise self._used()
+
+    def require_not_left(self) -> None:
+        """Raise `Unready` where a queue was moved out of the table: no dashboard would open it any more."""
+        if "gone" in (self.table.get(layout.IDENTITY) or {}):
+            raise self._used()
+
+    def _used(self) -> Unready:
+        return Unready(f"the table {self.table.name} holds a queue, or held one: make another, by jada:table")
 
     def finish(self, identity: str) -> None:
         """Say that all of the queue is in the table."""
