@@ -14,7 +14,7 @@ from bench import scale, table
 from dashboard import rules
 from dashboard.caps import DayUse
 from dashboard.queue import Queue
-from dashboard.record import Busy, Conflict, FamilyBusy, Key, Move, NotClaimable, Unready, digest
+from dashboard.record import Busy, Conflict, FamilyBusy, Key, Move, NotClaimable, NotFound, Unready, digest
 from dashboard.settings import FleetCaps, Settings
 from dashboard.stores import NoticeFilter
 from dashboard.stores.dynamodb import layout
@@ -32,6 +32,7 @@ from wire.types import (
     Event,
     EventKind,
     Exit,
+    FileInfo,
     NewTask,
     SessionEnd,
     State,
@@ -299,6 +300,47 @@ def test_a_write_that_is_sent_again_is_done_once(store, wire, fault, twice):
 def test_an_add_whose_answer_was_lost_is_known_as_new(store, wire):
     wire.faults.append("lost after")
     assert store.add(task(1))[1]
+
+
+def test_a_large_blob_whose_heads_answer_was_lost_is_there_whole(store, wire):
+    held, content = claim(store, add(store, 1)), random.Random(1).randbytes(900_000)
+    name, lost = digest(content), []
+
+    def lose_head(carry_out):
+        answer = carry_out()
+        with suppress(NotFound):
+            lost.extend(store.blobs([name]))
+            raise dynamo.lost()
+        return answer
+
+    wire.faults.extend([lose_head] * 4)  # what it is of, its parts, its head, and that once more
+    file = FileInfo(name="report.pdf", size=len(content), sha256=name)
+    end(store, held, left=rules.Left(files=(file,)), blobs=[content])
+    assert lost
+    assert store.blobs([name]) == {name: content}
+
+
+def test_a_large_part_that_is_named_again_is_not_deleted_by_who_replaced_it_before(store, wire):
+    context = [str(number).encode() for number in range(20)]
+    files = tuple(FileInfo(name=f"rooms-{n}.csv", size=1, sha256=digest(data)) for n, data in enumerate(context))
+    draft = task(1)
+    store.add(replace(draft, task=replace(draft.task, context=files)), context)
+    held, again = claim(store, draft.task.id), []
+
+    def claimed_at_once(carry_out):
+        """Before the one who ended it deletes what its record named before, another host has it."""
+        answer = carry_out()
+        if store.get(draft.task.id).task.state is State.QUEUED:
+            wire.faults.clear()
+            again.append(claim(store, draft.task.id, "01JV4Z0000000000000000000T"))
+        return answer
+
+    wire.faults.extend([claimed_at_once] * 8)
+    reason = "".join(random.Random(1).choices("abcdefghij ", k=900))
+    end(store, held, Exit.DRAINED, reason=reason)
+    assert again
+    assert store.get(draft.task.id).task.state is State.RUNNING
+    assert store.damaged() == []
 
 
 @pytest.mark.parametrize("fault", ["throttled", "500"])

@@ -38,17 +38,19 @@ class Blobs:
     def _write(self, name: str, content: bytes, seen: Item | None) -> None:
         packed = zlib.compress(content)
         kept, how = (packed, "zlib") if len(packed) < len(content) else (content, None)
-        head: Item = {"size": len(content), "how": how, "gen": uuid.uuid4().hex[:8]}
+        gen = uuid.uuid4().hex[:8]
+        # Its own nonce too: a write whose answer was lost must not be taken for another's, and its parts be deleted.
+        head: Item = {"size": len(content), "how": how, "gen": gen, "w": [gen]}
         if len(kept) <= PART:
             head["data"] = kept
         else:
             parts = [kept[start : start + PART] for start in range(0, len(kept), PART)]
             head["parts"] = len(parts)
-            self._table.put_all({_part(name, head["gen"], n): {"data": part} for n, part in enumerate(parts)})
+            self._table.put_all({_part(name, gen, n): {"data": part} for n, part in enumerate(parts)})
         only_if = {"gen": seen["gen"]} if seen else NEW
         # Where another was first, its content is the same.
-        if not self._table.write(put(_head(name), head, only_if)):
-            self._table.delete_all(_part(name, head["gen"], n) for n in range(head.get("parts", 0)))
+        if not self._table.write(put(_head(name), head, only_if), gen):
+            self._table.delete_all(_part(name, gen, n) for n in range(head.get("parts", 0)))
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """Return blobs by their names; raises `NotFound`."""

@@ -388,6 +388,7 @@ class DynamoStore:
         old, new = held.record, moved.record
         task_id = new.task.id
         kept, large = layout.folded(new)
+        kept["cold"] = _cold_name(kept["cold"], held)
         if kept["cold"] != held.item.get("cold"):
             self.put_large(task_id, kept["cold"], large)
         sets: Item = {**_different(held.item, {**kept, **layout.indexed(new)}), "v": held.version + 1}
@@ -444,7 +445,7 @@ class DynamoStore:
     def _tidy(self, held: Held, new: Record) -> None:
         """Do what may be left out by a crash: delete the large part that was replaced, and sum up an ended session."""
         before = held.item.get("cold")
-        if before and before != layout.folded(new)[0]["cold"]:
+        if before and before != _cold_name(layout.folded(new)[0]["cold"], held):
             self._table.delete_all([layout.cold_key(new.task.id, before)])
         if new.session and new.ended_fence != held.record.ended_fence:
             self._note_spent(new.session.id)
@@ -947,6 +948,16 @@ def _taking_over(dedupe_key: str, task_id: str, seen: Item | None) -> Write:
     """The write by which a task does the work of a dedupe key; it counts, so that of two such writes one fails."""
     n = seen["n"] if seen else 0
     return put(layout.work_key(dedupe_key), {"task": task_id, "n": n + 1}, {"n": n} if seen else NEW)
+
+
+def _cold_name(digest: str | None, held: Held) -> str | None:
+    """Return the name of a record's large part: as it is held while it is the same, and otherwise one that never was.
+    Whoever deletes a part that was replaced may come late, when a part of the same content is named again.
+    """
+    held_name: str | None = held.item.get("cold")
+    if digest is None or (held_name and held_name.partition("-")[0] == digest):
+        return held_name if digest else None
+    return f"{digest}-{held.version + 1}"
 
 
 def _different(item: Item, wanted: Item) -> Item:
