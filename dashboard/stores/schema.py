@@ -5,7 +5,7 @@ step 2 made an exception.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -244,6 +244,28 @@ _CANCELLED_LEASED = f"CREATE INDEX cancelled_leased ON tasks (id) WHERE {CANCELL
 """What was cancelled while it ran, until its session has ended: found without looking at all that is over."""
 
 
+_TOLD = " || char(0) || ".join(
+    f"coalesce(json_extract({{row}}.record, '{path}'), '')"
+    for path in ("$.task.title", "$.description", "$.task.description")
+)
+_RETOLD = (
+    # An alarm that is open gets another title. A claim and a heartbeat pay nothing here either.
+    f"""CREATE TRIGGER listed_retold AFTER UPDATE OF record ON tasks
+        WHEN new.state <> 'running' AND json_valid(old.record) AND json_valid(new.record)
+            AND {_TOLD.format(row="old")} IS NOT {_TOLD.format(row="new")}
+    BEGIN
+        INSERT INTO words (words, rowid, text)
+            SELECT 'delete', n, {TEXT.format(row="old")} FROM listed WHERE task = old.id;
+        INSERT INTO words (rowid, text) SELECT n, {TEXT.format(row="new")} FROM listed WHERE task = new.id;
+    END""",  # noqa: S608 - ours
+    # Until now such a task stood in the index by its first title, and what took it out there left wrong counts.
+    "INSERT INTO words (words) VALUES ('delete-all')",
+    "DELETE FROM listed",
+    f"INSERT OR REPLACE INTO meta (key, value) SELECT '{INDEXED_FROM}', '~' WHERE EXISTS (SELECT 1 FROM tasks)",  # noqa: S608 - ours
+)
+"""The index follows a text that changes; what is there is indexed anew, as by `_LISTS`."""
+
+
 def _apply(sql: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
         for statement in sql.split(";"):  # executescript would commit before its first statement
@@ -293,9 +315,12 @@ def _blob(db: sqlite3.Connection, content: bytes) -> str:
     return digest(content)
 
 
-def _lists(db: sqlite3.Connection) -> None:
-    for statement in _LISTS:  # not by `_apply`: a trigger's body has semicolons of its own
-        db.execute(statement)
+def _each(statements: Sequence[str]) -> Callable[[sqlite3.Connection], None]:
+    def step(connection: sqlite3.Connection) -> None:
+        for statement in statements:  # not by `_apply`: a trigger's body has semicolons of its own
+            connection.execute(statement)
+
+    return step
 
 
 STEPS = (
@@ -307,11 +332,12 @@ STEPS = (
     _apply(_TOTALS),
     _apply(_RETENTION),
     _apply(_SPENT),
-    _lists,
+    _each(_LISTS),
     _apply(_ASIDE),
     _apply(_ROLES),
     _apply(_DAYS),
     _apply(_CANCELLED_LEASED),
+    _each(_RETOLD),
 )
 
 

@@ -892,6 +892,14 @@ def test_words_of_a_description_that_is_long_are_found_too(indexed):
     assert find(indexed, "lighthouse task") == [1]
 
 
+def test_a_task_is_found_by_the_title_that_it_has_now(indexed):
+    """An alarm that is open gets another one when what it is of changes."""
+    for number in (1, 2):
+        add(indexed, number, title=f"no backup arrives {number}")
+    indexed.change(task(1).task.id, Move(lambda r, _: rules.changed(r, NOW, title="the disk is nearly full")))
+    assert (find(indexed, "backup"), find(indexed, "disk")) == ([2], [1])
+
+
 @pytest.mark.parametrize(
     ("typed", "found"),
     [

@@ -91,6 +91,43 @@ def test_a_task_that_is_deleted_before_it_was_indexed_leaves_nothing_broken(earl
     store.prove()
 
 
+BEFORE_RETOLD = 13
+"""Steps of the schema under which a title that changed was not indexed anew."""
+
+
+def retitled(store_or_db, number):
+    """An update as it is written for an alarm whose title changes, and its end."""
+    made = record(number)
+    changed = replace(made, task=replace(made.task, title="one long title of many words that nobody indexed"))
+    cancelled = rules.cancel(changed, NOW)
+    for each in (changed, cancelled):
+        sql = "UPDATE tasks SET record = ?, state = ? WHERE id = ?"
+        store_or_db.execute(sql, (dump(each).decode(), each.task.state.value, each.task.id))
+
+
+@pytest.mark.parametrize("known", [BEFORE_RETOLD, len(STEPS)])
+def test_a_queue_whose_titles_changed_is_sound_when_they_are_deleted(tmp_path, known):
+    """Also where they changed under a release before."""
+    with sqlite3.connect(tmp_path / "queue.db") as db:
+        for step in STEPS[:known]:
+            step(db)
+        for number in range(1, 40):
+            insert(db, record(number))
+        for number in range(1, 39):
+            retitled(db, number)
+        db.execute(f"PRAGMA user_version = {known}")
+    store = SqliteStore(tmp_path / "queue.db")
+    while store.index_earlier():
+        pass
+    assert found(store, HARBOUR) == [39]
+    assert found(store, TaskFilter(words="nobody")) == [*range(38, 0, -1)]
+    assert store.prune(Before(tasks=9e9)).tasks == 38
+    store.add(record(40))
+    assert found(store, HARBOUR) == [40, 39]
+    store.check()
+    store.prove()
+
+
 def test_the_release_before_writes_on_and_its_tasks_are_found(tmp_path):
     store = SqliteStore(tmp_path / "queue.db")
     with sqlite3.connect(tmp_path / "queue.db") as before:

@@ -183,7 +183,7 @@ def test_what_running_sessions_used_is_counted_when_an_earlier_releases_file_is_
             "DROP TABLE days",
         ):
             db.execute(statement)
-        for trigger in ("added", "changed", "deleted"):
+        for trigger in ("added", "changed", "deleted", "retold"):
             db.execute(f"DROP TRIGGER listed_{trigger}")
         for table in ("listed", "words", "labels", "costs"):
             db.execute(f"DROP TABLE {table}")
