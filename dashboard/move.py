@@ -32,15 +32,15 @@ HALF = "queue.db.moving"
 def into_table(state: Path, setting: str, table: Table, now: datetime) -> str:
     """Move the file's queue into a table; return what was done. Raises `Lost`, `Unready`, `Busy`."""
     path, side = state / QUEUE, TableSide(table, DynamoStore(table))
-    if not path.exists():
-        if (state / TABLE).exists():
-            mark(state, setting, side.identity() or "none")
-            return f"the queue is in the table {setting} already"
+    if not path.exists() and not (state / TABLE).exists():
         require_present(path)
         raise Lost(
             f"{path} is missing: no queue was here yet", "set dashboard.table, and deploy: it begins in the table"
         )
     side.require_not_left()
+    if not path.exists():
+        mark(state, setting, side.identity() or "none")
+        return f"the queue is in the table {setting} already"
     file = FileSide(path)
     try:
         # First: from here on a dashboard opens neither.

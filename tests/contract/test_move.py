@@ -158,6 +158,17 @@ def test_a_queue_that_left_a_table_does_not_go_back_into_it(state, table):
         assert store.tasks()
 
 
+def test_a_table_that_was_left_is_not_said_to_hold_the_queue_where_no_file_is_either(state, table):
+    """So a release before left it, which moved it there once more."""
+    into_table(state, table)
+    side(table).leave()
+    with pytest.raises(Unready, match="holds a queue, or held one"):
+        into_table(state, table)
+    into_file(state, table)
+    with closing(opening.opened(state, Settings())) as store:
+        assert store.tasks()
+
+
 def test_work_goes_on_in_the_table_where_it_was(state, table):
     into_table(state, table)
     with closing(DynamoStore(table)) as store:
