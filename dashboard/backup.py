@@ -76,7 +76,7 @@ class Backups:
         if not self._settings.backup_days:
             return
         # The newest stays, however old: a clock may have been set.
-        for path in _made_until(now, copies(folder))[:-1]:
+        for path in copies(folder)[:-1]:
             if now - _made_at(path) > timedelta(days=self._settings.backup_days):
                 path.unlink(missing_ok=True)
         sync_folder(folder)
